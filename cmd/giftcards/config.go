@@ -1,0 +1,136 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"giftcards/store/embedded"
+)
+
+// config is every setting: as a flag, as an environment variable, and in --help.
+type config struct {
+	Listen      string `env:"GIFTCARDS_LISTEN" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where to listen."`
+	BaseURL     string `env:"GIFTCARDS_BASE_URL" placeholder:"URL" help:"How clients reach the server; begins the CSV links. Default: http:// and the address listened on."`
+	DatabaseURL string `env:"DATABASE_URL" placeholder:"URL" help:"PostgreSQL to use. Default: a private one in the state directory."`
+	StateDir    string `env:"GIFTCARDS_STATE_DIR" placeholder:"DIR" help:"Where the private database, the keys and demo.json are. Default: /var/lib/giftcards as root, else giftcards in the XDG state directory."`
+	KeysFile    string `env:"GIFTCARDS_KEYS_FILE" placeholder:"FILE" help:"The server's secret keys, the same for all instances. Default: keys.json in the state directory."`
+
+	PostgresBin string `env:"GIFTCARDS_POSTGRES_BIN" placeholder:"DIR" help:"Programs of the private PostgreSQL. Default: the newest installed, else fetched."`
+	MavenMirror string `env:"GIFTCARDS_MAVEN_MIRROR" placeholder:"URL" help:"Maven repository to fetch PostgreSQL from. Default: Maven Central."`
+
+	CardPrefix    string        `env:"GIFTCARDS_CARD_PREFIX" default:"9" help:"How card numbers begin, 1 to 8 digits (${default})."`
+	BulkThreshold int           `env:"GIFTCARDS_BULK_THRESHOLD" default:"50" help:"Cards that a bulk request is answered with at once (${default}); more are issued by a task."`
+	BulkMaximum   int           `env:"GIFTCARDS_BULK_MAXIMUM" default:"100000" help:"Cards that a bulk request may ask for (${default})."`
+	BulkBodyLimit int           `env:"GIFTCARDS_BULK_BODY_LIMIT" default:"64" placeholder:"MIB" help:"Largest body of a bulk request, in MiB (${default})."`
+	TokenLifetime time.Duration `env:"GIFTCARDS_TOKEN_LIFETIME" default:"12h" help:"How long a login lasts (${default})."`
+	LinkLifetime  time.Duration `env:"GIFTCARDS_LINK_LIFETIME" default:"24h" help:"How long a CSV link works (${default})."`
+	KeyLifetime   time.Duration `env:"GIFTCARDS_KEY_LIFETIME" default:"720h" help:"How long an idempotency key is kept (${default})."`
+
+	LogLevel  string `env:"GIFTCARDS_LOG_LEVEL" default:"info" help:"debug, info, warn or error (${default})."`
+	LogFormat string `env:"GIFTCARDS_LOG_FORMAT" default:"text" help:"text or json (${default})."`
+}
+
+// faults are what is wrong with the settings, by flag: all of it is told at once.
+type faults map[string]string
+
+func (f faults) String() string {
+	var lines []string
+	for flag, fault := range f {
+		lines = append(lines, fmt.Sprintf("  --%s: %s", flag, fault))
+	}
+	slices.Sort(lines)
+	return "giftcards: these settings are not usable:\n" + strings.Join(lines, "\n")
+}
+
+// options makes kong note values that cannot be read and go on.
+func (f faults) options() []kong.Option {
+	return []kong.Option{
+		kong.KindMapper(reflect.Int, noting(f, "a number", strconv.Atoi)),
+		kong.TypeMapper(reflect.TypeFor[time.Duration](), noting(f, "a duration such as 90s or 24h", time.ParseDuration)),
+	}
+}
+
+func noting[T any](f faults, want string, read func(string) (T, error)) kong.MapperFunc {
+	return func(ctx *kong.DecodeContext, target reflect.Value) error {
+		var text string
+		if err := ctx.Scan.PopValueInto("value", &text); err != nil {
+			return err
+		}
+		value, err := read(text)
+		if err != nil {
+			f[ctx.Value.Name] = fmt.Sprintf("want %s, not %q", want, text)
+			return nil
+		}
+		delete(f, ctx.Value.Name) // a flag overrides a bad variable
+		target.Set(reflect.ValueOf(value))
+		return nil
+	}
+}
+
+// check completes the settings and notes what is unfit.
+func (c *config) check(f faults) {
+	note := func(flag string, fit bool, want string) {
+		if _, known := f[flag]; !fit && !known {
+			f[flag] = want
+		}
+	}
+	host, port, err := net.SplitHostPort(c.Listen)
+	number, portErr := strconv.Atoi(port)
+	note("listen", err == nil && portErr == nil && number >= 0 && number < 1<<16, "want host:port, not "+strconv.Quote(c.Listen))
+	if c.BaseURL == "" {
+		if host == "" || net.ParseIP(host).IsUnspecified() {
+			host = "localhost"
+		}
+		c.BaseURL = "http://" + net.JoinHostPort(host, port)
+	}
+	base, err := url.Parse(c.BaseURL)
+	note("base-url", err == nil && (base.Scheme == "http" || base.Scheme == "https") && base.Host != "",
+		"want an http or https address, not "+strconv.Quote(c.BaseURL))
+	c.BaseURL = strings.TrimSuffix(c.BaseURL, "/")
+
+	if c.StateDir == "" {
+		c.StateDir, err = embedded.DefaultStateDir()
+		note("state-dir", err == nil, fmt.Sprint(err))
+	}
+	if c.StateDir, err = filepath.Abs(c.StateDir); err != nil {
+		note("state-dir", false, err.Error())
+	}
+	if c.KeysFile == "" {
+		c.KeysFile = filepath.Join(c.StateDir, "keys.json")
+	}
+
+	_, err = strconv.ParseUint(c.CardPrefix, 10, 64)
+	note("card-prefix", err == nil && len(c.CardPrefix) <= 8, fmt.Sprintf("want 1 to 8 digits, not %q", c.CardPrefix))
+	note("bulk-threshold", c.BulkThreshold >= 0 && c.BulkThreshold <= maxThreshold, fmt.Sprintf("want 0 to %d", maxThreshold))
+	note("bulk-maximum", c.BulkMaximum >= 1 && c.BulkMaximum <= maxMaximum, fmt.Sprintf("want 1 to %d", maxMaximum))
+	note("bulk-body-limit", c.BulkBodyLimit >= 1 && c.BulkBodyLimit <= maxBodyMiB, fmt.Sprintf("want 1 to %d", maxBodyMiB))
+	note("token-lifetime", c.TokenLifetime >= time.Minute, "want a minute at least")
+	note("link-lifetime", c.LinkLifetime >= time.Minute, "want a minute at least")
+	note("key-lifetime", c.KeyLifetime >= time.Hour, "want an hour at least")
+	_, err = c.level()
+	note("log-level", err == nil, fmt.Sprintf("want debug, info, warn or error, not %q", c.LogLevel))
+	note("log-format", c.LogFormat == "text" || c.LogFormat == "json", fmt.Sprintf("want text or json, not %q", c.LogFormat))
+}
+
+// Bounds of settings: at once, cards are written row by row; a task is one
+// transaction; a body is held in memory.
+const (
+	maxThreshold = 1_000
+	maxMaximum   = 10_000_000
+	maxBodyMiB   = 1_024
+)
+
+func (c *config) level() (level slog.Level, err error) {
+	err = level.UnmarshalText([]byte(c.LogLevel))
+	return level, err
+}

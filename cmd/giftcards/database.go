@@ -1,0 +1,141 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"giftcards/store"
+	"giftcards/store/embedded"
+	"giftcards/store/keyring"
+)
+
+// logger writes to standard error, as the settings say.
+func (s *session) logger() *slog.Logger {
+	level, _ := s.config.level() // checked with the settings
+	options := &slog.HandlerOptions{Level: level}
+	if s.config.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(s.stderr, options))
+	}
+	return slog.New(slog.NewTextHandler(s.stderr, options))
+}
+
+// database is the PostgreSQL that a command works with: the one of the settings,
+// or a private one.
+type database struct {
+	url     string
+	private *embedded.Server // nil unless it is ours to stop
+}
+
+// stopTimeout is what PostgreSQL gets to shut down before it is killed.
+const stopTimeout = 40 * time.Second
+
+func (d database) close(ctx context.Context) error {
+	if d.private == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+	defer cancel()
+	return d.private.Stop(ctx)
+}
+
+// lost is closed when a private PostgreSQL has ended by itself.
+func (d database) lost() <-chan struct{} {
+	if d.private == nil {
+		return nil
+	}
+	return d.private.Done()
+}
+
+// openDatabase starts the private PostgreSQL unless the settings name another.
+func (s *session) openDatabase(log *slog.Logger) (database, error) {
+	if s.config.DatabaseURL != "" {
+		return database{url: s.config.DatabaseURL}, nil
+	}
+	private, err := embedded.Start(s, embedded.Options{
+		StateDir: s.config.StateDir, BinDir: s.config.PostgresBin, MirrorURL: s.config.MavenMirror, Logger: log,
+	})
+	if err != nil {
+		return database{}, err
+	}
+	return database{url: private.URL(), private: private}, nil
+}
+
+const (
+	connectAttempts = 15
+	connectPause    = 2 * time.Second
+)
+
+// migrate brings the database to this program's schema. A database that is away
+// may only be starting too, so it is waited for, within limits.
+func (s *session) migrate(url string) error {
+	for attempt := 1; ; attempt++ {
+		err := store.Migrate(s, url)
+		if err == nil || !store.IsUnavailable(err) {
+			return err
+		}
+		if attempt == connectAttempts {
+			return fmt.Errorf("the database is away, gave up after %d attempts: %w", attempt, err)
+		}
+		fmt.Fprintf(s.stderr, "giftcards: the database is away, trying again in %s (%d of %d): %v\n", connectPause, attempt, connectAttempts, err)
+		select {
+		case <-s.Done():
+			return s.Err()
+		case <-time.After(connectPause):
+		}
+	}
+}
+
+// withDatabase runs do with the database's address, for commands that do one
+// thing and end.
+func (s *session) withDatabase(do func(url string) error) (err error) {
+	d, err := s.openDatabaseOrShare()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.close(s)) }()
+	return do(d.url)
+}
+
+// withStore runs do with a store over the migrated database.
+func (s *session) withStore(do func(*store.Store) error) error {
+	return s.withDatabase(func(url string) error {
+		if err := s.migrate(url); err != nil {
+			return err
+		}
+		keys, err := s.keys()
+		if err != nil {
+			return err
+		}
+		opened, err := store.Open(s, url, store.Options{Keys: keys, CardPrefix: s.config.CardPrefix})
+		if err != nil {
+			return err
+		}
+		defer opened.Close()
+		return do(opened)
+	})
+}
+
+// openDatabaseOrShare is openDatabase for commands that may be used while a
+// server runs: they then use its private PostgreSQL.
+func (s *session) openDatabaseOrShare() (database, error) {
+	d, err := s.openDatabase(slog.New(slog.DiscardHandler))
+	if errors.Is(err, embedded.ErrLocked) {
+		url, running := embedded.Running(s.config.StateDir)
+		if running {
+			return database{url: url}, nil
+		}
+	}
+	return d, err
+}
+
+// keys opens the server's secret keys, making them on the very first start.
+func (s *session) keys() (*keyring.Ring, error) {
+	if err := os.MkdirAll(s.config.StateDir, 0o755); err != nil {
+		return nil, err
+	}
+	return keyring.OpenOrCreate(s.config.KeysFile)
+}

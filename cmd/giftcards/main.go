@@ -1,0 +1,110 @@
+// Command giftcards is the gift-card issuing server and its operator's tools.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// version is set when building a release.
+var version = "unknown"
+
+// Exit codes: what was asked for failed, or could not be understood.
+const (
+	exitFailed   = 1
+	exitSettings = 2
+)
+
+func main() {
+	// SIGHUP: closing the terminal should stop a server as cleanly as Ctrl-C.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	go func() {
+		<-ctx.Done()
+		stop() // a second signal ends the program at once
+	}()
+	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// program is the command line. Every command's Run gets a *session.
+type program struct {
+	config
+
+	Serve    serveCommand    `cmd:"" help:"Run the server."`
+	Demo     demoCommand     `cmd:"" help:"Make a demo merchant, user and program, and print them."`
+	Migrate  migrateCommand  `cmd:"" help:"Bring the database to this program's schema, or say how it stands."`
+	Merchant merchantCommand `cmd:"" help:"Create and list merchants."`
+	Program  programCommand  `cmd:"" help:"Create and list gift-card programs."`
+	User     userCommand     `cmd:"" help:"Create and list users, change a password."`
+	Keys     keysCommand     `cmd:"" help:"Look after the server's secret keys."`
+	Version  versionCommand  `cmd:"" help:"Print the version."`
+}
+
+// run is the whole program, such that tests can start it.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	var p program
+	faults := faults{}
+	parser, err := kong.New(&p, append(faults.options(),
+		kong.Name("giftcards"),
+		kong.Description("Issues gift cards over LoyaltyDog's API. Every flag can be set by the environment variable beside it."),
+		kong.Writers(stdout, stderr),
+		kong.Exit(func(code int) { panic(exit(code)) }), // --help
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+	)...)
+	if err != nil {
+		fmt.Fprintln(stderr, "giftcards:", err)
+		return exitFailed
+	}
+	code, kongCtx := parse(parser, args, stderr)
+	if kongCtx == nil {
+		return code
+	}
+	p.config.check(faults)
+	if len(faults) > 0 {
+		fmt.Fprintln(stderr, faults)
+		return exitSettings
+	}
+	err = kongCtx.Run(&session{Context: ctx, config: &p.config, stdin: stdin, stdout: stdout, stderr: stderr})
+	if err != nil {
+		fmt.Fprintln(stderr, "giftcards:", err)
+		return exitFailed
+	}
+	return 0
+}
+
+// exit is how kong's wish to end the program travels up to parse.
+type exit int
+
+func parse(parser *kong.Kong, args []string, stderr io.Writer) (code int, ctx *kong.Context) {
+	defer func() {
+		if wished, ok := recover().(exit); ok {
+			code, ctx = int(wished), nil
+		}
+	}()
+	ctx, err := parser.Parse(args)
+	if err != nil {
+		fmt.Fprintf(stderr, "giftcards: %s (see giftcards --help)\n", err)
+		return exitSettings, nil
+	}
+	return 0, ctx
+}
+
+// session is what a command works with.
+type session struct {
+	context.Context
+	config         *config
+	stdin          io.Reader
+	stdout, stderr io.Writer
+}
+
+type versionCommand struct{}
+
+func (versionCommand) Run(s *session) error {
+	_, err := fmt.Fprintln(s.stdout, version)
+	return err
+}

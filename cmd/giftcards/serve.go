@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"giftcards/jobs"
+	"giftcards/server"
+	"giftcards/store"
+)
+
+type serveCommand struct{}
+
+// Stopping: what requests, then jobs, get to finish. Together below the 10 s
+// that container runtimes grant.
+const (
+	requestDrain = 5 * time.Second
+	jobDrain     = 3 * time.Second
+)
+
+// Run serves until a signal comes or the private database is lost.
+func (serveCommand) Run(s *session) (err error) {
+	log := s.logger()
+	d, err := s.openDatabase(log)
+	if err != nil {
+		return err
+	}
+	// In this order, each only after what needs it: requests, jobs, pool, database.
+	defer func() { err = errors.Join(err, d.close(s)) }()
+	if err := s.migrate(d.url); err != nil {
+		return err
+	}
+	keys, err := s.keys()
+	if err != nil {
+		return err
+	}
+	st, err := store.Open(s, d.url, store.Options{Keys: keys, CardPrefix: s.config.CardPrefix})
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	work, err := jobs.New(st, jobs.Options{Logger: log, KeyLifetime: s.config.KeyLifetime})
+	if err != nil {
+		return err
+	}
+	var stopping atomic.Bool
+	handler, err := server.New(server.Options{
+		Store: st, Jobs: work, Keys: keys, Logger: log, BaseURL: s.config.BaseURL,
+		BulkThreshold: s.config.BulkThreshold, BulkMaximum: s.config.BulkMaximum, BulkBodyLimit: int64(s.config.BulkBodyLimit) << 20,
+		TokenLifetime: s.config.TokenLifetime, LinkLifetime: s.config.LinkLifetime,
+		Ready: func(ctx context.Context) error { return ready(ctx, st, work, &stopping) },
+	})
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", s.config.Listen)
+	if err != nil {
+		return err
+	}
+	if err := work.Start(s); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stopWithin(s, jobDrain, work.Stop)) }()
+	if err := s.greet(st, d); err != nil {
+		return err
+	}
+	return s.serve(listener, newHTTPServer(handler, log), d, &stopping)
+}
+
+// newHTTPServer does not derive requests from the signal's context: it would
+// cancel the very requests that the shutdown waits for.
+func newHTTPServer(handler http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: server.HeaderTimeout,
+		ReadTimeout:       server.BodyTimeout,
+		WriteTimeout:      server.WriteTimeout,
+		IdleTimeout:       server.IdleTimeout,
+		MaxHeaderBytes:    server.MaxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug), // mostly broken connections of clients
+	}
+}
+
+func (s *session) serve(listener net.Listener, h *http.Server, d database, stopping *atomic.Bool) error {
+	failed := make(chan error, 1)
+	go func() { failed <- h.Serve(listener) }()
+	select {
+	case err := <-failed:
+		return err
+	case <-d.lost():
+		return fmt.Errorf("the private database ended: %w", d.private.Err())
+	case <-s.Done():
+	}
+	stopping.Store(true)
+	if err := stopWithin(s, requestDrain, h.Shutdown); err != nil {
+		_ = h.Close()
+		s.logger().Warn("requests were cut off", "error", err)
+	}
+	return nil
+}
+
+func stopWithin(ctx context.Context, limit time.Duration, stop func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
+	defer cancel()
+	return stop(ctx)
+}
+
+// ready says what keeps the server from doing its work. The schema is checked by
+// starting: a server does not run on another.
+func ready(ctx context.Context, st *store.Store, work *jobs.Jobs, stopping *atomic.Bool) error {
+	switch {
+	case stopping.Load():
+		return errors.New("Shutting down")
+	case !work.Running():
+		return errors.New("Worker is not running")
+	case st.Ping(ctx) != nil:
+		return errors.New("Database is not reachable")
+	}
+	return nil
+}
+
+// greet prints what a newcomer needs. With a private database that is a demo
+// merchant and two lines to paste.
+func (s *session) greet(st *store.Store, d database) error {
+	fmt.Fprintf(s.stdout, "giftcards listens on %s (documentation: %s/docs)\n", s.config.BaseURL, s.config.BaseURL)
+	if d.private == nil {
+		return nil
+	}
+	made, err := s.ensureDemo(st)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(s.stdout, `
+A demo merchant is in %[1]s. To issue a card, paste into another terminal:
+
+TOKEN=$(curl -s %[2]s/v2/token -d username=%[3]s --data-urlencode password="$(sed -n 's/.*"password": "\(.*\)".*/\1/p' %[1]s)" | sed 's/.*"accessToken":"\([^"]*\)".*/\1/')
+
+curl -s %[2]s/v2/giftcards/programs/%[4]s/cards -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d '{"initialValue": "25.00", "merchantId": "%[5]s", "customerName": "Ada"}'
+
+`, s.demoFile(), made.BaseURL, made.Username, made.ProgramID, made.MerchantID)
+	return nil
+}

@@ -1,0 +1,142 @@
+// Package jobs does what does not fit into a request: it issues the cards of
+// large bulk requests and clears away what has expired. River keeps the queue,
+// in the same database, so that a job is enqueued in the transaction of the rows
+// it is about. It knows nothing of HTTP.
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+
+	"giftcards/store"
+)
+
+// Options are the settings of the jobs.
+type Options struct {
+	// Logger gets what fails, nothing of what succeeds.
+	Logger *slog.Logger
+	// KeyLifetime is how long an idempotency key is kept, at least.
+	KeyLifetime time.Duration
+	// Workers is how many tasks run at a time, 2 if zero.
+	Workers int
+	// SweepEvery is how often abandoned tasks are looked for, 5 s if zero.
+	SweepEvery time.Duration
+}
+
+// Jobs runs the jobs of one process.
+type Jobs struct {
+	store   *store.Store
+	options Options
+	client  *river.Client[pgx.Tx]
+
+	stopSweep context.CancelFunc
+	sweeping  sync.WaitGroup
+	mutex     sync.Mutex
+	running   bool
+}
+
+const (
+	// taskTimeout ends an attempt that hangs; a million cards take under a minute.
+	taskTimeout = 15 * time.Minute
+	// rescueAfter must exceed taskTimeout. The sweep finds dead workers much earlier.
+	rescueAfter = 20 * time.Minute
+)
+
+// New prepares the jobs of this process; Start starts them.
+func New(s *store.Store, o Options) (*Jobs, error) {
+	if o.Workers == 0 {
+		o.Workers = 2
+	}
+	if o.SweepEvery == 0 {
+		o.SweepEvery = 5 * time.Second
+	}
+	j := &Jobs{store: s, options: o}
+	workers := river.NewWorkers()
+	river.AddWorker(workers, &bulkIssueWorker{store: s, logger: o.Logger})
+	client, err := river.NewClient(riverpgxv5.New(s.Pool()), &river.Config{
+		Logger:               slog.New(atLeast{o.Logger.Handler(), slog.LevelError}),
+		Queues:               map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: o.Workers}},
+		Workers:              workers,
+		JobTimeout:           taskTimeout,
+		RescueStuckJobsAfter: rescueAfter,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("jobs: %w", err)
+	}
+	j.client = client
+	return j, nil
+}
+
+// Start begins to work. Jobs outlive ctx: they end with Stop.
+func (j *Jobs) Start(ctx context.Context) error {
+	ctx = context.WithoutCancel(ctx)
+	if err := j.client.Start(ctx); err != nil {
+		return fmt.Errorf("start jobs: %w", err)
+	}
+	sweepCtx, stop := context.WithCancel(ctx)
+	j.stopSweep = stop
+	j.sweeping.Go(func() { j.sweep(sweepCtx) })
+	j.setRunning(true)
+	return nil
+}
+
+// Stop takes no new jobs and waits for those under way until ctx ends; what is
+// left then is cancelled, rolled back, and taken up again by whoever runs next.
+func (j *Jobs) Stop(ctx context.Context) error {
+	j.setRunning(false)
+	j.stopSweep()
+	j.sweeping.Wait()
+	err := j.client.Stop(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cancelTimeout)
+		defer cancel()
+		err = j.client.StopAndCancel(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("stop jobs: %w", err)
+	}
+	return nil
+}
+
+// cancelTimeout is what cancelled jobs get to roll back.
+const cancelTimeout = 5 * time.Second
+
+// Running reports whether jobs are being worked on.
+func (j *Jobs) Running() bool {
+	j.mutex.Lock()
+	defer j.mutex.Unlock()
+	return j.running
+}
+
+func (j *Jobs) setRunning(running bool) {
+	j.mutex.Lock()
+	defer j.mutex.Unlock()
+	j.running = running
+}
+
+// atLeast passes on what is at least of a level: River tells much that only its
+// authors want to know.
+type atLeast struct {
+	slog.Handler
+	level slog.Level
+}
+
+func (h atLeast) Enabled(ctx context.Context, level slog.Level) bool {
+	return level >= h.level && h.Handler.Enabled(ctx, level)
+}
+
+func (h atLeast) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return atLeast{h.Handler.WithAttrs(attrs), h.level}
+}
+
+func (h atLeast) WithGroup(name string) slog.Handler {
+	return atLeast{h.Handler.WithGroup(name), h.level}
+}

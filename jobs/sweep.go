@@ -1,0 +1,69 @@
+package jobs
+
+import (
+	"context"
+	"time"
+
+	"giftcards/store"
+)
+
+const (
+	sweepBatch   = 100
+	cleanEvery   = time.Hour
+	cleanBatch   = 10_000
+	sweepTimeout = time.Minute
+)
+
+// sweep takes up abandoned tasks again, and now and then deletes what expired,
+// until ctx ends. Every instance does so; the rows it works on are locked.
+func (j *Jobs) sweep(ctx context.Context) {
+	tick := time.NewTicker(j.options.SweepEvery)
+	defer tick.Stop()
+	var cleaned time.Time
+	for {
+		if err := j.takeUpAbandoned(ctx); err != nil && ctx.Err() == nil {
+			j.options.Logger.WarnContext(ctx, "sweep failed", "error", err)
+		}
+		if time.Since(cleaned) >= cleanEvery {
+			cleaned = time.Now()
+			if err := j.deleteExpired(ctx); err != nil && ctx.Err() == nil {
+				j.options.Logger.WarnContext(ctx, "clean-up failed", "error", err)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// takeUpAbandoned enqueues a new job for each task whose worker died.
+func (j *Jobs) takeUpAbandoned(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, sweepTimeout)
+	defer cancel()
+	_, err := store.Write(ctx, j.store, func(tx *store.Tx) (struct{}, error) {
+		tasks, err := tx.AbandonedTasks(ctx, sweepBatch)
+		if err != nil {
+			return struct{}{}, err
+		}
+		for _, task := range tasks {
+			if err := j.EnqueueBulkIssue(ctx, tx, task); err != nil {
+				return struct{}{}, err
+			}
+		}
+		return struct{}{}, nil
+	})
+	return err
+}
+
+func (j *Jobs) deleteExpired(ctx context.Context) error {
+	for {
+		deleted, err := store.Write(ctx, j.store, func(tx *store.Tx) (int64, error) {
+			return tx.DeleteExpired(ctx, j.options.KeyLifetime, cleanBatch)
+		})
+		if err != nil || deleted == 0 {
+			return err
+		}
+	}
+}

@@ -1,0 +1,175 @@
+package server
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"giftcards/gen/api"
+	"giftcards/store"
+	"giftcards/store/id"
+)
+
+// BulkIssueGiftCards issues up to the threshold of cards at once, and more by a
+// task.
+func (s *Server) BulkIssueGiftCards(ctx context.Context, request api.BulkIssueGiftCardsRequestObject) (api.BulkIssueGiftCardsResponseObject, error) {
+	program, err := caller(ctx).program()
+	if err != nil {
+		return nil, err
+	}
+	body := request.Body
+	key, err := idempotencyKey(program, "bulkIssueGiftCards", request.Params.IdempotencyKey, hashBulk(body))
+	if err != nil {
+		return nil, err
+	}
+	terms, recipients := fromBulk(program, body)
+	count := len(recipients)
+	if body.Count != nil {
+		count = *body.Count
+	}
+	answer, err := s.once(ctx, key, func(tx *store.Tx) (int, any, error) {
+		if count > s.BulkThreshold {
+			return s.addTask(ctx, tx, terms, count, recipients)
+		}
+		if body.Count != nil {
+			recipients = make([]store.Recipient, count) // nobody known
+		}
+		return issueAtOnce(ctx, tx, terms, recipients)
+	})
+	if err != nil {
+		return nil, err
+	}
+	if answer.status == http.StatusAccepted {
+		return bulkAccepted(program.ID, answer)
+	}
+	return s.bulkIssued(program.ID, body.Count != nil, answer)
+}
+
+func (s *Server) addTask(ctx context.Context, tx *store.Tx, terms store.Terms, count int, recipients []store.Recipient) (int, any, error) {
+	task, err := tx.AddTask(ctx, terms, count, recipients)
+	if err != nil {
+		return 0, nil, err
+	}
+	if err := s.Jobs.EnqueueBulkIssue(ctx, tx, task); err != nil {
+		return 0, nil, err
+	}
+	return http.StatusAccepted, api.BulkIssuanceAsyncResponse{TaskId: task.ID.String(), Status: store.TaskPending}, nil
+}
+
+func issueAtOnce(ctx context.Context, tx *store.Tx, terms store.Terms, recipients []store.Recipient) (int, any, error) {
+	cards, err := tx.IssueCards(ctx, terms, recipients)
+	if err != nil {
+		return 0, nil, err
+	}
+	issued := api.BulkIssuanceSyncResponse{IssuedCount: len(cards), Cards: make([]api.BulkIssuedCardSummary, len(cards))}
+	for i := range cards {
+		issued.Cards[i] = toSummary(&cards[i])
+	}
+	return http.StatusCreated, issued, nil
+}
+
+func bulkAccepted(program id.ID, a answer) (api.BulkIssueGiftCardsResponseObject, error) {
+	accepted, err := as[api.BulkIssuanceAsyncResponse](a)
+	return api.BulkIssueGiftCards202JSONResponse{
+		Body: accepted,
+		Headers: api.BulkIssueGiftCards202ResponseHeaders{
+			IdempotentReplayed: a.replayed,
+			Location:           fmt.Sprintf("/v2/giftcards/programs/%s/cards/bulk/%s", program, accepted.TaskId),
+			RetryAfter:         retryAfter,
+		},
+	}, err
+}
+
+// bulkIssued mints a fresh CSV link for each answer, replayed or not: that the
+// link expires must not make the CSV unobtainable.
+func (s *Server) bulkIssued(program id.ID, byCount bool, a answer) (api.BulkIssueGiftCardsResponseObject, error) {
+	issued, err := as[api.BulkIssuanceSyncResponse](a)
+	if err != nil {
+		return nil, err
+	}
+	if byCount {
+		first, err := id.Parse(issued.Cards[0].Id)
+		if err != nil {
+			return nil, err
+		}
+		link := s.csvLink(store.Batch{ProgramID: program, First: first, Count: issued.IssuedCount})
+		issued.CsvDownloadUrl = &link
+	}
+	return api.BulkIssueGiftCards201JSONResponse{
+		Body: issued, Headers: api.BulkIssueGiftCards201ResponseHeaders{IdempotentReplayed: a.replayed},
+	}, nil
+}
+
+// PollBulkIssuance says how a task stands, and once it is completed streams its
+// cards.
+func (s *Server) PollBulkIssuance(ctx context.Context, request api.PollBulkIssuanceRequestObject) (api.PollBulkIssuanceResponseObject, error) {
+	program, err := caller(ctx).program()
+	if err != nil {
+		return nil, err
+	}
+	taskID, err := uuid.Parse(request.TaskId)
+	if err != nil || taskID.String() != request.TaskId {
+		return nil, store.ErrTaskNotFound
+	}
+	task, err := store.Read(ctx, s.Store, func(tx *store.Tx) (store.Task, error) {
+		return tx.FindTask(ctx, program.ID, taskID)
+	})
+	if err != nil {
+		return nil, err
+	}
+	if task.Status == store.TaskCompleted {
+		return completedTask{server: s, ctx: ctx, task: task}, nil
+	}
+	status := api.BulkIssuanceTaskStatus{TaskId: task.ID.String(), Status: task.Status, CompletedAt: task.CompletedAt}
+	if task.Status == store.TaskFailed {
+		failed := int(task.CardCount)
+		status.FailedCount, status.Error = &failed, task.Error
+		return api.PollBulkIssuance200JSONResponse{Body: status}, nil
+	}
+	again := retryAfter
+	return api.PollBulkIssuance200JSONResponse{
+		Body: status, Headers: api.PollBulkIssuance200ResponseHeaders{RetryAfter: &again},
+	}, nil
+}
+
+// completedTask is the answer to a poll of a completed task. It never holds more
+// than one card.
+type completedTask struct {
+	server *Server
+	ctx    context.Context
+	task   store.Task
+}
+
+// VisitPollBulkIssuanceResponse writes the answer.
+func (t completedTask) VisitPollBulkIssuanceResponse(w http.ResponseWriter) error {
+	status := api.BulkIssuanceTaskStatus{TaskId: t.task.ID.String(), Status: t.task.Status, CompletedAt: t.task.CompletedAt}
+	issued := int(t.task.CardCount)
+	status.IssuedCount, status.Cards = &issued, &[]api.BulkIssuedCardSummary{}
+	if t.task.ByCount {
+		link := t.server.csvLink(t.task.Batch())
+		status.CsvDownloadUrl = &link
+	}
+	frame, err := json.Marshal(status)
+	if err != nil {
+		return fmt.Errorf("encode task: %w", err)
+	}
+	begin, end, _ := strings.Cut(string(frame), `"cards":[]`)
+	w.Header().Set("Content-Type", "application/json")
+	return t.server.stream(t.ctx, w, t.task.Batch(), cardList{
+		begin: begin + `"cards":[`, separator: ",", end: "]" + end, card: writeJSONCard,
+	})
+}
+
+func writeJSONCard(out *bufio.Writer, _ *store.Tx, card *store.GiftCard) error {
+	encoded, err := json.Marshal(toSummary(card))
+	if err != nil {
+		return err
+	}
+	_, err = out.Write(encoded)
+	return err
+}

@@ -1,0 +1,70 @@
+package server
+
+import (
+	"giftcards/gen/api"
+	"giftcards/store"
+)
+
+// Between the contract's shapes and the store's rows, both ways.
+
+func toGiftCard(card store.GiftCard, program store.Program, merchantName string) api.GiftCardResponse {
+	number := store.FormatNumber(card.CardNumber)
+	return api.GiftCardResponse{
+		Id:              card.ID.String(),
+		CardNumber:      number,
+		LastFourDigits:  lastFour(number),
+		Balance:         card.Balance,
+		InitialValue:    card.InitialValue,
+		Status:          api.GiftCardStatus(card.Status),
+		CreatedAt:       card.CreatedAt.UTC(),
+		UpdatedAt:       card.UpdatedAt,
+		ActivatedAt:     card.ActivatedAt,
+		ExpiresAt:       card.ExpiresAt.UTC(),
+		SuspendedReason: card.SuspendedReason,
+		SuspendedUntil:  card.SuspendedUntil,
+		SuspendedAt:     card.SuspendedAt,
+		CustomerEmail:   card.CustomerEmail,
+		CustomerPhone:   card.CustomerPhone,
+		CustomerName:    card.CustomerName,
+		SenderName:      card.SenderName,
+		MerchantId:      program.MerchantID.String(),
+		MerchantName:    &merchantName,
+		IsPhysical:      card.IsPhysical,
+		DesignTemplate:  card.DesignTemplate,
+		CustomMessage:   card.CustomMessage,
+		ProgramId:       program.ID.String(),
+		DeliverAt:       card.DeliverAt,
+		Delivered:       card.Delivered,
+	}
+}
+
+func toSummary(card *store.GiftCard) api.BulkIssuedCardSummary {
+	number := store.FormatNumber(card.CardNumber)
+	return api.BulkIssuedCardSummary{Id: card.ID.String(), CardNumber: number, LastFourDigits: lastFour(number)}
+}
+
+func lastFour(number string) string { return number[len(number)-4:] }
+
+func fromCreate(program store.Program, body *api.CreateGiftCardRequest) (store.Terms, store.Recipient) {
+	return store.Terms{
+			ProgramID: program.ID, InitialValue: body.InitialValue, IsPhysical: body.IsPhysical,
+			DesignTemplate: body.DesignTemplate, ExpiresAt: body.ExpiresAt, DeliverAt: body.DeliverAt,
+		}, store.Recipient{
+			Email: body.CustomerEmail, Phone: body.CustomerPhone, Name: body.CustomerName,
+			Sender: body.SenderName, Message: body.CustomMessage,
+		}
+}
+
+func fromBulk(program store.Program, body *api.BulkIssueGiftCardRequest) (store.Terms, []store.Recipient) {
+	terms := store.Terms{
+		ProgramID: program.ID, InitialValue: body.InitialValue, IsPhysical: body.IsPhysical,
+		DesignTemplate: body.DesignTemplate, ExpiresAt: body.ExpiresAt,
+	}
+	recipients := make([]store.Recipient, len(body.Recipients))
+	for i, r := range body.Recipients {
+		recipients[i] = store.Recipient{
+			Email: r.CustomerEmail, Phone: r.CustomerPhone, Name: r.CustomerName, Sender: r.SenderName, Message: r.CustomMessage,
+		}
+	}
+	return terms, recipients
+}

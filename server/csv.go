@@ -1,0 +1,78 @@
+package server
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"net/http"
+	"time"
+
+	"giftcards/gen/api"
+	"giftcards/store"
+)
+
+// A CSV link is the credential for the security codes of one batch of cards:
+// program, first id, count and end, signed. Nothing of it is stored.
+const csvLinkSize = 12 + 12 + 4 + 8
+
+// csvLink returns a fresh link to the CSV of a batch.
+func (s *Server) csvLink(b store.Batch) string {
+	payload := make([]byte, 0, csvLinkSize)
+	payload = append(payload, b.ProgramID[:]...)
+	payload = append(payload, b.First[:]...)
+	payload = binary.BigEndian.AppendUint32(payload, uint32(b.Count))
+	payload = binary.BigEndian.AppendUint64(payload, uint64(s.Store.Now().Add(s.LinkLifetime).Unix()))
+	return s.BaseURL + "/v2/giftcards/downloads/" + s.Keys.SignLink(payload)
+}
+
+var errBadLink = &refusal{status: http.StatusForbidden, detail: "Download link is invalid or has expired"}
+
+// DownloadGiftCards streams the CSV that a link names.
+func (s *Server) DownloadGiftCards(ctx context.Context, request api.DownloadGiftCardsRequestObject) (api.DownloadGiftCardsResponseObject, error) {
+	payload, err := s.Keys.VerifyLink(request.Link)
+	if err != nil || len(payload) != csvLinkSize {
+		return nil, errBadLink
+	}
+	var batch store.Batch
+	copy(batch.ProgramID[:], payload[0:])
+	copy(batch.First[:], payload[12:])
+	batch.Count = int(binary.BigEndian.Uint32(payload[24:]))
+	if end := time.Unix(int64(binary.BigEndian.Uint64(payload[28:])), 0); !s.Store.Now().Before(end) {
+		return nil, errBadLink
+	}
+	return csvDownload{server: s, ctx: ctx, batch: batch}, nil
+}
+
+type csvDownload struct {
+	server *Server
+	ctx    context.Context
+	batch  store.Batch
+}
+
+// VisitDownloadGiftCardsResponse writes the CSV.
+func (d csvDownload) VisitDownloadGiftCardsResponse(w http.ResponseWriter) error {
+	header := w.Header()
+	header.Set("Content-Type", "text/csv; charset=utf-8")
+	header.Set("Content-Disposition", `attachment; filename="gift-cards.csv"`)
+	header.Set("Cache-Control", "no-store") // it opens security codes
+	return d.server.stream(d.ctx, w, d.batch, cardList{
+		begin: "cardNumber,securityCode,initialValue,expiresAt,id\r\n", card: writeCSVCard,
+	})
+}
+
+// writeCSVCard writes a line of RFC 4180. No field can begin a formula or needs
+// quotes: they are digits, decimals, times and ids of our own making.
+func writeCSVCard(out *bufio.Writer, tx *store.Tx, card *store.GiftCard) error {
+	code, err := tx.OpenCode(card)
+	if err != nil {
+		return err
+	}
+	line := out.AvailableBuffer()
+	line = append(append(line, store.FormatNumber(card.CardNumber)...), ',')
+	line = append(append(line, code...), ',')
+	line = append(append(line, card.InitialValue.String()...), ',')
+	line = append(card.ExpiresAt.UTC().AppendFormat(line, time.RFC3339Nano), ',')
+	line = append(append(line, card.ID.String()...), "\r\n"...)
+	_, err = out.Write(line)
+	return err
+}

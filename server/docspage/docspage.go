@@ -1,0 +1,138 @@
+// Package docspage owns the page that draws the API's document for people. All
+// of the page is embedded, so that it needs no other server. It must not know
+// what the document says, only where it is.
+package docspage
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/hex"
+	"html"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+// prefix is where the page is; its scripts are below.
+const prefix = "/docs"
+
+// contentPolicy keeps the browser to this server, whatever the scripts would do.
+// The one unsafe word is for Scalar, which adds style elements as it draws.
+const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; img-src 'self' data:; " +
+	"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+var (
+	//go:embed assets/page.html
+	pageText string
+	//go:embed assets/start.js
+	startScript []byte
+	//go:embed assets/scalar.js.gz
+	scalarGzip []byte
+
+	// scalarScript is for the few clients that do not take gzip.
+	scalarScript = sync.OnceValues(func() ([]byte, error) {
+		reader, err := gzip.NewReader(bytes.NewReader(scalarGzip))
+		if err != nil {
+			return nil, err
+		}
+		return io.ReadAll(reader)
+	})
+)
+
+// Handler serves the page at /docs and /docs/, and its scripts below, to GET and
+// HEAD; it is to be mounted at both. documentURL is the path of the OpenAPI
+// document on this server.
+func Handler(documentURL string) http.Handler {
+	startPath, scalarPath := versionedPath("start", startScript), versionedPath("scalar", scalarGzip)
+	page := []byte(strings.NewReplacer(
+		"{{start}}", startPath, "{{scalar}}", scalarPath, "{{document}}", html.EscapeString(documentURL),
+	).Replace(pageText))
+	pageTag := entityTag(page)
+
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			w.Header().Set("Allow", "GET, HEAD")
+			refuse(w, http.StatusMethodNotAllowed)
+			return
+		}
+		switch r.URL.Path {
+		case prefix, prefix + "/":
+			w.Header().Set("Content-Security-Policy", contentPolicy)
+			w.Header().Set("Referrer-Policy", "no-referrer")
+			w.Header().Set("Cache-Control", "no-cache")
+			serve(w, r, "text/html; charset=utf-8", pageTag, page)
+		case startPath:
+			serveScript(w, r, startPath, startScript)
+		case scalarPath:
+			serveScalar(w, r, scalarPath)
+		default:
+			refuse(w, http.StatusNotFound)
+		}
+	})
+}
+
+// serveScalar sends Scalar's script as it is embedded, or decompressed for a
+// client that does not take gzip.
+func serveScalar(w http.ResponseWriter, r *http.Request, path string) {
+	w.Header().Set("Vary", "Accept-Encoding")
+	if acceptsGzip(r.Header.Values("Accept-Encoding")) {
+		w.Header().Set("Content-Encoding", "gzip")
+		serveScript(w, r, path+".gz", scalarGzip)
+		return
+	}
+	script, err := scalarScript()
+	if err != nil {
+		refuse(w, http.StatusInternalServerError)
+		return
+	}
+	serveScript(w, r, path, script)
+}
+
+// serveScript sends a script that never changes at its address.
+func serveScript(w http.ResponseWriter, r *http.Request, tag string, script []byte) {
+	w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
+	serve(w, r, "text/javascript; charset=utf-8", `"`+tag+`"`, script)
+}
+
+func serve(w http.ResponseWriter, r *http.Request, contentType, tag string, content []byte) {
+	w.Header().Set("Content-Type", contentType)
+	w.Header().Set("ETag", tag)
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(content))
+}
+
+// refuse answers as the rest of the server does.
+func refuse(w http.ResponseWriter, status int) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	io.WriteString(w, `{"detail":"`+http.StatusText(status)+`"}`) //nolint:errcheck // the client is gone
+}
+
+// versionedPath is an address that another content would not have.
+func versionedPath(name string, content []byte) string {
+	return prefix + "/" + name + "-" + digest(content) + ".js"
+}
+
+func entityTag(content []byte) string { return `"` + digest(content) + `"` }
+
+func digest(content []byte) string {
+	sum := sha256.Sum256(content)
+	return hex.EncodeToString(sum[:8])
+}
+
+// acceptsGzip reports whether the values of an Accept-Encoding header name gzip,
+// other than to forbid it.
+func acceptsGzip(values []string) bool {
+	for value := range strings.SplitSeq(strings.Join(values, ","), ",") {
+		name, weight, _ := strings.Cut(value, ";")
+		if strings.EqualFold(strings.TrimSpace(name), "gzip") {
+			weight = strings.TrimRight(strings.ReplaceAll(weight, " ", ""), "0")
+			return weight != "q=" && weight != "q=0."
+		}
+	}
+	return false
+}

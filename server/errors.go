@@ -1,0 +1,81 @@
+package server
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+
+	"github.com/labstack/echo/v4"
+
+	"giftcards/server/validate"
+	"giftcards/store"
+)
+
+// refusal is an answer of {"detail": "<sentence>"}.
+type refusal struct {
+	status int
+	detail string
+}
+
+func (r *refusal) Error() string { return r.detail }
+
+var statusOf = map[store.Kind]int{
+	store.NotFound:    http.StatusNotFound,
+	store.Forbidden:   http.StatusForbidden,
+	store.Unavailable: http.StatusServiceUnavailable,
+}
+
+// handleError is the one place where an error becomes an answer. What it does not
+// know is a fault of ours: 500, without its text, which the log has.
+func (s *Server) handleError(err error, c echo.Context) {
+	if c.Response().Committed {
+		s.Logger.ErrorContext(c.Request().Context(), "answer broken off", "error", err, "request_id", requestID(c))
+		panic(http.ErrAbortHandler)
+	}
+	if invalid := (validate.Errors)(nil); errors.As(err, &invalid) {
+		s.writeJSON(c, http.StatusUnprocessableEntity, map[string]validate.Errors{"detail": invalid})
+		return
+	}
+	answer := s.refusalOf(err, c)
+	header := c.Response().Header()
+	header.Del(echo.HeaderContentDisposition)
+	switch answer.status {
+	case http.StatusUnauthorized:
+		header.Set(echo.HeaderWWWAuthenticate, "Bearer")
+	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
+		header.Set(echo.HeaderRetryAfter, strconv.Itoa(retryAfter))
+	case http.StatusMethodNotAllowed:
+		header.Set(echo.HeaderAllow, allowed(c))
+	case http.StatusRequestTimeout:
+		header.Set("Connection", "close") // the rest of the body may still come
+	}
+	s.writeJSON(c, answer.status, map[string]string{"detail": answer.detail})
+}
+
+func (s *Server) refusalOf(err error, c echo.Context) *refusal {
+	if known := (*refusal)(nil); errors.As(err, &known) {
+		return known
+	}
+	if known := (*store.Error)(nil); errors.As(err, &known) {
+		if status, ok := statusOf[known.Kind]; ok {
+			if known.Kind == store.Unavailable {
+				s.Logger.WarnContext(c.Request().Context(), "database unavailable", "error", err, "request_id", requestID(c))
+			}
+			return &refusal{status: status, detail: known.Message}
+		}
+	}
+	if known := (*echo.HTTPError)(nil); errors.As(err, &known) {
+		switch known.Code {
+		case http.StatusNotFound, http.StatusMethodNotAllowed:
+			return &refusal{status: known.Code, detail: http.StatusText(known.Code)}
+		}
+	}
+	s.Logger.ErrorContext(c.Request().Context(), "request failed", "error", err, "route", c.Path(), "request_id", requestID(c))
+	return &refusal{status: http.StatusInternalServerError, detail: http.StatusText(http.StatusInternalServerError)}
+}
+
+func (s *Server) writeJSON(c echo.Context, status int, body any) {
+	if err := c.JSON(status, body); err != nil {
+		s.Logger.InfoContext(c.Request().Context(), "answer not sent", "error", err, "request_id", requestID(c))
+	}
+}

@@ -1,0 +1,93 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+
+	"github.com/labstack/echo/v4"
+
+	"giftcards/server/validate"
+)
+
+type requestKey struct{}
+
+var (
+	errTooLarge       = &refusal{status: http.StatusRequestEntityTooLarge, detail: "Request body is too large"}
+	errBodyIncomplete = &refusal{status: http.StatusRequestTimeout, detail: "Request body did not arrive"}
+)
+
+// validate reads the body, judges the whole request by the document, and keeps
+// what it accepted for the binder.
+func (s *Server) validate(operations map[string]operation) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			op, ok := operations[c.Request().Method+" "+c.Path()]
+			if !ok {
+				return next(c)
+			}
+			r := c.Request()
+			body, err := readBody(c.Response(), r, op.bodyLimit)
+			if err != nil {
+				return err
+			}
+			request, invalid := op.Validate(r, func(name string) string { return pathValue(c, name) }, body)
+			if len(invalid) > 0 {
+				return invalid
+			}
+			r = r.WithContext(context.WithValue(r.Context(), requestKey{}, request))
+			// Generated code asks for forms by way of the request.
+			r.Form, r.PostForm = request.Form(), request.Form()
+			c.SetRequest(r)
+			return next(c)
+		}
+	}
+}
+
+func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
+	if r.ContentLength > limit {
+		return nil, errTooLarge
+	}
+	if r.ContentLength > 0 { // one allocation of the right size
+		body := make([]byte, r.ContentLength)
+		if _, err := io.ReadFull(r.Body, body); err != nil {
+			return nil, errBodyIncomplete
+		}
+		return body, nil
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+		return nil, errTooLarge
+	}
+	if err != nil {
+		return nil, errBodyIncomplete
+	}
+	return body, nil
+}
+
+// pathValue is a path parameter, decoded. Echo leaves it as it was sent if the
+// path has escapes that matter to routing.
+func pathValue(c echo.Context, name string) string {
+	value := c.Param(name)
+	if c.Request().URL.RawPath == "" {
+		return value
+	}
+	if decoded, err := url.PathUnescape(value); err == nil {
+		return decoded
+	}
+	return value
+}
+
+// binder gives handlers what was validated, so that the two cannot disagree.
+type binder struct{}
+
+// Bind fills target, a request body, from the validated request.
+func (binder) Bind(target any, c echo.Context) error {
+	request, ok := c.Request().Context().Value(requestKey{}).(*validate.Request)
+	if !ok {
+		return errors.New("request was not validated: " + c.Path())
+	}
+	return request.Decode(target)
+}

@@ -1,0 +1,94 @@
+package server
+
+import (
+	"giftcards/server/validate"
+	"giftcards/store"
+)
+
+// maxKeyLength bounds an idempotency key, without its quotes.
+const maxKeyLength = 255
+
+// rules are what the contract demands beyond the document's schemas: in prose,
+// or because a store of money needs it.
+func (s *Server) rules() validate.Options {
+	return validate.Options{
+		Fields: map[string]validate.FieldRule{
+			"CreateGiftCardRequest.expiresAt":     s.expiresInTime,
+			"BulkIssueGiftCardRequest.expiresAt":  s.expiresInTime,
+			"BulkIssueGiftCardRequest.count":      s.atMostMaximum,
+			"BulkIssueGiftCardRequest.recipients": s.fewEnough,
+		},
+		Bodies: map[string]validate.BodyRule{
+			"CreateGiftCardRequest":    s.deliversBeforeExpiry,
+			"BulkIssueGiftCardRequest": countOrRecipients,
+		},
+		Params: map[string]validate.FieldRule{
+			"header.idempotency-key": fitKey,
+		},
+	}
+}
+
+// expiresInTime: after now, at most 5 calendar years ahead.
+func (s *Server) expiresInTime(expiresAt validate.Value) *validate.Error {
+	now := s.Store.Now()
+	switch {
+	case !expiresAt.Time().After(now):
+		return validate.NotInFuture()
+	case expiresAt.Time().After(store.LatestExpiry(now)):
+		return validate.ValueError("expiresAt must be at most 5 years ahead")
+	}
+	return nil
+}
+
+func (s *Server) atMostMaximum(count validate.Value) *validate.Error {
+	if count.Int() > int64(s.BulkMaximum) {
+		return validate.TooLarge(int64(s.BulkMaximum))
+	}
+	return nil
+}
+
+func (s *Server) fewEnough(recipients validate.Value) *validate.Error {
+	switch n := recipients.Len(); {
+	case n < 1:
+		return validate.ListTooShort(1, n)
+	case n > s.BulkMaximum:
+		return validate.ListTooLong(s.BulkMaximum, n)
+	}
+	return nil
+}
+
+// deliversBeforeExpiry: not after the card's expiry, also when that is the default.
+func (s *Server) deliversBeforeExpiry(body validate.Value) *validate.Error {
+	expiry := body.Field("expiresAt").Time()
+	if body.Field("expiresAt").IsNull() {
+		expiry = s.Store.Now().Add(store.DefaultLifetime)
+	}
+	if body.Field("deliverAt").Time().After(expiry) {
+		refusal := validate.ValueError("deliverAt must not be after expiresAt")
+		refusal.Loc = validate.Loc{"deliverAt"}
+		return refusal
+	}
+	return nil
+}
+
+// countOrRecipients: mutually exclusive (document), and one is needed.
+func countOrRecipients(body validate.Value) *validate.Error {
+	if body.Field("count").IsNull() == body.Field("recipients").IsNull() {
+		return validate.ValueError("exactly one of count and recipients is required")
+	}
+	return nil
+}
+
+// fitKey: 1 to 255 printable ASCII characters; an empty key counts as none.
+func fitKey(header validate.Value) *validate.Error {
+	key := bareKey(header.Text())
+	if len(key) > maxKeyLength {
+		return validate.TextTooLong(maxKeyLength)
+	}
+	for i := range len(key) {
+		if key[i] < ' ' || key[i] > '~' {
+			return validate.PatternMismatch("^[ -~]*$")
+		}
+	}
+	return nil
+}

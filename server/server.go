@@ -1,0 +1,175 @@
+// Package server speaks the contract over HTTP: it authenticates, validates
+// against the document, runs one handler an operation, and answers in the
+// contract's shapes. It is the only package that knows HTTP. What a card is, and
+// how it is stored, it asks package store.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/labstack/echo/v4"
+
+	"giftcards/gen/api"
+	"giftcards/jobs"
+	"giftcards/openapi"
+	"giftcards/server/docspage"
+	"giftcards/server/validate"
+	"giftcards/store"
+	"giftcards/store/keyring"
+)
+
+// Options are the settings of a Server. Zero values are not defaults, but for
+// those that say so.
+type Options struct {
+	Store  *store.Store
+	Jobs   *jobs.Jobs
+	Keys   *keyring.Ring
+	Logger *slog.Logger
+
+	// BulkThreshold is how many cards a bulk request may ask for and still be
+	// answered with them; above, a task issues them.
+	BulkThreshold int
+	// BulkMaximum is how many cards a bulk request may ask for.
+	BulkMaximum int
+	// BulkBodyLimit is the largest body of a bulk request, in bytes.
+	BulkBodyLimit int64
+	// TokenLifetime and LinkLifetime are how long bearer tokens and CSV links last.
+	TokenLifetime, LinkLifetime time.Duration
+	// BaseURL begins the links in answers, such as https://cards.example.com.
+	BaseURL string
+	// Ready returns an error that says what is missing; nil if all is well.
+	Ready func(context.Context) error
+}
+
+// Limits that are no settings: a request beyond them is not slow but stuck. In
+// order: headers < body <= handling < streaming.
+const (
+	HeaderTimeout    = 10 * time.Second
+	BodyTimeout      = 60 * time.Second // 64 MiB at 9 Mbit/s
+	handlingTimeout  = 60 * time.Second
+	WriteTimeout     = handlingTimeout + 30*time.Second // streams extend it
+	StreamingTimeout = 15 * time.Minute
+	IdleTimeout      = 2 * time.Minute
+	MaxHeaderBytes   = 64 << 10
+	bodyLimit        = 64 << 10 // of all operations but bulk
+	retryAfter       = 2        // seconds, of a 503 and of an unfinished task
+)
+
+// Server implements the generated strict interface, an operation a method.
+type Server struct {
+	Options
+	validator *validate.Validator
+	echo      *echo.Echo
+}
+
+var _ api.StrictServerInterface = (*Server)(nil)
+
+// New makes the handler of all operations. It fails if the document and the
+// generated routes disagree.
+func New(o Options) (*Server, error) {
+	document, err := openapi.Load()
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{Options: o, echo: echo.New()}
+	s.validator, err = validate.Compile(document, openapi.Complete, s.rules())
+	if err != nil {
+		return nil, fmt.Errorf("compile the validator: %w", err)
+	}
+
+	e := s.echo
+	e.Binder = binder{}
+	e.HTTPErrorHandler = s.handleError
+	api.RegisterHandlers(e, api.NewStrictHandler(s, []api.StrictMiddlewareFunc{refuseEmptyAnswer}))
+	operations, err := s.operations(document, e.Routes())
+	if err != nil {
+		return nil, err
+	}
+	for path, document := range map[string][]byte{
+		"/openapi.json": openapi.Published, "/openapi-complete.json": openapi.Complete, "/openapi-sdk.json": openapi.SDK,
+	} {
+		e.GET(path, documentHandler(document))
+	}
+	docs := echo.WrapHandler(docspage.Handler("/openapi-complete.json"))
+	e.GET("/docs", docs)
+	e.GET("/docs/*", docs)
+
+	// THE list of what happens to every request, outermost first.
+	e.Use(
+		s.logRequests,       // sees every answer, and the time all of it took
+		s.recoverPanics,     // a fault of one request is a 500 for that request alone
+		declaredMethodsOnly, // echo answers OPTIONS by itself; the document does not
+		limitTime,           // nothing is waited for without end
+		s.authenticate(operations),
+		s.validate(operations), // reads the body; the handler gets what was validated
+	)
+	return s, nil
+}
+
+// ServeHTTP answers a request.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.ServeHTTP(w, r) }
+
+// operation is what the chain knows of one: its place in the document, and how
+// it differs from the others.
+type operation struct {
+	*validate.Operation
+	public    bool  // no token needed
+	bodyLimit int64 // bytes
+}
+
+// operations returns the operation of each route, by method and echo path. Every
+// operation of the document must have a route, and every generated route an
+// operation: one without would run unvalidated.
+func (s *Server) operations(document *openapi3.T, routes []*echo.Route) (map[string]operation, error) {
+	operations := map[string]operation{}
+	for _, route := range routes {
+		found, ok := s.validator.Operation(route.Method, documentPath(route.Path))
+		if !ok {
+			return nil, fmt.Errorf("route %s %s is not in the document", route.Method, route.Path)
+		}
+		declared := document.Paths.Find(found.Path).GetOperation(found.Method)
+		op := operation{
+			Operation: found,
+			public:    declared.Security != nil && len(*declared.Security) == 0,
+			bodyLimit: bodyLimit,
+		}
+		if strings.HasSuffix(route.Path, "/bulk") {
+			op.bodyLimit = s.BulkBodyLimit
+		}
+		operations[route.Method+" "+route.Path] = op
+	}
+	if all := len(s.validator.Operations()); all != len(operations) {
+		return nil, fmt.Errorf("the document has %d operations, %d have a route", all, len(operations))
+	}
+	return operations, nil
+}
+
+// documentPath turns echo's :name into the document's {name}.
+func documentPath(path string) string {
+	parts := strings.Split(path, "/")
+	for i, part := range parts {
+		if name, ok := strings.CutPrefix(part, ":"); ok {
+			parts[i] = "{" + name + "}"
+		}
+	}
+	return strings.Join(parts, "/")
+}
+
+// refuseEmptyAnswer makes an error of a handler that returns neither an answer
+// nor an error, which would leave as an empty 200.
+func refuseEmptyAnswer(next api.StrictHandlerFunc, operation string) api.StrictHandlerFunc {
+	return func(c echo.Context, request any) (any, error) {
+		answer, err := next(c, request)
+		if err == nil && answer == nil {
+			return nil, errors.New(operation + " returned no answer")
+		}
+		return answer, err
+	}
+}

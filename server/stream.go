@@ -1,0 +1,52 @@
+package server
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"giftcards/store"
+)
+
+// cardList is how a batch of cards is written.
+type cardList struct {
+	begin, separator, end string
+	card                  func(*bufio.Writer, *store.Tx, *store.GiftCard) error
+}
+
+// stream writes a batch as it comes from the database and never holds more than
+// a buffer of it. An error before the first buffer is full is an answer like any
+// other; a later one breaks off the connection (see handleError), so that nobody
+// takes a part for the whole.
+func (s *Server) stream(ctx context.Context, w http.ResponseWriter, batch store.Batch, list cardList) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), StreamingTimeout)
+	defer cancel()
+	if err := http.NewResponseController(w).SetWriteDeadline(time.Now().Add(StreamingTimeout)); err != nil {
+		return fmt.Errorf("extend the time to write: %w", err)
+	}
+	out := bufio.NewWriterSize(w, streamBuffer)
+	_, _ = out.WriteString(list.begin) // the buffer keeps an error for Flush
+	_, err := store.Read(ctx, s.Store, func(tx *store.Tx) (struct{}, error) {
+		written := 0
+		err := tx.EachCard(ctx, batch, func(card *store.GiftCard) error {
+			if written > 0 {
+				_, _ = out.WriteString(list.separator)
+			}
+			written++
+			return list.card(out, tx, card)
+		})
+		if err == nil && written != batch.Count {
+			err = fmt.Errorf("%d cards of a batch of %d", written, batch.Count)
+		}
+		return struct{}{}, err
+	})
+	if err != nil {
+		return err
+	}
+	_, _ = out.WriteString(list.end)
+	return out.Flush()
+}
+
+const streamBuffer = 32 << 10

@@ -1,0 +1,61 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/google/uuid"
+	openapi_types "github.com/oapi-codegen/runtime/types"
+
+	"giftcards/gen/api"
+	"giftcards/store"
+	"giftcards/store/keyring"
+	"giftcards/store/password"
+)
+
+var errBadLogin = &refusal{status: http.StatusUnauthorized, detail: "Incorrect username or password"}
+
+// CreateToken logs a user in. Whether the user or the password is wrong shows
+// neither in the answer nor in its time.
+func (s *Server) CreateToken(ctx context.Context, request api.CreateTokenRequestObject) (api.CreateTokenResponseObject, error) {
+	user, err := store.Read(ctx, s.Store, func(tx *store.Tx) (store.User, error) {
+		return tx.FindUserByEmail(ctx, request.Body.Username)
+	})
+	if err != nil && !errors.Is(err, store.ErrUserNotFound) {
+		return nil, err
+	}
+	matches, err := password.Matches(request.Body.Password, user.PasswordHash)
+	if err != nil {
+		return nil, err
+	}
+	if !matches || !user.Active {
+		return nil, errBadLogin
+	}
+	now := s.Store.Now()
+	token, err := s.Keys.SignToken(keyring.Claims{
+		Subject: user.ID.String(), ID: uuid.NewString(), Merchant: user.MerchantID.String(),
+		IssuedAt: now, ExpiresAt: now.Add(s.TokenLifetime),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return api.CreateToken200JSONResponse{AccessToken: &token, TokenType: "bearer"}, nil
+}
+
+// GetTokenInfo says who the token stands for.
+func (s *Server) GetTokenInfo(ctx context.Context, _ api.GetTokenInfoRequestObject) (api.GetTokenInfoResponseObject, error) {
+	user := caller(ctx).access.User
+	return api.GetTokenInfo200JSONResponse{
+		Id: user.ID.String(), Email: openapi_types.Email(user.Email), Name: user.Name, Active: user.Active,
+	}, nil
+}
+
+// Logout revokes the token, at once and on every instance.
+func (s *Server) Logout(ctx context.Context, _ api.LogoutRequestObject) (api.LogoutResponseObject, error) {
+	claims := caller(ctx).claims
+	_, err := store.Write(ctx, s.Store, func(tx *store.Tx) (struct{}, error) {
+		return struct{}{}, tx.RevokeToken(ctx, claims.ID, claims.ExpiresAt)
+	})
+	return api.Logout200JSONResponse{"detail": "Logged out"}, err
+}

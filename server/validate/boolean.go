@@ -1,0 +1,53 @@
+package validate
+
+import (
+	"math"
+	"strconv"
+	"strings"
+)
+
+func (s *schema) checkBoolean(t *tape, i uint32) *Error {
+	n := &t.nodes[i]
+	switch n.kind {
+	case kindTrue, kindFalse:
+		return nil
+	case kindText: // a parameter has only text
+		value, ok := pydanticBool(t.string(i))
+		if !ok {
+			return boolParsing()
+		}
+		t.setText(i, strconv.FormatBool(value))
+		return nil
+	case kindString, kindEscaped:
+		if _, ok := pydanticBool(t.string(i)); !ok {
+			return boolParsing()
+		}
+	case kindInt, kindFloat:
+		// Only a whole number of 64 bits is tried as a boolean.
+		f, _ := strconv.ParseFloat(t.source(i), 64)
+		if f == math.Trunc(f) && fitsInt64(f) && f != 0 && f != 1 {
+			return boolParsing()
+		}
+	}
+	return fault("bool_type", "Input should be a valid boolean")
+}
+
+func boolParsing() *Error {
+	return fault("bool_parsing", "Input should be a valid boolean, unable to interpret input")
+}
+
+// pydanticBool reads the words that Pydantic's lax mode takes for a boolean.
+func pydanticBool(word string) (value, ok bool) {
+	switch strings.ToLower(word) {
+	case "0", "f", "n", "no", "off", "false":
+		return false, true
+	case "1", "t", "y", "on", "yes", "true":
+		return true, true
+	}
+	return false, false
+}
+
+// isTrue is the value of a validated boolean.
+func isTrue(t *tape, i uint32) bool {
+	return t.nodes[i].kind == kindTrue || t.nodes[i].kind == kindText && t.string(i) == "true"
+}

@@ -1,0 +1,159 @@
+package validate
+
+// walk is one walk over one value of a request: it collects the errors and knows
+// the place it is at.
+type walk struct {
+	tape   *tape
+	errors Errors
+	place  []step
+	space  [8]step // of place, for all but deeper bodies
+}
+
+// step is one part of a place: a name, or a position when the name is "".
+type step struct {
+	name  string
+	index int
+}
+
+func newWalk(t *tape) *walk {
+	w := &walk{tape: t}
+	w.place = w.space[:0]
+	return w
+}
+
+func (w *walk) full() bool { return len(w.errors) >= maxErrors }
+
+// loc is the place the walk is at.
+func (w *walk) loc() Loc {
+	loc := make(Loc, len(w.place))
+	for i, s := range w.place {
+		if s.name == "" {
+			loc[i] = s.index
+		} else {
+			loc[i] = s.name
+		}
+	}
+	return loc
+}
+
+// refuse notes an error about the node i at the place the walk is at.
+func (w *walk) refuse(i uint32, err *Error) {
+	err.Loc, err.Input = w.loc(), w.tape.input(i)
+	w.add(*err)
+}
+
+// missing notes that the place the walk is at has no value; within names the
+// object that lacks it.
+func (w *walk) missing(within []byte) {
+	w.add(Error{Type: "missing", Loc: w.loc(), Msg: "Field required", Input: within})
+}
+
+func (w *walk) add(err Error) {
+	if !w.full() {
+		w.errors = append(w.errors, err)
+	}
+}
+
+// property judges the node i as a property or parameter, its rule included.
+func (w *walk) property(p *property, i uint32) {
+	if !w.value(p.schema, i) || p.rule == nil || w.tape.nodes[i].kind == kindNull {
+		return
+	}
+	if err := p.rule(Value{w.tape, i, p.schema}); err != nil {
+		w.refuse(i, err)
+	}
+}
+
+// value judges the node i and reports whether it is fine.
+func (w *walk) value(s *schema, i uint32) bool {
+	if s.nullable && w.tape.nodes[i].kind == kindNull {
+		return true
+	}
+	var err *Error
+	switch s.kind {
+	case schemaObject:
+		return w.object(s.object, i)
+	case schemaArray:
+		return w.array(s, i)
+	case schemaText:
+		err = s.checkText(w.tape, i)
+	case schemaBoolean:
+		err = s.checkBoolean(w.tape, i)
+	case schemaInteger:
+		err = s.checkInteger(w.tape, i)
+	case schemaDecimal:
+		err = s.checkDecimal(w.tape, i)
+	case schemaObjectID:
+		err = s.checkObjectID(w.tape, i)
+	case schemaEmail:
+		err = s.checkEmail(w.tape, i)
+	case schemaPhone:
+		err = s.checkPhone(w.tape, i)
+	case schemaDateTime:
+		err = s.checkDateTime(w.tape, i)
+	case schemaEnum:
+		err = s.checkEnum(w.tape, i)
+	}
+	if err != nil {
+		w.refuse(i, err)
+	}
+	return err == nil
+}
+
+// object judges the properties of an object in the document's order.
+func (w *walk) object(o *object, i uint32) bool {
+	if w.tape.nodes[i].kind != kindObject {
+		w.refuse(i, fault("model_attributes_type", "Input should be a valid dictionary or object to extract fields from"))
+		return false
+	}
+	before := len(w.errors)
+	var space [32]uint32
+	found := space[:] // the node of each property's value, 0 for none
+	if len(o.properties) > len(found) {
+		found = make([]uint32, len(o.properties))
+	}
+	for key, end := i+1, w.tape.nodes[i].link; key < end; key = w.tape.next(key + 1) {
+		if n, known := o.index[w.tape.string(key)]; known {
+			found[n] = key + 1
+		}
+	}
+	w.place = append(w.place, step{})
+	for n := range o.properties {
+		p := &o.properties[n]
+		w.place[len(w.place)-1].name = p.name
+		switch {
+		case found[n] > 0:
+			w.property(p, found[n])
+		case p.required:
+			w.missing(w.tape.input(i))
+		}
+	}
+	w.place = w.place[:len(w.place)-1]
+	return len(w.errors) == before
+}
+
+// array judges the items of an array.
+func (w *walk) array(s *schema, i uint32) bool {
+	if w.tape.nodes[i].kind != kindArray {
+		w.refuse(i, fault("list_type", "Input should be a valid list"))
+		return false
+	}
+	if s.maxLength >= 0 || s.minLength > 0 {
+		switch length := w.tape.length(i); {
+		case s.maxLength >= 0 && length > s.maxLength:
+			w.refuse(i, ListTooLong(s.maxLength, length))
+			return false
+		case length < s.minLength:
+			w.refuse(i, ListTooShort(s.minLength, length))
+			return false
+		}
+	}
+	before := len(w.errors)
+	w.place = append(w.place, step{})
+	for item, end := i+1, w.tape.nodes[i].link; item < end && !w.full(); item = w.tape.next(item) {
+		w.value(s.items, item)
+		w.place[len(w.place)-1].index++
+	}
+	w.place = w.place[:len(w.place)-1]
+	return len(w.errors) == before
+}

@@ -1,0 +1,401 @@
+package validate
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/getkin/kin-openapi/openapi3"
+)
+
+const componentPrefix = "#/components/schemas/"
+
+// compiler turns the schemas of one document into the form that judges.
+type compiler struct {
+	document *tape // of the raw document, for the order of its properties
+	options  Options
+	used     map[string]bool    // the rules that found their place
+	schemas  map[string]*schema // by component name, not nullable
+}
+
+func newCompiler(doc *openapi3.T, raw []byte, o Options) (*compiler, error) {
+	if doc == nil || doc.Paths == nil {
+		return nil, errors.New("compile: the document has no paths")
+	}
+	document, err := scan(string(raw))
+	if err != nil {
+		return nil, fmt.Errorf("compile: the document is not JSON at %d: %s", err.position, err.reason)
+	}
+	return &compiler{document: document, options: o, used: map[string]bool{}, schemas: map[string]*schema{}}, nil
+}
+
+// unused names a rule that belongs to nothing in the document.
+func (c *compiler) unused() error {
+	var names []string
+	for name := range c.options.Fields {
+		names = append(names, "field "+name)
+	}
+	for name := range c.options.Bodies {
+		names = append(names, "body "+name)
+	}
+	for name := range c.options.Params {
+		names = append(names, "parameter "+name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		if !c.used[name] {
+			return fmt.Errorf("compile: the rule for %s belongs to nothing in the document", name)
+		}
+	}
+	return nil
+}
+
+func (c *compiler) operation(path, method string, item *openapi3.PathItem, op *openapi3.Operation) (*Operation, error) {
+	o := &Operation{Method: method, Path: path, ID: op.OperationID}
+	parameters := slices.Concat(item.Parameters, op.Parameters)
+	for _, in := range []string{openapi3.ParameterInPath, openapi3.ParameterInQuery, openapi3.ParameterInHeader} {
+		for _, ref := range parameters {
+			if ref.Value.In != in {
+				continue
+			}
+			p, err := c.parameter(ref.Value)
+			if err != nil {
+				return nil, fmt.Errorf("%s parameter %s: %w", in, ref.Value.Name, err)
+			}
+			o.params = append(o.params, p)
+		}
+	}
+	for _, ref := range parameters {
+		if ref.Value.In == openapi3.ParameterInCookie {
+			return nil, fmt.Errorf("cookie parameter %s: cookies are not supported", ref.Value.Name)
+		}
+	}
+	if op.RequestBody == nil {
+		return o, nil
+	}
+	if err := c.body(o, op.RequestBody.Value); err != nil {
+		return nil, fmt.Errorf("request body: %w", err)
+	}
+	return o, nil
+}
+
+func (c *compiler) parameter(from *openapi3.Parameter) (parameter, error) {
+	if from.Schema == nil {
+		return parameter{}, errors.New("only a parameter with a schema is supported")
+	}
+	s, err := c.schema(from.Schema)
+	if err != nil {
+		return parameter{}, err
+	}
+	if s.kind == schemaArray || s.kind == schemaObject {
+		return parameter{}, errors.New("only one plain value is supported")
+	}
+	p := parameter{in: from.In, key: http.CanonicalHeaderKey(from.Name)}
+	p.name, p.schema, p.required = from.Name, s, from.Required
+	if p.preset, err = c.preset(from.Schema); err != nil {
+		return parameter{}, err
+	}
+	name := from.In + "." + strings.ToLower(from.Name)
+	if p.rule = c.options.Params[name]; p.rule != nil {
+		c.used["parameter "+name] = true
+	}
+	return p, nil
+}
+
+func (c *compiler) body(o *Operation, from *openapi3.RequestBody) error {
+	if len(from.Content) != 1 || !from.Required {
+		return errors.New("only a required body of one media type is supported")
+	}
+	for mediaType, content := range from.Content {
+		o.form = mediaType == "application/x-www-form-urlencoded"
+		if !o.form && mediaType != "application/json" {
+			return fmt.Errorf("media type %s is not supported", mediaType)
+		}
+		s, err := c.schema(content.Schema)
+		if err != nil {
+			return err
+		}
+		if s.kind != schemaObject || s.nullable {
+			return errors.New("only an object is supported")
+		}
+		o.body = s.object
+	}
+	if o.rule = c.options.Bodies[o.body.name]; o.rule != nil {
+		c.used["body "+o.body.name] = true
+	}
+	return nil
+}
+
+// schema compiles a schema or finds it compiled.
+func (c *compiler) schema(ref *openapi3.SchemaRef) (*schema, error) {
+	if ref == nil || ref.Value == nil {
+		return nil, errors.New("a schema is missing")
+	}
+	name, isComponent := strings.CutPrefix(ref.Ref, componentPrefix)
+	if !isComponent {
+		if ref.Ref != "" {
+			return nil, fmt.Errorf("reference %s is not to a component", ref.Ref)
+		}
+		return c.compile("", ref.Value)
+	}
+	if known, ok := c.schemas[name]; ok {
+		return known, nil
+	}
+	s := &schema{}
+	c.schemas[name] = s // before compiling it: it may hold itself
+	compiled, err := c.compile(name, ref.Value)
+	if err != nil {
+		return nil, fmt.Errorf("schema %s: %w", name, err)
+	}
+	*s = *compiled
+	return s, nil
+}
+
+// compile compiles the schema that a component (or, without a name, a place in
+// another schema) has.
+func (c *compiler) compile(name string, from *openapi3.Schema) (*schema, error) {
+	if err := unsupported(from); err != nil {
+		return nil, err
+	}
+	s := &schema{minLength: 0, maxLength: -1}
+	switch {
+	case isDecimal(from.AnyOf):
+		number := from.AnyOf[0].Value
+		s.kind = schemaDecimal
+		s.decimals = decimalBounds{
+			ge: newDecimalBound(number.Min), gt: newDecimalBound(number.ExclusiveMin.Value),
+			le: newDecimalBound(number.Max), lt: newDecimalBound(number.ExclusiveMax.Value),
+		}
+		s.nullable = len(from.AnyOf) == 3
+		return s, nil
+	case len(from.AnyOf) == 2 && isNull(from.AnyOf[1]):
+		branch, err := c.schema(from.AnyOf[0])
+		if err != nil {
+			return nil, err
+		}
+		*s = *branch
+		s.nullable = true
+		return s, nil
+	case len(from.AnyOf) > 0:
+		return nil, errors.New("anyOf is supported for a Decimal and for null only")
+	case name == "PydanticObjectId" && from.Pattern == objectIDPattern.String():
+		s.kind = schemaObjectID
+		return s, nil
+	case len(from.Enum) > 0:
+		return s, s.compileEnum(name, from)
+	case from.Type.Is(openapi3.TypeString):
+		return s, s.compileText(from)
+	case from.Type.Is(openapi3.TypeBoolean):
+		s.kind = schemaBoolean
+		return s, nil
+	case from.Type.Is(openapi3.TypeInteger):
+		return s, s.compileInteger(from)
+	case from.Type.Is(openapi3.TypeArray):
+		return s, c.compileArray(s, from)
+	case from.Type.Is(openapi3.TypeObject):
+		return s, c.compileObject(s, name, from)
+	}
+	return nil, fmt.Errorf("type %v is not supported", from.Type.Slice())
+}
+
+// unsupported names a keyword of a schema that this package does not judge.
+func unsupported(s *openapi3.Schema) error {
+	keywords := map[string]bool{
+		"oneOf": len(s.OneOf) > 0, "allOf": len(s.AllOf) > 0, "not": s.Not != nil, "const": s.Const != nil,
+		"multipleOf": s.MultipleOf != nil, "uniqueItems": s.UniqueItems, "prefixItems": len(s.PrefixItems) > 0,
+		"contains": s.Contains != nil, "minProperties": s.MinProps > 0, "maxProperties": s.MaxProps != nil,
+		"additionalProperties": s.AdditionalProperties.Schema != nil || s.AdditionalProperties.Has != nil,
+		"patternProperties":    len(s.PatternProperties) > 0, "propertyNames": s.PropertyNames != nil,
+		"dependentSchemas": len(s.DependentSchemas) > 0, "dependentRequired": len(s.DependentRequired) > 0,
+		"if": s.If != nil, "a boolean exclusiveMinimum": s.ExclusiveMin.Bool != nil,
+		"a boolean exclusiveMaximum": s.ExclusiveMax.Bool != nil, "nullable": s.Nullable, "a boolean schema": s.Always != nil,
+		"unevaluatedProperties": s.UnevaluatedProperties.Has != nil || s.UnevaluatedProperties.Schema != nil,
+	}
+	for _, keyword := range slices.Sorted(maps.Keys(keywords)) {
+		if keywords[keyword] {
+			return fmt.Errorf("%s is not supported", keyword)
+		}
+	}
+	return nil
+}
+
+func isNull(ref *openapi3.SchemaRef) bool { return ref.Value.Type.Is(openapi3.TypeNull) }
+
+// isDecimal recognises what Pydantic writes for a Decimal: a number or a text of
+// digits, perhaps null.
+func isDecimal(branches openapi3.SchemaRefs) bool {
+	return (len(branches) == 2 || len(branches) == 3 && isNull(branches[2])) &&
+		branches[0].Value.Type.Is(openapi3.TypeNumber) &&
+		branches[1].Value.Type.Is(openapi3.TypeString) && branches[1].Value.Pattern == decimalPattern
+}
+
+func (s *schema) compileEnum(name string, from *openapi3.Schema) error {
+	s.kind, s.enumType = schemaEnum, "enum"
+	if name == "" { // a literal has no name of its own
+		s.enumType = "literal_error"
+	}
+	for _, value := range from.Enum {
+		text, ok := value.(string)
+		if !ok {
+			return errors.New("an enum is supported for texts only")
+		}
+		s.enum = append(s.enum, text)
+	}
+	return nil
+}
+
+func (s *schema) compileText(from *openapi3.Schema) error {
+	switch from.Format {
+	case "", "password":
+		s.kind = schemaText
+	case "email":
+		s.kind = schemaEmail
+	case "phone":
+		s.kind = schemaPhone
+	case "date-time":
+		s.kind = schemaDateTime
+	default:
+		return fmt.Errorf("format %s is not supported", from.Format)
+	}
+	bounded := from.MinLength > 0 || from.MaxLength != nil || from.Pattern != ""
+	if bounded && s.kind != schemaText {
+		return fmt.Errorf("a length or pattern beside format %s is not supported", from.Format)
+	}
+	s.minLength = int(from.MinLength)
+	if from.MaxLength != nil {
+		s.maxLength = int(*from.MaxLength)
+	}
+	if from.Pattern == "" {
+		return nil
+	}
+	pattern, err := regexp.Compile(from.Pattern)
+	if err != nil {
+		return fmt.Errorf("pattern: %w", err)
+	}
+	s.pattern = pattern
+	return nil
+}
+
+func (s *schema) compileInteger(from *openapi3.Schema) error {
+	s.kind = schemaInteger
+	for target, bound := range map[**int64]*float64{
+		&s.integers.ge: from.Min, &s.integers.gt: from.ExclusiveMin.Value,
+		&s.integers.le: from.Max, &s.integers.lt: from.ExclusiveMax.Value,
+	} {
+		if bound == nil {
+			continue
+		}
+		n := int64(*bound)
+		if float64(n) != *bound || !fitsInt64(*bound) {
+			return fmt.Errorf("integer bound %v is not supported", *bound)
+		}
+		*target = &n
+	}
+	return nil
+}
+
+func (c *compiler) compileArray(s *schema, from *openapi3.Schema) error {
+	items, err := c.schema(from.Items)
+	if err != nil {
+		return fmt.Errorf("items: %w", err)
+	}
+	s.kind, s.items, s.minLength = schemaArray, items, int(from.MinItems)
+	if from.MaxItems != nil {
+		s.maxLength = int(*from.MaxItems)
+	}
+	return nil
+}
+
+func (c *compiler) compileObject(s *schema, name string, from *openapi3.Schema) error {
+	order, err := c.order(name)
+	if err != nil {
+		return err
+	}
+	s.kind = schemaObject
+	s.object = &object{name: name, index: map[string]int{}, plans: &planCache{}}
+	for _, property := range order {
+		ref, ok := from.Properties[property]
+		if !ok {
+			return fmt.Errorf("property %s is only in the raw document", property)
+		}
+		p, err := c.property(name, property, ref)
+		if err != nil {
+			return fmt.Errorf("property %s: %w", property, err)
+		}
+		p.required = slices.Contains(from.Required, property)
+		s.object.index[property] = len(s.object.properties)
+		s.object.properties = append(s.object.properties, p)
+	}
+	if len(order) != len(from.Properties) {
+		return errors.New("the raw document has fewer properties")
+	}
+	return nil
+}
+
+func (c *compiler) property(object, name string, ref *openapi3.SchemaRef) (property, error) {
+	s, err := c.schema(ref)
+	if err != nil {
+		return property{}, err
+	}
+	p := property{name: name, schema: s}
+	if p.preset, err = c.preset(ref); err != nil {
+		return property{}, err
+	}
+	rule := object + "." + name
+	if p.rule = c.options.Fields[rule]; p.rule != nil {
+		c.used["field "+rule] = true
+	}
+	return p, nil
+}
+
+// preset is the document's default as a tape of its own, nil if there is none.
+func (c *compiler) preset(ref *openapi3.SchemaRef) (*tape, error) {
+	if ref.Ref != "" || ref.Value.Default == nil {
+		return nil, nil
+	}
+	raw, err := json.Marshal(ref.Value.Default)
+	if err != nil {
+		return nil, fmt.Errorf("default: %w", err)
+	}
+	s, err := c.schema(ref)
+	if err != nil {
+		return nil, err
+	}
+	t, syntax := scan(string(raw))
+	if syntax != nil {
+		return nil, fmt.Errorf("default: %s", syntax.reason)
+	}
+	w := newWalk(t)
+	if !w.value(s, 0) {
+		return nil, fmt.Errorf("default: %w", w.errors)
+	}
+	return t, nil
+}
+
+// order lists the properties of a component as the raw document does.
+func (c *compiler) order(name string) ([]string, error) {
+	if name == "" {
+		return nil, errors.New("an object is supported as a named component only")
+	}
+	i := uint32(0)
+	for _, key := range []string{"components", "schemas", name, "properties"} {
+		member, ok := uint32(0), c.document.nodes[i].kind == kindObject
+		if ok {
+			member, ok = c.document.member(i, key)
+		}
+		if !ok {
+			return nil, fmt.Errorf("the raw document has no %s", key)
+		}
+		i = member
+	}
+	var order []string
+	for key, end := i+1, c.document.nodes[i].link; key < end; key = c.document.next(key + 1) {
+		order = append(order, c.document.string(key))
+	}
+	return order, nil
+}

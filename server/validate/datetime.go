@@ -1,0 +1,205 @@
+package validate
+
+import (
+	"math"
+	"strconv"
+	"time"
+)
+
+// The seconds since 1970 of the first and last instant a date-time can name.
+const (
+	firstSecond = -62_167_219_200 // 0000-01-01
+	lastSecond  = 253_402_300_799 // 9999-12-31T23:59:59
+	// A number beyond this counts milliseconds.
+	millisecondsFrom = 20_000_000_000
+)
+
+// Pydantic's reasons for refusing a date-time.
+const (
+	reasonShort     = "input is too short"
+	reasonExtra     = "unexpected extra characters at the end of the input"
+	reasonSeparator = "invalid datetime separator, expected `T`, `t`, `_` or space"
+	reasonYearZero  = "year 0 is out of range"
+	reasonTooSmall  = "dates before 0000 are not supported as unix timestamps"
+	reasonTooLarge  = "dates after 9999 are not supported as unix timestamps"
+	reasonInexact   = "Timestamp is not an exact date"
+	// reasonForm is ours, for what Pydantic takes and RFC 3339 does not.
+	reasonForm = "expected the form of RFC 3339, such as 2030-01-31T12:00:00Z"
+)
+
+func (s *schema) checkDateTime(t *tape, i uint32) *Error {
+	switch t.nodes[i].kind {
+	case kindInt, kindFloat:
+		return checkTimestamp(t.source(i), t.nodes[i].kind)
+	case kindString, kindEscaped, kindText:
+	default:
+		return datetimeType()
+	}
+	text, err := wholeText(t, i)
+	if err != nil {
+		return err
+	}
+	at, err := parseDateTime(text)
+	if err != nil {
+		return err
+	}
+	t.setTime(i, at)
+	return nil
+}
+
+func datetimeType() *Error { return fault("datetime_type", "Input should be a valid datetime") }
+
+// checkTimestamp refuses a number: as Pydantic does if it names no time, else for
+// not being a text.
+func checkTimestamp(number string, k kind) *Error {
+	if n, fits := parseInt(number); k == kindInt && fits {
+		if _, reason := fromTimestamp(n); reason != "" {
+			return datetimeParsing(reason)
+		}
+		return datetimeType()
+	}
+	f, _ := strconv.ParseFloat(number, 64)
+	if math.IsInf(f, 0) && k == kindInt {
+		return datetimeType() // an integer that no float can hold
+	}
+	if math.Abs(f) > millisecondsFrom {
+		f /= 1000
+	}
+	switch seconds := math.Floor(f); {
+	case seconds < firstSecond:
+		return datetimeParsing(reasonTooSmall)
+	case seconds > lastSecond:
+		return datetimeParsing(reasonTooLarge)
+	case time.Unix(int64(seconds), 0).UTC().Year() == 0:
+		return datetimeParsing(reasonYearZero)
+	}
+	return datetimeType()
+}
+
+func datetimeParsing(reason string) *Error {
+	return &Error{
+		Type: "datetime_parsing",
+		Msg:  "Input should be a valid datetime, " + reason,
+		Ctx:  map[string]any{"error": reason},
+	}
+}
+
+// fromTimestamp reads seconds, or beyond millisecondsFrom milliseconds, since
+// 1970.
+func fromTimestamp(n int64) (at time.Time, reason string) {
+	at = time.Unix(n, 0)
+	if n == math.MinInt64 {
+		return at, reasonTooSmall
+	}
+	if n > millisecondsFrom || n < -millisecondsFrom {
+		at = time.UnixMilli(n)
+	}
+	switch seconds := at.Unix(); {
+	case seconds < firstSecond:
+		return at, reasonTooSmall
+	case seconds > lastSecond:
+		return at, reasonTooLarge
+	}
+	if at = at.UTC(); at.Year() == 0 {
+		return at, reasonYearZero
+	}
+	return at, ""
+}
+
+// parseDateTime reads an RFC 3339 date-time with a zone; digits after the sixth
+// of a second's fraction are dropped. What Pydantic refuses is refused in its
+// words; then what its strict mode refuses; then what RFC 3339 does.
+func parseDateTime(text string) (time.Time, *Error) {
+	p := dateTimeParser{text: text}
+	if p.parse() {
+		switch {
+		case p.year == 0:
+			return time.Time{}, datetimeParsing(reasonYearZero)
+		case !p.zone:
+			return time.Time{}, fault("timezone_aware", "Input should have timezone info")
+		case p.lax:
+			return time.Time{}, datetimeParsing(reasonForm)
+		}
+		return p.time(), nil
+	}
+	if reason, isTimestamp := parseTimestampText(text); isTimestamp && reason == "" {
+		return time.Time{}, datetimeParsing(reasonForm)
+	} else if reason == reasonYearZero {
+		return time.Time{}, datetimeParsing(reason)
+	}
+	// Pydantic's second try: a date alone.
+	if reason := dateOnlyReason(text); reason != "" {
+		return time.Time{}, &Error{
+			Type: "datetime_from_date_parsing",
+			Msg:  "Input should be a valid datetime or date, " + reason,
+			Ctx:  map[string]any{"error": reason},
+		}
+	}
+	if p.year == 0 {
+		return time.Time{}, datetimeParsing(reasonYearZero)
+	}
+	return time.Time{}, datetimeParsing(reasonSeparator)
+}
+
+// dateOnlyReason is why a text is no date, "" if it is one.
+func dateOnlyReason(text string) string {
+	p := dateTimeParser{text: text}
+	reason := p.date()
+	if reason == "" && len(text) > len("2030-01-31") {
+		reason = reasonExtra
+	}
+	if reason == "" {
+		return ""
+	}
+	n, fits := timestampInt(text)
+	if !fits {
+		return reason
+	}
+	at, reason := fromTimestamp(n)
+	if reason == "" && (at.Unix()%86400 != 0 || at.Nanosecond() != 0) {
+		return reasonInexact
+	}
+	return reason
+}
+
+// parseTimestampText reads a numeric text as a timestamp.
+func parseTimestampText(text string) (reason string, isTimestamp bool) {
+	if n, ok := timestampInt(text); ok {
+		_, reason = fromTimestamp(n)
+		return reason, true
+	}
+	if !isTimestampFloat(text) {
+		return "", false
+	}
+	f, err := strconv.ParseFloat(text, 64)
+	if err != nil && !math.IsInf(f, 0) {
+		return "", false
+	}
+	if err := checkTimestamp(text, kindFloat); err.Type == "datetime_parsing" {
+		return err.Ctx["error"].(string), true
+	}
+	return "", true
+}
+
+// timestampInt reads an optionally signed integer of 64 bits.
+func timestampInt(text string) (int64, bool) {
+	n, err := strconv.ParseInt(text, 10, 64)
+	return n, err == nil && n != math.MinInt64
+}
+
+// isTimestampFloat reports whether a text starts as a decimal number with a
+// point.
+func isTimestampFloat(text string) bool {
+	if text != "" && (text[0] == '-' || text[0] == '+') {
+		text = text[1:]
+	}
+	for i := range len(text) {
+		if text[i] == '.' {
+			return true
+		}
+		if text[i] < '0' || text[i] > '9' {
+			return false
+		}
+	}
+	return false
+}

@@ -1,0 +1,361 @@
+package validate
+
+import (
+	"bytes"
+	"encoding/json"
+	"math"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Decimals with more places than PostgreSQL's numeric holds are refused, and
+// those with more digits before the point than any amount has.
+const (
+	maxDecimalPlaces = 16383
+	maxWholeDigits   = 1000
+)
+
+// What Python's Decimal can hold at all.
+const (
+	maxExponent = 999_999_999_999_999_999
+	minExponent = -2*maxExponent + 1
+)
+
+// decimalPattern is what Pydantic writes into a document for the text form of a
+// Decimal without a limit of digits.
+const decimalPattern = `^(?!^[-+.]*$)[+-]?0*\d*\.?\d*$`
+
+// decimal is an exact decimal number: its digits times ten to the exponent.
+type decimal struct {
+	negative bool
+	digits   []byte // ASCII, without leading zeros; none for zero
+	exponent int64
+}
+
+// decimalBounds are the bounds of a Decimal; nil is none.
+type decimalBounds struct{ ge, gt, le, lt *decimalBound }
+
+type decimalBound struct {
+	value decimal
+	text  string      // as in messages: with two decimals at least
+	ctx   json.Number // as in ctx: a float
+}
+
+func newDecimalBound(bound *float64) *decimalBound {
+	if bound == nil {
+		return nil
+	}
+	text := strconv.FormatFloat(*bound, 'f', -1, 64)
+	b := &decimalBound{ctx: json.Number(text)}
+	whole, fraction, _ := strings.Cut(text, ".")
+	if fraction == "" {
+		b.ctx = json.Number(whole + ".0")
+	}
+	b.text = whole + "." + fraction + strings.Repeat("0", max(0, 2-len(fraction)))
+	b.value, _ = parseDecimal(b.text, nil)
+	return b
+}
+
+func (s *schema) checkDecimal(t *tape, i uint32) *Error {
+	var buffer [48]byte
+	switch t.nodes[i].kind {
+	case kindInt, kindFloat:
+		source := t.source(i)
+		// Python reads a number as a float, and one too large as infinite.
+		if t.nodes[i].kind == kindFloat && overflows(source) {
+			return fault("finite_number", "Input should be a finite number")
+		}
+		d, _ := parseDecimal(source, buffer[:0])
+		return s.acceptDecimal(t, i, d, source)
+	case kindString, kindEscaped, kindText:
+	default:
+		return fault("decimal_type", "Decimal input should be an integer, float, string or Decimal object")
+	}
+	text := t.string(i)
+	d, ok := parseDecimal(text, buffer[:0])
+	if !ok {
+		d, ok = parsePythonDecimal(text)
+	}
+	if !ok {
+		if isPythonNonFinite(text) {
+			return fault("finite_number", "Input should be a finite number")
+		}
+		return fault("decimal_parsing", "Input should be a valid decimal")
+	}
+	if err := s.decimals.check(d); err != nil {
+		return err
+	}
+	if !isPlainDecimal(text) {
+		return fault("decimal_parsing", "Input should be a valid decimal")
+	}
+	return s.acceptDecimal(t, i, d, text)
+}
+
+// acceptDecimal checks the bounds and leaves the number's plain text as the
+// validated value.
+func (s *schema) acceptDecimal(t *tape, i uint32, d decimal, text string) *Error {
+	if err := s.decimals.check(d); err != nil {
+		return err
+	}
+	if isCanonicalDecimal(text) && -d.exponent <= maxDecimalPlaces {
+		return nil
+	}
+	if -d.exponent > maxDecimalPlaces {
+		d = d.trimmed()
+	}
+	switch {
+	case -d.exponent > maxDecimalPlaces:
+		return &Error{
+			Type: "decimal_max_places",
+			Msg:  "Decimal input should have no more than " + plural(maxDecimalPlaces, "decimal place"),
+			Ctx:  map[string]any{"decimal_places": maxDecimalPlaces},
+		}
+	case int64(len(d.digits))+d.exponent > maxWholeDigits:
+		return &Error{
+			Type: "decimal_whole_digits",
+			Msg:  "Decimal input should have no more than " + plural(maxWholeDigits, "digit") + " before the decimal point",
+			Ctx:  map[string]any{"whole_digits": maxWholeDigits},
+		}
+	}
+	t.setText(i, d.plain())
+	return nil
+}
+
+func (b *decimalBounds) check(d decimal) *Error {
+	switch {
+	case b.le != nil && d.compare(b.le.value) > 0:
+		return b.le.fault("less_than_equal", "le", "less than or equal to ")
+	case b.lt != nil && d.compare(b.lt.value) >= 0:
+		return b.lt.fault("less_than", "lt", "less than ")
+	case b.ge != nil && d.compare(b.ge.value) < 0:
+		return b.ge.fault("greater_than_equal", "ge", "greater than or equal to ")
+	case b.gt != nil && d.compare(b.gt.value) <= 0:
+		return b.gt.fault("greater_than", "gt", "greater than ")
+	}
+	return nil
+}
+
+func (b *decimalBound) fault(kind, key, words string) *Error {
+	return &Error{Type: kind, Msg: "Input should be " + words + b.text, Ctx: map[string]any{key: b.ctx}}
+}
+
+// parseDecimal reads an ASCII decimal number with an optional exponent; the
+// digits are appended to buffer.
+func parseDecimal(s string, buffer []byte) (decimal, bool) {
+	d := decimal{digits: buffer}
+	if s != "" && (s[0] == '-' || s[0] == '+') {
+		d.negative = s[0] == '-'
+		s = s[1:]
+	}
+	count, point, i := 0, false, 0
+	for ; i < len(s); i++ {
+		c := s[i]
+		if c == '.' && !point {
+			point = true
+			continue
+		}
+		if c < '0' || c > '9' {
+			break
+		}
+		count++
+		if point {
+			d.exponent--
+		}
+		if c != '0' || len(d.digits) > 0 {
+			d.digits = append(d.digits, c)
+		}
+	}
+	if count == 0 {
+		return decimal{}, false
+	}
+	if i < len(s) {
+		exponent, ok := parseExponent(s[i:])
+		if !ok {
+			return decimal{}, false
+		}
+		d.exponent += exponent
+	}
+	if adjusted := d.exponent + int64(max(len(d.digits), 1)) - 1; adjusted > maxExponent || d.exponent < minExponent {
+		return decimal{}, false
+	}
+	return d, true
+}
+
+// parseExponent reads an exponent with its letter. One out of int64's reach comes
+// back so large that no decimal can have it.
+func parseExponent(s string) (int64, bool) {
+	if s[0]|0x20 != 'e' {
+		return 0, false
+	}
+	digits := strings.TrimLeft(s[1:], "+-")
+	if digits == "" || len(s)-len(digits) > 2 || strings.Trim(digits, "0123456789") != "" {
+		return 0, false
+	}
+	exponent, err := strconv.ParseInt(digits, 10, 64)
+	if err != nil || exponent > math.MaxInt64/2 {
+		exponent = math.MaxInt64 / 2
+	}
+	if s[1] == '-' {
+		exponent = -exponent
+	}
+	return exponent, true
+}
+
+// parsePythonDecimal reads whatever else Python's Decimal takes for a finite
+// number: white space around it, underscores, digits of any script.
+func parsePythonDecimal(s string) (decimal, bool) {
+	return parseDecimal(asciiNumber(s), nil)
+}
+
+// isPythonNonFinite reports whether Python's Decimal takes s for an infinity or
+// NaN.
+func isPythonNonFinite(s string) bool {
+	s = strings.ToLower(asciiNumber(s))
+	if s != "" && (s[0] == '+' || s[0] == '-') {
+		s = s[1:]
+	}
+	if s == "inf" || s == "infinity" {
+		return true
+	}
+	s = strings.TrimPrefix(s, "s")
+	return strings.HasPrefix(s, "nan") && strings.Trim(s[3:], "0123456789") == ""
+}
+
+// asciiNumber prepares a text as Python's Decimal does before it reads it.
+func asciiNumber(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '_':
+			return -1
+		case r < utf8.RuneSelf:
+			return r
+		case unicode.Is(unicode.Nd, r):
+			return '0' + digitValue(r)
+		default:
+			return '?'
+		}
+	}, strings.TrimFunc(s, isPythonSpace))
+}
+
+// digitValue is the value of a decimal digit of any script: their blocks are runs
+// of ten in ascending order.
+func digitValue(r rune) rune {
+	for _, table := range unicode.Nd.R16 {
+		if rune(table.Lo) <= r && r <= rune(table.Hi) {
+			return (r - rune(table.Lo)) % 10
+		}
+	}
+	for _, table := range unicode.Nd.R32 {
+		if rune(table.Lo) <= r && r <= rune(table.Hi) {
+			return (r - rune(table.Lo)) % 10
+		}
+	}
+	return 0
+}
+
+// isPythonSpace is Python's str.isspace: Unicode white space and the four
+// separators of ASCII.
+func isPythonSpace(r rune) bool {
+	return unicode.IsSpace(r) || 0x1C <= r && r <= 0x1F
+}
+
+// overflows reports whether a JSON number is beyond what a float can hold.
+func overflows(number string) bool {
+	f, _ := strconv.ParseFloat(number, 64)
+	return math.IsInf(f, 0)
+}
+
+// isPlainDecimal is Pydantic's decimal pattern, with ASCII digits.
+func isPlainDecimal(s string) bool {
+	if s != "" && (s[0] == '-' || s[0] == '+') {
+		s = s[1:]
+	}
+	whole, fraction, _ := strings.Cut(s, ".")
+	digits := len(whole) + len(fraction)
+	return digits > 0 && strings.Trim(whole, "0123456789") == "" && strings.Trim(fraction, "0123456789") == ""
+}
+
+// isCanonicalDecimal reports whether s is as plain writes it, but for zeros at
+// either end.
+func isCanonicalDecimal(s string) bool {
+	last := byte('.')
+	for i := range len(s) {
+		c := s[i]
+		if c != '.' && (c < '0' || c > '9') || c == '.' && last == '.' {
+			return false
+		}
+		last = c
+	}
+	return last != '.'
+}
+
+// compare is -1, 0 or 1 as d is less than, equal to or greater than other.
+func (d decimal) compare(other decimal) int {
+	if sign, otherSign := d.sign(), other.sign(); sign != otherSign || sign == 0 {
+		return sign - otherSign
+	}
+	magnitude := d.compareMagnitude(other)
+	if d.negative {
+		return -magnitude
+	}
+	return magnitude
+}
+
+func (d decimal) sign() int {
+	switch {
+	case len(d.digits) == 0:
+		return 0
+	case d.negative:
+		return -1
+	default:
+		return 1
+	}
+}
+
+func (d decimal) compareMagnitude(other decimal) int {
+	size, otherSize := int64(len(d.digits))+d.exponent, int64(len(other.digits))+other.exponent
+	switch {
+	case size > otherSize:
+		return 1
+	case size < otherSize:
+		return -1
+	}
+	return bytes.Compare(bytes.TrimRight(d.digits, "0"), bytes.TrimRight(other.digits, "0"))
+}
+
+// trimmed is d without trailing zeros after the point.
+func (d decimal) trimmed() decimal {
+	kept := bytes.TrimRight(d.digits, "0")
+	dropped := min(int64(len(d.digits)-len(kept)), max(-d.exponent, 0))
+	d.digits = d.digits[:int64(len(d.digits))-dropped]
+	d.exponent += dropped
+	return d
+}
+
+// plain writes d without exponent or plus sign: digits, and with decimal places a
+// point with a digit on either side. The text is as long as the number is large.
+func (d decimal) plain() string {
+	var b strings.Builder
+	if d.sign() < 0 {
+		b.WriteByte('-')
+	}
+	whole := int64(len(d.digits)) + min(d.exponent, 0)
+	if whole <= 0 {
+		b.WriteByte('0')
+	} else {
+		b.Write(d.digits[:whole])
+	}
+	for range max(d.exponent, 0) {
+		b.WriteByte('0')
+	}
+	if d.exponent < 0 {
+		b.WriteByte('.')
+		for range max(-whole, 0) {
+			b.WriteByte('0')
+		}
+		b.Write(d.digits[max(whole, 0):])
+	}
+	return b.String()
+}

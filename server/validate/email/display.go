@@ -1,0 +1,87 @@
+package email
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+
+	"golang.org/x/text/unicode/runenames"
+)
+
+// display is a character as email-validator shows it: itself in quotes if it is
+// visible, else its name or, without one, its number.
+func display(c rune) string {
+	switch {
+	case c == '\\':
+		return `"\"`
+	case unicode.In(c, unicode.L, unicode.N, unicode.P, unicode.S):
+		return repr(string(c))
+	}
+	if unicode.In(c, unicode.M, unicode.Z, unicode.Cf) {
+		if name := runenames.Name(c); name != "" && !strings.HasPrefix(name, "<") {
+			return name
+		}
+	}
+	if c < 0xFFFF {
+		return fmt.Sprintf("U+%04X", c)
+	}
+	return fmt.Sprintf("U+%08X", c)
+}
+
+// repr is Python's repr of a text.
+func repr(text string) string {
+	quote := '\''
+	if strings.ContainsRune(text, '\'') && !strings.ContainsRune(text, '"') {
+		quote = '"'
+	}
+	var b strings.Builder
+	b.WriteRune(quote)
+	for _, c := range text {
+		switch {
+		case c == quote || c == '\\':
+			b.WriteByte('\\')
+			b.WriteRune(c)
+		case c == '\n':
+			b.WriteString(`\n`)
+		case c == '\r':
+			b.WriteString(`\r`)
+		case c == '\t':
+			b.WriteString(`\t`)
+		case unicode.IsPrint(c):
+			b.WriteRune(c)
+		case c <= 0xFF:
+			fmt.Fprintf(&b, `\x%02x`, c)
+		case c <= 0xFFFF:
+			fmt.Fprintf(&b, `\u%04x`, c)
+		default:
+			fmt.Fprintf(&b, `\U%08x`, c)
+		}
+	}
+	b.WriteRune(quote)
+	return b.String()
+}
+
+// checkUnsafe refuses characters that mislead: invisible ones, and a combining
+// mark at the start.
+func checkUnsafe(text string, allowSpace bool) error {
+	var bad []rune
+	for i, c := range text {
+		switch {
+		case unicode.In(c, unicode.L, unicode.N, unicode.P, unicode.S):
+		case unicode.In(c, unicode.M) && i > 0:
+		case allowSpace && unicode.In(c, unicode.Zs):
+		case !slices.Contains(bad, c):
+			bad = append(bad, c)
+		}
+	}
+	if len(bad) == 0 {
+		return nil
+	}
+	slices.Sort(bad)
+	names := make([]string, len(bad))
+	for i, c := range bad {
+		names[i] = display(c)
+	}
+	return fault("The email address contains unsafe characters: " + strings.Join(names, ", ") + ".")
+}

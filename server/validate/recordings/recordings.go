@@ -1,0 +1,211 @@
+// Package recordings reads recorded requests with the answers they must get, and
+// tells whether an answer is that one. It is for tests of the validator alone and
+// of the whole server; it knows the format of the files and nothing else.
+package recordings
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// The ids that the recorded requests name.
+const (
+	Program  = "5eb7cf5a86d9755df3a6c593"
+	Merchant = "5eb7cf5a86d9755df3a6c594"
+)
+
+// Case is one recorded request and the answer it must get.
+type Case struct {
+	ID      string
+	Method  string
+	Target  string // path and query, percent-encoded
+	Headers map[string]string
+	Body    []byte
+
+	Accepted bool            // the answer must be a 2xx; otherwise a 422
+	Detail   json.RawMessage // of the 422; nil for any words
+}
+
+// Group is the file and field (or kind of fault) a case belongs to.
+func (c *Case) Group() string {
+	parts := strings.SplitN(c.ID, "/", 3)
+	return strings.Join(parts[:min(2, len(parts))], "/")
+}
+
+// Load reads every *.jsonl file of a directory, in the order of their names.
+func Load(directory string) ([]Case, error) {
+	files, err := filepath.Glob(filepath.Join(directory, "*.jsonl"))
+	if err != nil {
+		return nil, fmt.Errorf("find recordings: %w", err)
+	}
+	if len(files) == 0 {
+		return nil, fmt.Errorf("find recordings: none in %s", directory)
+	}
+	var cases []Case
+	for _, file := range files {
+		found, err := read(file)
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", file, err)
+		}
+		cases = append(cases, found...)
+	}
+	return cases, nil
+}
+
+func read(file string) ([]Case, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	var cases []Case
+	for lines := bufio.NewReader(f); ; {
+		line, err := lines.ReadBytes('\n')
+		if len(bytes.TrimSpace(line)) > 0 {
+			c, err := parse(line)
+			if err != nil {
+				return nil, fmt.Errorf("line %d: %w", len(cases)+1, err)
+			}
+			cases = append(cases, c)
+		}
+		if errors.Is(err, io.EOF) {
+			return cases, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+func parse(line []byte) (Case, error) {
+	var r struct {
+		ID, Method, Path string
+		Headers          map[string]string
+		Body             *string
+		Base64           []byte `json:"body_base64"`
+		Expect           struct {
+			Status any
+			Detail json.RawMessage
+		}
+	}
+	if err := json.Unmarshal(line, &r); err != nil {
+		return Case{}, err
+	}
+	c := Case{ID: r.ID, Method: r.Method, Target: r.Path, Headers: r.Headers, Body: r.Base64, Detail: r.Expect.Detail}
+	if r.Body != nil {
+		c.Body = []byte(*r.Body)
+	}
+	switch r.Expect.Status {
+	case "2xx":
+		c.Accepted = true
+	case float64(http.StatusUnprocessableEntity):
+	default:
+		return Case{}, fmt.Errorf("status %v is neither 422 nor 2xx", r.Expect.Status)
+	}
+	return c, nil
+}
+
+// WithIDs is the case for a program and merchant that exist: ids of 24 lower-case
+// hexadecimal digits, put also where the recorded ones are in capitals or cut
+// short by the last digit.
+func (c Case) WithIDs(program, merchant string) Case {
+	r := strings.NewReplacer( // the first that fits wins
+		Program, program, strings.ToUpper(Program), strings.ToUpper(program),
+		Merchant, merchant, strings.ToUpper(Merchant), strings.ToUpper(merchant),
+		Program[:23], program[:23],
+	)
+	c.Target = r.Replace(c.Target)
+	c.Body = []byte(r.Replace(string(c.Body)))
+	if c.Detail != nil {
+		c.Detail = json.RawMessage(r.Replace(string(c.Detail)))
+	}
+	return c
+}
+
+// Difference compares the detail of a 422 with the recorded one and says how they
+// differ, "" if they are equal: numbers by value, keys in any order.
+func (c *Case) Difference(detail []byte) string {
+	got, err := decode(detail)
+	if err != nil {
+		return "the detail is not JSON: " + err.Error()
+	}
+	list, ok := got.([]any)
+	if !ok {
+		return "the detail is no list: " + string(detail)
+	}
+	for _, element := range list {
+		if e, ok := element.(map[string]any); !ok || e["type"] == nil || e["loc"] == nil || e["msg"] == nil {
+			return "an element lacks type, loc or msg: " + string(detail)
+		}
+	}
+	if c.Detail == nil {
+		return ""
+	}
+	want, err := decode(c.Detail)
+	if err != nil {
+		return "the recorded detail is not JSON: " + err.Error()
+	}
+	if !equal(got, want) {
+		return fmt.Sprintf("got  %s\nwant %s", detail, c.Detail)
+	}
+	return ""
+}
+
+func decode(text []byte) (any, error) {
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	var v any
+	err := d.Decode(&v)
+	return v, err
+}
+
+func equal(a, b any) bool {
+	switch a := a.(type) {
+	case []any:
+		b, ok := b.([]any)
+		if !ok || len(a) != len(b) {
+			return false
+		}
+		for i := range a {
+			if !equal(a[i], b[i]) {
+				return false
+			}
+		}
+		return true
+	case map[string]any:
+		b, ok := b.(map[string]any)
+		if !ok || len(a) != len(b) {
+			return false
+		}
+		for key := range a {
+			if other, ok := b[key]; !ok || !equal(a[key], other) {
+				return false
+			}
+		}
+		return true
+	case json.Number:
+		b, ok := b.(json.Number)
+		return ok && equalNumbers(a, b)
+	default:
+		return a == b
+	}
+}
+
+// equalNumbers compares by value; Python reads what has a point or an exponent as
+// a float.
+func equalNumbers(a, b json.Number) bool {
+	if a == b {
+		return true
+	}
+	x, errX := a.Float64()
+	y, errY := b.Float64()
+	return errX == nil && errY == nil && x == y && strings.ContainsAny(a.String()+b.String(), ".eE")
+}

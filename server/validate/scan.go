@@ -1,0 +1,326 @@
+package validate
+
+import (
+	"math"
+	"strings"
+	"unicode/utf8"
+)
+
+// maxDepth bounds nested brackets; Python's decoder gives up at about the same
+// depth, when its stack is used up.
+const maxDepth = 1000
+
+// smallObject is the number of keys up to which looking for a duplicate compares
+// each key with those before it; a larger object gets a set.
+const smallObject = 16
+
+// syntaxError is why a body is not JSON, in the words of Python's decoder where
+// it has any.
+type syntaxError struct {
+	position int // in code points
+	reason   string
+}
+
+// scan reads a JSON text into a tape, refusing what CPython's decoder refuses and
+// also NaN, infinities and duplicate keys. A leading byte-order mark is skipped.
+func scan(text string) (*tape, *syntaxError) {
+	text = strings.TrimPrefix(text, "\uFEFF")
+	if !utf8.ValidString(text) {
+		return nil, &syntaxError{validPrefix(text), "Invalid UTF-8"}
+	}
+	if uint64(len(text)) > math.MaxUint32 {
+		return nil, &syntaxError{0, "Document too large"}
+	}
+	s := scanner{text: text, nodes: make([]node, 0, estimate(text))}
+	end := s.value(s.space(0))
+	if s.reason == "" {
+		if end = s.space(end); end < len(text) {
+			s.fail(end, "Extra data")
+		}
+	}
+	if s.reason != "" {
+		return nil, &syntaxError{utf8.RuneCountInString(text[:s.position]), s.reason}
+	}
+	return &tape{text: text, nodes: s.nodes}, nil
+}
+
+// validPrefix counts the code points before the first byte that is not UTF-8.
+func validPrefix(text string) int {
+	count := 0
+	for i := 0; i < len(text); {
+		r, size := utf8.DecodeRuneInString(text[i:])
+		if r == utf8.RuneError && size == 1 {
+			break
+		}
+		i += size
+		count++
+	}
+	return count
+}
+
+// estimate guesses the nodes of a text: exact for most, but never so many that a
+// text of mere commas costs more than twice its size up front.
+func estimate(text string) int {
+	nodes := 1
+	for _, before := range []string{",", ":", "[", "{"} {
+		nodes += strings.Count(text, before)
+	}
+	return min(nodes, len(text)/8+8)
+}
+
+// scanner is the state of one scan. Its methods take and return byte positions;
+// once reason is set what they return means nothing.
+type scanner struct {
+	text     string
+	nodes    []node
+	depth    int
+	position int
+	reason   string
+}
+
+func (s *scanner) fail(position int, reason string) int {
+	s.position, s.reason = position, reason
+	return position
+}
+
+func (s *scanner) space(i int) int {
+	for i < len(s.text) {
+		switch s.text[i] {
+		case ' ', '\n', '\t', '\r':
+			i++
+		default:
+			return i
+		}
+	}
+	return i
+}
+
+// value reads one value that starts at i.
+func (s *scanner) value(i int) int {
+	if i >= len(s.text) {
+		return s.fail(i, "Expecting value")
+	}
+	switch s.text[i] {
+	case '"':
+		return s.string(i)
+	case '{':
+		return s.container(i, kindObject)
+	case '[':
+		return s.container(i, kindArray)
+	case 'n':
+		return s.word(i, "null", kindNull)
+	case 't':
+		return s.word(i, "true", kindTrue)
+	case 'f':
+		return s.word(i, "false", kindFalse)
+	default:
+		return s.number(i)
+	}
+}
+
+func (s *scanner) add(k kind, start, end int) {
+	s.nodes = append(s.nodes, node{start: uint32(start), end: uint32(end), kind: k})
+}
+
+func (s *scanner) word(i int, word string, k kind) int {
+	if !strings.HasPrefix(s.text[i:], word) {
+		return s.fail(i, "Expecting value")
+	}
+	s.add(k, i, i+len(word))
+	return i + len(word)
+}
+
+func (s *scanner) number(start int) int {
+	i, k := start, kindInt
+	if s.text[i] == '-' {
+		i++
+	}
+	switch first := s.digits(i); {
+	case first == i:
+		return s.fail(start, "Expecting value")
+	case s.text[i] == '0':
+		i++ // a digit after a leading zero is no part of the number
+	default:
+		i = first
+	}
+	if i < len(s.text) && s.text[i] == '.' {
+		if end := s.digits(i + 1); end > i+1 {
+			i, k = end, kindFloat
+		}
+	}
+	if i < len(s.text) && s.text[i]|0x20 == 'e' {
+		exponent := i + 1
+		if exponent < len(s.text) && (s.text[exponent] == '+' || s.text[exponent] == '-') {
+			exponent++
+		}
+		if end := s.digits(exponent); end > exponent {
+			i, k = end, kindFloat
+		}
+	}
+	s.add(k, start, i)
+	return i
+}
+
+// digits is the position after the digits that start at i.
+func (s *scanner) digits(i int) int {
+	for i < len(s.text) && '0' <= s.text[i] && s.text[i] <= '9' {
+		i++
+	}
+	return i
+}
+
+func (s *scanner) string(start int) int {
+	k := kindString
+	for i := start + 1; i < len(s.text); i++ {
+		switch c := s.text[i]; {
+		case c == '"':
+			s.add(k, start, i+1)
+			return i + 1
+		case c == '\\':
+			k = kindEscaped
+			if i = s.escape(start, i); s.reason != "" {
+				return i
+			}
+		case c < ' ':
+			return s.fail(i, "Invalid control character at")
+		}
+	}
+	return s.fail(start, "Unterminated string starting at")
+}
+
+// escape checks the escape at i and returns the position of its last byte.
+func (s *scanner) escape(start, i int) int {
+	if i+1 >= len(s.text) {
+		return s.fail(start, "Unterminated string starting at")
+	}
+	c := s.text[i+1]
+	if c != 'u' {
+		if unescaped[c] == 0 {
+			return s.fail(i, `Invalid \escape`)
+		}
+		return i + 1
+	}
+	// Python wants a byte after the four digits, be it any.
+	if i+6 >= len(s.text) {
+		return s.fail(i+1, `Invalid \uXXXX escape`)
+	}
+	for _, digit := range []byte(s.text[i+2 : i+6]) {
+		if hexDigit[digit] == 0 {
+			return s.fail(i+1, `Invalid \uXXXX escape`)
+		}
+	}
+	return i + 5
+}
+
+func (s *scanner) container(start int, k kind) int {
+	if s.depth++; s.depth > maxDepth {
+		return s.fail(start, "Too many nested brackets")
+	}
+	own := len(s.nodes)
+	s.add(k, start, 0)
+	i := s.space(start + 1)
+	switch {
+	case i < len(s.text) && s.text[i] == closing(k):
+	case k == kindArray:
+		i = s.items(i)
+	default:
+		i = s.members(i)
+	}
+	if s.reason != "" {
+		return i
+	}
+	s.depth--
+	s.nodes[own].end = uint32(i + 1)
+	s.nodes[own].link = uint32(len(s.nodes))
+	return i + 1
+}
+
+func closing(k kind) byte {
+	if k == kindArray {
+		return ']'
+	}
+	return '}'
+}
+
+// items reads the values of an array and returns the position of its bracket.
+func (s *scanner) items(i int) int {
+	for {
+		if i = s.value(i); s.reason != "" {
+			return i
+		}
+		i = s.space(i)
+		if i < len(s.text) && s.text[i] == ']' {
+			return i
+		}
+		if i >= len(s.text) || s.text[i] != ',' {
+			return s.fail(i, "Expecting ',' delimiter")
+		}
+		i = s.space(i + 1)
+	}
+}
+
+// members reads the keys and values of an object and returns the position of its
+// brace.
+func (s *scanner) members(i int) int {
+	keys := keySet{first: len(s.nodes)}
+	for {
+		if i >= len(s.text) || s.text[i] != '"' {
+			return s.fail(i, "Expecting property name enclosed in double quotes")
+		}
+		start := i
+		if i = s.string(i); s.reason != "" {
+			return i
+		}
+		if keys.repeated(s) {
+			return s.fail(start, "Duplicate key")
+		}
+		i = s.space(i)
+		if i >= len(s.text) || s.text[i] != ':' {
+			return s.fail(i, "Expecting ':' delimiter")
+		}
+		if i = s.value(s.space(i + 1)); s.reason != "" {
+			return i
+		}
+		i = s.space(i)
+		if i < len(s.text) && s.text[i] == '}' {
+			return i
+		}
+		if i >= len(s.text) || s.text[i] != ',' {
+			return s.fail(i, "Expecting ',' delimiter")
+		}
+		i = s.space(i + 1)
+	}
+}
+
+// keySet tells whether the key scanned last stands in the object already.
+type keySet struct {
+	first int // node of the object's first key
+	count int
+	seen  map[string]struct{} // nil while the object is small
+}
+
+func (k *keySet) repeated(s *scanner) bool {
+	t := tape{text: s.text, nodes: s.nodes}
+	last := uint32(len(s.nodes) - 1)
+	key := t.string(last)
+	k.count++
+	if k.count <= smallObject {
+		for i := uint32(k.first); i < last; i = t.next(i + 1) {
+			if t.string(i) == key {
+				return true
+			}
+		}
+		return false
+	}
+	if k.seen == nil {
+		k.seen = make(map[string]struct{}, 2*smallObject)
+		for i := uint32(k.first); i < last; i = t.next(i + 1) {
+			k.seen[t.string(i)] = struct{}{}
+		}
+	}
+	if _, repeated := k.seen[key]; repeated {
+		return true
+	}
+	k.seen[key] = struct{}{}
+	return false
+}

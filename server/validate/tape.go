@@ -1,0 +1,185 @@
+package validate
+
+import (
+	"encoding/json"
+	"strings"
+	"time"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// kind says what a node of a tape is.
+type kind uint8
+
+const (
+	kindNull kind = iota
+	kindFalse
+	kindTrue
+	kindInt     // a number without fraction and exponent
+	kindFloat   // any other number
+	kindString  // a string without escapes
+	kindEscaped // a string with escapes
+	kindText    // a string that never was JSON: a parameter or a form field
+	kindArray
+	kindObject
+)
+
+// node is one value (or key) of a tape.
+type node struct {
+	start, end uint32 // where it stands in the text
+	// link of an array or object is the index of the node after its last
+	// descendant. Of anything else it is 0, or one more than the index of the
+	// validated value in texts (times, for a date-time).
+	link uint32
+	kind kind
+}
+
+// tape is a scanned document: its text and one node for each value in the order
+// of the text, a container before what it holds, a key before its value. A
+// 100,000-item body so costs one slice, not a tree.
+type tape struct {
+	text  string
+	nodes []node
+	texts []string    // texts that differ from what stands in text
+	times []time.Time // validated date-times
+}
+
+// next is the index of the node after i and all that i holds.
+func (t *tape) next(i uint32) uint32 {
+	if n := &t.nodes[i]; n.kind >= kindArray {
+		return n.link
+	}
+	return i + 1
+}
+
+// length counts the items of an array.
+func (t *tape) length(i uint32) int {
+	count := 0
+	for item, end := i+1, t.nodes[i].link; item < end; item = t.next(item) {
+		count++
+	}
+	return count
+}
+
+// member finds the value of a key in an object, by its index.
+func (t *tape) member(i uint32, key string) (uint32, bool) {
+	for k, end := i+1, t.nodes[i].link; k < end; k = t.next(k + 1) {
+		if t.string(k) == key {
+			return k + 1, true
+		}
+	}
+	return 0, false
+}
+
+// source is the text of a value as it was sent.
+func (t *tape) source(i uint32) string {
+	n := &t.nodes[i]
+	return t.text[n.start:n.end]
+}
+
+// input is a value as JSON, for the "input" of an error.
+func (t *tape) input(i uint32) json.RawMessage {
+	if t.nodes[i].kind == kindText {
+		return quote(t.string(i))
+	}
+	return json.RawMessage(t.source(i))
+}
+
+// string is the text of a string or key: the validated one, once there is one.
+// A lone surrogate in an escape reads as U+FFFD; wellFormed tells.
+func (t *tape) string(i uint32) string {
+	n := &t.nodes[i]
+	switch {
+	case n.link > 0:
+		return t.texts[n.link-1]
+	case n.kind == kindEscaped:
+		text, _ := unescape(t.text[n.start+1 : n.end-1])
+		return text
+	case n.kind == kindString:
+		return t.text[n.start+1 : n.end-1]
+	default:
+		return t.text[n.start:n.end]
+	}
+}
+
+// setText makes text the validated value of a node.
+func (t *tape) setText(i uint32, text string) {
+	t.texts = append(t.texts, text)
+	t.nodes[i].link = uint32(len(t.texts))
+}
+
+// setTime makes at the validated value of a node.
+func (t *tape) setTime(i uint32, at time.Time) {
+	t.times = append(t.times, at)
+	t.nodes[i].link = uint32(len(t.times))
+}
+
+// time is the validated value of a date-time.
+func (t *tape) time(i uint32) time.Time { return t.times[t.nodes[i].link-1] }
+
+// addText appends a string that never was JSON and returns its index.
+func (t *tape) addText(text string) uint32 {
+	t.nodes = append(t.nodes, node{kind: kindText})
+	i := uint32(len(t.nodes) - 1)
+	t.setText(i, text)
+	return i
+}
+
+// unescape decodes the inside of a scanned JSON string. It reports false when an
+// escape stands for half a surrogate pair: no Unicode text holds one.
+func unescape(s string) (string, bool) {
+	var b strings.Builder
+	b.Grow(len(s))
+	whole := true
+	for i := 0; i < len(s); {
+		if s[i] != '\\' {
+			b.WriteByte(s[i])
+			i++
+			continue
+		}
+		c := s[i+1]
+		if c != 'u' {
+			b.WriteByte(unescaped[c])
+			i += 2
+			continue
+		}
+		r := hex4(s[i+2:])
+		i += 6
+		if utf16.IsSurrogate(r) {
+			pair := rune(utf8.RuneError)
+			if strings.HasPrefix(s[i:], `\u`) {
+				pair = utf16.DecodeRune(r, hex4(s[i+2:]))
+			}
+			if pair == utf8.RuneError {
+				whole = false
+			} else {
+				i += 6
+			}
+			r = pair
+		}
+		b.WriteRune(r)
+	}
+	return b.String(), whole
+}
+
+// unescaped maps the letter of a two-character escape to what it stands for.
+var unescaped = [256]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
+
+func hex4(s string) rune {
+	var r rune
+	for i := range 4 {
+		r = r<<4 | rune(hexDigit[s[i]]-1)
+	}
+	return r
+}
+
+// hexDigit is one more than the value of a hexadecimal digit, 0 for other bytes.
+var hexDigit = func() (values [256]byte) {
+	for i, c := range []byte("0123456789abcdef") {
+		values[c] = byte(i + 1)
+	}
+	for i, c := range []byte("ABCDEF") {
+		values[c] = byte(i + 11)
+	}
+	return values
+}()

@@ -1,0 +1,168 @@
+package validate
+
+import (
+	"regexp"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/nyaruka/phonenumbers"
+
+	"giftcards/server/validate/email"
+)
+
+// wholeText is the text of a string, refused when an escape stands for half a
+// surrogate pair: that is no Unicode text, and PostgreSQL could not store it.
+func wholeText(t *tape, i uint32) (string, *Error) {
+	n := &t.nodes[i]
+	if n.kind != kindEscaped || n.link > 0 {
+		return t.string(i), nil
+	}
+	text, whole := unescape(t.text[n.start+1 : n.end-1])
+	if !whole {
+		return "", fault("string_unicode", "Input should be a valid string, unable to parse raw data as a unicode string")
+	}
+	t.setText(i, text)
+	return text, nil
+}
+
+// anyText is the text of a string; other values are refused.
+func anyText(t *tape, i uint32) (string, *Error) {
+	switch t.nodes[i].kind {
+	case kindString, kindEscaped, kindText:
+		return wholeText(t, i)
+	}
+	return "", fault("string_type", "Input should be a valid string")
+}
+
+func (s *schema) checkText(t *tape, i uint32) *Error {
+	text, err := anyText(t, i)
+	if err != nil {
+		return err
+	}
+	if s.minLength > 0 || s.maxLength >= 0 {
+		// Bytes bound code points from above, so counting is rarely needed.
+		length := len(text)
+		if s.minLength > 0 || length > s.maxLength {
+			length = utf8.RuneCountInString(text)
+		}
+		switch {
+		case s.maxLength >= 0 && length > s.maxLength:
+			return TextTooLong(s.maxLength)
+		case length < s.minLength:
+			return TextTooShort(s.minLength)
+		}
+	}
+	if s.pattern != nil && !s.pattern.MatchString(text) {
+		return PatternMismatch(s.pattern.String())
+	}
+	return nil
+}
+
+func (s *schema) checkEnum(t *tape, i uint32) *Error {
+	text, err := anyText(t, i)
+	if err == nil {
+		for _, allowed := range s.enum {
+			if text == allowed {
+				return nil
+			}
+		}
+	}
+	expected := "'" + s.enum[0] + "'"
+	for n, allowed := range s.enum[1:] {
+		separator := ", "
+		if n == len(s.enum)-2 {
+			separator = " or "
+		}
+		expected += separator + "'" + allowed + "'"
+	}
+	return &Error{Type: s.enumType, Msg: "Input should be " + expected, Ctx: map[string]any{"expected": expected}}
+}
+
+// objectIDPattern is the document's; a real id in capitals is refused with it.
+var objectIDPattern = regexp.MustCompile(`^[0-9a-f]{24}$`)
+
+func (s *schema) checkObjectID(t *tape, i uint32) *Error {
+	switch t.nodes[i].kind {
+	case kindString, kindEscaped, kindText:
+		text := t.string(i)
+		if isLowerHex(text) {
+			return nil
+		}
+		if isPythonHex(text) {
+			return PatternMismatch(objectIDPattern.String())
+		}
+	case kindNull: // Python would make a new id
+		return fault("string_type", "Input should be a valid string")
+	}
+	return ValueError("Id must be of type PydanticObjectId")
+}
+
+func isLowerHex(s string) bool {
+	if len(s) != 24 {
+		return false
+	}
+	for i := range len(s) {
+		if c := s[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
+}
+
+// isPythonHex reports whether Python's ObjectId takes a text: 24 characters, all
+// of them pairs of hexadecimal digits of either case, with white space between
+// pairs.
+func isPythonHex(s string) bool {
+	if len(s) != 24 {
+		return false
+	}
+	for i := 0; i < len(s); {
+		if strings.IndexByte(" \t\n\v\f\r", s[i]) >= 0 {
+			i++
+			continue
+		}
+		if i+1 == len(s) || hexDigit[s[i]] == 0 || hexDigit[s[i+1]] == 0 {
+			return false
+		}
+		i += 2
+	}
+	return true
+}
+
+func (s *schema) checkEmail(t *tape, i uint32) *Error {
+	text, err := anyText(t, i)
+	if err != nil {
+		return err
+	}
+	normalized, reason := email.Normalize(text)
+	if reason != "" {
+		return &Error{
+			Type: "value_error",
+			Msg:  "value is not a valid email address: " + reason,
+			Ctx:  map[string]any{"reason": reason},
+		}
+	}
+	if normalized != text {
+		t.setText(i, normalized)
+	}
+	return nil
+}
+
+func (s *schema) checkPhone(t *tape, i uint32) *Error {
+	text, err := anyText(t, i)
+	if err != nil {
+		return err
+	}
+	number, parseErr := phonenumbers.Parse(text, "")
+	if parseErr != nil || !phonenumbers.IsValidNumber(number) {
+		return fault("value_error", "value is not a valid phone number")
+	}
+	normalized := phonenumbers.Format(number, phonenumbers.E164)
+	if extension := number.GetExtension(); extension != "" {
+		normalized += ";ext=" + extension
+	}
+	if normalized != text {
+		t.setText(i, normalized)
+	}
+	return nil
+}

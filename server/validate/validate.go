@@ -1,0 +1,111 @@
+// Package validate judges requests by the OpenAPI document: a validator is
+// compiled from it once and answers as FastAPI with Pydantic would, in their
+// words and order. What it accepts is also what handlers get (Request.Decode),
+// so the two cannot disagree.
+//
+// It owns the reading of JSON and form bodies, the rules of every schema
+// construct the document uses, and the shape of a 422. It knows no operation by
+// name, no database and no answer but the 422: rules beyond the schema are
+// handed in through Options.
+package validate
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/getkin/kin-openapi/openapi3"
+)
+
+// FieldRule judges one value that its own schema has accepted, and is not asked
+// about null or absent ones. It returns nil, or an Error with Type, Msg and Ctx;
+// the validator fills in Loc and Input.
+type FieldRule func(Value) *Error
+
+// BodyRule judges a whole request body, and is asked only when every field of
+// the request is fine. It returns nil, or an Error with Type, Msg and Ctx and, as
+// Loc, the path from the body to the value at fault (none for the body itself);
+// the validator completes Loc and fills in Input.
+type BodyRule func(Value) *Error
+
+// Options are the rules that the document cannot state. A rule whose key matches
+// nothing in the document is a mistake that Compile reports.
+type Options struct {
+	Fields map[string]FieldRule // by "SchemaName.property"
+	Bodies map[string]BodyRule  // by "SchemaName", the schema of a request body
+	Params map[string]FieldRule // by "<in>.<lower-case name>", for example "header.idempotency-key"
+}
+
+// Validator judges the requests of every operation in a document. It is safe
+// for concurrent use.
+type Validator struct {
+	operations map[operationKey]*Operation
+}
+
+type operationKey struct{ method, path string }
+
+// Operation judges the requests of one operation.
+type Operation struct {
+	Method string // upper case
+	Path   string // the template, as in the document
+	ID     string // the document's operationId
+
+	params []parameter
+	body   *object // nil without a request body
+	form   bool    // the body is a form, not JSON
+	rule   BodyRule
+}
+
+// parameter is one path, query or header parameter.
+type parameter struct {
+	property
+	in  string // path, query or header
+	key string // in a header: the canonical form of the name
+}
+
+// Compile makes a validator for every operation of doc. raw is the JSON text doc
+// was loaded from: it gives the order of properties, which doc has lost. The
+// error names the first place in the document that holds a construct this package
+// cannot judge, or a rule that belongs to nothing.
+func Compile(doc *openapi3.T, raw []byte, o Options) (*Validator, error) {
+	c, err := newCompiler(doc, raw, o)
+	if err != nil {
+		return nil, err
+	}
+	v := &Validator{operations: map[operationKey]*Operation{}}
+	for path, item := range doc.Paths.Map() {
+		for method, op := range item.Operations() {
+			compiled, err := c.operation(path, method, item, op)
+			if err != nil {
+				return nil, fmt.Errorf("compile %s %s: %w", method, path, err)
+			}
+			v.operations[operationKey{method, path}] = compiled
+		}
+	}
+	if err := c.unused(); err != nil {
+		return nil, err
+	}
+	return v, nil
+}
+
+// Operation finds an operation by its method (upper case) and its path template
+// as the document writes it.
+func (v *Validator) Operation(method, pathTemplate string) (*Operation, bool) {
+	o, ok := v.operations[operationKey{method, pathTemplate}]
+	return o, ok
+}
+
+// Operations lists every operation of the document, ordered by path and method.
+func (v *Validator) Operations() []*Operation {
+	all := make([]*Operation, 0, len(v.operations))
+	for _, o := range v.operations {
+		all = append(all, o)
+	}
+	slices.SortFunc(all, func(a, b *Operation) int {
+		if byPath := strings.Compare(a.Path, b.Path); byPath != 0 {
+			return byPath
+		}
+		return strings.Compare(a.Method, b.Method)
+	})
+	return all
+}

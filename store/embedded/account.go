@@ -1,0 +1,128 @@
+//go:build unix
+
+package embedded
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"os/user"
+	"strconv"
+	"syscall"
+)
+
+// account is the user PostgreSQL runs as: ourselves, or somebody else when we
+// are root, whom PostgreSQL refuses.
+type account struct {
+	name       string
+	credential *syscall.Credential // nil: ourselves
+}
+
+// chooseAccount returns the owner of the data, if there are any. Else it is
+// ourselves, or for root the user giftcards if there is one and nobody if not:
+// as postgres, our superuser could read the files of the machine's own server.
+func chooseAccount(data string) (account, error) {
+	uid, gid, err := ownerOf(data)
+	exists := err == nil
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return account{}, err
+	}
+	if me := os.Geteuid(); me != 0 {
+		if exists && uid != uint32(me) {
+			return account{}, fmt.Errorf("%s belongs to user id %d and not to us (%d): run as that user, choose another state directory or set DATABASE_URL", data, uid, me)
+		}
+		u, err := currentUser()
+		if err != nil {
+			return account{}, err
+		}
+		return account{name: u.Username}, nil
+	}
+	if exists {
+		return accountOf(data, uid, gid)
+	}
+	for _, name := range []string{"giftcards", "nobody"} {
+		u, err := user.Lookup(name)
+		if err != nil {
+			continue
+		}
+		uid, err := strconv.ParseUint(u.Uid, 10, 32)
+		if err != nil {
+			return account{}, fmt.Errorf("user id of %s: %w", name, err)
+		}
+		gid, err := strconv.ParseUint(u.Gid, 10, 32)
+		if err != nil {
+			return account{}, fmt.Errorf("group id of %s: %w", name, err)
+		}
+		return account{name, &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}, nil
+	}
+	return account{}, errors.New("PostgreSQL does not run as root, and there is neither a user giftcards nor a user nobody: create a user giftcards or set DATABASE_URL")
+}
+
+// accountOf is, for root, the user that owns the data already there.
+func accountOf(data string, uid, gid uint32) (account, error) {
+	if uid == 0 {
+		return account{}, fmt.Errorf("%s belongs to root, as whom PostgreSQL does not run: give it to another user or set DATABASE_URL", data)
+	}
+	u, err := user.LookupId(strconv.FormatUint(uint64(uid), 10))
+	if err != nil {
+		return account{}, fmt.Errorf("the owner of %s has no account here, which PostgreSQL needs: create a user with id %d or set DATABASE_URL", data, uid)
+	}
+	return account{u.Username, &syscall.Credential{Uid: uid, Gid: gid}}, nil
+}
+
+// currentUser is the user we run as and connect as.
+func currentUser() (*user.User, error) {
+	uid := os.Geteuid()
+	u, err := user.LookupId(strconv.Itoa(uid))
+	if err != nil {
+		return nil, fmt.Errorf("user id %d has no account here, which PostgreSQL needs: add it to /etc/passwd or set DATABASE_URL", uid)
+	}
+	return u, nil
+}
+
+func ownerOf(path string) (uid, gid uint32, err error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0, 0, err
+	}
+	stat := info.Sys().(*syscall.Stat_t)
+	return stat.Uid, stat.Gid, nil
+}
+
+// environment is all that children see of it: the caller's PGPORT, LANG and
+// the like would change what the server does.
+var environment = []string{"PATH=/usr/local/bin:/usr/bin:/bin", "LC_ALL=C", "TZ=UTC"}
+
+// command prepares a program to run as the account, in a process group of its
+// own so that Ctrl-C at the terminal reaches us alone. Its directory is /, as
+// the one we are in may be closed to the account.
+func (a account) command(ctx context.Context, program string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.Dir = "/"
+	cmd.Env = environment
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: a.credential}
+	return cmd
+}
+
+// own gives path to the account.
+func (a account) own(path string) error {
+	if a.credential == nil {
+		return nil
+	}
+	return os.Chown(path, int(a.credential.Uid), int(a.credential.Gid))
+}
+
+// enter fails unless the account can reach dir, which modes of any parent and
+// access lists may forbid: so one asks by trying.
+func (a account) enter(ctx context.Context, dir string) error {
+	if a.credential == nil {
+		return nil
+	}
+	if err := a.command(ctx, "/bin/sh", "-c", `cd -- "$0"`, dir).Run(); err != nil {
+		return fmt.Errorf("user %s, as whom PostgreSQL is to run, cannot enter %s (%w): choose another state directory or set DATABASE_URL", a.name, dir, err)
+	}
+	return nil
+}

@@ -1,0 +1,78 @@
+//go:build unix
+
+package embedded
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestPostgreSQLNeverRunsAsRoot(t *testing.T) {
+	t.Parallel()
+	as, err := chooseAccount(filepath.Join(t.TempDir(), "data"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if root := os.Geteuid() == 0; root != (as.credential != nil) {
+		t.Errorf("as root %v we would use %+v", root, as)
+	}
+	if as.credential != nil && as.credential.Uid == 0 {
+		t.Error("it would run as root")
+	}
+	if as.name == "" || as.name == "root" || as.name == "postgres" && as.credential != nil {
+		t.Errorf("it would run as %q", as.name)
+	}
+}
+
+func TestDataOfAnotherUserAreRefused(t *testing.T) {
+	t.Parallel()
+	_, err := chooseAccount("/") // root's
+	wantError(t, err, "/ belongs to ")
+	wantError(t, err, "set DATABASE_URL")
+}
+
+func TestDirectoryThatIsNoClusterIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	state := newStateDir(t)
+	data := filepath.Join(state, "data")
+	if err := makeDir(state); err != nil {
+		t.Fatal(err)
+	}
+	as, err := chooseAccount(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(data, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(data, "precious")
+	if err := os.WriteFile(file, []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := as.own(data); err != nil {
+		t.Fatal(err)
+	}
+	_, err = Start(t.Context(), Options{StateDir: state})
+	wantError(t, err, data+" is not a PostgreSQL data directory: move it away")
+	if _, err := os.Stat(file); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestSocketPathsStayShortEnough(t *testing.T) {
+	t.Parallel()
+	long := filepath.Join(newStateDir(t), strings.Repeat("long", 20))
+	if err := os.MkdirAll(long, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	dir, err := makeSocketDir(long, account{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	if strings.HasPrefix(dir, long) || len(dir)+len("/.s.PGSQL.5432") > 103 {
+		t.Errorf("socket directory %s", dir)
+	}
+}

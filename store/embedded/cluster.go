@@ -1,0 +1,160 @@
+//go:build unix
+
+package embedded
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/jackc/pgx/v5"
+)
+
+const (
+	superuser = "postgres"
+	role      = "giftcards" // owns the database of the same name, as it would in production
+)
+
+// clusterMajor returns the major version that made data, 0 when there are none.
+func clusterMajor(data string) (int, error) {
+	text, err := os.ReadFile(filepath.Join(data, "PG_VERSION"))
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Lstat(data); errors.Is(err, fs.ErrNotExist) { // a link whose disk is not mounted does exist
+			return 0, nil
+		}
+		return 0, fmt.Errorf("%s is not a PostgreSQL data directory: move it away or choose another state directory", data)
+	}
+	if err != nil {
+		return 0, err
+	}
+	major, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		return 0, fmt.Errorf("%s/PG_VERSION holds %q, which is no version this program knows: move the directory away or set DATABASE_URL", data, text)
+	}
+	return major, nil
+}
+
+// makeCluster makes data. It appears complete or not at all: an initdb that was
+// killed half-way leaves a cluster that starts and yet lacks its last steps.
+func (s *Server) makeCluster(ctx context.Context, data string, p programs, as account) error {
+	fresh, err := os.MkdirTemp(s.stateDir, "data.new-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(fresh) // once renamed there is nothing left of that name
+	if err := as.own(fresh); err != nil {
+		return err
+	}
+	args := []string{"-D", fresh, "-U", superuser, "-A", "peer", "-E", "UTF8", "--data-checksums"}
+	if s.ephemeral {
+		args = append(args, "--no-sync")
+	}
+	// The server's own locale where there is one: it sorts the same everywhere.
+	locale := []string{"--locale=C.UTF-8"}
+	if p.major >= 17 {
+		locale = []string{"--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"}
+	}
+	err = s.initdb(ctx, p, as, append(args, locale...))
+	if err != nil && strings.Contains(err.Error(), "invalid locale name") {
+		err = s.initdb(ctx, p, as, append(args, "--locale=C"))
+	}
+	if err != nil {
+		return fmt.Errorf("make the database cluster in %s: %w", fresh, err)
+	}
+	if err := os.Rename(fresh, data); err != nil {
+		return err
+	}
+	return syncDir(s.stateDir)
+}
+
+func (s *Server) initdb(ctx context.Context, p programs, as account, args []string) error {
+	begin, err := s.log.Seek(0, io.SeekEnd)
+	if err != nil {
+		return err
+	}
+	cmd := as.command(ctx, filepath.Join(p.dir, "initdb"), args...)
+	cmd.Stdout, cmd.Stderr = s.log, s.log
+	child, err := launch(cmd, syscall.SIGKILL)
+	if err != nil {
+		return err
+	}
+	if <-child.done; child.err != nil {
+		return s.withLog(child.err, begin)
+	}
+	return nil
+}
+
+// syncDir makes a rename in dir last.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}
+
+// writeAccess writes who may connect: our own user, over the socket, in either
+// role. The files lie outside the data, where PostgreSQL's user cannot change
+// them and where root may write without following another's links.
+func (s *Server) writeAccess() error {
+	me, err := currentUser()
+	if err != nil {
+		return err
+	}
+	name := `"` + strings.ReplaceAll(me.Username, `"`, `""`) + `"`
+	files := map[string]string{
+		s.hbaFile():   "local all all peer map=giftcards\n",
+		s.identFile(): fmt.Sprintf("giftcards %s %s\ngiftcards %s %s\n", name, superuser, name, role),
+	}
+	for path, text := range files {
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			return err
+		}
+		if err := os.Chmod(path, 0o644); err != nil { // whatever the umask
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Server) hbaFile() string   { return filepath.Join(s.stateDir, "pg_hba.conf") }
+func (s *Server) identFile() string { return filepath.Join(s.stateDir, "pg_ident.conf") }
+
+// ensureDatabase makes role and database where they are missing. Each is looked
+// for by itself, as we may have been killed between the two.
+func (s *Server) ensureDatabase(ctx context.Context) error {
+	conn, err := pgx.Connect(ctx, s.address(superuser, "postgres"))
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	var hasRole, hasDatabase bool
+	err = conn.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1),
+		EXISTS (SELECT FROM pg_database WHERE datname = $1)`, role).Scan(&hasRole, &hasDatabase)
+	if err != nil {
+		return err
+	}
+	if !hasRole {
+		create := "CREATE ROLE " + role + " LOGIN"
+		if s.ephemeral {
+			create += " CREATEDB"
+		}
+		if _, err := conn.Exec(ctx, create); err != nil {
+			return err
+		}
+	}
+	if !hasDatabase {
+		if _, err := conn.Exec(ctx, "CREATE DATABASE "+role+" OWNER "+role); err != nil {
+			return err
+		}
+	}
+	return nil
+}

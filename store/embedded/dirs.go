@@ -1,0 +1,82 @@
+//go:build unix
+
+package embedded
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// makeSocketDir makes a directory that only the account can enter, and root. It
+// is new at each start: a postmaster whose data were removed under it takes
+// minutes to notice, and then removes its socket by name. Where the path would
+// be too long for a socket, it lies in the directory for temporary files.
+func makeSocketDir(stateDir string, as account) (string, error) {
+	const longest = 103 // bytes in a socket's path on macOS, 107 on Linux
+	for _, pattern := range []string{filepath.Join(stateDir, "sock-"), filepath.Join(os.TempDir(), "giftcards-sock-")} {
+		parent, prefix := filepath.Split(pattern)
+		if len(pattern)+len("4294967295/.s.PGSQL.")+len(postgresPort) > longest {
+			continue
+		}
+		dir, err := os.MkdirTemp(parent, prefix)
+		if err != nil {
+			return "", err
+		}
+		return dir, as.own(dir)
+	}
+	return "", fmt.Errorf("the paths of %s and %s are too long for a socket: choose a shorter state directory or set DATABASE_URL", stateDir, os.TempDir())
+}
+
+// dirMode lets others enter a directory of root's, as PostgreSQL's user must.
+func dirMode() fs.FileMode {
+	if os.Geteuid() == 0 {
+		return 0o755
+	}
+	return 0o700
+}
+
+// makeDir makes a directory unless it exists, whatever the umask.
+func makeDir(dir string) error {
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, dirMode()); err != nil {
+		if info, statErr := os.Stat(dir); statErr == nil && info.IsDir() {
+			return nil
+		}
+		return err
+	}
+	return os.Chmod(dir, dirMode())
+}
+
+// DefaultStateDir is /var/lib/giftcards for root, whose home no other user can
+// enter, and giftcards in the user's directory for state otherwise. It fails
+// when the environment names no home.
+func DefaultStateDir() (string, error) {
+	if os.Geteuid() == 0 {
+		return "/var/lib/giftcards", nil
+	}
+	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "giftcards"), nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", fmt.Errorf("no place for a private PostgreSQL (%w): set a state directory or DATABASE_URL", err)
+	}
+	return filepath.Join(home, ".local", "state", "giftcards"), nil
+}
+
+// defaultCacheDir is empty when the environment names no home. The directory for
+// temporary files would not do: anybody could have put programs there.
+func defaultCacheDir() string {
+	if os.Geteuid() == 0 {
+		return "/var/cache/giftcards"
+	}
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(dir, "giftcards")
+}

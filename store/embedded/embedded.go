@@ -1,0 +1,282 @@
+//go:build unix
+
+package embedded
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// Server is a running private PostgreSQL.
+type Server struct {
+	stateDir   string
+	socketDir  string
+	ephemeral  bool
+	lock       *lock
+	log        *os.File // PostgreSQL's; a file and not a pipe, which its children would hold open
+	logger     *slog.Logger
+	postmaster *process
+
+	stopping atomic.Bool
+	done     chan struct{}
+	err      error // to be read after done
+	stopOnce sync.Once
+	stopErr  error
+}
+
+// Start returns a server that accepts connections, with the role and database
+// giftcards made if they were missing. The data of an earlier start are kept.
+// ctx bounds the start only. The server ends at Stop, or with this process
+// however that ends. A second start on the same state directory is refused.
+// Errors say in one sentence what is wrong and what the way out is.
+func Start(ctx context.Context, o Options) (*Server, error) {
+	s := &Server{ephemeral: o.Ephemeral, logger: o.Logger, done: make(chan struct{})}
+	if s.logger == nil {
+		s.logger = slog.New(slog.DiscardHandler)
+	}
+	begin := time.Now()
+	if err := s.start(ctx, o); err != nil {
+		s.abandon()
+		return nil, fmt.Errorf("private PostgreSQL: %w", err)
+	}
+	s.logger.InfoContext(ctx, "private PostgreSQL started", "state_dir", s.stateDir, "took", time.Since(begin))
+	return s, nil
+}
+
+func (s *Server) start(ctx context.Context, o Options) error {
+	if err := s.takeStateDir(o); err != nil {
+		return err
+	}
+	data := filepath.Join(s.stateDir, "data")
+	as, err := chooseAccount(data)
+	if err != nil {
+		return err
+	}
+	if err := as.enter(ctx, s.stateDir); err != nil {
+		return err
+	}
+	major, err := clusterMajor(data)
+	if err != nil {
+		return err
+	}
+	p, err := s.finder(o, as).find(ctx, major, data)
+	if err != nil {
+		return err
+	}
+	if err := clearLeftovers(ctx, data); err != nil {
+		return err
+	}
+	if err := s.sweep(); err != nil {
+		return err
+	}
+	if major == 0 {
+		s.logger.InfoContext(ctx, "making a database cluster", "directory", data, "major", p.major)
+		if err := s.makeCluster(ctx, data, p, as); err != nil {
+			return err
+		}
+	}
+	if err := s.writeAccess(); err != nil {
+		return err
+	}
+	if s.socketDir, err = makeSocketDir(s.stateDir, as); err != nil {
+		return err
+	}
+	if err := s.startPostmaster(ctx, data, p, as); err != nil {
+		return err
+	}
+	return s.ensureDatabase(ctx)
+}
+
+// takeStateDir makes, locks and names the state directory, and opens the log.
+func (s *Server) takeStateDir(o Options) error {
+	dir := o.StateDir
+	switch {
+	case o.Ephemeral && dir != "":
+		return errors.New("an ephemeral server chooses its state directory itself, as it removes it")
+	case o.Ephemeral:
+		made, err := makeEphemeralDir()
+		if err != nil {
+			return err
+		}
+		dir = made
+	case dir == "":
+		return errors.New("no state directory is set")
+	default:
+		if err := makeDir(dir); err != nil {
+			return err
+		}
+	}
+	// One name for one directory: an orphan is recognised by the path it was given.
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return err
+	}
+	if dir, err = filepath.EvalSymlinks(dir); err != nil {
+		return err
+	}
+	held, err := lockDir(dir)
+	if err != nil {
+		return err
+	}
+	s.stateDir, s.lock = dir, held
+	s.log, err = os.OpenFile(s.logPath(), os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
+	return err
+}
+
+func (s *Server) logPath() string { return filepath.Join(s.stateDir, "postgres.log") }
+
+func (s *Server) finder(o Options, as account) finder {
+	cache := o.CacheDir
+	if cache == "" {
+		cache = defaultCacheDir()
+	}
+	return finder{
+		binDir: o.BinDir, cacheDir: cache, mirrorURL: o.MirrorURL,
+		installDirs: installDirs, path: true, builds: builds, platform: thisPlatform(), as: as, log: s.logger,
+	}
+}
+
+// sweep removes what starts that were killed left in the state directory.
+func (s *Server) sweep() error {
+	for _, pattern := range []string{"data.new-*", "sock-*"} {
+		found, err := filepath.Glob(filepath.Join(s.stateDir, pattern))
+		if err != nil {
+			return err
+		}
+		for _, path := range found {
+			if err := os.RemoveAll(path); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (s *Server) startPostmaster(ctx context.Context, data string, p programs, as account) error {
+	begin, err := s.log.Seek(0, io.SeekEnd)
+	if err != nil {
+		return err
+	}
+	args := []string{"-D", data, "-k", s.socketDir, "-p", postgresPort, "-c", "listen_addresses=",
+		"-c", "hba_file=" + s.hbaFile(), "-c", "ident_file=" + s.identFile()}
+	onOurDeath := syscall.SIGINT
+	if s.ephemeral {
+		args = append(args, "-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off", "-c", "max_connections=1000")
+		onOurDeath = syscall.SIGQUIT
+	}
+	// ctx bounds the start, not the life.
+	cmd := as.command(context.WithoutCancel(ctx), filepath.Join(p.dir, "postgres"), args...)
+	cmd.Stdout, cmd.Stderr = s.log, s.log
+	if s.postmaster, err = launch(cmd, onOurDeath); err != nil {
+		return err
+	}
+	go s.watch()
+	if err := waitReady(ctx, s.postmaster, data); err != nil {
+		return s.withLog(err, begin)
+	}
+	return nil
+}
+
+// watch makes the end of the postmaster known.
+func (s *Server) watch() {
+	<-s.postmaster.done
+	if !s.stopping.Load() {
+		s.err = fmt.Errorf("PostgreSQL ended by itself: %w; its log is %s", exitError(s.postmaster), s.logPath())
+	}
+	close(s.done)
+}
+
+// withLog adds to err the end of what PostgreSQL has written since begin.
+func (s *Server) withLog(err error, begin int64) error {
+	const most = 2000
+	end, seekErr := s.log.Seek(0, io.SeekEnd)
+	if seekErr != nil || end <= begin {
+		return err
+	}
+	begin = max(begin, end-most)
+	text, readErr := io.ReadAll(io.NewSectionReader(s.log, begin, end-begin))
+	if readErr != nil {
+		return err
+	}
+	return fmt.Errorf("%w: %s", err, strings.ReplaceAll(strings.TrimSpace(string(text)), "\n", "; "))
+}
+
+// URL is the complete address of the database giftcards for the role that owns
+// it, no superuser.
+func (s *Server) URL() string { return s.address(role, role) }
+
+// AdminURL is the address of the same database for the superuser: for tests,
+// and for psql.
+func (s *Server) AdminURL() string { return s.address(superuser, role) }
+
+// address leaves nothing out, so that no PG* variable of the caller fills in.
+func (s *Server) address(user, database string) string {
+	host := strings.NewReplacer("+", "%20", "%2F", "/").Replace(url.QueryEscape(s.socketDir))
+	return fmt.Sprintf("postgres://%s@/%s?host=%s&port=%s&sslmode=disable", user, database, host, postgresPort)
+}
+
+// Done is closed when PostgreSQL has exited.
+func (s *Server) Done() <-chan struct{} { return s.done }
+
+// Err says why PostgreSQL exited. It is nil while it runs and after Stop.
+func (s *Server) Err() error {
+	select {
+	case <-s.done:
+		return s.err
+	default:
+		return nil
+	}
+}
+
+// Stop ends the server and frees the state directory. Sessions are ended and
+// data written out; what is not done after 30 seconds or when ctx is done is
+// left to recovery at the next start. Further calls return the first's result.
+func (s *Server) Stop(ctx context.Context) error {
+	s.stopOnce.Do(func() {
+		s.stopping.Store(true)
+		if s.ephemeral {
+			s.stopErr = s.postmaster.stopAtOnce()
+		} else {
+			s.stopErr = s.postmaster.stop(ctx)
+		}
+		s.release()
+	})
+	return s.stopErr
+}
+
+// abandon undoes a start, which may have failed at any point.
+func (s *Server) abandon() {
+	if s.postmaster != nil {
+		s.stopping.Store(true)
+		_ = s.postmaster.stopAtOnce()
+	}
+	s.release()
+}
+
+// release gives up all that is left when PostgreSQL has ended.
+func (s *Server) release() {
+	if s.socketDir != "" {
+		os.RemoveAll(s.socketDir)
+	}
+	if s.log != nil {
+		s.log.Close()
+	}
+	if s.lock == nil {
+		return
+	}
+	if s.ephemeral {
+		os.RemoveAll(s.stateDir)
+	}
+	s.lock.release()
+}

@@ -1,0 +1,205 @@
+//go:build unix
+
+package embedded
+
+import (
+	"archive/tar"
+	"archive/zip"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/ulikunitz/xz"
+)
+
+const (
+	fetchTimeout = 10 * time.Minute
+	maxFetched   = 200 << 20 // bytes; the largest build is 71 MB
+	maxUnpacked  = 2 << 30   // bytes; the largest is 325 MB
+)
+
+// fetched returns the programs' directory of a build in the cache, which it
+// fetches and unpacks there if need be.
+func (f finder) fetched(ctx context.Context, major int) (string, error) {
+	b, err := f.build(major)
+	if err != nil {
+		return "", err
+	}
+	if f.cacheDir == "" {
+		return "", errors.New("there is no home directory to keep it in")
+	}
+	unpacked := filepath.Join(f.cacheDir, b.dir())
+	bin := filepath.Join(unpacked, "bin")
+	if _, err := os.Stat(unpacked); !errors.Is(err, fs.ErrNotExist) {
+		return bin, err
+	}
+	if err := makeDir(f.cacheDir); err != nil {
+		return "", err
+	}
+	sweepOlder(filepath.Join(f.cacheDir, "fetch-*"), time.Hour)
+	work, err := os.MkdirTemp(f.cacheDir, "fetch-")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(work)
+	address := b.address(repository(f.mirrorURL))
+	f.log.InfoContext(ctx, "fetching PostgreSQL", "build", b.dir())
+	jar := filepath.Join(work, "jar")
+	if err := download(ctx, address, jar, b.sha256); err != nil {
+		return "", err
+	}
+	tree := filepath.Join(work, "tree")
+	if err := unpackJar(jar, tree); err != nil {
+		return "", fmt.Errorf("unpack %s: %w", b.dir(), err)
+	}
+	// Another process may have been faster; what it put there is the same.
+	if err := os.Rename(tree, unpacked); err != nil && !errors.Is(err, fs.ErrExist) {
+		return "", err
+	}
+	return bin, nil
+}
+
+// download writes what is at address to a new file, provided it has the hash.
+func download(ctx context.Context, address, path, hash string) error {
+	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return err
+	}
+	from := request.URL.Redacted() // a mirror's address may hold a password
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("fetch %s: %s", from, response.Status)
+	}
+	file, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	sum := sha256.New()
+	if _, err := io.Copy(io.MultiWriter(file, sum), io.LimitReader(response.Body, maxFetched)); err != nil {
+		return fmt.Errorf("fetch %s: %w", from, err)
+	}
+	if got := hex.EncodeToString(sum.Sum(nil)); got != hash {
+		return fmt.Errorf("what %s sent is not the build expected: its SHA-256 is %s and not %s", from, got, hash)
+	}
+	return file.Close()
+}
+
+// unpackJar unpacks the one archive inside a build's jar into a new directory.
+func unpackJar(jar, dir string) error {
+	archive, err := zip.OpenReader(jar)
+	if err != nil {
+		return err
+	}
+	defer archive.Close()
+	for _, entry := range archive.File {
+		if !strings.HasSuffix(entry.Name, ".txz") {
+			continue
+		}
+		compressed, err := entry.Open()
+		if err != nil {
+			return err
+		}
+		defer compressed.Close()
+		plain, err := xz.NewReader(compressed)
+		if err != nil {
+			return err
+		}
+		return unpackTar(tar.NewReader(io.LimitReader(plain, maxUnpacked)), dir)
+	}
+	return errors.New("no .txz archive in it")
+}
+
+// unpackTar unpacks into a new directory and never outside it. Others may read
+// and run what it writes, whatever the umask.
+func unpackTar(archive *tar.Reader, dir string) error {
+	if err := makeDir(dir); err != nil {
+		return err
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	for {
+		header, err := archive.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := unpackEntry(root, header, archive); err != nil {
+			return fmt.Errorf("%s: %w", header.Name, err)
+		}
+	}
+}
+
+func unpackEntry(root *os.Root, header *tar.Header, content io.Reader) error {
+	name := filepath.Clean(header.Name)
+	if err := makeDirIn(root, filepath.Dir(name)); err != nil {
+		return err
+	}
+	switch header.Typeflag {
+	case tar.TypeDir:
+		return makeDirIn(root, name)
+	case tar.TypeSymlink:
+		return root.Symlink(header.Linkname, name)
+	case tar.TypeReg:
+		file, err := root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		if _, err := io.Copy(file, content); err != nil {
+			return err
+		}
+		if err := file.Chmod(header.FileInfo().Mode().Perm()&0o755 | 0o444); err != nil {
+			return err
+		}
+		return file.Close()
+	default:
+		return fmt.Errorf("unexpected kind of entry %q", header.Typeflag)
+	}
+}
+
+// makeDirIn makes a directory and those above it, which the archive need not
+// list, so that others may enter.
+func makeDirIn(root *os.Root, name string) error {
+	if name == "." {
+		return nil
+	}
+	if err := makeDirIn(root, filepath.Dir(name)); err != nil {
+		return err
+	}
+	if err := root.Mkdir(name, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return root.Chmod(name, 0o755)
+}
+
+// sweepOlder removes what killed processes left, but nothing younger than age,
+// which may belong to one at work.
+func sweepOlder(pattern string, age time.Duration) {
+	found, _ := filepath.Glob(pattern)
+	for _, path := range found {
+		if info, err := os.Lstat(path); err == nil && time.Since(info.ModTime()) > age {
+			os.RemoveAll(path)
+		}
+	}
+}

@@ -1,0 +1,6 @@
+//go:build unix && !linux
+
+package embedded
+
+// memoryDir is for Linux only.
+func memoryDir() string { return "" }

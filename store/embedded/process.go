@@ -1,0 +1,80 @@
+//go:build unix
+
+package embedded
+
+import (
+	"io"
+	"os/exec"
+	"runtime"
+	"strconv"
+	"syscall"
+)
+
+// process is a child that dies with us.
+type process struct {
+	cmd  *exec.Cmd
+	done chan struct{} // closed once the child has exited
+	err  error         // how it ended; to be read after done
+}
+
+// launch starts cmd and has the kernel, or where it cannot a shell, send it
+// onOurDeath when we are gone.
+func launch(cmd *exec.Cmd, onOurDeath syscall.Signal) (*process, error) {
+	byKernel := signalOnParentDeath(cmd.SysProcAttr, onOurDeath)
+	p := &process{cmd: cmd, done: make(chan struct{})}
+	started := make(chan error)
+	go func() {
+		// The kernel means the thread that forked when it says parent, and a
+		// locked thread ends with its goroutine: this one must outlive the child.
+		runtime.LockOSThread()
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			p.err = cmd.Wait()
+			close(p.done)
+		}
+	}()
+	if err := <-started; err != nil {
+		return nil, err
+	}
+	if !byKernel {
+		if err := watchUs(p, onOurDeath); err != nil {
+			p.signal(syscall.SIGKILL)
+			<-p.done
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+func (p *process) pid() int { return p.cmd.Process.Pid }
+
+// signal does nothing when the process has exited.
+func (p *process) signal(s syscall.Signal) { _ = p.cmd.Process.Signal(s) }
+
+// watchUs starts a shell that waits for the end of a pipe whose other end we
+// alone hold, and then signals p.
+func watchUs(p *process, s syscall.Signal) error {
+	shell := exec.Command("/bin/sh", "-c", `read -r _; kill -"$1" "$0"`, strconv.Itoa(p.pid()), strconv.Itoa(int(s)))
+	shell.Dir = "/"
+	shell.Env = environment
+	shell.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	pipe, err := shell.StdinPipe()
+	if err != nil {
+		return err
+	}
+	if err := shell.Start(); err != nil {
+		return err
+	}
+	go endWith(p, shell, pipe)
+	return nil
+}
+
+// endWith ends the shell before its pipe: it must never signal a process id
+// that may be another's by now.
+func endWith(p *process, shell *exec.Cmd, pipe io.Closer) {
+	<-p.done
+	_ = shell.Process.Kill()
+	_ = shell.Wait()
+	pipe.Close()
+}

@@ -1,0 +1,215 @@
+//go:build unix
+
+package embedded
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+const helperVariable = "GIFTCARDS_TEST_HELPER" // what the test binary is to be instead
+
+func TestMain(m *testing.M) {
+	switch os.Getenv(helperVariable) {
+	case "":
+		os.Exit(m.Run())
+	case "serve": // keeps a server on the directory given until it is killed
+		s, err := Start(context.Background(), Options{StateDir: os.Args[1]})
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		fmt.Println(s.URL())
+	case "watch": // has a shell watch it on behalf of a child, until it is killed
+		child := exec.Command("/bin/sleep", "3600")
+		if err := child.Start(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		if err := watchUs(&process{cmd: child, done: make(chan struct{})}, syscall.SIGINT); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		fmt.Println(child.Process.Pid)
+	case "idle": // is some other program
+		fmt.Println("idle")
+	}
+	_, _ = io.Copy(io.Discard, os.Stdin) // ends with the test at the latest
+}
+
+// helper prepares the test binary as another program, under a name of choice.
+func helper(t *testing.T, as account, kind string, args ...string) *exec.Cmd {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if as.credential != nil { // who cannot enter the directory of test binaries
+		binary, err := os.ReadFile(self)
+		if err != nil {
+			t.Fatal(err)
+		}
+		self = filepath.Join(filepath.Dir(newStateDir(t)), "helper")
+		if err := os.WriteFile(self, binary, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd := as.command(t.Context(), self)
+	cmd.Args = args
+	cmd.Env = append(os.Environ(), helperVariable+"="+kind)
+	cmd.Stderr = os.Stderr
+	return cmd
+}
+
+// run starts a helper and returns the line it says once it is up.
+func run(t *testing.T, cmd *exec.Cmd) string {
+	t.Helper()
+	if _, err := cmd.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+	lines := bufio.NewScanner(out)
+	if !lines.Scan() {
+		t.Fatal("the helper said nothing")
+	}
+	return lines.Text()
+}
+
+func startHelper(t *testing.T, kind, arg string) (*exec.Cmd, string) {
+	t.Helper()
+	cmd := helper(t, account{}, kind, "helper", arg)
+	return cmd, run(t, cmd)
+}
+
+// newStateDir names a directory to be, in one that PostgreSQL's user can enter.
+func newStateDir(t *testing.T) string {
+	t.Helper()
+	parent, err := os.MkdirTemp(cmp.Or(memoryDir(), os.TempDir()), "embedded-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(parent); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := os.Chmod(parent, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(parent, "state")
+}
+
+func start(t *testing.T, state string) *Server {
+	t.Helper()
+	s, err := Start(t.Context(), Options{StateDir: state})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Stop(context.WithoutCancel(t.Context())) })
+	return s
+}
+
+func startEphemeral(t *testing.T) *Server {
+	t.Helper()
+	s, err := Start(t.Context(), Options{Ephemeral: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Stop(context.WithoutCancel(t.Context())) })
+	return s
+}
+
+func stop(t *testing.T, s *Server) {
+	t.Helper()
+	if err := s.Stop(t.Context()); err != nil {
+		t.Errorf("stop: %v", err)
+	}
+}
+
+func connect(t *testing.T, url string) *pgx.Conn {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}
+
+func execute(t *testing.T, url, sql string) {
+	t.Helper()
+	conn := connect(t, url)
+	defer conn.Close(t.Context())
+	if _, err := conn.Exec(t.Context(), sql); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func query(t *testing.T, url, sql string) (value string) {
+	t.Helper()
+	conn := connect(t, url)
+	defer conn.Close(t.Context())
+	if err := conn.QueryRow(t.Context(), sql).Scan(&value); err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+	return value
+}
+
+func wantError(t *testing.T, err error, part string) {
+	t.Helper()
+	if err == nil || !strings.Contains(err.Error(), part) {
+		t.Errorf("error %q, want one with %q", fmt.Sprint(err), part)
+	}
+}
+
+func pidIn(t *testing.T, data string) int {
+	t.Helper()
+	found, err := readPidFile(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found.pid
+}
+
+// waitGone returns when no such process runs; one that init has yet to reap
+// counts as gone. It waits as long as the test may.
+func waitGone(t *testing.T, pid int) {
+	t.Helper()
+	for alive(pid) {
+		if line, err := commandLine(pid); err == nil && line == "" {
+			return
+		}
+		time.Sleep(pollEvery)
+	}
+}
+
+func names(t *testing.T, dir string) string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	for _, entry := range entries {
+		all = append(all, entry.Name())
+	}
+	return strings.Join(all, " ")
+}

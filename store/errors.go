@@ -1,0 +1,105 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// Kind is what a caller can do about an error.
+type Kind int
+
+// The kinds of error. Whatever is not an *Error is a fault of ours.
+const (
+	NotFound    Kind = iota + 1 // there is no such thing
+	Forbidden                   // it is somebody else's
+	Conflict                    // it contradicts what is stored
+	Unavailable                 // the database is away; the same later may work
+)
+
+// Error is a refusal with a cause that its receiver understands.
+type Error struct {
+	Kind Kind
+	// Message is a sentence for the receiver, without inner details.
+	Message string
+	// Err is the cause, for the log; it may be nil.
+	Err error
+}
+
+func (e *Error) Error() string {
+	if e.Err == nil {
+		return e.Message
+	}
+	return e.Message + ": " + e.Err.Error()
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// The refusals of the rules page that the database decides.
+var (
+	ErrProgramNotFound  = &Error{Kind: NotFound, Message: "Program not found"}
+	ErrProgramForbidden = &Error{Kind: Forbidden, Message: "Program belongs to another merchant"}
+	ErrTaskNotFound     = &Error{Kind: NotFound, Message: "Task not found"}
+	ErrMerchantNotFound = &Error{Kind: NotFound, Message: "Merchant not found"}
+	ErrUserNotFound     = &Error{Kind: NotFound, Message: "User not found"}
+	ErrEmailTaken       = &Error{Kind: Conflict, Message: "A user with this e-mail address exists"}
+	// ErrKeyReused says that the idempotency key was used for another request.
+	ErrKeyReused = &Error{Kind: Conflict, Message: "idempotency-key was used for another request"}
+)
+
+// Constraints that the code asks about, as the schema names them.
+const (
+	constraintCardNumber      = "gift_cards_card_number_key"
+	constraintUserEmail       = "users_email_key"
+	constraintUserMerchant    = "users_merchant_id_fkey"
+	constraintProgramMerchant = "programs_merchant_id_fkey"
+)
+
+// violates reports whether err is a violation of the named constraint.
+func violates(err error, constraint string) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.ConstraintName == constraint
+}
+
+// IsUnavailable reports whether err says that the database is away or too busy,
+// so that the same may work later.
+func IsUnavailable(err error) bool { return err != nil && unavailable(err) }
+
+// classify makes an Unavailable error of whatever says that the database is
+// away or too busy, and leaves other errors as they are.
+func classify(err error) error {
+	if err == nil || !unavailable(err) {
+		return err
+	}
+	if known := (*Error)(nil); errors.As(err, &known) {
+		return err
+	}
+	return &Error{Kind: Unavailable, Message: "Service unavailable", Err: err}
+}
+
+func unavailable(err error) bool {
+	if pg := (*pgconn.PgError)(nil); errors.As(err, &pg) {
+		switch pg.Code {
+		case "40001", "40P01": // serialization failure, deadlock: the other one won
+			return true
+		case "57014": // query cancelled, by a time-out of the server
+			return true
+		}
+		// 08 connection, 53 resources (disk full, too many connections),
+		// 57P operator intervention (shutdown, starting up), 25006 a standby.
+		return pg.Code[:2] == "08" || pg.Code[:2] == "53" || pg.Code[:3] == "57P" || pg.Code == "25006"
+	}
+	if connect := (*pgconn.ConnectError)(nil); errors.As(err, &connect) {
+		return true
+	}
+	if network := net.Error(nil); errors.As(err, &network) {
+		return true
+	}
+	// pgx reports a connection that ends in mid-use as the bare end of its input.
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
+		errors.Is(err, context.DeadlineExceeded) || pgconn.SafeToRetry(err)
+}

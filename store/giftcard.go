@@ -1,0 +1,241 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"giftcards/gen/db"
+	"giftcards/store/id"
+	"giftcards/store/money"
+	"giftcards/store/text"
+)
+
+// GiftCard is a row of gift_cards.
+type GiftCard = db.GiftCard
+
+// Terms are what the cards of one request have in common.
+type Terms struct {
+	ProgramID      id.ID
+	InitialValue   money.Amount // 0.01 to 10,000
+	IsPhysical     bool
+	DesignTemplate *string
+	ExpiresAt      *time.Time // nil: DefaultLifetime from now
+	DeliverAt      *time.Time // nil or past: at once
+}
+
+// Recipient is who a card is for, as far as known. The text is as it was sent:
+// issuing sanitises it.
+type Recipient struct {
+	Email, Phone, Name, Sender, Message *string
+}
+
+// DefaultLifetime is how long a card lasts whose expiry nobody chose (document:
+// "defaults to +365 days").
+const DefaultLifetime = 365 * 24 * time.Hour
+
+// LatestExpiry is the last moment at which a card issued now may expire
+// (document: "must not exceed 5 years"; calendar years).
+func LatestExpiry(now time.Time) time.Time { return now.AddDate(5, 0, 0) }
+
+// expiry is when a card issued now on these terms expires.
+func (t Terms) expiry(now time.Time) time.Time {
+	if t.ExpiresAt != nil {
+		return *t.ExpiresAt
+	}
+	return now.Add(DefaultLifetime)
+}
+
+// IssueCards issues one card for each recipient, in order: pending, with an empty
+// balance, a number of its own and a sealed security code. Messages to those who
+// can be reached are scheduled. It is for requests small enough to be answered
+// at once; see IssueTask for the others.
+func (tx *Tx) IssueCards(ctx context.Context, terms Terms, recipients []Recipient) ([]GiftCard, error) {
+	first := id.New(tx.now)
+	if len(recipients) > 1 {
+		first = id.NewBlock(tx.now)
+	}
+	cards, err := tx.newCards(terms, first, recipients)
+	if err != nil {
+		return nil, err
+	}
+	if err := tx.insertCards(ctx, cards); err != nil {
+		return nil, err
+	}
+	messages := tx.newMessages(cards)
+	if len(messages) > 0 {
+		batch := make([]db.InsertMessageParams, len(messages))
+		for i, m := range messages {
+			batch[i] = db.InsertMessageParams(m)
+		}
+		var failed error
+		tx.q.InsertMessage(ctx, batch).Exec(func(_ int, err error) { failed = errors.Join(failed, err) })
+		if failed != nil {
+			return nil, fmt.Errorf("insert messages: %w", failed)
+		}
+	}
+	return cards, nil
+}
+
+// newCards makes the rows of cards with the ids that follow first.
+func (tx *Tx) newCards(terms Terms, first id.ID, recipients []Recipient) ([]GiftCard, error) {
+	cards := make([]GiftCard, len(recipients))
+	expiresAt, design := terms.expiry(tx.now), clean(terms.DesignTemplate, text.Line)
+	for i, r := range recipients {
+		cardID := first.Plus(i)
+		sealed, err := tx.store.keys.Seal(securityCode(), cardID[:])
+		if err != nil {
+			return nil, fmt.Errorf("seal security code: %w", err)
+		}
+		cards[i] = GiftCard{
+			ProgramID:      terms.ProgramID,
+			ID:             cardID,
+			CardNumber:     tx.store.numbers.random(),
+			SealedCode:     sealed,
+			Status:         "pending",
+			InitialValue:   terms.InitialValue,
+			IsPhysical:     terms.IsPhysical,
+			DesignTemplate: design,
+			CustomerEmail:  r.Email,
+			CustomerPhone:  r.Phone,
+			CustomerName:   clean(r.Name, text.Line),
+			SenderName:     clean(r.Sender, text.Line),
+			CustomMessage:  clean(r.Message, text.Message),
+			DeliverAt:      terms.DeliverAt,
+			ExpiresAt:      expiresAt,
+			CreatedAt:      tx.now,
+		}
+	}
+	return cards, nil
+}
+
+func clean(s *string, by func(string) string) *string {
+	if s == nil {
+		return nil
+	}
+	cleaned := by(*s)
+	return &cleaned
+}
+
+// maxNumberRounds bounds how often taken numbers are drawn anew. A second round
+// is already rare; more mean that the prefix leaves too few numbers.
+const maxNumberRounds = 10
+
+var errNumbersExhausted = errors.New("no free card numbers found: the prefix leaves too few")
+
+// insertCards inserts cards, giving new numbers to those whose number is taken.
+func (tx *Tx) insertCards(ctx context.Context, cards []GiftCard) error {
+	pending := make([]int, len(cards))
+	for i := range cards {
+		pending[i] = i
+	}
+	for range maxNumberRounds {
+		batch := make([]db.InsertGiftCardParams, len(pending))
+		for i, at := range pending {
+			batch[i] = db.InsertGiftCardParams(copyParams(cards[at]))
+		}
+		var taken []int
+		var failed error
+		tx.q.InsertGiftCard(ctx, batch).QueryRow(func(i int, _ id.ID, err error) {
+			switch {
+			case errors.Is(err, pgx.ErrNoRows):
+				taken = append(taken, pending[i])
+			case err != nil && failed == nil: // those after the first only echo it
+				failed = fmt.Errorf("insert cards: %w", err)
+			}
+		})
+		if failed != nil {
+			return failed
+		}
+		if len(taken) == 0 {
+			return nil
+		}
+		for _, at := range taken {
+			cards[at].CardNumber = tx.store.numbers.random()
+		}
+		pending = taken
+	}
+	return errNumbersExhausted
+}
+
+func copyParams(c GiftCard) db.CopyGiftCardsParams {
+	return db.CopyGiftCardsParams{
+		ProgramID:      c.ProgramID,
+		ID:             c.ID,
+		CardNumber:     c.CardNumber,
+		SealedCode:     c.SealedCode,
+		InitialValue:   c.InitialValue,
+		IsPhysical:     c.IsPhysical,
+		DesignTemplate: c.DesignTemplate,
+		CustomerEmail:  c.CustomerEmail,
+		CustomerPhone:  c.CustomerPhone,
+		CustomerName:   c.CustomerName,
+		SenderName:     c.SenderName,
+		CustomMessage:  c.CustomMessage,
+		DeliverAt:      c.DeliverAt,
+		ExpiresAt:      c.ExpiresAt,
+		CreatedAt:      c.CreatedAt,
+	}
+}
+
+// newMessages makes the rows of messages for those cards whose recipient can be
+// reached, one a channel, due when asked for or at once.
+func (tx *Tx) newMessages(cards []GiftCard) []db.CopyMessagesParams {
+	var messages []db.CopyMessagesParams
+	for _, card := range cards {
+		sendAt := tx.now
+		if card.DeliverAt != nil && card.DeliverAt.After(sendAt) {
+			sendAt = *card.DeliverAt
+		}
+		add := func(channel string, address *string) {
+			if address != nil {
+				messages = append(messages, db.CopyMessagesParams{
+					ProgramID: card.ProgramID, CardID: card.ID, Channel: channel, Address: *address,
+					SendAt: sendAt, CreatedAt: tx.now,
+				})
+			}
+		}
+		add("email", card.CustomerEmail)
+		add("sms", card.CustomerPhone)
+	}
+	return messages
+}
+
+// Batch names the cards of one bulk request: consecutive ids in one program.
+type Batch struct {
+	ProgramID id.ID
+	First     id.ID
+	Count     int
+}
+
+// EachCard calls do with the number, value, expiry and id of every card of the
+// batch, in the order asked for, without holding more than one. It stops at an
+// error of do and returns it. The code is still sealed: see OpenCode.
+func (tx *Tx) EachCard(ctx context.Context, b Batch, do func(*GiftCard) error) error {
+	rows, err := tx.tx.Query(ctx, `
+		select id, card_number, sealed_code, initial_value, expires_at from gift_cards
+		where program_id = $1 and id between $2 and $3 order by id`, b.ProgramID, b.First, b.First.Plus(b.Count-1))
+	if err != nil {
+		return fmt.Errorf("read cards: %w", err)
+	}
+	var card GiftCard
+	_, err = pgx.ForEachRow(rows, []any{&card.ID, &card.CardNumber, &card.SealedCode, &card.InitialValue, &card.ExpiresAt},
+		func() error { return do(&card) })
+	if err != nil {
+		return fmt.Errorf("read cards: %w", err)
+	}
+	return nil
+}
+
+// OpenCode returns the 6 digits of a card's security code. They leave in two
+// ways only: the message to the recipient, and the merchant's CSV.
+func (tx *Tx) OpenCode(card *GiftCard) (string, error) {
+	code, err := tx.store.keys.Unseal(card.SealedCode, card.ID[:])
+	if err != nil {
+		return "", fmt.Errorf("card %s: %w", card.ID, err)
+	}
+	return code, nil
+}

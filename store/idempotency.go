@@ -1,0 +1,70 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"giftcards/gen/db"
+	"giftcards/store/id"
+)
+
+// Key is an idempotency key in its scope, and the request made under it.
+type Key struct {
+	ProgramID   id.ID // implies the merchant
+	Operation   string
+	Key         string // 1 to 255 printable ASCII characters
+	RequestHash [32]byte
+}
+
+// Answer is what a request was answered: a status and the JSON body.
+type Answer struct {
+	Status int
+	Body   []byte
+}
+
+// ClaimKey takes the key for this transaction and returns nil, or returns the
+// answer that was given under it before. A concurrent claim waits for the first
+// one's end. The key used for another request is ErrKeyReused.
+//
+// Whoever claimed a key must call SaveAnswer in the same transaction.
+func (tx *Tx) ClaimKey(ctx context.Context, key Key) (*Answer, error) {
+	claim := db.ClaimKeyParams{
+		ProgramID: key.ProgramID, Operation: key.Operation, Key: key.Key,
+		RequestHash: key.RequestHash[:], CreatedAt: tx.now,
+	}
+	for {
+		claimed, err := tx.q.ClaimKey(ctx, claim)
+		if err != nil {
+			return nil, fmt.Errorf("claim key: %w", err)
+		}
+		if claimed == 1 {
+			return nil, nil
+		}
+		row, err := tx.q.FindKey(ctx, key.ProgramID, key.Operation, key.Key)
+		if errors.Is(err, pgx.ErrNoRows) {
+			continue // it expired between the two statements
+		}
+		if err != nil {
+			return nil, fmt.Errorf("find key: %w", err)
+		}
+		if [32]byte(row.RequestHash) != key.RequestHash {
+			return nil, ErrKeyReused
+		}
+		return &Answer{Status: int(row.Status), Body: row.Answer}, nil
+	}
+}
+
+// SaveAnswer keeps the answer to the request under a claimed key, for replays.
+func (tx *Tx) SaveAnswer(ctx context.Context, key Key, answer Answer) error {
+	err := tx.q.SetKeyAnswer(ctx, db.SetKeyAnswerParams{
+		ProgramID: key.ProgramID, Operation: key.Operation, Key: key.Key,
+		Status: int16(answer.Status), Answer: answer.Body,
+	})
+	if err != nil {
+		return fmt.Errorf("save answer: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,227 @@
+package keyring
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"github.com/tink-crypto/tink-go/v2/aead"
+	"github.com/tink-crypto/tink-go/v2/insecurecleartextkeyset"
+	"github.com/tink-crypto/tink-go/v2/jwt"
+	"github.com/tink-crypto/tink-go/v2/keyset"
+	"github.com/tink-crypto/tink-go/v2/mac"
+	tinkpb "github.com/tink-crypto/tink-go/v2/proto/tink_go_proto"
+)
+
+// The keysets of a key file, by the names they have in it.
+const (
+	codesKeyset  = "codes"
+	tokensKeyset = "tokens"
+	linksKeyset  = "links"
+)
+
+// templates say what the keys of each keyset are.
+var templates = map[string]func() *tinkpb.KeyTemplate{
+	codesKeyset:  aead.AES256GCMKeyTemplate,
+	tokensKeyset: jwt.HS256Template,
+	linksKeyset:  mac.HMACSHA256Tag128KeyTemplate,
+}
+
+// Create writes a new key file, which only its owner may touch, and opens it. It
+// fails with an fs.ErrExist if there is anything at path.
+func Create(path string) (*Ring, error) {
+	if err := create(path); err != nil {
+		return nil, fmt.Errorf("create key file: %w", err)
+	}
+	return Open(path)
+}
+
+func create(path string) error {
+	complete, err := writeRotated(path, nil, os.Geteuid())
+	if err != nil {
+		return err
+	}
+	// Unlike a rename, a link never replaces what is there.
+	if err := errors.Join(os.Link(complete, path), os.Remove(complete)); err != nil {
+		return err
+	}
+	return syncDirectory(path)
+}
+
+// Rotate adds a key to each keyset of the file and makes it the one that is used
+// from now on; the keys before it stay, for what was made with them. The file
+// keeps its owner. Rotations at the same time wait for each other.
+func Rotate(path string) error {
+	if err := rotate(path); err != nil {
+		return fmt.Errorf("rotate keys: %w", err)
+	}
+	return nil
+}
+
+func rotate(path string) error {
+	path, err := filepath.EvalSymlinks(path) // a link stays, the file it leads to is replaced
+	if err != nil {
+		return err
+	}
+	file, err := lock(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	current, err := load(path, nil)
+	if err != nil {
+		return err
+	}
+	owner := os.Geteuid()
+	if stat, ok := current.version.Sys().(*syscall.Stat_t); ok {
+		owner = int(stat.Uid)
+	}
+	complete, err := writeRotated(path, current.handles, owner)
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(complete, path); err != nil {
+		return errors.Join(err, os.Remove(complete))
+	}
+	return syncDirectory(path)
+}
+
+// lock opens the file at path and keeps other rotations waiting until it is closed.
+func lock(path string) (*os.File, error) {
+	for {
+		file, err := os.OpenFile(path, os.O_RDWR, 0)
+		if err != nil {
+			return nil, err
+		}
+		lockErr := syscall.Flock(int(file.Fd()), syscall.LOCK_EX)
+		mine, mineErr := file.Stat()
+		there, thereErr := os.Stat(path)
+		if err := errors.Join(lockErr, mineErr, thereErr); err != nil {
+			return nil, errors.Join(err, file.Close())
+		}
+		if os.SameFile(mine, there) {
+			return file, nil
+		}
+		file.Close() // the rotation we waited for has replaced it
+	}
+}
+
+// load makes ready the keys in the file at path. It returns nil if the file is
+// still the known version.
+func load(path string, known fs.FileInfo) (*keys, error) {
+	file, err := os.Open(path) // before Stat: a network file system then asks its server
+	if err != nil {
+		return nil, fmt.Errorf("read key file: %w", err)
+	}
+	defer file.Close()
+	version, err := file.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("read key file: %w", err)
+	}
+	if known != nil && os.SameFile(version, known) && version.ModTime().Equal(known.ModTime()) && version.Size() == known.Size() {
+		return nil, nil
+	}
+	if mode := version.Mode().Perm(); mode&0o077 != 0 {
+		return nil, fmt.Errorf("key file %s is open to others than its owner (mode %04o): run chmod 600 on it", path, mode)
+	}
+	data, err := io.ReadAll(file)
+	if err != nil {
+		return nil, fmt.Errorf("read key file: %w", err)
+	}
+	handles, err := decode(data)
+	if err != nil {
+		return nil, malformed(path)
+	}
+	loaded, err := newKeys(handles, version)
+	if err != nil {
+		return nil, malformed(path)
+	}
+	return loaded, nil
+}
+
+// malformed leaves the reason out, which might quote a key.
+func malformed(path string) error {
+	return fmt.Errorf("key file %s is damaged or not a key file: put its backup in place, since new keys cannot open what the old ones sealed", path)
+}
+
+func decode(data []byte) (map[string]*keyset.Handle, error) {
+	var encoded map[string]json.RawMessage
+	if err := json.Unmarshal(data, &encoded); err != nil {
+		return nil, err
+	}
+	if len(encoded) != len(templates) {
+		return nil, errors.New("other keysets than there should be")
+	}
+	handles := map[string]*keyset.Handle{}
+	for name := range templates {
+		handle, err := insecurecleartextkeyset.Read(keyset.NewJSONReader(bytes.NewReader(encoded[name])))
+		if err != nil {
+			return nil, err
+		}
+		handles[name] = handle
+	}
+	return handles, nil
+}
+
+// writeRotated writes a complete key file of the keysets, a new primary key in
+// each, beside path, and returns its name. Put in place in one step, it is never
+// seen half written.
+func writeRotated(path string, handles map[string]*keyset.Handle, owner int) (string, error) {
+	encoded := map[string]json.RawMessage{}
+	for name, template := range templates {
+		rotated, err := withNewPrimary(handles[name], template())
+		if err != nil {
+			return "", err
+		}
+		var text bytes.Buffer
+		if err := insecurecleartextkeyset.Write(rotated, keyset.NewJSONWriter(&text)); err != nil {
+			return "", err
+		}
+		encoded[name] = text.Bytes()
+	}
+	data, err := json.MarshalIndent(encoded, "", "  ")
+	if err != nil {
+		return "", err
+	}
+	file, err := os.CreateTemp(filepath.Dir(path), ".keys-*") // mode 0600
+	if err != nil {
+		return "", err
+	}
+	_, writeErr := file.Write(append(data, '\n'))
+	if err := errors.Join(writeErr, file.Chown(owner, -1), file.Sync(), file.Close()); err != nil {
+		return "", errors.Join(err, os.Remove(file.Name()))
+	}
+	return file.Name(), nil
+}
+
+// withNewPrimary is handle, or an empty keyset for nil, with a new primary key.
+func withNewPrimary(handle *keyset.Handle, template *tinkpb.KeyTemplate) (*keyset.Handle, error) {
+	manager := keyset.NewManager()
+	if handle != nil {
+		manager = keyset.NewManagerFromHandle(handle)
+	}
+	id, err := manager.Add(template)
+	if err != nil {
+		return nil, err
+	}
+	if err := manager.SetPrimary(id); err != nil {
+		return nil, err
+	}
+	return manager.Handle()
+}
+
+// syncDirectory makes the name of the file at path outlast a power cut.
+func syncDirectory(path string) error {
+	directory, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	defer directory.Close()
+	return directory.Sync()
+}

@@ -1,0 +1,197 @@
+// Package keyring owns the server's secret keys, one file of three Tink keysets:
+// it seals security codes, signs bearer tokens, and signs download links.
+// It must not know what a token may do nor where a link leads, and nothing
+// outside sees a key. Servers on several instances share the file, or a copy of
+// it that changes at once: see Ring.
+package keyring
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/tink-crypto/tink-go/v2/aead"
+	"github.com/tink-crypto/tink-go/v2/jwt"
+	"github.com/tink-crypto/tink-go/v2/keyset"
+	"github.com/tink-crypto/tink-go/v2/mac"
+	"github.com/tink-crypto/tink-go/v2/tink"
+)
+
+// ErrLinkRefused says that a link was not signed with a key of this ring.
+var ErrLinkRefused = errors.New("link refused")
+
+// lookEvery is how long a key that Rotate made primary may wait for its first use.
+const lookEvery = time.Second
+
+// Ring holds the keys of one file and follows its rotations without a restart:
+// it looks at the file before it refuses anything, so that it accepts at once
+// what another instance made with a newer key, and every second while in use,
+// so that it makes new things with the newest key. When the file cannot be read
+// any more it goes on with the keys it has; Err tells. It is safe for
+// concurrent use and prints no secret.
+type Ring struct {
+	path   string
+	uptime func() time.Duration
+	looked atomic.Int64 // uptime of the last look at the file
+
+	current atomic.Pointer[keys]
+	looking sync.Mutex
+	failure error // of the last look, guarded by looking
+}
+
+// keys are the ready-made keysets of one version of the file.
+type keys struct {
+	version fs.FileInfo
+	handles map[string]*keyset.Handle
+	codes   tink.AEAD
+	tokens  jwt.MAC
+	links   tink.MAC
+}
+
+// Open reads the key file at path. It refuses a file that is missing (an
+// fs.ErrNotExist), that its group or others may touch, or that is not a
+// complete key file.
+func Open(path string) (*Ring, error) {
+	current, err := load(path, nil)
+	if err != nil {
+		return nil, err
+	}
+	start := time.Now()
+	ring := &Ring{path: path, uptime: func() time.Duration { return time.Since(start) }}
+	ring.current.Store(current)
+	return ring, nil
+}
+
+// OpenOrCreate opens the key file at path, or creates it if there is none. A
+// file that Open refuses for another reason is left as it is.
+func OpenOrCreate(path string) (*Ring, error) {
+	ring, err := Open(path)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return ring, err
+	}
+	ring, err = Create(path)
+	if errors.Is(err, fs.ErrExist) {
+		return Open(path) // another instance was faster
+	}
+	return ring, err
+}
+
+// newKeys makes keysets ready for use.
+func newKeys(handles map[string]*keyset.Handle, version fs.FileInfo) (*keys, error) {
+	codes, codesErr := aead.New(handles[codesKeyset])
+	tokens, tokensErr := jwt.NewMAC(handles[tokensKeyset])
+	links, linksErr := mac.New(handles[linksKeyset])
+	if err := errors.Join(codesErr, tokensErr, linksErr); err != nil {
+		return nil, err
+	}
+	return &keys{version: version, handles: handles, codes: codes, tokens: tokens, links: links}, nil
+}
+
+// Seal encrypts the security code of the card with this id; only Unseal with the
+// same id opens it.
+func (r *Ring) Seal(code string, cardID []byte) ([]byte, error) {
+	if len(cardID) == 0 {
+		return nil, errors.New("seal security code: no card id")
+	}
+	sealed, err := r.keys().codes.Encrypt([]byte(code), cardID)
+	if err != nil {
+		return nil, fmt.Errorf("seal security code: %w", err)
+	}
+	return sealed, nil
+}
+
+// Unseal decrypts a security code that Seal encrypted for the card with this id.
+func (r *Ring) Unseal(sealed, cardID []byte) (string, error) {
+	code, err := open(r, func(k *keys) ([]byte, error) { return k.codes.Decrypt(sealed, cardID) })
+	if err != nil {
+		return "", fmt.Errorf("unseal security code: %w", err)
+	}
+	return string(code), nil
+}
+
+// SignLink returns payload with a signature, in characters that need no escaping
+// in a URL. The payload can be read by anyone; it says itself what it is for and
+// until when.
+func (r *Ring) SignLink(payload []byte) string {
+	tag, err := r.keys().links.ComputeMAC(payload)
+	if err != nil {
+		panic(fmt.Sprintf("HMAC over bytes failed: %v", err))
+	}
+	return base64.RawURLEncoding.EncodeToString(append(tag, payload...))
+}
+
+// linkTagSize is the length of a link's signature: Tink's 5 bytes that name the
+// key, and HMAC-SHA256 cut to 128 bits.
+const linkTagSize = 5 + 16
+
+// VerifyLink returns the payload that SignLink signed, or ErrLinkRefused. Each
+// link has one spelling only.
+func (r *Ring) VerifyLink(link string) ([]byte, error) {
+	signed, err := base64.RawURLEncoding.DecodeString(link)
+	if err != nil || len(signed) < linkTagSize || base64.RawURLEncoding.EncodeToString(signed) != link {
+		return nil, ErrLinkRefused
+	}
+	tag, payload := signed[:linkTagSize], signed[linkTagSize:]
+	_, err = open(r, func(k *keys) (struct{}, error) { return struct{}{}, k.links.VerifyMAC(tag, payload) })
+	if err != nil {
+		return nil, ErrLinkRefused
+	}
+	return payload, nil
+}
+
+// keys are the keys to make something new with.
+func (r *Ring) keys() *keys {
+	now, last := r.uptime(), r.looked.Load()
+	if now-time.Duration(last) >= lookEvery && r.looked.CompareAndSwap(last, int64(now)) {
+		return r.look()
+	}
+	return r.current.Load()
+}
+
+// look takes over what is in the file, if it has changed and can be read.
+func (r *Ring) look() *keys {
+	r.looking.Lock()
+	defer r.looking.Unlock()
+	current := r.current.Load()
+	fresh, err := load(r.path, current.version)
+	r.failure = err
+	if fresh == nil {
+		return current
+	}
+	r.current.Store(fresh)
+	return fresh
+}
+
+// open tries the ring's keys, and when they fail those the file has by now.
+func open[T any](r *Ring, try func(*keys) (T, error)) (T, error) {
+	current := r.keys()
+	opened, err := try(current)
+	if err != nil {
+		if fresh := r.look(); fresh != current {
+			return try(fresh)
+		}
+	}
+	return opened, err
+}
+
+// Err returns why the file could not be read when the ring last looked at it, or
+// nil. Until it is nil again, keys that others have added since are unknown.
+func (r *Ring) Err() error {
+	r.looking.Lock()
+	defer r.looking.Unlock()
+	return r.failure
+}
+
+// String names the ring's file.
+func (r *Ring) String() string { return "keyring " + r.path }
+
+// GoString is String, for %#v.
+func (r *Ring) GoString() string { return r.String() }
+
+// LogValue is String, for log/slog.
+func (r *Ring) LogValue() slog.Value { return slog.StringValue(r.String()) }

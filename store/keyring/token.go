@@ -1,0 +1,92 @@
+package keyring
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/tink-crypto/tink-go/v2/jwt"
+)
+
+// ErrTokenRefused says that a token is not one of ours or not valid any more.
+var ErrTokenRefused = errors.New("token refused")
+
+const (
+	issuer        = "giftcards"
+	merchantClaim = "merchant"
+)
+
+// Claims are what a bearer token says, all of it required. Times are in UTC and
+// lose their fraction of a second.
+type Claims struct {
+	Subject   string // sub: the user
+	ID        string // jti: what a revocation names
+	Merchant  string // merchant: the one whose programs the token is for
+	IssuedAt  time.Time
+	ExpiresAt time.Time
+}
+
+// complete reports whether every claim is there.
+func (c Claims) complete() bool {
+	return c.Subject != "" && c.ID != "" && c.Merchant != "" && c.IssuedAt.Unix() > 0 && c.ExpiresAt.After(c.IssuedAt)
+}
+
+// SignToken returns claims as a JWT, signed HS256, whose kid header names the key.
+func (r *Ring) SignToken(claims Claims) (string, error) {
+	claims.IssuedAt = claims.IssuedAt.Truncate(time.Second).UTC()
+	claims.ExpiresAt = claims.ExpiresAt.Truncate(time.Second).UTC()
+	if !claims.complete() {
+		return "", errors.New("sign token: a claim is missing, or it expires before it is issued")
+	}
+	raw, err := jwt.NewRawJWT(&jwt.RawJWTOptions{
+		Issuer:       new(issuer),
+		Subject:      &claims.Subject,
+		JWTID:        &claims.ID,
+		IssuedAt:     &claims.IssuedAt,
+		ExpiresAt:    &claims.ExpiresAt,
+		CustomClaims: map[string]any{merchantClaim: claims.Merchant},
+	})
+	if err != nil {
+		return "", fmt.Errorf("sign token: %w", err)
+	}
+	token, err := r.keys().tokens.ComputeMACAndEncode(raw)
+	if err != nil {
+		return "", fmt.Errorf("sign token: %w", err)
+	}
+	return token, nil
+}
+
+// VerifyToken returns the claims of a token that SignToken signed and that has
+// not expired by now; every other is refused with ErrTokenRefused, wrapped. It
+// does not know of revocations.
+func (r *Ring) VerifyToken(token string, now time.Time) (Claims, error) {
+	// No check of iat against now: the clock of the instance that signed may be
+	// a little ahead of ours.
+	validator, err := jwt.NewValidator(&jwt.ValidatorOpts{ExpectedIssuer: new(issuer), FixedNow: now})
+	if err != nil {
+		return Claims{}, fmt.Errorf("verify token: %w", err)
+	}
+	verified, err := open(r, func(k *keys) (*jwt.VerifiedJWT, error) {
+		return k.tokens.VerifyMACAndDecode(token, validator)
+	})
+	if err != nil {
+		return Claims{}, fmt.Errorf("%w: %w", ErrTokenRefused, err)
+	}
+	return claimsOf(verified)
+}
+
+func claimsOf(token *jwt.VerifiedJWT) (Claims, error) {
+	subject, subjectErr := token.Subject()
+	id, idErr := token.JWTID()
+	merchant, merchantErr := token.StringClaim(merchantClaim)
+	issuedAt, issuedErr := token.IssuedAt()
+	expiresAt, expiresErr := token.ExpiresAt()
+	if err := errors.Join(subjectErr, idErr, merchantErr, issuedErr, expiresErr); err != nil {
+		return Claims{}, fmt.Errorf("%w: %w", ErrTokenRefused, err)
+	}
+	claims := Claims{Subject: subject, ID: id, Merchant: merchant, IssuedAt: issuedAt.UTC(), ExpiresAt: expiresAt.UTC()}
+	if !claims.complete() {
+		return Claims{}, fmt.Errorf("%w: a claim is empty", ErrTokenRefused)
+	}
+	return claims, nil
+}

@@ -1,0 +1,147 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivermigrate"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// migrationLock is the advisory lock that one migrating process holds, so that
+// instances that start together take turns.
+const migrationLock = 0x67696674 // "gift"
+
+// Versions are a database's schema against the one that this program needs: ours
+// and River's.
+type Versions struct {
+	Schema       int64 `json:"schema"`
+	SchemaWanted int64 `json:"schemaWanted"`
+	River        int   `json:"river"`
+	RiverWanted  int   `json:"riverWanted"`
+}
+
+// Current reports whether the database has just the schema that is wanted.
+func (v Versions) Current() bool { return v.Schema == v.SchemaWanted && v.River == v.RiverWanted }
+
+// newer returns an error if the database knows migrations that this program does
+// not: an older program on a newer schema would corrupt what it cannot see.
+func (v Versions) newer() error {
+	if v.Schema > v.SchemaWanted || v.River > v.RiverWanted {
+		return fmt.Errorf("the database has schema %d (River's %d), this program knows %d (%d): run the newer program",
+			v.Schema, v.River, v.SchemaWanted, v.RiverWanted)
+	}
+	return nil
+}
+
+// Migrate brings the database at url to the schema of this program, or fails if
+// it is beyond. Concurrent calls, by whatever process, take turns.
+func Migrate(ctx context.Context, url string) error {
+	return migrating(ctx, url, func(m migrator) error {
+		versions, err := m.versions(ctx)
+		if err != nil {
+			return err
+		}
+		if err := versions.newer(); err != nil {
+			return err
+		}
+		if _, err := m.goose.Up(ctx); err != nil {
+			return fmt.Errorf("migrate: %w", err)
+		}
+		if _, err := m.river.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
+			return fmt.Errorf("migrate River: %w", err)
+		}
+		return nil
+	})
+}
+
+// MigrationVersions says how the database at url stands.
+func MigrationVersions(ctx context.Context, url string) (versions Versions, err error) {
+	err = migrating(ctx, url, func(m migrator) error {
+		versions, err = m.versions(ctx)
+		return err
+	})
+	return versions, err
+}
+
+type migrator struct {
+	goose *goose.Provider
+	river *rivermigrate.Migrator[pgx.Tx]
+}
+
+func migrating(ctx context.Context, url string, do func(migrator) error) error {
+	pool, err := pgxpool.New(ctx, url)
+	if err != nil {
+		return fmt.Errorf("database address: %w", err)
+	}
+	defer pool.Close()
+	lock, err := pool.Acquire(ctx)
+	if err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	// Ends the session, and so gives up the lock, whatever happened in between.
+	defer func() { _ = lock.Hijack().Close(context.WithoutCancel(ctx)) }()
+	if _, err := lock.Exec(ctx, "select pg_advisory_lock($1)", int64(migrationLock)); err != nil {
+		return fmt.Errorf("lock migrations: %w", err)
+	}
+
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	sql := stdlib.OpenDBFromPool(pool)
+	defer sql.Close()
+	provider, err := goose.NewProvider(goose.DialectPostgres, sql, files)
+	if err != nil {
+		return fmt.Errorf("migrations: %w", err)
+	}
+	river, err := rivermigrate.New(riverpgxv5.New(pool), nil)
+	if err != nil {
+		return fmt.Errorf("migrations of River: %w", err)
+	}
+	return do(migrator{goose: provider, river: river})
+}
+
+func (m migrator) versions(ctx context.Context) (v Versions, err error) {
+	if v.Schema, v.SchemaWanted, err = m.goose.GetVersions(ctx); err != nil {
+		return Versions{}, fmt.Errorf("schema version: %w", err)
+	}
+	existing, err := m.river.ExistingVersions(ctx)
+	if err != nil {
+		return Versions{}, fmt.Errorf("schema version of River: %w", err)
+	}
+	if len(existing) > 0 {
+		v.River = existing[len(existing)-1].Version
+	}
+	all := m.river.AllVersions()
+	v.RiverWanted = all[len(all)-1].Version
+	return v, nil
+}
+
+// MigrationsHash identifies the schema that Migrate makes, in hexadecimal.
+func MigrationsHash() string {
+	hash := sha256.New()
+	_ = fs.WalkDir(migrations, ".", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		text, err := migrations.ReadFile(path)
+		fmt.Fprintf(hash, "%s\n%s", path, text)
+		return err
+	})
+	// River's migrations, which come with its module: their number stands for them.
+	river, _ := rivermigrate.New(riverpgxv5.New(nil), nil)
+	fmt.Fprintf(hash, "river %d", len(river.AllVersions()))
+	return hex.EncodeToString(hash.Sum(nil))[:16]
+}

@@ -1,0 +1,72 @@
+package store
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"fmt"
+	"strconv"
+)
+
+// cardNumberDigits is the length of a card number (document: "a unique 16-digit
+// card number").
+const cardNumberDigits = 16
+
+// numberSpace makes card numbers: a prefix, random digits, and the Luhn check
+// digit.
+type numberSpace struct {
+	prefix uint64 // the prefix moved to its place, lower digits zero
+	size   uint64 // how many numbers there are, check digit left aside
+}
+
+func newNumberSpace(prefix string) (numberSpace, error) {
+	value, err := strconv.ParseUint(prefix, 10, 64)
+	if err != nil || len(prefix) > 8 {
+		return numberSpace{}, fmt.Errorf("card prefix %q: want 1 to 8 digits", prefix)
+	}
+	size := uint64(1)
+	for range cardNumberDigits - 1 - len(prefix) {
+		size *= 10
+	}
+	return numberSpace{prefix: value * size, size: size}, nil
+}
+
+// random returns a card number, which may be taken.
+func (n numberSpace) random() int64 {
+	payload := n.prefix + uniform(n.size)
+	return int64(payload*10 + luhn(payload))
+}
+
+// luhn returns the check digit that makes payload followed by it pass the Luhn
+// test (ISO/IEC 7812-1, annex B).
+func luhn(payload uint64) uint64 {
+	var sum uint64
+	for double := true; payload > 0; payload /= 10 {
+		digit := payload % 10
+		if double {
+			if digit *= 2; digit > 9 {
+				digit -= 9
+			}
+		}
+		sum += digit
+		double = !double
+	}
+	return (10 - sum%10) % 10
+}
+
+// uniform returns a number below n that nobody can foresee, all equally likely.
+func uniform(n uint64) uint64 {
+	limit := -n % n // 2^64 mod n: below it the last, incomplete round begins
+	for {
+		var b [8]byte
+		_, _ = rand.Read(b[:]) // never fails: it ends the program instead
+		if v := binary.NativeEndian.Uint64(b[:]); v >= limit {
+			return v % n
+		}
+	}
+}
+
+// securityCode returns 6 random digits (document: "a 6-digit security code").
+func securityCode() string { return fmt.Sprintf("%06d", uniform(1_000_000)) }
+
+// FormatNumber returns the 16 digits of a card number.
+func FormatNumber(number int64) string { return fmt.Sprintf("%0*d", cardNumberDigits, number) }

@@ -1,0 +1,52 @@
+-- name: FindAccess :one
+-- Who a token stands for, whether it was revoked, and whose the program is (its
+-- columns are null if there is no such program). By primary keys; one row, or
+-- none if the user is gone.
+select u.id as user_id, u.merchant_id, u.email, u.name, u.active,
+       exists (select from revoked_tokens r where r.id = @token_id) as revoked,
+       p.id as program_id, p.merchant_id as program_merchant_id, m.name as program_merchant_name
+from users u
+left join programs p on p.id = @program_id
+left join merchants m on m.id = p.merchant_id
+where u.id = @user_id;
+
+-- name: RevokeToken :exec
+-- Idempotent.
+insert into revoked_tokens (id, expires_at) values ($1, $2)
+on conflict on constraint revoked_tokens_pkey do nothing;
+
+-- name: DeleteExpiredTokens :execrows
+-- Oldest first, bounded by @batch.
+delete from revoked_tokens where id in (
+    select t.id from revoked_tokens t where t.expires_at < @now::timestamptz order by t.expires_at limit @batch
+);
+
+-- name: InsertMerchant :exec
+insert into merchants (id, name, created_at) values ($1, $2, $3);
+
+-- name: ListMerchants :many
+select * from merchants order by id;
+
+-- name: FindMerchant :one
+select * from merchants where id = $1;
+
+-- name: InsertUser :exec
+-- Fails on users_email_key if the address is taken, by whatever merchant.
+insert into users (id, merchant_id, email, name, password_hash, created_at)
+values (@id, @merchant_id, @email, @name, @password_hash, @created_at);
+
+-- name: ListUsers :many
+select * from users order by id;
+
+-- name: FindUserByEmail :one
+select * from users where email = $1;
+
+-- name: SetPassword :execrows
+update users set password_hash = $2 where email = $1;
+
+-- name: InsertProgram :exec
+-- Fails on programs_merchant_id_fkey if there is no such merchant.
+insert into programs (id, merchant_id, name, created_at) values (@id, @merchant_id, @name, @created_at);
+
+-- name: ListPrograms :many
+select * from programs order by id;

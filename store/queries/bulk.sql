@@ -1,0 +1,58 @@
+-- name: InsertTask :exec
+insert into bulk_tasks (program_id, id, card_count, by_count, initial_value, is_physical, design_template,
+    expires_at, first_card_id, created_at)
+values (@program_id, @id, @card_count, @by_count, @initial_value, @is_physical, @design_template,
+    @expires_at, @first_card_id, @created_at);
+
+-- name: SetTaskJob :exec
+update bulk_tasks set job_id = @job_id where program_id = @program_id and id = @id;
+
+-- name: FindTask :one
+-- By primary key, without a lock.
+select * from bulk_tasks where program_id = $1 and id = $2;
+
+-- name: LockTask :one
+-- By primary key; waits for whoever else works on the task.
+select * from bulk_tasks where program_id = $1 and id = $2 for update;
+
+-- name: StartTask :one
+-- Makes an unfinished task visible as processing and counts the attempt; no row
+-- if it is finished. Waits for whoever else works on the task.
+update bulk_tasks set status = 'processing', attempts = attempts + 1
+where program_id = $1 and id = $2 and status in ('pending', 'processing')
+returning attempts;
+
+-- name: CompleteTask :execrows
+update bulk_tasks set status = 'completed', completed_at = @completed_at::timestamptz
+where program_id = @program_id and id = @id and status in ('pending', 'processing');
+
+-- name: FailTask :execrows
+-- No row if the task is finished already.
+update bulk_tasks set status = 'failed', error = @error::text, completed_at = @completed_at::timestamptz
+where program_id = @program_id and id = @id and status in ('pending', 'processing');
+
+-- name: LockAbandonedTasks :many
+-- Unfinished tasks that nobody works on: their row is not locked, as it is while
+-- cards are written, and their job is over, gone, or began more than @grace ago.
+-- Locks them; uses bulk_tasks_unfinished_idx; oldest first.
+select t.* from bulk_tasks t
+where t.status in ('pending', 'processing')
+  and not exists (
+    select from river_job j where j.id = t.job_id
+    and (j.state in ('available', 'pending', 'retryable', 'scheduled')
+      or j.state = 'running' and j.attempted_at > now() - @grace::interval))
+order by t.created_at limit @batch
+for update of t skip locked;
+
+-- name: CopyRecipients :copyfrom
+insert into bulk_recipients (program_id, task_id, position, customer_email, customer_phone, customer_name, sender_name, custom_message)
+values ($1, $2, $3, $4, $5, $6, $7, $8);
+
+-- name: ListRecipients :many
+-- Part of a task's recipients, in order: by primary key, from position @first.
+select * from bulk_recipients
+where program_id = @program_id and task_id = @task_id and position >= @first
+order by position limit @batch;
+
+-- name: DeleteRecipients :exec
+delete from bulk_recipients where program_id = $1 and task_id = $2;

@@ -1,0 +1,78 @@
+// Package store is the shop: the schema, the queries, and the rules of cards,
+// which the handler of a small request and the worker of a large one apply
+// alike. It knows neither HTTP nor jobs. Everything it does to the database
+// goes through Read and Write; an operation is one of either.
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"giftcards/store/keyring"
+)
+
+// Options are what a Store needs beside the database.
+type Options struct {
+	// Keys seals security codes.
+	Keys *keyring.Ring
+	// CardPrefix is how every card number begins: 1 to 8 digits, 9 if empty.
+	CardPrefix string
+	// Now is the clock, time.Now if nil. Tests own it.
+	Now func() time.Time
+	// MaxConns bounds the pool, 20 if zero.
+	MaxConns int32
+}
+
+// Store is a pool of connections to a migrated database. It is safe for
+// concurrent use.
+type Store struct {
+	pool    *pgxpool.Pool
+	keys    *keyring.Ring
+	numbers numberSpace
+	now     func() time.Time
+}
+
+const defaultMaxConns = 20
+
+// Open connects to the database at url (a pgx connection string). The database
+// need not be reachable yet: Ping says.
+func Open(ctx context.Context, url string, o Options) (*Store, error) {
+	if o.CardPrefix == "" {
+		o.CardPrefix = "9"
+	}
+	numbers, err := newNumberSpace(o.CardPrefix)
+	if err != nil {
+		return nil, err
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, fmt.Errorf("database address: %w", err)
+	}
+	config.MaxConns = o.MaxConns
+	if config.MaxConns == 0 {
+		config.MaxConns = defaultMaxConns
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("database pool: %w", err)
+	}
+	return &Store{pool: pool, keys: o.Keys, numbers: numbers, now: o.Now}, nil
+}
+
+// Close waits for transactions under way and closes the connections.
+func (s *Store) Close() { s.pool.Close() }
+
+// Pool is the store's own pool. It is River's way in, nobody else's.
+func (s *Store) Pool() *pgxpool.Pool { return s.pool }
+
+// Ping fails if the database does not answer.
+func (s *Store) Ping(ctx context.Context) error { return classify(s.pool.Ping(ctx)) }
+
+// Now is the store's clock, in UTC and in the microseconds that PostgreSQL keeps.
+func (s *Store) Now() time.Time { return s.now().UTC().Truncate(time.Microsecond) }

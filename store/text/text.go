@@ -1,0 +1,39 @@
+// Package text owns what a text from outside loses before it is stored: control
+// characters from every text, and markup from a message to a recipient.
+// It must not know which field a text came from, nor judge its length.
+package text
+
+import (
+	"strings"
+	"unicode"
+)
+
+// Line returns s as one line of valid UTF-8, for names and slugs: every control
+// character (newline and tab too) and every line or paragraph separator becomes
+// a space, so that a name cannot forge a mail header or a CSV row; every byte
+// that is not UTF-8 becomes U+FFFD. All else is kept, and the number of code
+// points.
+func Line(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
+			return ' '
+		}
+		return r
+	}, s)
+}
+
+// paragraphs returns s as valid UTF-8 without control characters other than
+// newline and tab; a carriage return, alone or with its newline, is a newline.
+func paragraphs(s string) string {
+	s = strings.ReplaceAll(s, "\r\n", "\n")
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\r':
+			return '\n'
+		case r == '\n' || r == '\t' || !unicode.IsControl(r):
+			return r
+		default:
+			return -1
+		}
+	}, s)
+}
