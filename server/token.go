@@ -12,6 +12,7 @@ import (
 	"giftcards/store"
 	"giftcards/store/keyring"
 	"giftcards/store/password"
+	"giftcards/store/text"
 )
 
 var errBadLogin = &refusal{status: http.StatusUnauthorized, detail: "Incorrect username or password"}
@@ -20,7 +21,7 @@ var errBadLogin = &refusal{status: http.StatusUnauthorized, detail: "Incorrect u
 // neither in the answer nor in its time.
 func (s *Server) CreateToken(ctx context.Context, request api.CreateTokenRequestObject) (api.CreateTokenResponseObject, error) {
 	user, err := store.Read(ctx, s.Store, func(tx *store.Tx) (store.User, error) {
-		return tx.FindUserByEmail(ctx, request.Body.Username)
+		return tx.FindUserByEmail(ctx, text.Line(request.Body.Username)) // PostgreSQL refuses U+0000
 	})
 	if err != nil && !errors.Is(err, store.ErrUserNotFound) {
 		return nil, err

@@ -11,18 +11,24 @@ func (s *schema) checkBoolean(t *tape, i uint32) *Error {
 	switch n.kind {
 	case kindTrue, kindFalse:
 		return nil
-	case kindText: // a parameter has only text
-		value, ok := pydanticBool(t.string(i))
+	case kindString, kindEscaped, kindText:
+		text, err := wholeText(t, i)
+		if err != nil {
+			return err
+		}
+		value, ok := pydanticBool(text)
 		if !ok {
 			return boolParsing()
 		}
-		t.setText(i, strconv.FormatBool(value))
-		return nil
-	case kindString, kindEscaped:
-		if _, ok := pydanticBool(t.string(i)); !ok {
+		if n.kind == kindText { // JSON has booleans; a parameter has only text
+			t.setText(i, strconv.FormatBool(value))
+			return nil
+		}
+	case kindInt:
+		if value, fits := parseInt(t.source(i)); fits && value != 0 && value != 1 {
 			return boolParsing()
 		}
-	case kindInt, kindFloat:
+	case kindFloat:
 		// Only a whole number of 64 bits is tried as a boolean.
 		f, _ := strconv.ParseFloat(t.source(i), 64)
 		if f == math.Trunc(f) && fitsInt64(f) && f != 0 && f != 1 {

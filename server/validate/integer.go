@@ -63,7 +63,11 @@ func (s *schema) checkFloatAsInteger(t *tape, i uint32) *Error {
 }
 
 func (s *schema) checkTextAsInteger(t *tape, i uint32) *Error {
-	digits, err := pydanticInt(t.string(i))
+	text, err := wholeText(t, i)
+	if err != nil {
+		return err
+	}
+	digits, err := pydanticInt(text)
 	if err != nil {
 		return err
 	}

@@ -119,7 +119,7 @@ func (o *Operation) checkParams(request *Request, r *http.Request, path func(nam
 	request.params = make([]Value, len(o.params))
 	var query []pair
 	if r.URL.RawQuery != "" {
-		query = parseQuery(r.URL.RawQuery)
+		query = parseQuery(latin1(r.URL.RawQuery)) // as Starlette reads it
 	}
 	for i := range o.params {
 		p := &o.params[i]

@@ -85,10 +85,10 @@ func (s *schema) checkObjectID(t *tape, i uint32) *Error {
 	switch t.nodes[i].kind {
 	case kindString, kindEscaped, kindText:
 		text := t.string(i)
-		if isLowerHex(text) {
+		switch {
+		case isHex(text, "0123456789abcdef"):
 			return nil
-		}
-		if isPythonHex(text) {
+		case isHex(text, "0123456789abcdefABCDEF"):
 			return PatternMismatch(objectIDPattern.String())
 		}
 	case kindNull: // Python would make a new id
@@ -97,37 +97,7 @@ func (s *schema) checkObjectID(t *tape, i uint32) *Error {
 	return ValueError("Id must be of type PydanticObjectId")
 }
 
-func isLowerHex(s string) bool {
-	if len(s) != 24 {
-		return false
-	}
-	for i := range len(s) {
-		if c := s[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
-			return false
-		}
-	}
-	return true
-}
-
-// isPythonHex reports whether Python's ObjectId takes a text: 24 characters, all
-// of them pairs of hexadecimal digits of either case, with white space between
-// pairs.
-func isPythonHex(s string) bool {
-	if len(s) != 24 {
-		return false
-	}
-	for i := 0; i < len(s); {
-		if strings.IndexByte(" \t\n\v\f\r", s[i]) >= 0 {
-			i++
-			continue
-		}
-		if i+1 == len(s) || hexDigit[s[i]] == 0 || hexDigit[s[i+1]] == 0 {
-			return false
-		}
-		i += 2
-	}
-	return true
-}
+func isHex(s, digits string) bool { return len(s) == 24 && strings.Trim(s, digits) == "" }
 
 func (s *schema) checkEmail(t *tape, i uint32) *Error {
 	text, err := anyText(t, i)

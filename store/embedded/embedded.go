@@ -50,6 +50,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 		s.abandon()
 		return nil, fmt.Errorf("private PostgreSQL: %w", err)
 	}
+	go s.watch()
 	s.logger.InfoContext(ctx, "private PostgreSQL started", "state_dir", s.stateDir, "took", time.Since(begin))
 	return s, nil
 }
@@ -163,7 +164,23 @@ func (s *Server) sweep() error {
 	return nil
 }
 
+// startPostmaster tries again for a while when PostgreSQL refuses because
+// sessions of a postmaster that was killed have yet to notice and leave.
 func (s *Server) startPostmaster(ctx context.Context, data string, p programs, as account) error {
+	for deadline := time.Now().Add(5 * time.Second); ; {
+		err := s.tryPostmaster(ctx, data, p, as)
+		if err == nil || !strings.Contains(err.Error(), "pre-existing shared memory block") || time.Now().After(deadline) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(10 * pollEvery):
+		}
+	}
+}
+
+func (s *Server) tryPostmaster(ctx context.Context, data string, p programs, as account) error {
 	begin, err := s.log.Seek(0, io.SeekEnd)
 	if err != nil {
 		return err
@@ -181,7 +198,6 @@ func (s *Server) startPostmaster(ctx context.Context, data string, p programs, a
 	if s.postmaster, err = launch(cmd, onOurDeath); err != nil {
 		return err
 	}
-	go s.watch()
 	if err := waitReady(ctx, s.postmaster, data); err != nil {
 		return s.withLog(err, begin)
 	}
@@ -258,7 +274,6 @@ func (s *Server) Stop(ctx context.Context) error {
 // abandon undoes a start, which may have failed at any point.
 func (s *Server) abandon() {
 	if s.postmaster != nil {
-		s.stopping.Store(true)
 		_ = s.postmaster.stopAtOnce()
 	}
 	s.release()

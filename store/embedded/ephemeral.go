@@ -3,29 +3,30 @@
 package embedded
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"time"
 )
 
-const ephemeralPrefix = "giftcards-test-"
+const (
+	ephemeralPrefix = "giftcards-test-"
+	sharedMemory    = "/dev/shm" // a file system in memory, on Linux
+)
 
-// makeEphemeralDir makes the directory of an ephemeral server: in memory where
-// there is room, and after removing those whose processes were killed.
+// makeEphemeralDir makes the directory of an ephemeral server: in memory if
+// there is room. It also removes those whose processes were killed.
 func makeEphemeralDir() (string, error) {
-	parents := []string{os.TempDir()}
-	if memory := memoryDir(); memory != "" {
-		parents = []string{memory, os.TempDir()}
-	}
-	for _, parent := range parents {
-		sweepEphemeral(parent, time.Minute)
+	for _, parent := range []string{sharedMemory, os.TempDir()} {
+		sweepEphemeral(parent, 10*time.Second)
 	}
 	var dir string
-	var err error
-	for _, parent := range parents {
-		if dir, err = os.MkdirTemp(parent, ephemeralPrefix); err == nil {
-			break // memory may not be writable for us
-		}
+	err := errors.ErrUnsupported
+	if hasRoom(sharedMemory) {
+		dir, err = os.MkdirTemp(sharedMemory, ephemeralPrefix)
+	}
+	if err != nil {
+		dir, err = os.MkdirTemp("", ephemeralPrefix)
 	}
 	if err != nil {
 		return "", err

@@ -2,13 +2,10 @@ package embedded
 
 import "syscall"
 
-// memoryDir is a directory in memory with more than 1 GiB free, if there is
-// one; containers often give 64 MB only.
-func memoryDir() string {
-	const dir = "/dev/shm"
+// hasRoom tells whether more than 1 GiB is free below dir; containers often
+// have 64 MB of memory there.
+func hasRoom(dir string) bool {
 	var fs syscall.Statfs_t
-	if err := syscall.Statfs(dir, &fs); err != nil || fs.Bavail*uint64(fs.Bsize) <= 1<<30 {
-		return ""
-	}
-	return dir
+	err := syscall.Statfs(dir, &fs)
+	return err == nil && fs.Bavail*uint64(fs.Bsize) > 1<<30
 }

@@ -4,7 +4,6 @@ package embedded
 
 import (
 	"bufio"
-	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -68,7 +67,7 @@ func helper(t *testing.T, as account, kind string, args ...string) *exec.Cmd {
 	}
 	cmd := as.command(t.Context(), self)
 	cmd.Args = args
-	cmd.Env = append(os.Environ(), helperVariable+"="+kind)
+	cmd.Env = append(os.Environ(), helperVariable+"="+kind, "GORACE=atexit_sleep_ms=0")
 	cmd.Stderr = os.Stderr
 	return cmd
 }
@@ -103,7 +102,11 @@ func startHelper(t *testing.T, kind, arg string) (*exec.Cmd, string) {
 // newStateDir names a directory to be, in one that PostgreSQL's user can enter.
 func newStateDir(t *testing.T) string {
 	t.Helper()
-	parent, err := os.MkdirTemp(cmp.Or(memoryDir(), os.TempDir()), "embedded-")
+	var in string
+	if hasRoom(sharedMemory) {
+		in = sharedMemory
+	}
+	parent, err := os.MkdirTemp(in, "embedded-")
 	if err != nil {
 		t.Fatal(err)
 	}

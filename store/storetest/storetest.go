@@ -14,6 +14,7 @@ import (
 	"os"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -43,7 +44,7 @@ func URL(t testing.TB) string {
 	}
 	name := fmt.Sprintf("giftcards_test_%016x", rand.Uint64())
 	t.Cleanup(func() {
-		if _, err := s.pool.Exec(ctx, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)"); err != nil {
+		if err := s.drop(ctx, name); err != nil {
 			t.Errorf("drop the test's database: %v", err)
 		}
 	})
@@ -146,4 +147,21 @@ func (s *server) clone(ctx context.Context, name string) error {
 		}
 	}
 	return nil
+}
+
+// drop first sees the sessions off, for 100 ms at most: those just closed take
+// a moment to leave, and DROP DATABASE sleeps 100 ms when it meets one.
+func (s *server) drop(ctx context.Context, name string) error {
+	for range 100 {
+		sessions, err := s.pool.Exec(ctx, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = current_user AND datname = '"+name+"'")
+		if err != nil {
+			return err
+		}
+		if sessions.RowsAffected() == 0 {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	_, err := s.pool.Exec(ctx, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)")
+	return err
 }

@@ -140,7 +140,7 @@ func probeCommand(t *testing.T, server string) *exec.Cmd {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), self, "-test.run=^TestProbe$")
-	cmd.Env = append(os.Environ(), "STORETEST_PROBE=1", storetest.Variable+"="+server)
+	cmd.Env = append(os.Environ(), "STORETEST_PROBE=1", "GORACE=atexit_sleep_ms=0", storetest.Variable+"="+server)
 	return cmd
 }
 

@@ -13,7 +13,9 @@ const (
 )
 
 // tooMany says by how much a limit is passed.
-func tooMany(excess int) string { return fmt.Sprintf("(%d character%s too many)", excess, plural(excess)) }
+func tooMany(excess int) string {
+	return fmt.Sprintf("(%d character%s too many)", excess, plural(excess))
+}
 
 func plural(count int) string {
 	if count == 1 {

@@ -103,6 +103,9 @@ func parse(line []byte) (Case, error) {
 	if r.Body != nil {
 		c.Body = []byte(*r.Body)
 	}
+	if err := unescape(&c.Detail); err != nil {
+		return Case{}, err
+	}
 	switch r.Expect.Status {
 	case "2xx":
 		c.Accepted = true
@@ -111,6 +114,24 @@ func parse(line []byte) (Case, error) {
 		return Case{}, fmt.Errorf("status %v is neither 422 nor 2xx", r.Expect.Status)
 	}
 	return c, nil
+}
+
+// unescape writes a text without \u escapes, whose digits could be taken for the
+// beginning of an id.
+func unescape(text *json.RawMessage) error {
+	if *text == nil {
+		return nil
+	}
+	value, err := decode(*text)
+	if err != nil {
+		return err
+	}
+	var plain bytes.Buffer
+	encoder := json.NewEncoder(&plain)
+	encoder.SetEscapeHTML(false)
+	err = encoder.Encode(value)
+	*text = plain.Bytes()
+	return err
 }
 
 // WithIDs is the case for a program and merchant that exist: ids of 24 lower-case

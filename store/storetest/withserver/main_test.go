@@ -51,7 +51,7 @@ func TestSignalsReachTheCommandWhoseStatusIsKept(t *testing.T) {
 		`trap "exit 7" TERM; echo ready; while :; do sleep 0.01; done`: "exit status 7",
 		`echo ready; exec sleep 60`:                                    "exit status 143",
 	} {
-		cmd := withserver(t, "", "sh", "-c", script)
+		cmd := withserver(t, "postgres://own", "sh", "-c", script)
 		out, err := cmd.StdoutPipe()
 		if err != nil {
 			t.Fatal(err)
@@ -73,7 +73,7 @@ func TestSignalsReachTheCommandWhoseStatusIsKept(t *testing.T) {
 
 func TestCommandThatIsNotThereIsAnError(t *testing.T) {
 	t.Parallel()
-	out, err := withserver(t, "", "/no/such/command").CombinedOutput()
+	out, err := withserver(t, "postgres://own", "/no/such/command").CombinedOutput()
 	if got := fmt.Sprint(err); got != "exit status 1" || !strings.Contains(string(out), "/no/such/command") {
 		t.Errorf("%s: %s", got, out)
 	}
@@ -90,6 +90,6 @@ func withserver(t *testing.T, server string, command ...string) *exec.Cmd {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), self, command...)
-	cmd.Env = append(os.Environ(), "WITHSERVER=1", storetest.Variable+"="+server)
+	cmd.Env = append(os.Environ(), "WITHSERVER=1", "GORACE=atexit_sleep_ms=0", storetest.Variable+"="+server)
 	return cmd
 }

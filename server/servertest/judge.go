@@ -1,0 +1,173 @@
+package servertest
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"giftcards/openapi"
+)
+
+// judge is a transport that fails the test for an answer which the complete
+// document does not declare: its status, its headers, its media type, its body.
+// JSON Schema is judged by a library that nobody here wrote.
+type judge struct{ t testing.TB }
+
+// RoundTrip sends a request and judges the answer.
+func (j judge) RoundTrip(r *http.Request) (*http.Response, error) {
+	response, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	body, err := io.ReadAll(response.Body)
+	_ = response.Body.Close()
+	if err != nil {
+		return nil, err
+	}
+	response.Body = io.NopCloser(bytes.NewReader(body))
+	if response.Header.Get("X-Request-Id") == "" {
+		j.t.Errorf("%s %s: answer %d without X-Request-Id", r.Method, r.URL, response.StatusCode)
+	}
+	if err := undeclared(r, response, body); err != nil {
+		j.t.Errorf("%s %s: answer %d is not as the document says: %v\n%.2000s", r.Method, r.URL.Path, response.StatusCode, err, body)
+	}
+	return response, nil
+}
+
+// operationDocument is what the judge needs of an operation of the document.
+type operationDocument struct {
+	Responses map[string]struct {
+		Headers map[string]struct {
+			Required bool
+			Schema   json.RawMessage
+		}
+		Content map[string]json.RawMessage
+	}
+}
+
+type documentIndex struct {
+	compiler *jsonschema.Compiler
+	paths    map[string]map[string]operationDocument // path, lower-case method
+	mutex    sync.Mutex                              // of the compiler
+}
+
+const documentName = "complete.json"
+
+var index = sync.OnceValues(func() (*documentIndex, error) {
+	var parsed struct {
+		Paths map[string]map[string]operationDocument
+	}
+	if err := json.Unmarshal(openapi.Complete, &parsed); err != nil {
+		return nil, err
+	}
+	whole, err := jsonschema.UnmarshalJSON(bytes.NewReader(openapi.Complete))
+	if err != nil {
+		return nil, err
+	}
+	compiler := jsonschema.NewCompiler()
+	compiler.AssertFormat()
+	return &documentIndex{compiler: compiler, paths: parsed.Paths}, compiler.AddResource(documentName, whole)
+})
+
+// undeclared says what of an answer the document does not declare.
+func undeclared(r *http.Request, response *http.Response, body []byte) error {
+	doc, err := index()
+	if err != nil {
+		return err
+	}
+	path, ok := doc.find(r)
+	if !ok {
+		return nil // documents, pages, unknown paths and methods are not the contract's
+	}
+	method, status := strings.ToLower(r.Method), strconv.Itoa(response.StatusCode)
+	declared, ok := doc.paths[path][method].Responses[status]
+	if !ok {
+		return fmt.Errorf("status %s is not declared", status)
+	}
+	at := pointer("paths", path, method, "responses", status)
+	for name, header := range declared.Headers {
+		value := response.Header.Get(name)
+		switch {
+		case value == "" && header.Required:
+			return fmt.Errorf("header %s is missing", name)
+		case value == "":
+			continue
+		}
+		if err := doc.check(at+pointer("headers", name, "schema"), headerValue(value)); err != nil {
+			return fmt.Errorf("header %s: %w", name, err)
+		}
+	}
+	mediaType, _, err := mime.ParseMediaType(response.Header.Get("Content-Type"))
+	if err != nil {
+		return fmt.Errorf("media type: %w", err)
+	}
+	if _, ok := declared.Content[mediaType]; !ok {
+		return fmt.Errorf("media type %s is not declared", mediaType)
+	}
+	if mediaType != "application/json" {
+		return nil
+	}
+	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	return doc.check(at+pointer("content", mediaType, "schema"), value)
+}
+
+func (d *documentIndex) check(at string, value any) error {
+	d.mutex.Lock()
+	schema, err := d.compiler.Compile(documentName + "#" + at)
+	d.mutex.Unlock()
+	if err != nil {
+		return err
+	}
+	return schema.Validate(value)
+}
+
+// headerValue is a number where a header looks like one.
+func headerValue(text string) any {
+	if _, err := strconv.Atoi(text); err == nil {
+		return json.Number(text)
+	}
+	return text
+}
+
+func pointer(parts ...string) string {
+	var p strings.Builder
+	for _, part := range parts {
+		p.WriteString("/" + strings.NewReplacer("~", "~0", "/", "~1", "{", "%7B", "}", "%7D").Replace(part))
+	}
+	return p.String()
+}
+
+// find returns the path of the operation that a request is for.
+func (d *documentIndex) find(r *http.Request) (path string, ok bool) {
+	sent := strings.Split(r.URL.EscapedPath(), "/")
+	for path, item := range d.paths {
+		if _, ok := item[strings.ToLower(r.Method)]; ok && matches(strings.Split(path, "/"), sent) {
+			return path, true
+		}
+	}
+	return "", false
+}
+
+func matches(template, sent []string) bool {
+	if len(template) != len(sent) {
+		return false
+	}
+	for i, part := range template {
+		if part != sent[i] && (!strings.HasPrefix(part, "{") || sent[i] == "") {
+			return false
+		}
+	}
+	return true
+}

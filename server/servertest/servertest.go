@@ -1,0 +1,233 @@
+// Package servertest runs the whole server for a test: real handler chain, real
+// jobs, a database of its own. Its clients hold every answer against the
+// complete document: one that the document does not declare fails the test.
+package servertest
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"giftcards/gen/api"
+	"giftcards/jobs"
+	"giftcards/server"
+	"giftcards/store"
+	"giftcards/store/keyring"
+	"giftcards/store/password"
+	"giftcards/store/storetest"
+)
+
+// Server is a running server and what its tests need to reach behind it.
+type Server struct {
+	URL     string
+	Store   *store.Store
+	Jobs    *jobs.Jobs
+	Keys    *keyring.Ring
+	KeyFile string
+	Clock   *Clock
+	Log     *Log
+	t       testing.TB
+}
+
+// New starts a server that ends with the test. change may alter its options.
+func New(t testing.TB, change ...func(*server.Options)) *Server {
+	t.Helper()
+	return NewOn(t, storetest.URL(t), filepath.Join(t.TempDir(), "keys.json"), change...)
+}
+
+// NewOn starts a server on a database and keys that others may use too.
+func NewOn(t testing.TB, databaseURL, keyFile string, change ...func(*server.Options)) *Server {
+	t.Helper()
+	keys, err := keyring.OpenOrCreate(keyFile)
+	must(t, err)
+	clock, log := &Clock{}, &Log{}
+	st, err := store.Open(t.Context(), databaseURL, store.Options{Keys: keys, Now: clock.Now, MaxConns: 8})
+	must(t, err)
+	t.Cleanup(st.Close)
+	logger := slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	work, err := jobs.New(st, jobs.Options{Logger: logger, KeyLifetime: 30 * 24 * time.Hour})
+	must(t, err)
+	options := server.Options{
+		Store: st, Jobs: work, Keys: keys, Logger: logger,
+		BulkThreshold: 50, BulkMaximum: 100_000, BulkBodyLimit: 64 << 20,
+		TokenLifetime: time.Hour, LinkLifetime: time.Hour,
+		Ready: st.Ping,
+	}
+	listener := httptest.NewUnstartedServer(nil)
+	options.BaseURL = "http://" + listener.Listener.Addr().String()
+	for _, f := range change {
+		f(&options)
+	}
+	handler, err := server.New(options)
+	must(t, err)
+	listener.Config = &http.Server{Handler: handler, ReadHeaderTimeout: time.Second, ReadTimeout: 2 * time.Second, MaxHeaderBytes: server.MaxHeaderBytes}
+	listener.Start()
+	t.Cleanup(listener.Close)
+	must(t, work.Start(t.Context()))
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 10*time.Second)
+		defer cancel()
+		if err := work.Stop(ctx); err != nil {
+			t.Errorf("stop jobs: %v", err)
+		}
+	})
+	return &Server{URL: listener.URL, Store: st, Jobs: work, Keys: keys, KeyFile: keyFile, Clock: clock, Log: log, t: t}
+}
+
+// Merchant is a merchant with a program and a logged-in user.
+type Merchant struct {
+	ID, ProgramID   string
+	Email, Password string
+	Token           string
+	Client          *api.ClientWithResponses // sends Token
+	server          *Server
+}
+
+// passwordHash is made once: hashing is slow on purpose.
+var passwordHash = sync.OnceValues(func() (string, error) { return password.Hash(demoPassword) })
+
+const demoPassword = "a password of a test"
+
+// Merchant makes one more merchant.
+func (s *Server) Merchant() *Merchant {
+	s.t.Helper()
+	hash, err := passwordHash()
+	must(s.t, err)
+	m := &Merchant{Password: demoPassword, server: s}
+	_, err = store.Write(s.t.Context(), s.Store, func(tx *store.Tx) (struct{}, error) {
+		merchant, err := tx.AddMerchant(s.t.Context(), "Test merchant")
+		if err != nil {
+			return struct{}{}, err
+		}
+		m.ID, m.Email = merchant.ID.String(), "user-"+merchant.ID.String()+"@example.com"
+		if _, err := tx.AddUser(s.t.Context(), merchant.ID, m.Email, nil, hash); err != nil {
+			return struct{}{}, err
+		}
+		program, err := tx.AddProgram(s.t.Context(), merchant.ID, "Test program")
+		m.ProgramID = program.ID.String()
+		return struct{}{}, err
+	})
+	must(s.t, err)
+	m.Token = s.Login(m.Email, m.Password)
+	m.Client = s.Client(m.Token)
+	return m
+}
+
+// Login returns a token from POST /v2/token.
+func (s *Server) Login(email, secret string) string {
+	s.t.Helper()
+	answer, err := s.Client("").CreateTokenWithFormdataBodyWithResponse(s.t.Context(), api.TokenForm{Username: email, Password: secret})
+	must(s.t, err)
+	if answer.JSON200 == nil || answer.JSON200.AccessToken == nil {
+		s.t.Fatalf("login: %d %s", answer.StatusCode(), answer.Body)
+	}
+	return *answer.JSON200.AccessToken
+}
+
+// Client is the generated client, sending a token unless it is empty.
+func (s *Server) Client(token string) *api.ClientWithResponses {
+	s.t.Helper()
+	client, err := api.NewClientWithResponses(s.URL, api.WithHTTPClient(s.HTTP()), api.WithRequestEditorFn(
+		func(_ context.Context, r *http.Request) error {
+			if token != "" {
+				r.Header.Set("Authorization", "Bearer "+token)
+			}
+			return nil
+		}))
+	must(s.t, err)
+	return client
+}
+
+// HTTP is a client whose every answer is held against the complete document.
+func (s *Server) HTTP() *http.Client {
+	return &http.Client{Transport: judge{s.t}, Timeout: 30 * time.Second}
+}
+
+// Answer is what a raw request got.
+type Answer struct {
+	Status int
+	Header http.Header
+	Body   []byte
+}
+
+// Do sends a request as it is, with the merchant's token, and returns the answer.
+func (m *Merchant) Do(method, path string, header http.Header, body []byte) Answer {
+	m.server.t.Helper()
+	r, err := http.NewRequestWithContext(m.server.t.Context(), method, m.server.URL+path, bytes.NewReader(body))
+	must(m.server.t, err)
+	for name, values := range header {
+		r.Header[name] = values
+	}
+	if r.Header.Get("Authorization") == "" {
+		r.Header.Set("Authorization", "Bearer "+m.Token)
+	}
+	return m.server.Send(r)
+}
+
+// Send sends a request and reads all of the answer.
+func (s *Server) Send(r *http.Request) Answer {
+	s.t.Helper()
+	response, err := s.HTTP().Do(r)
+	must(s.t, err)
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	must(s.t, err)
+	return Answer{Status: response.StatusCode, Header: response.Header, Body: body}
+}
+
+// Cards is the path of the merchant's program's cards.
+func (m *Merchant) Cards() string { return "/v2/giftcards/programs/" + m.ProgramID + "/cards" }
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Clock is the real time, moved.
+type Clock struct {
+	mutex sync.Mutex
+	moved time.Duration
+}
+
+// Now is the time of the store.
+func (c *Clock) Now() time.Time {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	return time.Now().Add(c.moved)
+}
+
+// Move moves the clock, back if by is negative.
+func (c *Clock) Move(by time.Duration) {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	c.moved += by
+}
+
+// Log is everything the server logged, as JSON lines.
+type Log struct {
+	mutex sync.Mutex
+	text  bytes.Buffer
+}
+
+// Write adds to the log.
+func (l *Log) Write(p []byte) (int, error) {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	return l.text.Write(p)
+}
+
+// String is the log so far.
+func (l *Log) String() string {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	return l.text.String()
+}
