@@ -27,7 +27,7 @@ type Options struct {
 	KeyLifetime time.Duration
 	// Workers is how many tasks run at a time, 2 if zero.
 	Workers int
-	// SweepEvery is how often abandoned tasks are looked for, 5 s if zero.
+	// SweepEvery is how often abandoned tasks are looked for, 2 s if zero.
 	SweepEvery time.Duration
 }
 
@@ -56,7 +56,7 @@ func New(s *store.Store, o Options) (*Jobs, error) {
 		o.Workers = 2
 	}
 	if o.SweepEvery == 0 {
-		o.SweepEvery = 5 * time.Second
+		o.SweepEvery = 2 * time.Second
 	}
 	j := &Jobs{store: s, options: o}
 	workers := river.NewWorkers()

@@ -70,6 +70,19 @@ func raw(t *testing.T, s *servertest.Server, request string, closeWrite bool) st
 	return string(answer)
 }
 
+// abandon sends a request and closes the connection without waiting for an answer.
+func abandon(t *testing.T, s *servertest.Server, request string) {
+	t.Helper()
+	connection, err := net.Dial("tcp", strings.TrimPrefix(s.URL, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(connection, request); err != nil {
+		t.Fatal(err)
+	}
+	_ = connection.Close()
+}
+
 func TestCutOffAndSlowBodiesEndTheRequest(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)

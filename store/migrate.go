@@ -78,6 +78,8 @@ func MigrationVersions(ctx context.Context, url string) (versions Versions, err 
 type migrator struct {
 	goose *goose.Provider
 	river *rivermigrate.Migrator[pgx.Tx]
+	// session holds the lock.
+	session *pgxpool.Conn
 }
 
 func migrating(ctx context.Context, url string, do func(migrator) error) error {
@@ -86,13 +88,13 @@ func migrating(ctx context.Context, url string, do func(migrator) error) error {
 		return fmt.Errorf("database address: %w", err)
 	}
 	defer pool.Close()
-	lock, err := pool.Acquire(ctx)
+	session, err := pool.Acquire(ctx)
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}
 	// Ends the session, and so gives up the lock, whatever happened in between.
-	defer func() { _ = lock.Hijack().Close(context.WithoutCancel(ctx)) }()
-	if _, err := lock.Exec(ctx, "select pg_advisory_lock($1)", int64(migrationLock)); err != nil {
+	defer func() { _ = session.Hijack().Close(context.WithoutCancel(ctx)) }()
+	if _, err := session.Exec(ctx, "select pg_advisory_lock($1)", int64(migrationLock)); err != nil {
 		return fmt.Errorf("lock migrations: %w", err)
 	}
 
@@ -110,23 +112,31 @@ func migrating(ctx context.Context, url string, do func(migrator) error) error {
 	if err != nil {
 		return fmt.Errorf("migrations of River: %w", err)
 	}
-	return do(migrator{goose: provider, river: river})
+	return do(migrator{goose: provider, river: river, session: session})
 }
 
 func (m migrator) versions(ctx context.Context) (v Versions, err error) {
 	if v.Schema, v.SchemaWanted, err = m.goose.GetVersions(ctx); err != nil {
 		return Versions{}, fmt.Errorf("schema version: %w", err)
 	}
-	existing, err := m.river.ExistingVersions(ctx)
-	if err != nil {
+	if v.River, err = m.riverVersion(ctx); err != nil {
 		return Versions{}, fmt.Errorf("schema version of River: %w", err)
-	}
-	if len(existing) > 0 {
-		v.River = existing[len(existing)-1].Version
 	}
 	all := m.river.AllVersions()
 	v.RiverWanted = all[len(all)-1].Version
 	return v, nil
+}
+
+// riverVersion is River's newest migration in the database, 0 without any. River
+// itself fails where it meets one that it does not know.
+func (m migrator) riverVersion(ctx context.Context) (version int, err error) {
+	var exists bool
+	err = m.session.QueryRow(ctx, "select to_regclass('river_migration') is not null").Scan(&exists)
+	if err != nil || !exists {
+		return 0, err
+	}
+	err = m.session.QueryRow(ctx, "select coalesce(max(version), 0) from river_migration where line = 'main'").Scan(&version)
+	return version, err
 }
 
 // MigrationsHash identifies the schema that Migrate makes, in hexadecimal.

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"log/slog"
+	"math"
 	"net"
 	"net/url"
 	"path/filepath"
@@ -60,7 +61,7 @@ func (f faults) options() []kong.Option {
 	}
 }
 
-func noting[T any](f faults, want string, read func(string) (T, error)) kong.MapperFunc {
+func noting[T ~int | ~int64](f faults, want string, read func(string) (T, error)) kong.MapperFunc {
 	return func(ctx *kong.DecodeContext, target reflect.Value) error {
 		var text string
 		if err := ctx.Scan.PopValueInto("value", &text); err != nil {
@@ -69,10 +70,10 @@ func noting[T any](f faults, want string, read func(string) (T, error)) kong.Map
 		value, err := read(text)
 		if err != nil {
 			f[ctx.Value.Name] = fmt.Sprintf("want %s, not %q", want, text)
+			target.SetInt(math.MinInt64) // fits no setting; a flag after a bad variable replaces it
 			return nil
 		}
-		delete(f, ctx.Value.Name) // a flag overrides a bad variable
-		target.Set(reflect.ValueOf(value))
+		target.SetInt(int64(value))
 		return nil
 	}
 }
@@ -80,7 +81,10 @@ func noting[T any](f faults, want string, read func(string) (T, error)) kong.Map
 // check completes the settings and notes what is unfit.
 func (c *config) check(f faults) {
 	note := func(flag string, fit bool, want string) {
-		if _, known := f[flag]; !fit && !known {
+		switch _, known := f[flag]; {
+		case fit:
+			delete(f, flag)
+		case !known:
 			f[flag] = want
 		}
 	}

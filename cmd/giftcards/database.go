@@ -64,10 +64,10 @@ func (s *session) openDatabase(log *slog.Logger) (database, error) {
 	return database{url: private.URL(), private: private}, nil
 }
 
-const (
-	connectAttempts = 15
-	connectPause    = 2 * time.Second
-)
+const connectAttempts = 15
+
+// connectPause is shorter in tests.
+var connectPause = 2 * time.Second
 
 // migrate brings the database to this program's schema. A database that is away
 // may only be starting too, so it is waited for, within limits.

@@ -99,11 +99,9 @@ func (s *schema) acceptDecimal(t *tape, i uint32, d decimal, text string) *Error
 	if err := s.decimals.check(d); err != nil {
 		return err
 	}
-	if isCanonicalDecimal(text) && -d.exponent <= maxDecimalPlaces {
-		return nil
-	}
+	canonical := isCanonicalDecimal(text)
 	if -d.exponent > maxDecimalPlaces {
-		d = d.trimmed()
+		d, canonical = d.trimmed(), false
 	}
 	switch {
 	case -d.exponent > maxDecimalPlaces:
@@ -119,7 +117,9 @@ func (s *schema) acceptDecimal(t *tape, i uint32, d decimal, text string) *Error
 			Ctx:  map[string]any{"whole_digits": maxWholeDigits},
 		}
 	}
-	t.setText(i, d.plain())
+	if !canonical {
+		t.setText(i, d.plain())
+	}
 	return nil
 }
 

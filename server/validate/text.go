@@ -5,10 +5,11 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/nyaruka/phonenumbers"
-
 	"giftcards/server/validate/email"
 )
+
+// typeNotUnicode is the error of a text that holds half a surrogate pair.
+const typeNotUnicode = "string_unicode"
 
 // wholeText is the text of a string, refused when an escape stands for half a
 // surrogate pair: that is no Unicode text, and PostgreSQL could not store it.
@@ -19,7 +20,7 @@ func wholeText(t *tape, i uint32) (string, *Error) {
 	}
 	text, whole := unescape(t.text[n.start+1 : n.end-1])
 	if !whole {
-		return "", fault("string_unicode", "Input should be a valid string, unable to parse raw data as a unicode string")
+		return "", fault(typeNotUnicode, "Input should be a valid string, unable to parse raw data as a unicode string")
 	}
 	t.setText(i, text)
 	return text, nil
@@ -101,16 +102,15 @@ func isHex(s, digits string) bool { return len(s) == 24 && strings.Trim(s, digit
 
 func (s *schema) checkEmail(t *tape, i uint32) *Error {
 	text, err := anyText(t, i)
+	if err != nil && err.Type == typeNotUnicode {
+		return emailFault(email.NotUnicode(t.string(i)))
+	}
 	if err != nil {
 		return err
 	}
 	normalized, reason := email.Normalize(text)
 	if reason != "" {
-		return &Error{
-			Type: "value_error",
-			Msg:  "value is not a valid email address: " + reason,
-			Ctx:  map[string]any{"reason": reason},
-		}
+		return emailFault(reason)
 	}
 	if normalized != text {
 		t.setText(i, normalized)
@@ -118,21 +118,10 @@ func (s *schema) checkEmail(t *tape, i uint32) *Error {
 	return nil
 }
 
-func (s *schema) checkPhone(t *tape, i uint32) *Error {
-	text, err := anyText(t, i)
-	if err != nil {
-		return err
+func emailFault(reason string) *Error {
+	return &Error{
+		Type: "value_error",
+		Msg:  "value is not a valid email address: " + reason,
+		Ctx:  map[string]any{"reason": reason},
 	}
-	number, parseErr := phonenumbers.Parse(text, "")
-	if parseErr != nil || !phonenumbers.IsValidNumber(number) {
-		return fault("value_error", "value is not a valid phone number")
-	}
-	normalized := phonenumbers.Format(number, phonenumbers.E164)
-	if extension := number.GetExtension(); extension != "" {
-		normalized += ";ext=" + extension
-	}
-	if normalized != text {
-		t.setText(i, normalized)
-	}
-	return nil
 }

@@ -111,7 +111,7 @@ func (s *Server) writeAccess() error {
 	}
 	name := `"` + strings.ReplaceAll(me.Username, `"`, `""`) + `"`
 	files := map[string]string{
-		s.hbaFile():   "local all all peer map=giftcards\n",
+		s.hbaFile():   "local\tall\tall\tpeer\tmap=giftcards\n",
 		s.identFile(): fmt.Sprintf("giftcards %s %s\ngiftcards %s %s\n", name, superuser, name, role),
 	}
 	for path, text := range files {

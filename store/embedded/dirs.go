@@ -29,6 +29,16 @@ func makeSocketDir(stateDir string, as account) (string, error) {
 	return "", fmt.Errorf("the paths of %s and %s are too long for a socket: choose a shorter state directory or set DATABASE_URL", stateDir, os.TempDir())
 }
 
+// canonical is the one name of a directory that exists. A postmaster is
+// recognised by the path that it was given.
+func canonical(dir string) (string, error) {
+	dir, err := filepath.Abs(dir) // first, as the working directory's name may have links too
+	if err != nil {
+		return "", err
+	}
+	return filepath.EvalSymlinks(dir)
+}
+
 // dirMode lets others enter a directory of root's, as PostgreSQL's user must.
 func dirMode() fs.FileMode {
 	if os.Geteuid() == 0 {

@@ -118,12 +118,8 @@ func (s *Server) takeStateDir(o Options) error {
 			return err
 		}
 	}
-	// One name for one directory: an orphan is recognised by the path it was given.
-	dir, err := filepath.Abs(dir)
+	dir, err := canonical(dir)
 	if err != nil {
-		return err
-	}
-	if dir, err = filepath.EvalSymlinks(dir); err != nil {
 		return err
 	}
 	held, err := lockDir(dir)
@@ -198,7 +194,7 @@ func (s *Server) tryPostmaster(ctx context.Context, data string, p programs, as 
 	if s.postmaster, err = launch(cmd, onOurDeath); err != nil {
 		return err
 	}
-	if err := waitReady(ctx, s.postmaster, data); err != nil {
+	if err := waitReady(ctx, s.postmaster, data, s.socketDir); err != nil {
 		return s.withLog(err, begin)
 	}
 	return nil
@@ -282,16 +278,16 @@ func (s *Server) abandon() {
 // release gives up all that is left when PostgreSQL has ended.
 func (s *Server) release() {
 	if s.socketDir != "" {
-		os.RemoveAll(s.socketDir)
+		_ = os.RemoveAll(s.socketDir)
 	}
 	if s.log != nil {
-		s.log.Close()
+		_ = s.log.Close()
 	}
 	if s.lock == nil {
 		return
 	}
 	if s.ephemeral {
-		os.RemoveAll(s.stateDir)
+		_ = os.RemoveAll(s.stateDir)
 	}
 	s.lock.release()
 }

@@ -81,10 +81,41 @@ func TestSecondServerOnOneDirectoryIsRefusedWithASentence(t *testing.T) {
 	}
 	for _, dir := range []string{state, link} {
 		_, err := Start(t.Context(), Options{StateDir: dir})
-		wantError(t, err, fmt.Sprintf("is in use by process %d: stop that one first", os.Getpid()))
+		if !errors.Is(err, ErrLocked) {
+			t.Errorf("error %v, want ErrLocked", err)
+		}
+		wantError(t, err, fmt.Sprintf("in use by process %d: stop that one first", os.Getpid()))
 	}
 	if got := query(t, s.URL(), `SELECT 'alive'`); got != "alive" {
 		t.Errorf("the first server says %q", got)
+	}
+}
+
+func TestRunningFindsTheServerOfAnotherProcessOnlyWhileThereIsOne(t *testing.T) {
+	t.Parallel()
+	state := newStateDir(t)
+	if url, running := Running(state); running {
+		t.Errorf("before the first start: %s", url)
+	}
+	s := start(t, state)
+	pidFile, err := os.ReadFile(pidFilePath(filepath.Join(state, "data")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if url, running := Running(state); !running || url != s.URL() {
+		t.Errorf("while it runs: %s, %v", url, running)
+	}
+	stop(t, s)
+	if url, running := Running(state); running {
+		t.Errorf("after Stop: %s", url)
+	}
+	_, rest, _ := strings.Cut(string(pidFile), "\n")
+	left := fmt.Sprintf("%d\n%s", os.Getpid(), rest) // its process id is another's by now
+	if err := os.WriteFile(pidFilePath(filepath.Join(state, "data")), []byte(left), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if url, running := Running(state); running {
+		t.Errorf("by a file left over: %s", url)
 	}
 }
 

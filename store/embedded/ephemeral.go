@@ -47,7 +47,7 @@ func sweepEphemeral(parent string, age time.Duration) {
 			continue
 		}
 		if held, err := lockDir(dir); err == nil {
-			os.RemoveAll(dir)
+			_ = os.RemoveAll(dir)
 			held.release()
 		}
 	}

@@ -199,7 +199,7 @@ func sweepOlder(pattern string, age time.Duration) {
 	found, _ := filepath.Glob(pattern)
 	for _, path := range found {
 		if info, err := os.Lstat(path); err == nil && time.Since(info.ModTime()) > age {
-			os.RemoveAll(path)
+			_ = os.RemoveAll(path)
 		}
 	}
 }

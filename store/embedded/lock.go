@@ -17,7 +17,8 @@ import (
 // kernel gives it up with the process, however that ends.
 type lock struct{ file *os.File }
 
-// lockDir takes the lock of dir or fails with a sentence naming its holder.
+// lockDir takes the lock of dir, or fails with ErrLocked in a sentence that names
+// its holder.
 func lockDir(dir string) (*lock, error) {
 	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -32,7 +33,7 @@ func lockDir(dir string) (*lock, error) {
 		if pid, err := io.ReadAll(io.LimitReader(f, 20)); err == nil && len(pid) > 0 {
 			holder = "process " + strings.TrimSpace(string(pid))
 		}
-		return nil, lockedError{dir: dir, holder: holder}
+		return nil, fmt.Errorf("%s: %w by %s: stop that one first or choose another state directory", dir, ErrLocked, holder)
 	}
 	l := &lock{file: f}
 	if err := l.writeHolder(); err != nil {
@@ -41,15 +42,6 @@ func lockDir(dir string) (*lock, error) {
 	}
 	return l, nil
 }
-
-// lockedError is ErrLocked with a sentence for people.
-type lockedError struct{ dir, holder string }
-
-func (e lockedError) Error() string {
-	return fmt.Sprintf("%s is in use by %s: stop that one first or choose another state directory", e.dir, e.holder)
-}
-
-func (lockedError) Is(target error) bool { return target == ErrLocked }
 
 func (l *lock) writeHolder() error {
 	if err := l.file.Truncate(0); err != nil {
@@ -62,6 +54,6 @@ func (l *lock) writeHolder() error {
 // release unlocks before closing: a child of another goroutine, forked but not
 // yet at its exec, still shares the open file and would prolong the lock.
 func (l *lock) release() {
-	syscall.Flock(int(l.file.Fd()), syscall.LOCK_UN)
-	l.file.Close()
+	_ = syscall.Flock(int(l.file.Fd()), syscall.LOCK_UN)
+	_ = l.file.Close()
 }

@@ -24,8 +24,9 @@ const (
 
 // pidFile is what a postmaster says of itself in its data directory.
 type pidFile struct {
-	pid   int // 0 when it cannot be read out of the file
-	ready bool
+	pid       int // 0 when it cannot be read out of the file
+	socketDir string
+	ready     bool
 }
 
 func pidFilePath(data string) string { return filepath.Join(data, "postmaster.pid") }
@@ -36,11 +37,14 @@ func readPidFile(data string) (pidFile, error) {
 		return pidFile{}, err
 	}
 	lines := strings.Split(string(text), "\n")
-	pid, err := strconv.Atoi(strings.TrimSpace(lines[0]))
-	if err != nil || pid < 2 { // a signal to 0 would hit our own group, one to 1 init
-		return pidFile{}, nil
+	var found pidFile
+	if pid, err := strconv.Atoi(strings.TrimSpace(lines[0])); err == nil && pid > 1 { // a signal to 0 would hit our own group, one to 1 init
+		found.pid = pid
 	}
-	return pidFile{pid, len(lines) > 7 && strings.TrimSpace(lines[7]) == "ready"}, nil
+	if len(lines) > 7 {
+		found.socketDir, found.ready = lines[4], strings.TrimSpace(lines[7]) == "ready"
+	}
+	return found, nil
 }
 
 // clearLeftovers makes data free for a new postmaster. The caller holds the
@@ -124,12 +128,13 @@ func stopOrphan(ctx context.Context, pid int, data string) error {
 	return fmt.Errorf("the PostgreSQL server left over on %s (process %d) does not stop: end it by hand", data, pid)
 }
 
-// waitReady returns once p accepts connections. It takes as long as recovery
-// takes, or until ctx is done.
-func waitReady(ctx context.Context, p *process, data string) error {
+// waitReady returns once p accepts connections in socketDir, which must be new:
+// in a container, a file left over often has the very process id of p. It takes
+// as long as recovery takes, or until ctx is done.
+func waitReady(ctx context.Context, p *process, data, socketDir string) error {
 	for {
 		found, err := readPidFile(data)
-		if err == nil && found.pid == p.pid() && found.ready {
+		if err == nil && found.pid == p.pid() && found.socketDir == socketDir && found.ready {
 			return nil
 		}
 		select {

@@ -3,6 +3,8 @@
 package embedded
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -58,7 +60,7 @@ func TestStartCopesWithLeftovers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := waitReady(t.Context(), child, data); err != nil {
+		if err := waitReady(t.Context(), child, data, socketDir); err != nil {
 			t.Fatal(err)
 		}
 
@@ -113,6 +115,23 @@ func TestStartCopesWithLeftovers(t *testing.T) {
 			t.Errorf("%q has more than one line", err)
 		}
 	})
+}
+
+func TestLeftoverFileWithOurProcessIDIsNotReadiness(t *testing.T) {
+	t.Parallel()
+	data := t.TempDir()
+	child := helper(t, account{}, "idle", "idle")
+	run(t, child)
+	writePidFile(t, account{}, data, fmt.Sprintf("%d\n%s\n1\n5432\n/old/sock\n\n\nready   \n", child.Process.Pid, data))
+	p := &process{cmd: child, done: make(chan struct{})}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := waitReady(ctx, p, data, "/new/sock"); !errors.Is(err, context.Canceled) {
+		t.Errorf("for the new socket: %v", err)
+	}
+	if err := waitReady(ctx, p, data, "/old/sock"); err != nil {
+		t.Errorf("for that in the file: %v", err)
+	}
 }
 
 func writePidFile(t *testing.T, as account, data, content string) {

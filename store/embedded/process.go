@@ -55,10 +55,13 @@ func (p *process) signal(s syscall.Signal) { _ = p.cmd.Process.Signal(s) }
 // watchUs starts a shell that waits for the end of a pipe whose other end we
 // alone hold, and then signals p.
 func watchUs(p *process, s syscall.Signal) error {
-	shell := exec.Command("/bin/sh", "-c", `read -r _; kill -"$1" "$0"`, strconv.Itoa(p.pid()), strconv.Itoa(int(s)))
-	shell.Dir = "/"
-	shell.Env = environment
-	shell.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	shell := &exec.Cmd{
+		Path:        "/bin/sh",
+		Args:        []string{"sh", "-c", `read -r _; kill -"$1" "$0"`, strconv.Itoa(p.pid()), strconv.Itoa(int(s))},
+		Dir:         "/",
+		Env:         environment,
+		SysProcAttr: &syscall.SysProcAttr{Setpgid: true},
+	}
 	pipe, err := shell.StdinPipe()
 	if err != nil {
 		return err
@@ -76,5 +79,5 @@ func endWith(p *process, shell *exec.Cmd, pipe io.Closer) {
 	<-p.done
 	_ = shell.Process.Kill()
 	_ = shell.Wait()
-	pipe.Close()
+	_ = pipe.Close()
 }

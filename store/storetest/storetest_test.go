@@ -76,8 +76,9 @@ func TestDatabaseIsDroppedThoughSessionsAreOpen(t *testing.T) {
 
 // Of the processes that TestServerOfAProcess starts.
 func TestProbe(t *testing.T) {
+	t.Parallel()
 	if os.Getenv("STORETEST_PROBE") != "" {
-		fmt.Println("probe", storetest.URL(t))
+		fmt.Fprintln(os.Stdout, "probe", storetest.URL(t))
 	}
 }
 

@@ -56,6 +56,15 @@ func Normalize(address string) (normalized, reason string) {
 	return normalized, ""
 }
 
+// NotUnicode is the reason to refuse a text that is no Unicode: it holds halves of
+// surrogate pairs, which are written here as U+FFFD.
+func NotUnicode(text string) string {
+	if _, reason := Normalize(text); reason != "" {
+		return reason
+	}
+	return "The email address contains an invalid character."
+}
+
 // withName is Pydantic's pattern for an address in angle brackets with or without
 // a display name before them.
 var withName = regexp.MustCompile(`^(?s:` + space + `*(?:((?:` + word + `+` + space + `+)*` + word + `+)|"(.+)")?` + space + `*)<(.+)>` + space + `*$`)

@@ -30,20 +30,36 @@ func remap(domain string) (string, error) {
 	position := 0
 	for _, c := range domain {
 		position++
-		switch {
-		case c == 0x1E9E: // since Unicode 15.1 like its small letter
-			b.WriteString("ß")
-		case c < utf8.RuneSelf:
-			b.WriteRune(unicode.ToLower(c))
-		default:
-			mapped, err := mapping.ToUnicode(string(c))
-			if err != nil {
-				return "", faultf("Codepoint U+%04X not allowed at position %d in %s", c, position, repr(domain))
-			}
-			b.WriteString(mapped)
+		mapped, ok := mapCharacter(c)
+		if !ok {
+			return "", faultf("Codepoint U+%04X not allowed at position %d in %s", c, position, repr(domain))
 		}
+		b.WriteString(mapped)
 	}
 	return norm.NFC.String(b.String()), nil
+}
+
+// mapCharacter maps one character. x/net/idna has UTS 46 of Unicode 15; since then
+// a few characters that it refuses are mapped, and the sharp S is as its small
+// letter.
+func mapCharacter(c rune) (string, bool) {
+	switch {
+	case c < utf8.RuneSelf:
+		return string(unicode.ToLower(c)), true
+	case c == 0x1E9E:
+		return "ß", true
+	case c == 0x115F, c == 0x1160, c == 0x17B4, c == 0x17B5, c == 0x3164, c == 0xFFA0:
+		return "", true // fillers and inherent vowels, which show nothing
+	}
+	mapped, err := mapping.ToUnicode(string(c))
+	if err == nil {
+		return mapped, true
+	}
+	if lower := unicode.ToLower(c); lower != c {
+		return string(lower), true
+	}
+	mapped = norm.NFC.String(string(c))
+	return mapped, mapped != string(c)
 }
 
 // encodeLabel is a label in ASCII.
@@ -79,7 +95,8 @@ func decodeLabel(label string) (string, error) {
 	case strings.HasSuffix(encoded, "-"):
 		return "", fault("A-label must not end with a hyphen")
 	}
-	decoded, err := idna.Punycode.ToUnicode(label)
+	// An empty run of plain characters before the hyphen decodes in Python.
+	decoded, err := idna.Punycode.ToUnicode("xn--" + strings.TrimPrefix(encoded, "-"))
 	if err != nil {
 		return "", fault("Invalid A-label")
 	}

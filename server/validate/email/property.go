@@ -30,6 +30,8 @@ func property(c rune) idnaProperty {
 		return disallowed
 	case c == '-', 'a' <= c && c <= 'z', '0' <= c && c <= '9':
 		return valid
+	case 0x13A0 <= c && c <= 0x13F5: // Cherokee, which folds to capitals, not as x/text has it
+		return valid
 	case unstable(c), ignorable(c):
 		return disallowed
 	case unicode.In(c, unicode.Ll, unicode.Lu, unicode.Lo, unicode.Nd, unicode.Lm, unicode.Mn, unicode.Mc):

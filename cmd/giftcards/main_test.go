@@ -1,0 +1,167 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"giftcards/store/storetest"
+)
+
+// command runs the program in this process.
+func command(t *testing.T, stdin string, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, errors bytes.Buffer
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	code = run(ctx, args, strings.NewReader(stdin), &out, &errors)
+	return code, out.String(), errors.String()
+}
+
+func TestAllBadSettingsAreNamedInOneMessage(t *testing.T) {
+	t.Parallel()
+	code, _, stderr := command(t, "", "serve", "--listen=nowhere", "--bulk-threshold=many", "--bulk-maximum=0", "--link-lifetime=soon",
+		"--card-prefix=x", "--log-level=loud", "--log-format=xml", "--base-url=ftp://x", "--bulk-body-limit=0", "--token-lifetime=1s", "--key-lifetime=1s")
+	if code != 2 {
+		t.Errorf("exit code %d, want 2", code)
+	}
+	for _, flag := range []string{"listen", "bulk-threshold", "bulk-maximum", "link-lifetime", "card-prefix", "log-level", "log-format", "base-url", "bulk-body-limit", "token-lifetime", "key-lifetime"} {
+		if !strings.Contains(stderr, "--"+flag+": ") {
+			t.Errorf("--%s is not named in\n%s", flag, stderr)
+		}
+	}
+}
+
+func TestBadVariablesAreNamedToo(t *testing.T) {
+	t.Setenv("GIFTCARDS_BULK_MAXIMUM", "many")
+	t.Setenv("GIFTCARDS_TOKEN_LIFETIME", "long")
+	code, _, stderr := command(t, "", "version")
+	if code != 2 || !strings.Contains(stderr, "--bulk-maximum") || !strings.Contains(stderr, "--token-lifetime") {
+		t.Errorf("exit code %d\n%s", code, stderr)
+	}
+	if code, _, stderr := command(t, "", "version", "--bulk-maximum=5", "--token-lifetime=1h"); code != 0 {
+		t.Errorf("flags do not override bad variables: %d %s", code, stderr)
+	}
+}
+
+func TestUnknownFlagsAndCommandsExitWith2(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{{}, {"nothing"}, {"serve", "--nothing"}, {"user", "create", "--merchant=xyz", "a@example.com"}} {
+		if code, _, stderr := command(t, "", args...); code != 2 || stderr == "" {
+			t.Errorf("%v: exit code %d, %q", args, code, stderr)
+		}
+	}
+}
+
+func TestHelpNamesEveryVariable(t *testing.T) {
+	t.Parallel()
+	code, stdout, _ := command(t, "", "--help")
+	if code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	for _, variable := range []string{"GIFTCARDS_LISTEN", "DATABASE_URL", "GIFTCARDS_STATE_DIR", "GIFTCARDS_BULK_THRESHOLD", "GIFTCARDS_LOG_FORMAT"} {
+		if !strings.Contains(stdout, "$"+variable) {
+			t.Errorf("%s is not in the help", variable)
+		}
+	}
+}
+
+func TestADatabaseThatIsAwayIsWaitedForWithinLimits(t *testing.T) {
+	connectPause = time.Millisecond
+	t.Cleanup(func() { connectPause = 2 * time.Second })
+	code, _, stderr := command(t, "", "serve", "--database-url=postgres://127.0.0.1:1/x", "--state-dir="+t.TempDir(), "--listen=127.0.0.1:0")
+	if code != 1 || strings.Count(stderr, "trying again") != connectAttempts-1 || !strings.Contains(stderr, "gave up") {
+		t.Errorf("exit code %d\n%s", code, stderr)
+	}
+}
+
+// TestOperatorsCommands makes a merchant with everything it needs, on a database
+// that is not ours.
+func TestOperatorsCommands(t *testing.T) {
+	t.Parallel()
+	settings := []string{"--database-url=" + storetest.URL(t), "--state-dir=" + t.TempDir()}
+	do := func(stdin string, args ...string) (int, map[string]any, string) {
+		code, stdout, stderr := command(t, stdin, append(args, settings...)...)
+		var printed map[string]any
+		_ = json.Unmarshal([]byte(stdout), &printed)
+		return code, printed, stderr
+	}
+	code, merchant, stderr := do("", "merchant", "create", "Bookshop")
+	if code != 0 || merchant["name"] != "Bookshop" {
+		t.Fatalf("merchant create: %d %v %s", code, merchant, stderr)
+	}
+	id := fmt.Sprint(merchant["id"])
+	if code, program, stderr := do("", "program", "create", "--merchant", id, "Gift cards"); code != 0 || program["merchantId"] != id {
+		t.Errorf("program create: %d %v %s", code, program, stderr)
+	}
+	if code, user, stderr := do("a long password\n", "user", "create", "--merchant", id, "--name=Ada", "Ada@example.com"); code != 0 || user["email"] != "ada@example.com" || user["active"] != true {
+		t.Errorf("user create: %d %v %s", code, user, stderr)
+	}
+	for name, c := range map[string]struct {
+		stdin string
+		args  []string
+		want  string
+	}{
+		"a taken address":     {"a long password\n", []string{"user", "create", "--merchant", id, "ada@example.com"}, "exists"},
+		"no address":          {"a long password\n", []string{"user", "create", "--merchant", id, "ada"}, "not an e-mail address"},
+		"a short password":    {"short\n", []string{"user", "create", "--merchant", id, "b@example.com"}, "12 to 1024"},
+		"no password":         {"", []string{"user", "create", "--merchant", id, "b@example.com"}, "standard input"},
+		"an unknown merchant": {"a long password\n", []string{"user", "create", "--merchant", "000000000000000000000001", "b@example.com"}, "Merchant not found"},
+		"program of nobody":   {"", []string{"program", "create", "--merchant", "000000000000000000000001", "X"}, "Merchant not found"},
+		"an unknown user":     {"a long password\n", []string{"user", "password", "nobody@example.com"}, "User not found"},
+	} {
+		if code, _, stderr := do(c.stdin, c.args...); code != 1 || !strings.Contains(stderr, c.want) {
+			t.Errorf("%s: %d %s", name, code, stderr)
+		}
+	}
+	if code, user, stderr := do("another password\n", "user", "password", "ADA@example.com"); code != 0 || user["email"] != "ada@example.com" {
+		t.Errorf("user password: %d %v %s", code, user, stderr)
+	}
+	for _, kind := range []string{"merchant", "program", "user"} {
+		code, stdout, stderr := command(t, "", append([]string{kind, "list"}, settings...)...)
+		var rows []map[string]any
+		if err := json.Unmarshal([]byte(stdout), &rows); err != nil || code != 0 || len(rows) != 1 {
+			t.Errorf("%s list: %d %s %s", kind, code, stdout, stderr)
+		}
+		if strings.Contains(stdout, "argon2") {
+			t.Errorf("%s list prints a password hash", kind)
+		}
+	}
+	if code, demo, stderr := do("", "demo"); code != 0 || demo["programId"] == nil || demo["password"] == "" {
+		t.Errorf("demo: %d %v %s", code, demo, stderr)
+	}
+	if code, status, stderr := do("", "migrate", "status"); code != 0 || status["schema"] != status["schemaWanted"] {
+		t.Errorf("migrate status: %d %v %s", code, status, stderr)
+	}
+	if code, _, stderr := do("", "migrate", "up"); code != 0 {
+		t.Errorf("migrate up: %d %s", code, stderr)
+	}
+}
+
+func TestKeysAreRotated(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if code, _, stderr := command(t, "", "keys", "rotate", "--state-dir="+dir); code != 1 || stderr == "" {
+		t.Errorf("rotating keys that do not exist: %d %s", code, stderr)
+	}
+	settings := []string{"--database-url=" + storetest.URL(t), "--state-dir=" + dir}
+	if code, _, stderr := command(t, "", append([]string{"merchant", "list"}, settings...)...); code != 0 {
+		t.Fatal(stderr)
+	}
+	before, err := os.ReadFile(filepath.Join(dir, "keys.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if code, _, stderr := command(t, "", "keys", "rotate", "--state-dir="+dir); code != 0 {
+		t.Errorf("keys rotate: %d %s", code, stderr)
+	}
+	if after, err := os.ReadFile(filepath.Join(dir, "keys.json")); err != nil || bytes.Equal(before, after) {
+		t.Errorf("the key file is as before (%v)", err)
+	}
+}

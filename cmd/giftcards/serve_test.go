@@ -1,0 +1,290 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// binary is the program built once for the tests that kill it.
+var binary = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "giftcards-binary-")
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "giftcards")
+	out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("%w: %s", err, out)
+	}
+	return path, err
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if path, err := binary(); err == nil {
+		_ = os.RemoveAll(filepath.Dir(path))
+	}
+	os.Exit(code)
+}
+
+// process is a running `giftcards serve` with a private database.
+type process struct {
+	*exec.Cmd
+	t       *testing.T
+	address string
+	output  output
+	exited  chan error
+}
+
+// output is what a process wrote so far.
+type output struct {
+	mutex sync.Mutex
+	text  bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mutex.Lock()
+	defer o.mutex.Unlock()
+	return o.text.Write(p)
+}
+
+func (o *output) String() string {
+	o.mutex.Lock()
+	defer o.mutex.Unlock()
+	return o.text.String()
+}
+
+// stateDir is a directory that another user may enter, as PostgreSQL must not
+// run as root.
+func stateDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "giftcards-state-")
+	must(t, err)
+	must(t, os.Chmod(dir, 0o755))
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// freePort is one that no client's own connection can take: below the ephemeral
+// range.
+func freePort(t *testing.T) string {
+	t.Helper()
+	for {
+		address := fmt.Sprintf("127.0.0.1:%d", 20_000+rand.IntN(10_000))
+		if l, err := net.Listen("tcp", address); err == nil {
+			must(t, l.Close())
+			return address
+		}
+	}
+}
+
+func start(t *testing.T, dir, address string, env ...string) *process {
+	t.Helper()
+	path, err := binary()
+	must(t, err)
+	p := &process{t: t, address: address, exited: make(chan error, 1)}
+	p.Cmd = exec.Command(path, "serve", "--listen="+address, "--state-dir="+dir)
+	p.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")}, env...)
+	p.Stdout, p.Stderr = &p.output, &p.output
+	must(t, p.Start())
+	go func() { p.exited <- p.Wait() }()
+	t.Cleanup(func() { _ = p.Process.Kill() })
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		response, err := http.Get("http://" + address + "/readyz")
+		if err == nil {
+			_ = response.Body.Close()
+			if response.StatusCode == http.StatusOK {
+				return p
+			}
+		}
+		select {
+		case err := <-p.exited:
+			t.Fatalf("serve ended: %v\n%s", err, p.output.String())
+		default:
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("serve is not ready: %s", p.output.String())
+		}
+	}
+}
+
+func (p *process) stop(signal syscall.Signal) error {
+	p.t.Helper()
+	must(p.t, p.Process.Signal(signal))
+	select {
+	case err := <-p.exited:
+		return err
+	case <-time.After(20 * time.Second):
+		p.t.Fatalf("serve did not end after %s", signal)
+		return nil
+	}
+}
+
+// client is a logged-in demo merchant.
+type client struct {
+	demo
+	token string
+}
+
+func login(t *testing.T, dir string) client {
+	t.Helper()
+	made, err := readDemo(filepath.Join(dir, "demo.json"))
+	must(t, err)
+	c := client{demo: made}
+	response, err := http.PostForm(c.BaseURL+"/v2/token", url.Values{"username": {c.Username}, "password": {c.Password}})
+	must(t, err)
+	defer response.Body.Close()
+	var token struct{ AccessToken string }
+	must(t, json.NewDecoder(response.Body).Decode(&token))
+	c.token = token.AccessToken
+	return c
+}
+
+func (c client) do(ctx context.Context, method, path, key, body string) (int, []byte, error) {
+	r, err := http.NewRequestWithContext(ctx, method, c.BaseURL+"/v2/giftcards/programs/"+c.ProgramID+"/cards"+path, strings.NewReader(body))
+	if err != nil {
+		return 0, nil, err
+	}
+	r.Header.Set("Authorization", "Bearer "+c.token)
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Idempotency-Key", key)
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer response.Body.Close()
+	answer, err := io.ReadAll(response.Body)
+	return response.StatusCode, answer, err
+}
+
+// TestATaskSurvivesKill kills the server at random moments of tasks of 5,000
+// cards: each ends with exactly 5,000, whether or not its request was answered.
+func TestATaskSurvivesKill(t *testing.T) {
+	t.Parallel()
+	dir, address := stateDir(t), freePort(t)
+	server := start(t, dir, address)
+	c := login(t, dir)
+	const body = `{"initialValue":"5","count":5000}`
+	const rounds = 3
+	for round := range rounds {
+		key := fmt.Sprint("round-", round)
+		killed := make(chan struct{})
+		go func() {
+			defer close(killed)
+			time.Sleep(time.Duration(rand.IntN(120)) * time.Millisecond)
+			_ = server.Process.Kill()
+		}()
+		_, _, _ = c.do(t.Context(), http.MethodPost, "/bulk", key, body) // may be cut off
+		<-killed
+		<-server.exited
+		server = start(t, dir, address)
+		status, answer, err := c.do(t.Context(), http.MethodPost, "/bulk", key, body)
+		if err != nil || status != http.StatusAccepted {
+			t.Fatalf("round %d: %d %s %v", round, status, answer, err)
+		}
+		var accepted struct{ TaskID string }
+		must(t, json.Unmarshal(answer, &accepted))
+		var task struct {
+			Status      string
+			IssuedCount int
+			Cards       []struct{ CardNumber string }
+		}
+		for deadline := time.Now().Add(time.Minute); task.Status != "completed"; time.Sleep(50 * time.Millisecond) {
+			_, answer, err := c.do(t.Context(), http.MethodGet, "/bulk/"+accepted.TaskID, "", "")
+			must(t, err)
+			must(t, json.Unmarshal(answer, &task))
+			if task.Status == "failed" || time.Now().After(deadline) {
+				t.Fatalf("round %d: task %s", round, task.Status)
+			}
+		}
+		numbers := map[string]bool{}
+		for _, card := range task.Cards {
+			numbers[card.CardNumber] = true
+		}
+		if task.IssuedCount != 5000 || len(numbers) != 5000 {
+			t.Errorf("round %d: %d issued, %d numbers", round, task.IssuedCount, len(numbers))
+		}
+	}
+	if err := server.stop(syscall.SIGTERM); err != nil {
+		t.Errorf("SIGTERM: %v\n%s", err, server.output.String())
+	}
+}
+
+// TestAFirstStartShowsWhatToDo and a second one finds everything again.
+func TestAFirstStartShowsWhatToDo(t *testing.T) {
+	t.Parallel()
+	dir, address := stateDir(t), freePort(t)
+	server := start(t, dir, address, "GIFTCARDS_DEMO_PASSWORD=a known password")
+	info, err := os.Stat(filepath.Join(dir, "demo.json"))
+	must(t, err)
+	if info.Mode().Perm() != 0o600 {
+		t.Errorf("demo.json has mode %o", info.Mode().Perm())
+	}
+	first := login(t, dir)
+	if first.Password != "a known password" || first.BaseURL != "http://"+address {
+		t.Errorf("demo.json holds %q for %s", first.Password, first.BaseURL)
+	}
+	if strings.Contains(server.output.String(), first.Password) {
+		t.Error("the password is printed")
+	}
+	paste(t, server.output.String())
+
+	if path, err := binary(); err == nil { // a second server, and a command beside the first
+		out, err := exec.Command(path, "serve", "--listen="+freePort(t), "--state-dir="+dir).CombinedOutput()
+		if err == nil || !strings.Contains(string(out), "in use by process") {
+			t.Errorf("a second server on the directory: %v %s", err, out)
+		}
+		out, err = exec.Command(path, "program", "list", "--state-dir="+dir).CombinedOutput()
+		if err != nil || !strings.Contains(string(out), first.ProgramID) {
+			t.Errorf("program list beside the server: %v %s", err, out)
+		}
+	}
+	if err := server.stop(syscall.SIGINT); err != nil {
+		t.Errorf("SIGINT: %v\n%s", err, server.output.String())
+	}
+	server = start(t, dir, address)
+	if second := login(t, dir); second.ProgramID != first.ProgramID || second.token == "" {
+		t.Errorf("after a second start the demo is %+v", second.demo)
+	}
+	if err := server.stop(syscall.SIGHUP); err != nil {
+		t.Errorf("SIGHUP: %v", err)
+	}
+}
+
+// paste runs the two printed lines in a shell, as a newcomer does.
+func paste(t *testing.T, output string) {
+	t.Helper()
+	var lines []string
+	for line := range strings.Lines(output) {
+		if strings.HasPrefix(line, "TOKEN=") || strings.HasPrefix(line, "curl ") {
+			lines = append(lines, line)
+		}
+	}
+	out, err := exec.Command("sh", "-c", strings.Join(lines, "\n")).Output()
+	var card struct{ CardNumber string }
+	if err != nil || json.Unmarshal(out, &card) != nil || len(card.CardNumber) != 16 {
+		t.Errorf("pasting\n%s\ngives %s (%v)", strings.Join(lines, ""), out, err)
+	}
+}

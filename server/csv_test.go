@@ -1,0 +1,117 @@
+package server_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"giftcards/gen/api"
+	"giftcards/server/servertest"
+)
+
+func get(t *testing.T, s *servertest.Server, address string) servertest.Answer {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.Send(r)
+}
+
+func TestCSVLinksAreSignedAndExpire(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t)
+	m := s.Merchant()
+	three := 3
+	link := *bulk(t, m, nil, api.BulkIssueGiftCardRequest{InitialValue: amount(t, "5"), Count: &three}).JSON201.CsvDownloadUrl
+	for i := len(link) - 60; i < len(link); i++ {
+		tampered := []byte(link)
+		if tampered[i] == 'A' {
+			tampered[i] = 'B'
+		} else {
+			tampered[i] = 'A'
+		}
+		if answer := get(t, s, string(tampered)); answer.Status != http.StatusForbidden && answer.Status != http.StatusNotFound {
+			t.Fatalf("link changed at %d: %d %s", i, answer.Status, answer.Body)
+		}
+	}
+	s.Clock.Move(59 * time.Minute)
+	if answer := get(t, s, link); answer.Status != http.StatusOK || answer.Header.Get("Cache-Control") != "no-store" {
+		t.Errorf("link before its end: %d %s", answer.Status, answer.Body)
+	}
+	s.Clock.Move(2 * time.Minute)
+	if answer := get(t, s, link); answer.Status != http.StatusForbidden {
+		t.Errorf("link after its end: %d %s", answer.Status, answer.Body)
+	}
+}
+
+func TestRecipientsGetMessagesAndNoCSV(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t)
+	m := s.Merchant()
+	email, phone, name := "ada@example.com", "+1 (415) 555-2671", "Ada\r\nBcc: x"
+	recipients := []api.BulkIssueRecipient{{CustomerEmail: &email, CustomerPhone: &phone, CustomerName: &name}, {}, {CustomerPhone: &phone}}
+	issued := bulk(t, m, nil, api.BulkIssueGiftCardRequest{InitialValue: amount(t, "5"), Recipients: recipients})
+	if issued.JSON201 == nil || issued.JSON201.CsvDownloadUrl != nil || len(issued.JSON201.Cards) != 3 {
+		t.Fatalf("bulk: %d %s", issued.StatusCode(), issued.Body)
+	}
+	rows, err := s.Store.Pool().Query(t.Context(), `
+		select encode(m.card_id, 'hex') || ' ' || channel || ' ' || address || ' ' || (send_at = c.created_at)::text
+		from messages m join gift_cards c on c.id = m.card_id order by m.card_id, channel`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for rows.Next() {
+		var line string
+		if err := rows.Scan(&line); err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, line)
+	}
+	cards := issued.JSON201.Cards
+	want := []string{
+		cards[0].Id + " email ada@example.com true",
+		cards[0].Id + " sms +14155552671 true",
+		cards[2].Id + " sms +14155552671 true",
+	}
+	if strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("messages\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// TestRecipientsOfATaskKeepTheirOrder and their cards get the same treatment as
+// those issued at once.
+func TestRecipientsOfATaskKeepTheirOrder(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t)
+	m := s.Merchant()
+	recipients := make([]api.BulkIssueRecipient, 120)
+	for i := range recipients {
+		name, message := string(rune('a'+i%26))+strings.Repeat("x", i), "<b>hi</b> & bye"
+		recipients[i] = api.BulkIssueRecipient{CustomerName: &name, CustomMessage: &message}
+	}
+	accepted := bulk(t, m, nil, api.BulkIssueGiftCardRequest{InitialValue: amount(t, "5.125"), Recipients: recipients})
+	if accepted.JSON202 == nil {
+		t.Fatalf("bulk: %d %s", accepted.StatusCode(), accepted.Body)
+	}
+	status := pollToEnd(t, m, accepted.JSON202.TaskId)
+	if status.Status != "completed" || status.CsvDownloadUrl != nil || len(*status.Cards) != len(recipients) {
+		t.Fatalf("task: %+v", status)
+	}
+	for i, card := range *status.Cards {
+		var name, message, value string
+		err := s.Store.Pool().QueryRow(t.Context(), `select customer_name, custom_message, initial_value::text from gift_cards where encode(id, 'hex') = $1`, card.Id).
+			Scan(&name, &message, &value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if name != *recipients[i].CustomerName || message != "hi & bye" || value != "5.125" {
+			t.Fatalf("card %d is for %.5q…, %q, %s", i, name, message, value)
+		}
+	}
+	if n := count(t, s, "bulk_recipients"); n != 0 {
+		t.Errorf("%d recipients are kept after their cards were issued", n)
+	}
+}

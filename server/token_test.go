@@ -1,0 +1,175 @@
+package server_test
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"giftcards/server/servertest"
+	"giftcards/store/keyring"
+	"giftcards/store/storetest"
+)
+
+func login(s *servertest.Server, t *testing.T, form url.Values) servertest.Answer {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+"/v2/token", strings.NewReader(form.Encode()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	return s.Send(r)
+}
+
+// tokenWorks asks who the token stands for.
+func tokenWorks(s *servertest.Server, t *testing.T, token string) bool {
+	t.Helper()
+	answer, err := s.Client(token).GetTokenInfoWithResponse(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer.StatusCode() == http.StatusOK
+}
+
+func TestLoginTakesTheRightPasswordOnly(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t)
+	m := s.Merchant()
+	if answer := login(s, t, url.Values{"username": {strings.ToUpper(m.Email)}, "password": {m.Password}, "grant_type": {"password"}}); answer.Status != http.StatusOK {
+		t.Errorf("the address in capitals: %d %s", answer.Status, answer.Body)
+	}
+	for name, form := range map[string]url.Values{
+		"wrong password": {"username": {m.Email}, "password": {"wrong"}},
+		"empty password": {"username": {m.Email}, "password": {""}},
+		"unknown user":   {"username": {"nobody@example.com"}, "password": {m.Password}},
+	} {
+		answer := login(s, t, form)
+		if name == "empty password" && answer.Status == http.StatusUnprocessableEntity {
+			continue // FastAPI takes an empty field for a missing one
+		}
+		if answer.Status != http.StatusUnauthorized || !strings.Contains(string(answer.Body), "Incorrect username or password") {
+			t.Errorf("%s: %d %s", name, answer.Status, answer.Body)
+		}
+	}
+	errors := decodeDetail(t, login(s, t, url.Values{"grant_type": {"other"}}))
+	if len(errors) != 3 || errors[0].Type != "missing" || fmt.Sprint(errors[0].Loc) != "[body username]" {
+		t.Errorf("an empty form: %v", errors)
+	}
+}
+
+func TestTokensSayWhoAndHowLong(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t)
+	m := s.Merchant()
+	parts := strings.Split(m.Token, ".")
+	var header, claims map[string]any
+	for i, target := range []*map[string]any{&header, &claims} {
+		text, err := base64.RawURLEncoding.DecodeString(parts[i])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(text, target); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, value := range map[string]any{
+		"kid": header["kid"], "exp": claims["exp"], "iat": claims["iat"], "sub": claims["sub"], "jti": claims["jti"], "merchant": claims["merchant"],
+	} {
+		if value == nil || value == "" {
+			t.Errorf("the token has no %s", name)
+		}
+	}
+	if claims["merchant"] != m.ID {
+		t.Errorf("merchant %v, want %s", claims["merchant"], m.ID)
+	}
+	s.Clock.Move(59 * time.Minute)
+	if !tokenWorks(s, t, m.Token) {
+		t.Error("the token ended before its time")
+	}
+	s.Clock.Move(2 * time.Minute)
+	if tokenWorks(s, t, m.Token) {
+		t.Error("the token outlived its time")
+	}
+}
+
+// TestLogoutAndRotationReachEveryInstance: two servers on one database and one
+// key file.
+func TestLogoutAndRotationReachEveryInstance(t *testing.T) {
+	t.Parallel()
+	database, keys := storetest.URL(t), filepath.Join(t.TempDir(), "keys.json")
+	one, two := servertest.NewOn(t, database, keys), servertest.NewOn(t, database, keys)
+	m := one.Merchant()
+	before, kept := m.Token, two.Login(m.Email, m.Password)
+	if !tokenWorks(two, t, before) {
+		t.Fatal("a token of one instance does not work on the other")
+	}
+	if answer, err := one.Client(before).LogoutWithResponse(t.Context()); err != nil || answer.StatusCode() != http.StatusOK {
+		t.Fatalf("logout: %v %s", err, answer.Body)
+	}
+	if tokenWorks(one, t, before) || tokenWorks(two, t, before) {
+		t.Error("a token works after its logout")
+	}
+	if err := keyring.Rotate(keys); err != nil {
+		t.Fatal(err)
+	}
+	fresh := one.Login(m.Email, m.Password)
+	for name, token := range map[string]string{"from before the rotation": kept, "from after the rotation": fresh} {
+		if !tokenWorks(one, t, token) || !tokenWorks(two, t, token) {
+			t.Errorf("a token %s does not work everywhere", name)
+		}
+	}
+}
+
+func TestForgedTokensAreRefused(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t)
+	m := s.Merchant()
+	parts := strings.Split(m.Token, ".")
+	foreign := servertest.New(t).Merchant()
+	encode := func(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }
+	for name, token := range map[string]string{
+		"alg none":              encode(`{"alg":"none"}`) + "." + parts[1] + ".",
+		"alg none, with kid":    encode(`{"alg":"none","kid":"x"}`) + "." + parts[1] + "." + parts[2],
+		"other claims":          parts[0] + "." + encode(`{"sub":"`+m.ID+`"}`) + "." + parts[2],
+		"no signature":          parts[0] + "." + parts[1] + ".",
+		"another server's":      foreign.Token,
+		"two parts":             parts[0] + "." + parts[1],
+		"nothing but dots":      "..",
+		"other user, same keys": mustSign(t, s, keyring.Claims{Subject: "000000000000000000000000", ID: "x", Merchant: m.ID}),
+		"other merchant":        mustSign(t, s, keyring.Claims{Subject: subject(t, m.Token), ID: "x", Merchant: "000000000000000000000000"}),
+		"subject no id":         mustSign(t, s, keyring.Claims{Subject: "nobody", ID: "x", Merchant: m.ID}),
+	} {
+		answer, err := s.Client(token).GetTokenInfoWithResponse(t.Context())
+		if err != nil || answer.JSON401 == nil || answer.JSON401.Detail != "Could not validate credentials" {
+			t.Errorf("%s: %v %d %s", name, err, answer.StatusCode(), answer.Body)
+		}
+	}
+}
+
+func mustSign(t *testing.T, s *servertest.Server, c keyring.Claims) string {
+	t.Helper()
+	c.IssuedAt, c.ExpiresAt = time.Now(), time.Now().Add(time.Hour)
+	token, err := s.Keys.SignToken(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
+}
+
+func subject(t *testing.T, token string) string {
+	t.Helper()
+	text, err := base64.RawURLEncoding.DecodeString(strings.Split(token, ".")[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	var claims struct{ Sub string }
+	if err := json.Unmarshal(text, &claims); err != nil {
+		t.Fatal(err)
+	}
+	return claims.Sub
+}

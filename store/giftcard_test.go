@@ -1,0 +1,289 @@
+package store_test
+
+import (
+	"context"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"giftcards/store"
+	"giftcards/store/id"
+	"giftcards/store/keyring"
+	"giftcards/store/money"
+	"giftcards/store/storetest"
+)
+
+// fixture is a store with one program.
+type fixture struct {
+	*store.Store
+	program id.ID
+}
+
+func setup(t *testing.T) fixture {
+	t.Helper()
+	keys, err := keyring.Create(filepath.Join(t.TempDir(), "keys.json"))
+	must(t, err)
+	s, err := store.Open(t.Context(), storetest.URL(t), store.Options{Keys: keys, MaxConns: 4})
+	must(t, err)
+	t.Cleanup(s.Close)
+	program := write(t, s, func(tx *store.Tx) (store.Program, error) {
+		merchant, err := tx.AddMerchant(t.Context(), "Merchant")
+		if err != nil {
+			return store.Program{}, err
+		}
+		return tx.AddProgram(t.Context(), merchant.ID, "Program")
+	})
+	return fixture{Store: s, program: program.ID}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func write[T any](t *testing.T, s *store.Store, do func(*store.Tx) (T, error)) T {
+	t.Helper()
+	result, err := store.Write(t.Context(), s, do)
+	must(t, err)
+	return result
+}
+
+func (f fixture) terms(t *testing.T) store.Terms {
+	value, err := money.Parse("12.345")
+	must(t, err)
+	return store.Terms{ProgramID: f.program, InitialValue: value}
+}
+
+// space begins 9999999999999900…: prefix of payloads, whose last digits vary.
+const space = 999_999_999_999_000
+
+func TestTakenNumbersAreDrawnAnew(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	store.NarrowNumbers(f.Store, space, 40)
+	seen := map[int64]bool{}
+	for range 3 {
+		for _, card := range write(t, f.Store, func(tx *store.Tx) ([]store.GiftCard, error) {
+			return tx.IssueCards(t.Context(), f.terms(t), make([]store.Recipient, 8))
+		}) {
+			if seen[card.CardNumber] {
+				t.Errorf("number %d was given twice", card.CardNumber)
+			}
+			seen[card.CardNumber] = true
+		}
+	}
+	if len(seen) != 24 {
+		t.Errorf("%d cards", len(seen))
+	}
+}
+
+func TestNoFreeNumbersIsAnErrorAndIssuesNothing(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	store.NarrowNumbers(f.Store, space, 3)
+	_, err := store.Write(t.Context(), f.Store, func(tx *store.Tx) ([]store.GiftCard, error) {
+		return tx.IssueCards(t.Context(), f.terms(t), make([]store.Recipient, 4))
+	})
+	if err == nil || !strings.Contains(err.Error(), "no free card numbers") {
+		t.Errorf("issuing 4 cards with 3 numbers: %v", err)
+	}
+	if n := count(t, f.Store); n != 0 {
+		t.Errorf("%d cards are left", n)
+	}
+}
+
+func count(t *testing.T, s *store.Store) (n int) {
+	t.Helper()
+	must(t, s.Pool().QueryRow(t.Context(), "select count(*) from gift_cards").Scan(&n))
+	return n
+}
+
+func TestATaskMeetsTakenNumbersToo(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	store.NarrowNumbers(f.Store, space, 900)
+	write(t, f.Store, func(tx *store.Tx) ([]store.GiftCard, error) { // one number is taken
+		return tx.IssueCards(t.Context(), f.terms(t), make([]store.Recipient, 1))
+	})
+	task := write(t, f.Store, func(tx *store.Tx) (store.Task, error) {
+		return tx.AddTask(t.Context(), f.terms(t), 8, nil)
+	})
+	write(t, f.Store, func(tx *store.Tx) (struct{}, error) {
+		return struct{}{}, tx.IssueTask(t.Context(), task.ProgramID, task.ID)
+	})
+	if n := count(t, f.Store); n != 9 {
+		t.Errorf("%d cards, want 9", n)
+	}
+}
+
+func TestATaskIssuesOnceHoweverOftenItRuns(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	task := write(t, f.Store, func(tx *store.Tx) (store.Task, error) {
+		return tx.AddTask(t.Context(), f.terms(t), 70, nil)
+	})
+	done := make(chan error)
+	for range 4 {
+		go func() {
+			_, err := store.Write(t.Context(), f.Store, func(tx *store.Tx) (struct{}, error) {
+				return struct{}{}, tx.IssueTask(t.Context(), task.ProgramID, task.ID)
+			})
+			done <- err
+		}()
+	}
+	for range 4 {
+		must(t, <-done)
+	}
+	if n := count(t, f.Store); n != 70 {
+		t.Errorf("%d cards, want 70", n)
+	}
+}
+
+func TestAFailedTaskHasNoCardsAndStaysFailed(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	task := write(t, f.Store, func(tx *store.Tx) (store.Task, error) {
+		return tx.AddTask(t.Context(), f.terms(t), 2, make([]store.Recipient, 2))
+	})
+	for _, do := range []func(*store.Tx) error{
+		func(tx *store.Tx) error { return tx.FailTask(t.Context(), task.ProgramID, task.ID, "No.") },
+		func(tx *store.Tx) error { return tx.IssueTask(t.Context(), task.ProgramID, task.ID) },
+		func(tx *store.Tx) error { return tx.FailTask(t.Context(), task.ProgramID, task.ID, "Another reason.") },
+	} {
+		write(t, f.Store, func(tx *store.Tx) (struct{}, error) { return struct{}{}, do(tx) })
+	}
+	failed := write(t, f.Store, func(tx *store.Tx) (store.Task, error) {
+		return tx.FindTask(t.Context(), task.ProgramID, task.ID)
+	})
+	if failed.Status != store.TaskFailed || *failed.Error != "No." || count(t, f.Store) != 0 {
+		t.Errorf("task %+v with %d cards", failed, count(t, f.Store))
+	}
+}
+
+func TestCardsOfABatchComeInOrderAndTheirCodesOpen(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	cards := write(t, f.Store, func(tx *store.Tx) ([]store.GiftCard, error) {
+		return tx.IssueCards(t.Context(), f.terms(t), make([]store.Recipient, 30))
+	})
+	var ids []id.ID
+	batch := store.Batch{ProgramID: f.program, First: cards[10].ID, Count: 20}
+	_, err := store.Read(t.Context(), f.Store, func(tx *store.Tx) (struct{}, error) {
+		return struct{}{}, tx.EachCard(t.Context(), batch, func(card *store.GiftCard) error {
+			ids = append(ids, card.ID)
+			code, err := tx.OpenCode(card)
+			if err == nil && (len(code) != 6 || strings.Trim(code, "0123456789") != "") {
+				t.Errorf("code %q", code)
+			}
+			return err
+		})
+	})
+	must(t, err)
+	want := make([]id.ID, 20)
+	for i := range want {
+		want[i] = cards[10+i].ID
+	}
+	if !slices.Equal(ids, want) {
+		t.Errorf("cards %v, want %v", ids, want)
+	}
+}
+
+func TestASealedCodeBelongsToItsCard(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	cards := write(t, f.Store, func(tx *store.Tx) ([]store.GiftCard, error) {
+		return tx.IssueCards(t.Context(), f.terms(t), make([]store.Recipient, 2))
+	})
+	swapped := cards[0]
+	swapped.SealedCode = cards[1].SealedCode
+	_, err := store.Read(t.Context(), f.Store, func(tx *store.Tx) (string, error) { return tx.OpenCode(&swapped) })
+	if err == nil {
+		t.Error("the code of one card opens as another's")
+	}
+}
+
+func TestNumbersPassTheLuhnTestAndKeepThePrefix(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	for _, card := range write(t, f.Store, func(tx *store.Tx) ([]store.GiftCard, error) {
+		return tx.IssueCards(t.Context(), f.terms(t), make([]store.Recipient, 50))
+	}) {
+		number := store.FormatNumber(card.CardNumber)
+		sum := 0
+		for i := range number {
+			digit := int(number[15-i] - '0')
+			if i%2 == 1 {
+				if digit *= 2; digit > 9 {
+					digit -= 9
+				}
+			}
+			sum += digit
+		}
+		if sum%10 != 0 || number[0] != '9' || len(number) != 16 {
+			t.Errorf("number %s", number)
+		}
+	}
+}
+
+func TestOpenRefusesAnUnfitPrefix(t *testing.T) {
+	t.Parallel()
+	for _, prefix := range []string{"x", "123456789", "-1", "1.5"} {
+		if _, err := store.Open(t.Context(), "postgres://localhost/x", store.Options{CardPrefix: prefix}); err == nil {
+			t.Errorf("prefix %q was taken", prefix)
+		}
+	}
+}
+
+// TestMessagesAreDueWhenAskedForOrAtOnce: a time in the past is now.
+func TestMessagesAreDueWhenAskedForOrAtOnce(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	email := "ada@example.com"
+	future, past := f.Now().Add(time.Hour), f.Now().Add(-time.Hour)
+	for _, deliverAt := range []*time.Time{nil, &past, &future} {
+		terms := f.terms(t)
+		terms.DeliverAt = deliverAt
+		card := write(t, f.Store, func(tx *store.Tx) ([]store.GiftCard, error) {
+			return tx.IssueCards(t.Context(), terms, []store.Recipient{{Email: &email}})
+		})[0]
+		want := card.CreatedAt
+		if deliverAt == &future {
+			want = future
+		}
+		var sendAt time.Time
+		must(t, f.Pool().QueryRow(t.Context(), "select send_at from messages where card_id = $1", card.ID).Scan(&sendAt))
+		if !sendAt.Equal(want) {
+			t.Errorf("asked for %v, due %s, want %s", deliverAt, sendAt, want)
+		}
+	}
+}
+
+func TestWriteLeavesNothingBehindAfterAnErrorOrAPanic(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	issue := func(tx *store.Tx) error {
+		_, err := tx.IssueCards(t.Context(), f.terms(t), make([]store.Recipient, 1))
+		return err
+	}
+	_, err := store.Write(t.Context(), f.Store, func(tx *store.Tx) (struct{}, error) {
+		must(t, issue(tx))
+		return struct{}{}, context.Canceled
+	})
+	if err != context.Canceled {
+		t.Errorf("error %v", err)
+	}
+	func() {
+		defer func() { _ = recover() }()
+		_, _ = store.Write(t.Context(), f.Store, func(tx *store.Tx) (struct{}, error) {
+			must(t, issue(tx))
+			panic("in the middle")
+		})
+	}()
+	if n := count(t, f.Store); n != 0 {
+		t.Errorf("%d cards are left", n)
+	}
+}
