@@ -1,11 +1,14 @@
-# `make` lists what there is.
+# `make` lists what there is. Go and make are all it needs; with a C compiler,
+# tests look for data races too.
 .DEFAULT_GOAL := help
 
-TOOLS := gen/tools
-BIN   := bin
-# The race detector needs a C compiler; without one the tests run without it.
-RACE  := $(shell test "$$(go env CGO_ENABLED)" = 1 && command -v $$(go env CC) >/dev/null && echo -race)
-VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
+TOOLS   := $(CURDIR)/gen/tools
+BIN     := $(CURDIR)/bin
+VERSION  = $(shell git describe --always --dirty 2>/dev/null || echo unknown)
+RACE     = $(shell command -v $$(go env CC) >/dev/null && echo -race)
+
+# The same programs and tools with a C compiler and without.
+export CGO_ENABLED := 0
 
 .PHONY: help run build test lint generate verify bench clean
 
@@ -20,20 +23,24 @@ build: ## build bin/giftcards
 
 test: ## run all tests, against a PostgreSQL started for them
 	@go build -o $(BIN)/withserver ./store/storetest/withserver
-	@$(if $(RACE),,echo 'no C compiler found: testing without the race detector';) $(BIN)/withserver go test $(RACE) ./...
+	@$(if $(RACE),,echo 'No C compiler: tests do not look for data races.')
+	@CGO_ENABLED=$(if $(RACE),1,0) $(BIN)/withserver go test $(RACE) ./...
 
-lint: ## vet and lint
+lint: ## vet and lint; the linter is built first, which takes minutes once
+	@go -C $(TOOLS)/lint build -o $(BIN)/ tool
 	@go vet ./...
-	@go tool -modfile=$(TOOLS)/lint/go.mod golangci-lint run
+	@$(BIN)/golangci-lint run
+	@go -C $(TOOLS) vet ./...
+	@cd $(TOOLS) && $(BIN)/golangci-lint run
 
 generate: ## make the documents, gen/api and gen/db anew
-	@go -C $(TOOLS) build -o $(CURDIR)/$(BIN)/ ./overlay github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen github.com/sqlc-dev/sqlc/cmd/sqlc
+	@go -C $(TOOLS) build -o $(BIN)/ tool ./overlay
 	@$(BIN)/overlay openapi/openapi.json openapi/openapi-complete.json openapi/overlay.yaml
 	@$(BIN)/overlay openapi/openapi-complete.json openapi/openapi-sdk.json openapi/sdk.yaml
 	@$(BIN)/oapi-codegen -config openapi/codegen.yaml openapi/openapi-complete.json
 	@$(BIN)/sqlc generate
 
-verify: ## prove that generated files and go.mod are current
+verify: ## prove that generated files, go.mod and the formatting are current
 	@gen/verify.sh
 
 bench: ## benchmarks of validation and of the handler chain

@@ -72,79 +72,79 @@ func (e HealthStatusStatus) Valid() bool {
 
 // TokenForm defines model for Body_login_for_access_token_v2_token_post.
 type TokenForm struct {
+	Username     string  `json:"username"`
+	Password     string  `json:"password"`
+	GrantType    *string `json:"grant_type,omitempty"`
+	Scope        *string `json:"scope,omitempty"`
 	ClientId     *string `json:"client_id,omitempty"`
 	ClientSecret *string `json:"client_secret,omitempty"`
-	GrantType    *string `json:"grant_type,omitempty"`
-	Password     string  `json:"password"`
-	Scope        *string `json:"scope,omitempty"`
-	Username     string  `json:"username"`
 }
 
 // BulkIssuanceAsyncResponse defines model for BulkIssuanceAsyncResponse.
 type BulkIssuanceAsyncResponse struct {
-	Status string `json:"status"`
 	TaskId string `json:"taskId"`
+	Status string `json:"status"`
 }
 
 // BulkIssuanceSyncResponse defines model for BulkIssuanceSyncResponse.
 type BulkIssuanceSyncResponse struct {
+	IssuedCount    int                     `json:"issuedCount"`
 	Cards          []BulkIssuedCardSummary `json:"cards"`
 	CsvDownloadUrl *string                 `json:"csvDownloadUrl"`
 	FailedCount    *int                    `json:"failedCount"`
-	IssuedCount    int                     `json:"issuedCount"`
 }
 
 // BulkIssuanceTaskStatus defines model for BulkIssuanceTaskStatus.
 type BulkIssuanceTaskStatus struct {
-	Cards          *[]BulkIssuedCardSummary `json:"cards"`
-	CompletedAt    *time.Time               `json:"completedAt"`
-	CsvDownloadUrl *string                  `json:"csvDownloadUrl"`
-	Error          *string                  `json:"error"`
-	FailedCount    *int                     `json:"failedCount"`
-	IssuedCount    *int                     `json:"issuedCount"`
-	Status         string                   `json:"status"`
 	TaskId         string                   `json:"taskId"`
+	Status         string                   `json:"status"`
+	IssuedCount    *int                     `json:"issuedCount"`
+	Cards          *[]BulkIssuedCardSummary `json:"cards"`
+	CsvDownloadUrl *string                  `json:"csvDownloadUrl"`
+	FailedCount    *int                     `json:"failedCount"`
+	Error          *string                  `json:"error"`
+	CompletedAt    *time.Time               `json:"completedAt"`
 }
 
 // BulkIssueGiftCardRequest defines model for BulkIssueGiftCardRequest.
 type BulkIssueGiftCardRequest struct {
-	Count          *int                 `json:"count,omitempty"`
-	DesignTemplate *string              `json:"designTemplate,omitempty"`
-	ExpiresAt      *time.Time           `json:"expiresAt,omitempty"`
 	InitialValue   money.Amount         `json:"initialValue"`
 	IsPhysical     bool                 `json:"isPhysical,omitempty"`
+	DesignTemplate *string              `json:"designTemplate,omitempty"`
+	ExpiresAt      *time.Time           `json:"expiresAt,omitempty"`
+	Count          *int                 `json:"count,omitempty"`
 	Recipients     []BulkIssueRecipient `json:"recipients,omitempty"`
 }
 
 // BulkIssueRecipient defines model for BulkIssueRecipient.
 type BulkIssueRecipient struct {
-	CustomMessage *string `json:"customMessage,omitempty"`
 	CustomerEmail *string `json:"customerEmail,omitempty"`
-	CustomerName  *string `json:"customerName,omitempty"`
 	CustomerPhone *string `json:"customerPhone,omitempty"`
+	CustomerName  *string `json:"customerName,omitempty"`
 	SenderName    *string `json:"senderName,omitempty"`
+	CustomMessage *string `json:"customMessage,omitempty"`
 }
 
 // BulkIssuedCardSummary defines model for BulkIssuedCardSummary.
 type BulkIssuedCardSummary struct {
-	CardNumber     string `json:"cardNumber"`
 	Id             string `json:"id"`
+	CardNumber     string `json:"cardNumber"`
 	LastFourDigits string `json:"lastFourDigits"`
 }
 
 // CreateGiftCardRequest defines model for CreateGiftCardRequest.
 type CreateGiftCardRequest struct {
-	CustomMessage  *string          `json:"customMessage,omitempty"`
-	CustomerEmail  *string          `json:"customerEmail,omitempty"`
-	CustomerName   *string          `json:"customerName,omitempty"`
-	CustomerPhone  *string          `json:"customerPhone,omitempty"`
-	DeliverAt      *time.Time       `json:"deliverAt,omitempty"`
-	DesignTemplate *string          `json:"designTemplate,omitempty"`
-	ExpiresAt      *time.Time       `json:"expiresAt,omitempty"`
 	InitialValue   money.Amount     `json:"initialValue"`
-	IsPhysical     bool             `json:"isPhysical,omitempty"`
-	MerchantId     PydanticObjectId `json:"merchantId"`
+	CustomerEmail  *string          `json:"customerEmail,omitempty"`
+	CustomerPhone  *string          `json:"customerPhone,omitempty"`
+	CustomerName   *string          `json:"customerName,omitempty"`
 	SenderName     *string          `json:"senderName,omitempty"`
+	MerchantId     PydanticObjectId `json:"merchantId"`
+	ExpiresAt      *time.Time       `json:"expiresAt,omitempty"`
+	IsPhysical     bool             `json:"isPhysical,omitempty"`
+	DesignTemplate *string          `json:"designTemplate,omitempty"`
+	CustomMessage  *string          `json:"customMessage,omitempty"`
+	DeliverAt      *time.Time       `json:"deliverAt,omitempty"`
 }
 
 // ErrorDetail Why a request was refused, in one sentence.
@@ -154,35 +154,35 @@ type ErrorDetail struct {
 
 // GiftCardResponse defines model for GiftCardResponse.
 type GiftCardResponse struct {
-	ActivatedAt    *time.Time        `json:"activatedAt"`
-	Balance        money.Amount      `json:"balance"`
-	Card           *PassCard         `json:"card"`
-	CardNumber     string            `json:"cardNumber"`
-	CreatedAt      time.Time         `json:"createdAt"`
-	CustomMessage  *string           `json:"customMessage"`
-	CustomerEmail  *string           `json:"customerEmail"`
-	CustomerId     *PydanticObjectId `json:"customerId"`
-	CustomerName   *string           `json:"customerName"`
-	CustomerPhone  *string           `json:"customerPhone"`
-	DeliverAt      *time.Time        `json:"deliverAt"`
-	Delivered      bool              `json:"delivered"`
-	DesignTemplate *string           `json:"designTemplate"`
-	ExpiresAt      time.Time         `json:"expiresAt"`
-	Id             PydanticObjectId  `json:"id"`
-	InitialValue   money.Amount      `json:"initialValue"`
-	IsPhysical     bool              `json:"isPhysical"`
-	LastFourDigits string            `json:"lastFourDigits"`
-	MerchantId     PydanticObjectId  `json:"merchantId"`
-	MerchantName   *string           `json:"merchantName"`
-	ProgramId      PydanticObjectId  `json:"programId"`
-	SenderName     *string           `json:"senderName"`
+	Id           PydanticObjectId `json:"id"`
+	CardNumber   string           `json:"cardNumber"`
+	Balance      money.Amount     `json:"balance"`
+	InitialValue money.Amount     `json:"initialValue"`
 
 	// Status Gift card status enumeration.
-	Status          GiftCardStatus `json:"status"`
-	SuspendedAt     *time.Time     `json:"suspendedAt"`
-	SuspendedReason *string        `json:"suspendedReason"`
-	SuspendedUntil  *time.Time     `json:"suspendedUntil"`
-	UpdatedAt       *time.Time     `json:"updatedAt"`
+	Status          GiftCardStatus    `json:"status"`
+	CreatedAt       time.Time         `json:"createdAt"`
+	UpdatedAt       *time.Time        `json:"updatedAt"`
+	ActivatedAt     *time.Time        `json:"activatedAt"`
+	ExpiresAt       time.Time         `json:"expiresAt"`
+	SuspendedReason *string           `json:"suspendedReason"`
+	SuspendedUntil  *time.Time        `json:"suspendedUntil"`
+	SuspendedAt     *time.Time        `json:"suspendedAt"`
+	CustomerId      *PydanticObjectId `json:"customerId"`
+	CustomerEmail   *string           `json:"customerEmail"`
+	CustomerPhone   *string           `json:"customerPhone"`
+	CustomerName    *string           `json:"customerName"`
+	SenderName      *string           `json:"senderName"`
+	MerchantId      PydanticObjectId  `json:"merchantId"`
+	MerchantName    *string           `json:"merchantName"`
+	IsPhysical      bool              `json:"isPhysical"`
+	DesignTemplate  *string           `json:"designTemplate"`
+	CustomMessage   *string           `json:"customMessage"`
+	LastFourDigits  string            `json:"lastFourDigits"`
+	ProgramId       PydanticObjectId  `json:"programId"`
+	DeliverAt       *time.Time        `json:"deliverAt"`
+	Delivered       bool              `json:"delivered"`
+	Card            *PassCard         `json:"card"`
 }
 
 // GiftCardStatus Gift card status enumeration.
@@ -204,9 +204,9 @@ type HealthStatusStatus string
 // OAuth2Token defines model for OAuth2Token.
 type OAuth2Token struct {
 	AccessToken  *string `json:"accessToken"`
+	TokenType    string  `json:"tokenType"`
 	MfaPending   bool    `json:"mfaPending"`
 	PendingToken *string `json:"pendingToken"`
-	TokenType    string  `json:"tokenType"`
 }
 
 // PassCard The customer card object
@@ -217,8 +217,8 @@ type OAuth2Token struct {
 //	passTypeIdentifier (str): The pass type identifier of the customer pass
 //	url (str): The shareable URL of the customer pass
 type PassCard struct {
-	PassTypeIdentifier string `json:"passTypeIdentifier"`
 	SerialNumber       string `json:"serialNumber"`
+	PassTypeIdentifier string `json:"passTypeIdentifier"`
 	Url                string `json:"url"`
 }
 
@@ -227,24 +227,24 @@ type PydanticObjectId = string
 
 // TokenInfoResponse defines model for TokenInfoResponse.
 type TokenInfoResponse struct {
+	Id            PydanticObjectId    `json:"id"`
+	Email         openapi_types.Email `json:"email"`
+	Name          *string             `json:"name"`
+	EmailVerified *time.Time          `json:"emailVerified"`
 	Active        bool                `json:"active"`
 	Admin         bool                `json:"admin"`
-	Email         openapi_types.Email `json:"email"`
-	EmailVerified *time.Time          `json:"emailVerified"`
-	Id            PydanticObjectId    `json:"id"`
 	Image         *string             `json:"image"`
 	Location      *string             `json:"location"`
-	Name          *string             `json:"name"`
 	Website       *string             `json:"website"`
 }
 
 // ValidationError defines model for ValidationError.
 type ValidationError struct {
-	Ctx   *map[string]interface{} `json:"ctx,omitempty"`
-	Input interface{}             `json:"input,omitempty"`
 	Loc   []any                   `json:"loc"`
 	Msg   string                  `json:"msg"`
 	Type  string                  `json:"type"`
+	Input interface{}             `json:"input,omitempty"`
+	Ctx   *map[string]interface{} `json:"ctx,omitempty"`
 }
 
 // CreateGiftCardParams defines parameters for CreateGiftCard.
@@ -5376,93 +5376,96 @@ func (sh *strictHandler) Logout(ctx echo.Context) error {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7F3rdttIcn6VCrw/JAe8SLZmZ+izZyPL41lt7LGOKI82x1LEJlAkewV0Y7oblDEOz9m/+Z08Qp5snySn",
-	"L7iRAHWjHTvLfxQu1dXVdfmqutD65AU8TjhDpqQ3+OTJYIYxMT9f8jC7iviUsqsJF1ckCFDKK8WvkV3N",
-	"992PhEulH04ET1AoiubVIKLI1BUN9R+EZe8m3uDDJ09lCXoDTypB2dRb+MUVlkaRt7j0PUVVpC8cGQJw",
-	"HHoLP6cmMRCo6hQnXMREeQMvIVLecBF6/v1HGVrCC9+bCsLUlX28OkxClELBvIH37/lAv7vXSD9pwnCm",
-	"7y78ktlBywzcWyftk/JkwC2XIU5IGmkKlTeH5m7Da6lEwUhs3swffp9fW3l+4XsCf02pwNAbfChfrkyh",
-	"Msm7K0wxEB//FQP998fOlHcsY96ZfvA1F7Fm+GUaXR9LmRIW4KHMWHCKMuFM4qrWSUVUKusySZCFeioV",
-	"0dinlufqWNAXO/KaJh2eKMoZiToJp0yh8AZKpKgf4zFVGCcq8wYTEklc+J4i8vo4rAr1jMhrGm50mKXV",
-	"cGNWF6BVVssCXxLscK1cAyJC80PzY378TuDEG3hPeqXz6DnP0cvpYnhERDhM45iITA9YWJ0hV3BEhCCZ",
-	"1yLXQM5f8RsWcRK+F9GDvYmch45KKqK2sSaERhge8ZSpxoH08kxRrB3ptaERGBotw1Arm3yY/E0rsvzN",
-	"pSHvog5Vur5bsxbdGN5DNbQeDwvDalGMUlaPVJGqSqxdUadDzUrD4yRCheFhW7QIicKOok0ub92gOV2i",
-	"vgZ9RSG4eOgQP5qXvypLeNAwdbNpHKYMC3cIAY/17Xd02gVXLRZasbo19ok/0YnSpnCKv6bYCMRWhRtT",
-	"RuM09gZ7/n0EbZdp4XshSjplZxgnEVFLOCkmH98gm6qZN9jr9+9jW68MVZVT1er9MaEC5YZt+EdLlZip",
-	"UEYVJdEvJEprgOjYXp+b62siuDfwYs4w6x7GhQLmwZ3GCRd2RYiWhzelE2UcZk8qLrBn3jQQi8qTWSZp",
-	"QKIadjH6U9X0JH+qYGnMeYSE3RVVGF0MaEJztP9Qv32aU7mX0z4tx74rw8sxrrpgDaazYhDrjKecxKrZ",
-	"pFLx+C1KSabtKn5wPxU/MkRjR1QHC3MBxY8xoVGLlqO5d/9hUORvVrW1zAPysX92uUDjBPcPDh4ysoHx",
-	"lTFOZpxhW95m7j1kFPum9u/Iws1OZGgo2mksGrSs1Jx1+lUDN43Y6ec0HqOoeh79CrNXG5I3WotCx415",
-	"YUSkes1T8YpOqapFvTdEqglPRWjv3JbsmQBX4XKFdJP91ebcIJwjgUTdIWxt7e/bsb8QIzpHseFA/cpS",
-	"JVvM8c1jjhhFMCNMWRC9DmCcZCFhigbvjMOw1b/P7t5bAUaN86oFNDqxBm9nkqxXqJx7CVEGghopeQPv",
-	"fJYBAWHfhhsiQeAklRj6QBlwhiCRKWQBdj1/yT+GBc1Sl1Wjo1qan3txORFcfrucQjnLtuoQCRSdk81n",
-	"24c53fZse0winSxV5fDSXfrMFvS4aqEmWJfVWqMgUuolaJRWK/17YYtHTsfYg1v/5lWvWY5d0Y1y0I4X",
-	"HooP1o7UiBkeAxHWjHR8H1VZ9Z93VZlWPPJA/HHLOA2Y5KEQpGWkzw1L1g+L4bq4+qp46KFhtXX0dqD0",
-	"YGDUVn+sgqW1Zl8CoM2aPb0/oGij9BWgskfKogboNgjgWsZ7cJ75uGEfgSVvofgYz/fW0Vjn+RLBp4LE",
-	"m2O8DRg/CAjfWjtfx3EOEouKdTOtVCZ6wE0DxWFOt90pF0OfIpEafT9QXjkZYcncNtp7ploLC4+ca2pI",
-	"tzCQJuFnAOTvLdU2Kd9aPhoX0Hwpy5K52pRAsjoHv5ZiVOPO6sKuCL+udjVUtQzmlsHJEiiq+Z6av10J",
-	"u8uAdMVbVr2BSweqzSLLOdeavGxY6XmoZpf6PmjCYKULyNJY4xbKmc4n9Z96mcr+CCNkrAqskLX+NefU",
-	"XgrRboI2cdyysbbwvT+dnZ38QiIaGg5+zLcu29LaO21HLNNb+K3psNucqDzRxFCDnP+EJFKztg3w0j3m",
-	"8uTXVbm0yWPJVlb3AmvDNrD17jBVs33TKNOUkQcoZXHzIZ7u0JAwHTutcXNCTpzyrEG6byek0oKzSQDi",
-	"yD5qmm4Ca+dpbp5ly81WYyTCZtL5prB+zgy04Z6ffIDqmjeoRFEmWPEFZzOE3JVZn2DfumAX7FApQcep",
-	"Qjm4YAAAEgUlkXXasCOV2B2AJmCvgy0gAJ+AqlJNiJT2ff1LS+s4RKbohNap6LugWQda3m8nloqoxsOM",
-	"CCTjCOH96ZvG11YqZavsVKGqlpnmpmSmsdWuIpJaG4G53r5dk9oOkCLspoLqKEJZUa+uBFdxe/Guxoff",
-	"NDU75mW9g9AoRZPCLONM7cY+kjgxbx7g+PfB5IB8/134w+8PDsLJM/JdcPDDMz2DSuX1eW1C+s9Kr+SH",
-	"fucH0plcftp/vmjql7Q2c8wm/JbyYt32rLHU6oS4ae9CwpiydY7t0Dyw4VExryqt7j/lqXTjftQGRv0F",
-	"hdahcLM7H5ryPKf8+bP4+BHlv+N4Tdkv4gGx3vRhxN/k77fQZ4/I4n5ek7/d4FjShxeCzt3rdwb8Vl0v",
-	"l6JizcIbPNGtwDBQH2uVbM4UfmzccqEsSet9leaCXcIasqzWbgirdahWVmupucWL5bRKvUT4K74t7yKv",
-	"bbTYFvDbHL1m1Q7lnqwI9FbMagJWkAqqsqG2HytBC1c0gij/ep0b95/Pz2wSUwENfz4/AwskwSAg4GNF",
-	"KMMQJoLHcPJueAa9+X7P3NQZhTFWrCEjy9hMqcRbmE1HNuG2K40pEphlch7Pk2mScKH+JeIZiVTWDbme",
-	"vGsIf2MvvuJTGNrnXKSzxOWg16u813PkO6l0e8eVaV2wc4wCHiMobuBDhfbhyfE/wdmMSv0LEsHnNERZ",
-	"SgF4KsANBC6BgwkSlQqUPpAo4jeUTSHjqX7adNUJohBuqJrBnAjKUwk6RdRuVQJhIcSEkSnqV0rSIVGk",
-	"q8HZOWFKU/o1RZFVOZ1TAoTB4TEQKalU+rmdo4ikIfpwlArJhQ/nlIUyFZPdP8IQ0Uz2w9ujEzh2fFHO",
-	"YJrSEC93lqQY8mmX0F4SkWwqeMrCJ3GQ7HYtJtPZLA3QBesKchp4hwkJZtjZ7/bLtatc00aBIpbvJkMU",
-	"cxpgy/q53x0n4o55qSPdO1UzzQWi81MU0i7xXrff3dOD8QQZSag38J519wxPCVEzYw69mUmwftO/p/aj",
-	"klXMnAhuVp4weYNCaiXXTslITsMll6X95mnrtd7NEN/v93Mtd91lJEkian1K76+uAGWD222hr5YIGiOq",
-	"8/lvKLt6rs/3f9jYmNUt4YYhzzjXapvle9dGMDMkIQoz/VNUIuscTpRFy/WXhxhwFhpruiFUwRgnXCAo",
-	"kWnLIVNCjTMpvaHFLSXj69pXDbMHG5T+LZI4BIMN80xEayiKF+Z3xKcwIxKogpSFKMzFv3Rcs0DnODSr",
-	"dtB/9sVWbYbGsYyJRKASyA3JfOCiwrm+rDiHcSqzr2lNKxHNG3y49D2ZN9V5h5HD/mQqdeR8l9un9C71",
-	"ez2BJMzWm3lVKgJJMDMZpnHO1Pjv0Dd/aUHdcHGNAkTK5AvASCIc9J+Zu6Ro1wA1IwokySTc6F9UQkyl",
-	"pGy66kFOLXtbB7J1IFsH8n/hQIwBrnMg8/1euV+bf5Uje58iyq4Xa/2KeUUvLWcI4zS6Lpq9KAPzYQbE",
-	"XAM2IuFo+AvsnL4+gud73/d9eH/2uvO9D1Z+EFGGuwNbubPVJh/y+UBgSLgdFTAb1T6Ysn3mAw27pnCm",
-	"mQWNeqVF7/XPlIz/crsqLyDhUaTFzgUI1BBQ/6HXOOd+SucaFcNEoJzpya26tZx4vi9g6nJEkBiV0YcP",
-	"TfKSdKrTC82rDzwhv6YFSA9IFKHomq0j86msmpUIU7+wVjsKvGgfXM69Lm/1vjrZ7AVyXrelZTqNFmOU",
-	"wHT06XlwodeTMriZ0WCmL2Vwg0Lbk0wxXLKZI8tB5xWVCZc0rz+smegyR9qvf1kPYTSNSqBsrhNVrUXa",
-	"i7l9pG2k2Uaaf9RIk/tEZ+vWM1Qij9mxtc6yIfK4XFj2PhU7x4te8f1tfgpDfbK22xIIMLyBabEhTBm4",
-	"vbN8b9jUJwhMkaHBu9VQY4JDLdqY0oQrQ6F095U0q2Ps3JYWdlzl3Ah7DzIkwoc4lQoYV4AfA8QQDsx1",
-	"ueuDJDqE/YaWjiu+hG53B1xXpiaVCJwjU/CX4dAvWNbxKGVUh4y97zqm82hlEgTyO0vBM0EhqXQzMG85",
-	"gfyGgoNrWyhSAOdKMIRqG4NNEQSqVDA3BUs1l6bARKBOEewWvJbhSRER3d6bVnrYaWwv3x2A+wUJyYwe",
-	"mTIXZXod65yUfQo6jtqNgHKbbEIx0iGpXCofymYGH+q9DHZetXYGw/upnaljfLljwW7XMbyJMnBNHRUF",
-	"tNMsdC+KYIxwkW/oXni7L5ylV1ZJG7zplgthnFoVssK2UbMOP+oSXMUeDSCi2o9xO5I4sU83fAO8WPjL",
-	"ZrintXb/4AASQZkyyeXh8Oj4GIIZESTQXPkwJkLDA/g15QrDF0AYmGI7XGNmwaLUOJE5uGVmYJ1eOQca",
-	"YpxwnYNmnWvMvCbOjyvP/CtmbXDIaNpLHmYb8/nNH00s6qXv4iPVGhzb2xgTK501DdFnmJp67ySNoLJn",
-	"UQkwhQhV59QAZGzYcz+xxu4qB1qN4GaGGgXSoqBY+fyDRKZQoe1DUAyBp9VgLEmMsLRy3dry5u0neiSz",
-	"W9CIBPe+VAT/mWuzN6VhEkkTuwmMSejnQNBmF3N+jSEUOwgVGZ+fn3cOUzXTFALXyfxV4958O2CMEWdT",
-	"E/MI42qGonDHFvz2n3/BRZBpMMtZM6vA3DVF5LUGAjTn6vsvKawxDzMIaWjcuNb4OTruTG6saIyWrb1n",
-	"X5wtbZ5jPrf7JZL+plOaOBfT/v7m6nIN/WcNfJWPQNHktk2gtgnU/+cEqkiZLGbIk6AN5Eq9cRpdtydM",
-	"T548gZdpdA3mW3YoR9GI11yTEKeRokmEJZ6V2mcRkJRNoyI96MJrLnLgliZ5IUtmLLhgaiZQzngUws5I",
-	"k7nSZK40b1cmObzSj10VT400KLfad9DfLbIUCUTgBcvxtX5nJjjjqYyySjaiE5U4xpAShVFm+YqImKKA",
-	"MVHBzGVcju8LRu2Od6JpklWixMaO41d2u8SNMOEiLxya9ODp0/wkG1PjlE+fDi5YB0ZGICPYcUu+C3//",
-	"239bKXU4i7KBm9iMzFHHquK0EqPOL4CYQmlehdW5R15vKjiRVtB50IWAMAipdF2O5p7NCWXXcFQeiDKC",
-	"nYhKZXlKUHSKWwNAEsxc9iyLnCrKdDLaSXiS6lTJ8GMyRz3IlM6RlVkXZRPu5Me4ohNn95pcSGViFiJ0",
-	"ojshagZlcpjLrlDm0QDecjblr15C3hGVu6Wl7gRLL08cNZ5/+hR2Rm3HpYx27UjVdHI0gKEiQmnzzlPh",
-	"nX63vwd//9t/wV7f7/f73X5/175Y5JGjAYy06Y+sarirdnnNo/U0czSAd3mmau908s/PQEbp1LxSNP5X",
-	"n8aP2olS5WreL6BadvjnZ98dQEgyWVW+p0+5ePq0tvIDeJuq1KwofgyiVNI55rKzKQDsaFOAv//n/0Bh",
-	"l7tuZXQoh/3+nl38UdtJa6Nlisa64CLt959hK9X9Bqq1s/1GsDOyp0qNfBjZrHq064ywzBkc1RMiJYyW",
-	"colRvtOgdLS/xlq5X5IJRhoAKJHp5HU13V5RJ/nlU+5vLyFuPbPoC+fErQcD/iPlxvv9/c8i0PopnE2w",
-	"0oXaF/WwnheJx5kLuF044VGkISZRkPcndr994ftls2XDCRkobMlXT12PZySx1l1Um+07AicosOk4CD3w",
-	"g3CuKWt+VIalRyYv23rMth6zrcds6zHbesy2HvNt1GNsWaShArKp0kzvk81k2hurnjx5YpGQQVZltUaD",
-	"rcq+pPsyUAhkKt/l5hMgzJY0bDuWZqvjknpXrDAAY/NZeAfyFG0ARxihyIoqSlG4GGfmXcNZwc/Ju+FZ",
-	"PW2sJfD1o4Lz9N3lgAMYVTZVR/Af5m/b0169VByXXVyx5z9feCOX1BfHNOsM06yW+VFrIhvZskleC7Gg",
-	"0rECf/gD1McxhCvHTGt65jzr28kUzGkD4gwSIkzrm76eClzJTrW2VOV1p9y0OKb59sS05TDoMiv9XFnv",
-	"5WfsGm45i/ohKeGjYfYLcJ0TcDOjERaJgHaZeSMLF1Bqdj0D2eLwLQ5/MA7fAswtwNwCzC8GMA2yqyC0",
-	"Gi67BWSq/CCQRtz4XqKAMc6o6+KzH6mWPraOGX5CVXy4/Dk/zln9OvqOEfYfL2xtPfHWE2898RfzxD+h",
-	"AuOdwPnA3PXa84cuF35LD0X+P+vA/CM42JlwEQOygIcY7nbhnKoZvH19CMgEjyK03tjuO8CMR6GE8mAp",
-	"s0dRPefJ9K5HJMA8ma8cUNDWBpwfmHS3PbyPnZubm45mupOKyPF9j7zpzv8C7067fJszserhUV9ljDkX",
-	"nE0h/w+DJqFzmvQZUqBtdX1bXd+G3G3I/Yo/F3tjwudrLsCexQjFwX9Lgbia/vQiPuX2/KPm6HxqQLr7",
-	"xMoU1XLE/gIiosz5gFHkvgijCqao4Hl/bzW2vrEDPTJikTCkto/rpHbeU8thSuUZR9skaRvYtoFtG9i2",
-	"ge0byCWLWLESuurxr35K3YfLxaU5e3XefGTEieBhGrhj+uqHwZGEdqsHyZkjDe3Yy1Tslna5k+2b0zq4",
-	"MObSLbftKhXH1S883/ApUOaDRISbGQfijswrNz18o108VRWSLhnzV1mqLjCJjFvVmTA1umn68f5Ykqmc",
-	"WLK4XPxvAAAA//8=",
+	"7H3bcttIkvar5A/PheQflCjJktt0TMzKcrtHs3ZbIcmt2bC0YhFIkjUCqtBVBcpoLyPmdq93H2GfrJ9k",
+	"ow44kSCoc7u3eUfhkJWVlYcvsxKlr17A44QzZEp6va+eDMYYE/PzDQ+zy4iPKLsccnFJggClvFT8Ctnl",
+	"ZNv9SLhU+uFE8ASFomheDSKKTF3SUP9BWPZx6PU+f/VUlqDX86QSlI28qV9cYWkUedML31NURfrCgSEA",
+	"h6Hne186XIQovN7u1M8pSwwEqjr1IRcxUV7PS4iU11zod2894oklXBl1b+p7I0GYurSvVodMiFIomNfz",
+	"/j0f9E+3GvUHTRhO9d3KkDtTv5xEb8HMHIWjRZOt0Nue+p4MuOU+xCFJI02tQuXE3G0h8WLqe6lEwUhs",
+	"qOQvfsqvtby7NZ36nsCfUyow9HqfS0KVaVaEcnPFKwblg39gYJdtxDuWSe9UP/iOi9ib+t6bNLo6lDIl",
+	"LMB9mbHgGGXCmcR57ZWKqFTWZZUgC+20CpHZp5rmPeIdfbEjr2jS4YminJGok3DKlJaHEika8cRUYZyo",
+	"zOsNSSRxZsUUkVeHYVXYp0Re0fCRhpxbJTd+dWEWynB2IWYEftIq74CI0PzQvJkffxI49Hres83SOW06",
+	"z7SZ08XwgIjwJI1jIjI9YGHJhlzBERGCZN4N5B3IyVt+zSJOwk8iurPnkpPQUUlFtGxcbelDQiMMD3jK",
+	"VOOgeglHKFpHfWdoBIbGkiG1JVMrv3zInIoVa05lZvjbqk91DN+t8QJdOrmFKmkbOCkMdIEilTK8p0pV",
+	"Vah11Z3OLZW8Hj1CheH+ougVEoUdRRtcaisDOV2yVAG++410XYdvFIKLuw73vXl5ySgvn96i9uYt6k5D",
+	"1s1vqd8ow9QNQtJDxpo7BJGC2wUeoGLVLfaPP9Ch0qZ2jD+n2Ag85xcgpozGaez1tvzbLMZBuQyl+oYo",
+	"6YidYpxERM1gwZh8eY9spMZeb6vbvY3tvjVUVU51ZpnxS0IFygf2F99bqkTNgjzKqKIk+olEaQ3oHdrr",
+	"E3O9BYF4PS/mDLON/biQYA5OaJxwYVeNaDl5IzpUxmlvSsUFbpo39YpXFErb1tE4kzQgUQ2TOd0rrSfJ",
+	"nyrYG3AeIWG3QkilUQgMaELzzOiuMeU4p3KrgHJcjn175vfmYnF1URtMcM6w2oywnNC8+aVS8fgDSklG",
+	"i81j93bmcWCIxo7obD5obqL4PiY0WmAhaO7dfkgU+ZtV7W7Kb0o+fnT5UePEt3d378KFS5VqXiEf72jM",
+	"GS7Kg829u4yYv1nPIJGFDzvBE0NxdnovptMGDS21rk03awCuER/+mMYDFFXPpl9h9uqSHJrWIuRh2J70",
+	"+l5EpHrHU/GWjqiqRer3RKohT0Vo77TQ2Zmz5dDB6R9znmeGabLvmlwaBHggkKgbhNcnte+t7jdi4NtP",
+	"bOAvnt7Adwy6iegExQMjjbeWah1pbG39Bmjq1dOiqZcrNFVNOWMUwZgwZdOMNuh0lIWEKRp8NO6pXgPe",
+	"e8JAtNsKo2ozqppYoytt8LkmnX2Lyvm1EGUgqJGk1/POxhkQEPZtuCYSBA5TiaEPlAFnCBKZQhbghufP",
+	"eOmwoFnahGrykG2JmyMym37PUiqnU854UZ2PBIpOyMPXPvZzujerfQxIpFPOqnzeuEtPYIn3L9Qa+EfE",
+	"zN5Kq0ERKfXSNEqxvTbwcurfDTY9TA08MMbkFKZZTWpmZ1XgMbjZK2JyI/y5F9xpkcF2OwS6D+JpK+NU",
+	"EcjhbTRt1nXfWuO2dlrB1n3AVcuge+2I614Aq2XY3adCXS0aVuEBwzZI8LZ46F6IoIWVvSWg8H4gsGXg",
+	"rVlk2OpqqmjvMVzNqyLVvD1KaivNfjtw9P4yejGHZB8aubaoS/e+uf0D8LDzAJC6RVmqiP0+XviDo3Ej",
+	"L6wVPxF8JEj88FPaftGSOtw9VWiZzsvaJk3bXHLsXGyBLN1Ik6lMNCcPjaVPcrrLI8fWdpWPYyRSZy53",
+	"lGpORlgyy4buVof+xNTC0tA9pZAa0su40a41TcJHSG0+WarLF+Pl8jLhoEhyZvJYmWtdibar8/FriVs1",
+	"UM4v/9yq1DW1Bipnge0sApuBgTV3V3P+c6BhFqnPeeuqm3HJVLUpazaTbcl2Tyq9QtX8Xd8HTRisdAFZ",
+	"Gms8RjnTGbv+Uy9T2VdkhIxVgRWy1r8mnNpLIdqN/iaOF2wAT33vr6enRz+RiIaGg+/zbfhFhYMbbXHN",
+	"0pv6CwsOlSacSr0hf7qJuQaZ/xVJpMaLmj9KT5vLll9VZdS2Ob6gBjK/Z11joYHFj/upGm+bxrOm+keA",
+	"UhY37+In9w0J0wF3E7wXD8mRU7AWYP9hSCrtbY+BmExDox3iXtN3k7nR/HW4Nw+eZrONjwMkwpYt8mYH",
+	"/ZzKEny0UkZF26s60qBCRbFmzqecjhFyl2h9i33rnJ2zfaUEHaQKZe+cAQBIFJRE1vnDmlRivQeagL0O",
+	"tnIDfAiqSjUhUtr39S8tucMQmaJDWqei74JmHWh5fzGxVEQ1HsZEIBlECJ+O3ze+NlfTnGenCrm1zDQ3",
+	"JTNL22Er4qm10Jjry7cDTci3nVNFiE8F1VGKsmLnohLIRXSrXb4af37T9O34F/VOYKM4TUo1C5a1m/xC",
+	"4sS8uYuDl8Fwl3y3F756ubsbDnfIXrD7akfPplJTf1GbnP6z0v/8udt5RTrDi6/bL6ZNPdDWxg7ZkC8p",
+	"ENdt1RpXrdKLj+WlNK4mYUxZm7PcNw88Egd7U99tZvaatjfz+kO8qJj/MEVXM95PKLSehQ+7T6YpT3LK",
+	"N0nxH6cMEt+jfnsY36Buq1O/iAfEeu67DfQ+f/8GexrsHhntjzfIZXUAv8aBpHcvyZ2515cWv5oSGWsC",
+	"FzMRu+ZNGrzeUsAbqC+1LQ3OFH5p/qyg4iMoS9J637S5MKO6EQ9qSLpaRCOs1rFeWenFeNn3Yjmqjlpm",
+	"N62RLv9qpbaNl39ycvOApKdjWXBvVRZjKXY3ATdIBVXZibZbK30LwzQaKv96lzuYv52d2sSuAoD+dnYK",
+	"FkSDQXbAB4pQhiEMBY/h6OPJKWxOtjfNTZ1lGSeBNcRnGRsrlXjTqVnMIbedo0yRwCyr88CeTJOEC/Uv",
+	"Ec9IpLKNkOvJu49L3tuLb/kITuxzLiJb4rK3uVl5b9OR76TSm85O65ydYRTwGEFxA4UqtPePDv8fnI6p",
+	"1L8gEXxCQ5SlFICnAtxA4JJaGCJRqUDpA4kifk3ZCDKe6qdN56sgCuGaqjFMiKA8laDTZu3aJRAWQkwY",
+	"GaF+pSQdEkU2NNA8I0xpSj+nKLIqpxNKgDDYPwQiJZVKP7d2EJE0RB8OUiG58OGMslCmYrj+FzhBNJP9",
+	"/OHgCA4dX5QzGKU0xIu1GSmGfLRB6GYSkWwkeMrCZ3GQrG9YfKkzfBqgAxUVFNjz9hMSjLGzvdEt165y",
+	"TRsIilh+HJ6gmNAAF6yf+91xIu6YlzrSvVM15VwgOmdHIe0Sb210N7b0YDxBRhLq9bydjS3DU0LU2JjD",
+	"5tgkl7/o3yP7cds8/k8ENytPmLxGIbWSa4dmJKdhnctQf/G09VrPaIhvd7u5lrvOTZIkEbV+Z/MfrnRn",
+	"g+qykFtLgo0R1fn8N5Qbeq4vtl892JjV5oOGIU8512qb5R0TRjBjJCEKM/1jVCLr7A+VRfv1l08w4Cw0",
+	"1nRNqIIBDrlAUCLTlkNGhBpnUnpDi6NKxttazA2zuw8o/SWS2AeDW/OsSmsoitfmd8RHMCYSqIKUhSjM",
+	"xb93XItK5zA0q7bb3XmyVRujcSwDIhGoBHJNMh+4qHCuLyvOYZDK7Fta00pE83qfL3xP5k2n3n7kchQy",
+	"kjpyfsztU3oX+r1NgSTM2s28KhWBJBibbNk4Z2r8d+ibv7Sgrrm4QgEiZfI1YCQRdrs75i4pmoRAjYkC",
+	"STIJ1/oXlRBTKSkbzXuQY8veyoGsHMjKgfwWDsQYYJsDmWxvlpvr+Rd4cvNrRNnVtNWvmFf00nKGMEij",
+	"q6LFkDIwH09BzDVgIxIOTn6CteN3B/Bi67uuD59O33W+88HKDyLKcL1nq5C2WuZDPh8IDAm3ywSmq8AH",
+	"s5WR+UDDDVME1MyCRr3Sovf6J4nGf7mdpteQ8CjSYucCBGoIqP/Qa5xzP6ITjYphKFCO9eTm3VpOPN8r",
+	"MTVGIkiMyujD5yZ5STrS6YXm1QeekJ/TAqQHJIpQbJjtNPNpvhqXCFO/0KodBV60D86k0TpvXuJ9daK6",
+	"GchJ3ZZm6TRajFEC00eq52ESPv3H9ZgGY30pg2sU2p5kiuGMzRxYDjpvqUy4pHl9o2Wisxxpv/60HsJo",
+	"GpVA2UQnqlqLtBdze2urSLOKNH/USJP7RGfr1jNUIo/ZxbbOsiHyuFxYbn4tdtOnm8U3+PnJMPXJ2jZd",
+	"IMDwGkbFJjll4PYH8/1yU58gMEKGBu9WQ40JDrVoY0oTrgyF0t1X0qyOsXNbWlhzVX0j7C3IkAgf4lQq",
+	"YFwBfgkQQ9g11+W6D5LoEPYLWjqu+BK6nSpwLbyaVCJwgkzB309O/IJlHY9SRnXI2NrrmG6wuUkQyO/M",
+	"BM8EhaTSzcC85QTyCwoOrpWjSAGcK8EQqq0dNkUQqFLB3BQs1VyaAhOBOkWwbQlahkdFRHT7iFrpYa3x",
+	"o4b1HrhfkJDM6JEpc1Gm17HOSdm7oeOo3Zgot/yGFCMdksql8qFs8PCh3t9h51Vr8TC8H9uZOsZnuzjs",
+	"1iPD6ygD1+hSUUA7zUL3oggGCOf5pvW5t/7aWXpllbTBm9bGEAapVSErbBs16/CjLsF57NEAIqo9KsuR",
+	"xJF9uuGb/enUnzXDLa2127u7kAjKlEku908ODg8hGBNBAs2VDwMiNDyAn1OuMHwNhIEp2sMVZhYsSo0T",
+	"mYNbZgbW6ZVzoCHGCdc5aNa5wsxr4vyw8sy/YrYIDhlNe8PD7MF8fvOnOtN66VvLezoHx7YejIm5bqOG",
+	"6HOSmnrvMI2gst9RCTCFCFXn2ABkbOgfOLLG7ioHWo3geowaBdKioFj56IhEplCh7UNQDIGn1WAsSYww",
+	"s3IbteXN23D0SGa3oBEJbj1VBP+Ra7M3pWESSRO7CQxI6OdA0GYXE36FIRQ7CBUZn52ddfZTNdYUAteb",
+	"/k3j3nw7YIARZyMT8wjjaoyicMcW/HZfPOEiyDQY56yZVWDumiLySgMBmnP13VMKa8DDDEIaGjeuNX6C",
+	"jjuTGysao2Vra+fJ2dLmOeATu18i6S86pYlzMW1vP1xdrqEPr4Gv8hEoGv9WCdQqgfq/nEAVKZPFDHkS",
+	"9AC50uYgja4WJ0zPnj2DN2l0BeYcByhH0YjXXJMQp5GiSYQlnpXaZxGQlI2iIj3YgHdc5MAtTfJClsxY",
+	"cM7UWKAc8yiEtb4mc6nJXGreLk1yeKkfuyye6mtQbrVvt7teZCkSiMBzluNr/c5YcMZTGWWVbEQnKnGM",
+	"ISUKo8zyFRExQgEDooKxy7gc3+eM2h3vRNMk80SJjR2Hb+12iRthyEVeODTpwfPn+WlTpsYpnz/vnbMO",
+	"9I1A+rDmlnwdfv3nf1spdTiLsp6b2JhMUMeq4lQgo86vgZhCaV6F1blHXm8qOJFW0HnQhYAwCKl0HZvm",
+	"ns0J5YbhqDx4qA9rEZXK8pSg6BS3eoAkGLvsWRY5VZTpZLST8CTVqZLhx2SOepARnSArsy7KhtzJj3FF",
+	"h87uNbmQysQsROhEd0TUGMrkMJddocz9HnzgbMTfvoG8Eyt3SzPdCZZenjhqPP/8Oaz1Fx1F1F+3I1XT",
+	"yX4PThQRSpt3ngqvdTe6W/DrP/8Ltrp+t9vd6HbX7YtFHtnvQV+bft+qhrtql9c8Wk8z+z34mGeq9k4n",
+	"/6AQZJSOzCvFxxDVp/GLdqJUuZr3a6iWHf7/zt4uhCSTVeV7/pyL589rK9+DD6lKzYrilyBKJZ1gLjub",
+	"AsCaNgX49T//Bwq7XHcro0M5bHe37OL3F5222J+laKwLztNudwcXUt1uoFo7D7QPa3178lvfh77Nqvvr",
+	"zgjLnMFRPSJSQn8ml+jnOw1KR/srrJX7JRlipAGAEplOXufT7Tl1kk+fcv/+EuKF54E9cU688HDQP1Ju",
+	"vN3dfhSB1k/ubYKVLtS+rof1vEg8yFzA3YAjHkUaYhIFeQ/jxu9f+H7ZkNlwLgsKW/LVU9fjGUm0uovq",
+	"BwIdgUMU2HTYiB74TjjXlDW/KMPSPZOXVT1mVY9Z1WNW9ZhVPWZVj/l91GNsWaShAvJQpZnNrzaTWdxY",
+	"9ezZM4uEDLIqqzUabFX2Jd1XjkIgU/kuNx8CYbakYduxNFsdl9S7YoUBGA+fhXcgT9F6cIARiqyoohSF",
+	"i0Fm3jWcFfwcfTw5raeNtQS+fpx3nr67HLAH/cqmah/+w/xte9qrl4pj8osr9kz3c6/vkvriuHWdYZrV",
+	"Mj9qTWR9WzbJayEWVDpW4M9/hvo4hnDl6HhNz5xXv5xMwZw2IM4gIcK0vunrqcC57FRrS1VeN8pNi6PU",
+	"lyemCw5vL7PSx8p6Lx6xa3jBefF3SQnvDbNfg+ucgOsxjbBIBLTLzBtZuIBSs+sZyAqHr3D4nXH4CmCu",
+	"AOYKYD4ZwDTIroLQarhsCchU+WEnjbjxk0QBAxxT18VnP1ItfWwdM/yAqvjo+TE/zpn/svqGEfaPF7ZW",
+	"nnjliVee+Mk88Q+owHgncD4wd732LKWLqb+ghyL/H5lg/qkkrA25iAFZwEMM1zfgjKoxfHi3D8gEjyK0",
+	"3tjuO8CYR6GE8iAts0dRPcvK9K5HJMA8ma8cULCoDTg//Olme3hfOtfX1x3NdCcVkeP7FnnTjf+d5o12",
+	"+R7OxKoHYX2TMeZMcDaC/L+VmoTOadIjpECr6vqqur4KuauQ+w1/LvbehM93XIA9hxKKQwxnAnE1/dmM",
+	"+Ijb85Kao/OxAenuEytTVMsR+2uIiDJnHUaR+yKMKhihghfdrfnY+t4OdM+IRcKQ2j6uo9pZUXMH2s2e",
+	"cbRKklaBbRXYVoFtFdh+B7lkESvmQlc9/tVPqft8Mb0wZ8dOmo+MOBI8TAN3lF/9MDiS0I3qQXLmaEQ7",
+	"9iwVu6Vd7mT75rQOLoy5bJTbdpWK4/wXnu/5CCjzQSLC9ZgDcUfmlZsevtEunqoKSZeM+fMsVReYRMat",
+	"6kyYGt00/Xh/KclUTiyZXkz/NwAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -99,6 +99,20 @@ func BenchmarkCreate(b *testing.B) {
 	}
 }
 
+// BenchmarkCreateWithoutPhone leaves out what libphonenumber takes.
+func BenchmarkCreateWithoutPhone(b *testing.B) {
+	o := operation(b, createPath)
+	r := post(b, createPath, nil)
+	body := bytes.Replace([]byte(createBody), []byte(` "customerPhone": "+14155552671",`), nil, 1)
+	b.SetBytes(int64(len(body)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, errs := o.Validate(r, programID, body); len(errs) > 0 {
+			b.Fatal(errs)
+		}
+	}
+}
+
 func BenchmarkCreateAndDecode(b *testing.B) {
 	o := operation(b, createPath)
 	r := post(b, createPath, nil)

@@ -1,7 +1,10 @@
 // Command overlay applies OpenAPI overlays to a document, in the order given,
 // and writes the result as JSON with the document's own key order:
 //
-//	overlay document.json result.json overlay.yaml...
+//	overlay [-x-order] document.json result.json overlay.yaml...
+//
+// With -x-order every property also gets an x-order, from which generators that
+// read a document as a map learn its order.
 //
 // An action whose target selects nothing, or which changes nothing, is an
 // error: an overlay that silently stopped applying would publish a document
@@ -11,25 +14,30 @@ package main
 import (
 	"bytes"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
+	"strconv"
 
 	"github.com/speakeasy-api/openapi/json"
 	"github.com/speakeasy-api/openapi/overlay/loader"
+	"gopkg.in/yaml.v3"
 )
 
 func main() {
-	if len(os.Args) < 4 {
-		fmt.Fprintln(os.Stderr, "usage: overlay document.json result.json overlay.yaml...")
+	order := flag.Bool("x-order", false, "give every property an x-order")
+	flag.Parse()
+	if flag.NArg() < 3 {
+		fmt.Fprintln(os.Stderr, "usage: overlay [-x-order] document.json result.json overlay.yaml...")
 		os.Exit(2)
 	}
-	if err := apply(os.Args[1], os.Args[2], os.Args[3:]); err != nil {
+	if err := apply(flag.Arg(0), flag.Arg(1), flag.Args()[2:], *order); err != nil {
 		fmt.Fprintln(os.Stderr, "overlay:", err)
 		os.Exit(1)
 	}
 }
 
-func apply(document, result string, overlays []string) error {
+func apply(document, result string, overlays []string, order bool) error {
 	root, err := loader.LoadSpecification(document)
 	if err != nil {
 		return err
@@ -47,9 +55,32 @@ func apply(document, result string, overlays []string) error {
 			return fmt.Errorf("%s: %w", path, errors.New(warnings[0]))
 		}
 	}
+	if order {
+		orderProperties(root)
+	}
 	var out bytes.Buffer
 	if err := json.YAMLToJSON(root, 2, &out); err != nil {
 		return err
 	}
 	return os.WriteFile(result, out.Bytes(), 0o644)
+}
+
+// orderProperties adds x-order to each property of each schema.
+func orderProperties(node *yaml.Node) {
+	for i := 0; node.Kind == yaml.MappingNode && i+1 < len(node.Content); i += 2 {
+		key, value := node.Content[i], node.Content[i+1]
+		if key.Value != "properties" || value.Kind != yaml.MappingNode {
+			continue
+		}
+		for p := 1; p < len(value.Content); p += 2 {
+			if property := value.Content[p]; property.Kind == yaml.MappingNode {
+				property.Content = append(property.Content,
+					&yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: "x-order"},
+					&yaml.Node{Kind: yaml.ScalarNode, Tag: "!!int", Value: strconv.Itoa(p/2 + 1)})
+			}
+		}
+	}
+	for _, child := range node.Content {
+		orderProperties(child)
+	}
 }

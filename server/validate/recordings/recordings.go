@@ -130,7 +130,7 @@ func unescape(text *json.RawMessage) error {
 	encoder := json.NewEncoder(&plain)
 	encoder.SetEscapeHTML(false)
 	err = encoder.Encode(value)
-	*text = plain.Bytes()
+	*text = bytes.TrimSpace(plain.Bytes())
 	return err
 }
 

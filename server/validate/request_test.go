@@ -1,0 +1,340 @@
+package validate_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"giftcards/server/validate"
+)
+
+const (
+	program = "/v2/giftcards/programs/5eb7cf5a86d9755df3a6c593"
+	cards   = program + "/cards"
+	card    = `{"initialValue": 25, "merchantId": "5eb7cf5a86d9755df3a6c594"}`
+)
+
+func jsonHeader() map[string]string { return map[string]string{"content-type": "application/json"} }
+
+// places are the type and loc of each error.
+func places(errs validate.Errors) string {
+	var b strings.Builder
+	for _, err := range errs {
+		fmt.Fprintf(&b, "%s %v; ", err.Type, []any(err.Loc))
+	}
+	return b.String()
+}
+
+func TestMediaTypeDecidesWhetherABodyIsJSON(t *testing.T) {
+	t.Parallel()
+	v := compile(t, cardRules())
+	for contentType, isJSON := range map[string]bool{
+		"application/json": true, "application/json; charset=utf-8": true, "Application/JSON ": true, "application/vnd.api+json": true, "": true,
+		"application/xml": false, "text/json": false, "json": false, "application/jsonx": false, "application/a/b+json": false,
+		"application/x-www-form-urlencoded": false,
+	} {
+		_, errs := send(t, v, http.MethodPost, cards, map[string]string{"content-type": contentType}, []byte(card))
+		want := ""
+		if !isJSON {
+			want = "model_attributes_type [body]; "
+		}
+		if got := places(errs); got != want {
+			t.Errorf("%q: got %q, want %q", contentType, got, want)
+		}
+	}
+}
+
+func TestBodyOfAnotherMediaTypeIsEchoedAsText(t *testing.T) {
+	t.Parallel()
+	_, errs := send(t, compile(t, cardRules()), http.MethodPost, cards, map[string]string{"content-type": "text/plain"}, []byte("a\"\xff"))
+	if len(errs) != 1 || string(errs[0].Input) != `"a\"`+"\uFFFD\"" {
+		t.Errorf("got %s", errs[0].Input)
+	}
+}
+
+func TestEmptyAndNullBodiesAreMissing(t *testing.T) {
+	t.Parallel()
+	v := compile(t, cardRules())
+	for _, body := range []string{"", "null", " null\n"} {
+		_, errs := send(t, v, http.MethodPost, cards, jsonHeader(), []byte(body))
+		if got := places(errs); got != "missing [body]; " || string(errs[0].Input) != "null" {
+			t.Errorf("%q: got %q", body, got)
+		}
+	}
+}
+
+func TestErrorsComeInTheOrderPathQueryHeaderBody(t *testing.T) {
+	t.Parallel()
+	o := cardRules()
+	o.Params = map[string]validate.FieldRule{"header.idempotency-key": func(v validate.Value) *validate.Error {
+		if v.Text() == "é" {
+			return validate.PatternMismatch("^x$")
+		}
+		return nil
+	}}
+	v := compile(t, o)
+	headers := map[string]string{"content-type": "application/json", "idempotency-key": "\xe9"}
+	target := "/v2/giftcards/programs/x/cards/bulk?cardId=y"
+	_, errs := send(t, v, http.MethodPost, target, headers, []byte(`{"count": 0, "recipients": [{"senderName": 5}, 5], "initialValue": true}`))
+	want := "value_error [path programId]; value_error [query cardId]; string_pattern_mismatch [header idempotency-key]; " +
+		"decimal_type [body initialValue]; greater_than_equal [body count]; string_type [body recipients 0 senderName]; model_attributes_type [body recipients 1]; "
+	if got := places(errs); got != want {
+		t.Errorf("got %s", got)
+	}
+	if string(errs[2].Input) != `"é"` {
+		t.Errorf("the header reads %s, want Latin-1", errs[2].Input)
+	}
+	_, errs = send(t, v, http.MethodPost, target, headers, []byte(`{`))
+	if got := places(errs); got != "json_invalid [body 1]; " {
+		t.Errorf("malformed: got %s", got)
+	}
+}
+
+func TestBodyRulesWaitForEveryField(t *testing.T) {
+	t.Parallel()
+	v := compile(t, cardRules())
+	for body, want := range map[string]string{
+		`{"initialValue": 25}`:                                                    "value_error [body]; ",
+		`{"initialValue": 25, "count": 1, "recipients": [{}]}`:                    "value_error [body]; ",
+		`{"initialValue": 25, "count": 1, "recipients": [{}], "isPhysical": "x"}`: "bool_parsing [body isPhysical]; ",
+		`{"initialValue": 25, "count": null, "recipients": [{}]}`:                 "",
+	} {
+		_, errs := send(t, v, http.MethodPost, cards+"/bulk", jsonHeader(), []byte(body))
+		if got := places(errs); got != want {
+			t.Errorf("%s: got %q, want %q", body, got, want)
+		}
+	}
+	_, errs := send(t, v, http.MethodPost, cards, jsonHeader(), []byte(strings.TrimSuffix(card, "}")+
+		`, "expiresAt": "2029-06-01T00:00:00Z", "deliverAt": "2029-06-01T00:00:01Z"}`))
+	if got := places(errs); got != "value_error [body deliverAt]; " || string(errs[0].Input) != `"2029-06-01T00:00:01Z"` {
+		t.Errorf("deliverAt: got %s %s", got, errs[0].Input)
+	}
+}
+
+func TestFieldRulesAreNotAskedAboutNullOrRefusedValues(t *testing.T) {
+	t.Parallel()
+	asked := 0
+	v := compile(t, validate.Options{Fields: map[string]validate.FieldRule{
+		"BulkIssueGiftCardRequest.count": func(v validate.Value) *validate.Error { asked++; return validate.TooLarge(v.Int()) },
+	}})
+	for _, body := range []string{`{"initialValue": 25}`, `{"initialValue": 25, "count": null}`, `{"initialValue": 25, "count": 0}`, `{"initialValue": 25, "count": "7"}`} {
+		send(t, v, http.MethodPost, cards+"/bulk", jsonHeader(), []byte(body))
+	}
+	if asked > 0 {
+		t.Errorf("asked %d times", asked)
+	}
+	_, errs := send(t, v, http.MethodPost, cards+"/bulk", jsonHeader(), []byte(`{"initialValue": 25, "count": 1`+strings.Repeat("0", 30)+`}`))
+	if len(errs) != 1 || errs[0].Msg != "Input should be less than or equal to 9223372036854775807" {
+		t.Errorf("a huge integer: got %v", errs)
+	}
+}
+
+func TestAtMostAThousandErrorsAreListed(t *testing.T) {
+	t.Parallel()
+	body := `{"recipients": [` + strings.Repeat(`{"customerEmail": "x"},`, 5000) + `5]}`
+	_, errs := send(t, compile(t, cardRules()), http.MethodPost, cards+"/bulk?cardId=x", jsonHeader(), []byte(body))
+	if len(errs) != 1000 || errs[0].Type != "value_error" || errs[1].Type != "missing" {
+		t.Errorf("got %d errors, first %v", len(errs), errs[:2])
+	}
+}
+
+func TestLargeInputIsLeftOut(t *testing.T) {
+	t.Parallel()
+	v := compile(t, cardRules())
+	for _, test := range []struct {
+		length int
+		echoed bool
+	}{{64*1024 - 2, true}, {64*1024 - 1, false}} {
+		body := `{"initialValue": 25, "count": 1, "designTemplate": "` + strings.Repeat("x", test.length) + `"}`
+		_, errs := send(t, v, http.MethodPost, cards+"/bulk", jsonHeader(), []byte(body))
+		detail, err := json.Marshal(errs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := bytes.Contains(detail, []byte(`"input"`)); got != test.echoed {
+			t.Errorf("%d characters: echoed %v", test.length, got)
+		}
+	}
+}
+
+func TestInputIsEchoedAsItWasSent(t *testing.T) {
+	t.Parallel()
+	for _, sent := range []string{`1e400`, `[1.50, {"b": "\ud800", "a": 1E5}]`, `{"z": 1, "a": 2}`, `100000000000000000000000000000000`} {
+		_, errs := send(t, compile(t, cardRules()), http.MethodPost, cards, jsonHeader(), []byte(`{"merchantId": "5eb7cf5a86d9755df3a6c594", "initialValue": 1, "senderName": `+sent+`}`))
+		detail, err := json.Marshal(errs)
+		if err != nil {
+			t.Fatalf("%s: %v", sent, err)
+		}
+		var compact bytes.Buffer
+		if err := json.Compact(&compact, []byte(sent)); err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Contains(detail, []byte(`"input":`+compact.String())) {
+			t.Errorf("%s: got %s", sent, detail)
+		}
+	}
+}
+
+func TestLastQueryValueCountsAndNamesAreExact(t *testing.T) {
+	t.Parallel()
+	v := compile(t, cardRules())
+	for query, want := range map[string]string{
+		"cardId=x&cardId=5eb7cf5a86d9755df3a6c593": "", "cardid=x": "", "&&": "", "other=%zz": "", "c%61rdId=x": `"x"`,
+		"cardId": `""`, "cardId=": `""`, "cardId=%zz": `"%zz"`, "cardId=x;y": `"x;y"`, "cardId=a+b%2B": `"a b+"`, "cardId=%C3%A9": `"é"`,
+		"cardId=%E2%82x": "\"\uFFFDx\"", "cardId=%ff%fe": "\"\uFFFD\uFFFD\"", "cardId=%F0%9F%98": "\"\uFFFD\"", "cardId=%ed%a0%80": "\"\uFFFD\uFFFD\uFFFD\"",
+	} {
+		_, errs := send(t, v, http.MethodPost, cards+"?"+query, jsonHeader(), []byte(card))
+		got := ""
+		if len(errs) == 1 {
+			got = string(errs[0].Input)
+		}
+		if got != want {
+			t.Errorf("%s: got %s, want %s", query, got, want)
+		}
+	}
+}
+
+func TestFormFieldsAreJudgedByName(t *testing.T) {
+	t.Parallel()
+	v := compile(t, cardRules())
+	for body, want := range map[string]string{
+		"username=u&password=p": "", "username=u&password=p&grant_type=&scope=": "", "username=u&password=p&grant_type=password": "",
+		"": "missing [body username]; missing [body password]; ", "username=&password=p": "missing [body username]; ",
+		"username=u&password=p&grant_type=code": "string_pattern_mismatch [body grant_type]; ",
+	} {
+		_, errs := send(t, v, http.MethodPost, "/v2/token", map[string]string{"content-type": "application/x-www-form-urlencoded"}, []byte(body))
+		if got := places(errs); got != want {
+			t.Errorf("%q: got %q, want %q", body, got, want)
+		}
+	}
+	_, errs := send(t, v, http.MethodPost, "/v2/token", jsonHeader(), []byte(`{"username": "u", "password": "p"}`))
+	if got := places(errs); got != "missing [body username]; missing [body password]; " || string(errs[0].Input) != "null" {
+		t.Errorf("JSON: got %q", got)
+	}
+}
+
+func TestFormIsHandedOnAsSent(t *testing.T) {
+	t.Parallel()
+	request, errs := send(t, compile(t, cardRules()), http.MethodPost, "/v2/token",
+		map[string]string{"content-type": "application/x-www-form-urlencoded; charset=utf-8"}, []byte("username=a+b&password=%C3%A9&username=c&other=1"))
+	if len(errs) > 0 {
+		t.Fatal(errs)
+	}
+	if form := request.Form(); form.Get("username") != "a b" || form.Get("password") != "é" || form.Get("other") != "1" {
+		t.Errorf("form: %v", form)
+	}
+	var dst struct {
+		Username, Password string
+		Name               string  `json:"username"`
+		Secret             string  `json:"password"`
+		Scope              *string `json:"scope"`
+		Client             *string `json:"client_id"`
+	}
+	if err := request.Decode(&dst); err != nil {
+		t.Fatal(err)
+	}
+	if dst.Name != "c" || dst.Secret != "é" || dst.Scope == nil || *dst.Scope != "" || dst.Client != nil {
+		t.Errorf("decoded: %+v", dst)
+	}
+}
+
+func TestParamsAreReadBack(t *testing.T) {
+	t.Parallel()
+	request, errs := send(t, compile(t, cardRules()), http.MethodPost, cards+"/bulk?cardId=5eb7cf5a86d9755df3a6c595",
+		map[string]string{"idempotency-key": "k"}, []byte(`{"initialValue": 1, "count": 3}`))
+	if len(errs) > 0 {
+		t.Fatal(errs)
+	}
+	if got := request.Param("header", "idempotency-key").Text() + request.Param("query", "cardId").Text(); got != "k5eb7cf5a86d9755df3a6c595" {
+		t.Errorf("got %s", got)
+	}
+	if !request.Param("header", "X-Eposn-Customer-Token").Absent() || !request.Param("header", "other").Absent() {
+		t.Error("a parameter that was not sent is not absent")
+	}
+	if got := request.Body().Field("count").Int(); got != 3 {
+		t.Errorf("count is %d", got)
+	}
+}
+
+func TestOperationWithoutBodyIgnoresOne(t *testing.T) {
+	t.Parallel()
+	request, errs := send(t, compile(t, cardRules()), http.MethodGet, cards+"/bulk/task", jsonHeader(), []byte("{"))
+	if len(errs) > 0 {
+		t.Fatal(errs)
+	}
+	if err := request.Decode(&struct{}{}); err == nil {
+		t.Error("decoded a body that is not there")
+	}
+}
+
+func TestErrorOfAHandlerHasTheSameShape(t *testing.T) {
+	t.Parallel()
+	input := "5eb7cf5a86d9755df3a6c594"
+	errs := validate.ValueError("merchantId must be the program's merchant").At(validate.Loc{"body", "merchantId"}, &input)
+	got, err := json.Marshal(errs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `[{"type":"value_error","loc":["body","merchantId"],"msg":"Value error, merchantId must be the program's merchant","input":"5eb7cf5a86d9755df3a6c594","ctx":{"error":{}}}]`
+	if string(got) != want {
+		t.Errorf("got %s", got)
+	}
+	if got := errs.Error(); got != "body.merchantId: Value error, merchantId must be the program's merchant" {
+		t.Errorf("as an error: %s", got)
+	}
+	if got, _ := json.Marshal(validate.NotInFuture().At(validate.Loc{"body", 5}, nil)); !bytes.Contains(got, []byte(`"input":null`)) {
+		t.Errorf("without an input: %s", got)
+	}
+}
+
+func FuzzValidate(f *testing.F) {
+	for _, seed := range []string{
+		card, createBody, `{"initialValue": "1e3", "recipients": [{"customerEmail": "a@bücher.de", "customerPhone": "+1 415"}], "count": 1e400}`,
+		`{"expiresAt": "2029-06-01", "isPhysical": "\ud800"}`, `[]`, `{`, "", "username=u&password=p&grant_type=x", "\uFEFFnull",
+	} {
+		f.Add(seed, "cardId=x", "application/json", "k\xe9")
+	}
+	v := compile(f, cardRules())
+	f.Fuzz(func(t *testing.T, body, query, contentType, header string) {
+		for _, o := range v.Operations() {
+			r := httptest.NewRequest(o.Method, "/", nil)
+			r.URL.RawQuery = query
+			r.Header = http.Header{"Content-Type": {contentType}, "Idempotency-Key": {header}}
+			request, errs := o.Validate(r, func(string) string { return header }, []byte(body))
+			if (request == nil) != (len(errs) > 0) {
+				t.Fatalf("%s %s: got a request %v and errors %v", o.Method, o.Path, request, errs)
+			}
+			for _, dst := range []any{&createRequest{}, &bulkRequest{}} {
+				if request != nil && !request.Body().Absent() {
+					_ = request.Decode(dst) // may not fit, must not panic
+				}
+			}
+			checkDetail(t, errs)
+		}
+	})
+}
+
+// checkDetail wants an array of elements with type, loc and msg.
+func checkDetail(t *testing.T, errs validate.Errors) {
+	t.Helper()
+	detail, err := json.Marshal(errs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var elements []struct {
+		Type, Msg *string
+		Loc       []any
+	}
+	if err := json.Unmarshal(detail, &elements); err != nil || len(elements) != len(errs) {
+		t.Fatalf("%v: %s", err, detail)
+	}
+	for _, element := range elements {
+		if element.Type == nil || element.Msg == nil || len(element.Loc) == 0 {
+			t.Fatalf("an element lacks type, loc or msg: %s", detail)
+		}
+	}
+}
