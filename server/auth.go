@@ -31,7 +31,7 @@ func (s *Server) authenticate(operations map[string]operation) echo.MiddlewareFu
 				return next(c)
 			}
 			ctx := c.Request().Context()
-			who, err := s.principal(ctx, c.Request().Header.Get(echo.HeaderAuthorization), c.Param("programId"))
+			who, err := s.principal(ctx, c.Request().Header.Get(echo.HeaderAuthorization), pathValue(c, "programId"))
 			if err != nil {
 				return err
 			}

@@ -5,9 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"net/url"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 
@@ -41,7 +39,7 @@ func TestAnswersAreThoseOfFastAPI(t *testing.T) {
 			for name, value := range wanted.Headers {
 				header.Set(name, value)
 			}
-			answer := m.Do(wanted.Method, escaped(wanted.Target), header, wanted.Body)
+			answer := m.Do(wanted.Method, wanted.Target, header, wanted.Body)
 			if difference := compare(&wanted, answer); difference != "" {
 				t.Errorf("%s %s %.300s\n%s", wanted.Method, wanted.Target, wanted.Body, difference)
 				return
@@ -51,15 +49,6 @@ func TestAnswersAreThoseOfFastAPI(t *testing.T) {
 			passed[c.Group()]++
 		})
 	}
-}
-
-// escaped makes a recorded target fit for Go's client, which refuses a percent
-// sign that begins no escape; the server gets it as %25, which decodes to it.
-func escaped(target string) string {
-	if _, err := url.Parse(target); err == nil && !strings.Contains(target, "%zz") {
-		return target
-	}
-	return strings.ReplaceAll(target, "%zz", "%25zz")
 }
 
 func compare(c *recordings.Case, answer servertest.Answer) string {

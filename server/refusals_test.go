@@ -257,3 +257,26 @@ func TestRefusalsOutsideTheBody(t *testing.T) {
 		})
 	}
 }
+
+// TestOddButValidRequestsAreTaken: each of these once met a layer that was
+// stricter than the contract.
+func TestOddButValidRequestsAreTaken(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t)
+	m := s.Merchant()
+	body := `{"initialValue":25,"merchantId":"` + m.ID + `","expiresAt":"2029-01-01T00:00:00.123456789Z"}`
+	twice := jsonHeader.Clone()
+	twice["Idempotency-Key"] = []string{"one", "two"}
+	escaped := fmt.Sprintf("/v2/giftcards/programs/%%%02x%s/cards", m.ProgramID[0], m.ProgramID[1:])
+	for name, answer := range map[string]servertest.Answer{
+		"a header twice":         m.Do(http.MethodPost, m.Cards(), twice, []byte(body)),
+		"an escaped id":          m.Do(http.MethodPost, escaped, jsonHeader, []byte(body)),
+		"a byte-order mark":      m.Do(http.MethodPost, m.Cards(), jsonHeader, []byte("\ufeff"+body)),
+		"an empty query":         m.Do(http.MethodPost, m.Cards()+"?", jsonHeader, []byte(body)),
+		"no content type at all": m.Do(http.MethodPost, m.Cards(), nil, []byte(body)),
+	} {
+		if answer.Status != http.StatusCreated || !strings.Contains(string(answer.Body), `"expiresAt":"2029-01-01T00:00:00.123456Z"`) {
+			t.Errorf("%s: %d %s", name, answer.Status, answer.Body)
+		}
+	}
+}

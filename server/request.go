@@ -40,6 +40,9 @@ func (s *Server) validate(operations map[string]operation) echo.MiddlewareFunc {
 			r = r.WithContext(context.WithValue(r.Context(), requestKey{}, request))
 			// Generated code asks for forms by way of the request.
 			r.Form, r.PostForm = request.Form(), request.Form()
+			for name, values := range r.Header { // and refuses a header that comes twice
+				r.Header[name] = values[:1]
+			}
 			c.SetRequest(r)
 			return next(c)
 		}

@@ -3,11 +3,8 @@ package validate
 import (
 	"bytes"
 	"encoding/json"
-	"math"
 	"strconv"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 )
 
 // Decimals with more places than PostgreSQL's numeric holds are refused, and
@@ -15,12 +12,6 @@ import (
 const (
 	maxDecimalPlaces = 16383
 	maxWholeDigits   = 1000
-)
-
-// What Python's Decimal can hold at all.
-const (
-	maxExponent = 999_999_999_999_999_999
-	minExponent = -2*maxExponent + 1
 )
 
 // decimalPattern is what Pydantic writes into a document for the text form of a
@@ -139,142 +130,6 @@ func (b *decimalBounds) check(d decimal) *Error {
 
 func (b *decimalBound) fault(kind, key, words string) *Error {
 	return &Error{Type: kind, Msg: "Input should be " + words + b.text, Ctx: map[string]any{key: b.ctx}}
-}
-
-// parseDecimal reads an ASCII decimal number with an optional exponent; the
-// digits are appended to buffer.
-func parseDecimal(s string, buffer []byte) (decimal, bool) {
-	d := decimal{digits: buffer}
-	if s != "" && (s[0] == '-' || s[0] == '+') {
-		d.negative = s[0] == '-'
-		s = s[1:]
-	}
-	count, point, i := 0, false, 0
-	for ; i < len(s); i++ {
-		c := s[i]
-		if c == '.' && !point {
-			point = true
-			continue
-		}
-		if c < '0' || c > '9' {
-			break
-		}
-		count++
-		if point {
-			d.exponent--
-		}
-		if c != '0' || len(d.digits) > 0 {
-			d.digits = append(d.digits, c)
-		}
-	}
-	if count == 0 {
-		return decimal{}, false
-	}
-	if i < len(s) {
-		exponent, ok := parseExponent(s[i:])
-		if !ok {
-			return decimal{}, false
-		}
-		d.exponent += exponent
-	}
-	if adjusted := d.exponent + int64(max(len(d.digits), 1)) - 1; adjusted > maxExponent || d.exponent < minExponent {
-		return decimal{}, false
-	}
-	return d, true
-}
-
-// parseExponent reads an exponent with its letter. One out of int64's reach comes
-// back so large that no decimal can have it.
-func parseExponent(s string) (int64, bool) {
-	if s[0]|0x20 != 'e' {
-		return 0, false
-	}
-	digits := strings.TrimLeft(s[1:], "+-")
-	if digits == "" || len(s)-len(digits) > 2 || strings.Trim(digits, "0123456789") != "" {
-		return 0, false
-	}
-	exponent, err := strconv.ParseInt(digits, 10, 64)
-	if err != nil || exponent > math.MaxInt64/2 {
-		exponent = math.MaxInt64 / 2
-	}
-	if s[1] == '-' {
-		exponent = -exponent
-	}
-	return exponent, true
-}
-
-// parsePythonDecimal reads whatever else Python's Decimal takes for a finite
-// number: white space around it, underscores, digits of any script.
-func parsePythonDecimal(s string) (decimal, bool) {
-	return parseDecimal(asciiNumber(s), nil)
-}
-
-// isPythonNonFinite reports whether Python's Decimal takes s for an infinity or
-// NaN.
-func isPythonNonFinite(s string) bool {
-	s = strings.ToLower(asciiNumber(s))
-	if s != "" && (s[0] == '+' || s[0] == '-') {
-		s = s[1:]
-	}
-	if s == "inf" || s == "infinity" {
-		return true
-	}
-	s = strings.TrimPrefix(s, "s")
-	return strings.HasPrefix(s, "nan") && strings.Trim(s[3:], "0123456789") == ""
-}
-
-// asciiNumber prepares a text as Python's Decimal does before it reads it.
-func asciiNumber(s string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '_':
-			return -1
-		case r < utf8.RuneSelf:
-			return r
-		case unicode.Is(unicode.Nd, r):
-			return '0' + digitValue(r)
-		default:
-			return '?'
-		}
-	}, strings.TrimFunc(s, isPythonSpace))
-}
-
-// digitValue is the value of a decimal digit of any script: their blocks are runs
-// of ten in ascending order.
-func digitValue(r rune) rune {
-	for _, table := range unicode.Nd.R16 {
-		if rune(table.Lo) <= r && r <= rune(table.Hi) {
-			return (r - rune(table.Lo)) % 10
-		}
-	}
-	for _, table := range unicode.Nd.R32 {
-		if rune(table.Lo) <= r && r <= rune(table.Hi) {
-			return (r - rune(table.Lo)) % 10
-		}
-	}
-	return 0
-}
-
-// isPythonSpace is Python's str.isspace: Unicode white space and the four
-// separators of ASCII.
-func isPythonSpace(r rune) bool {
-	return unicode.IsSpace(r) || 0x1C <= r && r <= 0x1F
-}
-
-// overflows reports whether a JSON number is beyond what a float can hold.
-func overflows(number string) bool {
-	f, _ := strconv.ParseFloat(number, 64)
-	return math.IsInf(f, 0)
-}
-
-// isPlainDecimal is Pydantic's decimal pattern, with ASCII digits.
-func isPlainDecimal(s string) bool {
-	if s != "" && (s[0] == '-' || s[0] == '+') {
-		s = s[1:]
-	}
-	whole, fraction, _ := strings.Cut(s, ".")
-	digits := len(whole) + len(fraction)
-	return digits > 0 && strings.Trim(whole, "0123456789") == "" && strings.Trim(fraction, "0123456789") == ""
 }
 
 // isCanonicalDecimal reports whether s is as plain writes it, but for zeros at

@@ -1,7 +1,6 @@
 package validate
 
 import (
-	"mime"
 	"net/http"
 	"net/url"
 	"strings"
@@ -105,8 +104,8 @@ func isJSON(contentType string) bool {
 
 // isForm reports whether a content type announces a form.
 func isForm(contentType string) bool {
-	mediaType, _, err := mime.ParseMediaType(contentType)
-	return mediaType == "application/x-www-form-urlencoded" && (err == nil || mediaType != "")
+	mediaType, _, _ := strings.Cut(contentType, ";")
+	return strings.EqualFold(strings.TrimSpace(mediaType), "application/x-www-form-urlencoded")
 }
 
 func (o *Operation) checkParams(request *Request, r *http.Request, path func(name string) string) Errors {

@@ -51,7 +51,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 		return nil, fmt.Errorf("private PostgreSQL: %w", err)
 	}
 	go s.watch()
-	s.logger.InfoContext(ctx, "private PostgreSQL started", "state_dir", s.stateDir, "took", time.Since(begin))
+	s.logger.DebugContext(ctx, "private PostgreSQL started", "state_dir", s.stateDir, "took", time.Since(begin))
 	return s, nil
 }
 
@@ -82,7 +82,7 @@ func (s *Server) start(ctx context.Context, o Options) error {
 		return err
 	}
 	if major == 0 {
-		s.logger.InfoContext(ctx, "making a database cluster", "directory", data, "major", p.major)
+		s.logger.DebugContext(ctx, "making a database cluster", "directory", data, "major", p.major)
 		if err := s.makeCluster(ctx, data, p, as); err != nil {
 			return err
 		}
