@@ -37,7 +37,7 @@ func (j judge) RoundTrip(r *http.Request) (*http.Response, error) {
 	if response.Header.Get("X-Request-Id") == "" {
 		j.t.Errorf("%s %s: answer %d without X-Request-Id", r.Method, r.URL, response.StatusCode)
 	}
-	if err := undeclared(r, response, body); err != nil {
+	if err := Undeclared(r, response, body); err != nil {
 		j.t.Errorf("%s %s: answer %d is not as the document says: %v\n%.2000s", r.Method, r.URL.Path, response.StatusCode, err, body)
 	}
 	return response, nil
@@ -78,8 +78,8 @@ var index = sync.OnceValues(func() (*documentIndex, error) {
 	return &documentIndex{compiler: compiler, paths: parsed.Paths}, compiler.AddResource(documentName, whole)
 })
 
-// undeclared says what of an answer the document does not declare.
-func undeclared(r *http.Request, response *http.Response, body []byte) error {
+// Undeclared says what of an answer the document does not declare.
+func Undeclared(r *http.Request, response *http.Response, body []byte) error {
 	doc, err := index()
 	if err != nil {
 		return err

@@ -35,7 +35,7 @@ func TestTheJudgeFindsWhatIsNotDeclared(t *testing.T) {
 				header.Set(name, value)
 			}
 			request := &http.Request{Method: c.method, URL: &url.URL{Path: c.path}}
-			err := undeclared(request, &http.Response{StatusCode: c.status, Header: header}, []byte(c.body))
+			err := Undeclared(request, &http.Response{StatusCode: c.status, Header: header}, []byte(c.body))
 			if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
 				t.Errorf("verdict %v, want one about %q", err, c.want)
 			}
