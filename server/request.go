@@ -92,5 +92,7 @@ func (binder) Bind(target any, c echo.Context) error {
 	if !ok {
 		return errors.New("request was not validated: " + c.Path())
 	}
-	return request.Decode(target)
+	err := request.Decode(target)
+	*request = validate.Request{} // a large body is not needed any more
+	return err
 }

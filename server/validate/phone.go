@@ -29,7 +29,8 @@ func (s *schema) checkPhone(t *tape, i uint32) *Error {
 func normalizePhone(text string) (string, bool) {
 	if national, ok := northAmerican(text); ok {
 		number := &phonenumbers.PhoneNumber{CountryCode: new(int32(1)), NationalNumber: &national}
-		return text, phonenumbers.IsValidNumber(number)
+		// IsValidNumber tries the United States first, but judges twice.
+		return text, phonenumbers.IsValidNumberForRegion(number, "US") || phonenumbers.IsValidNumber(number)
 	}
 	// libphonenumber drops such an end; its Go port means to, but its pattern does
 	// not match what it should.
