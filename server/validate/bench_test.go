@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"net/http"
-	"runtime"
 	"os"
+	"runtime"
 	"testing"
 	"time"
 
