@@ -14,6 +14,7 @@ import (
 // post sends a request without holding the answer against the document, which
 // would cost more than the server does.
 func post(b *testing.B, m *servertest.Merchant, url string, body []byte, want int) {
+	b.Helper()
 	r, err := http.NewRequestWithContext(b.Context(), http.MethodPost, url, bytes.NewReader(body))
 	if err != nil {
 		b.Error(err)

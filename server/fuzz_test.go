@@ -41,12 +41,12 @@ func FuzzAnswers(f *testing.F) {
 		}
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+target.RequestURI(), bytes.NewReader(body))
 		if err != nil {
-			t.Skip() // Go's client cannot send it
+			return // Go's client cannot send it
 		}
 		r.Header = http.Header{"Authorization": {"Bearer " + m.Token}, "Content-Type": {contentType}, "Idempotency-Key": {key}}
 		response, err := http.DefaultTransport.RoundTrip(r)
 		if err != nil {
-			t.Skip() // likewise
+			return // likewise
 		}
 		defer response.Body.Close()
 		answer := new(bytes.Buffer)

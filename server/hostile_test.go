@@ -175,7 +175,7 @@ func TestMoneyIsExactAtAnyScale(t *testing.T) {
 		`"+4.24"`: "4.24", `"054.600"`: "54.600", `".5"`: "0.50", `"5."`: "5.00", `2.5e1`: "25.00", `10000`: "10000.00", `"` + long + `"`: long,
 	} {
 		answer := m.Do(http.MethodPost, m.Cards(), jsonHeader, []byte(`{"initialValue":`+sent+`,"merchantId":"`+m.ID+`"}`))
-		var card struct{ InitialValue, Id string }
+		var card struct{ InitialValue, ID string }
 		if err := json.Unmarshal(answer.Body, &card); err != nil || answer.Status != http.StatusCreated {
 			t.Fatalf("%.40s: %d %.200s", sent, answer.Status, answer.Body)
 		}
@@ -183,7 +183,7 @@ func TestMoneyIsExactAtAnyScale(t *testing.T) {
 			t.Errorf("%.40s is answered as %.40s, want %.40s", sent, card.InitialValue, want)
 		}
 		var stored string
-		if err := s.Store.Pool().QueryRow(t.Context(), `select initial_value::text from gift_cards where encode(id, 'hex') = $1`, card.Id).Scan(&stored); err != nil {
+		if err := s.Store.Pool().QueryRow(t.Context(), `select initial_value::text from gift_cards where encode(id, 'hex') = $1`, card.ID).Scan(&stored); err != nil {
 			t.Fatal(err)
 		}
 		if amount(t, stored).String() != want {

@@ -27,7 +27,7 @@ func TestTheLogKeepsSecrets(t *testing.T) {
 	secrets = append(secrets, email, phone, name, message, created.JSON201.CardNumber)
 	for _, n := range []int{5, 60} {
 		answer := bulk(t, m, nil, api.BulkIssueGiftCardRequest{InitialValue: amount(t, "7"), Count: &n})
-		link := ""
+		var link string
 		if answer.JSON201 != nil {
 			link = *answer.JSON201.CsvDownloadUrl
 		} else {

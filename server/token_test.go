@@ -16,7 +16,7 @@ import (
 	"giftcards/store/storetest"
 )
 
-func login(s *servertest.Server, t *testing.T, form url.Values) servertest.Answer {
+func login(t *testing.T, s *servertest.Server, form url.Values) servertest.Answer {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+"/v2/token", strings.NewReader(form.Encode()))
 	if err != nil {
@@ -27,7 +27,7 @@ func login(s *servertest.Server, t *testing.T, form url.Values) servertest.Answe
 }
 
 // tokenWorks asks who the token stands for.
-func tokenWorks(s *servertest.Server, t *testing.T, token string) bool {
+func tokenWorks(t *testing.T, s *servertest.Server, token string) bool {
 	t.Helper()
 	answer, err := s.Client(token).GetTokenInfoWithResponse(t.Context())
 	if err != nil {
@@ -40,7 +40,7 @@ func TestLoginTakesTheRightPasswordOnly(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
 	m := s.Merchant()
-	if answer := login(s, t, url.Values{"username": {strings.ToUpper(m.Email)}, "password": {m.Password}, "grant_type": {"password"}}); answer.Status != http.StatusOK {
+	if answer := login(t, s, url.Values{"username": {strings.ToUpper(m.Email)}, "password": {m.Password}, "grant_type": {"password"}}); answer.Status != http.StatusOK {
 		t.Errorf("the address in capitals: %d %s", answer.Status, answer.Body)
 	}
 	for name, form := range map[string]url.Values{
@@ -48,7 +48,7 @@ func TestLoginTakesTheRightPasswordOnly(t *testing.T) {
 		"empty password": {"username": {m.Email}, "password": {""}},
 		"unknown user":   {"username": {"nobody@example.com"}, "password": {m.Password}},
 	} {
-		answer := login(s, t, form)
+		answer := login(t, s, form)
 		if name == "empty password" && answer.Status == http.StatusUnprocessableEntity {
 			continue // FastAPI takes an empty field for a missing one
 		}
@@ -56,7 +56,7 @@ func TestLoginTakesTheRightPasswordOnly(t *testing.T) {
 			t.Errorf("%s: %d %s", name, answer.Status, answer.Body)
 		}
 	}
-	errors := decodeDetail(t, login(s, t, url.Values{"grant_type": {"other"}}))
+	errors := decodeDetail(t, login(t, s, url.Values{"grant_type": {"other"}}))
 	if len(errors) != 3 || errors[0].Type != "missing" || fmt.Sprint(errors[0].Loc) != "[body username]" {
 		t.Errorf("an empty form: %v", errors)
 	}
@@ -88,11 +88,11 @@ func TestTokensSayWhoAndHowLong(t *testing.T) {
 		t.Errorf("merchant %v, want %s", claims["merchant"], m.ID)
 	}
 	s.Clock.Move(59 * time.Minute)
-	if !tokenWorks(s, t, m.Token) {
+	if !tokenWorks(t, s, m.Token) {
 		t.Error("the token ended before its time")
 	}
 	s.Clock.Move(2 * time.Minute)
-	if tokenWorks(s, t, m.Token) {
+	if tokenWorks(t, s, m.Token) {
 		t.Error("the token outlived its time")
 	}
 }
@@ -105,13 +105,13 @@ func TestLogoutAndRotationReachEveryInstance(t *testing.T) {
 	one, two := servertest.NewOn(t, database, keys), servertest.NewOn(t, database, keys)
 	m := one.Merchant()
 	before, kept := m.Token, two.Login(m.Email, m.Password)
-	if !tokenWorks(two, t, before) {
+	if !tokenWorks(t, two, before) {
 		t.Fatal("a token of one instance does not work on the other")
 	}
 	if answer, err := one.Client(before).LogoutWithResponse(t.Context()); err != nil || answer.StatusCode() != http.StatusOK {
 		t.Fatalf("logout: %v %s", err, answer.Body)
 	}
-	if tokenWorks(one, t, before) || tokenWorks(two, t, before) {
+	if tokenWorks(t, one, before) || tokenWorks(t, two, before) {
 		t.Error("a token works after its logout")
 	}
 	if err := keyring.Rotate(keys); err != nil {
@@ -119,7 +119,7 @@ func TestLogoutAndRotationReachEveryInstance(t *testing.T) {
 	}
 	fresh := one.Login(m.Email, m.Password)
 	for name, token := range map[string]string{"from before the rotation": kept, "from after the rotation": fresh} {
-		if !tokenWorks(one, t, token) || !tokenWorks(two, t, token) {
+		if !tokenWorks(t, one, token) || !tokenWorks(t, two, token) {
 			t.Errorf("a token %s does not work everywhere", name)
 		}
 	}

@@ -13,11 +13,13 @@ import (
 	"giftcards/store/id"
 )
 
-// Merchant, User and Program are rows of their tables.
 type (
+	// Merchant is a row of merchants.
 	Merchant = db.Merchant
-	User     = db.User
-	Program  = db.Program
+	// User is a row of users.
+	User = db.User
+	// Program is a row of programs.
+	Program = db.Program
 )
 
 // Access is what the database says of a token's bearer and of a program.

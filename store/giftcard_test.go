@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -53,6 +54,7 @@ func write[T any](t *testing.T, s *store.Store, do func(*store.Tx) (T, error)) T
 }
 
 func (f fixture) terms(t *testing.T) store.Terms {
+	t.Helper()
 	value, err := money.Parse("12.345")
 	must(t, err)
 	return store.Terms{ProgramID: f.program, InitialValue: value}
@@ -273,7 +275,7 @@ func TestWriteLeavesNothingBehindAfterAnErrorOrAPanic(t *testing.T) {
 		must(t, issue(tx))
 		return struct{}{}, context.Canceled
 	})
-	if err != context.Canceled {
+	if !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
 	func() {

@@ -38,10 +38,10 @@ func write[T any](s *session, do func(*store.Tx) (T, error)) error {
 }
 
 // each turns rows into what is printed of them; no rows are an empty list.
-func each[R, P any](rows []R, err error, print func(R) P) ([]P, error) {
+func each[R, P any](rows []R, err error, convert func(R) P) ([]P, error) {
 	printed := make([]P, len(rows))
 	for i, row := range rows {
-		printed[i] = print(row)
+		printed[i] = convert(row)
 	}
 	return printed, err
 }

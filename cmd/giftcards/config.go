@@ -67,11 +67,10 @@ func noting[T ~int | ~int64](f faults, want string, read func(string) (T, error)
 		if err := ctx.Scan.PopValueInto("value", &text); err != nil {
 			return err
 		}
-		value, err := read(text)
-		if err != nil {
+		value, unreadable := read(text)
+		if unreadable != nil {
 			f[ctx.Value.Name] = fmt.Sprintf("want %s, not %q", want, text)
-			target.SetInt(math.MinInt64) // fits no setting; a flag after a bad variable replaces it
-			return nil
+			value = math.MinInt64 // fits no setting; a flag after a bad variable replaces it
 		}
 		target.SetInt(int64(value))
 		return nil

@@ -64,10 +64,10 @@ func (s *session) openDatabase(log *slog.Logger) (database, error) {
 	return database{url: private.URL(), private: private}, nil
 }
 
-const connectAttempts = 15
-
-// connectPause is shorter in tests.
-var connectPause = 2 * time.Second
+const (
+	connectAttempts = 15
+	connectPause    = 2 * time.Second
+)
 
 // migrate brings the database to this program's schema. A database that is away
 // may only be starting too, so it is waited for, within limits.
@@ -80,11 +80,11 @@ func (s *session) migrate(url string) error {
 		if attempt == connectAttempts {
 			return fmt.Errorf("the database is away, gave up after %d attempts: %w", attempt, err)
 		}
-		fmt.Fprintf(s.stderr, "giftcards: the database is away, trying again in %s (%d of %d): %v\n", connectPause, attempt, connectAttempts, err)
+		fmt.Fprintf(s.stderr, "giftcards: the database is away, trying again in %s (%d of %d): %v\n", s.connectPause, attempt, connectAttempts, err)
 		select {
 		case <-s.Done():
 			return s.Err()
-		case <-time.After(connectPause):
+		case <-time.After(s.connectPause):
 		}
 	}
 }

@@ -137,7 +137,7 @@ func readDemo(path string) (d demo, err error) {
 }
 
 func writeDemo(path string, d demo) error {
-	text, err := json.MarshalIndent(d, "", "  ")
+	text, err := json.MarshalIndent(d, "", "  ") //nolint:gosec // the password is what the file is for, and its mode is 0600
 	if err != nil {
 		return err
 	}

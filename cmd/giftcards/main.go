@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
 )
@@ -69,7 +70,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		fmt.Fprintln(stderr, faults)
 		return exitSettings
 	}
-	err = kongCtx.Run(&session{Context: ctx, config: &p.config, stdin: stdin, stdout: stdout, stderr: stderr})
+	err = kongCtx.Run(&session{Context: ctx, config: &p.config, connectPause: connectPause, stdin: stdin, stdout: stdout, stderr: stderr})
 	if err != nil {
 		fmt.Fprintln(stderr, "giftcards:", err)
 		return exitFailed
@@ -98,6 +99,7 @@ func parse(parser *kong.Kong, args []string, stderr io.Writer) (code int, ctx *k
 type session struct {
 	context.Context
 	config         *config
+	connectPause   time.Duration // between attempts to reach a database that is away
 	stdin          io.Reader
 	stdout, stderr io.Writer
 }

@@ -59,7 +59,7 @@ func (serveCommand) Run(s *session) (err error) {
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", s.config.Listen)
+	listener, err := new(net.ListenConfig).Listen(s, "tcp", s.config.Listen)
 	if err != nil {
 		return err
 	}

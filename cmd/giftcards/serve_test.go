@@ -73,7 +73,7 @@ func (o *output) String() string {
 // run as root.
 func stateDir(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "giftcards-state-")
+	dir, err := os.MkdirTemp("", "giftcards-state-") //nolint:usetesting // t.TempDir is deep below directories of root alone
 	must(t, err)
 	must(t, os.Chmod(dir, 0o755))
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })

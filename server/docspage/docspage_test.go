@@ -85,7 +85,7 @@ func TestPageAsksNoOtherServer(t *testing.T) {
 		}
 	}
 	policy := response.Header.Get("Content-Security-Policy")
-	for _, directive := range strings.Split(policy, "; ") {
+	for directive := range strings.SplitSeq(policy, "; ") {
 		name, sources, _ := strings.Cut(directive, " ")
 		for source := range strings.FieldsSeq(sources) {
 			switch {

@@ -8,6 +8,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -162,9 +163,7 @@ func (m *Merchant) Do(method, path string, header http.Header, body []byte) Answ
 	m.server.t.Helper()
 	r, err := http.NewRequestWithContext(m.server.t.Context(), method, m.server.URL+path, bytes.NewReader(body))
 	must(m.server.t, err)
-	for name, values := range header {
-		r.Header[name] = values
-	}
+	maps.Copy(r.Header, header)
 	if r.Header.Get("Authorization") == "" {
 		r.Header.Set("Authorization", "Bearer "+m.Token)
 	}

@@ -2,6 +2,7 @@ package validate
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -25,9 +26,9 @@ func parseQuery(query string) []pair {
 
 // last finds the last value of a name, which is the one that counts.
 func last(pairs []pair, name string) (string, bool) {
-	for i := len(pairs) - 1; i >= 0; i-- {
-		if pairs[i].name == name {
-			return pairs[i].value, true
+	for _, p := range slices.Backward(pairs) {
+		if p.name == name {
+			return p.value, true
 		}
 	}
 	return "", false

@@ -169,6 +169,7 @@ func TestRecordedRequestsGetTheRecordedAnswers(t *testing.T) {
 
 // answer says how the answer to a recorded request differs from the recorded one.
 func answer(t *testing.T, v *validate.Validator, c *recordings.Case) string {
+	t.Helper()
 	_, errs := send(t, v, c.Method, c.Target, c.Headers, c.Body)
 	if c.Accepted {
 		if len(errs) > 0 {

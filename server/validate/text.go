@@ -2,6 +2,7 @@ package validate
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -62,19 +63,14 @@ func (s *schema) checkText(t *tape, i uint32) *Error {
 func (s *schema) checkEnum(t *tape, i uint32) *Error {
 	text, err := anyText(t, i)
 	if err == nil {
-		for _, allowed := range s.enum {
-			if text == allowed {
-				return nil
-			}
+		if slices.Contains(s.enum, text) {
+			return nil
 		}
 	}
-	expected := "'" + s.enum[0] + "'"
-	for n, allowed := range s.enum[1:] {
-		separator := ", "
-		if n == len(s.enum)-2 {
-			separator = " or "
-		}
-		expected += separator + "'" + allowed + "'"
+	rest, last := s.enum[:len(s.enum)-1], s.enum[len(s.enum)-1]
+	expected := "'" + last + "'"
+	if len(rest) > 0 {
+		expected = "'" + strings.Join(rest, "', '") + "' or " + expected
 	}
 	return &Error{Type: s.enumType, Msg: "Input should be " + expected, Ctx: map[string]any{"expected": expected}}
 }

@@ -108,7 +108,7 @@ func lock(path string) (*os.File, error) {
 		if os.SameFile(mine, there) {
 			return file, nil
 		}
-		file.Close() // the rotation we waited for has replaced it
+		_ = file.Close() // the rotation we waited for has replaced it
 	}
 }
 

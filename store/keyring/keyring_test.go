@@ -150,7 +150,7 @@ func TestNothingPrintedHoldsASecret(t *testing.T) {
 	}
 	slog.New(slog.NewTextHandler(&printed, nil)).Info("x", "ring", ring)
 	slog.New(slog.NewJSONHandler(&printed, nil)).Info("x", "ring", ring)
-	asJSON, err := json.Marshal(ring)
+	asJSON, err := json.Marshal(ring) //nolint:staticcheck // that nothing of it is exported is the point
 	printed.Write(asJSON)
 	if err != nil || !strings.Contains(printed.String(), "keyring "+path) {
 		t.Errorf("printed: %s, %v", printed.String(), err)

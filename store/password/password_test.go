@@ -1,6 +1,7 @@
 package password_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -43,7 +44,7 @@ func TestABrokenHashIsAnErrorAndNoMatch(t *testing.T) {
 func TestHashRefusesUnfitLengths(t *testing.T) {
 	t.Parallel()
 	for _, p := range []string{"", strings.Repeat("x", password.MinLength-1), strings.Repeat("x", password.MaxLength+1)} {
-		if _, err := password.Hash(p); err != password.ErrLength {
+		if _, err := password.Hash(p); !errors.Is(err, password.ErrLength) {
 			t.Errorf("Hash of %d characters: %v", len(p), err)
 		}
 	}

@@ -13,7 +13,7 @@ import (
 
 // The sentences here are those of Python's idna, which email-validator quotes.
 
-const labelTooLong = fault("Label too long")
+const errLabelTooLong = fault("Label too long")
 
 // mapping is UTS 46's mapping of single characters, without checks of labels.
 var mapping = idna.New(
@@ -69,7 +69,7 @@ func encodeLabel(label string) (string, error) {
 			return "", err
 		}
 		if len(label) > maxLabel {
-			return "", labelTooLong
+			return "", errLabelTooLong
 		}
 		return label, nil
 	}
@@ -78,7 +78,7 @@ func encodeLabel(label string) (string, error) {
 	}
 	ascii, err := idna.Punycode.ToASCII(label)
 	if err != nil || len(ascii) > maxLabel {
-		return "", labelTooLong
+		return "", errLabelTooLong
 	}
 	return ascii, nil
 }
@@ -135,7 +135,7 @@ func checkLabel(label string) error {
 	case len(runes) == 0:
 		return fault("Empty Label")
 	case len(runes) > maxDomain+1:
-		return labelTooLong
+		return errLabelTooLong
 	case !norm.NFC.IsNormalString(label):
 		return fault("Label must be in Normalization Form C")
 	case hyphens34(label):

@@ -71,14 +71,14 @@ func contextAllowed(label []rune, i int) bool {
 		}
 		return label[j]
 	}
-	switch c := label[i]; {
-	case c == 0xB7: // middle dot
+	switch c := label[i]; c {
+	case 0xB7: // middle dot
 		return beside(i-1) == 'l' && beside(i+1) == 'l'
-	case c == 0x375: // Greek lower numeral sign
+	case 0x375: // Greek lower numeral sign
 		return unicode.Is(unicode.Greek, beside(i+1))
-	case c == 0x5F3 || c == 0x5F4: // Hebrew punctuation
+	case 0x5F3, 0x5F4: // Hebrew punctuation
 		return unicode.Is(unicode.Hebrew, beside(i-1))
-	case c == 0x30FB: // Katakana middle dot
+	case 0x30FB: // Katakana middle dot
 		for _, other := range label {
 			if other != c && unicode.In(other, unicode.Hiragana, unicode.Katakana, unicode.Han) {
 				return true
