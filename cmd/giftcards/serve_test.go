@@ -250,6 +250,12 @@ func TestAFirstStartShowsWhatToDo(t *testing.T) {
 		t.Error("the password is printed")
 	}
 	paste(t, server.output.String())
+	if code, _, stderr := command(t, "", "health", "--listen="+address); code != 0 {
+		t.Errorf("health of a ready server: %d %s", code, stderr)
+	}
+	if code, _, stderr := command(t, "", "health", "--listen="+freePort(t)); code != 1 || !strings.Contains(stderr, "not ready") {
+		t.Errorf("health of no server: %d %s", code, stderr)
+	}
 
 	if path, err := binary(); err == nil { // a second server, and a command beside the first
 		out, err := exec.Command(path, "serve", "--listen="+freePort(t), "--state-dir="+dir).CombinedOutput()

@@ -1,0 +1,41 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"time"
+)
+
+type healthCommand struct{}
+
+// healthTimeout is below what container runtimes grant a health check.
+const healthTimeout = 2 * time.Second
+
+// Run asks the server on this machine whether it is ready. It is for health
+// checks in images that have no other program.
+func (healthCommand) Run(s *session) error {
+	host, port, err := net.SplitHostPort(s.config.Listen)
+	if err != nil {
+		return err
+	}
+	if host == "" || net.ParseIP(host).IsUnspecified() {
+		host = "localhost"
+	}
+	r, err := http.NewRequestWithContext(s, http.MethodGet, "http://"+net.JoinHostPort(host, port)+"/readyz", nil)
+	if err != nil {
+		return err
+	}
+	client := http.Client{Timeout: healthTimeout}
+	response, err := client.Do(r)
+	if err != nil {
+		return fmt.Errorf("not ready: %w", err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		body, _ := io.ReadAll(io.LimitReader(response.Body, 1<<10))
+		return fmt.Errorf("not ready: %s %s", response.Status, body)
+	}
+	return nil
+}
