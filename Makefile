@@ -7,10 +7,12 @@ BIN     := $(CURDIR)/bin
 VERSION  = $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 RACE     = $(shell command -v $$(go env CC) >/dev/null && echo -race)
 
-# The same programs and tools with a C compiler and without.
+# The same programs and tools with a C compiler and without, and from a checkout
+# that git refuses to read because another user owns it.
 export CGO_ENABLED := 0
+export GOFLAGS     := -buildvcs=false $(GOFLAGS)
 
-.PHONY: help run build test lint generate verify bench clean
+.PHONY: help run build test lint generate verify contract sdk bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -37,11 +39,18 @@ generate: ## make the documents, gen/api and gen/db anew
 	@go -C $(TOOLS) build -o $(BIN)/ tool ./overlay
 	@$(BIN)/overlay openapi/openapi.json openapi/openapi-complete.json openapi/overlay.yaml
 	@$(BIN)/overlay openapi/openapi-complete.json openapi/openapi-sdk.json openapi/sdk.yaml
-	@$(BIN)/oapi-codegen -config openapi/codegen.yaml openapi/openapi-complete.json
+	@$(BIN)/overlay -x-order openapi/openapi-complete.json $(BIN)/generate.json openapi/generate.yaml
+	@$(BIN)/oapi-codegen -config openapi/codegen.yaml $(BIN)/generate.json
 	@$(BIN)/sqlc generate
 
 verify: ## prove that generated files, go.mod and the formatting are current
 	@gen/verify.sh
+
+contract: ## let outside tools judge the server by the documents (python3, node)
+	@openapi/contract/run
+
+sdk: ## make clients with eight generators, or ONLY=a,b, and run the journey (node, python3, java, mvn)
+	@openapi/sdk/run $(if $(ONLY),--only $(ONLY))
 
 bench: ## benchmarks of validation and of the handler chain
 	@go build -o $(BIN)/withserver ./store/storetest/withserver

@@ -21,7 +21,7 @@ func (healthCommand) Run(s *session) error {
 		return err
 	}
 	if host == "" || net.ParseIP(host).IsUnspecified() {
-		host = "localhost"
+		host = "127.0.0.1" // a bare container cannot look up localhost
 	}
 	r, err := http.NewRequestWithContext(s, http.MethodGet, "http://"+net.JoinHostPort(host, port)+"/readyz", nil)
 	if err != nil {

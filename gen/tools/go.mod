@@ -2,7 +2,10 @@ module giftcards/gen/tools
 
 go 1.26.0
 
-require github.com/speakeasy-api/openapi v1.24.0
+require (
+	github.com/speakeasy-api/openapi v1.24.0
+	gopkg.in/yaml.v3 v3.0.1
+)
 
 require (
 	cel.dev/expr v0.25.1 // indirect
@@ -61,7 +64,6 @@ require (
 	google.golang.org/grpc v1.80.0 // indirect
 	google.golang.org/protobuf v1.36.11 // indirect
 	gopkg.in/natefinch/lumberjack.v2 v2.2.1 // indirect
-	gopkg.in/yaml.v3 v3.0.1 // indirect
 )
 
 tool (

@@ -1,0 +1,38 @@
+#!/bin/sh
+# Proves that generated files, go.mod and the formatting are current. It generates
+# into a copy, so that uncommitted work neither matters nor changes.
+set -eu
+cd "$(dirname "$0")/.."
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+trap 'exit 1' HUP INT TERM # which runs the other one
+
+# current WHAT MEND COMMAND...: the command prints a difference and fails if there is one.
+stale=0
+current() {
+	what=$1 mend=$2
+	shift 2
+	"$@" >"$scratch/difference" && return
+	head -n 40 "$scratch/difference"
+	printf '\nverify: %s is not current; the difference begins above. Run: %s\n\n' "$what" "$mend" >&2
+	stale=1
+}
+
+# Only sources are copied, so that a file no longer generated shows.
+mkdir -p "$scratch/openapi" "$scratch/gen/api" "$scratch/gen/db"
+cp Makefile sqlc.yaml "$scratch"
+cp -R store "$scratch"
+cp openapi/openapi.json openapi/*.yaml "$scratch/openapi"
+make -s -C "$scratch" generate TOOLS="$PWD/gen/tools" BIN="$PWD/bin"
+for made in openapi/openapi-complete.json openapi/openapi-sdk.json gen/api gen/db; do
+	current "$made" "make generate" diff -ru "$made" "$scratch/$made"
+done
+
+for module in . gen/tools gen/tools/lint; do
+	current "$module/go.mod or go.sum" "go -C $module mod tidy" go -C "$module" mod tidy -diff
+done
+
+current "the formatting" "gofmt -w ." sh -c '! gofmt -l . | grep .'
+
+[ $stale -ne 0 ] || echo "Generated files, go.mod and the formatting are current."
+exit $stale
