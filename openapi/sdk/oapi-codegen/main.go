@@ -165,9 +165,12 @@ func completed(ctx context.Context, giftcards *client.ClientWithResponses, progr
 		case polled.JSON200.Status == "failed":
 			return nil, fmt.Errorf("poll: the task failed")
 		}
-		time.Sleep(time.Second)
+		if polled.Headers200 == nil || polled.Headers200.RetryAfter == nil {
+			return nil, fmt.Errorf("poll: unfinished, without Retry-After")
+		}
+		time.Sleep(time.Duration(*polled.Headers200.RetryAfter) * time.Second)
 	}
-	return nil, fmt.Errorf("poll: the task is not done after 30 s")
+	return nil, fmt.Errorf("poll: the task is not done after 30 polls")
 }
 
 func passed(step string) { fmt.Println("passed", step) }
