@@ -46,6 +46,8 @@ func demoPassword() (string, error) {
 	switch {
 	case chosen == "":
 		return rand.Text(), nil
+	case len(chosen) < password.MinLength || len(chosen) > password.MaxLength:
+		return "", fmt.Errorf("GIFTCARDS_DEMO_PASSWORD: %w", password.ErrLength)
 	case strings.ContainsAny(chosen, "\"\\") || strings.ContainsFunc(chosen, func(r rune) bool { return r < ' ' || r > '~' }):
 		return "", errors.New("GIFTCARDS_DEMO_PASSWORD: want printable ASCII without quotes and backslashes")
 	}
@@ -61,7 +63,7 @@ func makeDemo(ctx context.Context, st *store.Store, baseURL string) (demo, error
 	}
 	hash, err := password.Hash(secret)
 	if err != nil {
-		return demo{}, fmt.Errorf("GIFTCARDS_DEMO_PASSWORD: %w", err)
+		return demo{}, err
 	}
 	return store.Write(ctx, st, func(tx *store.Tx) (demo, error) {
 		user, err := tx.FindUserByEmail(ctx, demoUser)

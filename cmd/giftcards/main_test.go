@@ -145,6 +145,17 @@ func TestOperatorsCommands(t *testing.T) {
 	}
 }
 
+func TestABadDemoPasswordIsRefusedBeforeAnythingIsMade(t *testing.T) {
+	for _, secret := range []string{"short", "a quote \" in it all", "caf\u00e9 caf\u00e9 caf\u00e9"} {
+		t.Setenv("GIFTCARDS_DEMO_PASSWORD", secret)
+		dir := filepath.Join(t.TempDir(), "state")
+		code, stdout, stderr := command(t, "", "serve", "--state-dir="+dir)
+		if _, err := os.Stat(dir); code != 1 || !strings.Contains(stderr, "GIFTCARDS_DEMO_PASSWORD") || stdout != "" || err == nil {
+			t.Errorf("%q: %d %s %s (%v)", secret, code, stdout, stderr, err)
+		}
+	}
+}
+
 func TestKeysAreRotated(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -27,6 +27,9 @@ const (
 // Run serves until a signal comes or the private database is lost.
 func (serveCommand) Run(s *session) (err error) {
 	log := s.logger()
+	if _, err := demoPassword(); err != nil {
+		return err // before anything is made that needs it
+	}
 	d, err := s.openDatabase(log)
 	if err != nil {
 		return err
@@ -128,13 +131,16 @@ func ready(ctx context.Context, st *store.Store, work *jobs.Jobs, stopping *atom
 // greet prints what a newcomer needs. With a private database that is a demo
 // merchant and two lines to paste.
 func (s *session) greet(st *store.Store, d database) error {
+	var made demo
+	if d.private != nil {
+		var err error
+		if made, err = s.ensureDemo(st); err != nil {
+			return err
+		}
+	}
 	fmt.Fprintf(s.stdout, "giftcards listens on %s (documentation: %s/docs)\n", s.config.BaseURL, s.config.BaseURL)
 	if d.private == nil {
 		return nil
-	}
-	made, err := s.ensureDemo(st)
-	if err != nil {
-		return err
 	}
 	fmt.Fprintf(s.stdout, `
 A demo merchant is in %[1]s. To issue a card, paste into another terminal:
