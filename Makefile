@@ -12,7 +12,7 @@ RACE     = $(shell command -v $$(go env CC) >/dev/null && echo -race)
 export CGO_ENABLED := 0
 export GOFLAGS     := -buildvcs=false $(GOFLAGS)
 
-.PHONY: help run build test lint generate verify contract sdk bench clean
+.PHONY: help run build test lint generate verify changelog contract sdk bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -45,6 +45,9 @@ generate: ## make the documents, gen/api and gen/db anew
 
 verify: ## prove that generated files, go.mod and the formatting are current
 	@gen/verify.sh
+
+changelog: ## make openapi/changelog.md anew, what the complete document adds
+	@go tool -modfile=openapi/contract/go.mod oasdiff changelog --format markdown openapi/openapi.json openapi/openapi-complete.json >openapi/changelog.md
 
 contract: ## let outside tools judge the server by the documents (python3, node)
 	@openapi/contract/run

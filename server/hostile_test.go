@@ -146,6 +146,11 @@ func TestOddTextsAreStoredOrRefused(t *testing.T) {
 		"NUL": `\u0000`, "control characters": `a\u0001\u007f\u0085b`, "line breaks": `a\r\nBcc: b@example.com`,
 		"lone surrogate": `\ud800`, "noncharacter": `\uffff`, "emoji": `\ud83d\ude00`, "markup": `<script>alert(1)</script><b>hi</b>`,
 	} {
+		task := fmt.Sprintf(`{"initialValue":25,"designTemplate":"%s","recipients":[{}%s]}`, text,
+			strings.Repeat(fmt.Sprintf(`,{"customerName":"%s","senderName":"%s","customMessage":"%s"}`, text, text, text), 51))
+		if answer := m.Do(http.MethodPost, m.Cards()+"/bulk", jsonHeader, []byte(task)); answer.Status != http.StatusAccepted && answer.Status != http.StatusUnprocessableEntity {
+			t.Errorf("%s, as a task: %d %s", name, answer.Status, answer.Body)
+		}
 		body := fmt.Sprintf(`{"initialValue":25,"merchantId":%q,"customerName":"%s","senderName":"%s","designTemplate":"%s","customMessage":"%s"}`,
 			m.ID, text, text, text, text)
 		answer := m.Do(http.MethodPost, m.Cards(), jsonHeader, []byte(body))

@@ -38,6 +38,7 @@ func (t Task) Batch() Batch {
 // recipients if there are any (then count is their number), else for the
 // merchant to hand out. Nothing is issued yet.
 func (tx *Tx) AddTask(ctx context.Context, terms Terms, count int, recipients []Recipient) (Task, error) {
+	terms, recipients = sanitised(terms, recipients)
 	task := db.InsertTaskParams{
 		ProgramID:      terms.ProgramID,
 		ID:             uuid.New(),

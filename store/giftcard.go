@@ -27,10 +27,31 @@ type Terms struct {
 	DeliverAt      *time.Time // nil or past: at once
 }
 
-// Recipient is who a card is for, as far as known. The text is as it was sent:
-// issuing sanitises it.
+// Recipient is who a card is for, as far as known. Names and message are as they
+// were sent: issuing, or adding a task, sanitises them.
 type Recipient struct {
 	Email, Phone, Name, Sender, Message *string
+}
+
+// sanitised is what of a request may be stored and shown (contract: "sanitizes
+// the provided custom message to prevent XSS"; PostgreSQL cannot store U+0000).
+// It changes recipients in place: there may be many.
+func sanitised(terms Terms, recipients []Recipient) (Terms, []Recipient) {
+	terms.DesignTemplate = clean(terms.DesignTemplate, text.Line)
+	for i, r := range recipients {
+		recipients[i].Name = clean(r.Name, text.Line)
+		recipients[i].Sender = clean(r.Sender, text.Line)
+		recipients[i].Message = clean(r.Message, text.Message)
+	}
+	return terms, recipients
+}
+
+func clean(s *string, by func(string) string) *string {
+	if s == nil {
+		return nil
+	}
+	cleaned := by(*s)
+	return &cleaned
 }
 
 // DefaultLifetime is how long a card lasts whose expiry nobody chose (document:
@@ -54,6 +75,7 @@ func (t Terms) expiry(now time.Time) time.Time {
 // can be reached are scheduled. It is for requests small enough to be answered
 // at once; see IssueTask for the others.
 func (tx *Tx) IssueCards(ctx context.Context, terms Terms, recipients []Recipient) ([]GiftCard, error) {
+	terms, recipients = sanitised(terms, recipients)
 	first := id.New(tx.now)
 	if len(recipients) > 1 {
 		first = id.NewBlock(tx.now)
@@ -80,10 +102,11 @@ func (tx *Tx) IssueCards(ctx context.Context, terms Terms, recipients []Recipien
 	return cards, nil
 }
 
-// newCards makes the rows of cards with the ids that follow first.
+// newCards makes the rows of cards with the ids that follow first, of what is
+// sanitised already.
 func (tx *Tx) newCards(terms Terms, first id.ID, recipients []Recipient) ([]GiftCard, error) {
 	cards := make([]GiftCard, len(recipients))
-	expiresAt, design := terms.expiry(tx.now), clean(terms.DesignTemplate, text.Line)
+	expiresAt := terms.expiry(tx.now)
 	for i, r := range recipients {
 		cardID := first.Plus(i)
 		sealed, err := tx.store.keys.Seal(securityCode(), cardID[:])
@@ -98,26 +121,18 @@ func (tx *Tx) newCards(terms Terms, first id.ID, recipients []Recipient) ([]Gift
 			Status:         "pending",
 			InitialValue:   terms.InitialValue,
 			IsPhysical:     terms.IsPhysical,
-			DesignTemplate: design,
+			DesignTemplate: terms.DesignTemplate,
 			CustomerEmail:  r.Email,
 			CustomerPhone:  r.Phone,
-			CustomerName:   clean(r.Name, text.Line),
-			SenderName:     clean(r.Sender, text.Line),
-			CustomMessage:  clean(r.Message, text.Message),
+			CustomerName:   r.Name,
+			SenderName:     r.Sender,
+			CustomMessage:  r.Message,
 			DeliverAt:      terms.DeliverAt,
 			ExpiresAt:      expiresAt,
 			CreatedAt:      tx.now,
 		}
 	}
 	return cards, nil
-}
-
-func clean(s *string, by func(string) string) *string {
-	if s == nil {
-		return nil
-	}
-	cleaned := by(*s)
-	return &cleaned
 }
 
 // maxNumberRounds bounds how often taken numbers are drawn anew. A second round

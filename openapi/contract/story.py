@@ -94,6 +94,12 @@ def tell():
         refused(bulk(422, {"initialValue": "7.00", "count": count}, token=token), "body", "count")
     refused(bulk(422, {"initialValue": "7.00"}, token=token), "body")
 
+    hostile = "no\0ne <b>\u202e\x85"
+    bulk(202, {"initialValue": "7", "count": 60, "designTemplate": hostile}, token=token)
+    person = {"customerName": hostile, "senderName": hostile, "customMessage": hostile}
+    for_sixty = bulk(202, {"initialValue": "7", "recipients": [person] * 60}, token=token)
+    check(poll(token, for_sixty.headers["Location"])["status"] == "completed", "sixty hostile names are not issued")
+
     call(401, "GET", location, token="no token")
     call(401, "GET", location, url=client.URL)  # the proxy would answer this itself
     call(403, "GET", location.replace(PROGRAM, FOREIGN_PROGRAM), token=token)
