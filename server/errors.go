@@ -2,6 +2,7 @@ package server
 
 import (
 	"errors"
+	"log/slog"
 	"net/http"
 	"strconv"
 
@@ -29,7 +30,11 @@ var statusOf = map[store.Kind]int{
 // know is a fault of ours: 500, without its text, which the log has.
 func (s *Server) handleError(err error, c echo.Context) {
 	if c.Response().Committed {
-		s.Logger.ErrorContext(c.Request().Context(), "answer broken off", "error", err, "request_id", requestID(c))
+		level := slog.LevelError
+		if errors.Is(err, errClientGone) {
+			level = slog.LevelInfo
+		}
+		s.Logger.Log(c.Request().Context(), level, "answer broken off", "error", err, "request_id", requestID(c))
 		panic(http.ErrAbortHandler)
 	}
 	if invalid := (validate.Errors)(nil); errors.As(err, &invalid) {

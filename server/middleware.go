@@ -28,12 +28,14 @@ func (s *Server) logRequests(next echo.HandlerFunc) echo.HandlerFunc {
 			id = uuid.NewString()
 		}
 		c.Response().Header().Set(echo.HeaderXRequestID, id)
+		defer func() { // also when the answer is broken off, which is a panic
+			s.Logger.InfoContext(c.Request().Context(), "request",
+				"method", c.Request().Method, "route", c.Path(), "status", c.Response().Status,
+				"bytes", c.Response().Size, "duration", time.Since(start), "request_id", id)
+		}()
 		if err := next(c); err != nil {
 			c.Error(err)
 		}
-		s.Logger.InfoContext(c.Request().Context(), "request",
-			"method", c.Request().Method, "route", c.Path(), "status", c.Response().Status,
-			"bytes", c.Response().Size, "duration", time.Since(start), "request_id", id)
 		return nil
 	}
 }

@@ -97,6 +97,7 @@ func New(o Options) (*Server, error) {
 	} {
 		e.GET(path, documentHandler(document))
 	}
+	e.GET("/", func(c echo.Context) error { return c.Redirect(http.StatusFound, "/docs") })
 	docs := echo.WrapHandler(docspage.Handler("/openapi-complete.json"))
 	e.GET("/docs", docs)
 	e.GET("/docs/*", docs)

@@ -3,6 +3,7 @@ package server
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -26,7 +27,7 @@ func (s *Server) stream(ctx context.Context, w http.ResponseWriter, batch store.
 	if err := http.NewResponseController(w).SetWriteDeadline(time.Now().Add(StreamingTimeout)); err != nil {
 		return fmt.Errorf("extend the time to write: %w", err)
 	}
-	out := bufio.NewWriterSize(w, streamBuffer)
+	out := bufio.NewWriterSize(toClient{w}, streamBuffer)
 	_, _ = out.WriteString(list.begin) // the buffer keeps an error for Flush
 	_, err := store.Read(ctx, s.Store, func(tx *store.Tx) (struct{}, error) {
 		written := 0
@@ -50,3 +51,17 @@ func (s *Server) stream(ctx context.Context, w http.ResponseWriter, batch store.
 }
 
 const streamBuffer = 32 << 10
+
+// errClientGone is no fault of ours, nor of the database.
+var errClientGone = errors.New("the client has gone")
+
+// toClient tells a client that hung up from a database that did.
+type toClient struct{ http.ResponseWriter }
+
+func (w toClient) Write(p []byte) (int, error) {
+	n, err := w.ResponseWriter.Write(p)
+	if err != nil {
+		return n, fmt.Errorf("%w: %s", errClientGone, err.Error()) // not to be taken for the database's
+	}
+	return n, nil
+}

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 
 	"giftcards/gen/db"
 	"giftcards/store/id"
+	"giftcards/store/text"
 )
 
 type (
@@ -75,8 +77,21 @@ func (tx *Tx) FindUserByEmail(ctx context.Context, email string) (User, error) {
 	return user, nil
 }
 
-// AddMerchant adds a merchant.
+// checkName returns a name as it may be stored: 1 to 255 characters in one line.
+func checkName(name string) (string, error) {
+	name = strings.TrimSpace(text.Line(name))
+	if n := utf8.RuneCountInString(name); n < 1 || n > 255 {
+		return "", ErrBadName
+	}
+	return name, nil
+}
+
+// AddMerchant adds a merchant. It fails with ErrBadName.
 func (tx *Tx) AddMerchant(ctx context.Context, name string) (Merchant, error) {
+	name, err := checkName(name)
+	if err != nil {
+		return Merchant{}, err
+	}
 	merchant := Merchant{ID: id.New(tx.now), Name: name, CreatedAt: tx.now}
 	if err := tx.q.InsertMerchant(ctx, merchant.ID, merchant.Name, merchant.CreatedAt); err != nil {
 		return Merchant{}, fmt.Errorf("insert merchant: %w", err)
@@ -119,10 +134,14 @@ func (tx *Tx) SetPassword(ctx context.Context, email, passwordHash string) error
 }
 
 // AddProgram adds a gift-card program of a merchant. It fails with
-// ErrMerchantNotFound.
+// ErrMerchantNotFound or ErrBadName.
 func (tx *Tx) AddProgram(ctx context.Context, merchant id.ID, name string) (Program, error) {
+	name, err := checkName(name)
+	if err != nil {
+		return Program{}, err
+	}
 	program := Program{ID: id.New(tx.now), MerchantID: merchant, Name: name, CreatedAt: tx.now}
-	err := tx.q.InsertProgram(ctx, db.InsertProgramParams(program))
+	err = tx.q.InsertProgram(ctx, db.InsertProgramParams(program))
 	if violates(err, constraintProgramMerchant) {
 		return Program{}, ErrMerchantNotFound
 	}

@@ -47,6 +47,7 @@ var (
 	ErrTaskNotFound     = &Error{Kind: NotFound, Message: "Task not found"}
 	ErrMerchantNotFound = &Error{Kind: NotFound, Message: "Merchant not found"}
 	ErrUserNotFound     = &Error{Kind: NotFound, Message: "User not found"}
+	ErrBadName          = &Error{Kind: Conflict, Message: "A name must have 1 to 255 characters"}
 	ErrEmailTaken       = &Error{Kind: Conflict, Message: "A user with this e-mail address exists"}
 	// ErrKeyReused says that the idempotency key was used for another request.
 	ErrKeyReused = &Error{Kind: Conflict, Message: "idempotency-key was used for another request"}

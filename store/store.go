@@ -65,6 +65,15 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	return &Store{pool: pool, keys: o.Keys, numbers: numbers, now: o.Now}, nil
 }
 
+// CheckURL refuses what is no address of a database; an empty one is fine.
+func CheckURL(url string) error {
+	if url == "" {
+		return nil
+	}
+	_, err := pgxpool.ParseConfig(url)
+	return err
+}
+
 // Close waits for transactions under way and closes the connections.
 func (s *Store) Close() { s.pool.Close() }
 

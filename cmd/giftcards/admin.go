@@ -206,11 +206,29 @@ func (s *session) askPassword() (string, error) {
 	return password.Hash(strings.TrimRight(line, "\r\n"))
 }
 
+// prompt reads a line without echo. An interrupt gives the terminal back as it was.
 func (s *session) prompt(terminal *os.File, question string) (string, error) {
+	state, err := term.GetState(int(terminal.Fd()))
+	if err != nil {
+		return "", err
+	}
 	fmt.Fprint(s.stderr, question)
-	secret, err := term.ReadPassword(int(terminal.Fd()))
-	fmt.Fprintln(s.stderr)
-	return string(secret), err
+	defer fmt.Fprintln(s.stderr)
+	type answer struct {
+		secret []byte
+		err    error
+	}
+	answered := make(chan answer, 1)
+	go func() {
+		secret, err := term.ReadPassword(int(terminal.Fd()))
+		answered <- answer{secret, err}
+	}()
+	select {
+	case a := <-answered:
+		return string(a.secret), a.err
+	case <-s.Done():
+		return "", errors.Join(errors.New("interrupted"), term.Restore(int(terminal.Fd()), state))
+	}
 }
 
 type migrateCommand struct {
@@ -223,8 +241,17 @@ type (
 	migrateStatus struct{}
 )
 
-func (migrateUp) Run(s *session) (err error) {
-	return s.withDatabase(s.migrate)
+func (migrateUp) Run(s *session) error {
+	return s.withDatabase(func(url string) error {
+		if err := s.migrate(url); err != nil {
+			return err
+		}
+		versions, err := store.MigrationVersions(s, url)
+		if err != nil {
+			return err
+		}
+		return s.printJSON(versions)
+	})
 }
 
 func (migrateStatus) Run(s *session) error {
@@ -249,4 +276,10 @@ type keysCommand struct {
 
 type rotateKeys struct{}
 
-func (rotateKeys) Run(s *session) error { return keyring.Rotate(s.config.KeysFile) }
+func (rotateKeys) Run(s *session) error {
+	if err := keyring.Rotate(s.config.KeysFile); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(s.stdout, "%s has a new key of each kind; running servers use them within a second or two\n", s.config.KeysFile)
+	return err
+}

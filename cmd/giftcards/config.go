@@ -6,6 +6,7 @@ import (
 	"math"
 	"net"
 	"net/url"
+	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -15,12 +16,13 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"giftcards/store"
 	"giftcards/store/embedded"
 )
 
 // config is every setting: as a flag, as an environment variable, and in --help.
 type config struct {
-	Listen      string `env:"GIFTCARDS_LISTEN" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where to listen."`
+	Listen      string `env:"GIFTCARDS_LISTEN" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where to listen (${default})."`
 	BaseURL     string `env:"GIFTCARDS_BASE_URL" placeholder:"URL" help:"How clients reach the server; begins the CSV links. Default: http:// and the address listened on."`
 	DatabaseURL string `env:"DATABASE_URL" placeholder:"URL" help:"PostgreSQL to use. Default: a private one in the state directory."`
 	StateDir    string `env:"GIFTCARDS_STATE_DIR" placeholder:"DIR" help:"Where the private database, the keys and demo.json are. Default: /var/lib/giftcards as root, else giftcards in the XDG state directory."`
@@ -41,13 +43,14 @@ type config struct {
 	LogFormat string `env:"GIFTCARDS_LOG_FORMAT" default:"text" help:"text or json (${default})."`
 }
 
-// faults are what is wrong with the settings, by flag: all of it is told at once.
+// faults are what is wrong with the settings, by flag or variable: all of it is
+// told at once.
 type faults map[string]string
 
 func (f faults) String() string {
 	var lines []string
 	for flag, fault := range f {
-		lines = append(lines, fmt.Sprintf("  --%s: %s", flag, fault))
+		lines = append(lines, fmt.Sprintf("  %s: %s", flag, fault))
 	}
 	slices.Sort(lines)
 	return "giftcards: these settings are not usable:\n" + strings.Join(lines, "\n")
@@ -69,7 +72,7 @@ func noting[T ~int | ~int64](f faults, want string, read func(string) (T, error)
 		}
 		value, unreadable := read(text)
 		if unreadable != nil {
-			f[ctx.Value.Name] = fmt.Sprintf("want %s, not %q", want, text)
+			f["--"+ctx.Value.Name] = fmt.Sprintf("want %s, not %q", want, text)
 			value = math.MinInt64 // fits no setting; a flag after a bad variable replaces it
 		}
 		target.SetInt(int64(value))
@@ -80,6 +83,7 @@ func noting[T ~int | ~int64](f faults, want string, read func(string) (T, error)
 // check completes the settings and notes what is unfit.
 func (c *config) check(f faults) {
 	note := func(flag string, fit bool, want string) {
+		flag = "--" + flag
 		switch _, known := f[flag]; {
 		case fit:
 			delete(f, flag)
@@ -89,17 +93,23 @@ func (c *config) check(f faults) {
 	}
 	host, port, err := net.SplitHostPort(c.Listen)
 	number, portErr := strconv.Atoi(port)
-	note("listen", err == nil && portErr == nil && number >= 0 && number < 1<<16, "want host:port, not "+strconv.Quote(c.Listen))
-	if c.BaseURL == "" {
+	listens := err == nil && portErr == nil && number >= 0 && number < 1<<16
+	note("listen", listens, "want host:port, the port below 65536, not "+strconv.Quote(c.Listen))
+	if c.BaseURL == "" && listens {
 		if host == "" || net.ParseIP(host).IsUnspecified() {
 			host = "localhost"
 		}
 		c.BaseURL = "http://" + net.JoinHostPort(host, port)
 	}
 	base, err := url.Parse(c.BaseURL)
-	note("base-url", err == nil && (base.Scheme == "http" || base.Scheme == "https") && base.Host != "",
+	note("base-url", !listens && c.BaseURL == "" || err == nil && (base.Scheme == "http" || base.Scheme == "https") && base.Host != "",
 		"want an http or https address, not "+strconv.Quote(c.BaseURL))
 	c.BaseURL = strings.TrimSuffix(c.BaseURL, "/")
+
+	if fault := demoPasswordFault(os.Getenv(demoVariable)); fault != "" {
+		f[demoVariable] = fault
+	}
+	note("database-url", store.CheckURL(c.DatabaseURL) == nil, "want a PostgreSQL address such as postgres://user:password@host/database")
 
 	if c.StateDir == "" {
 		c.StateDir, err = embedded.DefaultStateDir()
@@ -114,9 +124,9 @@ func (c *config) check(f faults) {
 
 	_, err = strconv.ParseUint(c.CardPrefix, 10, 64)
 	note("card-prefix", err == nil && len(c.CardPrefix) <= 8, fmt.Sprintf("want 1 to 8 digits, not %q", c.CardPrefix))
-	note("bulk-threshold", c.BulkThreshold >= 0 && c.BulkThreshold <= maxThreshold, fmt.Sprintf("want 0 to %d", maxThreshold))
-	note("bulk-maximum", c.BulkMaximum >= 1 && c.BulkMaximum <= maxMaximum, fmt.Sprintf("want 1 to %d", maxMaximum))
-	note("bulk-body-limit", c.BulkBodyLimit >= 1 && c.BulkBodyLimit <= maxBodyMiB, fmt.Sprintf("want 1 to %d", maxBodyMiB))
+	note("bulk-threshold", c.BulkThreshold >= 0 && c.BulkThreshold <= maxThreshold, fmt.Sprintf("want 0 to %d, not %d", maxThreshold, c.BulkThreshold))
+	note("bulk-maximum", c.BulkMaximum >= 1 && c.BulkMaximum <= maxMaximum, fmt.Sprintf("want 1 to %d, not %d", maxMaximum, c.BulkMaximum))
+	note("bulk-body-limit", c.BulkBodyLimit >= 1 && c.BulkBodyLimit <= maxBodyMiB, fmt.Sprintf("want 1 to %d, not %d", maxBodyMiB, c.BulkBodyLimit))
 	note("token-lifetime", c.TokenLifetime >= time.Minute, "want a minute at least")
 	note("link-lifetime", c.LinkLifetime >= time.Minute, "want a minute at least")
 	note("key-lifetime", c.KeyLifetime >= time.Hour, "want an hour at least")

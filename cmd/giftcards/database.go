@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strings"
 	"time"
 
 	"giftcards/store"
@@ -78,15 +79,21 @@ func (s *session) migrate(url string) error {
 			return err
 		}
 		if attempt == connectAttempts {
-			return fmt.Errorf("the database is away, gave up after %d attempts: %w", attempt, err)
+			return fmt.Errorf("the database is away, gave up after %d attempts: %s", attempt, firstLine(err))
 		}
-		fmt.Fprintf(s.stderr, "giftcards: the database is away, trying again in %s (%d of %d): %v\n", s.connectPause, attempt, connectAttempts, err)
+		fmt.Fprintf(s.stderr, "giftcards: the database is away, trying again in %s (%d of %d): %v\n", s.connectPause, attempt, connectAttempts, firstLine(err))
 		select {
 		case <-s.Done():
-			return s.Err()
+			return errors.New("interrupted")
 		case <-time.After(s.connectPause):
 		}
 	}
+}
+
+// firstLine leaves out that each of a host's addresses was tried.
+func firstLine(err error) string {
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	return strings.TrimSuffix(line, ":")
 }
 
 // withDatabase runs do with the database's address, for commands that do one

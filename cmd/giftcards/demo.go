@@ -28,10 +28,10 @@ const demoUser = "demo@example.com"
 
 type demoCommand struct{}
 
-// Run makes the demo merchant, or gives an existing one a new password.
+// Run prints the demo, and makes what of it there is not.
 func (demoCommand) Run(s *session) error {
 	return s.withStore(func(st *store.Store) error {
-		made, err := makeDemo(s, st, s.config.BaseURL)
+		made, err := s.ensureDemo(st)
 		if err != nil {
 			return err
 		}
@@ -39,28 +39,26 @@ func (demoCommand) Run(s *session) error {
 	})
 }
 
-// demoPassword is the one of the environment, for those who need to know it
-// beforehand, or a random one.
-func demoPassword() (string, error) {
-	chosen := os.Getenv("GIFTCARDS_DEMO_PASSWORD")
+// demoVariable holds the demo user's password for those who need to know it
+// beforehand. It is no flag: those are seen by everybody on the machine.
+const demoVariable = "GIFTCARDS_DEMO_PASSWORD"
+
+// demoPasswordFault says what is wrong with the chosen password, "" if nothing.
+func demoPasswordFault(chosen string) string {
 	switch {
 	case chosen == "":
-		return rand.Text(), nil
+		return ""
 	case len(chosen) < password.MinLength || len(chosen) > password.MaxLength:
-		return "", fmt.Errorf("GIFTCARDS_DEMO_PASSWORD: %w", password.ErrLength)
+		return password.ErrLength.Error()
 	case strings.ContainsAny(chosen, "\"\\") || strings.ContainsFunc(chosen, func(r rune) bool { return r < ' ' || r > '~' }):
-		return "", errors.New("GIFTCARDS_DEMO_PASSWORD: want printable ASCII without quotes and backslashes")
+		return "want printable ASCII without quotes and backslashes"
 	}
-	return chosen, nil
+	return ""
 }
 
 // makeDemo sees to it that there are a demo merchant, user and program, and sets
 // the user's password.
-func makeDemo(ctx context.Context, st *store.Store, baseURL string) (demo, error) {
-	secret, err := demoPassword()
-	if err != nil {
-		return demo{}, err
-	}
+func makeDemo(ctx context.Context, st *store.Store, secret string) (demo, error) {
 	hash, err := password.Hash(secret)
 	if err != nil {
 		return demo{}, err
@@ -86,7 +84,7 @@ func makeDemo(ctx context.Context, st *store.Store, baseURL string) (demo, error
 		for _, p := range programs {
 			if p.MerchantID == user.MerchantID {
 				return demo{
-					BaseURL: baseURL, Username: demoUser, Password: secret,
+					Username: demoUser, Password: secret,
 					MerchantID: user.MerchantID.String(), ProgramID: p.ID.String(),
 				}, nil
 			}
@@ -110,21 +108,41 @@ func addDemoMerchant(ctx context.Context, tx *store.Tx, hash string) (store.User
 // demoFile keeps the demo between runs, in the state directory.
 func (s *session) demoFile() string { return filepath.Join(s.config.StateDir, "demo.json") }
 
-// ensureDemo is for a server with a private database: it makes the demo on the
-// first start and finds it again on later ones.
+// ensureDemo returns the demo that demo.json holds if its login still works, else
+// it makes one and keeps it there.
 func (s *session) ensureDemo(st *store.Store) (demo, error) {
+	chosen := os.Getenv(demoVariable)
 	known, err := readDemo(s.demoFile())
-	chosen := os.Getenv("GIFTCARDS_DEMO_PASSWORD")
-	switch {
-	case errors.Is(err, fs.ErrNotExist), err == nil && chosen != "" && chosen != known.Password:
-		if known, err = makeDemo(s, st, s.config.BaseURL); err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return demo{}, err
+	}
+	works, err := s.demoWorks(st, known)
+	if err != nil {
+		return demo{}, err
+	}
+	if !works || chosen != "" && chosen != known.Password {
+		if chosen == "" {
+			chosen = rand.Text()
+		}
+		if known, err = makeDemo(s, st, chosen); err != nil {
 			return demo{}, err
 		}
-	case err != nil:
-		return demo{}, err
 	}
 	known.BaseURL = s.config.BaseURL
 	return known, writeDemo(s.demoFile(), known)
+}
+
+func (s *session) demoWorks(st *store.Store, known demo) (bool, error) {
+	user, err := store.Read(s, st, func(tx *store.Tx) (store.User, error) {
+		return tx.FindUserByEmail(s, demoUser)
+	})
+	if errors.Is(err, store.ErrUserNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return password.Matches(known.Password, user.PasswordHash)
 }
 
 func readDemo(path string) (d demo, err error) {
@@ -145,7 +163,7 @@ func writeDemo(path string, d demo) error {
 	}
 	// Not in place: a crash must not leave half a file.
 	temporary := path + ".new"
-	if err := os.WriteFile(temporary, append(text, '\n'), 0o600); err != nil {
+	if err := os.WriteFile(temporary, append(text, '\n'), 0o600); err != nil { //nolint:gosec // the operator chooses the directory
 		return err
 	}
 	return os.Rename(temporary, path)

@@ -37,5 +37,6 @@ func (healthCommand) Run(s *session) error {
 		body, _ := io.ReadAll(io.LimitReader(response.Body, 1<<10))
 		return fmt.Errorf("not ready: %s %s", response.Status, body)
 	}
-	return nil
+	_, err = fmt.Fprintln(s.stdout, "ready")
+	return err
 }

@@ -27,9 +27,6 @@ const (
 // Run serves until a signal comes or the private database is lost.
 func (serveCommand) Run(s *session) (err error) {
 	log := s.logger()
-	if _, err := demoPassword(); err != nil {
-		return err // before anything is made that needs it
-	}
 	d, err := s.openDatabase(log)
 	if err != nil {
 		return err
@@ -64,7 +61,7 @@ func (serveCommand) Run(s *session) (err error) {
 	}
 	listener, err := new(net.ListenConfig).Listen(s, "tcp", s.config.Listen)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w (choose another address with --listen)", err)
 	}
 	if err := work.Start(s); err != nil {
 		return err
@@ -145,7 +142,7 @@ func (s *session) greet(st *store.Store, d database) error {
 	fmt.Fprintf(s.stdout, `
 A demo merchant is in %[1]s. To issue a card, paste into another terminal:
 
-TOKEN=$(curl -s %[2]s/v2/token -d username=%[3]s --data-urlencode password="$(sed -n 's/.*"password": "\(.*\)".*/\1/p' %[1]s)" | sed 's/.*"accessToken":"\([^"]*\)".*/\1/')
+TOKEN=$(curl -s %[2]s/v2/token -d username=%[3]s --data-urlencode password="$(sed -n 's/.*"password": "\(.*\)".*/\1/p' %[1]s)" | sed -n 's/.*"accessToken":"\([^"]*\)".*/\1/p')
 
 curl -s %[2]s/v2/giftcards/programs/%[4]s/cards -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d '{"initialValue": "25.00", "merchantId": "%[5]s", "customerName": "Ada"}'
 
