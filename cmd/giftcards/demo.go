@@ -31,7 +31,7 @@ type demoCommand struct{}
 // Run prints the demo, and makes what of it there is not.
 func (demoCommand) Run(s *session) error {
 	return s.withStore(func(st *store.Store) error {
-		made, err := s.ensureDemo(st)
+		made, err := s.ensureDemo(st, false)
 		if err != nil {
 			return err
 		}
@@ -109,12 +109,17 @@ func addDemoMerchant(ctx context.Context, tx *store.Tx, hash string) (store.User
 func (s *session) demoFile() string { return filepath.Join(s.config.StateDir, "demo.json") }
 
 // ensureDemo returns the demo that demo.json holds if its login still works, else
-// it makes one and keeps it there.
-func (s *session) ensureDemo(st *store.Store) (demo, error) {
+// it makes one and keeps it there. Only a server knows where it listens; the
+// command leaves what a server wrote.
+func (s *session) ensureDemo(st *store.Store, serving bool) (demo, error) {
 	chosen := os.Getenv(demoVariable)
 	known, err := readDemo(s.demoFile())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return demo{}, err
+	}
+	address := known.BaseURL
+	if serving || address == "" {
+		address = s.config.BaseURL
 	}
 	works, err := s.demoWorks(st, known)
 	if err != nil {
@@ -128,7 +133,7 @@ func (s *session) ensureDemo(st *store.Store) (demo, error) {
 			return demo{}, err
 		}
 	}
-	known.BaseURL = s.config.BaseURL
+	known.BaseURL = address
 	return known, writeDemo(s.demoFile(), known)
 }
 

@@ -131,7 +131,7 @@ func (s *session) greet(st *store.Store, d database) error {
 	var made demo
 	if d.private != nil {
 		var err error
-		if made, err = s.ensureDemo(st); err != nil {
+		if made, err = s.ensureDemo(st, true); err != nil {
 			return err
 		}
 	}
