@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -62,6 +63,7 @@ func (w *bulkIssueWorker) Work(ctx context.Context, job *river.Job[bulkIssueArgs
 		return err
 	}
 	if attempts > maxAttempts {
+		w.logger.ErrorContext(ctx, "task given up", "task_id", task, "attempts", attempts-1)
 		return giveUp(ctx, w.store, program, task)
 	}
 	_, err = store.Write(ctx, w.store, func(tx *store.Tx) (struct{}, error) {
@@ -71,10 +73,23 @@ func (w *bulkIssueWorker) Work(ctx context.Context, job *river.Job[bulkIssueArgs
 		_, err := river.JobCompleteTx[*riverpgxv5.Driver](ctx, tx.Unwrap(), job)
 		return struct{}{}, err
 	})
+	if err != nil && ctx.Err() != nil {
+		return errors.Join(err, giveBack(ctx, w.store, program, task))
+	}
 	if err != nil && attempts == maxAttempts {
 		w.logger.ErrorContext(ctx, "task given up", "task_id", task, "attempts", attempts, "error", err)
 		return giveUp(ctx, w.store, program, task)
 	}
+	return err
+}
+
+// giveBack does not count an attempt that an orderly stop cut off.
+func giveBack(ctx context.Context, s *store.Store, program id.ID, task uuid.UUID) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cancelTimeout)
+	defer cancel()
+	_, err := store.Write(ctx, s, func(tx *store.Tx) (struct{}, error) {
+		return struct{}{}, tx.GiveBackAttempt(ctx, program, task)
+	})
 	return err
 }
 

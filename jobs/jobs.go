@@ -65,6 +65,7 @@ func New(s *store.Store, o Options) (*Jobs, error) {
 		Logger:               slog.New(atLeast{o.Logger.Handler(), slog.LevelError}),
 		Queues:               map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: o.Workers}},
 		Workers:              workers,
+		ErrorHandler:         errorHandler{o.Logger},
 		JobTimeout:           taskTimeout,
 		RescueStuckJobsAfter: rescueAfter,
 	})

@@ -138,7 +138,7 @@ func (s *Server) PollBulkIssuance(ctx context.Context, request api.PollBulkIssua
 }
 
 // completedTask is the answer to a poll of a completed task. It never holds more
-// than one card.
+// than a page of cards.
 type completedTask struct {
 	server *Server
 	ctx    context.Context
@@ -165,7 +165,7 @@ func (t completedTask) VisitPollBulkIssuanceResponse(w http.ResponseWriter) erro
 	})
 }
 
-func writeJSONCard(out *bufio.Writer, _ *store.Tx, card *store.GiftCard) error {
+func writeJSONCard(out *bufio.Writer, card *store.GiftCard) error {
 	encoded, err := json.Marshal(toSummary(card))
 	if err != nil {
 		return err

@@ -56,14 +56,14 @@ func (d csvDownload) VisitDownloadGiftCardsResponse(w http.ResponseWriter) error
 	header.Set("Content-Disposition", `attachment; filename="gift-cards.csv"`)
 	header.Set("Cache-Control", "no-store") // it opens security codes
 	return d.server.stream(d.ctx, w, d.batch, cardList{
-		begin: "cardNumber,securityCode,initialValue,expiresAt,id\r\n", card: writeCSVCard,
+		begin: "cardNumber,securityCode,initialValue,expiresAt,id\r\n", card: d.server.writeCSVCard,
 	})
 }
 
 // writeCSVCard writes a line of RFC 4180. No field can begin a formula or needs
 // quotes: they are digits, decimals, times and ids of our own making.
-func writeCSVCard(out *bufio.Writer, tx *store.Tx, card *store.GiftCard) error {
-	code, err := tx.OpenCode(card)
+func (s *Server) writeCSVCard(out *bufio.Writer, card *store.GiftCard) error {
+	code, err := s.Store.OpenCode(card)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -43,6 +44,34 @@ func TestCSVLinksAreSignedAndExpire(t *testing.T) {
 	s.Clock.Move(2 * time.Minute)
 	if answer := get(t, s, link); answer.Status != http.StatusForbidden {
 		t.Errorf("link after its end: %d %s", answer.Status, answer.Body)
+	}
+}
+
+// TestASlowReaderGetsAllOfAStream though it takes longer than an answer may, and
+// keeps no connection to the database meanwhile.
+func TestASlowReaderGetsAllOfAStream(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t)
+	m := s.Merchant()
+	many := 60_000
+	task := bulk(t, m, nil, api.BulkIssueGiftCardRequest{InitialValue: amount(t, "5"), Count: &many}).JSON202.TaskId
+	link := *pollToEnd(t, m, task).CsvDownloadUrl
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, link, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	time.Sleep(3500 * time.Millisecond)                          // beyond the WriteTimeout of the test server
+	if busy := s.Store.Pool().Stat().AcquiredConns(); busy > 2 { // River holds one
+		t.Errorf("%d connections are in use while a client sleeps", busy)
+	}
+	body, err := io.ReadAll(response.Body)
+	if lines := strings.Count(string(body), "\r\n"); err != nil || lines != many+1 {
+		t.Errorf("%d lines, %v", lines, err)
 	}
 }
 

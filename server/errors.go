@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -68,6 +69,10 @@ func (s *Server) refusalOf(err error, c echo.Context) *refusal {
 			}
 			return &refusal{status: status, detail: known.Message}
 		}
+	}
+	if errors.Is(err, context.Canceled) { // nobody reads the answer
+		s.Logger.InfoContext(c.Request().Context(), "the client has gone", "route", c.Path(), "request_id", requestID(c))
+		return &refusal{status: http.StatusServiceUnavailable, detail: "Service unavailable"}
 	}
 	if known := (*echo.HTTPError)(nil); errors.As(err, &known) {
 		switch known.Code {

@@ -105,6 +105,7 @@ func TestTheRequestCountsNotItsSpelling(t *testing.T) {
 	first := m.Do(http.MethodPost, m.Cards(), withKey("k"), fmt.Appendf(nil, `{"initialValue":25,"merchantId":%q,"isPhysical":false}`, m.ID))
 	for body, want := range map[string]int{
 		fmt.Sprintf(` { "merchantId" : %q, "initialValue" : 25, "unknown": 1 } `, m.ID):          http.StatusCreated,
+		fmt.Sprintf(`{"merchantId":%q,"initialValue":"25.0"}`, m.ID):                             http.StatusCreated,
 		fmt.Sprintf(`{"merchantId":%q,"initialValue":25,"customerName":null}`, m.ID):             http.StatusCreated,
 		fmt.Sprintf(`{"initialValue":25,"merchantId":%q,"isPhysical":true}`, m.ID):               http.StatusUnprocessableEntity,
 		fmt.Sprintf(`{"initialValue":25.01,"merchantId":%q}`, m.ID):                              http.StatusUnprocessableEntity,

@@ -55,6 +55,18 @@ func TestDocumentsAreServedWithETags(t *testing.T) {
 	}
 }
 
+func TestBodiesThatNobodyWantsAreNotRead(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+"/healthz", strings.NewReader(strings.Repeat("x", 70_000)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if answer := s.Send(r); answer.Status != http.StatusOK {
+		t.Errorf("%d %s", answer.Status, answer.Body)
+	}
+}
+
 func TestTheDatabaseAwayIsA503(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)

@@ -29,9 +29,12 @@ func (s *Server) validate(operations map[string]operation) echo.MiddlewareFunc {
 				return next(c)
 			}
 			r := c.Request()
-			body, err := readBody(c.Response(), r, op.bodyLimit)
-			if err != nil {
-				return err
+			var body []byte
+			if op.hasBody {
+				var err error
+				if body, err = readBody(c.Response(), r, op.bodyLimit); err != nil {
+					return err
+				}
 			}
 			request, invalid := op.Validate(r, func(name string) string { return pathValue(c, name) }, body)
 			if len(invalid) > 0 {

@@ -49,12 +49,12 @@ type Options struct {
 }
 
 // Limits that are no settings: a request beyond them is not slow but stuck. In
-// order: headers < body <= handling < streaming.
+// order: headers < body < request < writing < streaming.
 const (
 	HeaderTimeout    = 10 * time.Second
 	BodyTimeout      = 60 * time.Second // 64 MiB at 9 Mbit/s
-	handlingTimeout  = 60 * time.Second
-	WriteTimeout     = handlingTimeout + 30*time.Second // streams extend it
+	requestTimeout   = BodyTimeout + 60*time.Second
+	WriteTimeout     = requestTimeout + 30*time.Second // streams extend it
 	StreamingTimeout = 15 * time.Minute
 	IdleTimeout      = 2 * time.Minute
 	MaxHeaderBytes   = 64 << 10
@@ -122,6 +122,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.Serv
 type operation struct {
 	*validate.Operation
 	public    bool  // no token needed
+	hasBody   bool  // of other operations it is not read
 	bodyLimit int64 // bytes
 }
 
@@ -139,6 +140,7 @@ func (s *Server) operations(document *openapi3.T, routes []*echo.Route) (map[str
 		op := operation{
 			Operation: found,
 			public:    declared.Security != nil && len(*declared.Security) == 0,
+			hasBody:   declared.RequestBody != nil,
 			bodyLimit: bodyLimit,
 		}
 		if strings.HasSuffix(route.Path, "/bulk") {

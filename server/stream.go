@@ -14,13 +14,13 @@ import (
 // cardList is how a batch of cards is written.
 type cardList struct {
 	begin, separator, end string
-	card                  func(*bufio.Writer, *store.Tx, *store.GiftCard) error
+	card                  func(*bufio.Writer, *store.GiftCard) error
 }
 
-// stream writes a batch as it comes from the database and never holds more than
-// a buffer of it. An error before the first buffer is full is an answer like any
-// other; a later one breaks off the connection (see handleError), so that nobody
-// takes a part for the whole.
+// stream writes a batch, a page at a time: it holds no more of it, and no
+// connection to the database while a slow client reads. An error before the first
+// buffer is full is an answer like any other; a later one breaks off the
+// connection (see handleError), so that nobody takes a part for the whole.
 func (s *Server) stream(ctx context.Context, w http.ResponseWriter, batch store.Batch, list cardList) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), StreamingTimeout)
 	defer cancel()
@@ -29,26 +29,31 @@ func (s *Server) stream(ctx context.Context, w http.ResponseWriter, batch store.
 	}
 	out := bufio.NewWriterSize(toClient{w}, streamBuffer)
 	_, _ = out.WriteString(list.begin) // the buffer keeps an error for Flush
-	_, err := store.Read(ctx, s.Store, func(tx *store.Tx) (struct{}, error) {
-		written := 0
-		err := tx.EachCard(ctx, batch, func(card *store.GiftCard) error {
-			if written > 0 {
+	for from := 0; from < batch.Count; from += streamPage {
+		page, err := store.Read(ctx, s.Store, func(tx *store.Tx) ([]store.GiftCard, error) {
+			return tx.Page(ctx, batch, from, streamPage)
+		})
+		if err != nil {
+			return err
+		}
+		if want := min(streamPage, batch.Count-from); len(page) != want {
+			return fmt.Errorf("%d cards from position %d of a batch of %d", len(page), from, batch.Count)
+		}
+		for i := range page {
+			if from+i > 0 {
 				_, _ = out.WriteString(list.separator)
 			}
-			written++
-			return list.card(out, tx, card)
-		})
-		if err == nil && written != batch.Count {
-			err = fmt.Errorf("%d cards of a batch of %d", written, batch.Count)
+			if err := list.card(out, &page[i]); err != nil {
+				return err
+			}
 		}
-		return struct{}{}, err
-	})
-	if err != nil {
-		return err
 	}
 	_, _ = out.WriteString(list.end)
 	return out.Flush()
 }
+
+// streamPage is how many cards are read at a time.
+const streamPage = 2_000
 
 const streamBuffer = 32 << 10
 

@@ -15,6 +15,8 @@ import (
 	"giftcards/store/text"
 )
 
+var errTooMany = &refusal{status: http.StatusTooManyRequests, detail: "Too many requests"}
+
 var errBadLogin = &refusal{status: http.StatusUnauthorized, detail: "Incorrect username or password"}
 
 // CreateToken logs a user in. Whether the user or the password is wrong shows
@@ -26,7 +28,10 @@ func (s *Server) CreateToken(ctx context.Context, request api.CreateTokenRequest
 	if err != nil && !errors.Is(err, store.ErrUserNotFound) {
 		return nil, err
 	}
-	matches, err := password.Matches(request.Body.Password, user.PasswordHash)
+	matches, err := password.Matches(ctx, request.Body.Password, user.PasswordHash)
+	if errors.Is(err, password.ErrBusy) {
+		return nil, errTooMany
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -118,6 +118,14 @@ func (tx *Tx) StartTask(ctx context.Context, program id.ID, task uuid.UUID) (att
 	return int(started), nil
 }
 
+// GiveBackAttempt takes back the count of an attempt that was cut off in good order.
+func (tx *Tx) GiveBackAttempt(ctx context.Context, program id.ID, task uuid.UUID) error {
+	if err := tx.q.GiveBackAttempt(ctx, program, task); err != nil {
+		return fmt.Errorf("give back attempt: %w", err)
+	}
+	return nil
+}
+
 // IssueTask issues all cards of the task and completes it, or does nothing if it
 // is finished: a job may run twice, even at the same time. It holds at most one
 // chunk of cards in memory.

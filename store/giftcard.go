@@ -226,29 +226,32 @@ type Batch struct {
 	Count     int
 }
 
-// EachCard calls do with the number, value, expiry and id of every card of the
-// batch, in the order asked for, without holding more than one. It stops at an
-// error of do and returns it. The code is still sealed: see OpenCode.
-func (tx *Tx) EachCard(ctx context.Context, b Batch, do func(*GiftCard) error) error {
+// Page returns number, value, expiry and id of at most limit cards of the batch,
+// from position from, in the order asked for. The code is still sealed: see
+// OpenCode. None of this changes after the issue, so that pages read one after
+// another are one state.
+func (tx *Tx) Page(ctx context.Context, b Batch, from, limit int) ([]GiftCard, error) {
 	rows, err := tx.tx.Query(ctx, `
 		select id, card_number, sealed_code, initial_value, expires_at from gift_cards
-		where program_id = $1 and id between $2 and $3 order by id`, b.ProgramID, b.First, b.First.Plus(b.Count-1))
+		where program_id = $1 and id between $2 and $3 order by id`,
+		b.ProgramID, b.First.Plus(from), b.First.Plus(min(from+limit, b.Count)-1))
 	if err != nil {
-		return fmt.Errorf("read cards: %w", err)
+		return nil, fmt.Errorf("read cards: %w", err)
 	}
-	var card GiftCard
-	_, err = pgx.ForEachRow(rows, []any{&card.ID, &card.CardNumber, &card.SealedCode, &card.InitialValue, &card.ExpiresAt},
-		func() error { return do(&card) })
+	cards, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (card GiftCard, err error) {
+		err = row.Scan(&card.ID, &card.CardNumber, &card.SealedCode, &card.InitialValue, &card.ExpiresAt)
+		return card, err
+	})
 	if err != nil {
-		return fmt.Errorf("read cards: %w", err)
+		return nil, fmt.Errorf("read cards: %w", err)
 	}
-	return nil
+	return cards, nil
 }
 
 // OpenCode returns the 6 digits of a card's security code. They leave in two
 // ways only: the message to the recipient, and the merchant's CSV.
-func (tx *Tx) OpenCode(card *GiftCard) (string, error) {
-	code, err := tx.store.keys.Unseal(card.SealedCode, card.ID[:])
+func (s *Store) OpenCode(card *GiftCard) (string, error) {
+	code, err := s.keys.Unseal(card.SealedCode, card.ID[:])
 	if err != nil {
 		return "", fmt.Errorf("card %s: %w", card.ID, err)
 	}

@@ -7,6 +7,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -22,7 +23,7 @@ type Options struct {
 	CardPrefix string
 	// Now is the clock, time.Now if nil. Tests own it.
 	Now func() time.Time
-	// MaxConns bounds the pool, 20 if zero.
+	// MaxConns bounds the pool; if zero, pool_max_conns in the address does, else 20.
 	MaxConns int32
 }
 
@@ -54,8 +55,10 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("database address: %w", err)
 	}
-	config.MaxConns = o.MaxConns
-	if config.MaxConns == 0 {
+	switch {
+	case o.MaxConns > 0:
+		config.MaxConns = o.MaxConns
+	case !strings.Contains(url, "pool_max_conns"):
 		config.MaxConns = defaultMaxConns
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)

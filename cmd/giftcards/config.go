@@ -93,8 +93,8 @@ func (c *config) check(f faults) {
 	}
 	host, port, err := net.SplitHostPort(c.Listen)
 	number, portErr := strconv.Atoi(port)
-	listens := err == nil && portErr == nil && number >= 0 && number < 1<<16
-	note("listen", listens, "want host:port, the port below 65536, not "+strconv.Quote(c.Listen))
+	listens := err == nil && portErr == nil && number > 0 && number < 1<<16
+	note("listen", listens, "want host:port, a port from 1 to 65535, not "+strconv.Quote(c.Listen))
 	if c.BaseURL == "" && listens {
 		if host == "" || net.ParseIP(host).IsUnspecified() {
 			host = "localhost"

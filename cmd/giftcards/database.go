@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"strings"
@@ -107,17 +108,18 @@ func (s *session) withDatabase(do func(url string) error) (err error) {
 	return do(d.url)
 }
 
-// withStore runs do with a store over the migrated database.
+// withStore runs do with a store over the database, which must have this
+// program's schema: a command beside running servers must not change it.
 func (s *session) withStore(do func(*store.Store) error) error {
 	return s.withDatabase(func(url string) error {
-		if err := s.migrate(url); err != nil {
-			return err
-		}
-		keys, err := s.keys()
+		versions, err := store.MigrationVersions(s, url)
 		if err != nil {
 			return err
 		}
-		opened, err := store.Open(s, url, store.Options{Keys: keys, CardPrefix: s.config.CardPrefix})
+		if !versions.Current() {
+			return errors.New("the database has not the schema of this program: run giftcards migrate up")
+		}
+		opened, err := store.Open(s, url, store.Options{})
 		if err != nil {
 			return err
 		}
@@ -139,10 +141,27 @@ func (s *session) openDatabaseOrShare() (database, error) {
 	return d, err
 }
 
-// keys opens the server's secret keys, making them on the very first start.
-func (s *session) keys() (*keyring.Ring, error) {
+// keys opens the server's secret keys. Only a database that no server has worked
+// with gets new ones: on any other they are lost, or in another place.
+func (s *session) keys(url string) (*keyring.Ring, error) {
 	if err := os.MkdirAll(s.config.StateDir, 0o755); err != nil {
 		return nil, err
+	}
+	ring, err := keyring.Open(s.config.KeysFile)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return ring, err
+	}
+	opened, err := store.Open(s, url, store.Options{})
+	if err != nil {
+		return nil, err
+	}
+	defer opened.Close()
+	used, err := opened.HasKeyCheck(s)
+	if err != nil {
+		return nil, err
+	}
+	if used {
+		return nil, fmt.Errorf("%s is missing: without its keys the security codes in the database cannot be opened (--keys-file says where it is)", s.config.KeysFile)
 	}
 	return keyring.OpenOrCreate(s.config.KeysFile)
 }

@@ -30,6 +30,9 @@ type demoCommand struct{}
 
 // Run prints the demo, and makes what of it there is not.
 func (demoCommand) Run(s *session) error {
+	if err := s.withDatabase(s.migrate); err != nil {
+		return err
+	}
 	return s.withStore(func(st *store.Store) error {
 		made, err := s.ensureDemo(st, false)
 		if err != nil {
@@ -147,7 +150,7 @@ func (s *session) demoWorks(st *store.Store, known demo) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return password.Matches(known.Password, user.PasswordHash)
+	return password.Matches(s, known.Password, user.PasswordHash)
 }
 
 func readDemo(path string) (d demo, err error) {

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"giftcards/store/keyring"
 	"giftcards/store/storetest"
 )
 
@@ -195,9 +196,8 @@ func TestKeysAreRotated(t *testing.T) {
 	if code, _, stderr := command(t, "", "keys", "rotate", "--state-dir="+dir); code != 1 || stderr == "" {
 		t.Errorf("rotating keys that do not exist: %d %s", code, stderr)
 	}
-	settings := []string{"--database-url=" + storetest.URL(t), "--state-dir=" + dir}
-	if code, _, stderr := command(t, "", append([]string{"merchant", "list"}, settings...)...); code != 0 {
-		t.Fatal(stderr)
+	if _, err := keyring.Create(filepath.Join(dir, "keys.json")); err != nil {
+		t.Fatal(err)
 	}
 	before, err := os.ReadFile(filepath.Join(dir, "keys.json"))
 	if err != nil {

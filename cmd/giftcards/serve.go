@@ -17,8 +17,8 @@ import (
 
 type serveCommand struct{}
 
-// Stopping: what requests, then jobs, get to finish. Together below the 10 s
-// that container runtimes grant.
+// Stopping: what requests, then jobs, get to finish before they are cut off. What
+// is cut off rolls back, which takes moments.
 const (
 	requestDrain = 5 * time.Second
 	jobDrain     = 3 * time.Second
@@ -36,7 +36,7 @@ func (serveCommand) Run(s *session) (err error) {
 	if err := s.migrate(d.url); err != nil {
 		return err
 	}
-	keys, err := s.keys()
+	keys, err := s.keys(d.url)
 	if err != nil {
 		return err
 	}
@@ -45,6 +45,9 @@ func (serveCommand) Run(s *session) (err error) {
 		return err
 	}
 	defer st.Close()
+	if err := st.CheckKeys(s); err != nil {
+		return fmt.Errorf("%s: %w", s.config.KeysFile, err)
+	}
 	work, err := jobs.New(st, jobs.Options{Logger: log, KeyLifetime: s.config.KeyLifetime})
 	if err != nil {
 		return err
@@ -88,6 +91,7 @@ func newHTTPServer(handler http.Handler, log *slog.Logger) *http.Server {
 }
 
 func (s *session) serve(listener net.Listener, h *http.Server, d database, stopping *atomic.Bool) error {
+	defer h.Close() // streams that still write must not keep the pool open
 	failed := make(chan error, 1)
 	go func() { failed <- h.Serve(listener) }()
 	select {
@@ -99,7 +103,6 @@ func (s *session) serve(listener net.Listener, h *http.Server, d database, stopp
 	}
 	stopping.Store(true)
 	if err := stopWithin(s, requestDrain, h.Shutdown); err != nil {
-		_ = h.Close()
 		s.logger().Warn("requests were cut off", "error", err)
 	}
 	return nil

@@ -18,6 +18,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"giftcards/store/keyring"
 )
 
 // binary is the program built once for the tests that kill it.
@@ -277,6 +279,32 @@ func TestAFirstStartShowsWhatToDo(t *testing.T) {
 	if err := server.stop(syscall.SIGHUP); err != nil {
 		t.Errorf("SIGHUP: %v", err)
 	}
+}
+
+// TestCodesAreNotSealedWithOtherKeys: a server whose key file is missing, or another
+// one, would issue cards that nobody can open, and must not start.
+func TestCodesAreNotSealedWithOtherKeys(t *testing.T) {
+	t.Parallel()
+	dir, address := stateDir(t), freePort(t)
+	must(t, start(t, dir, address).stop(syscall.SIGTERM))
+	file := filepath.Join(dir, "keys.json")
+	right, err := os.ReadFile(file)
+	must(t, err)
+	path, err := binary()
+	must(t, err)
+	must(t, os.Remove(file))
+	out, err := exec.CommandContext(t.Context(), path, "serve", "--listen="+address, "--state-dir="+dir).CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "keys.json is missing") {
+		t.Errorf("without its keys: %v %s", err, out)
+	}
+	_, err = keyring.Create(file)
+	must(t, err)
+	out, err = exec.CommandContext(t.Context(), path, "serve", "--listen="+address, "--state-dir="+dir).CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "sealed with other keys") {
+		t.Errorf("with other keys: %v %s", err, out)
+	}
+	must(t, os.WriteFile(file, right, 0o600))
+	must(t, start(t, dir, address).stop(syscall.SIGTERM))
 }
 
 // paste runs the two printed lines in a shell, as a newcomer does.

@@ -14,7 +14,7 @@ import (
 
 const deleteExpiredTokens = `-- name: DeleteExpiredTokens :execrows
 delete from revoked_tokens where id in (
-    select t.id from revoked_tokens t where t.expires_at < $1::timestamptz order by t.expires_at limit $2
+    select t.id from revoked_tokens t where t.expires_at < $1::timestamptz order by t.expires_at limit $2 for update skip locked
 )
 `
 

@@ -101,6 +101,16 @@ func (q *Queries) FindTask(ctx context.Context, programID id.ID, iD uuid.UUID) (
 	return i, err
 }
 
+const giveBackAttempt = `-- name: GiveBackAttempt :exec
+update bulk_tasks set attempts = attempts - 1
+where program_id = $1 and id = $2 and status = 'processing' and attempts > 0
+`
+
+func (q *Queries) GiveBackAttempt(ctx context.Context, programID id.ID, iD uuid.UUID) error {
+	_, err := q.db.Exec(ctx, giveBackAttempt, programID, iD)
+	return err
+}
+
 const insertTask = `-- name: InsertTask :exec
 insert into bulk_tasks (program_id, id, card_count, by_count, initial_value, is_physical, design_template,
     expires_at, first_card_id, created_at)

@@ -45,7 +45,7 @@ func (q *Queries) ClaimKey(ctx context.Context, arg ClaimKeyParams) (int64, erro
 const deleteExpiredKeys = `-- name: DeleteExpiredKeys :execrows
 delete from idempotency_keys where (program_id, operation, key) in (
     select k.program_id, k.operation, k.key from idempotency_keys k
-    where k.created_at < $1::timestamptz order by k.created_at limit $2
+    where k.created_at < $1::timestamptz order by k.created_at limit $2 for update skip locked
 )
 `
 

@@ -127,6 +127,11 @@ type IdempotencyKey struct {
 	CreatedAt   time.Time
 }
 
+type KeyCheck struct {
+	ID     id.ID
+	Sealed []byte
+}
+
 type Merchant struct {
 	ID        id.ID
 	Name      string

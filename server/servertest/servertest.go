@@ -68,7 +68,7 @@ func NewOn(t testing.TB, databaseURL, keyFile string, change ...func(*server.Opt
 	}
 	handler, err := server.New(options)
 	must(t, err)
-	listener.Config = &http.Server{Handler: handler, ReadHeaderTimeout: time.Second, ReadTimeout: 2 * time.Second, MaxHeaderBytes: server.MaxHeaderBytes}
+	listener.Config = &http.Server{Handler: handler, ReadHeaderTimeout: time.Second, ReadTimeout: 2 * time.Second, WriteTimeout: 3 * time.Second, MaxHeaderBytes: server.MaxHeaderBytes}
 	listener.Start()
 	t.Cleanup(listener.Close)
 	must(t, work.Start(t.Context()))

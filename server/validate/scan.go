@@ -54,6 +54,13 @@ func validPrefix(text string) int {
 	return count
 }
 
+// A text of more values than manyNodes must spend bytesPerNode on each: a million
+// empty recipients pass, and no body costs more than thrice its size to read.
+const (
+	manyNodes    = 1 << 21
+	bytesPerNode = 8
+)
+
 // estimate guesses the nodes of a text: exact for most, but never so many that a
 // text of mere commas costs more than twice its size up front.
 func estimate(text string) int {
@@ -61,7 +68,7 @@ func estimate(text string) int {
 	for _, before := range []string{",", ":", "[", "{"} {
 		nodes += strings.Count(text, before)
 	}
-	return min(nodes, len(text)/8+8)
+	return min(nodes, len(text)/bytesPerNode+8)
 }
 
 // scanner is the state of one scan. Its methods take and return byte positions;
@@ -93,6 +100,9 @@ func (s *scanner) space(i int) int {
 
 // value reads one value that starts at i.
 func (s *scanner) value(i int) int {
+	if len(s.nodes) > manyNodes && len(s.nodes) > len(s.text)/bytesPerNode {
+		return s.fail(i, "Too many values")
+	}
 	if i >= len(s.text) {
 		return s.fail(i, "Expecting value")
 	}

@@ -139,3 +139,14 @@ func FuzzScanAgreesWithEncodingJSON(f *testing.F) {
 		}
 	})
 }
+
+func TestABodyOfNothingButValuesIsRefused(t *testing.T) {
+	t.Parallel()
+	_, refused := scan("[" + strings.Repeat("1,", 3<<20) + "1]")
+	if refused == nil || refused.reason != "Too many values" {
+		t.Errorf("three million numbers: %v", refused)
+	}
+	if _, refused := scan("[" + strings.Repeat("{},", 1_000_000) + "{}]"); refused != nil {
+		t.Errorf("a million empty recipients: %v", refused)
+	}
+}

@@ -32,6 +32,8 @@ create table revoked_tokens (
     constraint revoked_tokens_pkey primary key (id)
 );
 
+create index revoked_tokens_expires_at_idx on revoked_tokens (expires_at);
+
 create table programs (
     id          bytea       not null,
     merchant_id bytea       not null,
@@ -147,5 +149,14 @@ create table messages (
 
 create index messages_send_at_idx on messages (send_at) where status = 'scheduled';
 
+-- Something sealed, by which a server finds out that it has the keys of the codes
+-- in this database. One row.
+create table key_checks (
+    id     boolean not null default true,
+    sealed bytea   not null,
+    constraint key_checks_pkey primary key (id),
+    constraint key_checks_id_check check (id)
+);
+
 -- +goose Down
-drop table messages, idempotency_keys, bulk_recipients, bulk_tasks, gift_cards, programs, revoked_tokens, users, merchants;
+drop table key_checks, messages, idempotency_keys, bulk_recipients, bulk_tasks, gift_cards, programs, revoked_tokens, users, merchants;

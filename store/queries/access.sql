@@ -18,7 +18,7 @@ on conflict on constraint revoked_tokens_pkey do nothing;
 -- name: DeleteExpiredTokens :execrows
 -- Oldest first, bounded by @batch.
 delete from revoked_tokens where id in (
-    select t.id from revoked_tokens t where t.expires_at < @now::timestamptz order by t.expires_at limit @batch
+    select t.id from revoked_tokens t where t.expires_at < @now::timestamptz order by t.expires_at limit @batch for update skip locked
 );
 
 -- name: InsertMerchant :exec

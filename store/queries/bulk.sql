@@ -22,6 +22,10 @@ update bulk_tasks set status = 'processing', attempts = attempts + 1
 where program_id = $1 and id = $2 and status in ('pending', 'processing')
 returning attempts;
 
+-- name: GiveBackAttempt :exec
+update bulk_tasks set attempts = attempts - 1
+where program_id = $1 and id = $2 and status = 'processing' and attempts > 0;
+
 -- name: CompleteTask :execrows
 update bulk_tasks set status = 'completed', completed_at = @completed_at::timestamptz
 where program_id = @program_id and id = @id and status in ('pending', 'processing');

@@ -18,5 +18,5 @@ where program_id = @program_id and operation = @operation and key = @key;
 -- Oldest first, bounded by @batch.
 delete from idempotency_keys where (program_id, operation, key) in (
     select k.program_id, k.operation, k.key from idempotency_keys k
-    where k.created_at < @before::timestamptz order by k.created_at limit @batch
+    where k.created_at < @before::timestamptz order by k.created_at limit @batch for update skip locked
 );

@@ -1,0 +1,48 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"giftcards/gen/db"
+)
+
+// ErrWrongKeys says that the security codes in the database are sealed with other
+// keys than the store has: it could open none of them, and would seal new ones
+// that the right keys cannot open.
+var ErrWrongKeys = errors.New("the security codes of this database are sealed with other keys")
+
+// keyCheckText is what is sealed to try the keys on, bound to keyCheckName.
+const keyCheckText, keyCheckName = "giftcards", "key check"
+
+// CheckKeys fails with ErrWrongKeys unless the store has the keys of the codes in
+// the database. The first server on a database decides which keys these are.
+func (s *Store) CheckKeys(ctx context.Context) error {
+	q := db.New(s.pool)
+	sealed, err := s.keys.Seal(keyCheckText, []byte(keyCheckName))
+	if err != nil {
+		return fmt.Errorf("seal: %w", err)
+	}
+	if err := q.InsertKeyCheck(ctx, sealed); err != nil {
+		return classify(fmt.Errorf("insert key check: %w", err))
+	}
+	if sealed, err = q.FindKeyCheck(ctx); err != nil {
+		return classify(fmt.Errorf("find key check: %w", err))
+	}
+	if text, err := s.keys.Unseal(sealed, []byte(keyCheckName)); err != nil || text != keyCheckText {
+		return ErrWrongKeys
+	}
+	return nil
+}
+
+// HasKeyCheck reports whether a server has worked with the database before.
+func (s *Store) HasKeyCheck(ctx context.Context) (bool, error) {
+	_, err := db.New(s.pool).FindKeyCheck(ctx)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return false, nil
+	}
+	return err == nil, classify(err)
+}
