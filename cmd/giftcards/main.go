@@ -41,6 +41,7 @@ type program struct {
 	Merchant merchantCommand `cmd:"" help:"Create and list merchants."`
 	Program  programCommand  `cmd:"" help:"Create and list gift-card programs."`
 	User     userCommand     `cmd:"" help:"Create and list users, change a password."`
+	Messages messagesCommand `cmd:"" help:"List messages to recipients, and retry those that failed."`
 	Keys     keysCommand     `cmd:"" help:"Look after the server's secret keys."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`
 }

@@ -45,7 +45,11 @@ func (serveCommand) Run(s *session) (err error) {
 		return err
 	}
 	defer st.Close()
-	work, err := jobs.New(st, jobs.Options{Logger: log, KeyLifetime: s.config.KeyLifetime})
+	delivery, err := s.delivery()
+	if err != nil {
+		return err
+	}
+	work, err := jobs.New(st, jobs.Options{Logger: log, KeyLifetime: s.config.KeyLifetime, Delivery: delivery})
 	if err != nil {
 		return err
 	}
@@ -129,6 +133,9 @@ func ready(ctx context.Context, st *store.Store, work *jobs.Jobs, stopping *atom
 // merchant and two lines to paste.
 func (s *session) greet(st *store.Store, d database) error {
 	fmt.Fprintf(s.stdout, "giftcards listens on %s (documentation: %s/docs)\n", s.config.BaseURL, s.config.BaseURL)
+	if kept := s.config.keptInOutbox(); kept != "" {
+		fmt.Fprintf(s.stdout, "%s to recipients are not sent, but written to %s\n", kept, s.outbox())
+	}
 	if d.private == nil {
 		return nil
 	}
@@ -141,7 +148,7 @@ A demo merchant is in %[1]s. To issue a card, paste into another terminal:
 
 TOKEN=$(curl -s %[2]s/v2/token -d username=%[3]s --data-urlencode password="$(sed -n 's/.*"password": "\(.*\)".*/\1/p' %[1]s)" | sed 's/.*"accessToken":"\([^"]*\)".*/\1/')
 
-curl -s %[2]s/v2/giftcards/programs/%[4]s/cards -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d '{"initialValue": "25.00", "merchantId": "%[5]s", "customerName": "Ada"}'
+curl -s %[2]s/v2/giftcards/programs/%[4]s/cards -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d '{"initialValue": "25.00", "merchantId": "%[5]s", "customerName": "Ada", "customerEmail": "ada@example.com"}'
 
 `, s.demoFile(), made.BaseURL, made.Username, made.ProgramID, made.MerchantID)
 	return nil
