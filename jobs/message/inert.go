@@ -23,14 +23,7 @@ func inert(s string) string {
 	var b strings.Builder
 	for i, r := range typed {
 		b.WriteRune(r)
-		if i+1 == len(typed) {
-			break
-		}
-		before := ' '
-		if i > 0 {
-			before = typed[i-1]
-		}
-		if joins(before, r, typed[i+1]) {
+		if i+1 < len(typed) && joins(typed, i) {
 			b.WriteByte(' ')
 		}
 	}
@@ -43,20 +36,49 @@ func opensDirection(r rune) bool {
 	return r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069'
 }
 
-// joins reports whether r makes an address of what is before and after it.
-func joins(before, r, after rune) bool {
+// joins reports whether the code point at i, not the last, may make an address
+// of what is before and after it.
+func joins(typed []rune, i int) bool {
+	before, r, after := ' ', typed[i], typed[i+1]
+	if i > 0 {
+		before = typed[i-1]
+	}
 	word := !unicode.IsSpace(after) && !unicode.IsPunct(after) || after == '-' || after == '_'
 	switch r {
 	case '.':
-		return word && (!isDigit(after) || unicode.IsLetter(before)) // not within numbers
+		if isDigit(after) && !unicode.IsLetter(before) {
+			return inIPAddress(typed, i)
+		}
+		return word
 	case '。', '．', '｡', '․': // dots to those who look up domains, rarely typed before Latin letters
 		return after < unicode.MaxASCII && word
 	case ':':
-		return after == '/' || after == '\\' || unicode.IsLetter(before) && (word || after == '+')
+		if isDigit(after) && isDigit(before) {
+			return inIPAddress(typed, i)
+		}
+		return strings.ContainsRune(`/\:`, after) || unicode.IsLetter(before) && !unicode.IsSpace(after)
 	case '@', '＠', '﹫':
 		return word && !unicode.IsSpace(before)
 	}
 	return false
+}
+
+// inIPAddress reports whether the mark at i, between digits, is one of three or
+// more: prices, dates and times have two.
+func inIPAddress(typed []rune, i int) bool {
+	first, last, marks := i, i, 0
+	for first > 0 && (isDigit(typed[first-1]) || typed[first-1] == typed[i]) {
+		first--
+	}
+	for last+1 < len(typed) && (isDigit(typed[last+1]) || typed[last+1] == typed[i]) {
+		last++
+	}
+	for _, r := range typed[first : last+1] {
+		if r == typed[i] {
+			marks++
+		}
+	}
+	return marks >= 3
 }
 
 func isDigit(r rune) bool { return '0' <= r && r <= '9' }
