@@ -18,6 +18,8 @@ import (
 type Delivery struct {
 	Templates *message.Templates
 	Mail, SMS Route
+	// LookEvery is how often due messages are looked for, 500 ms if zero.
+	LookEvery time.Duration
 }
 
 // Route is one way to recipients.
@@ -36,7 +38,6 @@ const (
 	lease         = SendTimeout + 30*time.Second
 	recordTimeout = 5 * time.Second
 	recordPause   = time.Second
-	lookEvery     = 500 * time.Millisecond
 	lookPause     = 2 * time.Second // when the database is away
 	// Workers of a lane: enough that a few slow servers don't hold up the rest.
 	cardWorkers, bulkWorkers = 8, 24
@@ -98,7 +99,7 @@ func pace(ctx context.Context, perSecond int, cards, bulk chan<- struct{}) {
 // look tells workers of due messages.
 func (c *courier) look(ctx context.Context) {
 	for {
-		limit, pause := 2*c.workers, lookEvery
+		limit, pause := 2*c.workers, c.options.Delivery.LookEvery
 		due, err := store.Read(ctx, c.store, func(tx *store.Tx) (int, error) { return tx.CountDue(ctx, c.lane, limit) })
 		if err != nil && ctx.Err() == nil {
 			c.options.Logger.WarnContext(ctx, "looking for messages failed", "channel", c.lane.Channel, "error", err)

@@ -62,6 +62,9 @@ func New(s *store.Store, o Options) (*Jobs, error) {
 	if o.SweepEvery == 0 {
 		o.SweepEvery = 2 * time.Second
 	}
+	if o.Delivery != nil && o.Delivery.LookEvery == 0 {
+		o.Delivery.LookEvery = 500 * time.Millisecond
+	}
 	j := &Jobs{store: s, options: o}
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &bulkIssueWorker{store: s, logger: o.Logger})
