@@ -5,7 +5,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
+	"mime"
+	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -502,4 +505,61 @@ func TestARecordIsMadeThoughTheDatabaseRefusesItAtFirst(t *testing.T) {
 	if n := len(p.mails.Mails()); n != 1 {
 		t.Errorf("%d mails", n)
 	}
+}
+
+// TestWhatASenderTypesTravelsAsWords: through the store, the templates and SMTP.
+func TestWhatASenderTypesTravelsAsWords(t *testing.T) {
+	t.Parallel()
+	p := newPost(t, smtptest.Hooks{})
+	p.run(1000)
+	for name, c := range map[string]struct{ sender, note, subject string }{
+		"line breaks": {
+			"Grace\r\nBcc: b@example.com\r\n\r\n<b>", "x\r\n.\r\nMAIL FROM:<b@example.com>",
+			"Grace Bcc: b@ example. com <b> sent you a gift card from Blackwood Books",
+		},
+		"right to left": {"\u202eשירה\u2069", "\u202emoc.elpmaxe", "\u2068שירה\u2069 sent you a gift card from Blackwood Books"},
+		"255 emoji":     {strings.Repeat("🎁", 255), strings.Repeat("é", 500), strings.Repeat("🎁", 59) + "… sent you a gift card from Blackwood Books"},
+	} {
+		card := p.issue(func(_ *store.Terms, r *store.Recipient) { r.Sender, r.Message = &c.sender, &c.note })
+		var got smtptest.Mail
+		p.eventually("the mail of "+name, func() bool {
+			mails := p.mails.Mails()
+			at := slices.IndexFunc(mails, func(m smtptest.Mail) bool { return m.ID == "<"+card.ID.String()+"@example.com>" })
+			if at >= 0 {
+				got = mails[at]
+			}
+			return at >= 0
+		})
+		if subject, err := new(mime.WordDecoder).DecodeHeader(got.Header.Get("Subject")); err != nil || subject != c.subject {
+			t.Errorf("%s: subject %q (%v), want %q", name, subject, err, c.subject)
+		}
+		if len(got.Header) != 8 || got.Header.Get("Bcc") != "" {
+			t.Errorf("%s: headers %v", name, got.Header)
+		}
+		for line := range strings.Lines(string(got.Raw)) {
+			if len(line) > 80 { // RFC 5322 recommends 78 and the line's end
+				t.Errorf("%s: a line of %d bytes: %s", name, len(line), line)
+			}
+		}
+		parts := multipart.NewReader(got.Body, boundary(t, got))
+		for _, want := range []string{"text/plain; charset=UTF-8", "text/html; charset=UTF-8"} {
+			part, err := parts.NextPart()
+			must(t, err)
+			text, err := io.ReadAll(part)
+			must(t, err)
+			if kind := part.Header.Get("Content-Type"); kind != want || !strings.Contains(string(text), p.code(card)) {
+				t.Errorf("%s: a part of %s without the code", name, kind)
+			}
+		}
+		if _, err := parts.NextPart(); err == nil {
+			t.Errorf("%s: one part too many", name)
+		}
+	}
+}
+
+func boundary(t *testing.T, m smtptest.Mail) string {
+	t.Helper()
+	_, parameters, err := mime.ParseMediaType(m.Header.Get("Content-Type"))
+	must(t, err)
+	return parameters["boundary"]
 }

@@ -13,7 +13,7 @@ import (
 // envelope is a mail ready to be sent.
 type envelope struct {
 	from, to string // as SMTP has them, in angle brackets
-	eightBit bool   // to needs SMTPUTF8
+	utf8     bool   // to needs SMTPUTF8
 	*gomail.Msg
 }
 
@@ -36,7 +36,7 @@ func newEnvelope(m Message, from string) (envelope, error) {
 	msg.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834: no out-of-office answers
 	msg.SetBodyString(gomail.TypeTextPlain, m.Text)
 	msg.AddAlternativeString(gomail.TypeTextHTML, m.HTML)
-	return envelope{from: "<" + from + ">", to: "<" + to + ">", eightBit: !ascii(to), Msg: msg}, nil
+	return envelope{from: "<" + from + ">", to: "<" + to + ">", utf8: !ascii(to), Msg: msg}, nil
 }
 
 // asciiDomain writes the domain of an address as DNS has it, so that servers

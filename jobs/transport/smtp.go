@@ -114,7 +114,7 @@ func (s *SMTP) Send(ctx context.Context, m Message) error {
 
 // send goes through one mail transaction.
 func (c *connection) send(mail envelope) *Error {
-	if able, _ := c.Extension("SMTPUTF8"); mail.eightBit && !able {
+	if able, _ := c.Extension("SMTPUTF8"); mail.utf8 && !able {
 		return &Error{Permanent: true, Stage: "recipient", Err: errors.New("the server takes no addresses beyond ASCII")}
 	}
 	if err := c.Mail(mail.from); err != nil {
