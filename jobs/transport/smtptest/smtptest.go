@@ -225,10 +225,3 @@ func (s *session) Data(r io.Reader) error {
 
 func (s *session) Reset()        { s.from, s.to = "", "" }
 func (s *session) Logout() error { return nil }
-
-// Count is how many mails came.
-func (s *Server) Count() int {
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	return len(s.mails)
-}
