@@ -215,16 +215,19 @@ func script(t *testing.T, answers ...string) string {
 	return listener.Addr().String()
 }
 
-// TestNonsenseWithinATransaction: what counts is whether the mail was complete.
-func TestNonsenseWithinATransaction(t *testing.T) {
+// TestAnswersWithinATransaction, sense and nonsense: without a refusal, what
+// counts is whether the mail was complete.
+func TestAnswersWithinATransaction(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		answers []string
 		want    transport.Error
 	}{
-		"to MAIL": {[]string{"220 hi\r\n", "250 localhost\r\n", "what?\r\n"}, transport.Error{Stage: "sender"}},
-		"to RCPT": {[]string{"220 hi\r\n", "250 localhost\r\n", "250 ok\r\n", "999 sure\r\n"}, transport.Error{Stage: "recipient"}},
-		"to DATA": {[]string{"220 hi\r\n", "250 localhost\r\n", "250 ok\r\n", "250 ok\r\n", "250 not 354\r\n"}, transport.Error{Stage: "data"}},
+		"a sender refused for good": {[]string{"220 hi\r\n", "250 localhost\r\n", "553 not you\r\n"}, transport.Error{Stage: "sender", Code: 553, Permanent: true}},
+		"a sender refused for now":  {[]string{"220 hi\r\n", "250 localhost\r\n", "421 later\r\n"}, transport.Error{Stage: "sender", Code: 421}},
+		"to MAIL":                   {[]string{"220 hi\r\n", "250 localhost\r\n", "what?\r\n"}, transport.Error{Stage: "sender"}},
+		"to RCPT":                   {[]string{"220 hi\r\n", "250 localhost\r\n", "250 ok\r\n", "999 sure\r\n"}, transport.Error{Stage: "recipient"}},
+		"to DATA":                   {[]string{"220 hi\r\n", "250 localhost\r\n", "250 ok\r\n", "250 ok\r\n", "250 not 354\r\n"}, transport.Error{Stage: "data"}},
 		"to the end": {
 			[]string{"220 hi\r\n", "250 localhost\r\n", "250 ok\r\n", "250 ok\r\n", "354 go\r\n\x00\xff{}\r\n"},
 			transport.Error{Stage: "end", Unconfirmed: true},

@@ -53,6 +53,8 @@ func TestWhatAProviderRefuses(t *testing.T) {
 		"their fault":           {500, `oops`, transport.Error{Stage: "answer", Code: 500}},
 		"away":                  {503, ``, transport.Error{Stage: "answer", Code: 503}},
 		"a wrong token":         {401, `{"code": 20003, "message": "Authenticate"}`, transport.Error{Stage: "answer", Code: 401}},
+		"not allowed":           {403, `{"code": 20403, "message": "Forbidden"}`, transport.Error{Stage: "answer", Code: 403}},
+		"too slow for them":     {408, ``, transport.Error{Stage: "answer", Code: 408}},
 		"a redirection":         {302, ``, transport.Error{Stage: "answer", Code: 302}},
 		"nonsense":              {200, `<html>Welcome to our hotel</html>`, transport.Error{Unconfirmed: true, Stage: "answer", Code: 200}},
 		"nothing":               {204, ``, transport.Error{Unconfirmed: true, Stage: "answer", Code: 204}},
