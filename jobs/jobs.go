@@ -1,7 +1,8 @@
 // Package jobs does what does not fit into a request: it issues the cards of
-// large bulk requests and clears away what has expired. River keeps the queue,
-// in the same database, so that a job is enqueued in the transaction of the rows
-// it is about. It knows nothing of HTTP.
+// large bulk requests, delivers messages to recipients and clears away what has
+// expired. River keeps the queue of tasks, in the same database, so that a job
+// is enqueued in the transaction of the rows it is about; messages are a queue
+// themselves. It knows nothing of HTTP requests.
 package jobs
 
 import (
@@ -29,6 +30,8 @@ type Options struct {
 	Workers int
 	// SweepEvery is how often abandoned tasks are looked for, 2 s if zero.
 	SweepEvery time.Duration
+	// Delivery sends messages to recipients; nil leaves them to other instances.
+	Delivery *Delivery
 }
 
 // Jobs runs the jobs of one process.
@@ -37,10 +40,11 @@ type Jobs struct {
 	options Options
 	client  *river.Client[pgx.Tx]
 
-	stopSweep context.CancelFunc
-	sweeping  sync.WaitGroup
-	mutex     sync.Mutex
-	running   bool
+	stopOwn       context.CancelFunc // takes up nothing more
+	cancelSending context.CancelFunc
+	own           sync.WaitGroup // what is not River's
+	mutex         sync.Mutex
+	running       bool
 }
 
 const (
@@ -57,6 +61,9 @@ func New(s *store.Store, o Options) (*Jobs, error) {
 	}
 	if o.SweepEvery == 0 {
 		o.SweepEvery = 2 * time.Second
+	}
+	if o.Delivery != nil && o.Delivery.LookEvery == 0 {
+		o.Delivery.LookEvery = 500 * time.Millisecond
 	}
 	j := &Jobs{store: s, options: o}
 	workers := river.NewWorkers()
@@ -82,9 +89,13 @@ func (j *Jobs) Start(ctx context.Context) error {
 	if err := j.client.Start(ctx); err != nil {
 		return fmt.Errorf("start jobs: %w", err)
 	}
-	sweepCtx, stop := context.WithCancel(ctx)
-	j.stopSweep = stop
-	j.sweeping.Go(func() { j.sweep(sweepCtx) })
+	sending, cancel := context.WithCancel(ctx)
+	own, stop := context.WithCancel(sending)
+	j.stopOwn, j.cancelSending = stop, cancel
+	j.own.Go(func() { j.sweep(own) })
+	if j.options.Delivery != nil {
+		j.own.Go(func() { j.deliver(own, sending) })
+	}
 	j.setRunning(true)
 	return nil
 }
@@ -93,14 +104,17 @@ func (j *Jobs) Start(ctx context.Context) error {
 // left then is cancelled, rolled back, and taken up again by whoever runs next.
 func (j *Jobs) Stop(ctx context.Context) error {
 	j.setRunning(false)
-	j.stopSweep()
-	j.sweeping.Wait()
+	j.stopOwn()
+	release := context.AfterFunc(ctx, j.cancelSending)
+	defer release()
 	err := j.client.Stop(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cancelTimeout)
 		defer cancel()
 		err = j.client.StopAndCancel(ctx)
 	}
+	j.own.Wait() // soon: all of it ends with ctx
+	j.cancelSending()
 	if err != nil {
 		return fmt.Errorf("stop jobs: %w", err)
 	}

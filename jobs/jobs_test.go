@@ -37,7 +37,7 @@ func setup(t *testing.T) fixture {
 	return fixture{s, program}
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -99,13 +99,13 @@ func (f fixture) ended(t *testing.T, task store.Task) store.Task {
 	}
 }
 
-func (f fixture) exec(t *testing.T, sql string, arguments ...any) {
+func (f fixture) exec(t testing.TB, sql string, arguments ...any) {
 	t.Helper()
 	_, err := f.Pool().Exec(t.Context(), sql, arguments...)
 	must(t, err)
 }
 
-func (f fixture) count(t *testing.T, from string) (n int) {
+func (f fixture) count(t testing.TB, from string) (n int) {
 	t.Helper()
 	must(t, f.Pool().QueryRow(t.Context(), "select count(*) from "+from).Scan(&n))
 	return n

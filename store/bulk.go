@@ -154,7 +154,7 @@ func (tx *Tx) IssueTask(ctx context.Context, program id.ID, taskID uuid.UUID) er
 		if err := tx.copyCards(ctx, cards); err != nil {
 			return err
 		}
-		if _, err := tx.q.CopyMessages(ctx, tx.newMessages(cards)); err != nil {
+		if _, err := tx.q.CopyMessages(ctx, tx.newMessages(cards, true)); err != nil {
 			return fmt.Errorf("copy messages: %w", err)
 		}
 	}

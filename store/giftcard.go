@@ -87,17 +87,8 @@ func (tx *Tx) IssueCards(ctx context.Context, terms Terms, recipients []Recipien
 	if err := tx.insertCards(ctx, cards); err != nil {
 		return nil, err
 	}
-	messages := tx.newMessages(cards)
-	if len(messages) > 0 {
-		batch := make([]db.InsertMessageParams, len(messages))
-		for i, m := range messages {
-			batch[i] = db.InsertMessageParams(m)
-		}
-		var failed error
-		tx.q.InsertMessage(ctx, batch).Exec(func(_ int, err error) { failed = errors.Join(failed, err) })
-		if failed != nil {
-			return nil, fmt.Errorf("insert messages: %w", failed)
-		}
+	if err := tx.insertMessages(ctx, cards); err != nil {
+		return nil, err
 	}
 	return cards, nil
 }
@@ -194,29 +185,6 @@ func copyParams(c GiftCard) db.CopyGiftCardsParams {
 		ExpiresAt:      c.ExpiresAt,
 		CreatedAt:      c.CreatedAt,
 	}
-}
-
-// newMessages makes the rows of messages for those cards whose recipient can be
-// reached, one a channel, due when asked for or at once.
-func (tx *Tx) newMessages(cards []GiftCard) []db.CopyMessagesParams {
-	var messages []db.CopyMessagesParams
-	for _, card := range cards {
-		sendAt := tx.now
-		if card.DeliverAt != nil && card.DeliverAt.After(sendAt) {
-			sendAt = *card.DeliverAt
-		}
-		add := func(channel string, address *string) {
-			if address != nil {
-				messages = append(messages, db.CopyMessagesParams{
-					ProgramID: card.ProgramID, CardID: card.ID, Channel: channel, Address: *address,
-					SendAt: sendAt, CreatedAt: tx.now,
-				})
-			}
-		}
-		add("email", card.CustomerEmail)
-		add("sms", card.CustomerPhone)
-	}
-	return messages
 }
 
 // Batch names the cards of one bulk request: consecutive ids in one program.

@@ -39,6 +39,8 @@ type config struct {
 	LinkLifetime  time.Duration `env:"GIFTCARDS_LINK_LIFETIME" default:"24h" help:"How long a CSV link works (${default})."`
 	KeyLifetime   time.Duration `env:"GIFTCARDS_KEY_LIFETIME" default:"720h" help:"How long an idempotency key is kept (${default})."`
 
+	delivery `embed:""`
+
 	LogLevel  string `env:"GIFTCARDS_LOG_LEVEL" default:"info" help:"debug, info, warn or error (${default})."`
 	LogFormat string `env:"GIFTCARDS_LOG_FORMAT" default:"text" help:"text or json (${default})."`
 }
@@ -80,17 +82,20 @@ func noting[T ~int | ~int64](f faults, want string, read func(string) (T, error)
 	}
 }
 
+// note notes a fault, unless the setting is fit, or could not even be read.
+func (f faults) note(flag string, fit bool, want string) {
+	flag = "--" + flag
+	switch _, known := f[flag]; {
+	case fit:
+		delete(f, flag)
+	case !known:
+		f[flag] = want
+	}
+}
+
 // check completes the settings and notes what is unfit.
 func (c *config) check(f faults) {
-	note := func(flag string, fit bool, want string) {
-		flag = "--" + flag
-		switch _, known := f[flag]; {
-		case fit:
-			delete(f, flag)
-		case !known:
-			f[flag] = want
-		}
-	}
+	note := f.note
 	host, port, err := net.SplitHostPort(c.Listen)
 	number, portErr := strconv.Atoi(port)
 	listens := err == nil && portErr == nil && number > 0 && number < 1<<16
@@ -130,6 +135,7 @@ func (c *config) check(f faults) {
 	note("token-lifetime", c.TokenLifetime >= time.Minute, "want a minute at least")
 	note("link-lifetime", c.LinkLifetime >= time.Minute, "want a minute at least")
 	note("key-lifetime", c.KeyLifetime >= time.Hour, "want an hour at least")
+	c.delivery.check(f)
 	_, err = c.level()
 	note("log-level", err == nil, fmt.Sprintf("want debug, info, warn or error, not %q", c.LogLevel))
 	note("log-format", c.LogFormat == "text" || c.LogFormat == "json", fmt.Sprintf("want text or json, not %q", c.LogFormat))

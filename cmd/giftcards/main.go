@@ -42,6 +42,7 @@ type program struct {
 	Merchant merchantCommand `cmd:"" help:"Create and list merchants."`
 	Program  programCommand  `cmd:"" help:"Create and list gift-card programs."`
 	User     userCommand     `cmd:"" help:"Create and list users, change a password."`
+	Messages messagesCommand `cmd:"" help:"List messages to recipients, and retry those that failed."`
 	Keys     keysCommand     `cmd:"" help:"Look after the server's secret keys."`
 	Health   healthCommand   `cmd:"" help:"Ask the server on this machine whether it is ready; exit code 1 unless it is."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`

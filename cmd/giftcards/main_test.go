@@ -28,13 +28,47 @@ func command(t *testing.T, stdin string, args ...string) (code int, stdout, stde
 func TestAllBadSettingsAreNamedInOneMessage(t *testing.T) {
 	t.Parallel()
 	code, _, stderr := command(t, "", "serve", "--listen=nowhere", "--bulk-threshold=many", "--bulk-maximum=0", "--link-lifetime=soon",
-		"--card-prefix=x", "--log-level=loud", "--log-format=xml", "--base-url=ftp://x", "--bulk-body-limit=0", "--token-lifetime=1s", "--key-lifetime=1s")
+		"--card-prefix=x", "--log-level=loud", "--log-format=xml", "--base-url=ftp://x", "--bulk-body-limit=0", "--token-lifetime=1s", "--key-lifetime=1s",
+		"--smtp-url=http://user@mail.example.com", "--mail-from=nobody", "--mail-per-second=0", "--sms-url=http://sms.example.com", "--sms-per-second=many", "--template-dir=/nowhere")
 	if code != 2 {
 		t.Errorf("exit code %d, want 2", code)
 	}
-	for _, flag := range []string{"listen", "bulk-threshold", "bulk-maximum", "link-lifetime", "card-prefix", "log-level", "log-format", "base-url", "bulk-body-limit", "token-lifetime", "key-lifetime"} {
+	for _, flag := range []string{"listen", "bulk-threshold", "bulk-maximum", "link-lifetime", "card-prefix", "log-level", "log-format", "base-url", "bulk-body-limit", "token-lifetime", "key-lifetime",
+		"smtp-url", "mail-from", "mail-per-second", "sms-url", "sms-account", "sms-from", "sms-token-file", "sms-per-second", "template-dir"} {
 		if !strings.Contains(stderr, "--"+flag+": ") {
 			t.Errorf("--%s is not named in\n%s", flag, stderr)
+		}
+	}
+}
+
+// TestServersOfMessages: what is set must not lead secrets astray, nor be told.
+func TestServersOfMessages(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "password")
+	if err := os.WriteFile(file, []byte("a secret of a test\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		args []string
+		want string // empty: no fault
+	}{
+		"STARTTLS":            {[]string{"--smtp-url=smtp://user@mail.example.com", "--smtp-password-file=" + file, "--mail-from=cards@example.com"}, ""},
+		"TLS":                 {[]string{"--smtp-url=smtps://mail.example.com:4465", "--mail-from=cards@example.com"}, ""},
+		"this machine":        {[]string{"--smtp-url=smtp+plain://localhost", "--mail-from=cards@example.com"}, ""},
+		"in the clear":        {[]string{"--smtp-url=smtp+plain://mail.example.com", "--mail-from=cards@example.com"}, "--smtp-url: "},
+		"password in the URL": {[]string{"--smtp-url=smtp://user:hidden@mail.example.com", "--mail-from=cards@example.com"}, "--smtp-password-file"},
+		"nobody to be from":   {[]string{"--smtp-url=smtp://mail.example.com"}, "--mail-from: "},
+		"no password":         {[]string{"--smtp-url=smtp://user@mail.example.com", "--mail-from=cards@example.com"}, "--smtp-password-file: "},
+		"no such file":        {[]string{"--smtp-url=smtp://user@mail.example.com", "--mail-from=cards@example.com", "--smtp-password-file=/nowhere"}, "--smtp-password-file: "},
+		"a provider":          {[]string{"--sms-url=https://api.example.com", "--sms-account=AC1", "--sms-from=Books", "--sms-token-file=" + file}, ""},
+		"user in the URL":     {[]string{"--sms-url=https://u:hidden@api.example.com", "--sms-account=AC1", "--sms-from=Books", "--sms-token-file=" + file}, "--sms-url: "},
+	} {
+		code, _, stderr := command(t, "", append([]string{"version"}, c.args...)...)
+		if (code == 0) != (c.want == "") || !strings.Contains(stderr, c.want) {
+			t.Errorf("%s: exit code %d\n%s", name, code, stderr)
+		}
+		if strings.Contains(stderr, "hidden") || strings.Contains(stderr, "a secret") {
+			t.Errorf("%s: a secret is told\n%s", name, stderr)
 		}
 	}
 }

@@ -48,7 +48,11 @@ func (serveCommand) Run(s *session) (err error) {
 	if err := st.CheckKeys(s); err != nil {
 		return fmt.Errorf("%s: %w", s.config.KeysFile, err)
 	}
-	work, err := jobs.New(st, jobs.Options{Logger: log, KeyLifetime: s.config.KeyLifetime})
+	delivery, err := s.delivery()
+	if err != nil {
+		return err
+	}
+	work, err := jobs.New(st, jobs.Options{Logger: log, KeyLifetime: s.config.KeyLifetime, Delivery: delivery})
 	if err != nil {
 		return err
 	}
@@ -139,6 +143,9 @@ func (s *session) greet(st *store.Store, d database) error {
 		}
 	}
 	fmt.Fprintf(s.stdout, "giftcards listens on %s (documentation: %s/docs)\n", s.config.BaseURL, s.config.BaseURL)
+	if kept := s.config.keptInOutbox(); kept != "" {
+		fmt.Fprintf(s.stdout, "%s to recipients are not sent, but written to %s\n", kept, s.outbox())
+	}
 	if d.private == nil {
 		return nil
 	}
@@ -147,7 +154,7 @@ A demo merchant is in %[1]s. To issue a card, paste into another terminal:
 
 TOKEN=$(curl -s %[2]s/v2/token -d username=%[3]s --data-urlencode password="$(sed -n 's/.*"password": "\(.*\)".*/\1/p' %[1]s)" | sed -n 's/.*"accessToken":"\([^"]*\)".*/\1/p')
 
-curl -s %[2]s/v2/giftcards/programs/%[4]s/cards -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d '{"initialValue": "25.00", "merchantId": "%[5]s", "customerName": "Ada"}'
+curl -s %[2]s/v2/giftcards/programs/%[4]s/cards -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d '{"initialValue": "25.00", "merchantId": "%[5]s", "customerName": "Ada", "customerEmail": "ada@example.com"}'
 
 `, s.demoFile(), made.BaseURL, made.Username, made.ProgramID, made.MerchantID)
 	return nil

@@ -104,8 +104,8 @@ func (b *InsertGiftCardBatchResults) Close() error {
 }
 
 const insertMessage = `-- name: InsertMessage :batchexec
-insert into messages (program_id, card_id, channel, address, send_at, created_at)
-values ($1, $2, $3, $4, $5, $6)
+insert into messages (program_id, card_id, channel, address, bulk, send_at, next_attempt_at, created_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8)
 `
 
 type InsertMessageBatchResults struct {
@@ -115,12 +115,14 @@ type InsertMessageBatchResults struct {
 }
 
 type InsertMessageParams struct {
-	ProgramID id.ID
-	CardID    id.ID
-	Channel   string
-	Address   string
-	SendAt    time.Time
-	CreatedAt time.Time
+	ProgramID     id.ID
+	CardID        id.ID
+	Channel       string
+	Address       string
+	Bulk          bool
+	SendAt        time.Time
+	NextAttemptAt time.Time
+	CreatedAt     time.Time
 }
 
 func (q *Queries) InsertMessage(ctx context.Context, arg []InsertMessageParams) *InsertMessageBatchResults {
@@ -131,7 +133,9 @@ func (q *Queries) InsertMessage(ctx context.Context, arg []InsertMessageParams) 
 			a.CardID,
 			a.Channel,
 			a.Address,
+			a.Bulk,
 			a.SendAt,
+			a.NextAttemptAt,
 			a.CreatedAt,
 		}
 		batch.Queue(insertMessage, vals...)

@@ -80,7 +80,9 @@ func (r iteratorForCopyMessages) Values() ([]interface{}, error) {
 		r.rows[0].CardID,
 		r.rows[0].Channel,
 		r.rows[0].Address,
+		r.rows[0].Bulk,
 		r.rows[0].SendAt,
+		r.rows[0].NextAttemptAt,
 		r.rows[0].CreatedAt,
 	}, nil
 }
@@ -90,7 +92,7 @@ func (r iteratorForCopyMessages) Err() error {
 }
 
 func (q *Queries) CopyMessages(ctx context.Context, arg []CopyMessagesParams) (int64, error) {
-	return q.db.CopyFrom(ctx, []string{"messages"}, []string{"program_id", "card_id", "channel", "address", "send_at", "created_at"}, &iteratorForCopyMessages{rows: arg})
+	return q.db.CopyFrom(ctx, []string{"messages"}, []string{"program_id", "card_id", "channel", "address", "bulk", "send_at", "next_attempt_at", "created_at"}, &iteratorForCopyMessages{rows: arg})
 }
 
 // iteratorForCopyRecipients implements pgx.CopyFromSource.

@@ -29,12 +29,3 @@ type CopyGiftCardsParams struct {
 	ExpiresAt      time.Time
 	CreatedAt      time.Time
 }
-
-type CopyMessagesParams struct {
-	ProgramID id.ID
-	CardID    id.ID
-	Channel   string
-	Address   string
-	SendAt    time.Time
-	CreatedAt time.Time
-}

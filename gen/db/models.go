@@ -139,13 +139,20 @@ type Merchant struct {
 }
 
 type Message struct {
-	ProgramID id.ID
-	CardID    id.ID
-	Channel   string
-	Address   string
-	SendAt    time.Time
-	Status    string
-	CreatedAt time.Time
+	ProgramID     id.ID
+	CardID        id.ID
+	Channel       string
+	Address       string
+	Bulk          bool
+	SendAt        time.Time
+	Status        string
+	Attempts      int16
+	Unconfirmed   int16
+	NextAttemptAt time.Time
+	GiveUpAt      *time.Time
+	LastError     *string
+	SentAt        *time.Time
+	CreatedAt     time.Time
 }
 
 type Program struct {

@@ -18,6 +18,8 @@ import (
 
 	"giftcards/gen/api"
 	"giftcards/jobs"
+	"giftcards/jobs/message"
+	"giftcards/jobs/transport"
 	"giftcards/server"
 	"giftcards/store"
 	"giftcards/store/keyring"
@@ -34,6 +36,7 @@ type Server struct {
 	KeyFile string
 	Clock   *Clock
 	Log     *Log
+	Outbox  string // where messages to recipients are
 	t       testing.TB
 }
 
@@ -53,7 +56,14 @@ func NewOn(t testing.TB, databaseURL, keyFile string, change ...func(*server.Opt
 	must(t, err)
 	t.Cleanup(st.Close)
 	logger := slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	work, err := jobs.New(st, jobs.Options{Logger: logger, KeyLifetime: 30 * 24 * time.Hour})
+	templates, err := message.Load("")
+	must(t, err)
+	outbox := filepath.Join(filepath.Dir(keyFile), "outbox")
+	work, err := jobs.New(st, jobs.Options{Logger: logger, KeyLifetime: 30 * 24 * time.Hour, Delivery: &jobs.Delivery{
+		Templates: templates,
+		Mail:      jobs.Route{Sender: transport.NewMailOutbox(outbox, "cards@example.com"), PerSecond: 1000},
+		SMS:       jobs.Route{Sender: transport.NewSMSOutbox(outbox), PerSecond: 1000},
+	}})
 	must(t, err)
 	options := server.Options{
 		Store: st, Jobs: work, Keys: keys, Logger: logger,
@@ -79,7 +89,7 @@ func NewOn(t testing.TB, databaseURL, keyFile string, change ...func(*server.Opt
 			t.Errorf("stop jobs: %v", err)
 		}
 	})
-	return &Server{URL: listener.URL, Store: st, Jobs: work, Keys: keys, KeyFile: keyFile, Clock: clock, Log: log, t: t}
+	return &Server{URL: listener.URL, Store: st, Jobs: work, Keys: keys, KeyFile: keyFile, Clock: clock, Log: log, Outbox: outbox, t: t}
 }
 
 // Merchant is a merchant with a program and a logged-in user.

@@ -133,21 +133,31 @@ create table idempotency_keys (
 create index idempotency_keys_created_at_idx on idempotency_keys (created_at);
 
 -- What a recipient is to be told, one row a channel. The text is made when it
--- is sent, from the card.
+-- is sent, from the card. A worker counts its attempt before it sends, and takes
+-- the row for itself by moving next_attempt_at to the end of its lease.
 create table messages (
-    program_id bytea       not null,
-    card_id    bytea       not null,
-    channel    text        not null,
-    address    text        not null,
-    send_at    timestamptz not null,
-    status     text        not null default 'scheduled',
-    created_at timestamptz not null,
+    program_id      bytea       not null,
+    card_id         bytea       not null,
+    channel         text        not null,
+    address         text        not null,
+    bulk            boolean     not null, -- of a task: gives way to the others
+    send_at         timestamptz not null,
+    status          text        not null default 'scheduled',
+    attempts        smallint    not null default 0, -- begun, whether or not they came to an end
+    unconfirmed     smallint    not null default 0, -- attempts that may have handed the message over
+    next_attempt_at timestamptz not null,
+    give_up_at      timestamptz, -- known from the first attempt on
+    last_error      text,
+    sent_at         timestamptz,
+    created_at      timestamptz not null,
     constraint messages_pkey primary key (program_id, card_id, channel),
     constraint messages_channel_check check (channel in ('email', 'sms')),
-    constraint messages_status_check check (status in ('scheduled', 'sent', 'failed', 'dropped'))
+    constraint messages_status_check check (status in ('scheduled', 'sent', 'failed', 'dropped')),
+    constraint messages_sent_at_check check ((sent_at is not null) = (status = 'sent'))
 );
 
-create index messages_send_at_idx on messages (send_at) where status = 'scheduled';
+create index messages_due_idx on messages (channel, bulk, next_attempt_at) where status = 'scheduled';
+create index messages_unsent_idx on messages (status, send_at) where status in ('failed', 'dropped');
 
 -- Something sealed, by which a server finds out that it has the keys of the codes
 -- in this database. One row.

@@ -13,11 +13,3 @@ returning id;
 insert into gift_cards (program_id, id, card_number, sealed_code, initial_value, is_physical, design_template,
     customer_email, customer_phone, customer_name, sender_name, custom_message, deliver_at, expires_at, created_at)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15);
-
--- name: InsertMessage :batchexec
-insert into messages (program_id, card_id, channel, address, send_at, created_at)
-values ($1, $2, $3, $4, $5, $6);
-
--- name: CopyMessages :copyfrom
-insert into messages (program_id, card_id, channel, address, send_at, created_at)
-values ($1, $2, $3, $4, $5, $6);

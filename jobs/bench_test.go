@@ -1,0 +1,63 @@
+package jobs_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"giftcards/jobs/transport/smtptest"
+	"giftcards/store"
+	"giftcards/store/money"
+)
+
+// BenchmarkDelivery hands the mails of a task to an SMTP server on this machine,
+// at 200 a second, and says how long single cards' mails take meanwhile. With
+// -benchtime=100000x it needs ten minutes and 2 GB.
+func BenchmarkDelivery(b *testing.B) {
+	p := newPost(b, smtptest.Hooks{})
+	value, err := money.Parse("5")
+	must(b, err)
+	recipients := make([]store.Recipient, b.N)
+	for i := range recipients {
+		address := fmt.Sprintf("bulk-%d@example.com", i)
+		recipients[i].Email = &address
+	}
+	_, err = store.Write(b.Context(), p.Store, func(tx *store.Tx) (struct{}, error) {
+		task, err := tx.AddTask(b.Context(), store.Terms{ProgramID: p.program.ID, InitialValue: value}, b.N, recipients)
+		if err != nil {
+			return struct{}{}, err
+		}
+		return struct{}{}, tx.IssueTask(b.Context(), p.program.ID, task.ID)
+	})
+	must(b, err)
+	b.ResetTimer()
+	stop := p.run(200)
+	issued := map[string]time.Time{}
+	for p.count(b, "messages where bulk and status = 'scheduled'") > 0 {
+		address := fmt.Sprintf("single-%d@example.com", len(issued))
+		issued[address] = time.Now()
+		p.issue(func(_ *store.Terms, r *store.Recipient) { r.Email = &address })
+		time.Sleep(time.Second)
+	}
+	b.StopTimer()
+	p.reach(store.MessageScheduled, 0)
+	stop()
+	var took []time.Duration
+	bulk := map[string]bool{}
+	for _, m := range p.mails.Mails() {
+		if at, single := issued[m.To]; single {
+			took = append(took, m.At.Sub(at))
+		} else if bulk[m.To] || !strings.HasPrefix(m.To, "bulk-") {
+			b.Fatalf("a mail too many, to %s", m.To)
+		} else {
+			bulk[m.To] = true
+		}
+	}
+	if len(bulk) != b.N || len(took) != len(issued) {
+		b.Fatalf("%d of %d mails, %d of %d single ones", len(bulk), b.N, len(took), len(issued))
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "mails/s")
+	b.ReportMetric(slices.Max(took).Seconds(), "s/slowest-single")
+}

@@ -1,0 +1,224 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"giftcards/jobs/message"
+	"giftcards/jobs/transport"
+	"giftcards/store"
+)
+
+// Delivery says how recipients get their messages.
+type Delivery struct {
+	Templates *message.Templates
+	Mail, SMS Route
+	// LookEvery is how often due messages are looked for, 500 ms if zero.
+	LookEvery time.Duration
+}
+
+// Route is one way to recipients.
+type Route struct {
+	Sender transport.Sender
+	// PerSecond is how many messages go over it in a second, by this instance.
+	PerSecond int
+}
+
+// SendTimeout bounds the handing over of one message. Servers may look into a
+// mail for long before they say that they took it.
+const SendTimeout = time.Minute
+
+const (
+	// lease must exceed SendTimeout and what a record takes.
+	lease         = SendTimeout + 30*time.Second
+	recordTimeout = 5 * time.Second
+	recordPause   = time.Second
+	lookPause     = 2 * time.Second // when the database is away
+	// Workers of a lane: enough that a few slow servers don't hold up the rest.
+	cardWorkers, bulkWorkers = 8, 24
+)
+
+// courier delivers the messages of one lane.
+type courier struct {
+	*Jobs
+	lane    store.Lane
+	sender  transport.Sender
+	workers int
+	due     chan struct{}   // a message is due, one of the workers should take it
+	permits <-chan struct{} // one may be sent now
+}
+
+// deliver sends messages until ctx ends, and waits for those being sent, which
+// end with sending.
+func (j *Jobs) deliver(ctx, sending context.Context) {
+	var all sync.WaitGroup
+	for channel, route := range map[string]Route{
+		store.ChannelEmail: j.options.Delivery.Mail, store.ChannelSMS: j.options.Delivery.SMS,
+	} {
+		cards, bulk := make(chan struct{}), make(chan struct{})
+		all.Go(func() { pace(ctx, route.PerSecond, cards, bulk) })
+		for _, c := range []*courier{
+			{lane: store.Lane{Channel: channel}, workers: cardWorkers, permits: cards},
+			{lane: store.Lane{Channel: channel, Bulk: true}, workers: bulkWorkers, permits: bulk},
+		} {
+			c.Jobs, c.sender, c.due = j, route.Sender, make(chan struct{})
+			all.Go(func() { c.look(ctx) })
+			for range c.workers {
+				all.Go(func() { c.work(ctx, sending) })
+			}
+		}
+	}
+	all.Wait()
+	j.options.Delivery.Mail.Sender.Close()
+	j.options.Delivery.SMS.Sender.Close()
+}
+
+// pace gives out permits at a rate, to cards issued at once before those of
+// tasks.
+func pace(ctx context.Context, perSecond int, cards, bulk chan<- struct{}) {
+	limiter := rate.NewLimiter(rate.Limit(perSecond), max(1, perSecond/10))
+	for limiter.Wait(ctx) == nil {
+		select {
+		case cards <- struct{}{}:
+			continue
+		default:
+		}
+		select {
+		case cards <- struct{}{}:
+		case bulk <- struct{}{}:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// look tells workers of due messages.
+func (c *courier) look(ctx context.Context) {
+	for {
+		limit, pause := 2*c.workers, c.options.Delivery.LookEvery
+		due, err := store.Read(ctx, c.store, func(tx *store.Tx) (int, error) { return tx.CountDue(ctx, c.lane, limit) })
+		if err != nil && ctx.Err() == nil {
+			c.options.Logger.WarnContext(ctx, "looking for messages failed", "channel", c.lane.Channel, "error", err)
+			pause = lookPause
+		}
+		for range due {
+			select {
+			case c.due <- struct{}{}:
+			case <-ctx.Done():
+				return
+			}
+		}
+		if due == limit {
+			continue
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (c *courier) work(ctx, sending context.Context) {
+	for {
+		for _, wanted := range []<-chan struct{}{c.due, c.permits} {
+			select {
+			case <-wanted:
+			case <-ctx.Done():
+				return
+			}
+		}
+		if err := c.deliverOne(sending); err != nil && sending.Err() == nil {
+			c.options.Logger.WarnContext(ctx, "delivering failed", "channel", c.lane.Channel, "error", err)
+		}
+	}
+}
+
+// deliverOne sends the message that is due longest, if there is one. The claim is
+// committed before anything is sent, so that a crash leaves a trace.
+func (c *courier) deliverOne(ctx context.Context) error {
+	due, err := store.Write(ctx, c.store, func(tx *store.Tx) (*store.Due, error) {
+		return tx.ClaimMessage(ctx, c.lane, lease)
+	})
+	if err != nil || due == nil {
+		return err
+	}
+	code, err := c.store.OpenCode(&due.Card)
+	if err == nil {
+		err = c.send(ctx, due, code)
+	}
+	return c.record(ctx, due, c.outcome(ctx, due, code, err))
+}
+
+// send makes the message and hands it over.
+func (c *courier) send(ctx context.Context, due *store.Due, code string) error {
+	text := func(s *string) string {
+		if s == nil {
+			return ""
+		}
+		return *s
+	}
+	content, err := c.options.Delivery.Templates.Compose(message.Gift{
+		Merchant: due.MerchantName, Sender: text(due.Card.SenderName), Recipient: text(due.Card.CustomerName), Note: text(due.Card.CustomMessage),
+		Value: due.Card.InitialValue.String(), Number: store.FormatNumber(due.Card.CardNumber), Code: code,
+		ExpiresAt: due.Card.ExpiresAt, Design: text(due.Card.DesignTemplate),
+	})
+	if err != nil {
+		return err
+	}
+	m := transport.Message{
+		ID: due.CardID.String(), To: due.Address, FromName: due.MerchantName, Date: c.store.Now(),
+		Subject: content.Subject, Text: content.Text, HTML: content.HTML,
+	}
+	if due.Channel == store.ChannelSMS {
+		m.Text = content.SMS
+	}
+	return c.sender.Send(ctx, m)
+}
+
+// outcome is how what came of sending is to be recorded.
+func (c *courier) outcome(ctx context.Context, due *store.Due, code string, sent error) func(context.Context, *store.Tx) error {
+	if sent == nil {
+		return func(ctx context.Context, tx *store.Tx) error { return tx.MessageSent(ctx, due) }
+	}
+	failed, told := errors.AsType[*transport.Error](sent)
+	if !told {
+		failed = &transport.Error{Stage: "compose", Err: sent}
+	}
+	if ctx.Err() != nil && !failed.Permanent && !failed.Unconfirmed {
+		return func(ctx context.Context, tx *store.Tx) error { return tx.MessageReleased(ctx, due) }
+	}
+	// Neither the address nor the server's words, which may hold it.
+	c.options.Logger.WarnContext(ctx, "message not delivered", "card_id", due.CardID, "channel", due.Channel, "attempt", due.Attempts,
+		"stage", failed.Stage, "code", failed.Code, "permanent", failed.Permanent, "unconfirmed", failed.Unconfirmed)
+	number := store.FormatNumber(due.Card.CardNumber)
+	reason := strings.NewReplacer(number, "[number]", message.Group(number), "[number]", code, "[code]").
+		Replace(failed.Error()) // a server may repeat what it was sent
+	return func(ctx context.Context, tx *store.Tx) error {
+		if failed.Permanent {
+			return tx.MessageRefused(ctx, due, reason)
+		}
+		return tx.MessageDeferred(ctx, due, reason, failed.Unconfirmed)
+	}
+}
+
+// record writes down an outcome, again and again while the lease lasts: what is
+// lost here is sent twice.
+func (c *courier) record(ctx context.Context, due *store.Due, outcome func(context.Context, *store.Tx) error) error {
+	for {
+		attempt, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
+		_, err := store.Write(attempt, c.store, func(tx *store.Tx) (struct{}, error) { return struct{}{}, outcome(attempt, tx) })
+		cancel()
+		if err == nil || ctx.Err() != nil || c.store.Now().Add(recordPause).After(due.NextAttemptAt) {
+			return err
+		}
+		select {
+		case <-time.After(recordPause):
+		case <-ctx.Done():
+		}
+	}
+}

@@ -1,0 +1,191 @@
+package jobs_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"giftcards/jobs/message"
+	"giftcards/jobs/transport/smtptest"
+	"giftcards/store"
+	"giftcards/store/id"
+)
+
+func TestAMessageRefusedForGoodIsListedAndRetried(t *testing.T) {
+	t.Parallel()
+	p := newPost(t, smtptest.Hooks{Recipient: func(string) error { return smtptest.Refuse(550, "no such user") }})
+	p.run(1000)
+	card, other := p.issue(), p.issue()
+	failed := p.reach(store.MessageFailed, 2)
+	if failed[0].LastError == nil || !strings.Contains(*failed[0].LastError, "550") || failed[0].Attempts != 1 {
+		t.Errorf("listed as %+v", failed[0])
+	}
+	p.mails.Set(smtptest.Hooks{})
+	retry := func(cards ...store.GiftCard) int64 {
+		n, err := store.Write(t.Context(), p.Store, func(tx *store.Tx) (int64, error) {
+			ids := slices.Collect(func(yield func(id.ID) bool) {
+				for _, c := range cards {
+					yield(c.ID)
+				}
+			})
+			return tx.RetryMessages(t.Context(), ids)
+		})
+		must(t, err)
+		return n
+	}
+	if n := retry(card); n != 1 {
+		t.Errorf("%d retried", n)
+	}
+	p.reach(store.MessageSent, 1)
+	if n := retry(); n != 1 {
+		t.Errorf("%d retried", n)
+	}
+	p.reach(store.MessageSent, 2)
+	if n := retry(card, other); n != 0 || p.delivered() != 2 {
+		t.Errorf("%d retried after all were sent, %d delivered", n, p.delivered())
+	}
+}
+
+// TestARefusalForNowBacksOffForADay and is then given up.
+func TestARefusalForNowBacksOffForADay(t *testing.T) {
+	t.Parallel()
+	var mutex sync.Mutex
+	tries := 0
+	p := newPost(t, smtptest.Hooks{Recipient: func(string) error {
+		mutex.Lock()
+		defer mutex.Unlock()
+		tries++
+		return smtptest.Refuse(451, "greylisted")
+	}})
+	p.run(1000)
+	p.issue()
+	var last store.Message
+	var waited time.Duration
+	for len(p.messages(store.MessageFailed)) == 0 {
+		p.eventually("another attempt", func() bool {
+			rows := append(p.messages(store.MessageScheduled), p.messages(store.MessageFailed)...)
+			ended := rows[0].Attempts > last.Attempts && rows[0].LastError != nil && (rows[0].Unconfirmed == 0 || rows[0].Status == store.MessageFailed)
+			if ended {
+				last = rows[0]
+			}
+			return ended
+		})
+		pause := last.NextAttemptAt.Sub(p.Now())
+		if last.Status == store.MessageScheduled && (pause < 10*time.Second || pause > 30*time.Minute) {
+			t.Fatalf("a pause of %s after %d attempts", pause, last.Attempts)
+		}
+		p.clock.move(pause + time.Millisecond)
+		waited += pause
+	}
+	if waited < 23*time.Hour || waited > 25*time.Hour || last.Attempts < 20 || last.Attempts > 80 {
+		t.Errorf("given up after %s and %d attempts", waited, last.Attempts)
+	}
+}
+
+// TestAMailOfWhichNobodyKnowsIsRepeatedOnce under the same Message-ID, with the
+// same code, and then listed.
+func TestAMailOfWhichNobodyKnowsIsRepeatedOnce(t *testing.T) {
+	t.Parallel()
+	p := newPost(t, smtptest.Hooks{Data: func(smtptest.Mail) error { return smtptest.ErrHangUp }})
+	p.run(1000)
+	card := p.issue()
+	p.eventually("a first attempt", func() bool { return p.count(t, "messages where last_error is not null") == 1 })
+	p.clock.move(time.Hour)
+	failed := p.reach(store.MessageFailed, 1)
+	p.clock.move(48 * time.Hour)
+	time.Sleep(200 * time.Millisecond) // ten looks
+	mails := p.mails.Mails()
+	if len(mails) != 2 || mails[0].ID != mails[1].ID || mails[0].ID != "<"+card.ID.String()+"@example.com>" {
+		t.Fatalf("%d mails: %v", len(mails), mails)
+	}
+	for _, m := range mails {
+		if !strings.Contains(string(m.Raw), p.code(card)) {
+			t.Error("a mail without the card's code")
+		}
+	}
+	if failed[0].Unconfirmed != 2 {
+		t.Errorf("listed as %+v", failed[0])
+	}
+}
+
+// TestACrashRepeatsAMessageOnce: claims without a record, as kills leave them.
+func TestACrashRepeatsAMessageOnce(t *testing.T) {
+	t.Parallel()
+	p := newPost(t, smtptest.Hooks{})
+	once, twice := p.issue(), p.issue()
+	p.exec(t, "update messages set attempts = 1, unconfirmed = 1 where card_id = $1", once.ID)
+	p.exec(t, "update messages set attempts = 2, unconfirmed = 2 where card_id = $1", twice.ID)
+	p.run(1000)
+	if sent := p.reach(store.MessageSent, 1); sent[0].CardID != once.ID {
+		t.Error("the message that was handed over twice was sent again")
+	}
+	p.reach(store.MessageFailed, 1)
+	if n := len(p.mails.Mails()); n != 1 {
+		t.Errorf("%d mails", n)
+	}
+}
+
+// TestAStalledServerHoldsUpNoOtherChannel and its mails are due again at once
+// when the program stops.
+func TestAStalledServerHoldsUpNoOtherChannel(t *testing.T) {
+	t.Parallel()
+	p := newPost(t, smtptest.Hooks{Recipient: func(string) error { <-t.Context().Done(); return errors.New("over") }})
+	stop := p.run(1000)
+	for range 20 {
+		p.issue(withPhone)
+	}
+	p.reach(store.MessageSent, 20)
+	stop()
+	if n := p.count(t, "messages where channel = 'email' and status = 'scheduled' and unconfirmed = 0 and attempts = 0 and next_attempt_at <= now()"); n != 20 {
+		t.Errorf("%d of 20 mails are due again", n)
+	}
+}
+
+// TestTheLogOfDeliveryKeepsSecrets, though servers repeat what they were sent.
+func TestTheLogOfDeliveryKeepsSecrets(t *testing.T) {
+	t.Parallel()
+	p := newPost(t, smtptest.Hooks{
+		Recipient: func(to string) error { return smtptest.Refuse(550, "<"+to+"> is unknown") },
+	})
+	p.texts.set(400)
+	p.run(1000)
+	name, note := "Grace Hopper", "Happy nanoseconds"
+	card := p.issue(withPhone, func(_ *store.Terms, r *store.Recipient) { r.Sender, r.Message = &name, &note })
+	failed := p.reach(store.MessageFailed, 2)
+	number := store.FormatNumber(card.CardNumber)
+	if log := p.log.String(); !strings.Contains(log, card.ID.String()) {
+		t.Errorf("the log does not name the card:\n%s", log)
+	}
+	for _, secret := range []string{"ada@example.com", "442079460018", name, note, number, message.Group(number), p.code(card)} {
+		if strings.Contains(p.log.String(), secret) {
+			t.Errorf("the log has %q", secret)
+		}
+	}
+	for _, m := range failed {
+		for _, secret := range []string{number, message.Group(number), p.code(card)} {
+			if strings.Contains(*m.LastError, secret) {
+				t.Errorf("the reason of %s has %q", m.Channel, secret)
+			}
+		}
+	}
+}
+
+// TestARecordIsMadeThoughTheDatabaseRefusesItAtFirst: the record is
+// made again until it succeeds, and nothing is sent twice.
+func TestARecordIsMadeThoughTheDatabaseRefusesItAtFirst(t *testing.T) {
+	t.Parallel()
+	p := newPost(t, smtptest.Hooks{})
+	p.exec(t, `create function refuse() returns trigger language plpgsql as $$ begin raise exception 'not now'; end $$`)
+	p.exec(t, `create trigger refuse before update on messages for each row when (new.status = 'sent') execute function refuse()`)
+	p.run(1000)
+	p.issue()
+	p.eventually("the mail", func() bool { return len(p.mails.Mails()) == 1 })
+	p.exec(t, `drop trigger refuse on messages`)
+	p.reach(store.MessageSent, 1)
+	if n := len(p.mails.Mails()); n != 1 {
+		t.Errorf("%d mails", n)
+	}
+}

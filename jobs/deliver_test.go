@@ -1,0 +1,191 @@
+package jobs_test
+
+import (
+	"io"
+	"mime"
+	"mime/multipart"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"giftcards/jobs/transport/smtptest"
+	"giftcards/store"
+	"giftcards/store/money"
+)
+
+func TestBothChannelsAreUsedAndTheCardIsThenDelivered(t *testing.T) {
+	t.Parallel()
+	p := newPost(t, smtptest.Hooks{})
+	p.texts.set(503)
+	p.run(1000)
+	card := p.issue(withPhone)
+	p.reach(store.MessageSent, 1)
+	p.eventually("a deferred text message", func() bool { return p.count(t, "messages where last_error is not null") == 1 })
+	if p.delivered() != 0 {
+		t.Error("delivered while the text message is not")
+	}
+	p.texts.set(0)
+	p.clock.move(time.Minute)
+	p.reach(store.MessageSent, 2)
+	if p.delivered() != 1 {
+		t.Error("not delivered")
+	}
+	raw := string(p.mails.Mails()[0].Raw)
+	if !strings.Contains(raw, p.code(card)) || !strings.Contains(p.texts.bodies[0], p.code(card)) {
+		t.Error("a message lacks the card's code")
+	}
+}
+
+// TestTwoChannelsAtOnceDeliver: whichever is recorded last sees the other.
+func TestTwoChannelsAtOnceDeliver(t *testing.T) {
+	t.Parallel()
+	p := newPost(t, smtptest.Hooks{})
+	p.run(1000)
+	for range 30 {
+		p.issue(withPhone)
+	}
+	p.reach(store.MessageSent, 60)
+	if n := p.delivered(); n != 30 {
+		t.Errorf("%d of 30 delivered", n)
+	}
+}
+
+func TestAMessageIsSentAtItsTimeAlsoAfterARestart(t *testing.T) {
+	t.Parallel()
+	p := newPost(t, smtptest.Hooks{})
+	stop := p.run(1000)
+	later := p.Now().Add(time.Hour)
+	past := p.Now().Add(-time.Hour)
+	p.issue(func(terms *store.Terms, _ *store.Recipient) { terms.DeliverAt = &later })
+	p.issue(func(terms *store.Terms, _ *store.Recipient) { terms.DeliverAt = &past }) // is now
+	p.reach(store.MessageSent, 1)
+	stop()
+	p.run(1000)
+	p.clock.move(time.Hour - 10*time.Second)
+	time.Sleep(200 * time.Millisecond) // ten looks
+	if n := len(p.messages(store.MessageSent)); n != 1 {
+		t.Fatalf("%d messages sent before their time", n-1)
+	}
+	p.clock.move(10 * time.Second)
+	sent := p.reach(store.MessageSent, 2)
+	if late := sent[0].SentAt.Sub(later); late < 0 || late > 10*time.Second {
+		t.Errorf("sent %s after its time", late)
+	}
+}
+
+func TestCardsOfNoMoreUseAreDropped(t *testing.T) {
+	t.Parallel()
+	p := newPost(t, smtptest.Hooks{})
+	later := p.Now().Add(time.Hour)
+	deferred := func(terms *store.Terms, _ *store.Recipient) { terms.DeliverAt = &later }
+	reasons := map[string]string{}
+	for status, reason := range map[string]string{
+		"voided": "the card is voided", "suspended": "the card is suspended", "depleted": "the card is depleted", "expired": "the card is expired",
+	} {
+		card := p.issue(deferred)
+		p.exec(t, "update gift_cards set status = $1 where id = $2", status, card.ID)
+		reasons[card.ID.String()] = reason
+	}
+	expired := p.issue(deferred)
+	p.exec(t, "update gift_cards set expires_at = $1 where id = $2", later.Add(-time.Minute), expired.ID)
+	reasons[expired.ID.String()] = "the card expired"
+	active := p.issue(deferred)
+	p.exec(t, "update gift_cards set status = 'active' where id = $1", active.ID)
+	p.run(1000)
+	p.clock.move(time.Hour)
+	for _, m := range p.reach(store.MessageDropped, 5) {
+		if want := reasons[m.CardID.String()]; m.LastError == nil || *m.LastError != want {
+			t.Errorf("dropped because of %v, want %s", m.LastError, want)
+		}
+	}
+	if sent := p.reach(store.MessageSent, 1); sent[0].CardID != active.ID || len(p.mails.Mails()) != 1 {
+		t.Errorf("sent %v", sent)
+	}
+}
+
+// TestATaskDoesNotDelayASingleCard: a thousand of a task wait at two a second.
+func TestATaskDoesNotDelayASingleCard(t *testing.T) {
+	t.Parallel()
+	p := newPost(t, smtptest.Hooks{})
+	p.run(2)
+	value, err := money.Parse("5")
+	must(t, err)
+	email := "bulk@example.com"
+	recipients := slices.Repeat([]store.Recipient{{Email: &email}}, 1000)
+	_, err = store.Write(t.Context(), p.Store, func(tx *store.Tx) (struct{}, error) {
+		task, err := tx.AddTask(t.Context(), store.Terms{ProgramID: p.program.ID, InitialValue: value}, len(recipients), recipients)
+		if err != nil {
+			return struct{}{}, err
+		}
+		return struct{}{}, tx.IssueTask(t.Context(), p.program.ID, task.ID)
+	})
+	must(t, err)
+	p.reach(store.MessageSent, 2)
+	before := len(p.mails.Mails())
+	p.issue()
+	p.eventually("the single card's mail", func() bool {
+		return slices.ContainsFunc(p.mails.Mails(), func(m smtptest.Mail) bool { return m.To == "ada@example.com" })
+	})
+	at := slices.IndexFunc(p.mails.Mails(), func(m smtptest.Mail) bool { return m.To == "ada@example.com" })
+	if at > before+3 {
+		t.Errorf("%d mails of the task went before", at-before)
+	}
+}
+
+// TestWhatASenderTypesTravelsAsWords: through the store, the templates and SMTP.
+func TestWhatASenderTypesTravelsAsWords(t *testing.T) {
+	t.Parallel()
+	p := newPost(t, smtptest.Hooks{})
+	p.run(1000)
+	for name, c := range map[string]struct{ sender, note, subject string }{
+		"line breaks": {
+			"Grace\r\nBcc: b@example.com\r\n\r\n<b>", "x\r\n.\r\nMAIL FROM:<b@example.com>",
+			"Grace Bcc: b@ example. com <b> sent you a gift card from Blackwood Books",
+		},
+		"right to left": {"\u202eשירה\u2069", "\u202emoc.elpmaxe", "\u2068שירה\u2069 sent you a gift card from Blackwood Books"},
+		"255 emoji":     {strings.Repeat("🎁", 255), strings.Repeat("é", 500), strings.Repeat("🎁", 59) + "… sent you a gift card from Blackwood Books"},
+	} {
+		card := p.issue(func(_ *store.Terms, r *store.Recipient) { r.Sender, r.Message = &c.sender, &c.note })
+		var got smtptest.Mail
+		p.eventually("the mail of "+name, func() bool {
+			mails := p.mails.Mails()
+			at := slices.IndexFunc(mails, func(m smtptest.Mail) bool { return m.ID == "<"+card.ID.String()+"@example.com>" })
+			if at >= 0 {
+				got = mails[at]
+			}
+			return at >= 0
+		})
+		if subject, err := new(mime.WordDecoder).DecodeHeader(got.Header.Get("Subject")); err != nil || subject != c.subject {
+			t.Errorf("%s: subject %q (%v), want %q", name, subject, err, c.subject)
+		}
+		if len(got.Header) != 8 || got.Header.Get("Bcc") != "" {
+			t.Errorf("%s: headers %v", name, got.Header)
+		}
+		for line := range strings.Lines(string(got.Raw)) {
+			if len(line) > 80 { // RFC 5322 recommends 78 and the line's end
+				t.Errorf("%s: a line of %d bytes: %s", name, len(line), line)
+			}
+		}
+		parts := multipart.NewReader(got.Body, boundary(t, got))
+		for _, want := range []string{"text/plain; charset=UTF-8", "text/html; charset=UTF-8"} {
+			part, err := parts.NextPart()
+			must(t, err)
+			text, err := io.ReadAll(part)
+			must(t, err)
+			if kind := part.Header.Get("Content-Type"); kind != want || !strings.Contains(string(text), p.code(card)) {
+				t.Errorf("%s: a part of %s without the code", name, kind)
+			}
+		}
+		if _, err := parts.NextPart(); err == nil {
+			t.Errorf("%s: one part too many", name)
+		}
+	}
+}
+
+func boundary(t *testing.T, m smtptest.Mail) string {
+	t.Helper()
+	_, parameters, err := mime.ParseMediaType(m.Header.Get("Content-Type"))
+	must(t, err)
+	return parameters["boundary"]
+}

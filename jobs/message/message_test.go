@@ -1,0 +1,272 @@
+package message_test
+
+import (
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"golang.org/x/net/html"
+	"mvdan.cc/xurls/v2"
+
+	"giftcards/jobs/message"
+)
+
+func load(t *testing.T, dir string) *message.Templates {
+	t.Helper()
+	templates, err := message.Load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return templates
+}
+
+func compose(t *testing.T, templates *message.Templates, g message.Gift) message.Content {
+	t.Helper()
+	content, err := templates.Compose(g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return content
+}
+
+func gift() message.Gift {
+	return message.Gift{
+		Merchant: "Blackwood Books", Sender: "Grace", Recipient: "Ada", Note: "Happy birthday!\nYours, Grace",
+		Value: "50.00", Number: "9849474666052496", Code: "046275", ExpiresAt: time.Date(2027, 11, 23, 12, 0, 0, 0, time.UTC),
+	}
+}
+
+// page is what a mail program makes of HTML: its elements, attributes in them,
+// and the text that is seen.
+func page(t *testing.T, source string) (elements []string, seen string) {
+	t.Helper()
+	root, err := html.Parse(strings.NewReader(source))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text strings.Builder
+	for node := range root.Descendants() {
+		switch node.Type {
+		case html.ElementNode:
+			name := node.Data
+			for _, a := range node.Attr {
+				name += " " + a.Key + "=" + a.Val
+			}
+			elements = append(elements, name)
+		case html.TextNode:
+			if node.Parent.Data != "style" {
+				text.WriteString(node.Data)
+			}
+		}
+	}
+	return elements, text.String()
+}
+
+func TestEveryFormTellsAllOfTheGift(t *testing.T) {
+	t.Parallel()
+	content := compose(t, load(t, ""), gift())
+	_, seen := page(t, content.HTML)
+	for form, text := range map[string]string{"HTML": seen, "text": content.Text, "SMS": content.SMS} {
+		for _, want := range []string{"Blackwood Books", "Grace", "Happy birthday!", "50.00", "9849 4746 6605 2496", "046275", "23 November 2027"} {
+			if !strings.Contains(text, want) {
+				t.Errorf("the %s lacks %q:\n%s", form, want, text)
+			}
+		}
+	}
+	if content.Subject != "Grace sent you a gift card from Blackwood Books" {
+		t.Errorf("subject %q", content.Subject)
+	}
+}
+
+func TestNothingIsMissedWhereNothingIsKnown(t *testing.T) {
+	t.Parallel()
+	g := gift()
+	g.Sender, g.Recipient, g.Note = " ", "", "\u202e"
+	content := compose(t, load(t, ""), g)
+	if content.Subject != "Your gift card from Blackwood Books" || strings.Contains(content.Text, ">") || strings.Contains(content.HTML, `class="note"`) {
+		t.Errorf("subject %q, text\n%s", content.Subject, content.Text)
+	}
+}
+
+// hostile is what a sender may type into any field.
+var hostile = map[string]string{
+	"markup":           `<script>alert(1)</script><img src=x onerror=alert(1)><a href="http://evil.example">x</a>`,
+	"entities":         `&lt;a href=&quot;http://evil.example&quot;&gt;x&lt;/a&gt;`,
+	"an attribute":     `" onmouseover="alert(1)" style="position:fixed`,
+	"template actions": `{{.Code}} {{define "x"}}{{end}}`,
+	"line breaks":      "Grace\r\nBcc: victim@example.com\r\n\r\n<b>body</b>",
+	"separators":       "Grace\u2028Bcc: victim@example.com\u0085X: y\v\f\x00",
+	"an encoded word":  "=?UTF-8?B?PHNjcmlwdD4=?=",
+	"addresses":        "http://evil.example/x https://evil.com www.evil.com evil.com/x EVIL.COM ftp://evil.com evil.co.uk. 例え.com пример.рф",
+	"more addresses":   "mailto:a@evil.com a@evil.com tel:+4915112345 javascript:alert(1) //evil.com http:\\\\evil.com user:pw@evil.com:80/p?q#f",
+	"hidden joints":    "evil.\u2060com evil\u200b.com evil.\u00adcom http:\u200d//evil.com evil.\u202acom evil\uff0ecom evil\u3002com evil.c\u0301om",
+	"IP addresses":     "192.0.2.1 http://192.0.2.1/x 2001:db8::1 [2001:db8::1] 2001:1:2:3:4:5:6:7",
+	"in brackets":      "(evil.com) <evil.com> [x](http://evil.com) \"evil.com\" ,evil.com",
+	"right to left":    "\u202e\u2066\u2069\u200f שלום \u202dabc\u2069\u202c",
+	"255 emoji":        strings.Repeat("🎁", 255),
+	"joined emoji":     strings.Repeat("👩‍👩‍👧‍👦", 36),
+	"combining marks":  strings.Repeat("e\u0301\u0302\u0303", 60),
+	"no UTF-8":         "\xff\xfe\xf0\x9f",
+}
+
+func TestNothingTypedBecomesMarkupALinkOrAHeader(t *testing.T) {
+	t.Parallel()
+	templates := load(t, "")
+	harmless := gift()
+	harmless.Note = "one line"
+	elements, _ := page(t, compose(t, templates, harmless).HTML)
+	links := xurls.Relaxed()
+	for name, typed := range hostile {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := gift()
+			g.Sender, g.Recipient, g.Note = typed, typed, strings.NewReplacer("\r", "", "\n", " ", "\u2028", " ").Replace(typed)
+			content := compose(t, templates, g)
+			got, seen := page(t, content.HTML)
+			if strings.Join(got, "\n") != strings.Join(elements, "\n") {
+				t.Errorf("elements\n%s", strings.Join(got, "\n"))
+			}
+			for form, text := range map[string]string{"subject": content.Subject, "text": content.Text, "HTML": seen, "SMS": content.SMS} {
+				if found := links.FindAllString(text, -1); found != nil {
+					t.Errorf("links %q in the %s", found, form)
+				}
+				if !utf8.ValidString(text) {
+					t.Errorf("the %s is not UTF-8", form)
+				}
+				if strings.ContainsAny(text, "\u202a\u202b\u202c\u202d\u202e") {
+					t.Errorf("the %s changes direction", form)
+				}
+				if strings.Count(text, "\u2068") != strings.Count(text, "\u2069") {
+					t.Errorf("isolates of the %s are not balanced", form)
+				}
+			}
+			if strings.ContainsAny(content.Subject, "\r\n") || utf8.RuneCountInString(content.Subject) > 160 {
+				t.Errorf("subject %q", content.Subject)
+			}
+			if !strings.Contains(content.Text, "046275") || !strings.Contains(content.SMS, "046275") {
+				t.Error("the code is gone")
+			}
+		})
+	}
+}
+
+// TestFiveHundredCodePointsOfAnything make neither a fault nor a link.
+func TestFiveHundredCodePointsOfAnything(t *testing.T) {
+	t.Parallel()
+	templates, links := load(t, ""), xurls.Relaxed()
+	random := rand.New(rand.NewPCG(1, 3))
+	pieces := []rune("ab.:/@<>&\"'\\-_0129 \n\t\u200b\u2060\u202e\u2069\u0301\u3002\uff0e#?=%{}[]()")
+	words := []string{"http", "://", "www.", "evil", ".com", "mailto:", "@", ".org/", "xn--", ".de:80", "&#46;", "&period;"}
+	for range 100 {
+		var typed strings.Builder
+		for n := 0; n < 500; n++ {
+			switch random.IntN(4) {
+			case 0:
+				typed.WriteRune(rune(random.IntN(utf8.MaxRune)))
+			case 1:
+				typed.WriteRune(pieces[random.IntN(len(pieces))])
+			default:
+				word := words[random.IntN(len(words))]
+				typed.WriteString(word)
+				n += len(word) - 1
+			}
+		}
+		g := gift()
+		g.Note, g.Sender = typed.String(), typed.String()
+		content := compose(t, templates, g)
+		_, seen := page(t, content.HTML)
+		for form, text := range map[string]string{"subject": content.Subject, "text": content.Text, "HTML": seen, "SMS": content.SMS} {
+			// "mailto:" before our own mark is a link to nothing.
+			if found := links.FindAllString(strings.ReplaceAll(text, "\u2069", ""), -1); found != nil {
+				t.Fatalf("links %q in the %s of %q", found, form, typed.String())
+			}
+		}
+	}
+}
+
+func TestOrdinaryWordsStayAsTyped(t *testing.T) {
+	t.Parallel()
+	for _, typed := range []string{
+		"Tom & Jerry: 5 < 6, at 5:30, for 3.50 (or 1.000,00) on 1.2.2027 at 10:30:15.", "Wow... Really?! Yes!", "Dr. No", `She said "go."`, "100% – ½ 🎁", "¿Qué tal?", "C'est l'été.", "你好。再见。",
+	} {
+		g := gift()
+		g.Note = typed
+		content := compose(t, load(t, ""), g)
+		_, seen := page(t, content.HTML)
+		if !strings.Contains(seen, typed) || !strings.Contains(content.Text, typed) || !strings.Contains(content.SMS, typed) {
+			t.Errorf("%q became\n%s", typed, content.Text)
+		}
+	}
+}
+
+func TestDirectionsAreKeptApart(t *testing.T) {
+	t.Parallel()
+	g := gift()
+	g.Sender, g.Note = "שירה", "מזל טוב"
+	content := compose(t, load(t, ""), g)
+	if !strings.HasPrefix(content.Subject, "\u2068שירה\u2069 sent you") || !strings.Contains(content.Text, "> \u2068מזל טוב\u2069\n") {
+		t.Errorf("subject %q, text\n%s", content.Subject, content.Text)
+	}
+	if !strings.Contains(content.HTML, "<bdi>שירה</bdi>") || !strings.Contains(content.HTML, `<div dir="auto">מזל טוב</div>`) {
+		t.Error("the HTML does not isolate")
+	}
+}
+
+func write(t *testing.T, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func TestDesignsOfAnOperator(t *testing.T) {
+	t.Parallel()
+	dir := write(t, map[string]string{
+		"birthday.html": `<h1>Birthday, {{.Recipient}}: {{.Code}}</h1>`,
+		"birthday.txt":  `{{define "subject"}}Birthday{{end}}`,
+		"default.txt":   `{{define "sms"}}Our own: {{.Code}}{{end}}`,
+		"README.md":     `{{not a template`,
+	})
+	templates := load(t, dir)
+	g := gift()
+	g.Design, g.Recipient = "birthday", "<b>"
+	content := compose(t, templates, g)
+	if content.HTML != "<h1>Birthday, &lt;b&gt;: 046275</h1>" && !strings.Contains(content.HTML, "Birthday, b") {
+		t.Errorf("HTML %s", content.HTML)
+	}
+	// What the design lacks is the operator's default, then ours.
+	if content.Subject != "Birthday" || content.SMS != "Our own: 046275" || !strings.Contains(content.Text, "Security code:") {
+		t.Errorf("subject %q, SMS %q, text\n%s", content.Subject, content.SMS, content.Text)
+	}
+	for _, design := range []string{"", "unknown", "../birthday", "birthday.html", "/etc/passwd", "BIRTHDAY", "birthday\x00"} {
+		g.Design = design
+		if content := compose(t, templates, g); strings.Contains(content.HTML, "Birthday") || content.Subject == "Birthday" {
+			t.Errorf("design %q is found", design)
+		}
+	}
+}
+
+func TestBadTemplatesAreRefusedAtTheStart(t *testing.T) {
+	t.Parallel()
+	for name, files := range map[string]map[string]string{
+		"syntax":          {"x.html": `{{if}}`},
+		"unknown field":   {"x.txt": `{{define "subject"}}{{.Currency}}{{end}}`},
+		"unsafe HTML":     {"x.html": `<a href="{{.Sender}}`},
+		"impossible name": {"My Design.html": `x`},
+	} {
+		if _, err := message.Load(write(t, files)); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+	if _, err := message.Load(filepath.Join(t.TempDir(), "nowhere")); err == nil {
+		t.Error("a directory that is not there: no error")
+	}
+}

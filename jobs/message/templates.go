@@ -1,0 +1,127 @@
+package message
+
+import (
+	"embed"
+	"fmt"
+	htmltemplate "html/template"
+	"io/fs"
+	"os"
+	"path"
+	"regexp"
+	"strings"
+	texttemplate "text/template"
+	"time"
+)
+
+//go:embed templates
+var embedded embed.FS
+
+// Default is the design of cards that name none, or one that there is not.
+const Default = "default"
+
+// Templates are the designs of messages, by slug. A card's designTemplate is
+// only ever looked up among them, never in the file system. Safe for concurrent
+// use.
+type Templates struct {
+	html map[string]*htmltemplate.Template
+	text map[string]*texttemplate.Template // with the blocks subject, text and sms
+}
+
+// fileName is how templates are called: a slug, and what they make.
+var fileName = regexp.MustCompile(`^([a-z0-9-]{1,100})\.(html|txt)$`)
+
+// Load reads the embedded templates, and over them those of a directory unless
+// it is empty. It fails if a template cannot be read or executed, or has a name
+// that no design can have.
+func Load(dir string) (*Templates, error) {
+	t := &Templates{html: map[string]*htmltemplate.Template{}, text: map[string]*texttemplate.Template{}}
+	own, err := fs.Sub(embedded, "templates")
+	if err != nil {
+		return nil, err
+	}
+	sources := []fs.FS{own}
+	if dir != "" {
+		sources = append(sources, os.DirFS(dir))
+	}
+	for _, source := range sources {
+		if err := t.add(source); err != nil {
+			return nil, err
+		}
+	}
+	return t, t.try()
+}
+
+// add reads all templates of a directory. A text template need not have all
+// blocks: those it lacks are the default's.
+func (t *Templates) add(dir fs.FS) error {
+	files, err := fs.ReadDir(dir, ".")
+	if err != nil {
+		return err
+	}
+	read := func(name string) error {
+		source, err := fs.ReadFile(dir, name)
+		if err != nil {
+			return err
+		}
+		slug := strings.TrimSuffix(name, path.Ext(name))
+		if path.Ext(name) == ".html" {
+			t.html[slug], err = htmltemplate.New(name).Parse(string(source))
+			return err
+		}
+		base := texttemplate.New("")
+		if known := t.text[Default]; known != nil {
+			if base, err = known.Clone(); err != nil {
+				return err
+			}
+		}
+		t.text[slug], err = base.New(name).Parse(string(source))
+		return err
+	}
+	var rest []string
+	for _, file := range files {
+		name := file.Name()
+		switch {
+		case file.IsDir() || path.Ext(name) != ".html" && path.Ext(name) != ".txt":
+		case !fileName.MatchString(name):
+			return fmt.Errorf("template %q: want a name such as my-design.html or my-design.txt", name)
+		case name == Default+".txt": // first: the others build on it
+			if err := read(name); err != nil {
+				return err
+			}
+		default:
+			rest = append(rest, name)
+		}
+	}
+	for _, name := range rest {
+		if err := read(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// try executes every template once: what an operator wrote shall fail at the
+// start, not with a recipient waiting.
+func (t *Templates) try() error {
+	gift := Gift{
+		Merchant: "M", Sender: "S", Recipient: "R", Note: "N", Value: "1.00", Number: "9000000000000000", Code: "000000", ExpiresAt: time.Unix(0, 0),
+	}
+	for gift.Design = range t.html {
+		if _, err := t.Compose(gift); err != nil {
+			return err
+		}
+	}
+	for gift.Design = range t.text {
+		if _, err := t.Compose(gift); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func lookup[V any](designs map[string]V, slug string) V {
+	if found, ok := designs[slug]; ok {
+		return found
+	}
+	return designs[Default]
+}

@@ -1,0 +1,68 @@
+package transport
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// Outbox writes messages to files, for trying and for tests: mail as it would
+// travel to <id>.eml, text messages to <id>.sms.txt. A file is there whole or
+// not at all, and only its owner may read it.
+type Outbox struct {
+	dir, from string
+	sms       bool
+}
+
+// NewMailOutbox writes mail from an address into a directory, which is made when
+// it is needed.
+func NewMailOutbox(dir, from string) *Outbox { return &Outbox{dir: dir, from: from} }
+
+// NewSMSOutbox writes text messages.
+func NewSMSOutbox(dir string) *Outbox { return &Outbox{dir: dir, sms: true} }
+
+// Close does nothing.
+func (*Outbox) Close() {}
+
+// Send writes the message, over an earlier one of the same ID.
+func (o *Outbox) Send(_ context.Context, m Message) error {
+	name, text := m.ID+".sms.txt", []byte("To: "+m.To+"\n\n"+m.Text+"\n")
+	if !o.sms {
+		mail, err := newEnvelope(m, o.from)
+		if err != nil {
+			return &Error{Permanent: true, Stage: "address", Err: err}
+		}
+		var b bytes.Buffer
+		if _, err := mail.WriteTo(&b); err != nil {
+			return &Error{Stage: "write", Err: err}
+		}
+		name, text = m.ID+".eml", b.Bytes()
+	}
+	if err := writeFile(o.dir, name, text); err != nil {
+		return &Error{Stage: "write", Err: fmt.Errorf("outbox: %w", err)}
+	}
+	return nil
+}
+
+func writeFile(dir, name string, text []byte) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	file, err := os.CreateTemp(dir, ".new-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(text)
+	if closeErr := file.Close(); err == nil {
+		err = closeErr
+	}
+	if err == nil {
+		err = os.Rename(file.Name(), filepath.Join(dir, name))
+	}
+	if err != nil {
+		_ = os.Remove(file.Name())
+	}
+	return err
+}

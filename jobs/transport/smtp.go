@@ -1,0 +1,273 @@
+package transport
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/textproto"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/wneessen/go-mail/smtp"
+)
+
+// The ways to secure a connection to an SMTP server.
+const (
+	STARTTLS = "starttls" // demanded: without it nothing is sent
+	TLS      = "tls"      // from the first byte
+	Plain    = "plain"    // none; only for a server on this machine
+)
+
+// SMTPOptions say how to reach an SMTP server.
+type SMTPOptions struct {
+	Address            string // host:port
+	Security           string // STARTTLS, TLS or Plain
+	Username, Password string // no authentication if empty
+	From               string // address that mail comes from
+	// Timeout bounds the handing over of one mail, connecting included.
+	Timeout time.Duration
+	// TLS may replace the system's trust, for tests.
+	TLS *tls.Config
+}
+
+// SMTP sends mail over an SMTP server. Connections are kept for a moment, since
+// the next mail often follows at once.
+type SMTP struct {
+	options SMTPOptions
+	host    string
+
+	mutex  sync.Mutex
+	idle   []*connection
+	closed bool
+}
+
+// idleTime is how long an unused connection is kept. Servers close them after
+// minutes.
+const idleTime = 5 * time.Second
+
+// connection is a session with the server after its greeting.
+type connection struct {
+	*smtp.Client
+	net   *boundedConn
+	since time.Time // unused since
+}
+
+// boundedConn reads so many bytes and no more: the SMTP client would take a line
+// of any length into memory.
+type boundedConn struct {
+	net.Conn
+	left int
+}
+
+// maxAnswers is what a server may say during one mail, in bytes.
+const maxAnswers = 256 << 10
+
+func (c *boundedConn) Read(p []byte) (int, error) {
+	if c.left <= 0 {
+		return 0, errors.New("the server says too much")
+	}
+	n, err := c.Conn.Read(p[:min(len(p), c.left)])
+	c.left -= n
+	return n, err
+}
+
+// NewSMTP prepares to send; nothing is connected yet.
+func NewSMTP(o SMTPOptions) (*SMTP, error) {
+	host, _, err := net.SplitHostPort(o.Address)
+	if err != nil {
+		return nil, fmt.Errorf("SMTP server: %w", err)
+	}
+	if o.TLS == nil {
+		o.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	o.TLS = o.TLS.Clone()
+	o.TLS.ServerName = host
+	return &SMTP{options: o, host: host}, nil
+}
+
+// Send hands a mail over. What the server refuses is refused as it says; what
+// goes wrong before it is asked for this very mail is never the mail's fault.
+func (s *SMTP) Send(ctx context.Context, m Message) error {
+	mail, err := newEnvelope(m, s.options.From)
+	if err != nil {
+		return &Error{Permanent: true, Stage: "address", Err: err}
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.options.Timeout)
+	defer cancel()
+	c, err := s.connect(ctx)
+	if err != nil {
+		return &Error{Stage: "connect", Code: code(err), Err: errors.New(said(err.Error()))}
+	}
+	defer context.AfterFunc(ctx, func() { _ = c.net.SetDeadline(time.Now()) })()
+	if failed := c.send(mail); failed != nil {
+		_ = c.net.Close()
+		return failed
+	}
+	s.keep(c)
+	return nil
+}
+
+// send goes through one mail transaction.
+func (c *connection) send(mail envelope) *Error {
+	if able, _ := c.Extension("SMTPUTF8"); mail.utf8 && !able {
+		return &Error{Permanent: true, Stage: "recipient", Err: errors.New("the server takes no addresses beyond ASCII")}
+	}
+	if err := c.Mail(mail.from); err != nil {
+		return refusal("sender", err)
+	}
+	if err := c.Rcpt(mail.to); err != nil {
+		return refusal("recipient", err)
+	}
+	body, err := c.Data()
+	if err != nil {
+		return refusal("data", err)
+	}
+	if _, err := mail.WriteTo(body); err != nil {
+		return &Error{Stage: "data", Err: err} // without its last line it is no mail
+	}
+	if err := body.Close(); err != nil {
+		failed := refusal("end", err)
+		failed.Unconfirmed = failed.Code == 0
+		return failed
+	}
+	return nil
+}
+
+// refusal tells the server's answer from a broken connection.
+func refusal(stage string, err error) *Error {
+	answered := code(err)
+	return &Error{Permanent: answered >= 500, Stage: stage, Code: answered, Err: errors.New(said(err.Error()))}
+}
+
+// code is that of a server's refusal; anything else, nonsense too, has none.
+func code(err error) int {
+	if answer, ok := errors.AsType[*textproto.Error](err); ok && answer.Code >= 400 && answer.Code <= 599 {
+		return answer.Code
+	}
+	return 0
+}
+
+// connect returns a connection on which a mail can begin.
+func (s *SMTP) connect(ctx context.Context) (*connection, error) {
+	for c := s.take(); c != nil; c = s.take() {
+		_ = c.net.SetDeadline(deadline(ctx))
+		c.net.left = maxAnswers
+		if c.Reset() == nil { // the server may have hung up meanwhile
+			return c, nil
+		}
+		_ = c.net.Close()
+	}
+	dialed, err := (&net.Dialer{}).DialContext(ctx, "tcp", s.options.Address)
+	if err != nil {
+		return nil, err
+	}
+	raw := &boundedConn{Conn: dialed, left: maxAnswers}
+	_ = raw.SetDeadline(deadline(ctx))
+	stop := context.AfterFunc(ctx, func() { _ = raw.SetDeadline(time.Now()) })
+	defer stop()
+	client, err := s.greet(raw)
+	if err != nil {
+		_ = raw.Close()
+		return nil, err
+	}
+	return &connection{Client: client, net: raw}, nil
+}
+
+func deadline(ctx context.Context) time.Time {
+	end, _ := ctx.Deadline() // set by Send
+	return end
+}
+
+// greet begins a session: security, then authentication, never the other way.
+func (s *SMTP) greet(raw net.Conn) (*smtp.Client, error) {
+	if s.options.Security == TLS {
+		raw = tls.Client(raw, s.options.TLS)
+	}
+	client, err := smtp.NewClient(raw, s.host)
+	if err != nil {
+		return nil, err
+	}
+	if name, err := os.Hostname(); err == nil {
+		if err := client.Hello(name); err != nil {
+			return nil, err
+		}
+	}
+	if s.options.Security == STARTTLS {
+		if offered, _ := client.Extension("STARTTLS"); !offered {
+			return nil, errors.New("the server does not offer STARTTLS")
+		}
+		if err := client.StartTLS(s.options.TLS); err != nil {
+			return nil, err
+		}
+	}
+	if s.options.Username == "" {
+		return client, nil
+	}
+	offered, mechanisms := client.Extension("AUTH")
+	known := strings.Fields(strings.ToUpper(mechanisms))
+	insecure := s.options.Security == Plain
+	switch {
+	case offered && slices.Contains(known, "PLAIN"):
+		err = client.Auth(smtp.PlainAuth("", s.options.Username, s.options.Password, s.host, insecure))
+	case offered && slices.Contains(known, "LOGIN"):
+		err = client.Auth(smtp.LoginAuth(s.options.Username, s.options.Password, s.host, insecure))
+	default:
+		err = errors.New("the server offers neither AUTH PLAIN nor LOGIN")
+	}
+	return client, err
+}
+
+func (s *SMTP) take() *connection {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	last := len(s.idle) - 1
+	if last < 0 {
+		return nil
+	}
+	c := s.idle[last]
+	s.idle = s.idle[:last]
+	return c
+}
+
+// keep puts a connection aside for the next mail.
+func (s *SMTP) keep(c *connection) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	if s.closed {
+		go hangUp(c)
+		return
+	}
+	c.since = time.Now()
+	s.idle = append(s.idle, c)
+	time.AfterFunc(idleTime, s.drop)
+}
+
+// drop hangs up those that were unused for long enough: the first ones, as the
+// last are taken first.
+func (s *SMTP) drop() {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	for len(s.idle) > 0 && (s.closed || time.Since(s.idle[0].since) >= idleTime) {
+		go hangUp(s.idle[0])
+		s.idle = s.idle[1:]
+	}
+}
+
+// Close hangs up; what is being sent now hangs up when it is done.
+func (s *SMTP) Close() {
+	s.mutex.Lock()
+	s.closed = true
+	s.mutex.Unlock()
+	s.drop()
+}
+
+func hangUp(c *connection) {
+	_ = c.net.SetDeadline(time.Now().Add(time.Second))
+	_ = c.Quit()
+	_ = c.net.Close()
+}

@@ -1,0 +1,97 @@
+package transport
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// TwilioOptions say how to reach a provider of text messages that speaks the
+// Messages API of Twilio (2010-04-01), as several do.
+type TwilioOptions struct {
+	URL            string // such as https://api.twilio.com
+	Account, Token string // basic authentication
+	From           string // a number, or what the provider takes for one
+	Timeout        time.Duration
+}
+
+// Twilio sends text messages over HTTP.
+type Twilio struct {
+	options TwilioOptions
+	client  *http.Client
+}
+
+// NewTwilio prepares to send; nothing is connected yet.
+func NewTwilio(o TwilioOptions) *Twilio {
+	return &Twilio{options: o, client: &http.Client{
+		Timeout:       o.Timeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // a message is sent where it was meant to
+	}}
+}
+
+// Close closes idle connections.
+func (t *Twilio) Close() { t.client.CloseIdleConnections() }
+
+// maxAnswer is how much of an answer is read, in bytes.
+const maxAnswer = 64 << 10
+
+// Send hands a text message over. The provider has it once it answers 2xx with
+// an id. 429 and 5xx ask to come again, as do 401 and 403, which an operator can
+// mend; every other refusal is for good.
+func (t *Twilio) Send(ctx context.Context, m Message) error {
+	if strings.Contains(m.To, ";") {
+		return &Error{Permanent: true, Stage: "recipient", Err: errors.New("an extension gets no text messages")}
+	}
+	form := url.Values{"To": {m.To}, "From": {t.options.From}, "Body": {m.Text}}
+	address := t.options.URL + "/2010-04-01/Accounts/" + url.PathEscape(t.options.Account) + "/Messages.json"
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, address, strings.NewReader(form.Encode()))
+	if err != nil {
+		return &Error{Stage: "connect", Err: err}
+	}
+	request.SetBasicAuth(t.options.Account, t.options.Token)
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	response, err := t.client.Do(request)
+	if err != nil {
+		failed := &Error{Stage: "request", Unconfirmed: true, Err: errors.New(said(err.Error()))}
+		if dial, ok := errors.AsType[*net.OpError](err); ok && dial.Op == "dial" {
+			failed.Stage, failed.Unconfirmed = "connect", false
+		}
+		return failed
+	}
+	defer response.Body.Close()
+	text, readErr := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	return judge(response.StatusCode, text, readErr)
+}
+
+// judge tells what an answer means.
+func judge(status int, text []byte, readErr error) error {
+	var answer struct {
+		SID     string `json:"sid"`
+		Code    int    `json:"code"`
+		Message string `json:"message"`
+	}
+	understood := json.Unmarshal(text, &answer) == nil
+	switch {
+	case status/100 == 2 && understood && answer.SID != "":
+		return nil
+	case status/100 == 2:
+		return &Error{Unconfirmed: true, Stage: "answer", Code: status, Err: errors.Join(errors.New("an answer without an id"), readErr)}
+	}
+	words := fmt.Sprintf("HTTP %d", status)
+	if understood && answer.Message != "" {
+		words = said(fmt.Sprintf("HTTP %d, %d %s", status, answer.Code, answer.Message))
+	}
+	permanent := status/100 == 4
+	switch status {
+	case http.StatusTooManyRequests, http.StatusUnauthorized, http.StatusForbidden, http.StatusRequestTimeout:
+		permanent = false
+	}
+	return &Error{Permanent: permanent, Stage: "answer", Code: status, Err: errors.New(words)}
+}

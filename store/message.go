@@ -1,0 +1,254 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"giftcards/gen/db"
+	"giftcards/store/id"
+)
+
+// Message is a row of messages: what a card's recipient is to be told, or was,
+// over one channel.
+type Message = db.Message
+
+// The channels of messages.
+const (
+	ChannelEmail = "email"
+	ChannelSMS   = "sms"
+)
+
+// The states of a message.
+const (
+	MessageScheduled = "scheduled" // to be sent, perhaps again
+	MessageSent      = "sent"      // the server took it
+	MessageFailed    = "failed"    // given up; an operator may retry it
+	MessageDropped   = "dropped"   // the card was of no more use before its time
+)
+
+// MessageStates are all of them.
+var MessageStates = []string{MessageScheduled, MessageSent, MessageFailed, MessageDropped}
+
+// Lane is a queue of messages. Those of tasks are in one of their own, so that
+// the others need not wait for a hundred thousand.
+type Lane struct {
+	Channel string
+	Bulk    bool
+}
+
+// Due is a claimed message with what its text is made of. The code is still
+// sealed: see OpenCode.
+type Due struct {
+	Message
+	Card         GiftCard
+	MerchantName string
+}
+
+const (
+	// giveUpAfter is how long a message is tried.
+	giveUpAfter = 24 * time.Hour
+	// firstPause and longestPause bound the wait between two attempts, which doubles.
+	firstPause, longestPause = 15 * time.Second, 30 * time.Minute
+	// maxUnconfirmed is how often a message may be handed over without a word
+	// whether it was taken: the first time and once again.
+	maxUnconfirmed = 2
+)
+
+// newMessages makes the rows of messages for those cards whose recipient can be
+// reached, one a channel, due when asked for or at once.
+func (tx *Tx) newMessages(cards []GiftCard, bulk bool) []db.CopyMessagesParams {
+	var messages []db.CopyMessagesParams
+	for _, card := range cards {
+		sendAt := tx.now
+		if card.DeliverAt != nil && card.DeliverAt.After(sendAt) {
+			sendAt = *card.DeliverAt
+		}
+		add := func(channel string, address *string) {
+			if address != nil {
+				messages = append(messages, db.CopyMessagesParams{
+					ProgramID: card.ProgramID, CardID: card.ID, Channel: channel, Address: *address, Bulk: bulk,
+					SendAt: sendAt, NextAttemptAt: sendAt, CreatedAt: tx.now,
+				})
+			}
+		}
+		add(ChannelEmail, card.CustomerEmail)
+		add(ChannelSMS, card.CustomerPhone)
+	}
+	return messages
+}
+
+func (tx *Tx) insertMessages(ctx context.Context, cards []GiftCard) error {
+	messages := tx.newMessages(cards, false)
+	if len(messages) == 0 {
+		return nil
+	}
+	batch := make([]db.InsertMessageParams, len(messages))
+	for i, m := range messages {
+		batch[i] = db.InsertMessageParams(m)
+	}
+	var failed error
+	tx.q.InsertMessage(ctx, batch).Exec(func(_ int, err error) { failed = errors.Join(failed, err) })
+	if failed != nil {
+		return fmt.Errorf("insert messages: %w", failed)
+	}
+	return nil
+}
+
+// CountDue returns how many messages of the lane are due, limit at most.
+func (tx *Tx) CountDue(ctx context.Context, lane Lane, limit int) (int, error) {
+	due, err := tx.q.CountDueMessages(ctx, db.CountDueMessagesParams{
+		Channel: lane.Channel, Bulk: lane.Bulk, Now: tx.now, UpTo: int32(limit),
+	})
+	if err != nil {
+		return 0, fmt.Errorf("count due messages: %w", err)
+	}
+	return int(due), nil
+}
+
+// maxEnded bounds how many messages that are not to be sent one claim passes by.
+const maxEnded = 100
+
+// ClaimMessage returns the message of the lane that is due longest, nil if there
+// is none, and keeps it from others for as long as lease says. It is to be sent
+// after the commit, and what came of it recorded before the lease ends: without
+// a record, as after a crash, it counts as handed over without a confirmation.
+// Messages of cards that are of no more use, and those that may have been handed
+// over too often, end here.
+func (tx *Tx) ClaimMessage(ctx context.Context, lane Lane, lease time.Duration) (*Due, error) {
+	for range maxEnded {
+		row, err := tx.q.ClaimMessage(ctx, db.ClaimMessageParams{
+			Channel: lane.Channel, Bulk: lane.Bulk, Now: tx.now,
+			LeaseEnd: tx.now.Add(lease), GiveUpAt: tx.now.Add(giveUpAfter),
+		})
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("claim message: %w", err)
+		}
+		found, err := tx.q.FindMessageCard(ctx, row.ProgramID, row.CardID)
+		if err != nil {
+			return nil, fmt.Errorf("find card of message: %w", err)
+		}
+		due := &Due{Message: row, Card: found.GiftCard, MerchantName: found.MerchantName}
+		status, reason := tx.unfit(due)
+		if status == MessageScheduled {
+			return due, nil
+		}
+		end := unsent(due, reason)
+		end.Status, end.Attempts, end.Unconfirmed = status, row.Attempts-1, row.Unconfirmed-1
+		if err := tx.setUnsent(ctx, end); err != nil {
+			return nil, err
+		}
+	}
+	return nil, nil
+}
+
+// unfit says how a claimed message ends that is not to be sent, and why.
+func (tx *Tx) unfit(due *Due) (status, reason string) {
+	switch {
+	case !due.Card.ExpiresAt.After(tx.now):
+		return MessageDropped, "the card expired"
+	case due.Card.Status != "pending" && due.Card.Status != "active":
+		return MessageDropped, "the card is " + due.Card.Status
+	case due.Unconfirmed > maxUnconfirmed:
+		return MessageFailed, "handed over twice, without a word whether it was taken"
+	}
+	return MessageScheduled, ""
+}
+
+// MessageSent records that the message was taken, whoever else has claimed it
+// meanwhile, and the card as delivered if it was the last of its messages.
+func (tx *Tx) MessageSent(ctx context.Context, due *Due) error {
+	changed, err := tx.q.SetMessageSent(ctx, db.SetMessageSentParams{
+		ProgramID: due.ProgramID, CardID: due.CardID, Channel: due.Channel, SentAt: tx.now,
+	})
+	if err != nil || changed == 0 {
+		return wrap(err, "record sent message")
+	}
+	if err := tx.q.LockCard(ctx, due.ProgramID, due.CardID); err != nil {
+		return fmt.Errorf("lock card: %w", err)
+	}
+	return wrap(tx.q.SetCardDelivered(ctx, tx.now, due.ProgramID, due.CardID), "record delivered card")
+}
+
+func wrap(err error, doing string) error {
+	if err != nil {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	return nil
+}
+
+// MessageRefused records that the message was refused for good: failed.
+func (tx *Tx) MessageRefused(ctx context.Context, due *Due, reason string) error {
+	end := unsent(due, reason)
+	end.Status, end.Unconfirmed = MessageFailed, due.Unconfirmed-1
+	return tx.setUnsent(ctx, end)
+}
+
+// MessageDeferred records that the message was not taken, or, if unconfirmed,
+// that nobody knows whether it was. It is tried again after a pause, or has
+// failed if it was tried for long enough.
+func (tx *Tx) MessageDeferred(ctx context.Context, due *Due, reason string, unconfirmed bool) error {
+	end := unsent(due, reason)
+	end.Status = MessageScheduled
+	if !unconfirmed {
+		end.Unconfirmed--
+	}
+	last := *due.GiveUpAt
+	end.NextAttemptAt = tx.now.Add(min(firstPause<<min(due.Attempts-1, 10), longestPause))
+	if end.NextAttemptAt.After(last) {
+		end.NextAttemptAt = last
+	}
+	if !tx.now.Before(last) || end.Unconfirmed >= maxUnconfirmed {
+		end.Status = MessageFailed
+	}
+	return tx.setUnsent(ctx, end)
+}
+
+// MessageReleased records that the attempt was called off before anything was
+// handed over. The message is due at once.
+func (tx *Tx) MessageReleased(ctx context.Context, due *Due) error {
+	end := unsent(due, "")
+	end.Status, end.Attempts, end.Unconfirmed, end.NextAttemptAt = MessageScheduled, due.Attempts-1, due.Unconfirmed-1, tx.now
+	end.LastError = due.LastError
+	return tx.setUnsent(ctx, end)
+}
+
+// unsent leaves a claimed message as it is, but for the reason.
+func unsent(due *Due, reason string) db.SetMessageUnsentParams {
+	return db.SetMessageUnsentParams{
+		ProgramID: due.ProgramID, CardID: due.CardID, Channel: due.Channel, Attempt: due.Attempts,
+		Attempts: due.Attempts, Unconfirmed: due.Unconfirmed, NextAttemptAt: due.NextAttemptAt, LastError: &reason,
+	}
+}
+
+func (tx *Tx) setUnsent(ctx context.Context, end db.SetMessageUnsentParams) error {
+	_, err := tx.q.SetMessageUnsent(ctx, end) // no row: somebody else has it by now
+	return wrap(err, "record unsent message")
+}
+
+// Messages returns messages in a state, the latest first, limit at most.
+func (tx *Tx) Messages(ctx context.Context, status string, limit int) ([]Message, error) {
+	if !slices.Contains(MessageStates, status) {
+		return nil, fmt.Errorf("messages are never %q", status)
+	}
+	rows, err := tx.q.ListMessages(ctx, status, int32(limit))
+	return rows, wrap(err, "list messages")
+}
+
+// RetryMessages makes failed messages due at once, as if they were new, and
+// returns how many: those of some cards, or all if cards is empty.
+func (tx *Tx) RetryMessages(ctx context.Context, cards []id.ID) (int64, error) {
+	var ids [][]byte
+	for _, card := range cards {
+		ids = append(ids, card[:])
+	}
+	retried, err := tx.q.RetryMessages(ctx, tx.now, ids)
+	return retried, wrap(err, "retry messages")
+}
