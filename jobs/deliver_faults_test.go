@@ -128,6 +128,17 @@ func TestACrashRepeatsAMessageOnce(t *testing.T) {
 	}
 }
 
+// TestAMessageWithoutACardBlocksNoOther though it is due longest.
+func TestAMessageWithoutACardBlocksNoOther(t *testing.T) {
+	t.Parallel()
+	p := newPost(t, smtptest.Hooks{})
+	p.exec(t, "delete from gift_cards where id = $1", p.issue().ID)
+	p.issue()
+	p.run(1000)
+	p.reach(store.MessageSent, 1)
+	p.reach(store.MessageFailed, 1)
+}
+
 // TestAStalledServerHoldsUpNoOtherChannel and its mails are due again at once
 // when the program stops.
 func TestAStalledServerHoldsUpNoOtherChannel(t *testing.T) {

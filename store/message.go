@@ -131,12 +131,15 @@ func (tx *Tx) ClaimMessage(ctx context.Context, lane Lane, lease time.Duration) 
 		if err != nil {
 			return nil, fmt.Errorf("claim message: %w", err)
 		}
-		found, err := tx.q.FindMessageCard(ctx, row.ProgramID, row.CardID)
-		if err != nil {
+		due := &Due{Message: row}
+		status, reason := MessageFailed, "there is no such card"
+		switch found, err := tx.q.FindMessageCard(ctx, row.ProgramID, row.CardID); {
+		case err == nil:
+			due.Card, due.MerchantName = found.GiftCard, found.MerchantName
+			status, reason = tx.unfit(due)
+		case !errors.Is(err, pgx.ErrNoRows): // one bad row must not block the lane
 			return nil, fmt.Errorf("find card of message: %w", err)
 		}
-		due := &Due{Message: row, Card: found.GiftCard, MerchantName: found.MerchantName}
-		status, reason := tx.unfit(due)
 		if status == MessageScheduled {
 			return due, nil
 		}
