@@ -77,7 +77,7 @@ func TestARefusalForNowBacksOffForADay(t *testing.T) {
 		if last.Status == store.MessageScheduled && (pause < 10*time.Second || pause > 30*time.Minute) {
 			t.Fatalf("a pause of %s after %d attempts", pause, last.Attempts)
 		}
-		p.clock.move(pause + time.Millisecond)
+		p.clock.Move(pause + time.Millisecond)
 		waited += pause
 	}
 	if waited < 23*time.Hour || waited > 25*time.Hour || last.Attempts < 20 || last.Attempts > 80 {
@@ -93,9 +93,9 @@ func TestAMailOfWhichNobodyKnowsIsRepeatedOnce(t *testing.T) {
 	p.run(1000)
 	card := p.issue()
 	p.eventually("a first attempt", func() bool { return p.count(t, "messages where last_error is not null") == 1 })
-	p.clock.move(time.Hour)
+	p.clock.Move(time.Hour)
 	failed := p.reach(store.MessageFailed, 1)
-	p.clock.move(48 * time.Hour)
+	p.clock.Move(48 * time.Hour)
 	time.Sleep(200 * time.Millisecond) // ten looks
 	mails := p.mails.Mails()
 	if len(mails) != 2 || mails[0].ID != mails[1].ID || mails[0].ID != "<"+card.ID.String()+"@example.com>" {

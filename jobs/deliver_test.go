@@ -26,7 +26,7 @@ func TestBothChannelsAreUsedAndTheCardIsThenDelivered(t *testing.T) {
 		t.Error("delivered while the text message is not")
 	}
 	p.texts.set(0)
-	p.clock.move(time.Minute)
+	p.clock.Move(time.Minute)
 	p.reach(store.MessageSent, 2)
 	if p.delivered() != 1 {
 		t.Error("not delivered")
@@ -62,12 +62,12 @@ func TestAMessageIsSentAtItsTimeAlsoAfterARestart(t *testing.T) {
 	p.reach(store.MessageSent, 1)
 	stop()
 	p.run(1000)
-	p.clock.move(time.Hour - 10*time.Second)
+	p.clock.Move(time.Hour - 10*time.Second)
 	time.Sleep(200 * time.Millisecond) // ten looks
 	if n := len(p.messages(store.MessageSent)); n != 1 {
 		t.Fatalf("%d messages sent before their time", n-1)
 	}
-	p.clock.move(10 * time.Second)
+	p.clock.Move(10 * time.Second)
 	sent := p.reach(store.MessageSent, 2)
 	if late := sent[0].SentAt.Sub(later); late < 0 || late > 10*time.Second {
 		t.Errorf("sent %s after its time", late)
@@ -93,7 +93,7 @@ func TestCardsOfNoMoreUseAreDropped(t *testing.T) {
 	active := p.issue(deferred)
 	p.exec(t, "update gift_cards set status = 'active' where id = $1", active.ID)
 	p.run(1000)
-	p.clock.move(time.Hour)
+	p.clock.Move(time.Hour)
 	for _, m := range p.reach(store.MessageDropped, 5) {
 		if want := reasons[m.CardID.String()]; m.LastError == nil || *m.LastError != want {
 			t.Errorf("dropped because of %v, want %s", m.LastError, want)

@@ -1,7 +1,6 @@
 package jobs_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"log/slog"
@@ -28,42 +27,8 @@ type post struct {
 	t     testing.TB
 	mails *smtptest.Server
 	texts *provider
-	log   *log
-	clock *clock
-}
-
-type clock struct {
-	mutex sync.Mutex
-	moved time.Duration
-}
-
-func (c *clock) now() time.Time {
-	c.mutex.Lock()
-	defer c.mutex.Unlock()
-	return time.Now().Add(c.moved)
-}
-
-func (c *clock) move(by time.Duration) {
-	c.mutex.Lock()
-	defer c.mutex.Unlock()
-	c.moved += by
-}
-
-type log struct {
-	mutex sync.Mutex
-	text  bytes.Buffer
-}
-
-func (l *log) Write(p []byte) (int, error) {
-	l.mutex.Lock()
-	defer l.mutex.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *log) String() string {
-	l.mutex.Lock()
-	defer l.mutex.Unlock()
-	return l.text.String()
+	log   *storetest.Log
+	clock *storetest.Clock
 }
 
 // provider takes text messages, or answers with status.
@@ -94,12 +59,12 @@ func (p *provider) set(status int) {
 
 func newPost(t testing.TB, hooks smtptest.Hooks) *post {
 	t.Helper()
-	p := &post{t: t, mails: smtptest.New(t, hooks), texts: &provider{}, log: &log{}, clock: &clock{}}
+	p := &post{t: t, mails: smtptest.New(t, hooks), texts: &provider{}, log: &storetest.Log{}, clock: &storetest.Clock{}}
 	p.texts.Server = httptest.NewServer(p.texts)
 	t.Cleanup(p.texts.Close)
 	keys, err := keyring.Create(filepath.Join(t.TempDir(), "keys.json"))
 	must(t, err)
-	p.Store, err = store.Open(t.Context(), storetest.URL(t), store.Options{Keys: keys, MaxConns: 10, Now: p.clock.now})
+	p.Store, err = store.Open(t.Context(), storetest.URL(t), store.Options{Keys: keys, MaxConns: 10, Now: p.clock.Now})
 	must(t, err)
 	t.Cleanup(p.Close)
 	p.program, err = store.Write(t.Context(), p.Store, func(tx *store.Tx) (store.Program, error) {

@@ -34,8 +34,8 @@ type Server struct {
 	Jobs    *jobs.Jobs
 	Keys    *keyring.Ring
 	KeyFile string
-	Clock   *Clock
-	Log     *Log
+	Clock   *storetest.Clock
+	Log     *storetest.Log
 	Outbox  string // where messages to recipients are
 	t       testing.TB
 }
@@ -51,7 +51,7 @@ func NewOn(t testing.TB, databaseURL, keyFile string, change ...func(*server.Opt
 	t.Helper()
 	keys, err := keyring.OpenOrCreate(keyFile)
 	must(t, err)
-	clock, log := &Clock{}, &Log{}
+	clock, log := &storetest.Clock{}, &storetest.Log{}
 	st, err := store.Open(t.Context(), databaseURL, store.Options{Keys: keys, Now: clock.Now, MaxConns: 8})
 	must(t, err)
 	t.Cleanup(st.Close)
@@ -199,44 +199,4 @@ func must(t testing.TB, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-}
-
-// Clock is the real time, moved.
-type Clock struct {
-	mutex sync.Mutex
-	moved time.Duration
-}
-
-// Now is the time of the store.
-func (c *Clock) Now() time.Time {
-	c.mutex.Lock()
-	defer c.mutex.Unlock()
-	return time.Now().Add(c.moved)
-}
-
-// Move moves the clock, back if by is negative.
-func (c *Clock) Move(by time.Duration) {
-	c.mutex.Lock()
-	defer c.mutex.Unlock()
-	c.moved += by
-}
-
-// Log is everything the server logged, as JSON lines.
-type Log struct {
-	mutex sync.Mutex
-	text  bytes.Buffer
-}
-
-// Write adds to the log.
-func (l *Log) Write(p []byte) (int, error) {
-	l.mutex.Lock()
-	defer l.mutex.Unlock()
-	return l.text.Write(p)
-}
-
-// String is the log so far.
-func (l *Log) String() string {
-	l.mutex.Lock()
-	defer l.mutex.Unlock()
-	return l.text.String()
 }

@@ -1,0 +1,47 @@
+package storetest
+
+import (
+	"bytes"
+	"sync"
+	"time"
+)
+
+// Clock is the real time, moved.
+type Clock struct {
+	mutex sync.Mutex
+	moved time.Duration
+}
+
+// Now is the time of the store.
+func (c *Clock) Now() time.Time {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	return time.Now().Add(c.moved)
+}
+
+// Move moves the clock, back if by is negative.
+func (c *Clock) Move(by time.Duration) {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	c.moved += by
+}
+
+// Log keeps everything that is written to it.
+type Log struct {
+	mutex sync.Mutex
+	text  bytes.Buffer
+}
+
+// Write adds to the log.
+func (l *Log) Write(p []byte) (int, error) {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	return l.text.Write(p)
+}
+
+// String is the log so far.
+func (l *Log) String() string {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	return l.text.String()
+}
