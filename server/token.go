@@ -12,7 +12,6 @@ import (
 	"giftcards/store"
 	"giftcards/store/keyring"
 	"giftcards/store/password"
-	"giftcards/store/text"
 )
 
 var errTooMany = &refusal{status: http.StatusTooManyRequests, detail: "Too many requests"}
@@ -23,7 +22,7 @@ var errBadLogin = &refusal{status: http.StatusUnauthorized, detail: "Incorrect u
 // neither in the answer nor in its time.
 func (s *Server) CreateToken(ctx context.Context, request api.CreateTokenRequestObject) (api.CreateTokenResponseObject, error) {
 	user, err := store.Read(ctx, s.Store, func(tx *store.Tx) (store.User, error) {
-		return tx.FindUserByEmail(ctx, text.Line(request.Body.Username)) // PostgreSQL refuses U+0000
+		return tx.FindUserByEmail(ctx, request.Body.Username)
 	})
 	if err != nil && !errors.Is(err, store.ErrUserNotFound) {
 		return nil, err

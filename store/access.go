@@ -67,7 +67,7 @@ func (tx *Tx) RevokeToken(ctx context.Context, token string, expiresAt time.Time
 // FindUserByEmail returns the user with the address, in whatever case, or
 // ErrUserNotFound.
 func (tx *Tx) FindUserByEmail(ctx context.Context, email string) (User, error) {
-	user, err := tx.q.FindUserByEmail(ctx, strings.ToLower(email))
+	user, err := tx.q.FindUserByEmail(ctx, strings.ToLower(text.Line(email))) // PostgreSQL refuses U+0000
 	if errors.Is(err, pgx.ErrNoRows) {
 		return User{}, ErrUserNotFound
 	}

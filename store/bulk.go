@@ -54,13 +54,11 @@ func (tx *Tx) AddTask(ctx context.Context, terms Terms, count int, recipients []
 	if count > id.MaxBlock {
 		return Task{}, fmt.Errorf("task of %d cards: at most %d", count, id.MaxBlock)
 	}
-	if err := tx.q.InsertTask(ctx, task); err != nil {
+	row, err := tx.q.InsertTask(ctx, task)
+	if err != nil {
 		return Task{}, fmt.Errorf("insert task: %w", err)
 	}
-	if err := tx.copyRecipients(ctx, task, recipients); err != nil {
-		return Task{}, err
-	}
-	return tx.FindTask(ctx, task.ProgramID, task.ID)
+	return Task{row}, tx.copyRecipients(ctx, task, recipients)
 }
 
 // chunkSize is how many rows go into one COPY: enough that its overhead does not

@@ -69,17 +69,6 @@ func (q *Queries) FindAccess(ctx context.Context, tokenID string, programID id.I
 	return i, err
 }
 
-const findMerchant = `-- name: FindMerchant :one
-select id, name, created_at from merchants where id = $1
-`
-
-func (q *Queries) FindMerchant(ctx context.Context, argID id.ID) (Merchant, error) {
-	row := q.db.QueryRow(ctx, findMerchant, argID)
-	var i Merchant
-	err := row.Scan(&i.ID, &i.Name, &i.CreatedAt)
-	return i, err
-}
-
 const findUserByEmail = `-- name: FindUserByEmail :one
 select id, merchant_id, email, name, password_hash, active, created_at from users where email = $1
 `

@@ -111,11 +111,12 @@ func (q *Queries) GiveBackAttempt(ctx context.Context, programID id.ID, iD uuid.
 	return err
 }
 
-const insertTask = `-- name: InsertTask :exec
+const insertTask = `-- name: InsertTask :one
 insert into bulk_tasks (program_id, id, card_count, by_count, initial_value, is_physical, design_template,
     expires_at, first_card_id, created_at)
 values ($1, $2, $3, $4, $5, $6, $7,
     $8, $9, $10)
+returning program_id, id, status, card_count, by_count, initial_value, is_physical, design_template, expires_at, first_card_id, job_id, attempts, error, created_at, completed_at
 `
 
 type InsertTaskParams struct {
@@ -131,8 +132,8 @@ type InsertTaskParams struct {
 	CreatedAt      time.Time
 }
 
-func (q *Queries) InsertTask(ctx context.Context, arg InsertTaskParams) error {
-	_, err := q.db.Exec(ctx, insertTask,
+func (q *Queries) InsertTask(ctx context.Context, arg InsertTaskParams) (BulkTask, error) {
+	row := q.db.QueryRow(ctx, insertTask,
 		arg.ProgramID,
 		arg.ID,
 		arg.CardCount,
@@ -144,7 +145,25 @@ func (q *Queries) InsertTask(ctx context.Context, arg InsertTaskParams) error {
 		arg.FirstCardID,
 		arg.CreatedAt,
 	)
-	return err
+	var i BulkTask
+	err := row.Scan(
+		&i.ProgramID,
+		&i.ID,
+		&i.Status,
+		&i.CardCount,
+		&i.ByCount,
+		&i.InitialValue,
+		&i.IsPhysical,
+		&i.DesignTemplate,
+		&i.ExpiresAt,
+		&i.FirstCardID,
+		&i.JobID,
+		&i.Attempts,
+		&i.Error,
+		&i.CreatedAt,
+		&i.CompletedAt,
+	)
+	return i, err
 }
 
 const listRecipients = `-- name: ListRecipients :many

@@ -27,9 +27,6 @@ insert into merchants (id, name, created_at) values ($1, $2, $3);
 -- name: ListMerchants :many
 select * from merchants order by id;
 
--- name: FindMerchant :one
-select * from merchants where id = $1;
-
 -- name: InsertUser :exec
 -- Fails on users_email_key if the address is taken, by whatever merchant.
 insert into users (id, merchant_id, email, name, password_hash, created_at)

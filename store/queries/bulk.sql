@@ -1,8 +1,9 @@
--- name: InsertTask :exec
+-- name: InsertTask :one
 insert into bulk_tasks (program_id, id, card_count, by_count, initial_value, is_physical, design_template,
     expires_at, first_card_id, created_at)
 values (@program_id, @id, @card_count, @by_count, @initial_value, @is_physical, @design_template,
-    @expires_at, @first_card_id, @created_at);
+    @expires_at, @first_card_id, @created_at)
+returning *;
 
 -- name: SetTaskJob :exec
 update bulk_tasks set job_id = @job_id where program_id = @program_id and id = @id;
