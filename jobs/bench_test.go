@@ -29,7 +29,7 @@ func BenchmarkDelivery(b *testing.B) {
 		if err != nil {
 			return struct{}{}, err
 		}
-		return struct{}{}, tx.IssueTask(b.Context(), p.program.ID, task.ID)
+		return struct{}{}, tx.IssueTask(b.Context(), p.program.ID, task.ID, func(int) {})
 	})
 	must(b, err)
 	b.ResetTimer()

@@ -25,6 +25,17 @@ type bulkIssueArgs struct {
 // Kind is what River calls such a job. It is stored: renaming it loses jobs.
 func (bulkIssueArgs) Kind() string { return "bulk_issue" }
 
+// The queues, each with workers of its own, so that no small task waits for a
+// large one. Their names are stored: renaming one loses jobs.
+const (
+	queueSmall = "bulk_small"
+	queueLarge = "bulk_large"
+)
+
+// smallTask is the most cards of a small task: so few are issued in less than a
+// tenth of a second, so that waiting for some others is no wait.
+const smallTask = 2_000
+
 // maxAttempts is how often a task is started before it is given up. Tasks count
 // them, not River, so that an attempt that died with its process counts too.
 const maxAttempts = 8
@@ -34,7 +45,12 @@ const giveUpReason = "The cards could not be issued because of a fault of the se
 
 // EnqueueBulkIssue has the task's cards issued once tx is committed.
 func (j *Jobs) EnqueueBulkIssue(ctx context.Context, tx *store.Tx, task store.Task) error {
-	inserted, err := j.client.InsertTx(ctx, tx.Unwrap(), bulkIssueArgs{ProgramID: task.ProgramID, TaskID: task.ID}, nil)
+	queue := queueLarge
+	if task.CardCount <= smallTask {
+		queue = queueSmall
+	}
+	inserted, err := j.client.InsertTx(ctx, tx.Unwrap(),
+		bulkIssueArgs{ProgramID: task.ProgramID, TaskID: task.ID}, &river.InsertOpts{Queue: queue})
 	if err != nil {
 		return fmt.Errorf("enqueue bulk issue: %w", err)
 	}
@@ -43,8 +59,9 @@ func (j *Jobs) EnqueueBulkIssue(ctx context.Context, tx *store.Tx, task store.Ta
 
 type bulkIssueWorker struct {
 	river.WorkerDefaults[bulkIssueArgs]
-	store  *store.Store
-	logger *slog.Logger
+	store         *store.Store
+	logger        *slog.Logger
+	merchantTasks int
 }
 
 // NextRetry waits 1, 2, 4 … seconds, five minutes at most.
@@ -53,12 +70,18 @@ func (w *bulkIssueWorker) NextRetry(job *river.Job[bulkIssueArgs]) time.Time {
 }
 
 // Work issues all cards of the task, completes it and completes the job, in one
-// transaction.
+// transaction. A task whose merchant has as many in work as may be waits.
 func (w *bulkIssueWorker) Work(ctx context.Context, job *river.Job[bulkIssueArgs]) error {
 	program, task := job.Args.ProgramID, job.Args.TaskID
 	attempts, err := store.Write(ctx, w.store, func(tx *store.Tx) (int, error) {
+		if err := w.takeSlot(ctx, tx, job); err != nil { // only to ask: it ends with the attempt's count
+			return 0, err
+		}
 		return tx.StartTask(ctx, program, task)
 	})
+	if errors.Is(err, store.ErrNoSlot) {
+		return wait(job)
+	}
 	if err != nil {
 		return err
 	}
@@ -66,24 +89,50 @@ func (w *bulkIssueWorker) Work(ctx context.Context, job *river.Job[bulkIssueArgs
 		w.logger.ErrorContext(ctx, "task given up", "task_id", task, "attempts", attempts-1)
 		return giveUp(ctx, w.store, program, task)
 	}
+	progress := newProgress(ctx, w.logger, job)
 	_, err = store.Write(ctx, w.store, func(tx *store.Tx) (struct{}, error) {
-		if err := tx.IssueTask(ctx, program, task); err != nil {
+		if err := w.takeSlot(ctx, tx, job); err != nil {
+			return struct{}{}, err
+		}
+		if err := tx.IssueTask(ctx, program, task, progress.report); err != nil {
 			return struct{}{}, err
 		}
 		_, err := river.JobCompleteTx[*riverpgxv5.Driver](ctx, tx.Unwrap(), job)
 		return struct{}{}, err
 	})
-	if err != nil && ctx.Err() != nil {
+	switch {
+	case err == nil:
+		progress.completed()
+		return nil
+	case errors.Is(err, store.ErrNoSlot): // another one took it meanwhile
+		return errors.Join(wait(job), giveBack(ctx, w.store, program, task))
+	case ctx.Err() != nil:
 		return errors.Join(err, giveBack(ctx, w.store, program, task))
-	}
-	if err != nil && attempts == maxAttempts {
+	case attempts == maxAttempts:
 		w.logger.ErrorContext(ctx, "task given up", "task_id", task, "attempts", attempts, "error", err)
 		return giveUp(ctx, w.store, program, task)
 	}
 	return err
 }
 
-// giveBack does not count an attempt that an orderly stop cut off.
+// takeSlot keeps the large tasks of one merchant from taking all workers. Small
+// ones are over before it matters.
+func (w *bulkIssueWorker) takeSlot(ctx context.Context, tx *store.Tx, job *river.Job[bulkIssueArgs]) error {
+	if job.Queue != queueLarge {
+		return nil
+	}
+	return tx.TakeSlot(ctx, job.Args.ProgramID, w.merchantTasks)
+}
+
+// wait lets the job come back after a tenth of the time that it has waited, a
+// second at least: many that wait must not keep the workers busy with looking.
+// It is no attempt.
+func wait(job *river.Job[bulkIssueArgs]) error {
+	return river.JobSnooze(max(time.Second, time.Since(job.CreatedAt)/10))
+}
+
+// giveBack does not count an attempt that was none, or that an orderly stop cut
+// off.
 func giveBack(ctx context.Context, s *store.Store, program id.ID, task uuid.UUID) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cancelTimeout)
 	defer cancel()
@@ -98,4 +147,36 @@ func giveUp(ctx context.Context, s *store.Store, program id.ID, task uuid.UUID) 
 		return struct{}{}, tx.FailTask(ctx, program, task, giveUpReason)
 	})
 	return err
+}
+
+// progress tells the log how far a task is.
+type progress struct {
+	ctx         context.Context
+	logger      *slog.Logger
+	start, told time.Time
+	written     int
+}
+
+// progressEvery is how often the log hears of a task in work.
+const progressEvery = 5 * time.Second
+
+func newProgress(ctx context.Context, logger *slog.Logger, job *river.Job[bulkIssueArgs]) *progress {
+	now := time.Now()
+	return &progress{ctx: ctx, logger: logger.With("task_id", job.Args.TaskID), start: now, told: now}
+}
+
+// report notes how many cards are written by now.
+func (p *progress) report(written int) {
+	p.written = written
+	if time.Since(p.told) >= progressEvery {
+		p.told = time.Now()
+		p.logger.InfoContext(p.ctx, "task in work", "cards", written, "duration", time.Since(p.start))
+	}
+}
+
+// completed tells of the end; a task that was finished before wrote nothing.
+func (p *progress) completed() {
+	if p.written > 0 {
+		p.logger.InfoContext(p.ctx, "task completed", "cards", p.written, "duration", time.Since(p.start))
+	}
 }

@@ -118,7 +118,7 @@ func TestATaskDoesNotDelayASingleCard(t *testing.T) {
 		if err != nil {
 			return struct{}{}, err
 		}
-		return struct{}{}, tx.IssueTask(t.Context(), p.program.ID, task.ID)
+		return struct{}{}, tx.IssueTask(t.Context(), p.program.ID, task.ID, func(int) {})
 	})
 	must(t, err)
 	p.eventually("the task's first mails", func() bool { return len(p.mails.Mails()) >= 2 })

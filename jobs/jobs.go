@@ -6,6 +6,7 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,12 +23,19 @@ import (
 
 // Options are the settings of the jobs.
 type Options struct {
-	// Logger gets what fails, nothing of what succeeds.
+	// Logger gets what fails, and how tasks go on.
 	Logger *slog.Logger
 	// KeyLifetime is how long an idempotency key is kept, at least.
 	KeyLifetime time.Duration
-	// Workers is how many tasks run at a time, 2 if zero.
-	Workers int
+	// SmallWorkers and LargeWorkers are how many tasks of either size this instance
+	// has in work at a time, 2 each if zero.
+	SmallWorkers, LargeWorkers int
+	// MerchantTasks is how many large tasks of one merchant all instances have in
+	// work at a time, 1 if zero. More than LargeWorkers is as good as no bound.
+	MerchantTasks int
+	// PollOnly has new tasks looked for once a second instead of listened for: a
+	// transaction pooler does not pass on notifications.
+	PollOnly bool
 	// SweepEvery is how often abandoned tasks are looked for, 2 s if zero.
 	SweepEvery time.Duration
 	// Delivery sends messages to recipients; nil leaves them to other instances.
@@ -52,29 +60,33 @@ const (
 	taskTimeout = 15 * time.Minute
 	// rescueAfter must exceed taskTimeout. The sweep finds dead workers much earlier.
 	rescueAfter = 20 * time.Minute
+	// fetchCooldown is what a worker at least waits for its next job; River's own
+	// 100 ms are longer than a small task, or a look at one that has to wait.
+	fetchCooldown = 10 * time.Millisecond
 )
 
 // New prepares the jobs of this process; Start starts them.
 func New(s *store.Store, o Options) (*Jobs, error) {
-	if o.Workers == 0 {
-		o.Workers = 2
-	}
-	if o.SweepEvery == 0 {
-		o.SweepEvery = 2 * time.Second
-	}
+	o.SmallWorkers, o.LargeWorkers = cmp.Or(o.SmallWorkers, 2), cmp.Or(o.LargeWorkers, 2)
+	o.MerchantTasks = cmp.Or(o.MerchantTasks, 1)
+	o.SweepEvery = cmp.Or(o.SweepEvery, 2*time.Second)
 	if o.Delivery != nil && o.Delivery.LookEvery == 0 {
 		o.Delivery.LookEvery = 500 * time.Millisecond
 	}
 	j := &Jobs{store: s, options: o}
 	workers := river.NewWorkers()
-	river.AddWorker(workers, &bulkIssueWorker{store: s, logger: o.Logger})
+	river.AddWorker(workers, &bulkIssueWorker{store: s, logger: o.Logger, merchantTasks: o.MerchantTasks})
 	client, err := river.NewClient(riverpgxv5.New(s.Pool()), &river.Config{
-		Logger:               slog.New(atLeast{o.Logger.Handler(), slog.LevelError}),
-		Queues:               map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: o.Workers}},
+		Logger: slog.New(atLeast{o.Logger.Handler(), slog.LevelError}),
+		Queues: map[string]river.QueueConfig{
+			queueSmall: {MaxWorkers: o.SmallWorkers, FetchCooldown: fetchCooldown},
+			queueLarge: {MaxWorkers: o.LargeWorkers, FetchCooldown: fetchCooldown},
+		},
 		Workers:              workers,
 		ErrorHandler:         errorHandler{o.Logger},
 		JobTimeout:           taskTimeout,
 		RescueStuckJobsAfter: rescueAfter,
+		PollOnly:             o.PollOnly,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("jobs: %w", err)

@@ -48,6 +48,12 @@ func must(t testing.TB, err error) {
 func (f fixture) start(t *testing.T) *jobs.Jobs {
 	t.Helper()
 	work := f.prepare(t)
+	f.run(t, work)
+	return work
+}
+
+func (f fixture) run(t *testing.T, work *jobs.Jobs) {
+	t.Helper()
 	must(t, work.Start(t.Context()))
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 10*time.Second)
@@ -56,7 +62,6 @@ func (f fixture) start(t *testing.T) *jobs.Jobs {
 			t.Errorf("stop: %v", err)
 		}
 	})
-	return work
 }
 
 func (f fixture) prepare(t *testing.T) *jobs.Jobs {
@@ -88,9 +93,7 @@ func (f fixture) add(t *testing.T, work *jobs.Jobs, n int) store.Task {
 func (f fixture) ended(t *testing.T, task store.Task) store.Task {
 	t.Helper()
 	for {
-		now, err := store.Read(t.Context(), f.Store, func(tx *store.Tx) (store.Task, error) {
-			return tx.FindTask(t.Context(), task.ProgramID, task.ID)
-		})
+		now, err := f.Store.FindTask(t.Context(), task.ProgramID, task.ID)
 		must(t, err)
 		if now.Finished() {
 			return now

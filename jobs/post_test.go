@@ -64,7 +64,7 @@ func newPost(t testing.TB, hooks smtptest.Hooks) *post {
 	t.Cleanup(p.texts.Close)
 	keys, err := keyring.Create(filepath.Join(t.TempDir(), "keys.json"))
 	must(t, err)
-	p.Store, err = store.Open(t.Context(), storetest.URL(t), store.Options{Keys: keys, MaxConns: 10, Now: p.clock.Now})
+	p.Store, err = store.Open(t.Context(), storetest.URL(t), store.Options{Keys: keys, MaxConns: 10, Now: p.clock.Now, ShareTransactions: true})
 	must(t, err)
 	t.Cleanup(p.Close)
 	p.program, err = store.Write(t.Context(), p.Store, func(tx *store.Tx) (store.Program, error) {
@@ -163,7 +163,7 @@ func (p *post) reach(status string, n int) []store.Message {
 
 func (p *post) code(card store.GiftCard) string {
 	p.t.Helper()
-	code, err := p.OpenCode(&card)
+	code, err := p.OpenCode(card.ID, card.SealedCode)
 	must(p.t, err)
 	return code
 }

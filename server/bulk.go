@@ -1,7 +1,6 @@
 package server
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -44,7 +43,7 @@ func (s *Server) BulkIssueGiftCards(ctx context.Context, request api.BulkIssueGi
 	if err != nil {
 		return nil, err
 	}
-	if answer.status == http.StatusAccepted {
+	if answer.Status == http.StatusAccepted {
 		return bulkAccepted(program.ID, answer)
 	}
 	return s.bulkIssued(program.ID, body.Count != nil, answer)
@@ -68,17 +67,17 @@ func issueAtOnce(ctx context.Context, tx *store.Tx, terms store.Terms, recipient
 	}
 	issued := api.BulkIssuanceSyncResponse{IssuedCount: len(cards), Cards: make([]api.BulkIssuedCardSummary, len(cards))}
 	for i := range cards {
-		issued.Cards[i] = toSummary(&cards[i])
+		issued.Cards[i] = toSummary(cards[i].ID, cards[i].CardNumber)
 	}
 	return http.StatusCreated, issued, nil
 }
 
-func bulkAccepted(program id.ID, a answer) (api.BulkIssueGiftCardsResponseObject, error) {
+func bulkAccepted(program id.ID, a store.Answer) (api.BulkIssueGiftCardsResponseObject, error) {
 	accepted, err := as[api.BulkIssuanceAsyncResponse](a)
 	return api.BulkIssueGiftCards202JSONResponse{
 		Body: accepted,
 		Headers: api.BulkIssueGiftCards202ResponseHeaders{
-			IdempotentReplayed: a.replayed,
+			IdempotentReplayed: replayed(a),
 			Location:           fmt.Sprintf("/v2/giftcards/programs/%s/cards/bulk/%s", program, accepted.TaskId),
 			RetryAfter:         retryAfter,
 		},
@@ -87,7 +86,7 @@ func bulkAccepted(program id.ID, a answer) (api.BulkIssueGiftCardsResponseObject
 
 // bulkIssued mints a fresh CSV link for each answer, replayed or not: that the
 // link expires must not make the CSV unobtainable.
-func (s *Server) bulkIssued(program id.ID, byCount bool, a answer) (api.BulkIssueGiftCardsResponseObject, error) {
+func (s *Server) bulkIssued(program id.ID, byCount bool, a store.Answer) (api.BulkIssueGiftCardsResponseObject, error) {
 	issued, err := as[api.BulkIssuanceSyncResponse](a)
 	if err != nil {
 		return nil, err
@@ -101,7 +100,7 @@ func (s *Server) bulkIssued(program id.ID, byCount bool, a answer) (api.BulkIssu
 		issued.CsvDownloadUrl = &link
 	}
 	return api.BulkIssueGiftCards201JSONResponse{
-		Body: issued, Headers: api.BulkIssueGiftCards201ResponseHeaders{IdempotentReplayed: a.replayed},
+		Body: issued, Headers: api.BulkIssueGiftCards201ResponseHeaders{IdempotentReplayed: replayed(a)},
 	}, nil
 }
 
@@ -116,9 +115,7 @@ func (s *Server) PollBulkIssuance(ctx context.Context, request api.PollBulkIssua
 	if err != nil || taskID.String() != request.TaskId {
 		return nil, store.ErrTaskNotFound
 	}
-	task, err := store.Read(ctx, s.Store, func(tx *store.Tx) (store.Task, error) {
-		return tx.FindTask(ctx, program.ID, taskID)
-	})
+	task, err := s.Store.FindTask(ctx, program.ID, taskID)
 	if err != nil {
 		return nil, err
 	}
@@ -161,15 +158,15 @@ func (t completedTask) VisitPollBulkIssuanceResponse(w http.ResponseWriter) erro
 	begin, end, _ := strings.Cut(string(frame), `"cards":[]`)
 	w.Header().Set("Content-Type", "application/json")
 	return t.server.stream(t.ctx, w, t.task.Batch(), cardList{
-		begin: begin + `"cards":[`, separator: ",", end: "]" + end, card: writeJSONCard,
+		begin: begin + `"cards":[`, separator: ",", end: "]" + end, append: appendSummary,
 	})
 }
 
-func writeJSONCard(out *bufio.Writer, card *store.GiftCard) error {
-	encoded, err := json.Marshal(toSummary(card))
-	if err != nil {
-		return err
-	}
-	_, err = out.Write(encoded)
-	return err
+// appendSummary writes what encoding/json makes of toSummary, many times faster.
+func appendSummary(line []byte, card *store.IssuedCard) ([]byte, error) {
+	line, err := card.ID.AppendText(append(line, `{"id":"`...))
+	line = store.AppendNumber(append(line, `","cardNumber":"`...), card.CardNumber)
+	lastFour := line[len(line)-4:]
+	line = append(append(line, `","lastFourDigits":"`...), lastFour...)
+	return append(line, `"}`...), err
 }

@@ -3,11 +3,12 @@ package server
 import (
 	"giftcards/gen/api"
 	"giftcards/store"
+	"giftcards/store/id"
 )
 
 // Between the contract's shapes and the store's rows, both ways.
 
-func toGiftCard(card store.GiftCard, program store.Program, merchantName string) api.GiftCardResponse {
+func toGiftCard(card *store.GiftCard, program store.Program, merchantName string) api.GiftCardResponse {
 	number := store.FormatNumber(card.CardNumber)
 	return api.GiftCardResponse{
 		Id:              card.ID.String(),
@@ -38,9 +39,9 @@ func toGiftCard(card store.GiftCard, program store.Program, merchantName string)
 	}
 }
 
-func toSummary(card *store.GiftCard) api.BulkIssuedCardSummary {
-	number := store.FormatNumber(card.CardNumber)
-	return api.BulkIssuedCardSummary{Id: card.ID.String(), CardNumber: number, LastFourDigits: lastFour(number)}
+func toSummary(card id.ID, cardNumber int64) api.BulkIssuedCardSummary {
+	number := store.FormatNumber(cardNumber)
+	return api.BulkIssuedCardSummary{Id: card.String(), CardNumber: number, LastFourDigits: lastFour(number)}
 }
 
 func lastFour(number string) string { return number[len(number)-4:] }

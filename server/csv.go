@@ -1,7 +1,6 @@
 package server
 
 import (
-	"bufio"
 	"context"
 	"encoding/binary"
 	"net/http"
@@ -55,24 +54,28 @@ func (d csvDownload) VisitDownloadGiftCardsResponse(w http.ResponseWriter) error
 	header.Set("Content-Type", "text/csv; charset=utf-8")
 	header.Set("Content-Disposition", `attachment; filename="gift-cards.csv"`)
 	header.Set("Cache-Control", "no-store") // it opens security codes
-	return d.server.stream(d.ctx, w, d.batch, cardList{
-		begin: "cardNumber,securityCode,initialValue,expiresAt,id\r\n", card: d.server.writeCSVCard,
-	})
-}
-
-// writeCSVCard writes a line of RFC 4180. No field can begin a formula or needs
-// quotes: they are digits, decimals, times and ids of our own making.
-func (s *Server) writeCSVCard(out *bufio.Writer, card *store.GiftCard) error {
-	code, err := s.Store.OpenCode(card)
+	terms, err := d.server.Store.BatchTerms(d.ctx, d.batch)
 	if err != nil {
 		return err
 	}
-	line := out.AvailableBuffer()
-	line = append(append(line, store.FormatNumber(card.CardNumber)...), ',')
-	line = append(append(line, code...), ',')
-	line = append(append(line, card.InitialValue.String()...), ',')
-	line = append(card.ExpiresAt.UTC().AppendFormat(line, time.RFC3339Nano), ',')
-	line = append(append(line, card.ID.String()...), "\r\n"...)
-	_, err = out.Write(line)
-	return err
+	return d.server.stream(d.ctx, w, d.batch, cardList{
+		begin: "cardNumber,securityCode,initialValue,expiresAt,id\r\n", append: d.server.csvLine(terms),
+	})
+}
+
+// csvLine returns how a card is written as a line of RFC 4180. No field can begin
+// a formula or needs quotes: they are digits, decimals, times and ids of our own
+// making.
+func (s *Server) csvLine(terms store.BatchTerms) func([]byte, *store.IssuedCard) ([]byte, error) {
+	common := "," + terms.InitialValue.String() + "," + terms.ExpiresAt.UTC().Format(time.RFC3339Nano) + ","
+	return func(line []byte, card *store.IssuedCard) ([]byte, error) {
+		code, err := s.Store.OpenCode(card.ID, card.SealedCode)
+		if err != nil {
+			return nil, err
+		}
+		line = append(store.AppendNumber(line, card.CardNumber), ',')
+		line = append(append(line, code...), common...)
+		line, err = card.ID.AppendText(line)
+		return append(line, "\r\n"...), err
+	}
 }

@@ -23,19 +23,26 @@ func (s *Server) CreateGiftCard(ctx context.Context, request api.CreateGiftCardR
 	if err != nil {
 		return nil, err
 	}
-	answer, err := s.once(ctx, key, func(tx *store.Tx) (int, any, error) {
-		terms, recipient := fromCreate(program, request.Body)
-		cards, err := tx.IssueCards(ctx, terms, []store.Recipient{recipient})
-		if err != nil {
-			return 0, nil, err
-		}
-		return http.StatusCreated, toGiftCard(cards[0], program, who.access.MerchantName), nil
+	terms, recipient := fromCreate(program, request.Body)
+	answer, err := s.Store.CreateCard(ctx, terms, recipient, key, func(card *store.GiftCard) (store.Answer, error) {
+		return encodeAnswer(http.StatusCreated, toGiftCard(card, program, who.access.MerchantName))
 	})
 	if err != nil {
-		return nil, err
+		return nil, keyFault(err, key)
 	}
-	card, err := as[api.GiftCardResponse](answer)
-	return api.CreateGiftCard201JSONResponse{
-		Body: card, Headers: api.CreateGiftCard201ResponseHeaders{IdempotentReplayed: answer.replayed},
-	}, err
+	return createdCard(answer), nil
+}
+
+// createdCard is the answer to a create: the bytes that are kept for its replay.
+type createdCard store.Answer
+
+// VisitCreateGiftCardResponse writes the answer.
+func (a createdCard) VisitCreateGiftCardResponse(w http.ResponseWriter) error {
+	w.Header().Set("Content-Type", "application/json")
+	if a.Replayed {
+		w.Header().Set("Idempotent-Replayed", "true")
+	}
+	w.WriteHeader(a.Status)
+	_, err := w.Write(a.Body)
+	return err
 }

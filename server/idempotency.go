@@ -59,51 +59,62 @@ func hashBulk(body *api.BulkIssueGiftCardRequest) func(*json.Encoder) error {
 	}
 }
 
-// answer is what a request is answered: a status, a body of one of several
-// types, and whether it was given before.
-type answer struct {
-	status   int
-	body     json.RawMessage
-	replayed *string // the value of Idempotent-Replayed
-}
-
 // once carries out effect in one transaction, together with its key, or returns
 // the answer that was given under the key before. Without a key it just carries
 // it out. effect returns the status and the body of the answer.
-func (s *Server) once(ctx context.Context, key *store.Key, effect func(*store.Tx) (int, any, error)) (answer, error) {
-	done, err := store.Write(ctx, s.Store, func(tx *store.Tx) (answer, error) {
+func (s *Server) once(ctx context.Context, key *store.Key, effect func(*store.Tx) (int, any, error)) (store.Answer, error) {
+	answer, err := store.Write(ctx, s.Store, func(tx *store.Tx) (store.Answer, error) {
 		if key != nil {
 			prior, err := tx.ClaimKey(ctx, *key)
 			if err != nil {
-				return answer{}, err
+				return store.Answer{}, err
 			}
 			if prior != nil {
-				yes := "true"
-				return answer{status: prior.Status, body: prior.Body, replayed: &yes}, nil
+				return *prior, nil
 			}
 		}
 		status, body, err := effect(tx)
 		if err != nil {
-			return answer{}, err
+			return store.Answer{}, err
 		}
-		encoded, err := json.Marshal(body)
-		if err != nil {
-			return answer{}, fmt.Errorf("encode answer: %w", err)
+		answer, err := encodeAnswer(status, body)
+		if err == nil && key != nil {
+			err = tx.SaveAnswer(ctx, *key, answer)
 		}
-		if key != nil {
-			err = tx.SaveAnswer(ctx, *key, store.Answer{Status: status, Body: encoded})
-		}
-		return answer{status: status, body: encoded}, err
+		return answer, err
 	})
-	if errors.Is(err, store.ErrKeyReused) {
-		return answer{}, validate.ValueError(store.ErrKeyReused.Message).At(validate.Loc{"header", "idempotency-key"}, &key.Key)
+	return answer, keyFault(err, key)
+}
+
+func encodeAnswer(status int, body any) (store.Answer, error) {
+	encoded, err := json.Marshal(body)
+	if err != nil {
+		return store.Answer{}, fmt.Errorf("encode answer: %w", err)
 	}
-	return done, err
+	return store.Answer{Status: status, Body: encoded}, nil
+}
+
+// keyFault tells the client of a key that was used for another request, and
+// leaves other errors as they are.
+func keyFault(err error, key *store.Key) error {
+	if errors.Is(err, store.ErrKeyReused) {
+		return validate.ValueError(store.ErrKeyReused.Message).At(validate.Loc{"header", "idempotency-key"}, &key.Key)
+	}
+	return err
+}
+
+// replayed is the value of the header Idempotent-Replayed.
+func replayed(a store.Answer) *string {
+	if !a.Replayed {
+		return nil
+	}
+	yes := "true"
+	return &yes
 }
 
 // as decodes the answer's body.
-func as[T any](a answer) (body T, err error) {
-	if err := json.Unmarshal(a.body, &body); err != nil {
+func as[T any](a store.Answer) (body T, err error) {
+	if err := json.Unmarshal(a.Body, &body); err != nil {
 		return body, fmt.Errorf("decode answer: %w", err)
 	}
 	return body, nil

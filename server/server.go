@@ -5,6 +5,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,6 +41,11 @@ type Options struct {
 	BulkMaximum int
 	// BulkBodyLimit is the largest body of a bulk request, in bytes.
 	BulkBodyLimit int64
+	// LargeBodies is how many requests with a body of a MiB or more are in work at
+	// once, 1 if zero. The next waits for LargeBodyWait, 20 s if zero, and is then
+	// answered 503.
+	LargeBodies   int
+	LargeBodyWait time.Duration
 	// TokenLifetime and LinkLifetime are how long bearer tokens and CSV links last.
 	TokenLifetime, LinkLifetime time.Duration
 	// BaseURL begins the links in answers, such as https://cards.example.com.
@@ -67,6 +73,7 @@ type Server struct {
 	Options
 	validator *validate.Validator
 	echo      *echo.Echo
+	bodies    bodies
 }
 
 var _ api.StrictServerInterface = (*Server)(nil)
@@ -78,7 +85,9 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{Options: o, echo: echo.New()}
+	s := &Server{Options: o, echo: echo.New(), bodies: bodies{
+		slots: make(chan struct{}, cmp.Or(o.LargeBodies, 1)), wait: cmp.Or(o.LargeBodyWait, largeBodyWait),
+	}}
 	s.validator, err = validate.Compile(document, openapi.Complete, s.rules())
 	if err != nil {
 		return nil, fmt.Errorf("compile the validator: %w", err)

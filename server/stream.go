@@ -14,7 +14,7 @@ import (
 // cardList is how a batch of cards is written.
 type cardList struct {
 	begin, separator, end string
-	card                  func(*bufio.Writer, *store.GiftCard) error
+	append                func(line []byte, card *store.IssuedCard) ([]byte, error)
 }
 
 // stream writes a batch, a page at a time: it holds no more of it, and no
@@ -29,21 +29,21 @@ func (s *Server) stream(ctx context.Context, w http.ResponseWriter, batch store.
 	}
 	out := bufio.NewWriterSize(toClient{w}, streamBuffer)
 	_, _ = out.WriteString(list.begin) // the buffer keeps an error for Flush
-	for from := 0; from < batch.Count; from += streamPage {
-		page, err := store.Read(ctx, s.Store, func(tx *store.Tx) ([]store.GiftCard, error) {
-			return tx.Page(ctx, batch, from, streamPage)
-		})
+	first := true
+	for page, err := range s.Store.Pages(ctx, batch) {
 		if err != nil {
 			return err
 		}
-		if want := min(streamPage, batch.Count-from); len(page) != want {
-			return fmt.Errorf("%d cards from position %d of a batch of %d", len(page), from, batch.Count)
-		}
 		for i := range page {
-			if from+i > 0 {
+			if !first {
 				_, _ = out.WriteString(list.separator)
 			}
-			if err := list.card(out, &page[i]); err != nil {
+			first = false
+			line, err := list.append(out.AvailableBuffer(), &page[i])
+			if err != nil {
+				return err
+			}
+			if _, err := out.Write(line); err != nil {
 				return err
 			}
 		}
@@ -51,9 +51,6 @@ func (s *Server) stream(ctx context.Context, w http.ResponseWriter, batch store.
 	_, _ = out.WriteString(list.end)
 	return out.Flush()
 }
-
-// streamPage is how many cards are read at a time.
-const streamPage = 2_000
 
 const streamBuffer = 32 << 10
 

@@ -36,13 +36,12 @@ type Access struct {
 // FindAccess says who user is, whether token is revoked, and whose program it is
 // (the zero ID asks about none). It fails with ErrUserNotFound.
 func (s *Store) FindAccess(ctx context.Context, user id.ID, token string, program id.ID) (Access, error) {
-	// One statement by primary keys: a transaction would only add round trips.
-	row, err := db.New(s.pool).FindAccess(ctx, token, program, user)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return Access{}, ErrUserNotFound
-	}
+	row, err := s.access.do(ctx, db.FindAccessParams{TokenID: token, ProgramID: program, UserID: user})
 	if err != nil {
 		return Access{}, classify(fmt.Errorf("find access: %w", err))
+	}
+	if row == nil {
+		return Access{}, ErrUserNotFound
 	}
 	access := Access{
 		User:    User{ID: row.UserID, MerchantID: row.MerchantID, Email: row.Email, Name: row.Name, Active: row.Active},
@@ -53,6 +52,10 @@ func (s *Store) FindAccess(ctx context.Context, user id.ID, token string, progra
 		access.MerchantName = *row.ProgramMerchantName
 	}
 	return access, nil
+}
+
+func (s *Store) findAccess(ctx context.Context, of []db.FindAccessParams) ([]*db.FindAccessRow, error) {
+	return findEach(len(of), s.q.FindAccess(ctx, of).QueryRow)
 }
 
 // RevokeToken makes a token useless on every instance, at once. It can be

@@ -92,15 +92,36 @@ func (tx *Tx) SetTaskJob(ctx context.Context, task Task, job int64) error {
 }
 
 // FindTask returns the task of the program, or ErrTaskNotFound.
-func (tx *Tx) FindTask(ctx context.Context, program id.ID, task uuid.UUID) (Task, error) {
-	row, err := tx.q.FindTask(ctx, program, task)
-	if errors.Is(err, pgx.ErrNoRows) {
+func (s *Store) FindTask(ctx context.Context, program id.ID, task uuid.UUID) (Task, error) {
+	row, err := s.tasks.do(ctx, db.FindTaskParams{ProgramID: program, ID: task})
+	if err != nil {
+		return Task{}, classify(fmt.Errorf("find task: %w", err))
+	}
+	if row == nil {
 		return Task{}, ErrTaskNotFound
 	}
-	if err != nil {
-		return Task{}, fmt.Errorf("find task: %w", err)
+	return Task{*row}, nil
+}
+
+func (s *Store) findTasks(ctx context.Context, of []db.FindTaskParams) ([]*db.BulkTask, error) {
+	return findEach(len(of), s.q.FindTask(ctx, of).QueryRow)
+}
+
+// ErrNoSlot says that as many of the merchant's tasks are in work as may be.
+var ErrNoSlot = errors.New("the merchant's slots are all taken")
+
+// TakeSlot takes one of the merchant's slots, of which there are so many over all
+// instances, until the transaction ends, however it ends. It returns ErrNoSlot if
+// all are taken.
+func (tx *Tx) TakeSlot(ctx context.Context, program id.ID, slots int) error {
+	_, err := tx.q.TakeSlot(ctx, int32(slots), program)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return ErrNoSlot
 	}
-	return Task{row}, nil
+	if err != nil {
+		return fmt.Errorf("take slot: %w", err)
+	}
+	return nil
 }
 
 // StartTask makes an unfinished task visible as processing and returns how often
@@ -125,9 +146,10 @@ func (tx *Tx) GiveBackAttempt(ctx context.Context, program id.ID, task uuid.UUID
 }
 
 // IssueTask issues all cards of the task and completes it, or does nothing if it
-// is finished: a job may run twice, even at the same time. It holds at most one
-// chunk of cards in memory.
-func (tx *Tx) IssueTask(ctx context.Context, program id.ID, taskID uuid.UUID) error {
+// is finished: a job may run twice, even at the same time. After each chunk it
+// tells written how many there are by now, not yet committed. It holds at most
+// one chunk of cards in memory.
+func (tx *Tx) IssueTask(ctx context.Context, program id.ID, taskID uuid.UUID, written func(cards int)) error {
 	row, err := tx.q.LockTask(ctx, program, taskID)
 	if err != nil {
 		return fmt.Errorf("lock task: %w", err)
@@ -140,21 +162,27 @@ func (tx *Tx) IssueTask(ctx context.Context, program id.ID, taskID uuid.UUID) er
 		ProgramID: program, InitialValue: task.InitialValue, IsPhysical: task.IsPhysical,
 		DesignTemplate: task.DesignTemplate, ExpiresAt: &task.ExpiresAt,
 	}
-	for start := 0; start < int(task.CardCount); start += chunkSize {
-		recipients, err := tx.taskRecipients(ctx, task, start)
-		if err != nil {
+	next, err := tx.makeChunk(ctx, task, terms, 0)
+	if err != nil {
+		return err
+	}
+	for end := chunkSize; next != nil; end += chunkSize {
+		chunk := <-next
+		if chunk.err != nil {
+			return chunk.err
+		}
+		if next, err = tx.makeChunk(ctx, task, terms, end); err != nil {
 			return err
 		}
-		cards, err := tx.newCards(terms, task.FirstCardID.Plus(start), recipients)
-		if err != nil {
+		if err := tx.copyCards(ctx, chunk.cards); err != nil {
 			return err
 		}
-		if err := tx.copyCards(ctx, cards); err != nil {
-			return err
+		if messages := tx.newMessages(chunk.cards, true); len(messages) > 0 {
+			if _, err := tx.q.CopyMessages(ctx, messages); err != nil {
+				return fmt.Errorf("copy messages: %w", err)
+			}
 		}
-		if _, err := tx.q.CopyMessages(ctx, tx.newMessages(cards, true)); err != nil {
-			return fmt.Errorf("copy messages: %w", err)
-		}
+		written(min(end, int(task.CardCount)))
 	}
 	if err := tx.q.DeleteRecipients(ctx, program, taskID); err != nil {
 		return fmt.Errorf("delete recipients: %w", err)
@@ -163,6 +191,30 @@ func (tx *Tx) IssueTask(ctx context.Context, program id.ID, taskID uuid.UUID) er
 		return fmt.Errorf("complete task: %w", err)
 	}
 	return nil
+}
+
+// madeCards are cards that are not written yet, or why there are none.
+type madeCards struct {
+	cards []GiftCard
+	err   error
+}
+
+// makeChunk begins to make the cards of one chunk, nil after the last: it reads
+// who they are for, and the rest goes on while PostgreSQL writes the chunk before.
+func (tx *Tx) makeChunk(ctx context.Context, task Task, terms Terms, start int) (<-chan madeCards, error) {
+	if start >= int(task.CardCount) {
+		return nil, nil
+	}
+	recipients, err := tx.taskRecipients(ctx, task, start)
+	if err != nil {
+		return nil, err
+	}
+	made := make(chan madeCards, 1) // nobody may come for it
+	go func() {
+		cards, err := tx.store.newCards(tx.now, terms, task.FirstCardID.Plus(start), recipients)
+		made <- madeCards{cards, err}
+	}()
+	return made, nil
 }
 
 // taskRecipients returns one chunk of a task's recipients, nobody in count mode.
@@ -189,16 +241,27 @@ func (tx *Tx) taskRecipients(ctx context.Context, task Task, start int) ([]Recip
 	return recipients, nil
 }
 
+// numbered is a card's number and its place. They are sorted instead of the rows,
+// which are large.
+type numbered struct {
+	number int64
+	card   int
+}
+
 // copyCards writes cards by COPY. COPY has no ON CONFLICT, so a number that is
 // taken costs the chunk: it goes back to the savepoint and gets new numbers.
 func (tx *Tx) copyCards(ctx context.Context, cards []GiftCard) error {
 	rows := make([]db.CopyGiftCardsParams, len(cards))
+	order := make([]numbered, len(cards))
 	for range maxNumberRounds {
-		for i, card := range cards {
-			rows[i] = copyParams(card)
-		}
 		// The unique index on the number takes sorted rows faster.
-		slices.SortFunc(rows, func(a, b db.CopyGiftCardsParams) int { return cmp.Compare(a.CardNumber, b.CardNumber) })
+		for i := range cards {
+			order[i] = numbered{cards[i].CardNumber, i}
+		}
+		slices.SortFunc(order, func(a, b numbered) int { return cmp.Compare(a.number, b.number) })
+		for i, o := range order {
+			rows[i] = copyParams(cards[o.card])
+		}
 		err := pgx.BeginFunc(ctx, tx.tx, func(savepoint pgx.Tx) error {
 			_, err := db.New(savepoint).CopyGiftCards(ctx, rows)
 			return err

@@ -5,3 +5,9 @@ package store
 func NarrowNumbers(s *Store, prefix uint64, size uint64) {
 	s.numbers = numberSpace{prefix: prefix, size: size}
 }
+
+// Waiting is how many creates wait for a transaction to share.
+func Waiting(s *Store) int { return len(s.creates.waiting) }
+
+// SharedAtOnce is how many shared transactions of creates run at a time.
+const SharedAtOnce = sharers

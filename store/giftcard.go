@@ -80,7 +80,7 @@ func (tx *Tx) IssueCards(ctx context.Context, terms Terms, recipients []Recipien
 	if len(recipients) > 1 {
 		first = id.NewBlock(tx.now)
 	}
-	cards, err := tx.newCards(terms, first, recipients)
+	cards, err := tx.store.newCards(tx.now, terms, first, recipients)
 	if err != nil {
 		return nil, err
 	}
@@ -95,19 +95,19 @@ func (tx *Tx) IssueCards(ctx context.Context, terms Terms, recipients []Recipien
 
 // newCards makes the rows of cards with the ids that follow first, of what is
 // sanitised already.
-func (tx *Tx) newCards(terms Terms, first id.ID, recipients []Recipient) ([]GiftCard, error) {
+func (s *Store) newCards(now time.Time, terms Terms, first id.ID, recipients []Recipient) ([]GiftCard, error) {
 	cards := make([]GiftCard, len(recipients))
-	expiresAt := terms.expiry(tx.now)
+	expiresAt := terms.expiry(now)
 	for i, r := range recipients {
 		cardID := first.Plus(i)
-		sealed, err := tx.store.keys.Seal(securityCode(), cardID[:])
+		sealed, err := s.keys.Seal(securityCode(), cardID[:])
 		if err != nil {
 			return nil, fmt.Errorf("seal security code: %w", err)
 		}
 		cards[i] = GiftCard{
 			ProgramID:      terms.ProgramID,
 			ID:             cardID,
-			CardNumber:     tx.store.numbers.random(),
+			CardNumber:     s.numbers.random(),
 			SealedCode:     sealed,
 			Status:         "pending",
 			InitialValue:   terms.InitialValue,
@@ -120,7 +120,7 @@ func (tx *Tx) newCards(terms Terms, first id.ID, recipients []Recipient) ([]Gift
 			CustomMessage:  r.Message,
 			DeliverAt:      terms.DeliverAt,
 			ExpiresAt:      expiresAt,
-			CreatedAt:      tx.now,
+			CreatedAt:      now,
 		}
 	}
 	return cards, nil
@@ -187,41 +187,12 @@ func copyParams(c GiftCard) db.CopyGiftCardsParams {
 	}
 }
 
-// Batch names the cards of one bulk request: consecutive ids in one program.
-type Batch struct {
-	ProgramID id.ID
-	First     id.ID
-	Count     int
-}
-
-// Page returns number, value, expiry and id of at most limit cards of the batch,
-// from position from, in the order asked for. The code is still sealed: see
-// OpenCode. None of this changes after the issue, so that pages read one after
-// another are one state.
-func (tx *Tx) Page(ctx context.Context, b Batch, from, limit int) ([]GiftCard, error) {
-	rows, err := tx.tx.Query(ctx, `
-		select id, card_number, sealed_code, initial_value, expires_at from gift_cards
-		where program_id = $1 and id between $2 and $3 order by id`,
-		b.ProgramID, b.First.Plus(from), b.First.Plus(min(from+limit, b.Count)-1))
+// OpenCode returns the 6 digits of a card's sealed security code. They leave in
+// two ways only: the message to the recipient, and the merchant's CSV.
+func (s *Store) OpenCode(card id.ID, sealed []byte) (string, error) {
+	code, err := s.keys.Unseal(sealed, card[:])
 	if err != nil {
-		return nil, fmt.Errorf("read cards: %w", err)
-	}
-	cards, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (card GiftCard, err error) {
-		err = row.Scan(&card.ID, &card.CardNumber, &card.SealedCode, &card.InitialValue, &card.ExpiresAt)
-		return card, err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read cards: %w", err)
-	}
-	return cards, nil
-}
-
-// OpenCode returns the 6 digits of a card's security code. They leave in two
-// ways only: the message to the recipient, and the merchant's CSV.
-func (s *Store) OpenCode(card *GiftCard) (string, error) {
-	code, err := s.keys.Unseal(card.SealedCode, card.ID[:])
-	if err != nil {
-		return "", fmt.Errorf("card %s: %w", card.ID, err)
+		return "", fmt.Errorf("card %s: %w", card, err)
 	}
 	return code, nil
 }

@@ -29,14 +29,7 @@ func setup(t *testing.T) fixture {
 	s, err := store.Open(t.Context(), storetest.URL(t), store.Options{Keys: keys, MaxConns: 4})
 	must(t, err)
 	t.Cleanup(s.Close)
-	program := write(t, s, func(tx *store.Tx) (store.Program, error) {
-		merchant, err := tx.AddMerchant(t.Context(), "Merchant")
-		if err != nil {
-			return store.Program{}, err
-		}
-		return tx.AddProgram(t.Context(), merchant.ID, "Program")
-	})
-	return fixture{Store: s, program: program.ID}
+	return fixture{Store: s, program: newProgram(t, s)}
 }
 
 func must(t *testing.T, err error) {
@@ -115,7 +108,7 @@ func TestATaskMeetsTakenNumbersToo(t *testing.T) {
 		return tx.AddTask(t.Context(), f.terms(t), 8, nil)
 	})
 	write(t, f.Store, func(tx *store.Tx) (struct{}, error) {
-		return struct{}{}, tx.IssueTask(t.Context(), task.ProgramID, task.ID)
+		return struct{}{}, tx.IssueTask(t.Context(), task.ProgramID, task.ID, func(int) {})
 	})
 	if n := count(t, f.Store); n != 9 {
 		t.Errorf("%d cards, want 9", n)
@@ -132,7 +125,7 @@ func TestATaskIssuesOnceHoweverOftenItRuns(t *testing.T) {
 	for range 4 {
 		go func() {
 			_, err := store.Write(t.Context(), f.Store, func(tx *store.Tx) (struct{}, error) {
-				return struct{}{}, tx.IssueTask(t.Context(), task.ProgramID, task.ID)
+				return struct{}{}, tx.IssueTask(t.Context(), task.ProgramID, task.ID, func(int) {})
 			})
 			done <- err
 		}()
@@ -153,14 +146,15 @@ func TestAFailedTaskHasNoCardsAndStaysFailed(t *testing.T) {
 	})
 	for _, do := range []func(*store.Tx) error{
 		func(tx *store.Tx) error { return tx.FailTask(t.Context(), task.ProgramID, task.ID, "No.") },
-		func(tx *store.Tx) error { return tx.IssueTask(t.Context(), task.ProgramID, task.ID) },
+		func(tx *store.Tx) error { return tx.IssueTask(t.Context(), task.ProgramID, task.ID, func(int) {}) },
 		func(tx *store.Tx) error { return tx.FailTask(t.Context(), task.ProgramID, task.ID, "Another reason.") },
 	} {
 		write(t, f.Store, func(tx *store.Tx) (struct{}, error) { return struct{}{}, do(tx) })
 	}
-	failed := write(t, f.Store, func(tx *store.Tx) (store.Task, error) {
-		return tx.FindTask(t.Context(), task.ProgramID, task.ID)
-	})
+	failed, err := f.Store.FindTask(t.Context(), task.ProgramID, task.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if failed.Status != store.TaskFailed || *failed.Error != "No." || count(t, f.Store) != 0 {
 		t.Errorf("task %+v with %d cards", failed, count(t, f.Store))
 	}
@@ -174,14 +168,11 @@ func TestCardsOfABatchComeInOrderAndTheirCodesOpen(t *testing.T) {
 	})
 	var ids []id.ID
 	batch := store.Batch{ProgramID: f.program, First: cards[10].ID, Count: 20}
-	for from := 0; from < batch.Count; from += 7 {
-		page, err := store.Read(t.Context(), f.Store, func(tx *store.Tx) ([]store.GiftCard, error) {
-			return tx.Page(t.Context(), batch, from, 7)
-		})
+	for page, err := range f.Pages(t.Context(), batch) {
 		must(t, err)
-		for i := range page {
-			ids = append(ids, page[i].ID)
-			if code, err := f.OpenCode(&page[i]); err != nil || len(code) != 6 || strings.Trim(code, "0123456789") != "" {
+		for _, card := range page {
+			ids = append(ids, card.ID)
+			if code, err := f.OpenCode(card.ID, card.SealedCode); err != nil || len(code) != 6 || strings.Trim(code, "0123456789") != "" {
 				t.Errorf("code %q, %v", code, err)
 			}
 		}
@@ -195,15 +186,42 @@ func TestCardsOfABatchComeInOrderAndTheirCodesOpen(t *testing.T) {
 	}
 }
 
+func TestABatchThatMissesCardsIsAnError(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	cards := write(t, f.Store, func(tx *store.Tx) ([]store.GiftCard, error) {
+		return tx.IssueCards(t.Context(), f.terms(t), make([]store.Recipient, 3))
+	})
+	var failed error
+	for _, err := range f.Pages(t.Context(), store.Batch{ProgramID: f.program, First: cards[0].ID, Count: 4}) {
+		failed = errors.Join(failed, err)
+	}
+	if failed == nil {
+		t.Error("a batch of 4 of which there are 3 was read")
+	}
+}
+
+func TestReadingABatchEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var failed error
+	for _, err := range f.Pages(ctx, store.Batch{ProgramID: f.program, First: id.New(time.Now()), Count: 4}) {
+		failed = errors.Join(failed, err)
+	}
+	if !errors.Is(failed, context.Canceled) {
+		t.Errorf("reading with an ended context: %v", failed)
+	}
+}
+
 func TestASealedCodeBelongsToItsCard(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	cards := write(t, f.Store, func(tx *store.Tx) ([]store.GiftCard, error) {
 		return tx.IssueCards(t.Context(), f.terms(t), make([]store.Recipient, 2))
 	})
-	swapped := cards[0]
-	swapped.SealedCode = cards[1].SealedCode
-	if _, err := f.OpenCode(&swapped); err == nil {
+	if _, err := f.OpenCode(cards[0].ID, cards[1].SealedCode); err == nil {
 		t.Error("the code of one card opens as another's")
 	}
 }

@@ -19,10 +19,11 @@ type Key struct {
 	RequestHash [32]byte
 }
 
-// Answer is what a request was answered: a status and the JSON body.
+// Answer is what a request is answered: a status and the JSON body.
 type Answer struct {
-	Status int
-	Body   []byte
+	Status   int
+	Body     []byte
+	Replayed bool // it was given before, under the same key
 }
 
 // ClaimKey takes the key for this transaction and returns nil, or returns the
@@ -43,18 +44,26 @@ func (tx *Tx) ClaimKey(ctx context.Context, key Key) (*Answer, error) {
 		if claimed == 1 {
 			return nil, nil
 		}
-		row, err := tx.q.FindKey(ctx, key.ProgramID, key.Operation, key.Key)
-		if errors.Is(err, pgx.ErrNoRows) {
-			continue // it expired between the two statements
+		prior, err := priorAnswer(ctx, tx.q, key)
+		if prior != nil || err != nil {
+			return prior, err
 		}
-		if err != nil {
-			return nil, fmt.Errorf("find key: %w", err)
-		}
-		if [32]byte(row.RequestHash) != key.RequestHash {
-			return nil, ErrKeyReused
-		}
-		return &Answer{Status: int(row.Status), Body: row.Answer}, nil
 	}
+}
+
+// priorAnswer returns the answer given under the key, nil if there is none: a key
+// may expire just after it was found taken.
+func priorAnswer(ctx context.Context, q *db.Queries, key Key) (*Answer, error) {
+	row, err := q.FindKey(ctx, key.ProgramID, key.Operation, key.Key)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("find key: %w", err)
+	case [32]byte(row.RequestHash) != key.RequestHash:
+		return nil, ErrKeyReused
+	}
+	return &Answer{Status: int(row.Status), Body: row.Answer, Replayed: true}, nil
 }
 
 // SaveAnswer keeps the answer to the request under a claimed key, for replays.

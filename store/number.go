@@ -69,4 +69,14 @@ func uniform(n uint64) uint64 {
 func securityCode() string { return fmt.Sprintf("%06d", uniform(1_000_000)) }
 
 // FormatNumber returns the 16 digits of a card number.
-func FormatNumber(number int64) string { return fmt.Sprintf("%0*d", cardNumberDigits, number) }
+func FormatNumber(number int64) string { return string(AppendNumber(nil, number)) }
+
+// AppendNumber appends the 16 digits of a card number to b.
+func AppendNumber(b []byte, number int64) []byte {
+	var digits [cardNumberDigits]byte
+	for i := range digits {
+		digits[len(digits)-1-i] = byte('0' + number%10)
+		number /= 10
+	}
+	return append(b, digits[:]...)
+}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"giftcards/gen/db"
 	"giftcards/store/keyring"
 )
 
@@ -25,12 +26,19 @@ type Options struct {
 	Now func() time.Time
 	// MaxConns bounds the pool; if zero, pool_max_conns in the address does, else 20.
 	MaxConns int32
+	// ShareTransactions lets calls that wait at the same moment share a transaction:
+	// cards created one by one, and the lookups of every request.
+	ShareTransactions bool
 }
 
 // Store is a pool of connections to a migrated database. It is safe for
 // concurrent use.
 type Store struct {
 	pool    *pgxpool.Pool
+	q       *db.Queries // each call a transaction of its own
+	creates *shared[db.CreateGiftCardParams, bool]
+	access  *shared[db.FindAccessParams, *db.FindAccessRow]
+	tasks   *shared[db.FindTaskParams, *db.BulkTask]
 	keys    *keyring.Ring
 	numbers numberSpace
 	now     func() time.Time
@@ -65,7 +73,11 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("database pool: %w", err)
 	}
-	return &Store{pool: pool, keys: o.Keys, numbers: numbers, now: o.Now}, nil
+	s := &Store{pool: pool, q: db.New(pool), keys: o.Keys, numbers: numbers, now: o.Now}
+	s.creates = newShared(ctx, o.ShareTransactions, s.createCards)
+	s.access = newShared(ctx, o.ShareTransactions, s.findAccess)
+	s.tasks = newShared(ctx, o.ShareTransactions, s.findTasks)
+	return s, nil
 }
 
 // CheckURL refuses what is no address of a database; an empty one is fine.
@@ -78,7 +90,12 @@ func CheckURL(url string) error {
 }
 
 // Close waits for transactions under way and closes the connections.
-func (s *Store) Close() { s.pool.Close() }
+func (s *Store) Close() {
+	s.creates.close()
+	s.access.close()
+	s.tasks.close()
+	s.pool.Close()
+}
 
 // Pool is the store's own pool. It is River's way in, nobody else's.
 func (s *Store) Pool() *pgxpool.Pool { return s.pool }

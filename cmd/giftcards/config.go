@@ -25,20 +25,23 @@ type config struct {
 	Listen      string `env:"GIFTCARDS_LISTEN" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where to listen (${default})."`
 	BaseURL     string `env:"GIFTCARDS_BASE_URL" placeholder:"URL" help:"How clients reach the server; begins the CSV links. Default: http:// and the address listened on."`
 	DatabaseURL string `env:"DATABASE_URL" placeholder:"URL" help:"PostgreSQL to use. Default: a private one in the state directory."`
+	PollOnly    bool   `env:"GIFTCARDS_POLL_ONLY" help:"Look for new tasks once a second instead of being notified: needed behind a transaction pooler such as PgBouncer."`
 	StateDir    string `env:"GIFTCARDS_STATE_DIR" placeholder:"DIR" help:"Where the private database, the keys and demo.json are. Default: /var/lib/giftcards as root, else giftcards in the XDG state directory."`
 	KeysFile    string `env:"GIFTCARDS_KEYS_FILE" placeholder:"FILE" help:"The server's secret keys, the same for all instances. Default: keys.json in the state directory."`
 
 	PostgresBin string `env:"GIFTCARDS_POSTGRES_BIN" placeholder:"DIR" help:"Programs of the private PostgreSQL. Default: the newest installed, else fetched."`
 	MavenMirror string `env:"GIFTCARDS_MAVEN_MIRROR" placeholder:"URL" help:"Maven repository to fetch PostgreSQL from. Default: Maven Central."`
 
-	CardPrefix    string        `env:"GIFTCARDS_CARD_PREFIX" default:"9" help:"How card numbers begin, 1 to 8 digits (${default})."`
-	BulkThreshold int           `env:"GIFTCARDS_BULK_THRESHOLD" default:"50" help:"Cards that a bulk request is answered with at once (${default}); more are issued by a task."`
-	BulkMaximum   int           `env:"GIFTCARDS_BULK_MAXIMUM" default:"100000" help:"Cards that a bulk request may ask for (${default})."`
-	BulkBodyLimit int           `env:"GIFTCARDS_BULK_BODY_LIMIT" default:"64" placeholder:"MIB" help:"Largest body of a bulk request, in MiB (${default})."`
-	TokenLifetime time.Duration `env:"GIFTCARDS_TOKEN_LIFETIME" default:"12h" help:"How long a login lasts (${default})."`
-	LinkLifetime  time.Duration `env:"GIFTCARDS_LINK_LIFETIME" default:"24h" help:"How long a CSV link works (${default})."`
-	KeyLifetime   time.Duration `env:"GIFTCARDS_KEY_LIFETIME" default:"720h" help:"How long an idempotency key is kept (${default})."`
+	CardPrefix        string        `env:"GIFTCARDS_CARD_PREFIX" default:"9" help:"How card numbers begin, 1 to 8 digits (${default})."`
+	BulkThreshold     int           `env:"GIFTCARDS_BULK_THRESHOLD" default:"50" help:"Cards that a bulk request is answered with at once (${default}); more are issued by a task."`
+	BulkMaximum       int           `env:"GIFTCARDS_BULK_MAXIMUM" default:"100000" help:"Cards that a bulk request may ask for (${default})."`
+	BulkBodyLimit     int           `env:"GIFTCARDS_BULK_BODY_LIMIT" default:"64" placeholder:"MIB" help:"Largest body of a bulk request, in MiB (${default})."`
+	ShareTransactions bool          `env:"GIFTCARDS_SHARE_TRANSACTIONS" default:"true" negatable:"" help:"Let cards that are created at the same moment share a transaction (default; --no-share-transactions for one each)."`
+	TokenLifetime     time.Duration `env:"GIFTCARDS_TOKEN_LIFETIME" default:"12h" help:"How long a login lasts (${default})."`
+	LinkLifetime      time.Duration `env:"GIFTCARDS_LINK_LIFETIME" default:"24h" help:"How long a CSV link works (${default})."`
+	KeyLifetime       time.Duration `env:"GIFTCARDS_KEY_LIFETIME" default:"720h" help:"How long an idempotency key is kept (${default})."`
 
+	limits   `embed:""`
 	delivery `embed:""`
 
 	LogLevel  string `env:"GIFTCARDS_LOG_LEVEL" default:"info" help:"debug, info, warn or error (${default})."`
@@ -135,6 +138,7 @@ func (c *config) check(f faults) {
 	note("token-lifetime", c.TokenLifetime >= time.Minute, "want a minute at least")
 	note("link-lifetime", c.LinkLifetime >= time.Minute, "want a minute at least")
 	note("key-lifetime", c.KeyLifetime >= time.Hour, "want an hour at least")
+	c.limits.check(f)
 	c.delivery.check(f)
 	_, err = c.level()
 	note("log-level", err == nil, fmt.Sprintf("want debug, info, warn or error, not %q", c.LogLevel))

@@ -26,6 +26,7 @@ const (
 
 // Run serves until a signal comes or the private database is lost.
 func (serveCommand) Run(s *session) (err error) {
+	boundMemory()
 	log := s.logger()
 	d, err := s.openDatabase(log)
 	if err != nil {
@@ -40,7 +41,7 @@ func (serveCommand) Run(s *session) (err error) {
 	if err != nil {
 		return err
 	}
-	st, err := store.Open(s, d.url, store.Options{Keys: keys, CardPrefix: s.config.CardPrefix})
+	st, err := store.Open(s, d.url, store.Options{Keys: keys, CardPrefix: s.config.CardPrefix, ShareTransactions: s.config.ShareTransactions})
 	if err != nil {
 		return err
 	}
@@ -52,7 +53,10 @@ func (serveCommand) Run(s *session) (err error) {
 	if err != nil {
 		return err
 	}
-	work, err := jobs.New(st, jobs.Options{Logger: log, KeyLifetime: s.config.KeyLifetime, Delivery: delivery})
+	work, err := jobs.New(st, jobs.Options{
+		Logger: log, KeyLifetime: s.config.KeyLifetime, Delivery: delivery, PollOnly: s.config.PollOnly,
+		SmallWorkers: s.config.SmallTasks, LargeWorkers: s.config.LargeTasks, MerchantTasks: s.config.MerchantTasks,
+	})
 	if err != nil {
 		return err
 	}
@@ -60,6 +64,7 @@ func (serveCommand) Run(s *session) (err error) {
 	handler, err := server.New(server.Options{
 		Store: st, Jobs: work, Keys: keys, Logger: log, BaseURL: s.config.BaseURL,
 		BulkThreshold: s.config.BulkThreshold, BulkMaximum: s.config.BulkMaximum, BulkBodyLimit: int64(s.config.BulkBodyLimit) << 20,
+		LargeBodies:   s.config.LargeBodies,
 		TokenLifetime: s.config.TokenLifetime, LinkLifetime: s.config.LinkLifetime,
 		Ready: func(ctx context.Context) error { return ready(ctx, st, work, &stopping) },
 	})

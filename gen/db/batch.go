@@ -12,12 +12,276 @@ import (
 
 	"giftcards/store/id"
 	"giftcards/store/money"
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 )
 
 var (
 	ErrBatchAlreadyClosed = errors.New("batch already closed")
 )
+
+const createGiftCard = `-- name: CreateGiftCard :batchone
+with claimed as (
+    insert into idempotency_keys (program_id, operation, key, request_hash, status, answer, created_at)
+    select $1, $2, $3, $4, $5, $6, $7
+    where $3::text is not null
+    on conflict on constraint idempotency_keys_pkey do nothing
+    returning key
+), card as (
+    insert into gift_cards (program_id, id, card_number, sealed_code, initial_value, is_physical, design_template,
+        customer_email, customer_phone, customer_name, sender_name, custom_message, deliver_at, expires_at, created_at)
+    select $1, $8, $9, $10, $11, $12, $13,
+        $14, $15, $16, $17, $18, $19, $20, $7
+    where $3::text is null or exists (select from claimed)
+    returning program_id, id, customer_email, customer_phone, deliver_at, created_at
+), message as (
+    insert into messages (program_id, card_id, channel, address, bulk, send_at, next_attempt_at, created_at)
+    select c.program_id, c.id, m.channel, m.address, false,
+        greatest(c.deliver_at, c.created_at), greatest(c.deliver_at, c.created_at), c.created_at
+    from card c cross join lateral (values ('email', c.customer_email), ('sms', c.customer_phone)) as m (channel, address)
+    where m.address is not null
+)
+select exists (select from card) as created
+`
+
+type CreateGiftCardBatchResults struct {
+	br     pgx.BatchResults
+	tot    int
+	closed bool
+}
+
+type CreateGiftCardParams struct {
+	ProgramID      id.ID
+	Operation      string
+	Key            *string
+	RequestHash    []byte
+	Status         int16
+	Answer         []byte
+	CreatedAt      time.Time
+	ID             id.ID
+	CardNumber     int64
+	SealedCode     []byte
+	InitialValue   money.Amount
+	IsPhysical     bool
+	DesignTemplate *string
+	CustomerEmail  *string
+	CustomerPhone  *string
+	CustomerName   *string
+	SenderName     *string
+	CustomMessage  *string
+	DeliverAt      *time.Time
+	ExpiresAt      time.Time
+}
+
+// Writes a card, its messages and, if the request has a key, the key with its
+// answer: all of it, or nothing if the key is taken (then created is false). Waits
+// for a concurrent request with the key. Fails on gift_cards_card_number_key if
+// the number is taken. The statements of one batch are one transaction.
+func (q *Queries) CreateGiftCard(ctx context.Context, arg []CreateGiftCardParams) *CreateGiftCardBatchResults {
+	batch := &pgx.Batch{}
+	for _, a := range arg {
+		vals := []interface{}{
+			a.ProgramID,
+			a.Operation,
+			a.Key,
+			a.RequestHash,
+			a.Status,
+			a.Answer,
+			a.CreatedAt,
+			a.ID,
+			a.CardNumber,
+			a.SealedCode,
+			a.InitialValue,
+			a.IsPhysical,
+			a.DesignTemplate,
+			a.CustomerEmail,
+			a.CustomerPhone,
+			a.CustomerName,
+			a.SenderName,
+			a.CustomMessage,
+			a.DeliverAt,
+			a.ExpiresAt,
+		}
+		batch.Queue(createGiftCard, vals...)
+	}
+	br := q.db.SendBatch(ctx, batch)
+	return &CreateGiftCardBatchResults{br, len(arg), false}
+}
+
+func (b *CreateGiftCardBatchResults) QueryRow(f func(int, bool, error)) {
+	defer b.br.Close()
+	for t := 0; t < b.tot; t++ {
+		var created bool
+		if b.closed {
+			if f != nil {
+				f(t, created, ErrBatchAlreadyClosed)
+			}
+			continue
+		}
+		row := b.br.QueryRow()
+		err := row.Scan(&created)
+		if f != nil {
+			f(t, created, err)
+		}
+	}
+}
+
+func (b *CreateGiftCardBatchResults) Close() error {
+	b.closed = true
+	return b.br.Close()
+}
+
+const findAccess = `-- name: FindAccess :batchone
+select u.id as user_id, u.merchant_id, u.email, u.name, u.active,
+       exists (select from revoked_tokens r where r.id = $1) as revoked,
+       p.id as program_id, p.merchant_id as program_merchant_id, m.name as program_merchant_name
+from users u
+left join programs p on p.id = $2
+left join merchants m on m.id = p.merchant_id
+where u.id = $3
+`
+
+type FindAccessBatchResults struct {
+	br     pgx.BatchResults
+	tot    int
+	closed bool
+}
+
+type FindAccessParams struct {
+	TokenID   string
+	ProgramID id.ID
+	UserID    id.ID
+}
+
+type FindAccessRow struct {
+	UserID              id.ID
+	MerchantID          id.ID
+	Email               string
+	Name                *string
+	Active              bool
+	Revoked             bool
+	ProgramID           id.ID
+	ProgramMerchantID   id.ID
+	ProgramMerchantName *string
+}
+
+// Who a token stands for, whether it was revoked, and whose the program is (its
+// columns are null if there is no such program). By primary keys; one row, or
+// none if the user is gone.
+func (q *Queries) FindAccess(ctx context.Context, arg []FindAccessParams) *FindAccessBatchResults {
+	batch := &pgx.Batch{}
+	for _, a := range arg {
+		vals := []interface{}{
+			a.TokenID,
+			a.ProgramID,
+			a.UserID,
+		}
+		batch.Queue(findAccess, vals...)
+	}
+	br := q.db.SendBatch(ctx, batch)
+	return &FindAccessBatchResults{br, len(arg), false}
+}
+
+func (b *FindAccessBatchResults) QueryRow(f func(int, FindAccessRow, error)) {
+	defer b.br.Close()
+	for t := 0; t < b.tot; t++ {
+		var i FindAccessRow
+		if b.closed {
+			if f != nil {
+				f(t, i, ErrBatchAlreadyClosed)
+			}
+			continue
+		}
+		row := b.br.QueryRow()
+		err := row.Scan(
+			&i.UserID,
+			&i.MerchantID,
+			&i.Email,
+			&i.Name,
+			&i.Active,
+			&i.Revoked,
+			&i.ProgramID,
+			&i.ProgramMerchantID,
+			&i.ProgramMerchantName,
+		)
+		if f != nil {
+			f(t, i, err)
+		}
+	}
+}
+
+func (b *FindAccessBatchResults) Close() error {
+	b.closed = true
+	return b.br.Close()
+}
+
+const findTask = `-- name: FindTask :batchone
+select program_id, id, status, card_count, by_count, initial_value, is_physical, design_template, expires_at, first_card_id, job_id, attempts, error, created_at, completed_at from bulk_tasks where program_id = $1 and id = $2
+`
+
+type FindTaskBatchResults struct {
+	br     pgx.BatchResults
+	tot    int
+	closed bool
+}
+
+type FindTaskParams struct {
+	ProgramID id.ID
+	ID        uuid.UUID
+}
+
+// By primary key, without a lock.
+func (q *Queries) FindTask(ctx context.Context, arg []FindTaskParams) *FindTaskBatchResults {
+	batch := &pgx.Batch{}
+	for _, a := range arg {
+		vals := []interface{}{
+			a.ProgramID,
+			a.ID,
+		}
+		batch.Queue(findTask, vals...)
+	}
+	br := q.db.SendBatch(ctx, batch)
+	return &FindTaskBatchResults{br, len(arg), false}
+}
+
+func (b *FindTaskBatchResults) QueryRow(f func(int, BulkTask, error)) {
+	defer b.br.Close()
+	for t := 0; t < b.tot; t++ {
+		var i BulkTask
+		if b.closed {
+			if f != nil {
+				f(t, i, ErrBatchAlreadyClosed)
+			}
+			continue
+		}
+		row := b.br.QueryRow()
+		err := row.Scan(
+			&i.ProgramID,
+			&i.ID,
+			&i.Status,
+			&i.CardCount,
+			&i.ByCount,
+			&i.InitialValue,
+			&i.IsPhysical,
+			&i.DesignTemplate,
+			&i.ExpiresAt,
+			&i.FirstCardID,
+			&i.JobID,
+			&i.Attempts,
+			&i.Error,
+			&i.CreatedAt,
+			&i.CompletedAt,
+		)
+		if f != nil {
+			f(t, i, err)
+		}
+	}
+}
+
+func (b *FindTaskBatchResults) Close() error {
+	b.closed = true
+	return b.br.Close()
+}
 
 const insertGiftCard = `-- name: InsertGiftCard :batchone
 insert into gift_cards (program_id, id, card_number, sealed_code, initial_value, is_physical, design_template,

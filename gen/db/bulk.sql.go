@@ -73,34 +73,6 @@ func (q *Queries) FailTask(ctx context.Context, arg FailTaskParams) (int64, erro
 	return result.RowsAffected(), nil
 }
 
-const findTask = `-- name: FindTask :one
-select program_id, id, status, card_count, by_count, initial_value, is_physical, design_template, expires_at, first_card_id, job_id, attempts, error, created_at, completed_at from bulk_tasks where program_id = $1 and id = $2
-`
-
-// By primary key, without a lock.
-func (q *Queries) FindTask(ctx context.Context, programID id.ID, iD uuid.UUID) (BulkTask, error) {
-	row := q.db.QueryRow(ctx, findTask, programID, iD)
-	var i BulkTask
-	err := row.Scan(
-		&i.ProgramID,
-		&i.ID,
-		&i.Status,
-		&i.CardCount,
-		&i.ByCount,
-		&i.InitialValue,
-		&i.IsPhysical,
-		&i.DesignTemplate,
-		&i.ExpiresAt,
-		&i.FirstCardID,
-		&i.JobID,
-		&i.Attempts,
-		&i.Error,
-		&i.CreatedAt,
-		&i.CompletedAt,
-	)
-	return i, err
-}
-
 const giveBackAttempt = `-- name: GiveBackAttempt :exec
 update bulk_tasks set attempts = attempts - 1
 where program_id = $1 and id = $2 and status = 'processing' and attempts > 0
@@ -314,4 +286,19 @@ func (q *Queries) StartTask(ctx context.Context, programID id.ID, iD uuid.UUID) 
 	var attempts int16
 	err := row.Scan(&attempts)
 	return attempts, err
+}
+
+const takeSlot = `-- name: TakeSlot :one
+select n::int as slot from programs p, generate_series(1, $1::int) n
+where p.id = $2 and pg_try_advisory_xact_lock(hashtextextended('bulk task of ' || encode(p.merchant_id, 'hex'), n))
+limit 1
+`
+
+// Takes one of @slots of the program's merchant until the transaction ends, or
+// its connection; never waits. No row if all are taken.
+func (q *Queries) TakeSlot(ctx context.Context, slots int32, programID id.ID) (int32, error) {
+	row := q.db.QueryRow(ctx, takeSlot, slots, programID)
+	var slot int32
+	err := row.Scan(&slot)
+	return slot, err
 }

@@ -6,6 +6,7 @@
 package db
 
 import (
+	"context"
 	"time"
 
 	"giftcards/store/id"
@@ -28,4 +29,21 @@ type CopyGiftCardsParams struct {
 	DeliverAt      *time.Time
 	ExpiresAt      time.Time
 	CreatedAt      time.Time
+}
+
+const findCardTerms = `-- name: FindCardTerms :one
+select initial_value, expires_at from gift_cards where program_id = $1 and id = $2
+`
+
+type FindCardTermsRow struct {
+	InitialValue money.Amount
+	ExpiresAt    time.Time
+}
+
+// By primary key.
+func (q *Queries) FindCardTerms(ctx context.Context, programID id.ID, iD id.ID) (FindCardTermsRow, error) {
+	row := q.db.QueryRow(ctx, findCardTerms, programID, iD)
+	var i FindCardTermsRow
+	err := row.Scan(&i.InitialValue, &i.ExpiresAt)
+	return i, err
 }

@@ -67,8 +67,11 @@ func (id ID) IsZero() bool { return id == ID{} }
 // String returns the 24 lower-case hexadecimal digits of id.
 func (id ID) String() string { return hex.EncodeToString(id[:]) }
 
+// AppendText appends what String returns to b.
+func (id ID) AppendText(b []byte) ([]byte, error) { return hex.AppendEncode(b, id[:]), nil }
+
 // MarshalText returns what String returns.
-func (id ID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
+func (id ID) MarshalText() ([]byte, error) { return id.AppendText(nil) }
 
 // UnmarshalText sets id from 24 hexadecimal digits.
 func (id *ID) UnmarshalText(text []byte) error {

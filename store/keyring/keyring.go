@@ -6,6 +6,7 @@
 package keyring
 
 import (
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/tink-crypto/tink-go/v2/aead"
 	"github.com/tink-crypto/tink-go/v2/jwt"
 	"github.com/tink-crypto/tink-go/v2/keyset"
@@ -46,11 +48,12 @@ type Ring struct {
 
 // keys are the ready-made keysets of one version of the file.
 type keys struct {
-	version fs.FileInfo
-	handles map[string]*keyset.Handle
-	codes   tink.AEAD
-	tokens  jwt.MAC
-	links   tink.MAC
+	version  fs.FileInfo
+	handles  map[string]*keyset.Handle
+	codes    tink.AEAD
+	tokens   jwt.MAC
+	links    tink.MAC
+	verified *lru.Cache[[sha256.Size]byte, Claims] // by the digest of the token
 }
 
 // Open reads the key file at path. It refuses a file that is missing (an
@@ -86,10 +89,11 @@ func newKeys(handles map[string]*keyset.Handle, version fs.FileInfo) (*keys, err
 	codes, codesErr := aead.New(handles[codesKeyset])
 	tokens, tokensErr := jwt.NewMAC(handles[tokensKeyset])
 	links, linksErr := mac.New(handles[linksKeyset])
-	if err := errors.Join(codesErr, tokensErr, linksErr); err != nil {
+	verified, verifiedErr := lru.New[[sha256.Size]byte, Claims](maxVerified)
+	if err := errors.Join(codesErr, tokensErr, linksErr, verifiedErr); err != nil {
 		return nil, err
 	}
-	return &keys{version: version, handles: handles, codes: codes, tokens: tokens, links: links}, nil
+	return &keys{version: version, handles: handles, codes: codes, tokens: tokens, links: links, verified: verified}, nil
 }
 
 // Seal encrypts the security code of the card with this id; only Unseal with the

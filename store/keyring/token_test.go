@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -220,5 +221,26 @@ func TestTokenOfOurKeyWithoutAClaimIsRefused(t *testing.T) {
 		if claims, err := ring.VerifyToken(signRaw(t, path, options), noon); !errors.Is(err, keyring.ErrTokenRefused) {
 			t.Errorf("%s: %+v, %v, want ErrTokenRefused", name, claims, err)
 		}
+	}
+}
+
+func TestATokenThatWasGoodOnceStillExpires(t *testing.T) {
+	t.Parallel()
+	ring, err := keyring.Create(filepath.Join(t.TempDir(), "keys.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	issued := time.Unix(1_800_000_000, 0)
+	token, err := ring.SignToken(keyring.Claims{Subject: "u", ID: "t", Merchant: "m", IssuedAt: issued, ExpiresAt: issued.Add(time.Minute)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // read, then remembered
+		if _, err := ring.VerifyToken(token, issued.Add(59*time.Second)); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := ring.VerifyToken(token, issued.Add(time.Minute)); !errors.Is(err, keyring.ErrTokenRefused) {
+		t.Errorf("an expired token: %v", err)
 	}
 }

@@ -8,13 +8,20 @@ returning *;
 -- name: SetTaskJob :exec
 update bulk_tasks set job_id = @job_id where program_id = @program_id and id = @id;
 
--- name: FindTask :one
+-- name: FindTask :batchone
 -- By primary key, without a lock.
 select * from bulk_tasks where program_id = $1 and id = $2;
 
 -- name: LockTask :one
 -- By primary key; waits for whoever else works on the task.
 select * from bulk_tasks where program_id = $1 and id = $2 for update;
+
+-- name: TakeSlot :one
+-- Takes one of @slots of the program's merchant until the transaction ends, or
+-- its connection; never waits. No row if all are taken.
+select n::int as slot from programs p, generate_series(1, @slots::int) n
+where p.id = @program_id and pg_try_advisory_xact_lock(hashtextextended('bulk task of ' || encode(p.merchant_id, 'hex'), n))
+limit 1;
 
 -- name: StartTask :one
 -- Makes an unfinished task visible as processing and counts the attempt; no row

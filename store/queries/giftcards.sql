@@ -1,3 +1,30 @@
+-- name: CreateGiftCard :batchone
+-- Writes a card, its messages and, if the request has a key, the key with its
+-- answer: all of it, or nothing if the key is taken (then created is false). Waits
+-- for a concurrent request with the key. Fails on gift_cards_card_number_key if
+-- the number is taken. The statements of one batch are one transaction.
+with claimed as (
+    insert into idempotency_keys (program_id, operation, key, request_hash, status, answer, created_at)
+    select @program_id, @operation, sqlc.narg('key'), @request_hash, @status, @answer, @created_at
+    where sqlc.narg('key')::text is not null
+    on conflict on constraint idempotency_keys_pkey do nothing
+    returning key
+), card as (
+    insert into gift_cards (program_id, id, card_number, sealed_code, initial_value, is_physical, design_template,
+        customer_email, customer_phone, customer_name, sender_name, custom_message, deliver_at, expires_at, created_at)
+    select @program_id, @id, @card_number, @sealed_code, @initial_value, @is_physical, @design_template,
+        @customer_email, @customer_phone, @customer_name, @sender_name, @custom_message, @deliver_at, @expires_at, @created_at
+    where sqlc.narg('key')::text is null or exists (select from claimed)
+    returning program_id, id, customer_email, customer_phone, deliver_at, created_at
+), message as (
+    insert into messages (program_id, card_id, channel, address, bulk, send_at, next_attempt_at, created_at)
+    select c.program_id, c.id, m.channel, m.address, false,
+        greatest(c.deliver_at, c.created_at), greatest(c.deliver_at, c.created_at), c.created_at
+    from card c cross join lateral (values ('email', c.customer_email), ('sms', c.customer_phone)) as m (channel, address)
+    where m.address is not null
+)
+select exists (select from card) as created;
+
 -- name: InsertGiftCard :batchone
 -- No row if the card number is taken; waits for a concurrent insert of the same
 -- number to end.
@@ -13,3 +40,7 @@ returning id;
 insert into gift_cards (program_id, id, card_number, sealed_code, initial_value, is_physical, design_template,
     customer_email, customer_phone, customer_name, sender_name, custom_message, deliver_at, expires_at, created_at)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15);
+
+-- name: FindCardTerms :one
+-- By primary key.
+select initial_value, expires_at from gift_cards where program_id = $1 and id = $2;

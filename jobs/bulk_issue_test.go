@@ -1,0 +1,175 @@
+package jobs_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"giftcards/store"
+)
+
+// large is the cards of a task that is not small any more.
+const large = 2_001
+
+// another is the same database with another merchant's program.
+func (f fixture) another(t *testing.T) fixture {
+	t.Helper()
+	program, err := store.Write(t.Context(), f.Store, func(tx *store.Tx) (store.Program, error) {
+		merchant, err := tx.AddMerchant(t.Context(), "Another")
+		if err != nil {
+			return store.Program{}, err
+		}
+		return tx.AddProgram(t.Context(), merchant.ID, "Program")
+	})
+	must(t, err)
+	return fixture{f.Store, program}
+}
+
+// hold runs a statement and keeps its locks until release.
+func (f fixture) hold(t *testing.T, take func(*store.Tx) error) (release func()) {
+	t.Helper()
+	held, done, ended := make(chan error), make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		_, _ = store.Write(context.WithoutCancel(t.Context()), f.Store, func(tx *store.Tx) (struct{}, error) {
+			held <- take(tx)
+			<-done
+			return struct{}{}, pgx.ErrTxClosed // rolls back
+		})
+	}()
+	must(t, <-held)
+	return func() {
+		close(done)
+		<-ended
+	}
+}
+
+// TestOneMerchantsTasksDoNotHoldUpAnothers: neither small nor large ones, though
+// they were asked for last.
+func TestOneMerchantsTasksDoNotHoldUpAnothers(t *testing.T) {
+	t.Parallel()
+	a := setup(t)
+	b := a.another(t)
+	work := a.prepare(t)
+	var many []store.Task
+	for range 10 {
+		many = append(many, a.add(t, work, large))
+	}
+	few := []store.Task{b.add(t, work, 51), b.add(t, work, large)}
+	a.run(t, work)
+	var last time.Time
+	for _, task := range many {
+		if end := *a.ended(t, task).CompletedAt; end.After(last) {
+			last = end
+		}
+	}
+	for _, task := range few {
+		if end := *b.ended(t, task).CompletedAt; !end.Before(last) {
+			t.Errorf("a task of %d cards ended at %s, the other merchant's last one at %s", task.CardCount, end, last)
+		}
+	}
+	if n := a.count(t, "river_job"); n != len(many)+len(few) {
+		t.Errorf("%d jobs for %d tasks: those that waited were taken for abandoned", n, len(many)+len(few))
+	}
+}
+
+// TestALargeTaskWaitsForASlot without an attempt, whoever has the slot, and
+// without holding up anybody else.
+func TestALargeTaskWaitsForASlot(t *testing.T) {
+	t.Parallel()
+	a := setup(t)
+	b := a.another(t)
+	release := a.hold(t, func(tx *store.Tx) error { return tx.TakeSlot(t.Context(), a.program.ID, 1) })
+	work := a.start(t)
+	waiting := a.add(t, work, large)
+	for _, task := range []store.Task{a.add(t, work, 51), b.add(t, work, large)} {
+		if task = b.ended(t, task); task.Status != store.TaskCompleted {
+			t.Errorf("a task of %d cards, of which nobody has a slot, is %s", task.CardCount, task.Status)
+		}
+	}
+	for a.count(t, "river_job where metadata ? 'snoozes'") == 0 {
+		time.Sleep(10 * time.Millisecond)
+	}
+	now, err := a.FindTask(t.Context(), waiting.ProgramID, waiting.ID)
+	must(t, err)
+	if now.Status != store.TaskPending || now.Attempts != 0 {
+		t.Errorf("the task that waits is %s after %d attempts", now.Status, now.Attempts)
+	}
+	release()
+	if waiting = a.ended(t, waiting); waiting.Status != store.TaskCompleted || waiting.Attempts != 1 {
+		t.Errorf("the task that waited is %s after %d attempts", waiting.Status, waiting.Attempts)
+	}
+	if n := a.count(t, "river_job"); n != 3 {
+		t.Errorf("%d jobs for 3 tasks", n)
+	}
+}
+
+// TestTwoWorkersOfOneJobIssueOnce: a job that River rescues is run again while its
+// slow worker still works.
+func TestTwoWorkersOfOneJobIssueOnce(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	task := f.add(t, f.prepare(t), 60)
+	release := f.hold(t, func(tx *store.Tx) error {
+		_, err := tx.Unwrap().Exec(t.Context(), "select from bulk_tasks for update")
+		return err
+	})
+	f.start(t)
+	for attempt := 1; attempt <= 2; attempt++ {
+		for f.count(t, "pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()") < attempt {
+			time.Sleep(10 * time.Millisecond)
+		}
+		if attempt == 1 {
+			f.exec(t, "update river_job set state = 'available'")
+		}
+	}
+	release()
+	if task = f.ended(t, task); task.Status != store.TaskCompleted {
+		t.Errorf("task %s", task.Status)
+	}
+	for f.count(t, "river_job where state = 'completed'") == 0 {
+		time.Sleep(10 * time.Millisecond)
+	}
+	if n := f.count(t, "gift_cards"); n != 60 {
+		t.Errorf("%d cards", n)
+	}
+}
+
+// TestAFailedAttemptIsFollowedByAPause, not by the next one at once.
+func TestAFailedAttemptIsFollowedByAPause(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	f.add(t, f.prepare(t), 60)
+	f.exec(t, `update bulk_tasks set by_count = false`) // recipients that are not there
+	f.start(t)
+	failed := "river_job where attempt = 1 and errors is not null"
+	for f.count(t, failed) == 0 {
+		time.Sleep(10 * time.Millisecond)
+	}
+	if f.count(t, failed+" and scheduled_at >= attempted_at + interval '1 second'") == 0 {
+		t.Error("the next attempt follows within a second")
+	}
+}
+
+// TestTwoInstancesShareTheSlots of a merchant.
+func TestTwoInstancesShareTheSlots(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	taken := f.hold(t, func(tx *store.Tx) error { return tx.TakeSlot(t.Context(), f.program.ID, 2) })
+	defer taken()
+	second := f.hold(t, func(tx *store.Tx) error { return tx.TakeSlot(t.Context(), f.program.ID, 2) })
+	third := func() error {
+		_, err := store.Write(t.Context(), f.Store, func(tx *store.Tx) (struct{}, error) {
+			return struct{}{}, tx.TakeSlot(t.Context(), f.program.ID, 2)
+		})
+		return err
+	}
+	if err := third(); !errors.Is(err, store.ErrNoSlot) {
+		t.Errorf("a third slot of two: %v", err)
+	}
+	second()
+	must(t, third())
+}

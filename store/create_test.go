@@ -1,0 +1,292 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"giftcards/store"
+	"giftcards/store/id"
+	"giftcards/store/keyring"
+	"giftcards/store/money"
+	"giftcards/store/storetest"
+)
+
+// created is what one of several concurrent creates came to.
+type created struct {
+	answer store.Answer
+	err    error
+}
+
+func (f fixture) create(ctx context.Context, terms store.Terms, key *store.Key) created {
+	email := "ada@example.com"
+	answer, err := f.CreateCard(ctx, terms, store.Recipient{Email: &email}, key, func(card *store.GiftCard) (store.Answer, error) {
+		return store.Answer{Status: 201, Body: []byte(card.ID.String())}, nil
+	})
+	return created{answer, err}
+}
+
+func (f fixture) key(name, request string) *store.Key {
+	return &store.Key{ProgramID: f.program, Operation: "createGiftCard", Key: name, RequestHash: [32]byte([]byte(fmt.Sprintf("%-32s", request)))}
+}
+
+func sharing(t *testing.T) fixture {
+	t.Helper()
+	keys, err := keyring.Create(filepath.Join(t.TempDir(), "keys.json"))
+	must(t, err)
+	s, err := store.Open(t.Context(), storetest.URL(t), store.Options{Keys: keys, MaxConns: 6, ShareTransactions: true})
+	must(t, err)
+	t.Cleanup(s.Close)
+	return fixture{Store: s, program: newProgram(t, s)}
+}
+
+// together makes all creates wait at the same moment, so that they share
+// transactions, and returns what they came to. meanwhile, if not nil, runs while
+// they wait.
+func (f fixture) together(t *testing.T, meanwhile func(), creates ...func() created) []created {
+	t.Helper()
+	lock, err := f.Pool().Begin(t.Context())
+	must(t, err)
+	defer func() { _ = lock.Rollback(context.WithoutCancel(t.Context())) }()
+	_, err = lock.Exec(t.Context(), "lock table gift_cards in exclusive mode")
+	must(t, err)
+	var all sync.WaitGroup
+	for i := range store.SharedAtOnce { // these keep the transactions busy
+		all.Go(func() { f.create(t.Context(), f.terms(t), nil) })
+		waitUntil(t, func() bool { return len(f.blocked(t)) == i+1 })
+	}
+	results := make([]created, len(creates))
+	for i, do := range creates {
+		all.Go(func() { results[i] = do() })
+	}
+	waitUntil(t, func() bool { return store.Waiting(f.Store) == len(creates) })
+	if meanwhile != nil {
+		meanwhile()
+	}
+	must(t, lock.Rollback(t.Context()))
+	all.Wait()
+	return results
+}
+
+// blocked is who waits for the lock.
+func (f fixture) blocked(t *testing.T) []int32 {
+	t.Helper()
+	rows, err := f.Pool().Query(t.Context(), `select pid from pg_stat_activity
+		where datname = current_database() and wait_event_type = 'Lock'`)
+	must(t, err)
+	pids, err := pgx.CollectRows(rows, pgx.RowTo[int32])
+	must(t, err)
+	return pids
+}
+
+func waitUntil(t *testing.T, ok func() bool) {
+	t.Helper()
+	for !ok() {
+		if t.Context().Err() != nil {
+			t.Fatal("waited in vain")
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// transactions is how many transactions wrote the cards.
+func (f fixture) transactions(t *testing.T) (n int) {
+	t.Helper()
+	must(t, f.Pool().QueryRow(t.Context(), "select count(distinct xmin::text) from gift_cards").Scan(&n))
+	return n
+}
+
+func TestCreatesThatWaitShareATransaction(t *testing.T) {
+	t.Parallel()
+	f := sharing(t)
+	creates := make([]func() created, 30)
+	for i := range creates {
+		creates[i] = func() created { return f.create(t.Context(), f.terms(t), f.key(fmt.Sprint(i), "")) }
+	}
+	ids := map[string]bool{}
+	for _, c := range f.together(t, nil, creates...) {
+		must(t, c.err)
+		ids[string(c.answer.Body)] = true
+	}
+	if len(ids) != len(creates) || count(t, f.Store) != len(creates)+store.SharedAtOnce {
+		t.Errorf("%d answers, %d cards", len(ids), count(t, f.Store))
+	}
+	if n := f.transactions(t); n > 2*store.SharedAtOnce {
+		t.Errorf("%d transactions, want at most %d", n, 2*store.SharedAtOnce)
+	}
+	var messages int
+	must(t, f.Pool().QueryRow(t.Context(), "select count(*) from messages").Scan(&messages))
+	if messages != len(creates)+store.SharedAtOnce {
+		t.Errorf("%d messages", messages)
+	}
+}
+
+func TestABadCreateFailsAloneInASharedTransaction(t *testing.T) {
+	t.Parallel()
+	f := sharing(t)
+	tooMuch := f.terms(t)
+	var err error
+	tooMuch.InitialValue, err = money.Parse("10001") // the database refuses it
+	must(t, err)
+	creates := make([]func() created, 9)
+	for i := range creates {
+		terms := f.terms(t)
+		if i == 4 {
+			terms = tooMuch
+		}
+		creates[i] = func() created { return f.create(t.Context(), terms, f.key(fmt.Sprint(i), "")) }
+	}
+	for i, c := range f.together(t, nil, creates...) {
+		if bad := i == 4; bad != (c.err != nil) {
+			t.Errorf("create %d: %v", i, c.err)
+		}
+	}
+	f.wantCardsAndKeys(t, 8+store.SharedAtOnce, 8)
+}
+
+// wantCardsAndKeys holds that no key is without its effect.
+func (f fixture) wantCardsAndKeys(t *testing.T, cards, keys int) {
+	t.Helper()
+	var n int
+	must(t, f.Pool().QueryRow(t.Context(), "select count(*) from idempotency_keys").Scan(&n))
+	if n != keys || count(t, f.Store) != cards {
+		t.Errorf("%d keys and %d cards, want %d and %d", n, count(t, f.Store), keys, cards)
+	}
+}
+
+func TestOneKeyTwiceInASharedTransactionIssuesOnce(t *testing.T) {
+	t.Parallel()
+	f := sharing(t)
+	results := f.together(t, nil,
+		func() created { return f.create(t.Context(), f.terms(t), f.key("a", "same")) },
+		func() created { return f.create(t.Context(), f.terms(t), f.key("a", "same")) },
+		func() created { return f.create(t.Context(), f.terms(t), f.key("b", "")) },
+	)
+	first, second := results[0], results[1]
+	must(t, errors.Join(first.err, second.err, results[2].err))
+	if string(first.answer.Body) != string(second.answer.Body) || first.answer.Replayed == second.answer.Replayed {
+		t.Errorf("answers %+v and %+v", first.answer, second.answer)
+	}
+	f.wantCardsAndKeys(t, 2+store.SharedAtOnce, 2)
+
+	if again := f.create(t.Context(), f.terms(t), f.key("a", "another")); !errors.Is(again.err, store.ErrKeyReused) {
+		t.Errorf("key used for another request: %v", again.err)
+	}
+	f.wantCardsAndKeys(t, 2+store.SharedAtOnce, 2)
+}
+
+func TestATakenNumberIsDrawnAnewInASharedTransaction(t *testing.T) {
+	t.Parallel()
+	f := sharing(t)
+	store.NarrowNumbers(f.Store, space, 40)
+	creates := make([]func() created, 15) // 17 of 40 numbers: some will meet
+	for i := range creates {
+		creates[i] = func() created { return f.create(t.Context(), f.terms(t), f.key(fmt.Sprint(i), "")) }
+	}
+	for _, c := range f.together(t, nil, creates...) {
+		must(t, c.err)
+	}
+	f.wantCardsAndKeys(t, len(creates)+store.SharedAtOnce, len(creates))
+}
+
+func TestALostConnectionFailsThoseWhoShareItAndLeavesNothing(t *testing.T) {
+	t.Parallel()
+	f := sharing(t)
+	results := f.together(t, func() {
+		// First those that are under way, whose place the waiting then take.
+		busy := f.blocked(t)
+		f.terminate(t, busy)
+		var taken []int32
+		waitUntil(t, func() bool {
+			taken = slices.DeleteFunc(f.blocked(t), func(pid int32) bool { return slices.Contains(busy, pid) })
+			return len(taken) > 0
+		})
+		f.terminate(t, taken)
+	},
+		func() created { return f.create(t.Context(), f.terms(t), f.key("a", "")) },
+		func() created { return f.create(t.Context(), f.terms(t), f.key("b", "")) },
+	)
+	lost := 0
+	for _, c := range results {
+		if c.err != nil {
+			lost++
+			if refused := (*store.Error)(nil); !errors.As(c.err, &refused) || refused.Kind != store.Unavailable {
+				t.Errorf("lost connection: %v", c.err)
+			}
+		}
+	}
+	if lost == 0 {
+		t.Error("no create noticed that its connection was lost")
+	}
+	f.wantCardsAndKeys(t, 2-lost, 2-lost)
+	must(t, f.create(t.Context(), f.terms(t), f.key("a", "")).err)
+}
+
+func (f fixture) terminate(t *testing.T, pids []int32) {
+	t.Helper()
+	_, err := f.Pool().Exec(t.Context(), "select pg_terminate_backend(pid) from unnest($1::int[]) pid", pids)
+	must(t, err)
+}
+
+func TestACreateGivesUpWaitingWithItsCaller(t *testing.T) {
+	t.Parallel()
+	f := sharing(t)
+	f.together(t, func() {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if c := f.create(ctx, f.terms(t), nil); !errors.Is(c.err, context.Canceled) {
+			t.Errorf("cancelled create: %v", c.err)
+		}
+	}, func() created { return f.create(t.Context(), f.terms(t), nil) })
+}
+
+func TestAClosedStoreRefusesCreates(t *testing.T) {
+	t.Parallel()
+	f := sharing(t)
+	f.Close()
+	if c := f.create(t.Context(), f.terms(t), nil); !store.IsUnavailable(c.err) {
+		t.Errorf("create on a closed store: %v", c.err)
+	}
+}
+
+// Without sharing, the same promises hold.
+func TestCreatesDoNotNeedToShare(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	store.NarrowNumbers(f.Store, space, 40)
+	results := make([]created, 12)
+	var all sync.WaitGroup
+	for i := range results {
+		all.Go(func() { results[i] = f.create(t.Context(), f.terms(t), f.key(fmt.Sprint(i/2), "same")) })
+	}
+	all.Wait()
+	for i := 0; i < len(results); i += 2 {
+		a, b := results[i], results[i+1]
+		must(t, errors.Join(a.err, b.err))
+		if string(a.answer.Body) != string(b.answer.Body) || a.answer.Replayed == b.answer.Replayed {
+			t.Errorf("answers %+v and %+v", a.answer, b.answer)
+		}
+	}
+	f.wantCardsAndKeys(t, len(results)/2, len(results)/2)
+	if n := f.transactions(t); n != len(results)/2 {
+		t.Errorf("%d transactions wrote %d cards", n, len(results)/2)
+	}
+}
+
+func newProgram(t *testing.T, s *store.Store) id.ID {
+	t.Helper()
+	return write(t, s, func(tx *store.Tx) (store.Program, error) {
+		merchant, err := tx.AddMerchant(t.Context(), "Merchant")
+		if err != nil {
+			return store.Program{}, err
+		}
+		return tx.AddProgram(t.Context(), merchant.ID, "Program")
+	}).ID
+}
