@@ -12,7 +12,7 @@ import (
 // CreateGiftCard issues one card and schedules its messages.
 func (s *Server) CreateGiftCard(ctx context.Context, request api.CreateGiftCardRequestObject) (api.CreateGiftCardResponseObject, error) {
 	who := caller(ctx)
-	program, err := who.program()
+	program, err := who.issuing()
 	if err != nil {
 		return nil, err
 	}
@@ -27,6 +27,9 @@ func (s *Server) CreateGiftCard(ctx context.Context, request api.CreateGiftCardR
 		terms, recipient := fromCreate(program, request.Body)
 		cards, err := tx.IssueCards(ctx, terms, []store.Recipient{recipient})
 		if err != nil {
+			return 0, nil, err
+		}
+		if err := tx.Audit(ctx, who.audits("createGiftCard", program.ID, cards[0].ID[:], 1)); err != nil {
 			return 0, nil, err
 		}
 		return http.StatusCreated, toGiftCard(cards[0], program, who.access.MerchantName), nil

@@ -162,7 +162,9 @@ func (tx *Tx) IssueTask(ctx context.Context, program id.ID, taskID uuid.UUID) er
 	if _, err := tx.q.CompleteTask(ctx, tx.now, program, taskID); err != nil {
 		return fmt.Errorf("complete task: %w", err)
 	}
-	return nil
+	return tx.Audit(ctx, AuditEntry{
+		Operation: "issueTask", ProgramID: program, Subject: taskID[:], Cards: task.CardCount, Client: "worker",
+	})
 }
 
 // taskRecipients returns one chunk of a task's recipients, nobody in count mode.

@@ -19,14 +19,17 @@ import (
 // fixture is a store with one program.
 type fixture struct {
 	*store.Store
-	program id.ID
+	program, merchant id.ID
+	clock             *storetest.Clock
+	keyFile           string
 }
 
 func setup(t *testing.T) fixture {
 	t.Helper()
-	keys, err := keyring.Create(filepath.Join(t.TempDir(), "keys.json"))
+	clock, keyFile := &storetest.Clock{}, filepath.Join(t.TempDir(), "keys.json")
+	keys, err := keyring.Create(keyFile)
 	must(t, err)
-	s, err := store.Open(t.Context(), storetest.URL(t), store.Options{Keys: keys, MaxConns: 4})
+	s, err := store.Open(t.Context(), storetest.URL(t), store.Options{Keys: keys, Now: clock.Now, MaxConns: 4})
 	must(t, err)
 	t.Cleanup(s.Close)
 	program := write(t, s, func(tx *store.Tx) (store.Program, error) {
@@ -36,7 +39,7 @@ func setup(t *testing.T) fixture {
 		}
 		return tx.AddProgram(t.Context(), merchant.ID, "Program")
 	})
-	return fixture{Store: s, program: program.ID}
+	return fixture{Store: s, program: program.ID, merchant: program.MerchantID, clock: clock, keyFile: keyFile}
 }
 
 func must(t *testing.T, err error) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -87,7 +88,7 @@ func TestBadVariablesAreNamedToo(t *testing.T) {
 
 func TestUnknownFlagsAndCommandsExitWith2(t *testing.T) {
 	t.Parallel()
-	for _, args := range [][]string{{}, {"nothing"}, {"serve", "--nothing"}, {"user", "create", "--merchant=xyz", "a@example.com"}} {
+	for _, args := range [][]string{{}, {"nothing"}, {"serve", "--nothing"}, {"user", "create", "--merchant=xyz", "a@example.com"}, {"user", "role", "a@example.com", "owner"}} {
 		if code, _, stderr := command(t, "", args...); code != 2 || stderr == "" {
 			t.Errorf("%v: exit code %d, %q", args, code, stderr)
 		}
@@ -151,6 +152,10 @@ func TestOperatorsCommands(t *testing.T) {
 		"no name":             {"", []string{"merchant", "create", " "}, "1 to 255"},
 		"an unknown merchant": {"a long password\n", []string{"user", "create", "--merchant", "000000000000000000000001", "b@example.com"}, "Merchant not found"},
 		"program of nobody":   {"", []string{"program", "create", "--merchant", "000000000000000000000001", "X"}, "Merchant not found"},
+		"nobody's role":       {"", []string{"user", "role", "nobody@example.com", "reader"}, "User not found"},
+		"nobody to keep out":  {"", []string{"user", "deactivate", "nobody@example.com"}, "User not found"},
+		"too few entries":     {"", []string{"audit", "list", "--limit=0"}, "1 to 100000"},
+		"entries to come":     {"", []string{"audit", "list", "--since=-1h"}, "24h"},
 		"an unknown user":     {"a long password\n", []string{"user", "password", "nobody@example.com"}, "User not found"},
 	} {
 		if code, _, stderr := do(c.stdin, c.args...); code != 1 || !strings.Contains(stderr, c.want) {
@@ -160,6 +165,20 @@ func TestOperatorsCommands(t *testing.T) {
 	if code, user, stderr := do("another password\n", "user", "password", "ADA@example.com"); code != 0 || user["email"] != "ada@example.com" {
 		t.Errorf("user password: %d %v %s", code, user, stderr)
 	}
+	for _, c := range []struct {
+		args []string
+		name string
+		want any
+	}{
+		{[]string{"user", "role", "ada@example.com", "reader"}, "role", "reader"},
+		{[]string{"user", "deactivate", "Ada@example.com"}, "active", false},
+		{[]string{"user", "activate", "ada@example.com"}, "active", true},
+	} {
+		if code, user, stderr := do("", c.args...); code != 0 || user[c.name] != c.want {
+			t.Errorf("%v: %d %v %s", c.args, code, user, stderr)
+		}
+	}
+	checkAudit(t, settings, id)
 	for _, kind := range []string{"merchant", "program", "user"} {
 		code, stdout, stderr := command(t, "", append([]string{kind, "list"}, settings...)...)
 		var rows []map[string]any
@@ -178,6 +197,30 @@ func TestOperatorsCommands(t *testing.T) {
 	}
 	if code, _, stderr := do("", "migrate", "up"); code != 0 {
 		t.Errorf("migrate up: %d %s", code, stderr)
+	}
+}
+
+// checkAudit looks for the commands before it in the log of the merchant.
+func checkAudit(t *testing.T, settings []string, merchant string) {
+	t.Helper()
+	code, stdout, stderr := command(t, "", append([]string{"audit", "list", "--merchant", merchant, "--since=1h"}, settings...)...)
+	var entries []struct{ Operation, Client, MerchantID, Subject string }
+	if err := json.Unmarshal([]byte(stdout), &entries); err != nil || code != 0 {
+		t.Fatalf("audit list: %d %s %s", code, stdout, stderr)
+	}
+	var got []string
+	for _, e := range entries {
+		got = append(got, e.Operation)
+		if e.Client == "" || e.MerchantID != merchant || len(e.Subject) != 24 {
+			t.Errorf("entry %+v", e)
+		}
+	}
+	want := []string{"user activate", "user deactivate", "user role", "user password", "user create", "program create", "merchant create"}
+	if !slices.Equal(got, want) {
+		t.Errorf("the log says %q, want %q", got, want)
+	}
+	if _, stdout, _ := command(t, "", append([]string{"audit", "list", "--user=000000000000000000000001"}, settings...)...); strings.TrimSpace(stdout) != "[]" {
+		t.Errorf("of nobody the log says %s", stdout)
 	}
 }
 

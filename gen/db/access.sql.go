@@ -28,7 +28,7 @@ func (q *Queries) DeleteExpiredTokens(ctx context.Context, now time.Time, batch 
 }
 
 const findAccess = `-- name: FindAccess :one
-select u.id as user_id, u.merchant_id, u.email, u.name, u.active,
+select u.id as user_id, u.merchant_id, u.email, u.name, u.active, u.role, u.tokens_valid_after,
        exists (select from revoked_tokens r where r.id = $1) as revoked,
        p.id as program_id, p.merchant_id as program_merchant_id, m.name as program_merchant_name
 from users u
@@ -43,6 +43,8 @@ type FindAccessRow struct {
 	Email               string
 	Name                *string
 	Active              bool
+	Role                string
+	TokensValidAfter    *time.Time
 	Revoked             bool
 	ProgramID           id.ID
 	ProgramMerchantID   id.ID
@@ -61,6 +63,8 @@ func (q *Queries) FindAccess(ctx context.Context, tokenID string, programID id.I
 		&i.Email,
 		&i.Name,
 		&i.Active,
+		&i.Role,
+		&i.TokensValidAfter,
 		&i.Revoked,
 		&i.ProgramID,
 		&i.ProgramMerchantID,
@@ -70,7 +74,7 @@ func (q *Queries) FindAccess(ctx context.Context, tokenID string, programID id.I
 }
 
 const findUserByEmail = `-- name: FindUserByEmail :one
-select id, merchant_id, email, name, password_hash, active, created_at from users where email = $1
+select id, merchant_id, email, name, password_hash, active, created_at, role, tokens_valid_after from users where email = $1
 `
 
 func (q *Queries) FindUserByEmail(ctx context.Context, email string) (User, error) {
@@ -84,6 +88,8 @@ func (q *Queries) FindUserByEmail(ctx context.Context, email string) (User, erro
 		&i.PasswordHash,
 		&i.Active,
 		&i.CreatedAt,
+		&i.Role,
+		&i.TokensValidAfter,
 	)
 	return i, err
 }
@@ -120,8 +126,8 @@ func (q *Queries) InsertProgram(ctx context.Context, arg InsertProgramParams) er
 }
 
 const insertUser = `-- name: InsertUser :exec
-insert into users (id, merchant_id, email, name, password_hash, created_at)
-values ($1, $2, $3, $4, $5, $6)
+insert into users (id, merchant_id, email, name, password_hash, role, created_at)
+values ($1, $2, $3, $4, $5, $6, $7)
 `
 
 type InsertUserParams struct {
@@ -130,6 +136,7 @@ type InsertUserParams struct {
 	Email        string
 	Name         *string
 	PasswordHash string
+	Role         string
 	CreatedAt    time.Time
 }
 
@@ -141,6 +148,7 @@ func (q *Queries) InsertUser(ctx context.Context, arg InsertUserParams) error {
 		arg.Email,
 		arg.Name,
 		arg.PasswordHash,
+		arg.Role,
 		arg.CreatedAt,
 	)
 	return err
@@ -200,7 +208,7 @@ func (q *Queries) ListPrograms(ctx context.Context) ([]Program, error) {
 }
 
 const listUsers = `-- name: ListUsers :many
-select id, merchant_id, email, name, password_hash, active, created_at from users order by id
+select id, merchant_id, email, name, password_hash, active, created_at, role, tokens_valid_after from users order by id
 `
 
 func (q *Queries) ListUsers(ctx context.Context) ([]User, error) {
@@ -220,6 +228,8 @@ func (q *Queries) ListUsers(ctx context.Context) ([]User, error) {
 			&i.PasswordHash,
 			&i.Active,
 			&i.CreatedAt,
+			&i.Role,
+			&i.TokensValidAfter,
 		); err != nil {
 			return nil, err
 		}
@@ -242,14 +252,69 @@ func (q *Queries) RevokeToken(ctx context.Context, iD string, expiresAt time.Tim
 	return err
 }
 
-const setPassword = `-- name: SetPassword :execrows
-update users set password_hash = $2 where email = $1
+const setPassword = `-- name: SetPassword :one
+update users set password_hash = $1, tokens_valid_after = $2::timestamptz
+where email = $3 returning id, merchant_id, email, name, password_hash, active, created_at, role, tokens_valid_after
 `
 
-func (q *Queries) SetPassword(ctx context.Context, email string, passwordHash string) (int64, error) {
-	result, err := q.db.Exec(ctx, setPassword, email, passwordHash)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
+// Tokens given before @tokens_valid_after are of no use from now on.
+func (q *Queries) SetPassword(ctx context.Context, passwordHash string, tokensValidAfter time.Time, email string) (User, error) {
+	row := q.db.QueryRow(ctx, setPassword, passwordHash, tokensValidAfter, email)
+	var i User
+	err := row.Scan(
+		&i.ID,
+		&i.MerchantID,
+		&i.Email,
+		&i.Name,
+		&i.PasswordHash,
+		&i.Active,
+		&i.CreatedAt,
+		&i.Role,
+		&i.TokensValidAfter,
+	)
+	return i, err
+}
+
+const setUserActive = `-- name: SetUserActive :one
+update users set active = $1, tokens_valid_after = $2::timestamptz
+where email = $3 returning id, merchant_id, email, name, password_hash, active, created_at, role, tokens_valid_after
+`
+
+// Tokens given before @tokens_valid_after are of no use from now on.
+func (q *Queries) SetUserActive(ctx context.Context, active bool, tokensValidAfter time.Time, email string) (User, error) {
+	row := q.db.QueryRow(ctx, setUserActive, active, tokensValidAfter, email)
+	var i User
+	err := row.Scan(
+		&i.ID,
+		&i.MerchantID,
+		&i.Email,
+		&i.Name,
+		&i.PasswordHash,
+		&i.Active,
+		&i.CreatedAt,
+		&i.Role,
+		&i.TokensValidAfter,
+	)
+	return i, err
+}
+
+const setUserRole = `-- name: SetUserRole :one
+update users set role = $1 where email = $2 returning id, merchant_id, email, name, password_hash, active, created_at, role, tokens_valid_after
+`
+
+func (q *Queries) SetUserRole(ctx context.Context, role string, email string) (User, error) {
+	row := q.db.QueryRow(ctx, setUserRole, role, email)
+	var i User
+	err := row.Scan(
+		&i.ID,
+		&i.MerchantID,
+		&i.Email,
+		&i.Name,
+		&i.PasswordHash,
+		&i.Active,
+		&i.CreatedAt,
+		&i.Role,
+		&i.TokensValidAfter,
+	)
+	return i, err
 }

@@ -118,7 +118,7 @@ func (s *Server) Merchant() *Merchant {
 			return struct{}{}, err
 		}
 		m.ID, m.Email = merchant.ID.String(), "user-"+merchant.ID.String()+"@example.com"
-		if _, err := tx.AddUser(s.t.Context(), merchant.ID, m.Email, nil, hash); err != nil {
+		if _, err := tx.AddUser(s.t.Context(), store.User{MerchantID: merchant.ID, Email: m.Email, PasswordHash: hash, Role: store.RoleIssuer}); err != nil {
 			return struct{}{}, err
 		}
 		program, err := tx.AddProgram(s.t.Context(), merchant.ID, "Test program")
