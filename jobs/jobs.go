@@ -24,8 +24,8 @@ import (
 type Options struct {
 	// Logger gets what fails, nothing of what succeeds.
 	Logger *slog.Logger
-	// KeyLifetime is how long an idempotency key is kept, at least.
-	KeyLifetime time.Duration
+	// Lifetimes are how long things are kept, at least.
+	Lifetimes store.Lifetimes
 	// Workers is how many tasks run at a time, 2 if zero.
 	Workers int
 	// SweepEvery is how often abandoned tasks are looked for, 2 s if zero.

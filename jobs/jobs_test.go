@@ -62,7 +62,7 @@ func (f fixture) start(t *testing.T) *jobs.Jobs {
 func (f fixture) prepare(t *testing.T) *jobs.Jobs {
 	t.Helper()
 	work, err := jobs.New(f.Store, jobs.Options{
-		Logger: slog.New(slog.DiscardHandler), KeyLifetime: time.Hour, SweepEvery: 20 * time.Millisecond,
+		Logger: slog.New(slog.DiscardHandler), Lifetimes: storetest.Lifetimes, SweepEvery: 20 * time.Millisecond,
 	})
 	must(t, err)
 	return work

@@ -29,12 +29,12 @@ func command(t *testing.T, stdin string, args ...string) (code int, stdout, stde
 func TestAllBadSettingsAreNamedInOneMessage(t *testing.T) {
 	t.Parallel()
 	code, _, stderr := command(t, "", "serve", "--listen=nowhere", "--bulk-threshold=many", "--bulk-maximum=0", "--link-lifetime=soon",
-		"--card-prefix=x", "--log-level=loud", "--log-format=xml", "--base-url=ftp://x", "--bulk-body-limit=0", "--token-lifetime=1s", "--key-lifetime=1s",
+		"--card-prefix=x", "--log-level=loud", "--log-format=xml", "--base-url=ftp://x", "--bulk-body-limit=0", "--token-lifetime=1s", "--key-lifetime=1h", "--task-lifetime=2h", "--message-lifetime=1h", "--audit-lifetime=719h",
 		"--smtp-url=http://user@mail.example.com", "--mail-from=nobody", "--mail-per-second=0", "--sms-url=http://sms.example.com", "--sms-per-second=many", "--template-dir=/nowhere")
 	if code != 2 {
 		t.Errorf("exit code %d, want 2", code)
 	}
-	for _, flag := range []string{"listen", "bulk-threshold", "bulk-maximum", "link-lifetime", "card-prefix", "log-level", "log-format", "base-url", "bulk-body-limit", "token-lifetime", "key-lifetime",
+	for _, flag := range []string{"listen", "bulk-threshold", "bulk-maximum", "link-lifetime", "card-prefix", "log-level", "log-format", "base-url", "bulk-body-limit", "token-lifetime", "task-lifetime", "message-lifetime", "audit-lifetime",
 		"smtp-url", "mail-from", "mail-per-second", "sms-url", "sms-account", "sms-from", "sms-token-file", "sms-per-second", "template-dir"} {
 		if !strings.Contains(stderr, "--"+flag+": ") {
 			t.Errorf("--%s is not named in\n%s", flag, stderr)
@@ -70,6 +70,27 @@ func TestServersOfMessages(t *testing.T) {
 		}
 		if strings.Contains(stderr, "hidden") || strings.Contains(stderr, "a secret") {
 			t.Errorf("%s: a secret is told\n%s", name, stderr)
+		}
+	}
+}
+
+// TestLifetimesFitEachOther: while a task can be polled, its key must be there.
+func TestLifetimesFitEachOther(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		args []string
+		want string // empty: no fault
+	}{
+		"defaults":              {nil, ""},
+		"short keys":            {[]string{"--key-lifetime=1h"}, ""},
+		"too short keys":        {[]string{"--key-lifetime=59m"}, "--key-lifetime: "},
+		"tasks as long":         {[]string{"--key-lifetime=2h", "--task-lifetime=2h"}, ""},
+		"tasks that are longer": {[]string{"--task-lifetime=720h0m1s"}, "--task-lifetime: "},
+		"too short tasks":       {[]string{"--task-lifetime=59m"}, "--task-lifetime: "},
+	} {
+		code, _, stderr := command(t, "", append([]string{"version"}, c.args...)...)
+		if (code == 0) != (c.want == "") || !strings.Contains(stderr, c.want) {
+			t.Errorf("%s: exit code %d\n%s", name, code, stderr)
 		}
 	}
 }

@@ -52,7 +52,7 @@ func (serveCommand) Run(s *session) (err error) {
 	if err != nil {
 		return err
 	}
-	work, err := jobs.New(st, jobs.Options{Logger: log, KeyLifetime: s.config.KeyLifetime, Delivery: delivery})
+	work, err := jobs.New(st, jobs.Options{Logger: log, Lifetimes: s.config.lifetimes(), Delivery: delivery})
 	if err != nil {
 		return err
 	}

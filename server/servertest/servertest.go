@@ -59,7 +59,7 @@ func NewOn(t testing.TB, databaseURL, keyFile string, change ...func(*server.Opt
 	templates, err := message.Load("")
 	must(t, err)
 	outbox := filepath.Join(filepath.Dir(keyFile), "outbox")
-	work, err := jobs.New(st, jobs.Options{Logger: logger, KeyLifetime: 30 * 24 * time.Hour, Delivery: &jobs.Delivery{
+	work, err := jobs.New(st, jobs.Options{Logger: logger, Lifetimes: storetest.Lifetimes, Delivery: &jobs.Delivery{
 		Templates: templates,
 		Mail:      jobs.Route{Sender: transport.NewMailOutbox(outbox, "cards@example.com"), PerSecond: 1000},
 		SMS:       jobs.Route{Sender: transport.NewSMSOutbox(outbox), PerSecond: 1000},
