@@ -75,6 +75,7 @@ func New(s *store.Store, o Options) (*Jobs, error) {
 		ErrorHandler:         errorHandler{o.Logger},
 		JobTimeout:           taskTimeout,
 		RescueStuckJobsAfter: rescueAfter,
+		ReindexerIndexNames:  []string{}, // only the owner of its tables may, and the autovacuum keeps up with a job a task
 	})
 	if err != nil {
 		return nil, fmt.Errorf("jobs: %w", err)

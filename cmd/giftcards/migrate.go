@@ -11,15 +11,21 @@ type migrateCommand struct {
 	Status migrateStatus `cmd:"" help:"Say how the database stands; exit code 1 unless it is current."`
 }
 
-type (
-	migrateUp     struct{}
-	migrateStatus struct{}
-)
+type migrateUp struct {
+	ServeRole string `env:"GIFTCARDS_SERVE_ROLE" placeholder:"ROLE" help:"Database role that may serve, and no more, from then on. Default: only the owner may."`
+}
 
-func (migrateUp) Run(s *session) error {
+type migrateStatus struct{}
+
+func (c migrateUp) Run(s *session) error {
 	return s.withDatabase(func(url string) error {
 		if err := s.migrate(url); err != nil {
 			return err
+		}
+		if c.ServeRole != "" {
+			if err := store.Grant(s, url, c.ServeRole); err != nil {
+				return err
+			}
 		}
 		versions, err := store.MigrationVersions(s, url)
 		if err != nil {

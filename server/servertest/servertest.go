@@ -46,13 +46,14 @@ func New(t testing.TB, change ...func(*server.Options)) *Server {
 	return NewOn(t, storetest.URL(t), filepath.Join(t.TempDir(), "keys.json"), change...)
 }
 
-// NewOn starts a server on a database and keys that others may use too.
+// NewOn starts a server on a database and keys that others may use too. Its role
+// in the database may serve, and no more.
 func NewOn(t testing.TB, databaseURL, keyFile string, change ...func(*server.Options)) *Server {
 	t.Helper()
 	keys, err := keyring.OpenOrCreate(keyFile)
 	must(t, err)
 	clock, log := &storetest.Clock{}, &storetest.Log{}
-	st, err := store.Open(t.Context(), databaseURL, store.Options{Keys: keys, Now: clock.Now, MaxConns: 8})
+	st, err := store.Open(t.Context(), storetest.Serving(databaseURL), store.Options{Keys: keys, Now: clock.Now, MaxConns: 8})
 	must(t, err)
 	t.Cleanup(st.Close)
 	logger := slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
