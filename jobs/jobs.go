@@ -25,8 +25,8 @@ import (
 type Options struct {
 	// Logger gets what fails, and how tasks go on.
 	Logger *slog.Logger
-	// KeyLifetime is how long an idempotency key is kept, at least.
-	KeyLifetime time.Duration
+	// Lifetimes are how long things are kept, at least.
+	Lifetimes store.Lifetimes
 	// SmallWorkers and LargeWorkers are how many tasks of either size this instance
 	// has in work at a time, 2 each if zero.
 	SmallWorkers, LargeWorkers int
@@ -87,6 +87,7 @@ func New(s *store.Store, o Options) (*Jobs, error) {
 		JobTimeout:           taskTimeout,
 		RescueStuckJobsAfter: rescueAfter,
 		PollOnly:             o.PollOnly,
+		ReindexerIndexNames:  []string{}, // only the owner of its tables may, and the autovacuum keeps up with a job a task
 	})
 	if err != nil {
 		return nil, fmt.Errorf("jobs: %w", err)

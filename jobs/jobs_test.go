@@ -23,7 +23,7 @@ func setup(t *testing.T) fixture {
 	t.Helper()
 	keys, err := keyring.Create(filepath.Join(t.TempDir(), "keys.json"))
 	must(t, err)
-	s, err := store.Open(t.Context(), storetest.URL(t), store.Options{Keys: keys, MaxConns: 6})
+	s, err := store.Open(t.Context(), storetest.Serving(storetest.URL(t)), store.Options{Keys: keys, MaxConns: 6})
 	must(t, err)
 	t.Cleanup(s.Close)
 	program, err := store.Write(t.Context(), s, func(tx *store.Tx) (store.Program, error) {
@@ -67,7 +67,7 @@ func (f fixture) run(t *testing.T, work *jobs.Jobs) {
 func (f fixture) prepare(t *testing.T) *jobs.Jobs {
 	t.Helper()
 	work, err := jobs.New(f.Store, jobs.Options{
-		Logger: slog.New(slog.DiscardHandler), KeyLifetime: time.Hour, SweepEvery: 20 * time.Millisecond,
+		Logger: slog.New(slog.DiscardHandler), Lifetimes: store.Lifetimes{Keys: time.Hour, Tasks: time.Hour, Messages: time.Hour, Audit: 30 * 24 * time.Hour}, SweepEvery: 20 * time.Millisecond,
 	})
 	must(t, err)
 	return work

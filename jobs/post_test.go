@@ -89,7 +89,7 @@ func (p *post) run(perSecond int) (stop func()) {
 	})
 	must(p.t, err)
 	work, err := jobs.New(p.Store, jobs.Options{
-		Logger: slog.New(slog.NewJSONHandler(p.log, nil)), KeyLifetime: time.Hour, SweepEvery: 50 * time.Millisecond,
+		Logger: slog.New(slog.NewJSONHandler(p.log, nil)), Lifetimes: storetest.Lifetimes, SweepEvery: 50 * time.Millisecond,
 		Delivery: &jobs.Delivery{
 			Templates: templates, LookEvery: 20 * time.Millisecond,
 			Mail: jobs.Route{Sender: mails, PerSecond: perSecond},

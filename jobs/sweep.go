@@ -59,9 +59,9 @@ func (j *Jobs) takeUpAbandoned(ctx context.Context) error {
 
 func (j *Jobs) deleteExpired(ctx context.Context) error {
 	for {
-		ctx, cancel := context.WithTimeout(ctx, sweepTimeout)
-		deleted, err := store.Write(ctx, j.store, func(tx *store.Tx) (int64, error) {
-			return tx.DeleteExpired(ctx, j.options.KeyLifetime, cleanBatch)
+		batch, cancel := context.WithTimeout(ctx, sweepTimeout)
+		deleted, err := store.Write(batch, j.store, func(tx *store.Tx) (int64, error) {
+			return tx.DeleteExpired(batch, j.options.Lifetimes, cleanBatch)
 		})
 		cancel()
 		if err != nil || deleted == 0 {

@@ -17,6 +17,8 @@ import (
 type principal struct {
 	claims keyring.Claims
 	access store.Access
+	// client is the network address, and requestID what the log calls the request.
+	client, requestID string
 }
 
 type principalKey struct{}
@@ -27,14 +29,18 @@ func (s *Server) authenticate(operations map[string]operation) echo.MiddlewareFu
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			op, ok := operations[c.Request().Method+" "+c.Path()]
-			if !ok || op.public {
+			if !ok {
 				return next(c)
 			}
 			ctx := c.Request().Context()
-			who, err := s.principal(ctx, c.Request().Header.Get(echo.HeaderAuthorization), pathValue(c, "programId"))
-			if err != nil {
-				return err
+			who := &principal{} // nobody, of a public operation
+			if !op.public {
+				var err error
+				if who, err = s.principal(ctx, c.Request().Header.Get(echo.HeaderAuthorization), pathValue(c, "programId")); err != nil {
+					return err
+				}
 			}
+			who.client, who.requestID = c.RealIP(), requestID(c)
 			c.SetRequest(c.Request().WithContext(context.WithValue(ctx, principalKey{}, who)))
 			return next(c)
 		}
@@ -70,13 +76,14 @@ func (s *Server) principal(ctx context.Context, authorization, programID string)
 		return nil, errBadToken
 	case err != nil:
 		return nil, err
-	case access.Revoked, !access.User.Active, access.User.MerchantID.String() != claims.Merchant:
+	case access.Revoked, !access.User.Active, access.User.MerchantID.String() != claims.Merchant,
+		store.TokenEnded(access.User, claims.IssuedAt):
 		return nil, errBadToken
 	}
 	return &principal{claims: claims, access: access}, nil
 }
 
-// caller is the principal of an authenticated request.
+// caller is the principal of a request, nobody if the operation is public.
 func caller(ctx context.Context) *principal {
 	return ctx.Value(principalKey{}).(*principal)
 }
@@ -91,3 +98,23 @@ func (p *principal) program() (store.Program, error) {
 	}
 	return *p.access.Program, nil
 }
+
+// audits is what the audit log is to know of an operation of the caller.
+func (p *principal) audits(operation string, program id.ID, subject []byte, cards int) store.AuditEntry {
+	return store.AuditEntry{
+		Operation: operation, UserID: p.access.User.ID, MerchantID: p.access.User.MerchantID, ProgramID: program,
+		Subject: subject, Cards: int32(cards), Client: p.client, RequestID: &p.requestID,
+	}
+}
+
+// issuing is the program, if the caller may issue cards in it.
+func (p *principal) issuing() (store.Program, error) {
+	program, err := p.program()
+	if err == nil && !p.mayIssue() {
+		return store.Program{}, store.ErrReadOnly
+	}
+	return program, err
+}
+
+// mayIssue reports whether the caller may issue cards, and so open codes.
+func (p *principal) mayIssue() bool { return p.access.User.Role == store.RoleIssuer }

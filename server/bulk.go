@@ -17,7 +17,8 @@ import (
 // BulkIssueGiftCards issues up to the threshold of cards at once, and more by a
 // task.
 func (s *Server) BulkIssueGiftCards(ctx context.Context, request api.BulkIssueGiftCardsRequestObject) (api.BulkIssueGiftCardsResponseObject, error) {
-	program, err := caller(ctx).program()
+	who := caller(ctx)
+	program, err := who.issuing()
 	if err != nil {
 		return nil, err
 	}
@@ -33,12 +34,12 @@ func (s *Server) BulkIssueGiftCards(ctx context.Context, request api.BulkIssueGi
 	}
 	answer, err := s.once(ctx, key, func(tx *store.Tx) (int, any, error) {
 		if count > s.BulkThreshold {
-			return s.addTask(ctx, tx, terms, count, recipients)
+			return s.addTask(ctx, tx, who, terms, count, recipients)
 		}
 		if body.Count != nil {
 			recipients = make([]store.Recipient, count) // nobody known
 		}
-		return issueAtOnce(ctx, tx, terms, recipients)
+		return issueAtOnce(ctx, tx, who, terms, recipients)
 	})
 	if err != nil {
 		return nil, err
@@ -49,7 +50,7 @@ func (s *Server) BulkIssueGiftCards(ctx context.Context, request api.BulkIssueGi
 	return s.bulkIssued(program.ID, body.Count != nil, answer)
 }
 
-func (s *Server) addTask(ctx context.Context, tx *store.Tx, terms store.Terms, count int, recipients []store.Recipient) (int, any, error) {
+func (s *Server) addTask(ctx context.Context, tx *store.Tx, who *principal, terms store.Terms, count int, recipients []store.Recipient) (int, any, error) {
 	task, err := tx.AddTask(ctx, terms, count, recipients)
 	if err != nil {
 		return 0, nil, err
@@ -57,12 +58,18 @@ func (s *Server) addTask(ctx context.Context, tx *store.Tx, terms store.Terms, c
 	if err := s.Jobs.EnqueueBulkIssue(ctx, tx, task); err != nil {
 		return 0, nil, err
 	}
+	if err := tx.Audit(ctx, who.audits("bulkIssueGiftCards", terms.ProgramID, task.ID[:], count)); err != nil {
+		return 0, nil, err
+	}
 	return http.StatusAccepted, api.BulkIssuanceAsyncResponse{TaskId: task.ID.String(), Status: store.TaskPending}, nil
 }
 
-func issueAtOnce(ctx context.Context, tx *store.Tx, terms store.Terms, recipients []store.Recipient) (int, any, error) {
+func issueAtOnce(ctx context.Context, tx *store.Tx, who *principal, terms store.Terms, recipients []store.Recipient) (int, any, error) {
 	cards, err := tx.IssueCards(ctx, terms, recipients)
 	if err != nil {
+		return 0, nil, err
+	}
+	if err := tx.Audit(ctx, who.audits("bulkIssueGiftCards", terms.ProgramID, cards[0].ID[:], len(cards))); err != nil {
 		return 0, nil, err
 	}
 	issued := api.BulkIssuanceSyncResponse{IssuedCount: len(cards), Cards: make([]api.BulkIssuedCardSummary, len(cards))}
@@ -107,7 +114,8 @@ func (s *Server) bulkIssued(program id.ID, byCount bool, a store.Answer) (api.Bu
 // PollBulkIssuance says how a task stands, and once it is completed streams its
 // cards.
 func (s *Server) PollBulkIssuance(ctx context.Context, request api.PollBulkIssuanceRequestObject) (api.PollBulkIssuanceResponseObject, error) {
-	program, err := caller(ctx).program()
+	who := caller(ctx)
+	program, err := who.program()
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +128,7 @@ func (s *Server) PollBulkIssuance(ctx context.Context, request api.PollBulkIssua
 		return nil, err
 	}
 	if task.Status == store.TaskCompleted {
-		return completedTask{server: s, ctx: ctx, task: task}, nil
+		return completedTask{server: s, ctx: ctx, task: task, withLink: task.ByCount && who.mayIssue()}, nil
 	}
 	status := api.BulkIssuanceTaskStatus{TaskId: task.ID.String(), Status: task.Status, CompletedAt: task.CompletedAt}
 	if task.Status == store.TaskFailed {
@@ -140,6 +148,8 @@ type completedTask struct {
 	server *Server
 	ctx    context.Context
 	task   store.Task
+	// withLink: the CSV opens codes.
+	withLink bool
 }
 
 // VisitPollBulkIssuanceResponse writes the answer.
@@ -147,7 +157,7 @@ func (t completedTask) VisitPollBulkIssuanceResponse(w http.ResponseWriter) erro
 	status := api.BulkIssuanceTaskStatus{TaskId: t.task.ID.String(), Status: t.task.Status, CompletedAt: t.task.CompletedAt}
 	issued := int(t.task.CardCount)
 	status.IssuedCount, status.Cards = &issued, &[]api.BulkIssuedCardSummary{}
-	if t.task.ByCount {
+	if t.withLink {
 		link := t.server.csvLink(t.task.Batch())
 		status.CsvDownloadUrl = &link
 	}

@@ -39,7 +39,11 @@ func (s *Server) DownloadGiftCards(ctx context.Context, request api.DownloadGift
 	if end := time.Unix(int64(binary.BigEndian.Uint64(payload[28:])), 0); !s.Store.Now().Before(end) {
 		return nil, errBadLink
 	}
-	return csvDownload{server: s, ctx: ctx, batch: batch}, nil
+	// Before the first code leaves.
+	_, err = store.Write(ctx, s.Store, func(tx *store.Tx) (struct{}, error) {
+		return struct{}{}, tx.Audit(ctx, caller(ctx).audits("downloadGiftCards", batch.ProgramID, batch.First[:], batch.Count))
+	})
+	return csvDownload{server: s, ctx: ctx, batch: batch}, err
 }
 
 type csvDownload struct {

@@ -12,7 +12,7 @@ import (
 // CreateGiftCard issues one card and schedules its messages.
 func (s *Server) CreateGiftCard(ctx context.Context, request api.CreateGiftCardRequestObject) (api.CreateGiftCardResponseObject, error) {
 	who := caller(ctx)
-	program, err := who.program()
+	program, err := who.issuing()
 	if err != nil {
 		return nil, err
 	}
@@ -24,7 +24,8 @@ func (s *Server) CreateGiftCard(ctx context.Context, request api.CreateGiftCardR
 		return nil, err
 	}
 	terms, recipient := fromCreate(program, request.Body)
-	answer, err := s.Store.CreateCard(ctx, terms, recipient, key, func(card *store.GiftCard) (store.Answer, error) {
+	entry := who.audits("createGiftCard", program.ID, nil, 1)
+	answer, err := s.Store.CreateCard(ctx, terms, recipient, key, entry, func(card *store.GiftCard) (store.Answer, error) {
 		return encodeAnswer(http.StatusCreated, toGiftCard(card, program, who.access.MerchantName))
 	})
 	if err != nil {

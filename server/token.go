@@ -10,6 +10,7 @@ import (
 
 	"giftcards/gen/api"
 	"giftcards/store"
+	"giftcards/store/id"
 	"giftcards/store/keyring"
 	"giftcards/store/password"
 )
@@ -21,6 +22,8 @@ var errBadLogin = &refusal{status: http.StatusUnauthorized, detail: "Incorrect u
 // CreateToken logs a user in. Whether the user or the password is wrong shows
 // neither in the answer nor in its time.
 func (s *Server) CreateToken(ctx context.Context, request api.CreateTokenRequestObject) (api.CreateTokenResponseObject, error) {
+	// Before the user is read: a token must not seem younger than the password it is given for.
+	now := s.Store.Now()
 	user, err := store.Read(ctx, s.Store, func(tx *store.Tx) (store.User, error) {
 		return tx.FindUserByEmail(ctx, request.Body.Username)
 	})
@@ -37,10 +40,17 @@ func (s *Server) CreateToken(ctx context.Context, request api.CreateTokenRequest
 	if !matches || !user.Active {
 		return nil, errBadLogin
 	}
-	now := s.Store.Now()
+	_, err = store.Write(ctx, s.Store, func(tx *store.Tx) (struct{}, error) {
+		who := *caller(ctx)
+		who.access.User = user
+		return struct{}{}, tx.Audit(ctx, who.audits("createToken", id.ID{}, nil, 0))
+	})
+	if err != nil {
+		return nil, err
+	}
 	token, err := s.Keys.SignToken(keyring.Claims{
 		Subject: user.ID.String(), ID: uuid.NewString(), Merchant: user.MerchantID.String(),
-		IssuedAt: now, ExpiresAt: now.Add(s.TokenLifetime),
+		IssuedAt: store.TokenTime(user, now), ExpiresAt: now.Add(s.TokenLifetime),
 	})
 	if err != nil {
 		return nil, err
@@ -58,9 +68,12 @@ func (s *Server) GetTokenInfo(ctx context.Context, _ api.GetTokenInfoRequestObje
 
 // Logout revokes the token, at once and on every instance.
 func (s *Server) Logout(ctx context.Context, _ api.LogoutRequestObject) (api.LogoutResponseObject, error) {
-	claims := caller(ctx).claims
+	who := caller(ctx)
 	_, err := store.Write(ctx, s.Store, func(tx *store.Tx) (struct{}, error) {
-		return struct{}{}, tx.RevokeToken(ctx, claims.ID, claims.ExpiresAt)
+		if err := tx.RevokeToken(ctx, who.claims.ID, who.claims.ExpiresAt); err != nil {
+			return struct{}{}, err
+		}
+		return struct{}{}, tx.Audit(ctx, who.audits("logout", id.ID{}, nil, 0))
 	})
 	return api.Logout200JSONResponse{"detail": "Logged out"}, err
 }

@@ -2,13 +2,10 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
 	"unicode/utf8"
-
-	"github.com/jackc/pgx/v5"
 
 	"giftcards/gen/db"
 	"giftcards/store/id"
@@ -18,8 +15,6 @@ import (
 type (
 	// Merchant is a row of merchants.
 	Merchant = db.Merchant
-	// User is a row of users.
-	User = db.User
 	// Program is a row of programs.
 	Program = db.Program
 )
@@ -44,7 +39,10 @@ func (s *Store) FindAccess(ctx context.Context, user id.ID, token string, progra
 		return Access{}, ErrUserNotFound
 	}
 	access := Access{
-		User:    User{ID: row.UserID, MerchantID: row.MerchantID, Email: row.Email, Name: row.Name, Active: row.Active},
+		User: User{
+			ID: row.UserID, MerchantID: row.MerchantID, Email: row.Email, Name: row.Name, Active: row.Active,
+			Role: row.Role, TokensValidAfter: row.TokensValidAfter,
+		},
 		Revoked: row.Revoked,
 	}
 	if !row.ProgramID.IsZero() {
@@ -65,19 +63,6 @@ func (tx *Tx) RevokeToken(ctx context.Context, token string, expiresAt time.Time
 		return fmt.Errorf("revoke token: %w", err)
 	}
 	return nil
-}
-
-// FindUserByEmail returns the user with the address, in whatever case, or
-// ErrUserNotFound.
-func (tx *Tx) FindUserByEmail(ctx context.Context, email string) (User, error) {
-	user, err := tx.q.FindUserByEmail(ctx, strings.ToLower(text.Line(email))) // PostgreSQL refuses U+0000
-	if errors.Is(err, pgx.ErrNoRows) {
-		return User{}, ErrUserNotFound
-	}
-	if err != nil {
-		return User{}, fmt.Errorf("find user: %w", err)
-	}
-	return user, nil
 }
 
 // checkName returns a name as it may be stored: 1 to 255 characters in one line.
@@ -102,40 +87,6 @@ func (tx *Tx) AddMerchant(ctx context.Context, name string) (Merchant, error) {
 	return merchant, nil
 }
 
-// AddUser adds a user of a merchant; passwordHash is as password.Hash makes it.
-// It fails with ErrMerchantNotFound or ErrEmailTaken.
-func (tx *Tx) AddUser(ctx context.Context, merchant id.ID, email string, name *string, passwordHash string) (User, error) {
-	user := User{
-		ID: id.New(tx.now), MerchantID: merchant, Email: strings.ToLower(email), Name: name,
-		PasswordHash: passwordHash, Active: true, CreatedAt: tx.now,
-	}
-	err := tx.q.InsertUser(ctx, db.InsertUserParams{
-		ID: user.ID, MerchantID: user.MerchantID, Email: user.Email, Name: user.Name,
-		PasswordHash: user.PasswordHash, CreatedAt: user.CreatedAt,
-	})
-	switch {
-	case violates(err, constraintUserMerchant):
-		return User{}, ErrMerchantNotFound
-	case violates(err, constraintUserEmail):
-		return User{}, ErrEmailTaken
-	case err != nil:
-		return User{}, fmt.Errorf("insert user: %w", err)
-	}
-	return user, nil
-}
-
-// SetPassword changes a user's password hash. It fails with ErrUserNotFound.
-func (tx *Tx) SetPassword(ctx context.Context, email, passwordHash string) error {
-	changed, err := tx.q.SetPassword(ctx, strings.ToLower(email), passwordHash)
-	if err != nil {
-		return fmt.Errorf("set password: %w", err)
-	}
-	if changed == 0 {
-		return ErrUserNotFound
-	}
-	return nil
-}
-
 // AddProgram adds a gift-card program of a merchant. It fails with
 // ErrMerchantNotFound or ErrBadName.
 func (tx *Tx) AddProgram(ctx context.Context, merchant id.ID, name string) (Program, error) {
@@ -156,9 +107,6 @@ func (tx *Tx) AddProgram(ctx context.Context, merchant id.ID, name string) (Prog
 
 // Merchants returns all merchants, oldest first.
 func (tx *Tx) Merchants(ctx context.Context) ([]Merchant, error) { return tx.q.ListMerchants(ctx) }
-
-// Users returns all users, oldest first.
-func (tx *Tx) Users(ctx context.Context) ([]User, error) { return tx.q.ListUsers(ctx) }
 
 // Programs returns all programs, oldest first.
 func (tx *Tx) Programs(ctx context.Context) ([]Program, error) { return tx.q.ListPrograms(ctx) }

@@ -190,7 +190,9 @@ func (tx *Tx) IssueTask(ctx context.Context, program id.ID, taskID uuid.UUID, wr
 	if _, err := tx.q.CompleteTask(ctx, tx.now, program, taskID); err != nil {
 		return fmt.Errorf("complete task: %w", err)
 	}
-	return nil
+	return tx.Audit(ctx, AuditEntry{
+		Operation: "issueTask", ProgramID: program, Subject: taskID[:], Cards: task.CardCount, Client: "worker",
+	})
 }
 
 // madeCards are cards that are not written yet, or why there are none.

@@ -11,9 +11,10 @@ import (
 // CreateCard issues one card: pending, with an empty balance, a number of its own
 // and a sealed security code. Its messages are scheduled, and the answer that
 // encode makes of it is kept under the key; key may be nil. If the key has an
-// answer already, it returns that one, and nothing is issued. It fails with
+// answer already, it returns that one, and nothing is issued. entry says who asked,
+// for the audit log; it names the same operation as the key. It fails with
 // ErrKeyReused if that was the answer to another request.
-func (s *Store) CreateCard(ctx context.Context, terms Terms, recipient Recipient, key *Key, encode func(*GiftCard) (Answer, error)) (Answer, error) {
+func (s *Store) CreateCard(ctx context.Context, terms Terms, recipient Recipient, key *Key, entry AuditEntry, encode func(*GiftCard) (Answer, error)) (Answer, error) {
 	terms, recipients := sanitised(terms, []Recipient{recipient})
 	now := s.Now()
 	cards, err := s.newCards(now, terms, id.New(now), recipients)
@@ -26,7 +27,7 @@ func (s *Store) CreateCard(ctx context.Context, terms Terms, recipient Recipient
 		if err != nil {
 			return Answer{}, err
 		}
-		created, err := s.creates.do(ctx, createParams(card, key, answer))
+		created, err := s.creates.do(ctx, createParams(card, key, answer, entry))
 		if violates(err, constraintCardNumber) {
 			card.CardNumber = s.numbers.random()
 			continue
@@ -48,16 +49,17 @@ func (s *Store) CreateCard(ctx context.Context, terms Terms, recipient Recipient
 	return Answer{}, errNumbersExhausted
 }
 
-func createParams(c *GiftCard, key *Key, answer Answer) db.CreateGiftCardParams {
+func createParams(c *GiftCard, key *Key, answer Answer, entry AuditEntry) db.CreateGiftCardParams {
 	create := db.CreateGiftCardParams{
 		ProgramID: c.ProgramID, ID: c.ID, CardNumber: c.CardNumber, SealedCode: c.SealedCode,
 		InitialValue: c.InitialValue, IsPhysical: c.IsPhysical, DesignTemplate: c.DesignTemplate,
 		CustomerEmail: c.CustomerEmail, CustomerPhone: c.CustomerPhone, CustomerName: c.CustomerName,
 		SenderName: c.SenderName, CustomMessage: c.CustomMessage,
 		DeliverAt: c.DeliverAt, ExpiresAt: c.ExpiresAt, CreatedAt: c.CreatedAt,
+		Operation: entry.Operation, UserID: entry.UserID, MerchantID: entry.MerchantID, Client: entry.Client, RequestID: entry.RequestID,
 	}
 	if key != nil {
-		create.Operation, create.Key, create.RequestHash = key.Operation, &key.Key, key.RequestHash[:]
+		create.Key, create.RequestHash = &key.Key, key.RequestHash[:]
 		create.Status, create.Answer = int16(answer.Status), answer.Body
 	}
 	return create

@@ -13,7 +13,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"giftcards/store"
-	"giftcards/store/id"
 	"giftcards/store/keyring"
 	"giftcards/store/money"
 	"giftcards/store/storetest"
@@ -27,7 +26,7 @@ type created struct {
 
 func (f fixture) create(ctx context.Context, terms store.Terms, key *store.Key) created {
 	email := "ada@example.com"
-	answer, err := f.CreateCard(ctx, terms, store.Recipient{Email: &email}, key, func(card *store.GiftCard) (store.Answer, error) {
+	answer, err := f.CreateCard(ctx, terms, store.Recipient{Email: &email}, key, store.AuditEntry{Operation: "createGiftCard", Client: "192.0.2.1"}, func(card *store.GiftCard) (store.Answer, error) {
 		return store.Answer{Status: 201, Body: []byte(card.ID.String())}, nil
 	})
 	return created{answer, err}
@@ -44,7 +43,7 @@ func sharing(t *testing.T) fixture {
 	s, err := store.Open(t.Context(), storetest.URL(t), store.Options{Keys: keys, MaxConns: 6, ShareTransactions: true})
 	must(t, err)
 	t.Cleanup(s.Close)
-	return fixture{Store: s, program: newProgram(t, s)}
+	return fixture{Store: s, program: newProgram(t, s).ID}
 }
 
 // together makes all creates wait at the same moment, so that they share
@@ -280,7 +279,7 @@ func TestCreatesDoNotNeedToShare(t *testing.T) {
 	}
 }
 
-func newProgram(t *testing.T, s *store.Store) id.ID {
+func newProgram(t *testing.T, s *store.Store) store.Program {
 	t.Helper()
 	return write(t, s, func(tx *store.Tx) (store.Program, error) {
 		merchant, err := tx.AddMerchant(t.Context(), "Merchant")
@@ -288,5 +287,5 @@ func newProgram(t *testing.T, s *store.Store) id.ID {
 			return store.Program{}, err
 		}
 		return tx.AddProgram(t.Context(), merchant.ID, "Program")
-	}).ID
+	})
 }

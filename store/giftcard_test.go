@@ -19,17 +19,21 @@ import (
 // fixture is a store with one program.
 type fixture struct {
 	*store.Store
-	program id.ID
+	program, merchant id.ID
+	clock             *storetest.Clock
+	keyFile           string
 }
 
 func setup(t *testing.T) fixture {
 	t.Helper()
-	keys, err := keyring.Create(filepath.Join(t.TempDir(), "keys.json"))
+	clock, keyFile := &storetest.Clock{}, filepath.Join(t.TempDir(), "keys.json")
+	keys, err := keyring.Create(keyFile)
 	must(t, err)
-	s, err := store.Open(t.Context(), storetest.URL(t), store.Options{Keys: keys, MaxConns: 4})
+	s, err := store.Open(t.Context(), storetest.URL(t), store.Options{Keys: keys, Now: clock.Now, MaxConns: 4})
 	must(t, err)
 	t.Cleanup(s.Close)
-	return fixture{Store: s, program: newProgram(t, s)}
+	program := newProgram(t, s)
+	return fixture{Store: s, program: program.ID, merchant: program.MerchantID, clock: clock, keyFile: keyFile}
 }
 
 func must(t *testing.T, err error) {

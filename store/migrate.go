@@ -5,10 +5,12 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io/fs"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
@@ -46,14 +48,16 @@ func (v Versions) newer() error {
 }
 
 // Migrate brings the database at url to the schema of this program, or fails if
-// it is beyond. Concurrent calls, by whatever process, take turns.
+// it is beyond. Concurrent calls, by whatever process, take turns. A database
+// that is current already is only looked at: a role that may no more than serve
+// can do that.
 func Migrate(ctx context.Context, url string) error {
-	return migrating(ctx, url, func(m migrator) error {
+	err := migrating(ctx, url, func(m migrator) error {
 		versions, err := m.versions(ctx)
 		if err != nil {
 			return err
 		}
-		if err := versions.newer(); err != nil {
+		if err := versions.newer(); err != nil || versions.Current() {
 			return err
 		}
 		if _, err := m.goose.Up(ctx); err != nil {
@@ -64,6 +68,10 @@ func Migrate(ctx context.Context, url string) error {
 		}
 		return nil
 	})
+	if denied := (*pgconn.PgError)(nil); errors.As(err, &denied) && denied.Code == "42501" {
+		return fmt.Errorf("the database has not the schema of this program, and this role may not change it: run giftcards migrate up as the owner of the database (%w)", err)
+	}
+	return err
 }
 
 // MigrationVersions says how the database at url stands.

@@ -4,18 +4,47 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"giftcards/store/id"
 )
 
-// DeleteExpired deletes idempotency keys older than keyLifetime and revoked
-// tokens past their end, at most batch of each, and returns how many rows went.
-func (tx *Tx) DeleteExpired(ctx context.Context, keyLifetime time.Duration, batch int) (int64, error) {
-	keys, err := tx.q.DeleteExpiredKeys(ctx, tx.now.Add(-keyLifetime), int32(batch))
-	if err != nil {
-		return 0, fmt.Errorf("delete expired keys: %w", err)
+// Lifetimes are how long things are kept. Tasks must not be kept for longer than
+// keys: while a task can be polled, a retry of its request finds it.
+type Lifetimes struct {
+	// Keys is from an idempotency key's request on.
+	Keys time.Duration
+	// Tasks is from a finished task's request on. Its cards stay.
+	Tasks time.Duration
+	// Messages is from when one was sent or given up.
+	Messages time.Duration
+	// Audit is from an entry of the audit log on, 30 days at least: the database
+	// refuses less.
+	Audit time.Duration
+}
+
+// DeleteExpired deletes what has outlived its time, and revoked tokens past their
+// end: about batch of each. It returns how many rows went; what is there still
+// goes with further calls.
+func (tx *Tx) DeleteExpired(ctx context.Context, l Lifetimes, batch int) (total int64, err error) {
+	limit := int32(batch)
+	messagesBefore := tx.now.Add(-l.Messages)
+	for _, step := range []struct {
+		what   string
+		delete func() (int64, error)
+	}{
+		{"tasks", func() (int64, error) { return tx.q.DeleteFinishedTasks(ctx, tx.now.Add(-l.Tasks), limit) }}, // before their keys
+		{"keys", func() (int64, error) { return tx.q.DeleteExpiredKeys(ctx, tx.now.Add(-l.Keys), limit) }},
+		{"tokens", func() (int64, error) { return tx.q.DeleteExpiredTokens(ctx, tx.now, limit) }},
+		{"messages", func() (int64, error) {
+			return tx.q.DeleteEndedMessages(ctx, id.Least(messagesBefore.Add(time.Second)), messagesBefore, limit)
+		}},
+		{"audit log", func() (int64, error) { return tx.q.ExpireAuditLog(ctx, tx.now.Add(-l.Audit), limit) }},
+	} {
+		deleted, err := step.delete()
+		if err != nil {
+			return 0, fmt.Errorf("delete expired %s: %w", step.what, err)
+		}
+		total += deleted
 	}
-	tokens, err := tx.q.DeleteExpiredTokens(ctx, tx.now, int32(batch))
-	if err != nil {
-		return 0, fmt.Errorf("delete expired tokens: %w", err)
-	}
-	return keys + tokens, nil
+	return total, nil
 }

@@ -39,7 +39,11 @@ type config struct {
 	ShareTransactions bool          `env:"GIFTCARDS_SHARE_TRANSACTIONS" default:"true" negatable:"" help:"Let cards that are created at the same moment share a transaction (default; --no-share-transactions for one each)."`
 	TokenLifetime     time.Duration `env:"GIFTCARDS_TOKEN_LIFETIME" default:"12h" help:"How long a login lasts (${default})."`
 	LinkLifetime      time.Duration `env:"GIFTCARDS_LINK_LIFETIME" default:"24h" help:"How long a CSV link works (${default})."`
-	KeyLifetime       time.Duration `env:"GIFTCARDS_KEY_LIFETIME" default:"720h" help:"How long an idempotency key is kept (${default})."`
+
+	KeyLifetime     time.Duration `env:"GIFTCARDS_KEY_LIFETIME" default:"720h" help:"How long an idempotency key is kept (${default})."`
+	TaskLifetime    time.Duration `env:"GIFTCARDS_TASK_LIFETIME" placeholder:"DURATION" help:"How long a finished task can be polled; not longer than a key is kept. Default: as long."`
+	MessageLifetime time.Duration `env:"GIFTCARDS_MESSAGE_LIFETIME" default:"2160h" help:"How long a message is listed after it was sent or given up (${default})."`
+	AuditLifetime   time.Duration `env:"GIFTCARDS_AUDIT_LIFETIME" default:"9600h" help:"How long the audit log is kept (${default})."`
 
 	limits   `embed:""`
 	delivery `embed:""`
@@ -137,12 +141,28 @@ func (c *config) check(f faults) {
 	note("bulk-body-limit", c.BulkBodyLimit >= 1 && c.BulkBodyLimit <= maxBodyMiB, fmt.Sprintf("want 1 to %d, not %d", maxBodyMiB, c.BulkBodyLimit))
 	note("token-lifetime", c.TokenLifetime >= time.Minute, "want a minute at least")
 	note("link-lifetime", c.LinkLifetime >= time.Minute, "want a minute at least")
-	note("key-lifetime", c.KeyLifetime >= time.Hour, "want an hour at least")
+	c.checkLifetimes(note)
 	c.limits.check(f)
 	c.delivery.check(f)
 	_, err = c.level()
 	note("log-level", err == nil, fmt.Sprintf("want debug, info, warn or error, not %q", c.LogLevel))
 	note("log-format", c.LogFormat == "text" || c.LogFormat == "json", fmt.Sprintf("want text or json, not %q", c.LogFormat))
+}
+
+func (c *config) checkLifetimes(note func(flag string, fit bool, want string)) {
+	note("key-lifetime", c.KeyLifetime >= time.Hour, "want an hour at least")
+	if c.TaskLifetime == 0 {
+		c.TaskLifetime = c.KeyLifetime
+	}
+	note("task-lifetime", c.KeyLifetime < time.Hour || c.TaskLifetime >= time.Hour && c.TaskLifetime <= c.KeyLifetime,
+		fmt.Sprintf("want an hour at least, and not more than --key-lifetime (%s)", c.KeyLifetime))
+	note("message-lifetime", c.MessageLifetime >= 7*24*time.Hour, "want 168h at least")
+	note("audit-lifetime", c.AuditLifetime >= 30*24*time.Hour, "want 720h at least, which the database keeps in any case")
+}
+
+// lifetimes are the settings as the jobs take them.
+func (c *config) lifetimes() store.Lifetimes {
+	return store.Lifetimes{Keys: c.KeyLifetime, Tasks: c.TaskLifetime, Messages: c.MessageLifetime, Audit: c.AuditLifetime}
 }
 
 // Bounds of settings: at once, cards are written row by row; a task is one

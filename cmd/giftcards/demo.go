@@ -76,9 +76,13 @@ func makeDemo(ctx context.Context, st *store.Store, secret string) (demo, error)
 		case err != nil:
 			return demo{}, err
 		default:
-			if err := tx.SetPassword(ctx, demoUser, hash); err != nil {
+			if _, err := tx.SetPassword(ctx, demoUser, hash); err != nil {
 				return demo{}, err
 			}
+		}
+		err = tx.Audit(ctx, store.AuditEntry{Operation: "demo", MerchantID: user.MerchantID, Subject: user.ID[:], Client: operator()})
+		if err != nil {
+			return demo{}, err
 		}
 		programs, err := tx.Programs(ctx)
 		if err != nil {
@@ -105,7 +109,7 @@ func addDemoMerchant(ctx context.Context, tx *store.Tx, hash string) (store.User
 		return store.User{}, err
 	}
 	name := "Demo user"
-	return tx.AddUser(ctx, merchant.ID, demoUser, &name, hash)
+	return tx.AddUser(ctx, store.User{MerchantID: merchant.ID, Email: demoUser, Name: &name, PasswordHash: hash, Role: store.RoleIssuer})
 }
 
 // demoFile keeps the demo between runs, in the state directory.

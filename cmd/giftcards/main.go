@@ -41,7 +41,8 @@ type program struct {
 	Migrate  migrateCommand  `cmd:"" help:"Bring the database to this program's schema, or say how it stands."`
 	Merchant merchantCommand `cmd:"" help:"Create and list merchants."`
 	Program  programCommand  `cmd:"" help:"Create and list gift-card programs."`
-	User     userCommand     `cmd:"" help:"Create and list users, change a password."`
+	User     userCommand     `cmd:"" help:"Create and list users, change password and role, keep users out."`
+	Audit    auditCommand    `cmd:"" help:"List who did what, from where."`
 	Messages messagesCommand `cmd:"" help:"List messages to recipients, and retry those that failed."`
 	Keys     keysCommand     `cmd:"" help:"Look after the server's secret keys."`
 	Health   healthCommand   `cmd:"" help:"Ask the server on this machine whether it is ready; exit code 1 unless it is."`

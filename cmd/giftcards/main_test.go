@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -28,12 +29,12 @@ func command(t *testing.T, stdin string, args ...string) (code int, stdout, stde
 func TestAllBadSettingsAreNamedInOneMessage(t *testing.T) {
 	t.Parallel()
 	code, _, stderr := command(t, "", "serve", "--listen=nowhere", "--bulk-threshold=many", "--bulk-maximum=0", "--link-lifetime=soon",
-		"--card-prefix=x", "--log-level=loud", "--log-format=xml", "--base-url=ftp://x", "--bulk-body-limit=0", "--token-lifetime=1s", "--key-lifetime=1s",
+		"--card-prefix=x", "--log-level=loud", "--log-format=xml", "--base-url=ftp://x", "--bulk-body-limit=0", "--token-lifetime=1s", "--key-lifetime=1h", "--task-lifetime=2h", "--message-lifetime=1h", "--audit-lifetime=719h",
 		"--smtp-url=http://user@mail.example.com", "--mail-from=nobody", "--mail-per-second=0", "--small-tasks=0", "--large-tasks=0", "--merchant-tasks=0", "--large-bodies=many", "--sms-url=http://sms.example.com", "--sms-per-second=many", "--template-dir=/nowhere")
 	if code != 2 {
 		t.Errorf("exit code %d, want 2", code)
 	}
-	for _, flag := range []string{"listen", "bulk-threshold", "bulk-maximum", "link-lifetime", "card-prefix", "log-level", "log-format", "base-url", "bulk-body-limit", "token-lifetime", "key-lifetime",
+	for _, flag := range []string{"listen", "bulk-threshold", "bulk-maximum", "link-lifetime", "card-prefix", "log-level", "log-format", "base-url", "bulk-body-limit", "token-lifetime", "task-lifetime", "message-lifetime", "audit-lifetime",
 		"smtp-url", "mail-from", "mail-per-second", "sms-url", "sms-account", "sms-from", "sms-token-file", "sms-per-second", "template-dir",
 		"small-tasks", "large-tasks", "merchant-tasks", "large-bodies"} {
 		if !strings.Contains(stderr, "--"+flag+": ") {
@@ -74,6 +75,27 @@ func TestServersOfMessages(t *testing.T) {
 	}
 }
 
+// TestLifetimesFitEachOther: while a task can be polled, its key must be there.
+func TestLifetimesFitEachOther(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		args []string
+		want string // empty: no fault
+	}{
+		"defaults":              {nil, ""},
+		"short keys":            {[]string{"--key-lifetime=1h"}, ""},
+		"too short keys":        {[]string{"--key-lifetime=59m"}, "--key-lifetime: "},
+		"tasks as long":         {[]string{"--key-lifetime=2h", "--task-lifetime=2h"}, ""},
+		"tasks that are longer": {[]string{"--task-lifetime=720h0m1s"}, "--task-lifetime: "},
+		"too short tasks":       {[]string{"--task-lifetime=59m"}, "--task-lifetime: "},
+	} {
+		code, _, stderr := command(t, "", append([]string{"version"}, c.args...)...)
+		if (code == 0) != (c.want == "") || !strings.Contains(stderr, c.want) {
+			t.Errorf("%s: exit code %d\n%s", name, code, stderr)
+		}
+	}
+}
+
 func TestBadVariablesAreNamedToo(t *testing.T) {
 	t.Setenv("GIFTCARDS_BULK_MAXIMUM", "many")
 	t.Setenv("GIFTCARDS_TOKEN_LIFETIME", "long")
@@ -88,7 +110,7 @@ func TestBadVariablesAreNamedToo(t *testing.T) {
 
 func TestUnknownFlagsAndCommandsExitWith2(t *testing.T) {
 	t.Parallel()
-	for _, args := range [][]string{{}, {"nothing"}, {"serve", "--nothing"}, {"user", "create", "--merchant=xyz", "a@example.com"}} {
+	for _, args := range [][]string{{}, {"nothing"}, {"serve", "--nothing"}, {"user", "create", "--merchant=xyz", "a@example.com"}, {"user", "role", "a@example.com", "owner"}} {
 		if code, _, stderr := command(t, "", args...); code != 2 || stderr == "" {
 			t.Errorf("%v: exit code %d, %q", args, code, stderr)
 		}
@@ -152,6 +174,10 @@ func TestOperatorsCommands(t *testing.T) {
 		"no name":             {"", []string{"merchant", "create", " "}, "1 to 255"},
 		"an unknown merchant": {"a long password\n", []string{"user", "create", "--merchant", "000000000000000000000001", "b@example.com"}, "Merchant not found"},
 		"program of nobody":   {"", []string{"program", "create", "--merchant", "000000000000000000000001", "X"}, "Merchant not found"},
+		"nobody's role":       {"", []string{"user", "role", "nobody@example.com", "reader"}, "User not found"},
+		"nobody to keep out":  {"", []string{"user", "deactivate", "nobody@example.com"}, "User not found"},
+		"too few entries":     {"", []string{"audit", "list", "--limit=0"}, "1 to 100000"},
+		"entries to come":     {"", []string{"audit", "list", "--since=-1h"}, "24h"},
 		"an unknown user":     {"a long password\n", []string{"user", "password", "nobody@example.com"}, "User not found"},
 	} {
 		if code, _, stderr := do(c.stdin, c.args...); code != 1 || !strings.Contains(stderr, c.want) {
@@ -161,6 +187,20 @@ func TestOperatorsCommands(t *testing.T) {
 	if code, user, stderr := do("another password\n", "user", "password", "ADA@example.com"); code != 0 || user["email"] != "ada@example.com" {
 		t.Errorf("user password: %d %v %s", code, user, stderr)
 	}
+	for _, c := range []struct {
+		args []string
+		name string
+		want any
+	}{
+		{[]string{"user", "role", "ada@example.com", "reader"}, "role", "reader"},
+		{[]string{"user", "deactivate", "Ada@example.com"}, "active", false},
+		{[]string{"user", "activate", "ada@example.com"}, "active", true},
+	} {
+		if code, user, stderr := do("", c.args...); code != 0 || user[c.name] != c.want {
+			t.Errorf("%v: %d %v %s", c.args, code, user, stderr)
+		}
+	}
+	checkAudit(t, settings, id)
 	for _, kind := range []string{"merchant", "program", "user"} {
 		code, stdout, stderr := command(t, "", append([]string{kind, "list"}, settings...)...)
 		var rows []map[string]any
@@ -179,6 +219,30 @@ func TestOperatorsCommands(t *testing.T) {
 	}
 	if code, _, stderr := do("", "migrate", "up"); code != 0 {
 		t.Errorf("migrate up: %d %s", code, stderr)
+	}
+}
+
+// checkAudit looks for the commands before it in the log of the merchant.
+func checkAudit(t *testing.T, settings []string, merchant string) {
+	t.Helper()
+	code, stdout, stderr := command(t, "", append([]string{"audit", "list", "--merchant", merchant, "--since=1h"}, settings...)...)
+	var entries []struct{ Operation, Client, MerchantID, Subject string }
+	if err := json.Unmarshal([]byte(stdout), &entries); err != nil || code != 0 {
+		t.Fatalf("audit list: %d %s %s", code, stdout, stderr)
+	}
+	var got []string
+	for _, e := range entries {
+		got = append(got, e.Operation)
+		if e.Client == "" || e.MerchantID != merchant || len(e.Subject) != 24 {
+			t.Errorf("entry %+v", e)
+		}
+	}
+	want := []string{"user activate", "user deactivate", "user role", "user password", "user create", "program create", "merchant create"}
+	if !slices.Equal(got, want) {
+		t.Errorf("the log says %q, want %q", got, want)
+	}
+	if _, stdout, _ := command(t, "", append([]string{"audit", "list", "--user=000000000000000000000001"}, settings...)...); strings.TrimSpace(stdout) != "[]" {
+		t.Errorf("of nobody the log says %s", stdout)
 	}
 }
 

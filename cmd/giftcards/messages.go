@@ -71,6 +71,9 @@ func (c retryMessages) Run(s *session) error {
 	}
 	return write(s, func(tx *store.Tx) (printedRetry, error) {
 		retried, err := tx.RetryMessages(s, c.Cards)
-		return printedRetry{retried}, err
+		if err != nil {
+			return printedRetry{}, err
+		}
+		return printedRetry{retried}, s.audit(tx, store.AuditEntry{Operation: "messages retry", Cards: int32(retried)})
 	})
 }

@@ -54,7 +54,7 @@ func (serveCommand) Run(s *session) (err error) {
 		return err
 	}
 	work, err := jobs.New(st, jobs.Options{
-		Logger: log, KeyLifetime: s.config.KeyLifetime, Delivery: delivery, PollOnly: s.config.PollOnly,
+		Logger: log, Lifetimes: s.config.lifetimes(), Delivery: delivery, PollOnly: s.config.PollOnly,
 		SmallWorkers: s.config.SmallTasks, LargeWorkers: s.config.LargeTasks, MerchantTasks: s.config.MerchantTasks,
 	})
 	if err != nil {

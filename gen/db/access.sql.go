@@ -28,7 +28,7 @@ func (q *Queries) DeleteExpiredTokens(ctx context.Context, now time.Time, batch 
 }
 
 const findUserByEmail = `-- name: FindUserByEmail :one
-select id, merchant_id, email, name, password_hash, active, created_at from users where email = $1
+select id, merchant_id, email, name, password_hash, active, created_at, role, tokens_valid_after from users where email = $1
 `
 
 func (q *Queries) FindUserByEmail(ctx context.Context, email string) (User, error) {
@@ -42,6 +42,8 @@ func (q *Queries) FindUserByEmail(ctx context.Context, email string) (User, erro
 		&i.PasswordHash,
 		&i.Active,
 		&i.CreatedAt,
+		&i.Role,
+		&i.TokensValidAfter,
 	)
 	return i, err
 }
@@ -78,8 +80,8 @@ func (q *Queries) InsertProgram(ctx context.Context, arg InsertProgramParams) er
 }
 
 const insertUser = `-- name: InsertUser :exec
-insert into users (id, merchant_id, email, name, password_hash, created_at)
-values ($1, $2, $3, $4, $5, $6)
+insert into users (id, merchant_id, email, name, password_hash, role, created_at)
+values ($1, $2, $3, $4, $5, $6, $7)
 `
 
 type InsertUserParams struct {
@@ -88,6 +90,7 @@ type InsertUserParams struct {
 	Email        string
 	Name         *string
 	PasswordHash string
+	Role         string
 	CreatedAt    time.Time
 }
 
@@ -99,6 +102,7 @@ func (q *Queries) InsertUser(ctx context.Context, arg InsertUserParams) error {
 		arg.Email,
 		arg.Name,
 		arg.PasswordHash,
+		arg.Role,
 		arg.CreatedAt,
 	)
 	return err
@@ -158,7 +162,7 @@ func (q *Queries) ListPrograms(ctx context.Context) ([]Program, error) {
 }
 
 const listUsers = `-- name: ListUsers :many
-select id, merchant_id, email, name, password_hash, active, created_at from users order by id
+select id, merchant_id, email, name, password_hash, active, created_at, role, tokens_valid_after from users order by id
 `
 
 func (q *Queries) ListUsers(ctx context.Context) ([]User, error) {
@@ -178,6 +182,8 @@ func (q *Queries) ListUsers(ctx context.Context) ([]User, error) {
 			&i.PasswordHash,
 			&i.Active,
 			&i.CreatedAt,
+			&i.Role,
+			&i.TokensValidAfter,
 		); err != nil {
 			return nil, err
 		}
@@ -200,14 +206,69 @@ func (q *Queries) RevokeToken(ctx context.Context, iD string, expiresAt time.Tim
 	return err
 }
 
-const setPassword = `-- name: SetPassword :execrows
-update users set password_hash = $2 where email = $1
+const setPassword = `-- name: SetPassword :one
+update users set password_hash = $1, tokens_valid_after = $2::timestamptz
+where email = $3 returning id, merchant_id, email, name, password_hash, active, created_at, role, tokens_valid_after
 `
 
-func (q *Queries) SetPassword(ctx context.Context, email string, passwordHash string) (int64, error) {
-	result, err := q.db.Exec(ctx, setPassword, email, passwordHash)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
+// Tokens given before @tokens_valid_after are of no use from now on.
+func (q *Queries) SetPassword(ctx context.Context, passwordHash string, tokensValidAfter time.Time, email string) (User, error) {
+	row := q.db.QueryRow(ctx, setPassword, passwordHash, tokensValidAfter, email)
+	var i User
+	err := row.Scan(
+		&i.ID,
+		&i.MerchantID,
+		&i.Email,
+		&i.Name,
+		&i.PasswordHash,
+		&i.Active,
+		&i.CreatedAt,
+		&i.Role,
+		&i.TokensValidAfter,
+	)
+	return i, err
+}
+
+const setUserActive = `-- name: SetUserActive :one
+update users set active = $1, tokens_valid_after = $2::timestamptz
+where email = $3 returning id, merchant_id, email, name, password_hash, active, created_at, role, tokens_valid_after
+`
+
+// Tokens given before @tokens_valid_after are of no use from now on.
+func (q *Queries) SetUserActive(ctx context.Context, active bool, tokensValidAfter time.Time, email string) (User, error) {
+	row := q.db.QueryRow(ctx, setUserActive, active, tokensValidAfter, email)
+	var i User
+	err := row.Scan(
+		&i.ID,
+		&i.MerchantID,
+		&i.Email,
+		&i.Name,
+		&i.PasswordHash,
+		&i.Active,
+		&i.CreatedAt,
+		&i.Role,
+		&i.TokensValidAfter,
+	)
+	return i, err
+}
+
+const setUserRole = `-- name: SetUserRole :one
+update users set role = $1 where email = $2 returning id, merchant_id, email, name, password_hash, active, created_at, role, tokens_valid_after
+`
+
+func (q *Queries) SetUserRole(ctx context.Context, role string, email string) (User, error) {
+	row := q.db.QueryRow(ctx, setUserRole, role, email)
+	var i User
+	err := row.Scan(
+		&i.ID,
+		&i.MerchantID,
+		&i.Email,
+		&i.Name,
+		&i.PasswordHash,
+		&i.Active,
+		&i.CreatedAt,
+		&i.Role,
+		&i.TokensValidAfter,
+	)
+	return i, err
 }

@@ -40,6 +40,10 @@ with claimed as (
         greatest(c.deliver_at, c.created_at), greatest(c.deliver_at, c.created_at), c.created_at
     from card c cross join lateral (values ('email', c.customer_email), ('sms', c.customer_phone)) as m (channel, address)
     where m.address is not null
+), entry as (
+    insert into audit_log (at, operation, user_id, merchant_id, program_id, subject, cards, client, request_id)
+    select $7, $2, $21, $22, $1, $8, 1, $23, $24
+    where exists (select from card)
 )
 select exists (select from card) as created
 `
@@ -71,12 +75,17 @@ type CreateGiftCardParams struct {
 	CustomMessage  *string
 	DeliverAt      *time.Time
 	ExpiresAt      time.Time
+	UserID         id.ID
+	MerchantID     id.ID
+	Client         string
+	RequestID      *string
 }
 
-// Writes a card, its messages and, if the request has a key, the key with its
-// answer: all of it, or nothing if the key is taken (then created is false). Waits
-// for a concurrent request with the key. Fails on gift_cards_card_number_key if
-// the number is taken. The statements of one batch are one transaction.
+// Writes a card, its messages, an entry in the audit log and, if the request has a
+// key, the key with its answer: all of it, or nothing if the key is taken (then
+// created is false). Waits for a concurrent request with the key. Fails on
+// gift_cards_card_number_key if the number is taken. The statements of one batch
+// are one transaction.
 func (q *Queries) CreateGiftCard(ctx context.Context, arg []CreateGiftCardParams) *CreateGiftCardBatchResults {
 	batch := &pgx.Batch{}
 	for _, a := range arg {
@@ -101,6 +110,10 @@ func (q *Queries) CreateGiftCard(ctx context.Context, arg []CreateGiftCardParams
 			a.CustomMessage,
 			a.DeliverAt,
 			a.ExpiresAt,
+			a.UserID,
+			a.MerchantID,
+			a.Client,
+			a.RequestID,
 		}
 		batch.Queue(createGiftCard, vals...)
 	}
@@ -132,7 +145,7 @@ func (b *CreateGiftCardBatchResults) Close() error {
 }
 
 const findAccess = `-- name: FindAccess :batchone
-select u.id as user_id, u.merchant_id, u.email, u.name, u.active,
+select u.id as user_id, u.merchant_id, u.email, u.name, u.active, u.role, u.tokens_valid_after,
        exists (select from revoked_tokens r where r.id = $1) as revoked,
        p.id as program_id, p.merchant_id as program_merchant_id, m.name as program_merchant_name
 from users u
@@ -159,6 +172,8 @@ type FindAccessRow struct {
 	Email               string
 	Name                *string
 	Active              bool
+	Role                string
+	TokensValidAfter    *time.Time
 	Revoked             bool
 	ProgramID           id.ID
 	ProgramMerchantID   id.ID
@@ -199,6 +214,8 @@ func (b *FindAccessBatchResults) QueryRow(f func(int, FindAccessRow, error)) {
 			&i.Email,
 			&i.Name,
 			&i.Active,
+			&i.Role,
+			&i.TokensValidAfter,
 			&i.Revoked,
 			&i.ProgramID,
 			&i.ProgramMerchantID,

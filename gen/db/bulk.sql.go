@@ -38,6 +38,23 @@ type CopyRecipientsParams struct {
 	CustomMessage *string
 }
 
+const deleteFinishedTasks = `-- name: DeleteFinishedTasks :execrows
+delete from bulk_tasks where (program_id, id) in (
+    select t.program_id, t.id from bulk_tasks t
+    where t.status in ('completed', 'failed') and t.created_at < $1::timestamptz
+    order by t.created_at limit $2 for update skip locked
+)
+`
+
+// Oldest first, bounded by @batch. Uses bulk_tasks_finished_idx.
+func (q *Queries) DeleteFinishedTasks(ctx context.Context, before time.Time, batch int32) (int64, error) {
+	result, err := q.db.Exec(ctx, deleteFinishedTasks, before, batch)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const deleteRecipients = `-- name: DeleteRecipients :exec
 delete from bulk_recipients where program_id = $1 and task_id = $2
 `

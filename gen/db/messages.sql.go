@@ -102,6 +102,26 @@ func (q *Queries) CountDueMessages(ctx context.Context, arg CountDueMessagesPara
 	return count, err
 }
 
+const deleteEndedMessages = `-- name: DeleteEndedMessages :execrows
+delete from messages m using programs p cross join lateral (
+    select d.program_id, d.card_id, d.channel from messages d
+    where d.program_id = p.id and d.card_id < $1 and d.status <> 'scheduled'
+      and coalesce(d.sent_at, d.give_up_at, d.next_attempt_at) < $2::timestamptz
+    limit $3 for update skip locked) ended
+where m.program_id = ended.program_id and m.card_id = ended.card_id and m.channel = ended.channel
+`
+
+// Sent ones, and ones that were given up or dropped, before a time; about @batch.
+// Of each program it looks at messages of cards before @card_id only, by primary
+// key: no card is issued after its message is sent.
+func (q *Queries) DeleteEndedMessages(ctx context.Context, cardID id.ID, before time.Time, batch int32) (int64, error) {
+	result, err := q.db.Exec(ctx, deleteEndedMessages, cardID, before, batch)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const findMessageCard = `-- name: FindMessageCard :one
 select c.program_id, c.id, c.card_number, c.sealed_code, c.status, c.balance, c.initial_value, c.is_physical, c.design_template, c.customer_email, c.customer_phone, c.customer_name, c.sender_name, c.custom_message, c.deliver_at, c.delivered, c.expires_at, c.created_at, c.updated_at, c.activated_at, c.suspended_at, c.suspended_until, c.suspended_reason, m.name as merchant_name
 from gift_cards c

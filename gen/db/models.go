@@ -62,6 +62,18 @@ func (ns NullRiverJobState) Value() (driver.Value, error) {
 	return string(ns.RiverJobState), nil
 }
 
+type AuditLog struct {
+	At         time.Time
+	Operation  string
+	UserID     id.ID
+	MerchantID id.ID
+	ProgramID  id.ID
+	Subject    []byte
+	Cards      int32
+	Client     string
+	RequestID  *string
+}
+
 type BulkRecipient struct {
 	ProgramID     id.ID
 	TaskID        uuid.UUID
@@ -162,6 +174,17 @@ type Program struct {
 	CreatedAt  time.Time
 }
 
+type Reseal struct {
+	ID          bool
+	KeyID       int64
+	FirstSeenAt time.Time
+	PassBeganAt time.Time
+	ProgramID   id.ID
+	CardID      id.ID
+	Resealed    int64
+	FinishedAt  *time.Time
+}
+
 type RevokedToken struct {
 	ID        string
 	ExpiresAt time.Time
@@ -174,11 +197,13 @@ type RiverJob struct {
 }
 
 type User struct {
-	ID           id.ID
-	MerchantID   id.ID
-	Email        string
-	Name         *string
-	PasswordHash string
-	Active       bool
-	CreatedAt    time.Time
+	ID               id.ID
+	MerchantID       id.ID
+	Email            string
+	Name             *string
+	PasswordHash     string
+	Active           bool
+	CreatedAt        time.Time
+	Role             string
+	TokensValidAfter *time.Time
 }

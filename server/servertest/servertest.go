@@ -46,20 +46,21 @@ func New(t testing.TB, change ...func(*server.Options)) *Server {
 	return NewOn(t, storetest.URL(t), filepath.Join(t.TempDir(), "keys.json"), change...)
 }
 
-// NewOn starts a server on a database and keys that others may use too.
+// NewOn starts a server on a database and keys that others may use too. Its role
+// in the database may serve, and no more.
 func NewOn(t testing.TB, databaseURL, keyFile string, change ...func(*server.Options)) *Server {
 	t.Helper()
 	keys, err := keyring.OpenOrCreate(keyFile)
 	must(t, err)
 	clock, log := &storetest.Clock{}, &storetest.Log{}
-	st, err := store.Open(t.Context(), databaseURL, store.Options{Keys: keys, Now: clock.Now, MaxConns: 8, ShareTransactions: true})
+	st, err := store.Open(t.Context(), storetest.Serving(databaseURL), store.Options{Keys: keys, Now: clock.Now, MaxConns: 8, ShareTransactions: true})
 	must(t, err)
 	t.Cleanup(st.Close)
 	logger := slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	templates, err := message.Load("")
 	must(t, err)
 	outbox := filepath.Join(filepath.Dir(keyFile), "outbox")
-	work, err := jobs.New(st, jobs.Options{Logger: logger, KeyLifetime: 30 * 24 * time.Hour, Delivery: &jobs.Delivery{
+	work, err := jobs.New(st, jobs.Options{Logger: logger, Lifetimes: storetest.Lifetimes, Delivery: &jobs.Delivery{
 		Templates: templates,
 		Mail:      jobs.Route{Sender: transport.NewMailOutbox(outbox, "cards@example.com"), PerSecond: 1000},
 		SMS:       jobs.Route{Sender: transport.NewSMSOutbox(outbox), PerSecond: 1000},
@@ -118,7 +119,7 @@ func (s *Server) Merchant() *Merchant {
 			return struct{}{}, err
 		}
 		m.ID, m.Email = merchant.ID.String(), "user-"+merchant.ID.String()+"@example.com"
-		if _, err := tx.AddUser(s.t.Context(), merchant.ID, m.Email, nil, hash); err != nil {
+		if _, err := tx.AddUser(s.t.Context(), store.User{MerchantID: merchant.ID, Email: m.Email, PasswordHash: hash, Role: store.RoleIssuer}); err != nil {
 			return struct{}{}, err
 		}
 		program, err := tx.AddProgram(s.t.Context(), merchant.ID, "Test program")

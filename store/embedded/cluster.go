@@ -145,7 +145,7 @@ func (s *Server) ensureDatabase(ctx context.Context) error {
 	if !hasRole {
 		create := "CREATE ROLE " + role + " LOGIN"
 		if s.ephemeral {
-			create += " CREATEDB"
+			create += " CREATEDB CREATEROLE"
 		}
 		if _, err := conn.Exec(ctx, create); err != nil {
 			return err

@@ -38,7 +38,7 @@ type Options struct {
 
 	// Ephemeral is for tests: a cluster in a directory of its own, removed at
 	// Stop, that gives up durability for speed and allows 1,000 connections.
-	// The role of URL may then create databases.
+	// The role of URL may then create databases and roles.
 	Ephemeral bool
 
 	// Logger receives what the package does; nil discards it. PostgreSQL's own

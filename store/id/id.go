@@ -42,6 +42,9 @@ func NewBlock(now time.Time) ID {
 	return make12(now, random(), 0)
 }
 
+// Least returns the least id that can be of the second now.
+func Least(now time.Time) ID { return make12(now, [5]byte{}, 0) }
+
 func make12(now time.Time, middle [5]byte, low uint32) (id ID) {
 	binary.BigEndian.PutUint32(id[0:], uint32(now.Unix()))
 	copy(id[4:], middle[:])

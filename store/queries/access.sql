@@ -2,7 +2,7 @@
 -- Who a token stands for, whether it was revoked, and whose the program is (its
 -- columns are null if there is no such program). By primary keys; one row, or
 -- none if the user is gone.
-select u.id as user_id, u.merchant_id, u.email, u.name, u.active,
+select u.id as user_id, u.merchant_id, u.email, u.name, u.active, u.role, u.tokens_valid_after,
        exists (select from revoked_tokens r where r.id = @token_id) as revoked,
        p.id as program_id, p.merchant_id as program_merchant_id, m.name as program_merchant_name
 from users u
@@ -29,8 +29,8 @@ select * from merchants order by id;
 
 -- name: InsertUser :exec
 -- Fails on users_email_key if the address is taken, by whatever merchant.
-insert into users (id, merchant_id, email, name, password_hash, created_at)
-values (@id, @merchant_id, @email, @name, @password_hash, @created_at);
+insert into users (id, merchant_id, email, name, password_hash, role, created_at)
+values (@id, @merchant_id, @email, @name, @password_hash, @role, @created_at);
 
 -- name: ListUsers :many
 select * from users order by id;
@@ -38,8 +38,18 @@ select * from users order by id;
 -- name: FindUserByEmail :one
 select * from users where email = $1;
 
--- name: SetPassword :execrows
-update users set password_hash = $2 where email = $1;
+-- name: SetPassword :one
+-- Tokens given before @tokens_valid_after are of no use from now on.
+update users set password_hash = @password_hash, tokens_valid_after = @tokens_valid_after::timestamptz
+where email = @email returning *;
+
+-- name: SetUserActive :one
+-- Tokens given before @tokens_valid_after are of no use from now on.
+update users set active = @active, tokens_valid_after = @tokens_valid_after::timestamptz
+where email = @email returning *;
+
+-- name: SetUserRole :one
+update users set role = @role where email = @email returning *;
 
 -- name: InsertProgram :exec
 -- Fails on programs_merchant_id_fkey if there is no such merchant.

@@ -68,3 +68,11 @@ order by position limit @batch;
 
 -- name: DeleteRecipients :exec
 delete from bulk_recipients where program_id = $1 and task_id = $2;
+
+-- name: DeleteFinishedTasks :execrows
+-- Oldest first, bounded by @batch. Uses bulk_tasks_finished_idx.
+delete from bulk_tasks where (program_id, id) in (
+    select t.program_id, t.id from bulk_tasks t
+    where t.status in ('completed', 'failed') and t.created_at < @before::timestamptz
+    order by t.created_at limit @batch for update skip locked
+);

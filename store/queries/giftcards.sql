@@ -1,8 +1,9 @@
 -- name: CreateGiftCard :batchone
--- Writes a card, its messages and, if the request has a key, the key with its
--- answer: all of it, or nothing if the key is taken (then created is false). Waits
--- for a concurrent request with the key. Fails on gift_cards_card_number_key if
--- the number is taken. The statements of one batch are one transaction.
+-- Writes a card, its messages, an entry in the audit log and, if the request has a
+-- key, the key with its answer: all of it, or nothing if the key is taken (then
+-- created is false). Waits for a concurrent request with the key. Fails on
+-- gift_cards_card_number_key if the number is taken. The statements of one batch
+-- are one transaction.
 with claimed as (
     insert into idempotency_keys (program_id, operation, key, request_hash, status, answer, created_at)
     select @program_id, @operation, sqlc.narg('key'), @request_hash, @status, @answer, @created_at
@@ -22,6 +23,10 @@ with claimed as (
         greatest(c.deliver_at, c.created_at), greatest(c.deliver_at, c.created_at), c.created_at
     from card c cross join lateral (values ('email', c.customer_email), ('sms', c.customer_phone)) as m (channel, address)
     where m.address is not null
+), entry as (
+    insert into audit_log (at, operation, user_id, merchant_id, program_id, subject, cards, client, request_id)
+    select @created_at, @operation, @user_id, @merchant_id, @program_id, @id, 1, @client, @request_id
+    where exists (select from card)
 )
 select exists (select from card) as created;
 

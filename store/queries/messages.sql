@@ -67,3 +67,14 @@ select * from messages where status = @status order by send_at desc, card_id des
 -- Failed ones, of @card_ids or, if that is null, all.
 update messages set status = 'scheduled', attempts = 0, unconfirmed = 0, give_up_at = null, next_attempt_at = @now
 where status = 'failed' and (sqlc.narg('card_ids')::bytea[] is null or card_id = any (sqlc.narg('card_ids')::bytea[]));
+
+-- name: DeleteEndedMessages :execrows
+-- Sent ones, and ones that were given up or dropped, before a time; about @batch.
+-- Of each program it looks at messages of cards before @card_id only, by primary
+-- key: no card is issued after its message is sent.
+delete from messages m using programs p cross join lateral (
+    select d.program_id, d.card_id, d.channel from messages d
+    where d.program_id = p.id and d.card_id < @card_id and d.status <> 'scheduled'
+      and coalesce(d.sent_at, d.give_up_at, d.next_attempt_at) < @before::timestamptz
+    limit @batch for update skip locked) ended
+where m.program_id = ended.program_id and m.card_id = ended.card_id and m.channel = ended.channel;

@@ -4,7 +4,14 @@ import (
 	"bytes"
 	"sync"
 	"time"
+
+	"giftcards/store"
 )
+
+// Lifetimes are those of a server without settings.
+var Lifetimes = store.Lifetimes{
+	Keys: 30 * 24 * time.Hour, Tasks: 30 * 24 * time.Hour, Messages: 90 * 24 * time.Hour, Audit: 400 * 24 * time.Hour,
+}
 
 // Clock is the real time, moved.
 type Clock struct {

@@ -25,7 +25,7 @@ import (
 
 // Variable names the environment variable that holds the address, as a URL, of
 // the database server to test with. Its role must be allowed to create
-// databases; no superuser is needed.
+// databases and roles; no superuser is needed.
 const Variable = "GIFTCARDS_TEST_DATABASE_URL"
 
 // zone is nobody's default and not a whole number of hours from UTC, so that
@@ -52,6 +52,22 @@ func URL(t testing.TB) string {
 		t.Fatalf("make the test's database: %v", err)
 	}
 	return s.address(name)
+}
+
+// ServingRole may do in a test's database what a server needs, and no more.
+const ServingRole = "giftcards_test_serving"
+
+// Serving is the address of a test's database for a role that may serve on it,
+// but owns nothing: as in production.
+func Serving(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return address // refused where it is used
+	}
+	query := u.Query()
+	query.Set("role", ServingRole)
+	u.RawQuery = query.Encode()
+	return u.String()
 }
 
 // server holds a template to copy.
@@ -129,11 +145,27 @@ func (s *server) makeTemplate(ctx context.Context) error {
 	if err := store.Migrate(ctx, s.address(s.template)); err != nil {
 		return fmt.Errorf("test template: %w", err)
 	}
+	if err := createServingRole(ctx, conn); err != nil {
+		return fmt.Errorf("role to serve with: %w", err)
+	}
+	if err := store.Grant(ctx, s.address(s.template), ServingRole); err != nil {
+		return fmt.Errorf("test template: %w", err)
+	}
 	// Nobody may connect, as a database in use cannot be copied.
 	if _, err := conn.Exec(ctx, "ALTER DATABASE "+s.template+" IS_TEMPLATE true ALLOW_CONNECTIONS false"); err != nil {
 		return fmt.Errorf("test template: %w", err)
 	}
 	return nil
+}
+
+// createServingRole makes the role, which is the whole server's, unless it is there.
+func createServingRole(ctx context.Context, conn *pgx.Conn) error {
+	var exists bool
+	if err := conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)", ServingRole).Scan(&exists); err != nil || exists {
+		return err
+	}
+	_, err := conn.Exec(ctx, "CREATE ROLE "+ServingRole+"; GRANT "+ServingRole+" TO CURRENT_USER")
+	return err
 }
 
 // clone copies the template. A database's settings are not copied with it.

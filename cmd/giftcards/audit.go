@@ -1,0 +1,95 @@
+package main
+
+import (
+	"encoding/hex"
+	"errors"
+	"os"
+	"os/user"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+
+	"giftcards/store"
+	"giftcards/store/id"
+)
+
+// audit writes down what the operator's command does, in its transaction.
+func (s *session) audit(tx *store.Tx, e store.AuditEntry) error {
+	e.Client = operator()
+	return tx.Audit(s, e)
+}
+
+// operator is the account that runs the command, and its machine.
+func operator() string {
+	account := strconv.Itoa(os.Getuid())
+	if known, err := user.Current(); err == nil {
+		account = known.Username
+	}
+	if host, err := os.Hostname(); err == nil {
+		account += "@" + host
+	}
+	return account
+}
+
+type auditCommand struct {
+	List listAudit `cmd:"" help:"List who did what, the latest first."`
+}
+
+type listAudit struct {
+	Merchant id.ID         `placeholder:"ID" help:"Of this merchant only."`
+	User     id.ID         `placeholder:"ID" help:"Of this user only."`
+	Since    time.Duration `placeholder:"DURATION" help:"Of the last hours, such as 24h. Default: all that is kept."`
+	Limit    int           `default:"100" help:"How many at most (${default})."`
+}
+
+type printedAuditEntry struct {
+	At         time.Time `json:"at"`
+	Operation  string    `json:"operation"`
+	UserID     *id.ID    `json:"userId"` // null: an operator, a worker, or the holder of a link
+	MerchantID *id.ID    `json:"merchantId"`
+	ProgramID  *id.ID    `json:"programId"`
+	Subject    *string   `json:"subject"` // the id of a card (of several the first), task, user, merchant or program
+	Cards      int32     `json:"cards"`
+	Client     string    `json:"client"`
+	RequestID  *string   `json:"requestId"`
+}
+
+func toPrintedAuditEntry(e store.AuditEntry) printedAuditEntry {
+	printed := printedAuditEntry{
+		At: e.At.UTC(), Operation: e.Operation, UserID: orNull(e.UserID), MerchantID: orNull(e.MerchantID), ProgramID: orNull(e.ProgramID),
+		Cards: e.Cards, Client: e.Client, RequestID: e.RequestID,
+	}
+	if len(e.Subject) > 0 {
+		subject := hex.EncodeToString(e.Subject)
+		if task, err := uuid.FromBytes(e.Subject); err == nil {
+			subject = task.String()
+		}
+		printed.Subject = &subject
+	}
+	return printed
+}
+
+func orNull(i id.ID) *id.ID {
+	if i.IsZero() {
+		return nil
+	}
+	return &i
+}
+
+func (c listAudit) Run(s *session) error {
+	if c.Limit < 1 || c.Limit > maxListed {
+		return errors.New("--limit: want 1 to 100000")
+	}
+	if c.Since < 0 {
+		return errors.New("--since: want a duration such as 24h")
+	}
+	return write(s, func(tx *store.Tx) ([]printedAuditEntry, error) {
+		var since time.Time
+		if c.Since > 0 {
+			since = tx.Now().Add(-c.Since)
+		}
+		rows, err := tx.AuditEntries(s, c.Merchant, c.User, since, c.Limit)
+		return each(rows, err, toPrintedAuditEntry)
+	})
+}

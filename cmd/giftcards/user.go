@@ -1,0 +1,113 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"giftcards/server/validate/email"
+	"giftcards/store"
+	"giftcards/store/id"
+)
+
+type userCommand struct {
+	Create     createUser     `cmd:"" help:"Create a user of a merchant; the password comes from the terminal or standard input."`
+	List       listUsers      `cmd:"" help:"List all users."`
+	Password   changeSecret   `cmd:"" help:"Change a user's password, which ends their tokens; it comes from the terminal or standard input."`
+	Role       changeRole     `cmd:"" help:"Change what a user may do."`
+	Deactivate deactivateUser `cmd:"" help:"Keep a user out, at once and with every token."`
+	Activate   activateUser   `cmd:"" help:"Let a user in again, with a new login."`
+}
+
+type createUser struct {
+	Merchant id.ID  `required:"" placeholder:"ID" help:"Whom the user works for."`
+	Name     string `help:"The user's own name."`
+	Role     string `enum:"issuer,reader" default:"issuer" help:"issuer, or reader, who may neither issue cards nor have the CSV (${default})."`
+	Email    string `arg:"" help:"E-mail address, which is the user name."`
+}
+
+type listUsers struct{}
+
+type (
+	changeSecret struct {
+		Email string `arg:"" help:"E-mail address of the user."`
+	}
+	changeRole struct {
+		Email string `arg:"" help:"E-mail address of the user."`
+		Role  string `arg:"" enum:"issuer,reader" help:"issuer, or reader, who may neither issue cards nor have the CSV."`
+	}
+	deactivateUser struct {
+		Email string `arg:"" help:"E-mail address of the user."`
+	}
+	activateUser struct {
+		Email string `arg:"" help:"E-mail address of the user."`
+	}
+)
+
+type printedUser struct {
+	ID         id.ID     `json:"id"`
+	MerchantID id.ID     `json:"merchantId"`
+	Email      string    `json:"email"`
+	Name       *string   `json:"name"`
+	Role       string    `json:"role"`
+	Active     bool      `json:"active"`
+	CreatedAt  time.Time `json:"createdAt"`
+}
+
+// toPrintedUser leaves out the password hash.
+func toPrintedUser(u store.User) printedUser {
+	return printedUser{ID: u.ID, MerchantID: u.MerchantID, Email: u.Email, Name: u.Name, Role: u.Role, Active: u.Active, CreatedAt: u.CreatedAt}
+}
+
+func (c createUser) Run(s *session) error {
+	address, reason := email.Normalize(c.Email)
+	if reason != "" {
+		return fmt.Errorf("%q is not an e-mail address: %s", c.Email, reason)
+	}
+	hash, err := s.askPassword()
+	if err != nil {
+		return err
+	}
+	user := store.User{MerchantID: c.Merchant, Email: address, PasswordHash: hash, Role: c.Role}
+	if c.Name != "" {
+		user.Name = &c.Name
+	}
+	return s.changeUser("user create", func(tx *store.Tx) (store.User, error) { return tx.AddUser(s, user) })
+}
+
+func (listUsers) Run(s *session) error {
+	return write(s, func(tx *store.Tx) ([]printedUser, error) {
+		rows, err := tx.Users(s)
+		return each(rows, err, toPrintedUser)
+	})
+}
+
+func (c changeSecret) Run(s *session) error {
+	hash, err := s.askPassword()
+	if err != nil {
+		return err
+	}
+	return s.changeUser("user password", func(tx *store.Tx) (store.User, error) { return tx.SetPassword(s, c.Email, hash) })
+}
+
+func (c changeRole) Run(s *session) error {
+	return s.changeUser("user role", func(tx *store.Tx) (store.User, error) { return tx.SetRole(s, c.Email, c.Role) })
+}
+
+func (c deactivateUser) Run(s *session) error {
+	return s.changeUser("user deactivate", func(tx *store.Tx) (store.User, error) { return tx.SetActive(s, c.Email, false) })
+}
+
+func (c activateUser) Run(s *session) error {
+	return s.changeUser("user activate", func(tx *store.Tx) (store.User, error) { return tx.SetActive(s, c.Email, true) })
+}
+
+// changeUser carries out what an operator does to a user, and prints the user.
+func (s *session) changeUser(command string, do func(*store.Tx) (store.User, error)) error {
+	return write(s, func(tx *store.Tx) (printedUser, error) {
+		user, err := do(tx)
+		if err != nil {
+			return printedUser{}, err
+		}
+		return toPrintedUser(user), s.audit(tx, store.AuditEntry{Operation: command, MerchantID: user.MerchantID, Subject: user.ID[:]})
+	})
+}

@@ -1,0 +1,114 @@
+package server_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"giftcards/gen/api"
+	"giftcards/server/servertest"
+	"giftcards/store"
+	"giftcards/store/password"
+)
+
+// change does to a user what an operator does.
+func change(t *testing.T, s *servertest.Server, do func(*store.Tx) (store.User, error)) {
+	t.Helper()
+	if _, err := store.Write(t.Context(), s.Store, do); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestAReaderPollsButNeitherIssuesNorOpensCodes, with the token from before, and
+// issues again when the role says so.
+func TestAReaderPollsButNeitherIssuesNorOpensCodes(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t)
+	m := s.Merchant()
+	many, two := 60, 2
+	request := api.BulkIssueGiftCardRequest{InitialValue: amount(t, "7"), Count: &many}
+	key := "the-key"
+	task := bulk(t, m, &key, request).JSON202.TaskId
+	if status := pollToEnd(t, m, task); status.CsvDownloadUrl == nil {
+		t.Fatal("an issuer has no CSV")
+	}
+	change(t, s, func(tx *store.Tx) (store.User, error) { return tx.SetRole(t.Context(), m.Email, store.RoleReader) })
+
+	status := pollToEnd(t, m, task)
+	if status.Status != "completed" || len(*status.Cards) != many || status.CsvDownloadUrl != nil {
+		t.Errorf("a reader's poll: %s, %d cards, CSV %v", status.Status, len(*status.Cards), status.CsvDownloadUrl)
+	}
+	for name, refused := range map[string]servertest.Answer{
+		"create":        m.Do(http.MethodPost, m.Cards(), jsonHeader, []byte(`{"initialValue":1,"merchantId":"`+m.ID+`"}`)),
+		"bulk":          m.Do(http.MethodPost, m.Cards()+"/bulk", jsonHeader, []byte(`{"initialValue":1,"count":2}`)),
+		"a replay":      m.Do(http.MethodPost, m.Cards()+"/bulk", http.Header{"Content-Type": {"application/json"}, "Idempotency-Key": {key}}, []byte(`{"initialValue":"7","count":60}`)),
+		"another's":     m.Do(http.MethodPost, s.Merchant().Cards()+"/bulk", jsonHeader, []byte(`{"initialValue":1,"count":2}`)),
+		"no such thing": m.Do(http.MethodPost, "/v2/giftcards/programs/000000000000000000000000/cards/bulk", jsonHeader, []byte(`{"initialValue":1,"count":2}`)),
+	} {
+		want, sentence := http.StatusForbidden, "User may not issue gift cards"
+		switch name {
+		case "another's":
+			sentence = "Program belongs to another merchant"
+		case "no such thing":
+			want, sentence = http.StatusNotFound, "Program not found"
+		}
+		if refused.Status != want || !strings.Contains(string(refused.Body), sentence) {
+			t.Errorf("%s: %d %s, want %d %s", name, refused.Status, refused.Body, want, sentence)
+		}
+	}
+	change(t, s, func(tx *store.Tx) (store.User, error) { return tx.SetRole(t.Context(), m.Email, store.RoleIssuer) })
+	if issued := bulk(t, m, nil, api.BulkIssueGiftCardRequest{InitialValue: amount(t, "7"), Count: &two}); issued.JSON201 == nil {
+		t.Errorf("an issuer again: %d %s", issued.StatusCode(), issued.Body)
+	}
+}
+
+// TestAChangedPasswordEndsTheTokensGivenBefore, and none that are given after it,
+// within the same second too.
+func TestAChangedPasswordEndsTheTokensGivenBefore(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t)
+	m, other := s.Merchant(), s.Merchant()
+	hash, err := password.Hash("another password")
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := s.Login(m.Email, m.Password)
+	change(t, s, func(tx *store.Tx) (store.User, error) {
+		return tx.SetPassword(t.Context(), strings.ToUpper(m.Email), hash)
+	})
+	after := s.Login(m.Email, "another password")
+	if tokenWorks(t, s, m.Token) || tokenWorks(t, s, before) {
+		t.Error("a token from before the change works")
+	}
+	if !tokenWorks(t, s, after) || !tokenWorks(t, s, other.Token) {
+		t.Error("a token from after the change, or of another user, does not work")
+	}
+	if answer := login(t, s, url.Values{"username": {m.Email}, "password": {m.Password}}); answer.Status != http.StatusUnauthorized {
+		t.Errorf("the old password: %d", answer.Status)
+	}
+	s.Clock.Move(2 * time.Second)
+	if tokenWorks(t, s, before) || !tokenWorks(t, s, after) || !tokenWorks(t, s, s.Login(m.Email, "another password")) {
+		t.Error("two seconds later it is otherwise")
+	}
+}
+
+// TestADeactivatedUserIsOutAtOnce, and their old tokens stay dead when they come
+// back.
+func TestADeactivatedUserIsOutAtOnce(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t)
+	m := s.Merchant()
+	change(t, s, func(tx *store.Tx) (store.User, error) { return tx.SetActive(t.Context(), m.Email, false) })
+	if tokenWorks(t, s, m.Token) {
+		t.Error("a deactivated user's token works")
+	}
+	if answer := login(t, s, url.Values{"username": {m.Email}, "password": {m.Password}}); answer.Status != http.StatusUnauthorized || !strings.Contains(string(answer.Body), "Incorrect username or password") {
+		t.Errorf("a deactivated user logs in: %d %s", answer.Status, answer.Body)
+	}
+	change(t, s, func(tx *store.Tx) (store.User, error) { return tx.SetActive(t.Context(), m.Email, true) })
+	if tokenWorks(t, s, m.Token) || !tokenWorks(t, s, s.Login(m.Email, m.Password)) {
+		t.Error("after the return the old token works, or a new one does not")
+	}
+}

@@ -1,0 +1,89 @@
+package server_test
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"giftcards/gen/api"
+	"giftcards/server/servertest"
+	"giftcards/store"
+	"giftcards/store/id"
+)
+
+// audited returns what the log says of a merchant, the oldest first.
+func audited(t *testing.T, s *servertest.Server, merchant string) []store.AuditEntry {
+	t.Helper()
+	parsed, err := id.Parse(merchant)
+	if err != nil {
+		t.Fatal(err)
+	}
+	entries, err := store.Read(t.Context(), s.Store, func(tx *store.Tx) ([]store.AuditEntry, error) {
+		return tx.AuditEntries(t.Context(), parsed, id.ID{}, time.Time{}, 100)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Reverse(entries)
+	return entries
+}
+
+// TestTheAuditLogTellsEveryEffect: who, what, how many, of what, from where, and
+// under which request id.
+func TestTheAuditLogTellsEveryEffect(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t)
+	m := s.Merchant() // logs in
+	few, many := 3, 60
+	card := m.Do(http.MethodPost, m.Cards(), http.Header{"Content-Type": {"application/json"}, "X-Request-Id": {"the-request"}, "X-Forwarded-For": {"192.0.2.1"}},
+		[]byte(`{"initialValue":1,"merchantId":"`+m.ID+`"}`))
+	issued := bulk(t, m, nil, api.BulkIssueGiftCardRequest{InitialValue: amount(t, "7"), Count: &few}).JSON201
+	task := bulk(t, m, nil, api.BulkIssueGiftCardRequest{InitialValue: amount(t, "7"), Count: &many}).JSON202.TaskId
+	pollToEnd(t, m, task)
+	get(t, s, *issued.CsvDownloadUrl)
+	if _, err := s.Client(m.Token).LogoutWithResponse(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+
+	entries := audited(t, s, m.ID)
+	var got []string
+	for _, e := range entries {
+		got = append(got, fmt.Sprintf("%s %d %t %t", e.Operation, e.Cards, !e.UserID.IsZero(), !e.ProgramID.IsZero()))
+	}
+	want := []string{
+		"createToken 0 true false", "createGiftCard 1 true true", "bulkIssueGiftCards 3 true true", "bulkIssueGiftCards 60 true true",
+		"issueTask 60 false true", "downloadGiftCards 3 false true", "logout 0 true false",
+	}
+	if !slices.Equal(got, want) {
+		t.Fatalf("the log says\n%q, want\n%q", got, want)
+	}
+	if e := entries[1]; e.Client != "127.0.0.1" || *e.RequestID != "the-request" || e.ProgramID.String() != m.ProgramID || card.Header.Get("X-Request-Id") != "the-request" {
+		t.Errorf("created by %s, request %s, in %s", e.Client, *e.RequestID, e.ProgramID)
+	}
+	for i, subject := range map[int]string{2: issued.Cards[0].Id, 5: issued.Cards[0].Id, 3: task, 4: task} {
+		if got := fmt.Sprintf("%x", entries[i].Subject); got != strings.ReplaceAll(subject, "-", "") {
+			t.Errorf("entry %d is about %s, want %s", i, got, subject)
+		}
+	}
+}
+
+// TestWhatHadNoEffectIsNotAudited: refusals, replays and polls.
+func TestWhatHadNoEffectIsNotAudited(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t)
+	m := s.Merchant()
+	two, key := 2, "the-key"
+	request := api.BulkIssueGiftCardRequest{InitialValue: amount(t, "7"), Count: &two}
+	bulk(t, m, &key, request)
+	before := len(audited(t, s, m.ID))
+	bulk(t, m, &key, request)
+	m.Do(http.MethodPost, m.Cards(), jsonHeader, []byte(`{}`))
+	s.Merchant().Do(http.MethodPost, m.Cards()+"/bulk", jsonHeader, []byte(`{"initialValue":1,"count":2}`))
+	get(t, s, s.URL+"/v2/giftcards/downloads/nonsense")
+	if after := len(audited(t, s, m.ID)); after != before {
+		t.Errorf("%d entries more", after-before)
+	}
+}

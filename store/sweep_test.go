@@ -1,0 +1,137 @@
+package store_test
+
+import (
+	"testing"
+	"time"
+
+	"giftcards/store"
+	"giftcards/store/id"
+	"giftcards/store/storetest"
+)
+
+// sweep deletes what has expired, batch rows of each kind.
+func (f fixture) sweep(t *testing.T, batch int) int64 {
+	t.Helper()
+	return write(t, f.Store, func(tx *store.Tx) (int64, error) { return tx.DeleteExpired(t.Context(), storetest.Lifetimes, batch) })
+}
+
+func (f fixture) exec(t *testing.T, sql string, arguments ...any) {
+	t.Helper()
+	_, err := f.Pool().Exec(t.Context(), sql, arguments...)
+	must(t, err)
+}
+
+func (f fixture) count(t *testing.T, from string) (n int) {
+	t.Helper()
+	must(t, f.Pool().QueryRow(t.Context(), "select count(*) from "+from).Scan(&n))
+	return n
+}
+
+// TestThingsLastForTheirTimeAndNoLonger: each kind is there a minute before its
+// end, and gone a minute after it.
+func TestThingsLastForTheirTimeAndNoLonger(t *testing.T) {
+	t.Parallel()
+	const day = 24 * time.Hour
+	f := setup(t)
+	f.clock.Move(-1000 * day) // the database itself refuses to forget the last 30 days of its own clock
+	email := "ada@example.com"
+	task := write(t, f.Store, func(tx *store.Tx) (store.Task, error) {
+		task, err := tx.AddTask(t.Context(), f.terms(t), 2, []store.Recipient{{Email: &email}, {}})
+		must(t, err)
+		_, err = tx.AddTask(t.Context(), f.terms(t), 2, nil) // is never finished
+		must(t, err)
+		must(t, tx.IssueTask(t.Context(), f.program, task.ID, func(int) {})) // writes to the audit log
+		key := store.Key{ProgramID: f.program, Operation: "test", Key: "k"}
+		_, err = tx.ClaimKey(t.Context(), key)
+		must(t, err)
+		return task, tx.RevokeToken(t.Context(), "t", tx.Now().Add(12*time.Hour))
+	})
+	f.exec(t, "update messages set status = 'sent', sent_at = $1", f.Now())
+	elapsed := time.Duration(0)
+	for _, step := range []struct {
+		at    time.Duration
+		gone  int64
+		there string
+	}{
+		{12*time.Hour - time.Minute, 0, "revoked_tokens"},
+		{12*time.Hour + time.Minute, 1, ""},
+		{storetest.Lifetimes.Keys - time.Minute, 0, "bulk_tasks where status = 'completed'"},
+		{storetest.Lifetimes.Keys + time.Minute, 2, "bulk_tasks where status = 'pending'"}, // task and key together
+		{storetest.Lifetimes.Messages - time.Minute, 0, "messages"},
+		{storetest.Lifetimes.Messages + time.Minute, 1, ""},
+		{storetest.Lifetimes.Audit - time.Minute, 0, "audit_log"},
+		{storetest.Lifetimes.Audit + time.Minute, 1, "gift_cards"},
+	} {
+		f.clock.Move(step.at - elapsed)
+		elapsed = step.at
+		if gone := f.sweep(t, 10); gone != step.gone {
+			t.Errorf("after %s %d rows went, want %d", step.at, gone, step.gone)
+		}
+		if step.there != "" && f.count(t, step.there) == 0 {
+			t.Errorf("after %s there is nothing in %s", step.at, step.there)
+		}
+	}
+	for _, from := range []string{"revoked_tokens", "idempotency_keys", "messages", "audit_log", "bulk_tasks where status <> 'pending'"} {
+		if n := f.count(t, from); n != 0 {
+			t.Errorf("%d rows of %s are there for ever", n, from)
+		}
+	}
+	for cards, err := range f.Pages(t.Context(), task.Batch()) {
+		if must(t, err); len(cards) != 2 {
+			t.Errorf("%d cards, want both", len(cards))
+		}
+	}
+}
+
+// TestMessagesAgeFromTheirEnd: a card may be old when its message is sent, and
+// what is still to be sent stays however old it is.
+func TestMessagesAgeFromTheirEnd(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	email := "ada@example.com"
+	old := f.Now().Add(-200 * 24 * time.Hour)
+	cards := write(t, f.Store, func(tx *store.Tx) ([]store.GiftCard, error) {
+		return tx.IssueCards(t.Context(), f.terms(t), []store.Recipient{{Email: &email}, {Email: &email}, {Email: &email}, {Email: &email}, {Email: &email}})
+	})
+	for i, set := range []string{
+		"status = 'sent', sent_at = $3", "status = 'sent', sent_at = $2", // long ago, and now
+		"status = 'failed', give_up_at = $3, next_attempt_at = $2", "status = 'failed', give_up_at = $2, next_attempt_at = $3",
+		"give_up_at = $3, next_attempt_at = $2", // scheduled still
+	} {
+		f.exec(t, "update messages set card_id = $4, "+set+" where card_id = $1 and $2::timestamptz is not null and $3::timestamptz is not null",
+			cards[i].ID[:], f.Now(), old, id.Least(old.Add(time.Duration(i)*time.Second)))
+	}
+	if gone := f.sweep(t, 10); gone != 2 {
+		t.Errorf("%d messages went, want the two that ended long ago", gone)
+	}
+	if n := f.count(t, "messages where status = 'scheduled' or sent_at > now() - interval '1 day' or give_up_at > now() - interval '1 day'"); n != 3 {
+		t.Errorf("%d messages of those to be kept", n)
+	}
+}
+
+func TestDeletingIsDoneInBatches(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	f.clock.Move(-1000 * 24 * time.Hour)
+	for range 5 {
+		f.audit(t, store.AuditEntry{Operation: "test", Client: "test"})
+	}
+	f.clock.Move(1000 * 24 * time.Hour)
+	f.audit(t, store.AuditEntry{Operation: "test", Client: "test"})
+	for _, want := range []int64{2, 2, 1, 0} {
+		if gone := f.sweep(t, 2); gone != want {
+			t.Errorf("%d rows went, want %d", gone, want)
+		}
+	}
+}
+
+// TestTheDatabaseKeepsTheLast30DaysOfTheAuditLog, whatever a server is set to.
+func TestTheDatabaseKeepsTheLast30DaysOfTheAuditLog(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	f.clock.Move(-30*24*time.Hour + time.Minute)
+	f.audit(t, store.AuditEntry{Operation: "test", Client: "test"})
+	if _, err := f.Pool().Exec(t.Context(), "select expire_audit_log(now(), 10)"); err == nil || f.count(t, "audit_log") != 1 {
+		t.Errorf("an entry of the last 30 days went (%v)", err)
+	}
+}

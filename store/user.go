@@ -1,0 +1,108 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"giftcards/gen/db"
+	"giftcards/store/id"
+	"giftcards/store/text"
+)
+
+// User is a row of users.
+type User = db.User
+
+// The roles of users.
+const (
+	RoleIssuer = "issuer" // reads and issues
+	RoleReader = "reader" // reads what opens no card: no codes, so no CSV
+)
+
+// FindUserByEmail returns the user with the address, in whatever case, or
+// ErrUserNotFound.
+func (tx *Tx) FindUserByEmail(ctx context.Context, email string) (User, error) {
+	user, err := tx.q.FindUserByEmail(ctx, userName(email))
+	return known(user, err, "find user")
+}
+
+// userName is an address as users have it. PostgreSQL refuses U+0000.
+func userName(email string) string { return strings.ToLower(text.Line(email)) }
+
+func known(user User, err error, doing string) (User, error) {
+	if errors.Is(err, pgx.ErrNoRows) {
+		return User{}, ErrUserNotFound
+	}
+	if err != nil {
+		return User{}, fmt.Errorf("%s: %w", doing, err)
+	}
+	return user, nil
+}
+
+// AddUser adds an active user of user's merchant, address, name, password hash
+// (as password.Hash makes it) and role, and returns it complete. It fails with
+// ErrMerchantNotFound or ErrEmailTaken.
+func (tx *Tx) AddUser(ctx context.Context, user User) (User, error) {
+	user.ID, user.Active, user.CreatedAt = id.New(tx.now), true, tx.now
+	user.Email = strings.ToLower(user.Email)
+	err := tx.q.InsertUser(ctx, db.InsertUserParams{
+		ID: user.ID, MerchantID: user.MerchantID, Email: user.Email, Name: user.Name,
+		PasswordHash: user.PasswordHash, Role: user.Role, CreatedAt: user.CreatedAt,
+	})
+	switch {
+	case violates(err, constraintUserMerchant):
+		return User{}, ErrMerchantNotFound
+	case violates(err, constraintUserEmail):
+		return User{}, ErrEmailTaken
+	case err != nil:
+		return User{}, fmt.Errorf("insert user: %w", err)
+	}
+	return user, nil
+}
+
+// SetPassword changes a user's password hash and ends all tokens given so far.
+// It fails with ErrUserNotFound.
+func (tx *Tx) SetPassword(ctx context.Context, email, passwordHash string) (User, error) {
+	user, err := tx.q.SetPassword(ctx, passwordHash, tx.endOfTokens(), userName(email))
+	return known(user, err, "set password")
+}
+
+// SetActive lets a user in or keeps them out, and ends all tokens given so far.
+// It fails with ErrUserNotFound.
+func (tx *Tx) SetActive(ctx context.Context, email string, active bool) (User, error) {
+	user, err := tx.q.SetUserActive(ctx, active, tx.endOfTokens(), userName(email))
+	return known(user, err, "set user active")
+}
+
+// SetRole changes a user's role; their tokens have it at once. It fails with
+// ErrUserNotFound.
+func (tx *Tx) SetRole(ctx context.Context, email, role string) (User, error) {
+	user, err := tx.q.SetUserRole(ctx, role, userName(email))
+	return known(user, err, "set role")
+}
+
+// endOfTokens is the second after this one, as tokens say in whole seconds when
+// they were given.
+func (tx *Tx) endOfTokens() time.Time { return tx.now.Truncate(time.Second).Add(time.Second) }
+
+// TokenTime is when a token given to user at now is to say that it was given:
+// now, but not before the end of those from before the user's last change.
+func TokenTime(user User, now time.Time) time.Time {
+	if user.TokensValidAfter != nil && now.Before(*user.TokensValidAfter) {
+		return *user.TokensValidAfter
+	}
+	return now
+}
+
+// TokenEnded reports whether a token given to user at that time was ended by a
+// later change of the user.
+func TokenEnded(user User, given time.Time) bool {
+	return user.TokensValidAfter != nil && given.Before(*user.TokensValidAfter)
+}
+
+// Users returns all users, oldest first.
+func (tx *Tx) Users(ctx context.Context) ([]User, error) { return tx.q.ListUsers(ctx) }
