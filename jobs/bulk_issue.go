@@ -124,11 +124,14 @@ func (w *bulkIssueWorker) takeSlot(ctx context.Context, tx *store.Tx, job *river
 	return tx.TakeSlot(ctx, job.Args.ProgramID, w.merchantTasks)
 }
 
-// wait lets the job come back after a tenth of the time that it has waited, a
-// second at least: many that wait must not keep the workers busy with looking.
-// It is no attempt.
+// shortestWait is how long a job waits for a slot before it looks again.
+const shortestWait = 250 * time.Millisecond
+
+// wait lets the job come back after a tenth of the time that it has waited, and
+// not sooner than shortestWait: many that wait must not keep the workers busy with
+// looking. It is no attempt.
 func wait(job *river.Job[bulkIssueArgs]) error {
-	return river.JobSnooze(max(time.Second, time.Since(job.CreatedAt)/10))
+	return river.JobSnooze(max(shortestWait, time.Since(job.CreatedAt)/10))
 }
 
 // giveBack does not count an attempt that was none, or that an orderly stop cut

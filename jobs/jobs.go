@@ -80,7 +80,7 @@ func New(s *store.Store, o Options) (*Jobs, error) {
 		Logger: slog.New(atLeast{o.Logger.Handler(), slog.LevelError}),
 		Queues: map[string]river.QueueConfig{
 			queueSmall: {MaxWorkers: o.SmallWorkers, FetchCooldown: fetchCooldown},
-			queueLarge: {MaxWorkers: o.LargeWorkers, FetchCooldown: fetchCooldown},
+			queueLarge: {MaxWorkers: o.LargeWorkers, FetchCooldown: fetchCooldown, FetchPollInterval: shortestWait},
 		},
 		Workers:              workers,
 		ErrorHandler:         errorHandler{o.Logger},

@@ -164,30 +164,31 @@ func TestALargeBodyThatWaitsForLongIsTurnedAway(t *testing.T) {
 // be turned away.
 func TestTheSlotOfALargeBodyIsGivenBack(t *testing.T) {
 	t.Parallel()
-	for name, end := range map[string]func(*testing.T, *bulkFront){
-		"refused": func(t *testing.T, f *bulkFront) {
+	f := newBulkFront(t, 20*time.Second, func(o *server.Options) { o.Jobs = nil })
+	for name, end := range map[string]func(){
+		"refused": func() {
 			if answer := f.send(largeRequest("-1")); answer.Status != http.StatusUnprocessableEntity {
 				t.Errorf("answer %d", answer.Status)
 			}
 		},
-		"not JSON": func(t *testing.T, f *bulkFront) {
+		"not JSON": func() {
 			if answer := f.send(strings.Repeat("[", 2<<20)); answer.Status != http.StatusUnprocessableEntity {
 				t.Errorf("answer %d", answer.Status)
 			}
 		},
-		"panicked": func(t *testing.T, f *bulkFront) {
+		"panicked": func() {
 			if answer := f.send(largeRequest("51")); answer.Status != http.StatusInternalServerError { // without jobs
 				t.Errorf("answer %d", answer.Status)
 			}
 		},
-		"hung up": func(t *testing.T, f *bulkFront) {
+		"hung up": func() {
 			ctx, hangUp := context.WithCancel(t.Context())
 			finish := f.begin(ctx, largeRequest("1"), false)
 			<-f.reading
 			hangUp()
 			finish()
 		},
-		"hung up in a chunk": func(t *testing.T, f *bulkFront) {
+		"hung up in a chunk": func() {
 			ctx, hangUp := context.WithCancel(t.Context())
 			finish := f.begin(ctx, largeRequest("1"), true)
 			<-f.reading
@@ -195,14 +196,13 @@ func TestTheSlotOfALargeBodyIsGivenBack(t *testing.T) {
 			finish()
 		},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			f := newBulkFront(t, 20*time.Second, func(o *server.Options) { o.Jobs = nil })
-			end(t, f)
-			if answer := f.send(largeRequest("1")); answer.Status != http.StatusCreated {
-				t.Errorf("the next one's answer: %d %.200s", answer.Status, answer.Body)
-			}
-		})
+		end()
+		if answer := f.send(largeRequest("1")); answer.Status != http.StatusCreated {
+			t.Errorf("%s: the next one's answer: %d %.200s", name, answer.Status, answer.Body)
+		}
+		for len(f.reading) > 0 {
+			<-f.reading
+		}
 	}
 }
 

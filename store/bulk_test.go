@@ -1,0 +1,43 @@
+package store_test
+
+import (
+	"testing"
+
+	"giftcards/store"
+)
+
+// TestATakenNumberCostsATaskOneChunk: the chunks before it stay written.
+func TestATakenNumberCostsATaskOneChunk(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	const cards, chunk = 10_005, 10_000
+	task := write(t, f.Store, func(tx *store.Tx) (store.Task, error) { return tx.AddTask(t.Context(), f.terms(t), cards, nil) })
+	last := task.FirstCardID.Plus(cards - 1)
+	_, err := f.Pool().Exec(t.Context(), `
+		create sequence written; create sequence collided;
+		create function collide() returns trigger language plpgsql as $$
+		begin
+			perform nextval('written'); -- no rollback takes it back
+			if encode(new.id, 'hex') = tg_argv[0] and nextval('collided') = 1 then
+				raise unique_violation using constraint = 'gift_cards_card_number_key';
+			end if;
+			return new;
+		end $$;
+		create trigger collide before insert on gift_cards for each row execute function collide('`+last.String()+`')`)
+	must(t, err)
+	var told []int
+	write(t, f.Store, func(tx *store.Tx) (struct{}, error) {
+		return struct{}{}, tx.IssueTask(t.Context(), task.ProgramID, task.ID, func(n int) { told = append(told, n) })
+	})
+	if n := count(t, f.Store); n != cards {
+		t.Errorf("%d cards", n)
+	}
+	var written int
+	must(t, f.Pool().QueryRow(t.Context(), "select last_value from written").Scan(&written))
+	if most := chunk + 2*(cards-chunk); written > most {
+		t.Errorf("%d rows were written, more than %d: the first chunk twice", written, most)
+	}
+	if len(told) != 2 || told[0] != chunk || told[1] != cards {
+		t.Errorf("told of %d cards", told)
+	}
+}
