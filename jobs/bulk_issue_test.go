@@ -119,7 +119,7 @@ func TestTwoWorkersOfOneJobIssueOnce(t *testing.T) {
 	})
 	f.start(t)
 	for attempt := 1; attempt <= 2; attempt++ {
-		for f.count(t, "pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()") < attempt {
+		for f.count(t, "pg_locks join pg_stat_activity using (pid) where not granted and datname = current_database()") < attempt {
 			time.Sleep(10 * time.Millisecond)
 		}
 		if attempt == 1 {
