@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -58,26 +59,25 @@ func (tx *Tx) AddTask(ctx context.Context, terms Terms, count int, recipients []
 	if err != nil {
 		return Task{}, fmt.Errorf("insert task: %w", err)
 	}
-	return Task{row}, tx.copyRecipients(ctx, task, recipients)
+	return Task{row}, tx.insertRecipients(ctx, Task{row}, recipients)
 }
 
-// chunkSize is how many rows go into one COPY: enough that its overhead does not
-// show, few enough that memory stays flat.
+// chunkSize is how many cards go into one COPY, and recipients into one row:
+// enough that its overhead does not show, few enough that memory stays flat. A
+// version with another size cannot go on with this one's unfinished tasks.
 const chunkSize = 10_000
 
-func (tx *Tx) copyRecipients(ctx context.Context, task db.InsertTaskParams, recipients []Recipient) error {
-	rows := make([]db.CopyRecipientsParams, 0, min(len(recipients), chunkSize))
-	for start := 0; start < len(recipients); start += chunkSize {
-		rows = rows[:0]
-		for i, r := range recipients[start:min(start+chunkSize, len(recipients))] {
-			rows = append(rows, db.CopyRecipientsParams{
-				ProgramID: task.ProgramID, TaskID: task.ID, Position: int32(start + i),
-				CustomerEmail: r.Email, CustomerPhone: r.Phone,
-				CustomerName: r.Name, SenderName: r.Sender, CustomMessage: r.Message,
-			})
+func (tx *Tx) insertRecipients(ctx context.Context, task Task, recipients []Recipient) error {
+	for first := 0; first < len(recipients); first += chunkSize {
+		encoded, err := json.Marshal(recipients[first:min(first+chunkSize, len(recipients))])
+		if err != nil {
+			return fmt.Errorf("encode recipients: %w", err)
 		}
-		if _, err := tx.q.CopyRecipients(ctx, rows); err != nil {
-			return fmt.Errorf("copy recipients: %w", err)
+		err = tx.q.InsertRecipients(ctx, db.InsertRecipientsParams{
+			ProgramID: task.ProgramID, TaskID: task.ID, First: int32(first), Recipients: encoded,
+		})
+		if err != nil {
+			return fmt.Errorf("insert recipients: %w", err)
 		}
 	}
 	return nil
@@ -207,38 +207,37 @@ func (tx *Tx) makeChunk(ctx context.Context, task Task, terms Terms, start int) 
 	if start >= int(task.CardCount) {
 		return nil, nil
 	}
-	recipients, err := tx.taskRecipients(ctx, task, start)
-	if err != nil {
-		return nil, err
+	var encoded []byte // of nobody in count mode
+	if !task.ByCount {
+		var err error
+		if encoded, err = tx.q.FindRecipients(ctx, task.ProgramID, task.ID, int32(start)); err != nil {
+			return nil, fmt.Errorf("find recipients from position %d: %w", start, err)
+		}
 	}
 	made := make(chan madeCards, 1) // nobody may come for it
 	go func() {
+		recipients, err := decodeRecipients(encoded, min(chunkSize, int(task.CardCount)-start))
+		if err != nil {
+			made <- madeCards{err: err}
+			return
+		}
 		cards, err := tx.store.newCards(tx.now, terms, task.FirstCardID.Plus(start), recipients)
 		made <- madeCards{cards, err}
 	}()
 	return made, nil
 }
 
-// taskRecipients returns one chunk of a task's recipients, nobody in count mode.
-func (tx *Tx) taskRecipients(ctx context.Context, task Task, start int) ([]Recipient, error) {
-	recipients := make([]Recipient, min(chunkSize, int(task.CardCount)-start))
-	if task.ByCount {
-		return recipients, nil
+// decodeRecipients returns count recipients, nobody if there is nothing to decode.
+func decodeRecipients(encoded []byte, count int) ([]Recipient, error) {
+	recipients := make([]Recipient, 0, count)
+	if encoded == nil {
+		return recipients[:count], nil
 	}
-	rows, err := tx.q.ListRecipients(ctx, db.ListRecipientsParams{
-		ProgramID: task.ProgramID, TaskID: task.ID, First: int32(start), Batch: int32(len(recipients)),
-	})
-	if err != nil {
-		return nil, fmt.Errorf("list recipients: %w", err)
+	if err := json.Unmarshal(encoded, &recipients); err != nil {
+		return nil, fmt.Errorf("decode recipients: %w", err)
 	}
-	if len(rows) != len(recipients) {
-		return nil, fmt.Errorf("task %s: %d recipients from position %d, want %d", task.ID, len(rows), start, len(recipients))
-	}
-	for i, r := range rows {
-		recipients[i] = Recipient{
-			Email: r.CustomerEmail, Phone: r.CustomerPhone,
-			Name: r.CustomerName, Sender: r.SenderName, Message: r.CustomMessage,
-		}
+	if len(recipients) != count {
+		return nil, fmt.Errorf("%d recipients, want %d", len(recipients), count)
 	}
 	return recipients, nil
 }

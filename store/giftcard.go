@@ -30,7 +30,11 @@ type Terms struct {
 // Recipient is who a card is for, as far as known. Names and message are as they
 // were sent: issuing, or adding a task, sanitises them.
 type Recipient struct {
-	Email, Phone, Name, Sender, Message *string
+	Email   *string `json:"email,omitempty"`
+	Phone   *string `json:"phone,omitempty"`
+	Name    *string `json:"name,omitempty"`
+	Sender  *string `json:"sender,omitempty"`
+	Message *string `json:"message,omitempty"`
 }
 
 // sanitised is what of a request may be stored and shown (contract: "sanitizes

@@ -26,11 +26,11 @@ func (l *limits) check(f faults) {
 	}
 }
 
-// The collector's settings, unless the operator chose some: with Go's own, memory
-// in use doubles before garbage is collected, and a server of 128 MB could not
-// take a body of 21. The limit is soft: what is really needed, is taken.
+// The collector's settings, unless the operator chose some: seldom while little
+// is in use, which it mostly is, and before the server outgrows 128 MB otherwise.
+// The limit is soft: what is really needed, is taken.
 const (
-	gcPercent   = 50
+	gcPercent   = 400
 	memoryLimit = 80 << 20
 )
 

@@ -27,17 +27,6 @@ func (q *Queries) CompleteTask(ctx context.Context, completedAt time.Time, progr
 	return result.RowsAffected(), nil
 }
 
-type CopyRecipientsParams struct {
-	ProgramID     id.ID
-	TaskID        uuid.UUID
-	Position      int32
-	CustomerEmail *string
-	CustomerPhone *string
-	CustomerName  *string
-	SenderName    *string
-	CustomMessage *string
-}
-
 const deleteFinishedTasks = `-- name: DeleteFinishedTasks :execrows
 delete from bulk_tasks where (program_id, id) in (
     select t.program_id, t.id from bulk_tasks t
@@ -90,6 +79,18 @@ func (q *Queries) FailTask(ctx context.Context, arg FailTaskParams) (int64, erro
 	return result.RowsAffected(), nil
 }
 
+const findRecipients = `-- name: FindRecipients :one
+select recipients from bulk_recipients where program_id = $1 and task_id = $2 and first = $3
+`
+
+// By primary key.
+func (q *Queries) FindRecipients(ctx context.Context, programID id.ID, taskID uuid.UUID, first int32) ([]byte, error) {
+	row := q.db.QueryRow(ctx, findRecipients, programID, taskID, first)
+	var recipients []byte
+	err := row.Scan(&recipients)
+	return recipients, err
+}
+
 const giveBackAttempt = `-- name: GiveBackAttempt :exec
 update bulk_tasks set attempts = attempts - 1
 where program_id = $1 and id = $2 and status = 'processing' and attempts > 0
@@ -97,6 +98,27 @@ where program_id = $1 and id = $2 and status = 'processing' and attempts > 0
 
 func (q *Queries) GiveBackAttempt(ctx context.Context, programID id.ID, iD uuid.UUID) error {
 	_, err := q.db.Exec(ctx, giveBackAttempt, programID, iD)
+	return err
+}
+
+const insertRecipients = `-- name: InsertRecipients :exec
+insert into bulk_recipients (program_id, task_id, first, recipients) values ($1, $2, $3, $4)
+`
+
+type InsertRecipientsParams struct {
+	ProgramID  id.ID
+	TaskID     uuid.UUID
+	First      int32
+	Recipients []byte
+}
+
+func (q *Queries) InsertRecipients(ctx context.Context, arg InsertRecipientsParams) error {
+	_, err := q.db.Exec(ctx, insertRecipients,
+		arg.ProgramID,
+		arg.TaskID,
+		arg.First,
+		arg.Recipients,
+	)
 	return err
 }
 
@@ -153,54 +175,6 @@ func (q *Queries) InsertTask(ctx context.Context, arg InsertTaskParams) (BulkTas
 		&i.CompletedAt,
 	)
 	return i, err
-}
-
-const listRecipients = `-- name: ListRecipients :many
-select program_id, task_id, position, customer_email, customer_phone, customer_name, sender_name, custom_message from bulk_recipients
-where program_id = $1 and task_id = $2 and position >= $3
-order by position limit $4
-`
-
-type ListRecipientsParams struct {
-	ProgramID id.ID
-	TaskID    uuid.UUID
-	First     int32
-	Batch     int32
-}
-
-// Part of a task's recipients, in order: by primary key, from position @first.
-func (q *Queries) ListRecipients(ctx context.Context, arg ListRecipientsParams) ([]BulkRecipient, error) {
-	rows, err := q.db.Query(ctx, listRecipients,
-		arg.ProgramID,
-		arg.TaskID,
-		arg.First,
-		arg.Batch,
-	)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []BulkRecipient
-	for rows.Next() {
-		var i BulkRecipient
-		if err := rows.Scan(
-			&i.ProgramID,
-			&i.TaskID,
-			&i.Position,
-			&i.CustomerEmail,
-			&i.CustomerPhone,
-			&i.CustomerName,
-			&i.SenderName,
-			&i.CustomMessage,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
 }
 
 const lockAbandonedTasks = `-- name: LockAbandonedTasks :many

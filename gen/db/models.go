@@ -75,14 +75,10 @@ type AuditLog struct {
 }
 
 type BulkRecipient struct {
-	ProgramID     id.ID
-	TaskID        uuid.UUID
-	Position      int32
-	CustomerEmail *string
-	CustomerPhone *string
-	CustomerName  *string
-	SenderName    *string
-	CustomMessage *string
+	ProgramID  id.ID
+	TaskID     uuid.UUID
+	First      int32
+	Recipients []byte
 }
 
 type BulkTask struct {

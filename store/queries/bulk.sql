@@ -56,15 +56,12 @@ where t.status in ('pending', 'processing')
 order by t.created_at limit @batch
 for update of t skip locked;
 
--- name: CopyRecipients :copyfrom
-insert into bulk_recipients (program_id, task_id, position, customer_email, customer_phone, customer_name, sender_name, custom_message)
-values ($1, $2, $3, $4, $5, $6, $7, $8);
+-- name: InsertRecipients :exec
+insert into bulk_recipients (program_id, task_id, first, recipients) values (@program_id, @task_id, @first, @recipients);
 
--- name: ListRecipients :many
--- Part of a task's recipients, in order: by primary key, from position @first.
-select * from bulk_recipients
-where program_id = @program_id and task_id = @task_id and position >= @first
-order by position limit @batch;
+-- name: FindRecipients :one
+-- By primary key.
+select recipients from bulk_recipients where program_id = $1 and task_id = $2 and first = $3;
 
 -- name: DeleteRecipients :exec
 delete from bulk_recipients where program_id = $1 and task_id = $2;
