@@ -1,0 +1,208 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// bench is what all lines share.
+type bench struct {
+	options
+
+	log    io.Writer
+	dir    string
+	db     *database
+	server *process // serves all lines but those with settings of their own
+	echo   *process
+	shop   shop
+	memory runtimeMemory
+	warmUp time.Duration
+	sizes  sizes
+}
+
+// sizes are numbers of cards.
+type sizes struct {
+	bulk, recipients int
+	tasks, existing  []int // of growth
+}
+
+// line is a row of the result: something that the server does, and its floor.
+type line struct {
+	name, work, floor string
+	unit              string  // of the rates
+	target            float64 // the least that ours should be of the floor
+	flags             []string
+	setUp             func(context.Context) error
+	ours              func(context.Context, *process) (round, error)
+	bare              func(context.Context) (round, error)
+}
+
+func (b *bench) lines() []line {
+	return slices.Concat(b.createLines(), b.bulkLines(), b.readLines())
+}
+
+// measure runs the lines asked for and prints the result.
+func measure(ctx context.Context, o options, stdout, stderr io.Writer) (err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	b := &bench{options: o, log: stderr, warmUp: time.Second, sizes: sizes{
+		bulk: 1_000_000, recipients: 100_000,
+		tasks: []int{10_000, 100_000, 1_000_000}, existing: []int{0, 1_000_000, 10_000_000},
+	}}
+	if o.quick {
+		b.duration = min(b.duration, time.Second)
+		b.sizes = sizes{bulk: 5_000, recipients: 1_000, tasks: []int{100, 1_000, 5_000}, existing: []int{0, 1_000, 10_000}}
+	}
+	if err := b.known(o.only); err != nil {
+		return err
+	}
+	if _, err := os.Stat(o.giftcards); err != nil {
+		return fmt.Errorf("no server to measure: %w (build one with make build)", err)
+	}
+	defer func() { err = errors.Join(err, b.close(ctx)) }()
+	if err := b.open(ctx); err != nil {
+		return err
+	}
+	t := b.newTable(ctx)
+	for _, l := range b.lines() {
+		if !b.wanted(l.name, true) {
+			continue
+		}
+		row, err := b.measureLine(ctx, l)
+		if ctx.Err() != nil {
+			return errors.New("interrupted")
+		}
+		if err != nil {
+			t.failed = errors.Join(t.failed, fmt.Errorf("%s: %w", l.name, err))
+			continue
+		}
+		t.rows = append(t.rows, row)
+	}
+	if b.wanted(growthLine, o.growth) {
+		if t.growth, err = b.measureGrowth(ctx); err != nil {
+			t.failed = errors.Join(t.failed, fmt.Errorf("%s: %w", growthLine, err))
+		}
+	}
+	return errors.Join(t.print(stdout, b.server.cmd.Process.Pid, b.memory.peak.Load()), t.failed)
+}
+
+// wanted reports whether a line was asked for by name, or if none was, whether
+// it is measured unasked.
+func (b *bench) wanted(name string, unasked bool) bool {
+	return slices.Contains(b.only, name) || len(b.only) == 0 && unasked
+}
+
+func (b *bench) known(names []string) error {
+	all := []string{growthLine}
+	for _, l := range b.lines() {
+		all = append(all, l.name)
+	}
+	for _, name := range names {
+		if !slices.Contains(all, name) {
+			return fmt.Errorf("no line is called %q; there are %s", name, strings.Join(all, ", "))
+		}
+	}
+	return nil
+}
+
+// open starts all that is measured.
+func (b *bench) open(ctx context.Context) (err error) {
+	if b.dir, err = os.MkdirTemp(b.options.dir, "giftcards-bench-"); err != nil {
+		return err
+	}
+	if err := os.Chmod(b.dir, 0o755); err != nil { //nolint:gosec // PostgreSQL runs as another user where we are root
+		return err
+	}
+	if b.db, err = startPostgres(ctx, b.dir); err != nil {
+		return err
+	}
+	me, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	address := "127.0.0.1:" + strconv.Itoa(b.port+1)
+	if b.echo, err = start(ctx, b.dir, address, me, nil, echoCommand, address); err != nil {
+		return err
+	}
+	if b.shop, err = b.openShop(ctx); err != nil {
+		return err
+	}
+	go b.memory.watch(ctx, b.adminAddress())
+	return nil
+}
+
+// close ends what was started and removes all data.
+func (b *bench) close(ctx context.Context) (err error) {
+	for _, p := range []*process{b.server, b.echo} {
+		if p != nil {
+			p.stop()
+		}
+	}
+	if b.db != nil {
+		err = b.db.stop(ctx)
+	}
+	return errors.Join(err, os.RemoveAll(b.dir))
+}
+
+// fresh empties the tables and writes out what PostgreSQL has in memory, so that
+// every round begins alike and none pays for the one before. Tables are locked
+// one at a time, as the server's own work goes on.
+func (b *bench) fresh(ctx context.Context) error {
+	return b.db.exec(ctx, "truncate gift_cards", "truncate messages", "truncate idempotency_keys",
+		"truncate bulk_recipients", "truncate bulk_tasks", "checkpoint")
+}
+
+// own is the condition of the rows that belong to the shop.
+func (b *bench) own() string { return `program_id = '\x` + b.shop.programID + `'` }
+
+// wantRows fails unless the shop has n rows in each table.
+func (b *bench) wantRows(ctx context.Context, n int, tables ...string) error {
+	for _, table := range tables {
+		var got int
+		if err := b.db.admin.QueryRow(ctx, "select count(*) from "+table+" where "+b.own()).Scan(&got); err != nil {
+			return err
+		}
+		if got != n {
+			return fmt.Errorf("%s has %d rows, want %d", table, got, n)
+		}
+	}
+	return nil
+}
+
+// measureLine measures the server and the floor in turns.
+func (b *bench) measureLine(ctx context.Context, l line) (row row, err error) {
+	p := b.server
+	if l.flags != nil {
+		if p, err = b.startServer(ctx, b.port+2, l.flags...); err != nil {
+			return row, err
+		}
+		defer p.stop()
+	}
+	if l.setUp != nil {
+		if err := l.setUp(ctx); err != nil {
+			return row, err
+		}
+	}
+	row.line = l
+	for i := range b.rounds {
+		ours, err := l.ours(ctx, p)
+		if err != nil {
+			return row, err
+		}
+		floor, err := l.bare(ctx)
+		if err != nil {
+			return row, fmt.Errorf("floor: %w", err)
+		}
+		row.ours, row.bare = append(row.ours, ours), append(row.bare, floor)
+		fmt.Fprintf(b.log, "%s %d of %d: %s, floor %s %s, %.0f %%\n",
+			l.name, i+1, b.rounds, number(ours.rate), number(floor.rate), l.unit, 100*ours.rate/floor.rate)
+	}
+	return row, nil
+}

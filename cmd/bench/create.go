@@ -1,0 +1,169 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/valyala/fasthttp"
+)
+
+func (b *bench) createLines() []line {
+	create := func(name string, connections, clients int, target float64, flags ...string) line {
+		l := line{
+			name: name, unit: "requests/s", target: target, flags: flags,
+			work:  fmt.Sprintf("create a card with an e-mail recipient and a key, %d connections", connections),
+			floor: fmt.Sprintf("pgbench, one statement that writes the same rows, %d clients", clients),
+			setUp: b.writeCreateScript,
+			ours:  func(ctx context.Context, p *process) (round, error) { return b.create(ctx, p, connections) },
+			bare:  func(ctx context.Context) (round, error) { return b.createBare(ctx, clients) },
+		}
+		if connections == 1 {
+			l.work = strings.TrimSuffix(l.work, "s")
+			l.floor = strings.TrimSuffix(l.floor, "s")
+		}
+		if flags != nil {
+			l.work += ", `" + strings.Join(flags, " ") + "`"
+		}
+		return l
+	}
+	return []line{
+		create("create", 64, 32, 0.90),
+		create("create-unshared", 64, 32, 0.45, "--no-share-transactions"),
+		create("create-single", 1, 1, 0.50),
+	}
+}
+
+// written are the tables to which a create adds a row each.
+var written = []string{"idempotency_keys", "gift_cards", "messages"}
+
+func (b *bench) createBody() string {
+	return fmt.Sprintf(`{"initialValue":"25.00","merchantId":%q,"customerName":"Grace Hopper","customerEmail":"grace.hopper@example.com","senderName":"Ada Lovelace","customMessage":"Happy birthday, Grace!"}`, b.shop.merchantID)
+}
+
+func (b *bench) create(ctx context.Context, p *process, connections int) (r round, err error) {
+	if err := b.fresh(ctx); err != nil {
+		return r, err
+	}
+	r, sent, err := b.under(ctx, p, load{
+		address: p.address, connections: connections,
+		prepare: func(request *fasthttp.Request) {
+			request.SetRequestURI("http://" + p.address + b.cards())
+			request.Header.SetMethod(http.MethodPost)
+			request.Header.SetContentType("application/json")
+			request.Header.Set("Authorization", "Bearer "+b.shop.token)
+			request.SetBodyString(b.createBody())
+		},
+		each: func(request *fasthttp.Request) { request.Header.Set("Idempotency-Key", uuid.NewString()) },
+	})
+	if err != nil {
+		return r, err
+	}
+	return r, b.wantRows(ctx, sent, written...)
+}
+
+// createBare has pgbench write the same rows to the same tables.
+func (b *bench) createBare(ctx context.Context, clients int) (r round, err error) {
+	if err := b.fresh(ctx); err != nil {
+		return r, err
+	}
+	threads := min(clients, runtime.NumCPU())
+	_, warm, err := b.db.bench(ctx, b.createScript(), clients, threads, int(b.warmUp/time.Second))
+	if err != nil {
+		return r, err
+	}
+	if r.rate, r.units, err = b.db.bench(ctx, b.createScript(), clients, threads, int(b.duration/time.Second)); err != nil {
+		return r, err
+	}
+	return r, b.wantRows(ctx, warm+r.units, written...)
+}
+
+func (b *bench) createScript() string { return filepath.Join(b.dir, "create.sql") }
+
+// writeCreateScript has the server create one card, and makes of the rows that
+// it wrote the statement for pgbench: the same values, but for the key, which is
+// as random as ours, the card's number, as random too, and the card's id, which
+// like ours is the second and a place in it, so that both append to the primary
+// key's index. pgbench's values are constants of a prepared statement; that the
+// server must send them is its own cost.
+func (b *bench) writeCreateScript(ctx context.Context) error {
+	if err := b.fresh(ctx); err != nil {
+		return err
+	}
+	request, err := b.request(ctx, http.MethodPost, b.server.address, b.cards(), []byte(b.createBody()))
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Idempotency-Key", uuid.NewString())
+	answer, err := do(request)
+	if err != nil {
+		return err
+	}
+	if err := answer.Body.Close(); err != nil {
+		return err
+	}
+	if err := b.wantRows(ctx, 1, written...); err != nil {
+		return err
+	}
+	key, err := b.db.insert(ctx, "idempotency_keys", "", map[string]string{"key": "gen_random_uuid()::text"})
+	if err != nil {
+		return err
+	}
+	card, err := b.db.insert(ctx, "gift_cards", "from k", map[string]string{
+		"id":          "int4send(extract(epoch from now())::int) || int2send(:run::int2) || int2send(:client_id::int2) || int4send(:n::int)",
+		"card_number": ":number::bigint",
+	})
+	if err != nil {
+		return err
+	}
+	message, err := b.db.insert(ctx, "messages", "from c", map[string]string{"card_id": "c.id"})
+	if err != nil {
+		return err
+	}
+	script := fmt.Sprintf(`\set number random(9000000000000000, 9999999999999999)
+\set n :n + 1
+with k as (%s on conflict do nothing returning key),
+c as (%s on conflict do nothing returning id)
+%s;
+`, key, card, message)
+	return os.WriteFile(b.createScript(), []byte(script), 0o600)
+}
+
+// insert returns a statement that inserts a row of a table once more, with other
+// values for some columns.
+func (d *database) insert(ctx context.Context, table, from string, other map[string]string) (string, error) {
+	rows, err := d.admin.Query(ctx, fmt.Sprintf(`
+		select a.attname, format_type(a.atttypid, a.atttypmod), v.value
+		from pg_attribute a
+		join (select (json_each_text(row_to_json(t))).* from (table %[1]s limit 1) t) v on v.key = a.attname
+		where a.attrelid = '%[1]s'::regclass and v.value is not null
+		order by a.attnum`, table))
+	if err != nil {
+		return "", err
+	}
+	defer rows.Close()
+	var columns, values []string
+	for rows.Next() {
+		var column, kind, value string
+		if err := rows.Scan(&column, &kind, &value); err != nil {
+			return "", err
+		}
+		expression, ok := other[column]
+		if !ok {
+			expression = literal(value) + "::" + kind
+		}
+		columns, values = append(columns, column), append(values, expression)
+	}
+	return fmt.Sprintf("insert into %s (%s) select %s %s", table, strings.Join(columns, ", "), strings.Join(values, ", "), from), rows.Err()
+}
+
+// literal writes a string such that pgbench finds no :variable in it.
+func literal(value string) string {
+	return "U&'" + strings.NewReplacer(`\`, `\\`, `'`, `''`, `:`, `\003A`).Replace(value) + "'"
+}

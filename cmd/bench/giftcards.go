@@ -1,0 +1,180 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"time"
+
+	"giftcards/store/password"
+)
+
+// shop is what requests need: whose cards, and a token.
+type shop struct {
+	merchantID, programID, token string
+}
+
+// serverEnvironment is that of the server and its commands; nothing of the
+// caller's settings gets in.
+func (b *bench) serverEnvironment() []string {
+	return []string{"PATH=" + os.Getenv("PATH"), "DATABASE_URL=" + b.db.server.URL(), "GIFTCARDS_STATE_DIR=" + b.dir}
+}
+
+// adminAddress is where the server that lines share tells its metrics.
+func (b *bench) adminAddress() string { return "127.0.0.1:" + strconv.Itoa(b.port+3) }
+
+// startServer starts the server with all its defaults but the size of a task.
+// Messages stay in the database: delivery cannot be turned off, but one a second
+// does not show.
+func (b *bench) startServer(ctx context.Context, port int, flags ...string) (*process, error) {
+	address := "127.0.0.1:" + strconv.Itoa(port)
+	admin := b.adminAddress()
+	if port != b.port {
+		admin = "off"
+	}
+	args := append([]string{
+		"serve", "--listen=" + address, "--bulk-maximum=" + strconv.Itoa(max(b.sizes.bulk, 100_000)), "--mail-per-second=1",
+	}, flags...)
+	return start(ctx, b.dir, address, b.giftcards, append(b.serverEnvironment(), "GIFTCARDS_ADMIN_LISTEN="+admin), args...)
+}
+
+// openShop makes a merchant, a program and a user with the operator's commands,
+// and logs in.
+func (b *bench) openShop(ctx context.Context) (s shop, err error) {
+	if err := b.command(ctx, nil, "", "migrate", "up"); err != nil {
+		return s, err
+	}
+	if err := b.command(ctx, &s.merchantID, "", "merchant", "create", "Bench"); err != nil {
+		return s, err
+	}
+	if err := b.command(ctx, &s.programID, "", "program", "create", "--merchant="+s.merchantID, "Bench cards"); err != nil {
+		return s, err
+	}
+	const user = "bench@example.com"
+	secret := strings.Repeat("bench", password.MinLength)
+	if err := b.command(ctx, nil, secret, "user", "create", "--merchant="+s.merchantID, user); err != nil {
+		return s, err
+	}
+	if b.server, err = b.startServer(ctx, b.port); err != nil {
+		return s, err
+	}
+	form := url.Values{"username": {user}, "password": {secret}}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+b.server.address+"/v2/token", strings.NewReader(form.Encode()))
+	if err != nil {
+		return s, err
+	}
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	var login struct{ AccessToken string }
+	answer, err := do(request)
+	if err != nil {
+		return s, err
+	}
+	defer answer.Body.Close()
+	err = json.NewDecoder(answer.Body).Decode(&login)
+	s.token = login.AccessToken
+	return s, err
+}
+
+// command runs one of the operator's commands and reads the id that it prints.
+func (b *bench) command(ctx context.Context, id *string, stdin string, args ...string) error {
+	cmd := exec.CommandContext(ctx, b.giftcards, args...)
+	cmd.Env = b.serverEnvironment()
+	cmd.Stdin = strings.NewReader(stdin)
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return fmt.Errorf("giftcards %s: %w: %s", strings.Join(args, " "), err, strings.TrimSpace(stderr.String()))
+	}
+	if id == nil {
+		return nil
+	}
+	var made struct{ ID string }
+	err = json.Unmarshal(out, &made)
+	*id = made.ID
+	return err
+}
+
+// do sends a request that is not part of a load. Answers other than 2xx are errors.
+func do(request *http.Request) (*http.Response, error) {
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	if answer.StatusCode/100 != 2 {
+		defer answer.Body.Close()
+		text, _ := io.ReadAll(io.LimitReader(answer.Body, 2000))
+		return nil, fmt.Errorf("%s %s: %s: %s", request.Method, request.URL.Path, answer.Status, text)
+	}
+	return answer, nil
+}
+
+func (b *bench) cards() string { return "/v2/giftcards/programs/" + b.shop.programID + "/cards" }
+
+// request prepares a request to a server.
+func (b *bench) request(ctx context.Context, method, address, path string, body []byte) (*http.Request, error) {
+	request, err := http.NewRequestWithContext(ctx, method, "http://"+address+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	request.Header.Set("Authorization", "Bearer "+b.shop.token)
+	request.Header.Set("Content-Type", "application/json")
+	return request, nil
+}
+
+// accepted sends a bulk request and returns the task's path.
+func (b *bench) accepted(ctx context.Context, body []byte) (task string, err error) {
+	request, err := b.request(ctx, http.MethodPost, b.server.address, b.cards()+"/bulk", body)
+	if err != nil {
+		return "", err
+	}
+	answer, err := do(request)
+	if err != nil {
+		return "", err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusAccepted {
+		return "", fmt.Errorf("bulk request: %s, want 202", answer.Status)
+	}
+	_, err = io.Copy(io.Discard, answer.Body)
+	return answer.Header.Get("Location"), err
+}
+
+// pollEvery is short beside a task's second or more, and costs little.
+const pollEvery = 10 * time.Millisecond
+
+// completed polls until the task is completed. Of the last answer it reads the
+// beginning only, which says so: the cards that follow are not awaited.
+func (b *bench) completed(ctx context.Context, task string) error {
+	for {
+		request, err := b.request(ctx, http.MethodGet, b.server.address, task, nil)
+		if err != nil {
+			return err
+		}
+		answer, err := do(request)
+		if err != nil {
+			return err
+		}
+		begin := make([]byte, 256)
+		n, err := io.ReadFull(answer.Body, begin)
+		if closeErr := answer.Body.Close(); n == 0 || closeErr != nil {
+			return fmt.Errorf("poll: %w", errors.Join(err, closeErr))
+		}
+		switch {
+		case bytes.Contains(begin[:n], []byte(`"status":"completed"`)):
+			return nil
+		case bytes.Contains(begin[:n], []byte(`"status":"failed"`)):
+			return fmt.Errorf("the task failed: %s", begin[:n])
+		}
+		time.Sleep(pollEvery)
+	}
+}

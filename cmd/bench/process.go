@@ -1,0 +1,174 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// process is a child that listens on an address.
+type process struct {
+	cmd     *exec.Cmd
+	address string
+	log     string // file that holds what it writes
+	ended   chan struct{}
+}
+
+// start starts a program and waits until it listens. It ends with ctx, or by stop.
+func start(ctx context.Context, dir, address, program string, env []string, args ...string) (*process, error) {
+	p := &process{address: address, log: filepath.Join(dir, filepath.Base(program)+"-"+address+".log"), ended: make(chan struct{})}
+	if listens(ctx, address) {
+		return nil, fmt.Errorf("something listens on %s already: choose another -port", address)
+	}
+	log, err := os.Create(p.log)
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close()
+	p.cmd = exec.CommandContext(ctx, program, args...)
+	p.cmd.Cancel = func() error { return p.cmd.Process.Signal(syscall.SIGTERM) }
+	p.cmd.WaitDelay = time.Minute
+	p.cmd.Env = env
+	p.cmd.Stdout, p.cmd.Stderr = log, log
+	if err := p.cmd.Start(); err != nil {
+		return nil, err
+	}
+	go func() {
+		_ = p.cmd.Wait() // that it ended too early is told with its log
+		close(p.ended)
+	}()
+	return p, p.listening(ctx)
+}
+
+func listens(ctx context.Context, address string) bool {
+	conn, err := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "tcp", address)
+	return err == nil && conn.Close() == nil
+}
+
+// listening returns when the process accepts connections.
+func (p *process) listening(ctx context.Context) error {
+	for range 600 {
+		if listens(ctx, p.address) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-p.ended:
+			text, _ := os.ReadFile(p.log)
+			return fmt.Errorf("%s ended: %s", p.cmd.Path, strings.TrimSpace(string(text)))
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	p.stop()
+	return fmt.Errorf("%s does not listen on %s: see %s", p.cmd.Path, p.address, p.log)
+}
+
+func (p *process) stop() {
+	_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may have ended
+	<-p.ended
+}
+
+// clockTick is the unit of times in /proc: 100 a second on every Linux there is.
+const clockTick = 10 * time.Millisecond
+
+// stat is the fields of /proc/PID/stat that follow the name, which may hold
+// anything: the state is the first.
+func stat(pid int) ([]string, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return nil, err
+	}
+	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+	if len(fields) < 15 {
+		return nil, fmt.Errorf("/proc/%d/stat is not understood: %s", pid, text)
+	}
+	return fields, nil
+}
+
+// cpuTime is what a process has used so far, with children that have ended.
+func cpuTime(pid int) (time.Duration, error) {
+	fields, err := stat(pid)
+	if err != nil {
+		return 0, err
+	}
+	var ticks int64
+	for _, field := range fields[11:15] { // utime, stime, cutime, cstime
+		n, err := strconv.ParseInt(field, 10, 64)
+		if err != nil {
+			return 0, err
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * clockTick, nil
+}
+
+// familyTime is the processor time of a process and its children.
+func familyTime(parent int) (time.Duration, error) {
+	total, err := cpuTime(parent)
+	if err != nil {
+		return 0, err
+	}
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return 0, err
+	}
+	for _, entry := range entries {
+		pid, err := strconv.Atoi(entry.Name())
+		if err != nil {
+			continue
+		}
+		fields, err := stat(pid)
+		if err != nil || fields[1] != strconv.Itoa(parent) {
+			continue // gone meanwhile, or not a child
+		}
+		if spent, err := cpuTime(pid); err == nil {
+			total += spent
+		}
+	}
+	return total, nil
+}
+
+// peakMemory is the most memory that a process held at a time, in bytes.
+func peakMemory(pid int) (int64, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0, err
+	}
+	_, after, found := strings.Cut(string(text), "VmHWM:")
+	if !found {
+		return 0, errors.New("no VmHWM in /proc")
+	}
+	kib, err := strconv.ParseInt(strings.Fields(after)[0], 10, 64)
+	return kib << 10, err
+}
+
+// cpuModel is what /proc says of the processor.
+func cpuModel() string {
+	text, _ := os.ReadFile("/proc/cpuinfo") // "unknown" does as well
+	for line := range strings.Lines(string(text)) {
+		if name, value, _ := strings.Cut(line, ":"); strings.TrimSpace(name) == "model name" {
+			return strings.TrimSpace(value)
+		}
+	}
+	return "unknown processor"
+}
+
+// loadAverage is how many threads ran or wanted to in the last minute. Others' work
+// spoils the ratios: the scheduler shares by thread, and pgbench has more of them.
+func loadAverage() string {
+	text, _ := os.ReadFile("/proc/loadavg") // "unknown" does as well
+	if first, _, found := strings.Cut(string(text), " "); found {
+		return first
+	}
+	return "unknown"
+}

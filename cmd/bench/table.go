@@ -1,0 +1,153 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/text/language"
+	"golang.org/x/text/message"
+)
+
+// table is the result, which is printed as Markdown.
+type table struct {
+	machine string
+	rows    []row
+	growth  []growth
+	failed  error
+}
+
+// row is a line measured.
+type row struct {
+	line
+
+	ours, bare []round
+}
+
+// newTable notes where and when the lines are measured.
+func (b *bench) newTable(ctx context.Context) *table {
+	var postgres string
+	err := b.db.admin.QueryRow(ctx, `
+		select 'PostgreSQL ' || split_part(current_setting('server_version'), ' ', 1) || string_agg(', ' || name || ' ' || current_setting(name), '' order by name)
+		from pg_settings where name in ('fsync', 'synchronous_commit', 'full_page_writes', 'data_checksums', 'shared_buffers', 'max_wal_size')`).Scan(&postgres)
+	return &table{
+		failed: err,
+		machine: fmt.Sprintf("%s, %d cores of %s, %s. %s. All on one machine, the load too; load average before: %s.",
+			time.Now().Format(time.DateOnly), runtime.NumCPU(), cpuModel(), runtime.Version(), postgres, loadAverage()),
+	}
+}
+
+// print prints all that was measured, and how much memory the server had at the
+// most.
+func (t *table) print(out io.Writer, server int, runtimePeak int64) error {
+	fmt.Fprintf(out, "%s\n\n", t.machine)
+	if len(t.rows) > 0 {
+		fmt.Fprint(out, "| line | work | floor | ours | floor | ours/floor | target | p50 | p99 | server | PostgreSQL | load |\n"+
+			"|---|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n")
+	}
+	for _, r := range t.rows {
+		fmt.Fprintln(out, r)
+	}
+	for _, r := range t.rows {
+		if r.name == "poll" {
+			bare := spent(r.bare)
+			fmt.Fprintf(out, "\nA request of bare echo costs %s of processor time, and the load of it %s.\n", microseconds(bare.server), microseconds(bare.load))
+		}
+	}
+	peak, err := peakMemory(server)
+	if err != nil {
+		return err
+	}
+	ofRuntime := "not told by this server's metrics"
+	if runtimePeak > 0 {
+		ofRuntime = fmt.Sprintf("%d MiB", runtimePeak>>20)
+	}
+	fmt.Fprintf(out, "\nMost memory of the server, through all of it: %d MiB resident; of Go's runtime: %s (target: 128 MiB at most).\n", peak>>20, ofRuntime)
+	if len(t.growth) > 0 {
+		t.printGrowth(out)
+	}
+	return nil
+}
+
+// printGrowth prints what a card costs, also as a multiple of what it costs at
+// the least.
+func (t *table) printGrowth(out io.Writer) {
+	least := func(times func(growth) []time.Duration) time.Duration {
+		return median(times(slices.MinFunc(t.growth, func(a, b growth) int { return cmp.Compare(median(times(a)), median(times(b))) })))
+	}
+	ours := least(func(g growth) []time.Duration { return g.ours })
+	bare := least(func(g growth) []time.Duration { return g.bare })
+	fmt.Fprint(out, "\n| cards before | cards of the task | ours, a card | of the least | floor, a card | of the least |\n|---:|---:|---:|---:|---:|---:|\n")
+	for _, g := range t.growth {
+		a, b := median(g.ours), median(g.bare)
+		fmt.Fprintf(out, "| %s | %s | %s | %.2f | %s | %.2f |\n", number(float64(g.existing)), number(float64(g.task)),
+			microseconds(a), float64(a)/float64(ours), microseconds(b), float64(b)/float64(bare))
+	}
+}
+
+// String is a row of the Markdown table: medians of all rounds, percentiles of
+// all their answers, and processor time a request or a card.
+func (r row) String() string {
+	var ours, bare, ratios []float64
+	var latencies []time.Duration
+	for i := range r.ours {
+		ours, bare = append(ours, r.ours[i].rate), append(bare, r.bare[i].rate)
+		ratios = append(ratios, r.ours[i].rate/r.bare[i].rate)
+		latencies = append(latencies, r.ours[i].latencies...)
+	}
+	p50, p99 := "–", "–"
+	if len(latencies) > 0 {
+		slices.Sort(latencies)
+		p50, p99 = milliseconds(percentile(latencies, 50)), milliseconds(percentile(latencies, 99))
+	}
+	cpu := spent(r.ours)
+	return "| " + strings.Join([]string{
+		r.name, r.work, r.floor, number(median(ours)) + " " + r.unit, number(median(bare)) + " " + r.unit,
+		percent(median(ratios)), "≥ " + percent(r.target), p50, p99,
+		microseconds(cpu.server), microseconds(cpu.postgres), microseconds(cpu.load),
+	}, " | ") + " |"
+}
+
+// spent is the processor time of a request or a card, over all rounds.
+func spent(rounds []round) (each usage) {
+	var all usage
+	units := 0
+	for _, r := range rounds {
+		all, units = all.plus(r.cpu), units+r.units
+	}
+	if units == 0 {
+		return each
+	}
+	n := time.Duration(units)
+	return usage{all.server / n, all.postgres / n, all.load / n}
+}
+
+// median is the middle of values, the lower of two; it sorts a copy.
+func median[T cmp.Ordered](values []T) T {
+	return percentile(slices.Sorted(slices.Values(values)), 50)
+}
+
+// percentile is the smallest of sorted values that p percent of them do not exceed.
+func percentile[T any](sorted []T, p int) T {
+	return sorted[max(0, (len(sorted)*p+99)/100-1)]
+}
+
+var english = message.NewPrinter(language.English)
+
+// number is a rate or a count with commas between thousands.
+func number(n float64) string { return english.Sprintf("%.0f", n) }
+
+func percent(ratio float64) string { return fmt.Sprintf("%.0f %%", 100*ratio) }
+
+func milliseconds(d time.Duration) string {
+	return fmt.Sprintf("%.2f ms", float64(d)/float64(time.Millisecond))
+}
+
+func microseconds(d time.Duration) string {
+	return fmt.Sprintf("%.1f µs", float64(d)/float64(time.Microsecond))
+}
