@@ -54,7 +54,6 @@ func (d csvDownload) VisitDownloadGiftCardsResponse(w http.ResponseWriter) error
 	header := w.Header()
 	header.Set("Content-Type", "text/csv; charset=utf-8")
 	header.Set("Content-Disposition", `attachment; filename="gift-cards.csv"`)
-	header.Set("Cache-Control", "no-store") // it opens security codes
 	return d.server.stream(d.ctx, w, d.batch, cardList{
 		begin: "cardNumber,securityCode,initialValue,expiresAt,id\r\n", card: d.server.writeCSVCard,
 	})

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -42,8 +43,20 @@ type Options struct {
 	BulkBodyLimit int64
 	// TokenLifetime and LinkLifetime are how long bearer tokens and CSV links last.
 	TokenLifetime, LinkLifetime time.Duration
-	// BaseURL begins the links in answers, such as https://cards.example.com.
+	// BaseURL begins the links in answers, such as https://cards.example.com. With
+	// https, browsers are told to use nothing else.
 	BaseURL string
+	// AddressRate and TokenRate are how many requests a second an address and a
+	// token may send for long, twice as many at once; 0 is no limit.
+	AddressRate, TokenRate int
+	// FailedLogins is how many wrong passwords an address may send in 5 minutes; a
+	// user may get five times as many from all addresses together. 0 is no limit.
+	FailedLogins int
+	// TrustedProxies are the networks whose X-Forwarded-For is believed.
+	TrustedProxies []*net.IPNet
+	// CORSOrigins are the origins whose pages may call the server, such as
+	// https://shop.example.com.
+	CORSOrigins []string
 	// Ready returns an error that says what is missing; nil if all is well.
 	Ready func(context.Context) error
 }
@@ -66,6 +79,7 @@ const (
 type Server struct {
 	Options
 	validator *validate.Validator
+	limits    limits
 	echo      *echo.Echo
 }
 
@@ -78,7 +92,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{Options: o, echo: echo.New()}
+	s := &Server{Options: o, limits: newLimits(o), echo: echo.New()}
 	s.validator, err = validate.Compile(document, openapi.Complete, s.rules())
 	if err != nil {
 		return nil, fmt.Errorf("compile the validator: %w", err)
@@ -87,7 +101,8 @@ func New(o Options) (*Server, error) {
 	e := s.echo
 	e.Binder = binder{}
 	e.HTTPErrorHandler = s.handleError
-	api.RegisterHandlers(e, api.NewStrictHandler(s, []api.StrictMiddlewareFunc{refuseEmptyAnswer}))
+	e.IPExtractor = addressFrom(o.TrustedProxies)
+	api.RegisterHandlers(e, api.NewStrictHandler(s, []api.StrictMiddlewareFunc{refuseEmptyAnswer, s.limitLogins}))
 	operations, err := s.operations(document, e.Routes())
 	if err != nil {
 		return nil, err
@@ -104,12 +119,15 @@ func New(o Options) (*Server, error) {
 
 	// THE list of what happens to every request, outermost first.
 	e.Use(
-		s.logRequests,       // sees every answer, and the time all of it took
-		s.recoverPanics,     // a fault of one request is a 500 for that request alone
-		declaredMethodsOnly, // echo answers OPTIONS by itself; the document does not
-		limitTime,           // nothing is waited for without end
-		s.authenticate(operations),
-		s.validate(operations), // reads the body; the handler gets what was validated
+		s.logRequests,              // sees every answer, and the time all of it took
+		s.securityHeaders(),        // are on every answer, refusals too
+		s.recoverPanics,            // a fault of one request is a 500 for that request alone
+		s.allowOrigins(),           // of pages; they must be able to read refusals, too
+		declaredMethodsOnly,        // echo answers OPTIONS by itself; the document does not
+		s.limitByAddress,           // before anything is done for a stranger
+		limitTime,                  // nothing is waited for without end
+		s.authenticate(operations), // limits by token, before the database is asked
+		s.validate(operations),     // reads the body; the handler gets what was validated
 	)
 	return s, nil
 }

@@ -64,10 +64,14 @@ func (tx *Tx) RevokeToken(ctx context.Context, token string, expiresAt time.Time
 	return nil
 }
 
+// CleanEmail returns a user's address as it is looked up: in lower case, and
+// without what PostgreSQL cannot store.
+func CleanEmail(email string) string { return strings.ToLower(text.Line(email)) }
+
 // FindUserByEmail returns the user with the address, in whatever case, or
 // ErrUserNotFound.
 func (tx *Tx) FindUserByEmail(ctx context.Context, email string) (User, error) {
-	user, err := tx.q.FindUserByEmail(ctx, strings.ToLower(text.Line(email))) // PostgreSQL refuses U+0000
+	user, err := tx.q.FindUserByEmail(ctx, CleanEmail(email))
 	if errors.Is(err, pgx.ErrNoRows) {
 		return User{}, ErrUserNotFound
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"giftcards/store/keyring"
@@ -25,6 +26,8 @@ type Options struct {
 	Now func() time.Time
 	// MaxConns bounds the pool; if zero, pool_max_conns in the address does, else 20.
 	MaxConns int32
+	// Tracer follows the queries, nobody does if nil.
+	Tracer pgx.QueryTracer
 }
 
 // Store is a pool of connections to a migrated database. It is safe for
@@ -61,6 +64,7 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	case !strings.Contains(url, "pool_max_conns"):
 		config.MaxConns = defaultMaxConns
 	}
+	config.ConnConfig.Tracer = o.Tracer
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("database pool: %w", err)

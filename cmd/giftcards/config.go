@@ -23,7 +23,7 @@ import (
 // config is every setting: as a flag, as an environment variable, and in --help.
 type config struct {
 	Listen      string `env:"GIFTCARDS_LISTEN" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where to listen (${default})."`
-	BaseURL     string `env:"GIFTCARDS_BASE_URL" placeholder:"URL" help:"How clients reach the server; begins the CSV links. Default: http:// and the address listened on."`
+	BaseURL     string `env:"GIFTCARDS_BASE_URL" placeholder:"URL" help:"How clients reach the server; begins the CSV links. Default: http:// or https:// and the address listened on."`
 	DatabaseURL string `env:"DATABASE_URL" placeholder:"URL" help:"PostgreSQL to use. Default: a private one in the state directory."`
 	StateDir    string `env:"GIFTCARDS_STATE_DIR" placeholder:"DIR" help:"Where the private database, the keys and demo.json are. Default: /var/lib/giftcards as root, else giftcards in the XDG state directory."`
 	KeysFile    string `env:"GIFTCARDS_KEYS_FILE" placeholder:"FILE" help:"The server's secret keys, the same for all instances. Default: keys.json in the state directory."`
@@ -39,7 +39,8 @@ type config struct {
 	LinkLifetime  time.Duration `env:"GIFTCARDS_LINK_LIFETIME" default:"24h" help:"How long a CSV link works (${default})."`
 	KeyLifetime   time.Duration `env:"GIFTCARDS_KEY_LIFETIME" default:"720h" help:"How long an idempotency key is kept (${default})."`
 
-	delivery `embed:""`
+	delivery   `embed:""`
+	protection `embed:""`
 
 	LogLevel  string `env:"GIFTCARDS_LOG_LEVEL" default:"info" help:"debug, info, warn or error (${default})."`
 	LogFormat string `env:"GIFTCARDS_LOG_FORMAT" default:"text" help:"text or json (${default})."`
@@ -104,7 +105,7 @@ func (c *config) check(f faults) {
 		if host == "" || net.ParseIP(host).IsUnspecified() {
 			host = "localhost"
 		}
-		c.BaseURL = "http://" + net.JoinHostPort(host, port)
+		c.BaseURL = c.scheme() + net.JoinHostPort(host, port)
 	}
 	base, err := url.Parse(c.BaseURL)
 	note("base-url", !listens && c.BaseURL == "" || err == nil && (base.Scheme == "http" || base.Scheme == "https") && base.Host != "",
@@ -136,6 +137,7 @@ func (c *config) check(f faults) {
 	note("link-lifetime", c.LinkLifetime >= time.Minute, "want a minute at least")
 	note("key-lifetime", c.KeyLifetime >= time.Hour, "want an hour at least")
 	c.delivery.check(f)
+	c.protection.check(f)
 	_, err = c.level()
 	note("log-level", err == nil, fmt.Sprintf("want debug, info, warn or error, not %q", c.LogLevel))
 	note("log-format", c.LogFormat == "text" || c.LogFormat == "json", fmt.Sprintf("want text or json, not %q", c.LogFormat))

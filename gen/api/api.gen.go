@@ -1421,7 +1421,9 @@ type ClientWithResponsesInterface interface {
 
 // HealthzResponse429Headers the declared response headers of an HTTP 429 response for Healthz
 type HealthzResponse429Headers struct {
-	RetryAfter int
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
 }
 
 // HealthzResponse503Headers the declared response headers of an HTTP 503 response for Healthz
@@ -1497,7 +1499,9 @@ func (r HealthzResponse) ContentType() string {
 
 // ReadyzResponse429Headers the declared response headers of an HTTP 429 response for Readyz
 type ReadyzResponse429Headers struct {
-	RetryAfter int
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
 }
 
 // ReadyzResponse503Headers the declared response headers of an HTTP 503 response for Readyz
@@ -1578,7 +1582,9 @@ type DownloadGiftCardsResponse200Headers struct {
 
 // DownloadGiftCardsResponse429Headers the declared response headers of an HTTP 429 response for DownloadGiftCards
 type DownloadGiftCardsResponse429Headers struct {
-	RetryAfter int
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
 }
 
 // DownloadGiftCardsResponse503Headers the declared response headers of an HTTP 503 response for DownloadGiftCards
@@ -1666,7 +1672,9 @@ type CreateGiftCardResponse401Headers struct {
 
 // CreateGiftCardResponse429Headers the declared response headers of an HTTP 429 response for CreateGiftCard
 type CreateGiftCardResponse429Headers struct {
-	RetryAfter int
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
 }
 
 // CreateGiftCardResponse503Headers the declared response headers of an HTTP 503 response for CreateGiftCard
@@ -1805,7 +1813,9 @@ type BulkIssueGiftCardsResponse401Headers struct {
 
 // BulkIssueGiftCardsResponse429Headers the declared response headers of an HTTP 429 response for BulkIssueGiftCards
 type BulkIssueGiftCardsResponse429Headers struct {
-	RetryAfter int
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
 }
 
 // BulkIssueGiftCardsResponse503Headers the declared response headers of an HTTP 503 response for BulkIssueGiftCards
@@ -1946,7 +1956,9 @@ type PollBulkIssuanceResponse401Headers struct {
 
 // PollBulkIssuanceResponse429Headers the declared response headers of an HTTP 429 response for PollBulkIssuance
 type PollBulkIssuanceResponse429Headers struct {
-	RetryAfter int
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
 }
 
 // PollBulkIssuanceResponse503Headers the declared response headers of an HTTP 503 response for PollBulkIssuance
@@ -2059,7 +2071,9 @@ type GetTokenInfoResponse401Headers struct {
 
 // GetTokenInfoResponse429Headers the declared response headers of an HTTP 429 response for GetTokenInfo
 type GetTokenInfoResponse429Headers struct {
-	RetryAfter int
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
 }
 
 // GetTokenInfoResponse503Headers the declared response headers of an HTTP 503 response for GetTokenInfo
@@ -2156,7 +2170,9 @@ type CreateTokenResponse401Headers struct {
 
 // CreateTokenResponse429Headers the declared response headers of an HTTP 429 response for CreateToken
 type CreateTokenResponse429Headers struct {
-	RetryAfter int
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
 }
 
 // CreateTokenResponse503Headers the declared response headers of an HTTP 503 response for CreateToken
@@ -2267,7 +2283,9 @@ type LogoutResponse401Headers struct {
 
 // LogoutResponse429Headers the declared response headers of an HTTP 429 response for Logout
 type LogoutResponse429Headers struct {
-	RetryAfter int
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
 }
 
 // LogoutResponse503Headers the declared response headers of an HTTP 503 response for Logout
@@ -2689,6 +2707,20 @@ func ParseHealthzResponse(rsp *http.Response) (*HealthzResponse, error) {
 	switch {
 	case rsp.StatusCode == 429:
 		var headers HealthzResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
@@ -2759,6 +2791,20 @@ func ParseReadyzResponse(rsp *http.Response) (*ReadyzResponse, error) {
 	switch {
 	case rsp.StatusCode == 429:
 		var headers ReadyzResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
@@ -2839,6 +2885,20 @@ func ParseDownloadGiftCardsResponse(rsp *http.Response) (*DownloadGiftCardsRespo
 		response.Headers200 = &headers
 	case rsp.StatusCode == 429:
 		var headers DownloadGiftCardsResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
@@ -2971,6 +3031,20 @@ func ParseCreateGiftCardResponse(rsp *http.Response) (*CreateGiftCardResponse, e
 		response.Headers401 = &headers
 	case rsp.StatusCode == 429:
 		var headers CreateGiftCardResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
@@ -3134,6 +3208,20 @@ func ParseBulkIssueGiftCardsResponse(rsp *http.Response) (*BulkIssueGiftCardsRes
 		response.Headers401 = &headers
 	case rsp.StatusCode == 429:
 		var headers BulkIssueGiftCardsResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
@@ -3252,6 +3340,20 @@ func ParsePollBulkIssuanceResponse(rsp *http.Response) (*PollBulkIssuanceRespons
 		response.Headers401 = &headers
 	case rsp.StatusCode == 429:
 		var headers PollBulkIssuanceResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
@@ -3346,6 +3448,20 @@ func ParseGetTokenInfoResponse(rsp *http.Response) (*GetTokenInfoResponse, error
 		response.Headers401 = &headers
 	case rsp.StatusCode == 429:
 		var headers GetTokenInfoResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
@@ -3454,6 +3570,20 @@ func ParseCreateTokenResponse(rsp *http.Response) (*CreateTokenResponse, error) 
 		response.Headers401 = &headers
 	case rsp.StatusCode == 429:
 		var headers CreateTokenResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
@@ -3562,6 +3692,20 @@ func ParseLogoutResponse(rsp *http.Response) (*LogoutResponse, error) {
 		response.Headers401 = &headers
 	case rsp.StatusCode == 429:
 		var headers LogoutResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
@@ -3859,7 +4003,9 @@ func (response Healthz200JSONResponse) VisitHealthzResponse(w http.ResponseWrite
 }
 
 type Healthz429ResponseHeaders struct {
-	RetryAfter int
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
 }
 
 type Healthz429JSONResponse struct {
@@ -3874,6 +4020,12 @@ func (response Healthz429JSONResponse) VisitHealthzResponse(w http.ResponseWrite
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
 	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
 	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
@@ -3938,7 +4090,9 @@ func (response Readyz200JSONResponse) VisitReadyzResponse(w http.ResponseWriter)
 }
 
 type Readyz429ResponseHeaders struct {
-	RetryAfter int
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
 }
 
 type Readyz429JSONResponse struct {
@@ -3953,6 +4107,12 @@ func (response Readyz429JSONResponse) VisitReadyzResponse(w http.ResponseWriter)
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
 	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
 	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
@@ -4044,7 +4204,9 @@ func (response DownloadGiftCards403JSONResponse) VisitDownloadGiftCardsResponse(
 }
 
 type DownloadGiftCards429ResponseHeaders struct {
-	RetryAfter int
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
 }
 
 type DownloadGiftCards429JSONResponse struct {
@@ -4059,6 +4221,12 @@ func (response DownloadGiftCards429JSONResponse) VisitDownloadGiftCardsResponse(
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
 	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
 	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
@@ -4228,7 +4396,9 @@ func (response CreateGiftCard422JSONResponse) VisitCreateGiftCardResponse(w http
 }
 
 type CreateGiftCard429ResponseHeaders struct {
-	RetryAfter int
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
 }
 
 type CreateGiftCard429JSONResponse struct {
@@ -4243,6 +4413,12 @@ func (response CreateGiftCard429JSONResponse) VisitCreateGiftCardResponse(w http
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
 	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
 	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
@@ -4440,7 +4616,9 @@ func (response BulkIssueGiftCards422JSONResponse) VisitBulkIssueGiftCardsRespons
 }
 
 type BulkIssueGiftCards429ResponseHeaders struct {
-	RetryAfter int
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
 }
 
 type BulkIssueGiftCards429JSONResponse struct {
@@ -4455,6 +4633,12 @@ func (response BulkIssueGiftCards429JSONResponse) VisitBulkIssueGiftCardsRespons
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
 	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
 	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
@@ -4595,7 +4779,9 @@ func (response PollBulkIssuance422JSONResponse) VisitPollBulkIssuanceResponse(w 
 }
 
 type PollBulkIssuance429ResponseHeaders struct {
-	RetryAfter int
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
 }
 
 type PollBulkIssuance429JSONResponse struct {
@@ -4610,6 +4796,12 @@ func (response PollBulkIssuance429JSONResponse) VisitPollBulkIssuanceResponse(w 
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
 	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
 	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
@@ -4710,7 +4902,9 @@ func (response GetTokenInfo422JSONResponse) VisitGetTokenInfoResponse(w http.Res
 }
 
 type GetTokenInfo429ResponseHeaders struct {
-	RetryAfter int
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
 }
 
 type GetTokenInfo429JSONResponse struct {
@@ -4725,6 +4919,12 @@ func (response GetTokenInfo429JSONResponse) VisitGetTokenInfoResponse(w http.Res
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
 	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
 	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
@@ -4854,7 +5054,9 @@ func (response CreateToken422JSONResponse) VisitCreateTokenResponse(w http.Respo
 }
 
 type CreateToken429ResponseHeaders struct {
-	RetryAfter int
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
 }
 
 type CreateToken429JSONResponse struct {
@@ -4869,6 +5071,12 @@ func (response CreateToken429JSONResponse) VisitCreateTokenResponse(w http.Respo
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
 	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
 	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
@@ -4997,7 +5205,9 @@ func (response Logout422JSONResponse) VisitLogoutResponse(w http.ResponseWriter)
 }
 
 type Logout429ResponseHeaders struct {
-	RetryAfter int
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
 }
 
 type Logout429JSONResponse struct {
@@ -5012,6 +5222,12 @@ func (response Logout429JSONResponse) VisitLogoutResponse(w http.ResponseWriter)
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
 	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
 	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
@@ -5376,96 +5592,100 @@ func (sh *strictHandler) Logout(ctx echo.Context) error {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7H3bcttIkvar5A/PheQflCjJktt0TMzKcrtHs3ZbIcmt2bC0YhFIkjUCqtBVBcpoLyPmdq93H2GfrJ9k",
-	"ow44kSCoc7u3eUfhkJWVlYcvsxKlr17A44QzZEp6va+eDMYYE/PzDQ+zy4iPKLsccnFJggClvFT8Ctnl",
-	"ZNv9SLhU+uFE8ASFomheDSKKTF3SUP9BWPZx6PU+f/VUlqDX86QSlI28qV9cYWkUedML31NURfrCgSEA",
-	"h6Hne186XIQovN7u1M8pSwwEqjr1IRcxUV7PS4iU11zod2894oklXBl1b+p7I0GYurSvVodMiFIomNfz",
-	"/j0f9E+3GvUHTRhO9d3KkDtTv5xEb8HMHIWjRZOt0Nue+p4MuOU+xCFJI02tQuXE3G0h8WLqe6lEwUhs",
-	"qOQvfsqvtby7NZ36nsCfUyow9HqfS0KVaVaEcnPFKwblg39gYJdtxDuWSe9UP/iOi9ib+t6bNLo6lDIl",
-	"LMB9mbHgGGXCmcR57ZWKqFTWZZUgC+20CpHZp5rmPeIdfbEjr2jS4YminJGok3DKlJaHEika8cRUYZyo",
-	"zOsNSSRxZsUUkVeHYVXYp0Re0fCRhpxbJTd+dWEWynB2IWYEftIq74CI0PzQvJkffxI49Hres83SOW06",
-	"z7SZ08XwgIjwJI1jIjI9YGHJhlzBERGCZN4N5B3IyVt+zSJOwk8iurPnkpPQUUlFtGxcbelDQiMMD3jK",
-	"VOOgeglHKFpHfWdoBIbGkiG1JVMrv3zInIoVa05lZvjbqk91DN+t8QJdOrmFKmkbOCkMdIEilTK8p0pV",
-	"Vah11Z3OLZW8Hj1CheH+ougVEoUdRRtcaisDOV2yVAG++410XYdvFIKLuw73vXl5ySgvn96i9uYt6k5D",
-	"1s1vqd8ow9QNQtJDxpo7BJGC2wUeoGLVLfaPP9Ch0qZ2jD+n2Ag85xcgpozGaez1tvzbLMZBuQyl+oYo",
-	"6YidYpxERM1gwZh8eY9spMZeb6vbvY3tvjVUVU51ZpnxS0IFygf2F99bqkTNgjzKqKIk+olEaQ3oHdrr",
-	"E3O9BYF4PS/mDLON/biQYA5OaJxwYVeNaDl5IzpUxmlvSsUFbpo39YpXFErb1tE4kzQgUQ2TOd0rrSfJ",
-	"nyrYG3AeIWG3QkilUQgMaELzzOiuMeU4p3KrgHJcjn175vfmYnF1URtMcM6w2oywnNC8+aVS8fgDSklG",
-	"i81j93bmcWCIxo7obD5obqL4PiY0WmAhaO7dfkgU+ZtV7W7Kb0o+fnT5UePEt3d378KFS5VqXiEf72jM",
-	"GS7Kg829u4yYv1nPIJGFDzvBE0NxdnovptMGDS21rk03awCuER/+mMYDFFXPpl9h9uqSHJrWIuRh2J70",
-	"+l5EpHrHU/GWjqiqRer3RKohT0Vo77TQ2Zmz5dDB6R9znmeGabLvmlwaBHggkKgbhNcnte+t7jdi4NtP",
-	"bOAvnt7Adwy6iegExQMjjbeWah1pbG39Bmjq1dOiqZcrNFVNOWMUwZgwZdOMNuh0lIWEKRp8NO6pXgPe",
-	"e8JAtNsKo2ozqppYoytt8LkmnX2Lyvm1EGUgqJGk1/POxhkQEPZtuCYSBA5TiaEPlAFnCBKZQhbghufP",
-	"eOmwoFnahGrykG2JmyMym37PUiqnU854UZ2PBIpOyMPXPvZzujerfQxIpFPOqnzeuEtPYIn3L9Qa+EfE",
-	"zN5Kq0ERKfXSNEqxvTbwcurfDTY9TA08MMbkFKZZTWpmZ1XgMbjZK2JyI/y5F9xpkcF2OwS6D+JpK+NU",
-	"EcjhbTRt1nXfWuO2dlrB1n3AVcuge+2I614Aq2XY3adCXS0aVuEBwzZI8LZ46F6IoIWVvSWg8H4gsGXg",
-	"rVlk2OpqqmjvMVzNqyLVvD1KaivNfjtw9P4yejGHZB8aubaoS/e+uf0D8LDzAJC6RVmqiP0+XviDo3Ej",
-	"L6wVPxF8JEj88FPaftGSOtw9VWiZzsvaJk3bXHLsXGyBLN1Ik6lMNCcPjaVPcrrLI8fWdpWPYyRSZy53",
-	"lGpORlgyy4buVof+xNTC0tA9pZAa0su40a41TcJHSG0+WarLF+Pl8jLhoEhyZvJYmWtdibar8/FriVs1",
-	"UM4v/9yq1DW1Bipnge0sApuBgTV3V3P+c6BhFqnPeeuqm3HJVLUpazaTbcl2Tyq9QtX8Xd8HTRisdAFZ",
-	"Gms8RjnTGbv+Uy9T2VdkhIxVgRWy1r8mnNpLIdqN/iaOF2wAT33vr6enRz+RiIaGg+/zbfhFhYMbbXHN",
-	"0pv6CwsOlSacSr0hf7qJuQaZ/xVJpMaLmj9KT5vLll9VZdS2Ob6gBjK/Z11joYHFj/upGm+bxrOm+keA",
-	"UhY37+In9w0J0wF3E7wXD8mRU7AWYP9hSCrtbY+BmExDox3iXtN3k7nR/HW4Nw+eZrONjwMkwpYt8mYH",
-	"/ZzKEny0UkZF26s60qBCRbFmzqecjhFyl2h9i33rnJ2zfaUEHaQKZe+cAQBIFJRE1vnDmlRivQeagL0O",
-	"tnIDfAiqSjUhUtr39S8tucMQmaJDWqei74JmHWh5fzGxVEQ1HsZEIBlECJ+O3ze+NlfTnGenCrm1zDQ3",
-	"JTNL22Er4qm10Jjry7cDTci3nVNFiE8F1VGKsmLnohLIRXSrXb4af37T9O34F/VOYKM4TUo1C5a1m/xC",
-	"4sS8uYuDl8Fwl3y3F756ubsbDnfIXrD7akfPplJTf1GbnP6z0v/8udt5RTrDi6/bL6ZNPdDWxg7ZkC8p",
-	"ENdt1RpXrdKLj+WlNK4mYUxZm7PcNw88Egd7U99tZvaatjfz+kO8qJj/MEVXM95PKLSehQ+7T6YpT3LK",
-	"N0nxH6cMEt+jfnsY36Buq1O/iAfEeu67DfQ+f/8GexrsHhntjzfIZXUAv8aBpHcvyZ2515cWv5oSGWsC",
-	"FzMRu+ZNGrzeUsAbqC+1LQ3OFH5p/qyg4iMoS9J637S5MKO6EQ9qSLpaRCOs1rFeWenFeNn3Yjmqjlpm",
-	"N62RLv9qpbaNl39ycvOApKdjWXBvVRZjKXY3ATdIBVXZibZbK30LwzQaKv96lzuYv52d2sSuAoD+dnYK",
-	"FkSDQXbAB4pQhiEMBY/h6OPJKWxOtjfNTZ1lGSeBNcRnGRsrlXjTqVnMIbedo0yRwCyr88CeTJOEC/Uv",
-	"Ec9IpLKNkOvJu49L3tuLb/kITuxzLiJb4rK3uVl5b9OR76TSm85O65ydYRTwGEFxA4UqtPePDv8fnI6p",
-	"1L8gEXxCQ5SlFICnAtxA4JJaGCJRqUDpA4kifk3ZCDKe6qdN56sgCuGaqjFMiKA8laDTZu3aJRAWQkwY",
-	"GaF+pSQdEkU2NNA8I0xpSj+nKLIqpxNKgDDYPwQiJZVKP7d2EJE0RB8OUiG58OGMslCmYrj+FzhBNJP9",
-	"/OHgCA4dX5QzGKU0xIu1GSmGfLRB6GYSkWwkeMrCZ3GQrG9YfKkzfBqgAxUVFNjz9hMSjLGzvdEt165y",
-	"TRsIilh+HJ6gmNAAF6yf+91xIu6YlzrSvVM15VwgOmdHIe0Sb210N7b0YDxBRhLq9bydjS3DU0LU2JjD",
-	"5tgkl7/o3yP7cds8/k8ENytPmLxGIbWSa4dmJKdhnctQf/G09VrPaIhvd7u5lrvOTZIkEbV+Z/MfrnRn",
-	"g+qykFtLgo0R1fn8N5Qbeq4vtl892JjV5oOGIU8512qb5R0TRjBjJCEKM/1jVCLr7A+VRfv1l08w4Cw0",
-	"1nRNqIIBDrlAUCLTlkNGhBpnUnpDi6NKxttazA2zuw8o/SWS2AeDW/OsSmsoitfmd8RHMCYSqIKUhSjM",
-	"xb93XItK5zA0q7bb3XmyVRujcSwDIhGoBHJNMh+4qHCuLyvOYZDK7Fta00pE83qfL3xP5k2n3n7kchQy",
-	"kjpyfsztU3oX+r1NgSTM2s28KhWBJBibbNk4Z2r8d+ibv7Sgrrm4QgEiZfI1YCQRdrs75i4pmoRAjYkC",
-	"STIJ1/oXlRBTKSkbzXuQY8veyoGsHMjKgfwWDsQYYJsDmWxvlpvr+Rd4cvNrRNnVtNWvmFf00nKGMEij",
-	"q6LFkDIwH09BzDVgIxIOTn6CteN3B/Bi67uuD59O33W+88HKDyLKcL1nq5C2WuZDPh8IDAm3ywSmq8AH",
-	"s5WR+UDDDVME1MyCRr3Sovf6J4nGf7mdpteQ8CjSYucCBGoIqP/Qa5xzP6ITjYphKFCO9eTm3VpOPN8r",
-	"MTVGIkiMyujD5yZ5STrS6YXm1QeekJ/TAqQHJIpQbJjtNPNpvhqXCFO/0KodBV60D86k0TpvXuJ9daK6",
-	"GchJ3ZZm6TRajFEC00eq52ESPv3H9ZgGY30pg2sU2p5kiuGMzRxYDjpvqUy4pHl9o2Wisxxpv/60HsJo",
-	"GpVA2UQnqlqLtBdze2urSLOKNH/USJP7RGfr1jNUIo/ZxbbOsiHyuFxYbn4tdtOnm8U3+PnJMPXJ2jZd",
-	"IMDwGkbFJjll4PYH8/1yU58gMEKGBu9WQ40JDrVoY0oTrgyF0t1X0qyOsXNbWlhzVX0j7C3IkAgf4lQq",
-	"YFwBfgkQQ9g11+W6D5LoEPYLWjqu+BK6nSpwLbyaVCJwgkzB309O/IJlHY9SRnXI2NrrmG6wuUkQyO/M",
-	"BM8EhaTSzcC85QTyCwoOrpWjSAGcK8EQqq0dNkUQqFLB3BQs1VyaAhOBOkWwbQlahkdFRHT7iFrpYa3x",
-	"o4b1HrhfkJDM6JEpc1Gm17HOSdm7oeOo3Zgot/yGFCMdksql8qFs8PCh3t9h51Vr8TC8H9uZOsZnuzjs",
-	"1iPD6ygD1+hSUUA7zUL3oggGCOf5pvW5t/7aWXpllbTBm9bGEAapVSErbBs16/CjLsF57NEAIqo9KsuR",
-	"xJF9uuGb/enUnzXDLa2127u7kAjKlEku908ODg8hGBNBAs2VDwMiNDyAn1OuMHwNhIEp2sMVZhYsSo0T",
-	"mYNbZgbW6ZVzoCHGCdc5aNa5wsxr4vyw8sy/YrYIDhlNe8PD7MF8fvOnOtN66VvLezoHx7YejIm5bqOG",
-	"6HOSmnrvMI2gst9RCTCFCFXn2ABkbOgfOLLG7ioHWo3geowaBdKioFj56IhEplCh7UNQDIGn1WAsSYww",
-	"s3IbteXN23D0SGa3oBEJbj1VBP+Ra7M3pWESSRO7CQxI6OdA0GYXE36FIRQ7CBUZn52ddfZTNdYUAteb",
-	"/k3j3nw7YIARZyMT8wjjaoyicMcW/HZfPOEiyDQY56yZVWDumiLySgMBmnP13VMKa8DDDEIaGjeuNX6C",
-	"jjuTGysao2Vra+fJ2dLmOeATu18i6S86pYlzMW1vP1xdrqEPr4Gv8hEoGv9WCdQqgfq/nEAVKZPFDHkS",
-	"9AC50uYgja4WJ0zPnj2DN2l0BeYcByhH0YjXXJMQp5GiSYQlnpXaZxGQlI2iIj3YgHdc5MAtTfJClsxY",
-	"cM7UWKAc8yiEtb4mc6nJXGreLk1yeKkfuyye6mtQbrVvt7teZCkSiMBzluNr/c5YcMZTGWWVbEQnKnGM",
-	"ISUKo8zyFRExQgEDooKxy7gc3+eM2h3vRNMk80SJjR2Hb+12iRthyEVeODTpwfPn+WlTpsYpnz/vnbMO",
-	"9I1A+rDmlnwdfv3nf1spdTiLsp6b2JhMUMeq4lQgo86vgZhCaV6F1blHXm8qOJFW0HnQhYAwCKl0HZvm",
-	"ns0J5YbhqDx4qA9rEZXK8pSg6BS3eoAkGLvsWRY5VZTpZLST8CTVqZLhx2SOepARnSArsy7KhtzJj3FF",
-	"h87uNbmQysQsROhEd0TUGMrkMJddocz9HnzgbMTfvoG8Eyt3SzPdCZZenjhqPP/8Oaz1Fx1F1F+3I1XT",
-	"yX4PThQRSpt3ngqvdTe6W/DrP/8Ltrp+t9vd6HbX7YtFHtnvQV+bft+qhrtql9c8Wk8z+z34mGeq9k4n",
-	"/6AQZJSOzCvFxxDVp/GLdqJUuZr3a6iWHf7/zt4uhCSTVeV7/pyL589rK9+DD6lKzYrilyBKJZ1gLjub",
-	"AsCaNgX49T//Bwq7XHcro0M5bHe37OL3F5222J+laKwLztNudwcXUt1uoFo7D7QPa3178lvfh77Nqvvr",
-	"zgjLnMFRPSJSQn8ml+jnOw1KR/srrJX7JRlipAGAEplOXufT7Tl1kk+fcv/+EuKF54E9cU688HDQP1Ju",
-	"vN3dfhSB1k/ubYKVLtS+rof1vEg8yFzA3YAjHkUaYhIFeQ/jxu9f+H7ZkNlwLgsKW/LVU9fjGUm0uovq",
-	"BwIdgUMU2HTYiB74TjjXlDW/KMPSPZOXVT1mVY9Z1WNW9ZhVPWZVj/l91GNsWaShAvJQpZnNrzaTWdxY",
-	"9ezZM4uEDLIqqzUabFX2Jd1XjkIgU/kuNx8CYbakYduxNFsdl9S7YoUBGA+fhXcgT9F6cIARiqyoohSF",
-	"i0Fm3jWcFfwcfTw5raeNtQS+fpx3nr67HLAH/cqmah/+w/xte9qrl4pj8osr9kz3c6/vkvriuHWdYZrV",
-	"Mj9qTWR9WzbJayEWVDpW4M9/hvo4hnDl6HhNz5xXv5xMwZw2IM4gIcK0vunrqcC57FRrS1VeN8pNi6PU",
-	"lyemCw5vL7PSx8p6Lx6xa3jBefF3SQnvDbNfg+ucgOsxjbBIBLTLzBtZuIBSs+sZyAqHr3D4nXH4CmCu",
-	"AOYKYD4ZwDTIroLQarhsCchU+WEnjbjxk0QBAxxT18VnP1ItfWwdM/yAqvjo+TE/zpn/svqGEfaPF7ZW",
-	"nnjliVee+Mk88Q+owHgncD4wd732LKWLqb+ghyL/H5lg/qkkrA25iAFZwEMM1zfgjKoxfHi3D8gEjyK0",
-	"3tjuO8CYR6GE8iAts0dRPcvK9K5HJMA8ma8cULCoDTg//Olme3hfOtfX1x3NdCcVkeP7FnnTjf+d5o12",
-	"+R7OxKoHYX2TMeZMcDaC/L+VmoTOadIjpECr6vqqur4KuauQ+w1/LvbehM93XIA9hxKKQwxnAnE1/dmM",
-	"+Ijb85Kao/OxAenuEytTVMsR+2uIiDJnHUaR+yKMKhihghfdrfnY+t4OdM+IRcKQ2j6uo9pZUXMH2s2e",
-	"cbRKklaBbRXYVoFtFdh+B7lkESvmQlc9/tVPqft8Mb0wZ8dOmo+MOBI8TAN3lF/9MDiS0I3qQXLmaEQ7",
-	"9iwVu6Vd7mT75rQOLoy5bJTbdpWK4/wXnu/5CCjzQSLC9ZgDcUfmlZsevtEunqoKSZeM+fMsVReYRMat",
-	"6kyYGt00/Xh/KclUTiyZXkz/NwAA//8=",
+	"7F1tc9s4kv4rfcx+sHOULclxMiPX1J7Hmcx6L5m4Yme8V7HPgsiWhDUJcABQMienqv16n+9+wv2y/SVX",
+	"eOGbREl+35lafZMostFo9MvTjSb01Qt4nHCGTEmv99WTwRhjYj5+z8PsKuIjyq6GXFyRIEAprxS/RnY1",
+	"6boPCZdK35wInqBQFM2jQUSRqSsa6i+EZR+HXu/LV09lCXo9TypB2cib+cUVlkaRN7v0PUVVpC8cGQJw",
+	"HHq+d9PiIkTh9fZnfk5ZYiBQ1akPuYiJ8npeQqSccqGfvfOIp5ZwZdTXM98bCcLUlX20OmRClELBvJ73",
+	"n/mgf7jTqD9qwnCmf60MuTfzy0n0lszMUThZNtkKve7M92TALfchDkkaaWoVKqfm1xUkXs18L5UoGIkN",
+	"lfzBz/m1Fc92ZjPfE/hLSgWGXu9LSagyzYpQbq94xaB88FcM7LKNeMsy6Z3pG99xEXsz3/s+ja6PpUwJ",
+	"C/BQZiz4hDLhTOKi9kpFVCrrskqQhXZahcjsXU3zHvGWvtiS1zRp8URRzkjUSjhlSstDiRSNeGKqME5U",
+	"5vWGJJI4t2KKyOvjsCrsMyKvafhEQy6skhu/ujBLZTi/EHMCP10p74CI0HzQvJkPfxA49Hrei93SOe06",
+	"z7Sb08XwiIjwNI1jIjI9YGHJhlzBERGCZN4t5B3IyVs+ZREn4WcR3dtzyUnoqKQiWjeutvQhoRGGRzxl",
+	"qnFQvYQjFCtHfWdoBIbGmiG1JVMrv3zInIoVa05lbvi7qk91DN+t8RJdOr2DKmkbOC0MdIkilTJ8oEpV",
+	"VWjlqjudWyt5PXqECsPDZdErJApbija41JUM5HTJWgX45h+k6zp8oxBc3He4H8zDa0Z58/wW9XrRou41",
+	"ZN381vqNMkzdIiQ9Zqy5RxApuF3iASpWvcL+8Uc6VNrUPuEvKTYCz8UFiCmjcRp7vY5/l8U4KpehVN8Q",
+	"JR2xM4yTiKg5LBiTm/fIRmrs9Trt9l1s962hqnKqc8uMNwkVKB/ZX/xgqRI1D/Ioo4qS6GcSpTWgd2yv",
+	"T8z1FQjE63kxZ5jtHMaFBHNwQuOEC7tqRMvJG9GhMk57VyoucNc8qVe8olDatk7GmaQBiWqYzOleaT1J",
+	"flfB3oDzCAm7E0IqjUJgQBOaZ0b3jSmfcip3CiifyrHvzvzrhVhcXdQGE1wwrFVGWE5o0fxSqXj8AaUk",
+	"o+XmsX838zgyRGNHdD4fND+i+CEmNFpiIWh+u/uQKPInq9rdlN+UfPzk8qPGiXf39+/DhUuVal4hH+9k",
+	"zBkuy4PNb/cZMX+ynkEiCx93gqeG4vz0Xs1mDRpaat0q3awBuEZ8+FMaD1BUPZt+hNmra3JoWouQx+Hq",
+	"pNf3IiLVO56Kt3REVS1SvydSDXkqQvvLCjp7C7YcOjj9U87z3DBN9l2TS4MAjwQSdYvw+qz23Wn/Rgy8",
+	"+8wG/ur5DXzPoJuITlA8MtJ4a6nWkUan8w9AU98+L5p6s0FT1ZQzRhGMCVM2zVgFnU6ykDBFg4/GPdVr",
+	"wK+fMRDtr4RRtRlVTazRlTb4XJPOvkXl/FqIMhDUSNLreefjDAgI+zRMiQSBw1Ri6ANlwBmCRKaQBbjj",
+	"+XNeOixoljahmjzkqsTNEZlPv+cpldMpZ7yszkcCRSfk8Wsfhznd29U+BiTSKWdVPt+7S89giQ8v1Br4",
+	"R8Tc3spKgyJS6qVplOLq2sCbmX8/2PQ4NfDAGJNTmGY1qZmdVYGn4OZ1EZMb4c+D4M4KGXRXQ6CHIJ5V",
+	"ZZwqAjm+i6bNu+47a1xnbyXYegi4WjHo69WI60EAa8Ww+8+FulZoWIUHDFdBgrfFTQ9CBCtYeb0GFD4M",
+	"BK4YuDOPDFe6miraewpX822Rat4dJa0qzf524OjDZfRqAck+NnJdoS7th+b2j8DD3iNA6hXKUkXsD/HC",
+	"HxyNW3lhrfiJ4CNB4sefUvfVitTh/qnCium8qW3SrJpLjp2LLZC1G2kylYnm5LGx9GlOd33k6HSrfHxC",
+	"InXmck+p5mSEJbNu6HZ16M9MLS0NPVAKqSG9jhvtWtMkfILU5rOlun4x3qwvEw6KJGcuj5W51pVouzof",
+	"v5a4VQPl4vIvrEpdU2ugch7YziOwORhYc3c1578AGuaR+oK3rroZl0xVm7LmM9kV2e5ppVeomr/r30ET",
+	"BitdQJbGGo9RznTGrr/qZSr7ioyQsSqwQtb604RTeylEu9HfxPGSDeCZ7/3p7OzkZxLR0HDwQ74Nv6xw",
+	"cKstrnl6M39pwaHShFOpN+R3NzHXIPM/IYnUeFnzR+lpc9ny66qMVm2OL6mBLO5Z11hoYPHjYarGXdN4",
+	"1lT/CFDK4sf7+MlDQ8J0wN0G78VDcuIUbAWw/zAklfa2p0BMpqHRDvGg6bvJ3Gr+OtybG8+y+cbHARJh",
+	"yxZ5s4O+T2UJPlkpo6LtVR1pUKGiWLPgU87GCLlLtL7FPnXBLtihUoIOUoWyd8EAACQKSiLr/GFLKrHd",
+	"A03AXgdbuQE+BFWlmhAp7fP6k5bccYhM0SGtU9G/gmYdaPn7cmKpiGo8jIlAMogQPn963/jYQk1zkZ0q",
+	"5NYy09yUzKxth62Ip9ZCY66v3w40Id92ThUhPhVURynKip2LSiAX0Z12+Wr8+U3Tt+Nf1juBjeI0KdU8",
+	"WNZu8obEiXlyHwdvguE++eZ1+O2b/f1wuEdeB/vf7unZVGrqr2qT018r/c9f2q1vSWt4+bX7atbUA21t",
+	"7JgN+ZoCcd1WrXHVKr34VF5K42oSxpStcpaH5oYn4uD1zHebmb2m7c28/hAvK+Y/TtHVjPczCq1n4ePu",
+	"k2nKk5zybVL8pymDxA+o3x7Ht6jb6tQv4gGxnvt+A73Pn7/FngZ7QEb70y1yWR3ApziQ9P4luXP3+Nri",
+	"V1MiY03gci5i17xJg9dbC3gDdVPb0uBM4U3zawUVH0FZktb7ps2FOdWNeFBD0tUiGmG1jvXKSi/Hy74X",
+	"y1F11DK7WRnp8rdWatt4+Ssntw9IejqWBfdUZTHWYncTcINUUJWdaru10rcwTKOh8tu73MH8+fzMJnYV",
+	"APTn8zOwIBoMsgM+UIQyDGEoeAwnH0/PYHfS3TU/6izLOAmsIT7L2FipxJvNzGIOue0cZYoEZlmdB/Zk",
+	"miRcqH+LeEYile2EXE/evVzy3l58y0dwau9zEdkSl73d3cpzu458K5XebH5aF+wco4DHCIobKFShfXhy",
+	"/C9wNqZSf4JE8AkNUZZSAJ4KcAOBS2phiESlAqUPJIr4lLIRZDzVd5vOV0EUwpSqMUyIoDyVoNNm7dol",
+	"EBZCTBgZoX6kJB0SRXY00DwnTGlKv6QosiqnE0qAMDg8BiIllUrft3UUkTREH45SIbnw4ZyyUKZiuP1H",
+	"OEU0k/3y4egEjh1flDMYpTTEy605KYZ8tEPobhKRbCR4ysIXcZBs71h8qTN8GqADFRUU2PMOExKMsdXd",
+	"aZdrV7mmDQRFLD8OT1FMaIBL1s99bjkRt8xDLemeqZpyLhCds6OQdok7O+2djh6MJ8hIQr2et7fTMTwl",
+	"RI2NOeyOTXL5q/48si+3LeL/RHCz8oTJKQqplVw7NCM5Detchvqrp63XekZDvNtu51ruOjdJkkTU+p3d",
+	"v7rSnQ2q60JuLQk2RlTn8z9Q7ui5vup++2hjVpsPGoY841yrbZZ3TBjBjJGEKMz0PxGF72lMG6T6Jz61",
+	"+QeJIhSgFTeUPsg0GAORcGGTyAvvQHzXPlDfdWA6RoHAOEOgEiIcKmM17vuABNdAGRCQGHAW7sChXSqd",
+	"53A1tkOoVKKEmGQwJhMEqk2KFx7LSGMuss78chKtEx7RIGvWkF9SrgioMbFtI6nEENLE13MJBRmqFkU1",
+	"bGkdJwltaV8QGZpOWq1OB6aCKpRAVZMYfvmu2263D6bfdWHIBegvhdT1xLtu4vIxZ45KZK3DobLJWn3S",
+	"p3Y47ZSmhCoY4JALBCUy7fjIiFATC8pgZmFwOd6qNwSMru0/ovGsUeRDMGlHnhRrB4PiwHyO+AjGRC8L",
+	"pCxEYS7+peU6jFrHoTG6/fbesxndGE1cGBBpVJ9MSeYDFxXO9WXFOQxSmc2b5D9yTSuAxOt9ufQ9mfcM",
+	"e4eRSzHJSGrg8zF3r9K71M/tCiRhttpLV6UikARjU+wwsZWa8Bv65psW1JSLaxQgUiYPACOJsN/eM7+S",
+	"osfLmrMkmYSp/kQlxFRKykaLAeCTZW/j/zf+f+P/N/5/4//v6P+N/1zl/yfd3bK1JX//Ve5+jSi7nq0M",
+	"C+YRYw0MYZBG10WDL2VgXl2EmOt0iUg4Ov0Ztj69O4JXnW/aPnw+e9f6xgcrP4gow+2e3QOwtWof8vlA",
+	"YEi4PV4wPT0+mI3EzAca7pgSvGYWdM4pbe5cfyHYODS3z3sACY8iLXYuQKBOwPQXvcY59yM60TkpDAXK",
+	"sZ7cYlTKiec7labCTwSJURl9+NIkL0lHOrnXvPrAE/JLWqTI1lvvmM1sczCGGpf5nX5gpXYU2Zq9cd7h",
+	"XK4Nngpv1G4gJ3VbmqfTaDFGCUwXt56HKbfoL9MxDcb6UgZTHV/sC8VzNnNkOWi9pTLhkubVxRUTnedI",
+	"h+Xn9RBG06gODRMS0VBrkfZibmd7AxQ2QGEDFDZA4XcIFPKQ5ly1dewV4GBagGysawAOrpAod78WrUiz",
+	"3eIAk/xYrfpk7TsOQIDhFEZFhxFl4Jor8mYjU9wlMEKGJtusIgXjg2pgwdR1XQ0fpftdSbM6xk3buuyW",
+	"2xI1wu5AhkT4EKdSAeMK8CZADGHfXJfbPkiiEcivaOm4ynXotvnBvf+gSSUCJ8gU/OX01C9Y1nAiZVRH",
+	"/M7rlmmlXZgEgfyXOeyToJBUuhmYp5xAfkXBwfXBFQm480kYQrUvziboAlUqmJuCpZpLU2AiUCfotqdL",
+	"y/CkADSuCUMrPWw1vhG23QP3CRKSGT0yewSU6XWsc1I2vmkYZHd1y36JIcVIB6JyqXwou+N8qDfH2XnV",
+	"+uMM75/sTB3j8y1wtm+D4TTKwHUJVhTQTrPQvSiCAcJF3vFz4W0fOEuvrJI2eNMXHsIgtSpkhW1BTx09",
+	"1iW4CB0bMGC1wW89EDyxdzcceDKb+fNm2NFa293fh0RQpkxp5/D06PgYgjERJNBc+TAgQqM7E2UxPADC",
+	"wOx4wjVmFutLHS6ZQ8tmBtbplXOgIcYJV8iCrHWNmdfE+XHlnn/HbBmaNZr2PQ+zR/P5ze85zur7hlre",
+	"swU03Xk0JhZaNRuiz2lqNsuGaQSVzeJKgClEqFqfTH6DDc1XJ9bYXd1Oq5HGdxrE02I3pvLGJolMmVDb",
+	"h6AYAk+rwViSGGFu5erQJu9h1COZrdZGIN95rgj+E9dmb/bVSCRN7CYwIKGf43ibHE74NYZQbL9WZHx+",
+	"ft46TNVYUwjciz2/6bQl30sdYMTZyMQ8wiw4zd2xzV3ar55xEQzKdqyZVWDumiLSZBM05+qb5xTWgIcZ",
+	"hDQ0blxr/AQdd6a0oWiMlq3O3rOzpc1zwCd2s1nSX3VGGudi6nYfryre0MTcwFd5CxRd05v8d5P/bvLf",
+	"Tf77G81/i4zXQr48h32EVHd3kEbXy/PdFy9ewPdpdA3mDCMoR9EJi7kmIU4jRZMIy3REOq9C2Sgqsrsd",
+	"eMdFjrvTJC8jy4wFF0yNBcoxj0LY6msyV5rMlebtyuT2V/q2q+Kuvs6prPbtt7eLJFMCEXjB8vRIPzMW",
+	"nPFURlklmdR5ZhxjSLVDySxfEREjFDAgKhi7hNnxfcGo7fZKNE2ySJTY0H/81u41uxG0w3Fle5PdvXyZ",
+	"n7Rodhjky5e9C9aCvhFIH7bckm/D3//2v1ZKLc6irOcmZjwQ41CciGfU+QCI2abI90B06phXewtOpBV0",
+	"jpkgIAxCKt3bCuY3m9LLHcNReeheH7YiKpXlKUHRKn7qAZJg7IofskiJowwSga2EJ6nOdA0/JvHXg4zo",
+	"BFmZNFM25E5+jCs6dHavyYVUJmYhQie6E6LGUOb2uewKZe734ANnI/72e8i7kHO3NNeZZ+nleb9Ox16+",
+	"hK3+smP4+tt2pGo1oN+DU0WE0uadVzK22jvtDvz9b/8Dnbbfbrd32u1t+2BRBuj3oK9Nv29Vw121y2tu",
+	"rVcJ+j34mBca7C+t/GV6kFE6Mo8ULwJW78Yb7USpcjtOB1CtGv3r3ut9CEkmq8r38iUXL1/WVr4HH1KV",
+	"mhXFmyBKJZ1gLjubwcGWNgX4+3//HxR2ue1WRiMx6LY7dvH7y04a7s9TNNYFF2m7vYdLqXYbqNbOwu7D",
+	"Vt+eetr3oW8DeX/bGWGZ8jmqJ0RK6M+lgv18n09psHaNtc02SYYYafymREYGUcNe24I6yeevmPz+6hlL",
+	"z8J85pLG0oOx/5lKG91290kEWj+1vglWulB7UA/reY1/kLmAuwMnPIo0xCQK8v79nd+/8P3yZYSGM8l0",
+	"Pqe4QRZmPCOJle6i+nJcS+AQBTYdtHXv3MVUpW+UYemBycumnLYpp23KaZty2qactimnbcppm3Lak5fT",
+	"bFWroYD1WJW13a82EV3elfrixQsLZA0wLottGitXugLcAQ1CIFN5jwkfAmG2ImV7WTVbLVeTcbUmgw8f",
+	"v4jSgjzD7sERRiiyoghW1J0GmXnWcFbwc/Lx9Kye9dfqL/V/IsmrLy6F70G/0tLQh/8y3+3reNVLxT/8",
+	"FFfs39FceH1Xkyn+KabvQ9+slvlQ68Dt26pXXsqyOYFjBb77DurjGMKVf73R9Mxf7awnUzCnDYgzSIgw",
+	"fcP6eipwobigtaUqr1uVFop/gVlfV1jyvzNlUeGpihaXT/jGzJK/urlPRv/gLOkAXN8STMc0wiKP0y4z",
+	"byPjAkrNrgfJTRq1SaPunUZt8oNNfrDJDzb5wSY/uE1+YIB5BWDXYPWaHEHlx+w1wv7PEgUMcExdC7Q9",
+	"HqUMkXXI9yOq4ridp3yvePFMn1sCpH8+1LEJpJtAugmkm0C6CaS3CaQ/ogITXMCFsDxy2kNYL2f+kga0",
+	"/M/1wfwbPWwNuYgBWcBDDLd34JyqMXx4dwjIBI8itMHUbtrCmEehhPIEXuNDqofgmve2IhJgXkqrnGy2",
+	"7BWY/NTY2zVA3LSm02lLM91KReT4vkPV4tb/w3+rFonHM7HqCbq/SYhwLjgbac9s/ijAlFOcJj1BAWKz",
+	"NbnZmtwgpg1i2iCmDWJ6mjfd3xv0844LsP8/AMXh9XM4qlp82I34iNtzcpvB1SeTIru3w82ORJ4vH0BE",
+	"lDnjPorcy+xUwQgVvGp3FqHRezvQAwEHCUNqe5hPamcELxxkPn+27aZEscElG1yywSUbXLLBJRtc8rSV",
+	"nCLULyCPOnypHy7/5XJ2af7yZdJ81tyJ4GEauBP462e4k4TuVM9/N/9oYMeep2LbucouLt/4GS6Mt9sp",
+	"W1Yq2zWLZ4u85yOgzAeJCNMxB+JOui83/H2jXTxVFZKuFOIvslRdYBKZqKg9IDW6aV4l+GNJpnLU4exy",
+	"9v8BAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -37,6 +37,7 @@ type Server struct {
 	Clock   *storetest.Clock
 	Log     *storetest.Log
 	Outbox  string // where messages to recipients are
+	counter *statements
 	t       testing.TB
 }
 
@@ -52,7 +53,8 @@ func NewOn(t testing.TB, databaseURL, keyFile string, change ...func(*server.Opt
 	keys, err := keyring.OpenOrCreate(keyFile)
 	must(t, err)
 	clock, log := &storetest.Clock{}, &storetest.Log{}
-	st, err := store.Open(t.Context(), databaseURL, store.Options{Keys: keys, Now: clock.Now, MaxConns: 8})
+	counter := &statements{}
+	st, err := store.Open(t.Context(), databaseURL, store.Options{Keys: keys, Now: clock.Now, MaxConns: 8, Tracer: counter})
 	must(t, err)
 	t.Cleanup(st.Close)
 	logger := slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
@@ -78,7 +80,7 @@ func NewOn(t testing.TB, databaseURL, keyFile string, change ...func(*server.Opt
 	}
 	handler, err := server.New(options)
 	must(t, err)
-	listener.Config = &http.Server{Handler: handler, ReadHeaderTimeout: time.Second, ReadTimeout: 2 * time.Second, WriteTimeout: 3 * time.Second, MaxHeaderBytes: server.MaxHeaderBytes}
+	listener.Config = &http.Server{Handler: counter.count(handler), ReadHeaderTimeout: time.Second, ReadTimeout: 2 * time.Second, WriteTimeout: 3 * time.Second, MaxHeaderBytes: server.MaxHeaderBytes}
 	listener.Start()
 	t.Cleanup(listener.Close)
 	must(t, work.Start(t.Context()))
@@ -89,7 +91,7 @@ func NewOn(t testing.TB, databaseURL, keyFile string, change ...func(*server.Opt
 			t.Errorf("stop jobs: %v", err)
 		}
 	})
-	return &Server{URL: listener.URL, Store: st, Jobs: work, Keys: keys, KeyFile: keyFile, Clock: clock, Log: log, Outbox: outbox, t: t}
+	return &Server{URL: listener.URL, Store: st, Jobs: work, Keys: keys, KeyFile: keyFile, Clock: clock, Log: log, Outbox: outbox, counter: counter, t: t}
 }
 
 // Merchant is a merchant with a program and a logged-in user.
@@ -166,6 +168,8 @@ type Answer struct {
 	Status int
 	Header http.Header
 	Body   []byte
+	// Statements is how many the database was sent for the request.
+	Statements int64
 }
 
 // Do sends a request as it is, with the merchant's token, and returns the answer.
@@ -188,7 +192,7 @@ func (s *Server) Send(r *http.Request) Answer {
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
 	must(s.t, err)
-	return Answer{Status: response.StatusCode, Header: response.Header, Body: body}
+	return Answer{Status: response.StatusCode, Header: response.Header, Body: body, Statements: s.counter.of(response)}
 }
 
 // Cards is the path of the merchant's program's cards.
