@@ -137,10 +137,10 @@ func TestGuessingIsSlowWhetherOrNotThereIsTheUser(t *testing.T) {
 	m := s.Merchant()
 	s.Clock.Stop()
 	for range 4 { // 1 to 3 are wrong, from there on nothing is tried
-		real, none := loginFrom(t, s, "192.0.2.1", m.Email, "wrong"), loginFrom(t, s, "192.0.2.2", "nobody@example.com", "wrong")
-		if real.Status != none.Status || string(real.Body) != string(none.Body) || real.Statements != none.Statements ||
-			real.Header.Get("RateLimit") != none.Header.Get("RateLimit") || real.Header.Get("Retry-After") != none.Header.Get("Retry-After") {
-			t.Errorf("a user: %d %s %v\nnobody: %d %s %v", real.Status, real.Body, real.Header, none.Status, none.Body, none.Header)
+		known, none := loginFrom(t, s, "192.0.2.1", m.Email, "wrong"), loginFrom(t, s, "192.0.2.2", "nobody@example.com", "wrong")
+		if known.Status != none.Status || string(known.Body) != string(none.Body) || known.Statements != none.Statements ||
+			known.Header.Get("RateLimit") != none.Header.Get("RateLimit") || known.Header.Get("Retry-After") != none.Header.Get("Retry-After") {
+			t.Errorf("a user: %d %s %v\nnobody: %d %s %v", known.Status, known.Body, known.Header, none.Status, none.Body, none.Header)
 		}
 	}
 	policy := `"login";q=3;w=300`

@@ -87,8 +87,8 @@ func (w *world) try(o operation, x things, authorization string, header http.Hea
 		return value
 	})
 	body := ""
-	if make := attempts[o.name].body; make != nil {
-		body = make(x)
+	if of := attempts[o.name].body; of != nil {
+		body = of(x)
 	}
 	return w.send(o.method, path, body, authorization, header)
 }
