@@ -1,6 +1,7 @@
 package server
 
 import (
+	"maps"
 	"net"
 	"net/http"
 	"strings"
@@ -13,21 +14,17 @@ import (
 // everybody to keep none: answers hold cards, tokens and codes. The few that may
 // be kept, and the page at /docs, say so themselves.
 func (s *Server) securityHeaders() echo.MiddlewareFunc {
-	values := map[string]string{
-		echo.HeaderXContentTypeOptions:   "nosniff",
-		echo.HeaderReferrerPolicy:        "no-referrer",
-		echo.HeaderContentSecurityPolicy: "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-		echo.HeaderCacheControl:          "no-store",
-	}
+	always := http.Header{}
+	always.Set(echo.HeaderXContentTypeOptions, "nosniff")
+	always.Set(echo.HeaderReferrerPolicy, "no-referrer")
+	always.Set(echo.HeaderContentSecurityPolicy, "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+	always.Set(echo.HeaderCacheControl, "no-store")
 	if strings.HasPrefix(s.BaseURL, "https://") {
-		values[echo.HeaderStrictTransportSecurity] = "max-age=31536000" // a year; of other hosts the operator decides
+		always.Set(echo.HeaderStrictTransportSecurity, "max-age=31536000") // a year; of other hosts the operator decides
 	}
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
-			header := c.Response().Header()
-			for name, value := range values {
-				header.Set(name, value)
-			}
+			maps.Copy(c.Response().Header(), always)
 			return next(c)
 		}
 	}

@@ -65,8 +65,8 @@ func newLimits(o Options) limits {
 // draft-ietf-httpapi-ratelimit-headers-11.
 type limit[K comparable] struct {
 	*ratelimit.Limiter[K]
-	name   string // as a quoted string
-	policy string
+	name   string   // as a quoted string
+	policy []string // of every answer
 }
 
 func newLimit[K comparable](name string, quota int, window time.Duration) *limit[K] {
@@ -76,7 +76,7 @@ func newLimit[K comparable](name string, quota int, window time.Duration) *limit
 	name = strconv.Quote(name)
 	return &limit[K]{
 		Limiter: ratelimit.New[K](quota, window, limitKeys),
-		name:    name, policy: fmt.Sprintf("%s;q=%d;w=%d", name, quota, int(window/time.Second)),
+		name:    name, policy: []string{fmt.Sprintf("%s;q=%d;w=%d", name, quota, int(window/time.Second))},
 	}
 }
 
@@ -88,15 +88,19 @@ func (l *limit[K]) take(header http.Header, key K, now time.Time) error {
 	return l.tell(header, l.Take(key, now))
 }
 
-// tell writes the headers, and fails with errTooMany if nothing was granted.
+// tell writes the headers, and fails with errTooMany if nothing was granted. It
+// runs for every request and so names headers as net/http keeps them.
 func (l *limit[K]) tell(header http.Header, taken ratelimit.Taken) error {
-	seconds := strconv.FormatInt(int64((taken.Wait+time.Second-1)/time.Second), 10)
-	header.Set("RateLimit-Policy", l.policy)
-	header.Set("RateLimit", l.name+";r="+strconv.Itoa(taken.Left)+";t="+seconds)
+	seconds := int64((taken.Wait + time.Second - 1) / time.Second)
+	state := append(make([]byte, 0, 40), l.name...)
+	state = strconv.AppendInt(append(state, ";r="...), int64(taken.Left), 10)
+	state = strconv.AppendInt(append(state, ";t="...), seconds, 10)
+	header["Ratelimit-Policy"] = l.policy
+	header["Ratelimit"] = []string{string(state)}
 	if taken.OK {
 		return nil
 	}
-	header.Set(echo.HeaderRetryAfter, seconds)
+	header.Set(echo.HeaderRetryAfter, strconv.FormatInt(seconds, 10))
 	return errTooMany
 }
 

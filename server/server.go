@@ -64,15 +64,15 @@ type Options struct {
 // Limits that are no settings: a request beyond them is not slow but stuck. In
 // order: headers < body < request < writing < streaming.
 const (
-	HeaderTimeout    = 10 * time.Second
+	HeaderTimeout    = 10 * time.Second // they come in one piece, but from who wants to hold a connection
 	BodyTimeout      = 60 * time.Second // 64 MiB at 9 Mbit/s
 	requestTimeout   = BodyTimeout + 60*time.Second
 	WriteTimeout     = requestTimeout + 30*time.Second // streams extend it
 	StreamingTimeout = 15 * time.Minute
-	IdleTimeout      = 2 * time.Minute
-	MaxHeaderBytes   = 64 << 10
-	bodyLimit        = 64 << 10 // of all operations but bulk
-	retryAfter       = 2        // seconds, of a 503 and of an unfinished task
+	IdleTimeout      = 2 * time.Minute // beyond the minute that proxies keep theirs: ours is not closed under them
+	MaxHeaderBytes   = 64 << 10        // a token, and whatever proxies add
+	bodyLimit        = 64 << 10        // of all operations but bulk
+	retryAfter       = 2               // seconds, of a 503 and of an unfinished task
 )
 
 // Server implements the generated strict interface, an operation a method.
