@@ -12,7 +12,7 @@ RACE     = $(shell command -v $$(go env CC) >/dev/null && echo -race)
 export CGO_ENABLED := 0
 export GOFLAGS     := -buildvcs=false $(GOFLAGS)
 
-.PHONY: help run build test lint generate verify changelog contract sdk bench clean
+.PHONY: help run build test lint vulncheck generate licences verify changelog contract sdk bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -35,6 +35,10 @@ lint: ## vet and lint; the linter is built first, which takes minutes once
 	@go -C $(TOOLS) vet ./...
 	@cd $(TOOLS) && $(BIN)/golangci-lint run
 
+vulncheck: ## look for known vulnerabilities; asks vuln.go.dev, or the database that GOVULNDB names (file:///…)
+	@go -C $(TOOLS)/vuln build -o $(BIN)/ tool
+	@$(BIN)/govulncheck $(if $(GOVULNDB),-db $(GOVULNDB)) ./...
+
 generate: ## make the documents, gen/api and gen/db anew
 	@go -C $(TOOLS) build -o $(BIN)/ tool ./overlay
 	@$(BIN)/overlay openapi/openapi.json openapi/openapi-complete.json openapi/overlay.yaml
@@ -42,6 +46,10 @@ generate: ## make the documents, gen/api and gen/db anew
 	@$(BIN)/overlay -x-order openapi/openapi-complete.json $(BIN)/generate.json openapi/generate.yaml
 	@$(BIN)/oapi-codegen -config openapi/codegen.yaml $(BIN)/generate.json
 	@$(BIN)/sqlc generate
+
+licences: ## make docs/dependencies.md anew, what the program is made of
+	@go -C $(TOOLS) build -o $(BIN)/ ./licences
+	@$(BIN)/licences >docs/dependencies.md
 
 verify: ## prove that generated files, go.mod and the formatting are current
 	@gen/verify.sh

@@ -28,7 +28,11 @@ for made in openapi/openapi-complete.json openapi/openapi-sdk.json gen/api gen/d
 	current "$made" "make generate" diff -ru "$made" "$scratch/$made"
 done
 
-for module in . gen/tools gen/tools/lint; do
+go -C gen/tools build -o "$PWD/bin/" ./licences
+bin/licences >"$scratch/dependencies.md"
+current docs/dependencies.md "make licences" diff -u docs/dependencies.md "$scratch/dependencies.md"
+
+for module in . gen/tools gen/tools/lint gen/tools/vuln; do
 	current "$module/go.mod or go.sum" "go -C $module mod tidy" go -C "$module" mod tidy -diff
 done
 

@@ -35,8 +35,15 @@ func (s *Server) authenticate(operations map[string]operation) echo.MiddlewareFu
 			ctx := c.Request().Context()
 			who := &principal{} // nobody, of a public operation
 			if !op.public {
-				var err error
-				if who, err = s.principal(ctx, c.Request().Header.Get(echo.HeaderAuthorization), pathValue(c, "programId")); err != nil {
+				claims, err := s.claims(c.Request().Header.Get(echo.HeaderAuthorization))
+				if err != nil {
+					return err
+				}
+				// Before the database is asked: what is above the limit costs no query.
+				if err := s.limits.token.take(c.Response().Header(), claims.ID, s.Store.Now()); err != nil {
+					return err
+				}
+				if who, err = s.principal(ctx, claims, pathValue(c, "programId")); err != nil {
 					return err
 				}
 			}
@@ -52,18 +59,23 @@ var (
 	errBadToken         = &refusal{status: http.StatusUnauthorized, detail: "Could not validate credentials"}
 )
 
-// principal judges an Authorization header. The token says who; the database says
-// whether they still may, and whose the program is that the path names.
-func (s *Server) principal(ctx context.Context, authorization, programID string) (*principal, error) {
+// claims is what the token in an Authorization header says, if it is one of ours.
+func (s *Server) claims(authorization string) (keyring.Claims, error) {
 	scheme, token, _ := strings.Cut(authorization, " ")
 	token = strings.TrimSpace(token)
 	if !strings.EqualFold(scheme, "Bearer") || token == "" {
-		return nil, errNotAuthenticated
+		return keyring.Claims{}, errNotAuthenticated
 	}
 	claims, err := s.Keys.VerifyToken(token, s.Store.Now())
 	if err != nil {
-		return nil, errBadToken
+		return keyring.Claims{}, errBadToken
 	}
+	return claims, nil
+}
+
+// principal asks the database whether the token's bearer still may, and whose the
+// program is that the path names.
+func (s *Server) principal(ctx context.Context, claims keyring.Claims, programID string) (*principal, error) {
 	user, err := id.Parse(claims.Subject)
 	if err != nil {
 		return nil, errBadToken

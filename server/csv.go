@@ -57,7 +57,6 @@ func (d csvDownload) VisitDownloadGiftCardsResponse(w http.ResponseWriter) error
 	header := w.Header()
 	header.Set("Content-Type", "text/csv; charset=utf-8")
 	header.Set("Content-Disposition", `attachment; filename="gift-cards.csv"`)
-	header.Set("Cache-Control", "no-store") // it opens security codes
 	terms, err := d.server.Store.BatchTerms(d.ctx, d.batch)
 	if err != nil {
 		return err

@@ -49,7 +49,9 @@ func (s *Server) handleError(err error, c echo.Context) {
 	case http.StatusUnauthorized:
 		header.Set(echo.HeaderWWWAuthenticate, "Bearer")
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
-		header.Set(echo.HeaderRetryAfter, strconv.Itoa(retryAfter))
+		if header.Get(echo.HeaderRetryAfter) == "" { // a limit knows better
+			header.Set(echo.HeaderRetryAfter, strconv.Itoa(retryAfter))
+		}
 	case http.StatusMethodNotAllowed:
 		header.Set(echo.HeaderAllow, allowed(c))
 	case http.StatusRequestTimeout:

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -48,8 +49,20 @@ type Options struct {
 	LargeBodyWait time.Duration
 	// TokenLifetime and LinkLifetime are how long bearer tokens and CSV links last.
 	TokenLifetime, LinkLifetime time.Duration
-	// BaseURL begins the links in answers, such as https://cards.example.com.
+	// BaseURL begins the links in answers, such as https://cards.example.com. With
+	// https, browsers are told to use nothing else.
 	BaseURL string
+	// AddressRate and TokenRate are how many requests a second an address and a
+	// token may send for long, twice as many at once; 0 is no limit.
+	AddressRate, TokenRate int
+	// FailedLogins is how many wrong passwords an address may send in 5 minutes; a
+	// user may get five times as many from all addresses together. 0 is no limit.
+	FailedLogins int
+	// TrustedProxies are the networks whose X-Forwarded-For is believed.
+	TrustedProxies []*net.IPNet
+	// CORSOrigins are the origins whose pages may call the server, such as
+	// https://shop.example.com.
+	CORSOrigins []string
 	// Ready returns an error that says what is missing; nil if all is well.
 	Ready func(context.Context) error
 }
@@ -57,21 +70,22 @@ type Options struct {
 // Limits that are no settings: a request beyond them is not slow but stuck. In
 // order: headers < body < request < writing < streaming.
 const (
-	HeaderTimeout    = 10 * time.Second
+	HeaderTimeout    = 10 * time.Second // they come in one piece, but from who wants to hold a connection
 	BodyTimeout      = 60 * time.Second // 64 MiB at 9 Mbit/s
 	requestTimeout   = BodyTimeout + 60*time.Second
 	WriteTimeout     = requestTimeout + 30*time.Second // streams extend it
 	StreamingTimeout = 15 * time.Minute
-	IdleTimeout      = 2 * time.Minute
-	MaxHeaderBytes   = 64 << 10
-	bodyLimit        = 64 << 10 // of all operations but bulk
-	retryAfter       = 2        // seconds, of a 503 and of an unfinished task
+	IdleTimeout      = 2 * time.Minute // beyond the minute that proxies keep theirs: ours is not closed under them
+	MaxHeaderBytes   = 64 << 10        // a token, and whatever proxies add
+	bodyLimit        = 64 << 10        // of all operations but bulk
+	retryAfter       = 2               // seconds, of a 503 and of an unfinished task
 )
 
 // Server implements the generated strict interface, an operation a method.
 type Server struct {
 	Options
 	validator *validate.Validator
+	limits    limits
 	echo      *echo.Echo
 	bodies    bodies
 }
@@ -85,7 +99,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{Options: o, echo: echo.New(), bodies: bodies{
+	s := &Server{Options: o, limits: newLimits(o), echo: echo.New(), bodies: bodies{
 		slots: make(chan struct{}, cmp.Or(o.LargeBodies, 1)), wait: cmp.Or(o.LargeBodyWait, largeBodyWait),
 	}}
 	s.validator, err = validate.Compile(document, openapi.Complete, s.rules())
@@ -97,7 +111,8 @@ func New(o Options) (*Server, error) {
 	e.Binder = binder{}
 	e.IPExtractor = echo.ExtractIPDirect() // headers of a client prove nothing
 	e.HTTPErrorHandler = s.handleError
-	api.RegisterHandlers(e, api.NewStrictHandler(s, []api.StrictMiddlewareFunc{refuseEmptyAnswer}))
+	e.IPExtractor = addressFrom(o.TrustedProxies)
+	api.RegisterHandlers(e, api.NewStrictHandler(s, []api.StrictMiddlewareFunc{refuseEmptyAnswer, s.limitLogins}))
 	operations, err := s.operations(document, e.Routes())
 	if err != nil {
 		return nil, err
@@ -114,12 +129,15 @@ func New(o Options) (*Server, error) {
 
 	// THE list of what happens to every request, outermost first.
 	e.Use(
-		s.logRequests,       // sees every answer, and the time all of it took
-		s.recoverPanics,     // a fault of one request is a 500 for that request alone
-		declaredMethodsOnly, // echo answers OPTIONS by itself; the document does not
-		limitTime,           // nothing is waited for without end
-		s.authenticate(operations),
-		s.validate(operations), // reads the body; the handler gets what was validated
+		s.logRequests,              // sees every answer, and the time all of it took
+		s.securityHeaders(),        // are on every answer, refusals too
+		s.recoverPanics,            // a fault of one request is a 500 for that request alone
+		s.allowOrigins(),           // of pages; they must be able to read refusals, too
+		declaredMethodsOnly,        // echo answers OPTIONS by itself; the document does not
+		s.limitByAddress,           // before anything is done for a stranger
+		limitTime,                  // nothing is waited for without end
+		s.authenticate(operations), // limits by token, before the database is asked
+		s.validate(operations),     // reads the body; the handler gets what was validated
 	)
 	return s, nil
 }

@@ -65,6 +65,10 @@ func (tx *Tx) RevokeToken(ctx context.Context, token string, expiresAt time.Time
 	return nil
 }
 
+// CleanEmail returns a user's address as it is looked up: in lower case, and
+// without what PostgreSQL cannot store.
+func CleanEmail(email string) string { return strings.ToLower(text.Line(email)) }
+
 // checkName returns a name as it may be stored: 1 to 255 characters in one line.
 func checkName(name string) (string, error) {
 	name = strings.TrimSpace(text.Line(name))

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"giftcards/gen/db"
@@ -29,6 +30,8 @@ type Options struct {
 	// ShareTransactions lets calls that wait at the same moment share a transaction:
 	// cards created one by one, and the lookups of every request.
 	ShareTransactions bool
+	// Tracer follows the queries, nobody does if nil.
+	Tracer pgx.QueryTracer
 }
 
 // Store is a pool of connections to a migrated database. It is safe for
@@ -69,6 +72,7 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	case !strings.Contains(url, "pool_max_conns"):
 		config.MaxConns = defaultMaxConns
 	}
+	config.ConnConfig.Tracer = o.Tracer
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("database pool: %w", err)

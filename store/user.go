@@ -4,14 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"giftcards/gen/db"
 	"giftcards/store/id"
-	"giftcards/store/text"
 )
 
 // User is a row of users.
@@ -26,12 +24,9 @@ const (
 // FindUserByEmail returns the user with the address, in whatever case, or
 // ErrUserNotFound.
 func (tx *Tx) FindUserByEmail(ctx context.Context, email string) (User, error) {
-	user, err := tx.q.FindUserByEmail(ctx, userName(email))
+	user, err := tx.q.FindUserByEmail(ctx, CleanEmail(email))
 	return known(user, err, "find user")
 }
-
-// userName is an address as users have it. PostgreSQL refuses U+0000.
-func userName(email string) string { return strings.ToLower(text.Line(email)) }
 
 func known(user User, err error, doing string) (User, error) {
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -48,7 +43,7 @@ func known(user User, err error, doing string) (User, error) {
 // ErrMerchantNotFound or ErrEmailTaken.
 func (tx *Tx) AddUser(ctx context.Context, user User) (User, error) {
 	user.ID, user.Active, user.CreatedAt = id.New(tx.now), true, tx.now
-	user.Email = strings.ToLower(user.Email)
+	user.Email = CleanEmail(user.Email)
 	err := tx.q.InsertUser(ctx, db.InsertUserParams{
 		ID: user.ID, MerchantID: user.MerchantID, Email: user.Email, Name: user.Name,
 		PasswordHash: user.PasswordHash, Role: user.Role, CreatedAt: user.CreatedAt,
@@ -67,21 +62,21 @@ func (tx *Tx) AddUser(ctx context.Context, user User) (User, error) {
 // SetPassword changes a user's password hash and ends all tokens given so far.
 // It fails with ErrUserNotFound.
 func (tx *Tx) SetPassword(ctx context.Context, email, passwordHash string) (User, error) {
-	user, err := tx.q.SetPassword(ctx, passwordHash, tx.endOfTokens(), userName(email))
+	user, err := tx.q.SetPassword(ctx, passwordHash, tx.endOfTokens(), CleanEmail(email))
 	return known(user, err, "set password")
 }
 
 // SetActive lets a user in or keeps them out, and ends all tokens given so far.
 // It fails with ErrUserNotFound.
 func (tx *Tx) SetActive(ctx context.Context, email string, active bool) (User, error) {
-	user, err := tx.q.SetUserActive(ctx, active, tx.endOfTokens(), userName(email))
+	user, err := tx.q.SetUserActive(ctx, active, tx.endOfTokens(), CleanEmail(email))
 	return known(user, err, "set user active")
 }
 
 // SetRole changes a user's role; their tokens have it at once. It fails with
 // ErrUserNotFound.
 func (tx *Tx) SetRole(ctx context.Context, email, role string) (User, error) {
-	user, err := tx.q.SetUserRole(ctx, role, userName(email))
+	user, err := tx.q.SetUserRole(ctx, role, CleanEmail(email))
 	return known(user, err, "set role")
 }
 

@@ -23,7 +23,7 @@ import (
 // config is every setting: as a flag, as an environment variable, and in --help.
 type config struct {
 	Listen      string `env:"GIFTCARDS_LISTEN" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where to listen (${default})."`
-	BaseURL     string `env:"GIFTCARDS_BASE_URL" placeholder:"URL" help:"How clients reach the server; begins the CSV links. Default: http:// and the address listened on."`
+	BaseURL     string `env:"GIFTCARDS_BASE_URL" placeholder:"URL" help:"How clients reach the server; begins the CSV links. Default: http:// or https:// and the address listened on."`
 	DatabaseURL string `env:"DATABASE_URL" placeholder:"URL" help:"PostgreSQL to use. Default: a private one in the state directory."`
 	PollOnly    bool   `env:"GIFTCARDS_POLL_ONLY" help:"Look for new tasks once a second instead of being notified: needed behind a transaction pooler such as PgBouncer."`
 	StateDir    string `env:"GIFTCARDS_STATE_DIR" placeholder:"DIR" help:"Where the private database, the keys and demo.json are. Default: /var/lib/giftcards as root, else giftcards in the XDG state directory."`
@@ -45,8 +45,9 @@ type config struct {
 	MessageLifetime time.Duration `env:"GIFTCARDS_MESSAGE_LIFETIME" default:"2160h" help:"How long a message is listed after it was sent or given up (${default})."`
 	AuditLifetime   time.Duration `env:"GIFTCARDS_AUDIT_LIFETIME" default:"9600h" help:"How long the audit log is kept (${default})."`
 
-	limits   `embed:""`
-	delivery `embed:""`
+	limits     `embed:""`
+	delivery   `embed:""`
+	protection `embed:""`
 
 	LogLevel  string `env:"GIFTCARDS_LOG_LEVEL" default:"info" help:"debug, info, warn or error (${default})."`
 	LogFormat string `env:"GIFTCARDS_LOG_FORMAT" default:"text" help:"text or json (${default})."`
@@ -111,7 +112,7 @@ func (c *config) check(f faults) {
 		if host == "" || net.ParseIP(host).IsUnspecified() {
 			host = "localhost"
 		}
-		c.BaseURL = "http://" + net.JoinHostPort(host, port)
+		c.BaseURL = c.scheme() + net.JoinHostPort(host, port)
 	}
 	base, err := url.Parse(c.BaseURL)
 	note("base-url", !listens && c.BaseURL == "" || err == nil && (base.Scheme == "http" || base.Scheme == "https") && base.Host != "",
@@ -144,6 +145,7 @@ func (c *config) check(f faults) {
 	c.checkLifetimes(note)
 	c.limits.check(f)
 	c.delivery.check(f)
+	c.protection.check(f)
 	_, err = c.level()
 	note("log-level", err == nil, fmt.Sprintf("want debug, info, warn or error, not %q", c.LogLevel))
 	note("log-format", c.LogFormat == "text" || c.LogFormat == "json", fmt.Sprintf("want text or json, not %q", c.LogFormat))

@@ -61,13 +61,15 @@ func (serveCommand) Run(s *session) (err error) {
 		return err
 	}
 	var stopping atomic.Bool
-	handler, err := server.New(server.Options{
+	options := server.Options{
 		Store: st, Jobs: work, Keys: keys, Logger: log, BaseURL: s.config.BaseURL,
 		BulkThreshold: s.config.BulkThreshold, BulkMaximum: s.config.BulkMaximum, BulkBodyLimit: int64(s.config.BulkBodyLimit) << 20,
 		LargeBodies:   s.config.LargeBodies,
 		TokenLifetime: s.config.TokenLifetime, LinkLifetime: s.config.LinkLifetime,
 		Ready: func(ctx context.Context) error { return ready(ctx, st, work, &stopping) },
-	})
+	}
+	s.config.protection.apply(&options)
+	handler, err := server.New(options)
 	if err != nil {
 		return err
 	}
@@ -82,7 +84,9 @@ func (serveCommand) Run(s *session) (err error) {
 	if err := s.greet(st, d); err != nil {
 		return err
 	}
-	return s.serve(listener, newHTTPServer(handler, log), d, &stopping)
+	h := newHTTPServer(handler, log)
+	h.TLSConfig = s.config.tlsConfig(log)
+	return s.serve(listener, h, d, &stopping)
 }
 
 // newHTTPServer does not derive requests from the signal's context: it would
@@ -102,7 +106,13 @@ func newHTTPServer(handler http.Handler, log *slog.Logger) *http.Server {
 func (s *session) serve(listener net.Listener, h *http.Server, d database, stopping *atomic.Bool) error {
 	defer h.Close() // streams that still write must not keep the pool open
 	failed := make(chan error, 1)
-	go func() { failed <- h.Serve(listener) }()
+	go func() {
+		if h.TLSConfig != nil {
+			failed <- h.ServeTLS(listener, "", "")
+			return
+		}
+		failed <- h.Serve(listener)
+	}()
 	select {
 	case err := <-failed:
 		return err

@@ -1421,7 +1421,9 @@ type ClientWithResponsesInterface interface {
 
 // HealthzResponse429Headers the declared response headers of an HTTP 429 response for Healthz
 type HealthzResponse429Headers struct {
-	RetryAfter int
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
 }
 
 // HealthzResponse503Headers the declared response headers of an HTTP 503 response for Healthz
@@ -1497,7 +1499,9 @@ func (r HealthzResponse) ContentType() string {
 
 // ReadyzResponse429Headers the declared response headers of an HTTP 429 response for Readyz
 type ReadyzResponse429Headers struct {
-	RetryAfter int
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
 }
 
 // ReadyzResponse503Headers the declared response headers of an HTTP 503 response for Readyz
@@ -1578,7 +1582,9 @@ type DownloadGiftCardsResponse200Headers struct {
 
 // DownloadGiftCardsResponse429Headers the declared response headers of an HTTP 429 response for DownloadGiftCards
 type DownloadGiftCardsResponse429Headers struct {
-	RetryAfter int
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
 }
 
 // DownloadGiftCardsResponse503Headers the declared response headers of an HTTP 503 response for DownloadGiftCards
@@ -1666,7 +1672,9 @@ type CreateGiftCardResponse401Headers struct {
 
 // CreateGiftCardResponse429Headers the declared response headers of an HTTP 429 response for CreateGiftCard
 type CreateGiftCardResponse429Headers struct {
-	RetryAfter int
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
 }
 
 // CreateGiftCardResponse503Headers the declared response headers of an HTTP 503 response for CreateGiftCard
@@ -1805,7 +1813,9 @@ type BulkIssueGiftCardsResponse401Headers struct {
 
 // BulkIssueGiftCardsResponse429Headers the declared response headers of an HTTP 429 response for BulkIssueGiftCards
 type BulkIssueGiftCardsResponse429Headers struct {
-	RetryAfter int
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
 }
 
 // BulkIssueGiftCardsResponse503Headers the declared response headers of an HTTP 503 response for BulkIssueGiftCards
@@ -1946,7 +1956,9 @@ type PollBulkIssuanceResponse401Headers struct {
 
 // PollBulkIssuanceResponse429Headers the declared response headers of an HTTP 429 response for PollBulkIssuance
 type PollBulkIssuanceResponse429Headers struct {
-	RetryAfter int
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
 }
 
 // PollBulkIssuanceResponse503Headers the declared response headers of an HTTP 503 response for PollBulkIssuance
@@ -2059,7 +2071,9 @@ type GetTokenInfoResponse401Headers struct {
 
 // GetTokenInfoResponse429Headers the declared response headers of an HTTP 429 response for GetTokenInfo
 type GetTokenInfoResponse429Headers struct {
-	RetryAfter int
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
 }
 
 // GetTokenInfoResponse503Headers the declared response headers of an HTTP 503 response for GetTokenInfo
@@ -2156,7 +2170,9 @@ type CreateTokenResponse401Headers struct {
 
 // CreateTokenResponse429Headers the declared response headers of an HTTP 429 response for CreateToken
 type CreateTokenResponse429Headers struct {
-	RetryAfter int
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
 }
 
 // CreateTokenResponse503Headers the declared response headers of an HTTP 503 response for CreateToken
@@ -2267,7 +2283,9 @@ type LogoutResponse401Headers struct {
 
 // LogoutResponse429Headers the declared response headers of an HTTP 429 response for Logout
 type LogoutResponse429Headers struct {
-	RetryAfter int
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
 }
 
 // LogoutResponse503Headers the declared response headers of an HTTP 503 response for Logout
@@ -2689,6 +2707,20 @@ func ParseHealthzResponse(rsp *http.Response) (*HealthzResponse, error) {
 	switch {
 	case rsp.StatusCode == 429:
 		var headers HealthzResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
@@ -2759,6 +2791,20 @@ func ParseReadyzResponse(rsp *http.Response) (*ReadyzResponse, error) {
 	switch {
 	case rsp.StatusCode == 429:
 		var headers ReadyzResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
@@ -2839,6 +2885,20 @@ func ParseDownloadGiftCardsResponse(rsp *http.Response) (*DownloadGiftCardsRespo
 		response.Headers200 = &headers
 	case rsp.StatusCode == 429:
 		var headers DownloadGiftCardsResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
@@ -2971,6 +3031,20 @@ func ParseCreateGiftCardResponse(rsp *http.Response) (*CreateGiftCardResponse, e
 		response.Headers401 = &headers
 	case rsp.StatusCode == 429:
 		var headers CreateGiftCardResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
@@ -3134,6 +3208,20 @@ func ParseBulkIssueGiftCardsResponse(rsp *http.Response) (*BulkIssueGiftCardsRes
 		response.Headers401 = &headers
 	case rsp.StatusCode == 429:
 		var headers BulkIssueGiftCardsResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
@@ -3252,6 +3340,20 @@ func ParsePollBulkIssuanceResponse(rsp *http.Response) (*PollBulkIssuanceRespons
 		response.Headers401 = &headers
 	case rsp.StatusCode == 429:
 		var headers PollBulkIssuanceResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
@@ -3346,6 +3448,20 @@ func ParseGetTokenInfoResponse(rsp *http.Response) (*GetTokenInfoResponse, error
 		response.Headers401 = &headers
 	case rsp.StatusCode == 429:
 		var headers GetTokenInfoResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
@@ -3454,6 +3570,20 @@ func ParseCreateTokenResponse(rsp *http.Response) (*CreateTokenResponse, error) 
 		response.Headers401 = &headers
 	case rsp.StatusCode == 429:
 		var headers CreateTokenResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
@@ -3562,6 +3692,20 @@ func ParseLogoutResponse(rsp *http.Response) (*LogoutResponse, error) {
 		response.Headers401 = &headers
 	case rsp.StatusCode == 429:
 		var headers LogoutResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
@@ -3859,7 +4003,9 @@ func (response Healthz200JSONResponse) VisitHealthzResponse(w http.ResponseWrite
 }
 
 type Healthz429ResponseHeaders struct {
-	RetryAfter int
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
 }
 
 type Healthz429JSONResponse struct {
@@ -3874,6 +4020,12 @@ func (response Healthz429JSONResponse) VisitHealthzResponse(w http.ResponseWrite
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
 	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
 	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
@@ -3938,7 +4090,9 @@ func (response Readyz200JSONResponse) VisitReadyzResponse(w http.ResponseWriter)
 }
 
 type Readyz429ResponseHeaders struct {
-	RetryAfter int
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
 }
 
 type Readyz429JSONResponse struct {
@@ -3953,6 +4107,12 @@ func (response Readyz429JSONResponse) VisitReadyzResponse(w http.ResponseWriter)
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
 	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
 	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
@@ -4044,7 +4204,9 @@ func (response DownloadGiftCards403JSONResponse) VisitDownloadGiftCardsResponse(
 }
 
 type DownloadGiftCards429ResponseHeaders struct {
-	RetryAfter int
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
 }
 
 type DownloadGiftCards429JSONResponse struct {
@@ -4059,6 +4221,12 @@ func (response DownloadGiftCards429JSONResponse) VisitDownloadGiftCardsResponse(
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
 	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
 	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
@@ -4228,7 +4396,9 @@ func (response CreateGiftCard422JSONResponse) VisitCreateGiftCardResponse(w http
 }
 
 type CreateGiftCard429ResponseHeaders struct {
-	RetryAfter int
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
 }
 
 type CreateGiftCard429JSONResponse struct {
@@ -4243,6 +4413,12 @@ func (response CreateGiftCard429JSONResponse) VisitCreateGiftCardResponse(w http
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
 	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
 	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
@@ -4440,7 +4616,9 @@ func (response BulkIssueGiftCards422JSONResponse) VisitBulkIssueGiftCardsRespons
 }
 
 type BulkIssueGiftCards429ResponseHeaders struct {
-	RetryAfter int
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
 }
 
 type BulkIssueGiftCards429JSONResponse struct {
@@ -4455,6 +4633,12 @@ func (response BulkIssueGiftCards429JSONResponse) VisitBulkIssueGiftCardsRespons
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
 	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
 	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
@@ -4595,7 +4779,9 @@ func (response PollBulkIssuance422JSONResponse) VisitPollBulkIssuanceResponse(w 
 }
 
 type PollBulkIssuance429ResponseHeaders struct {
-	RetryAfter int
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
 }
 
 type PollBulkIssuance429JSONResponse struct {
@@ -4610,6 +4796,12 @@ func (response PollBulkIssuance429JSONResponse) VisitPollBulkIssuanceResponse(w 
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
 	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
 	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
@@ -4710,7 +4902,9 @@ func (response GetTokenInfo422JSONResponse) VisitGetTokenInfoResponse(w http.Res
 }
 
 type GetTokenInfo429ResponseHeaders struct {
-	RetryAfter int
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
 }
 
 type GetTokenInfo429JSONResponse struct {
@@ -4725,6 +4919,12 @@ func (response GetTokenInfo429JSONResponse) VisitGetTokenInfoResponse(w http.Res
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
 	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
 	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
@@ -4854,7 +5054,9 @@ func (response CreateToken422JSONResponse) VisitCreateTokenResponse(w http.Respo
 }
 
 type CreateToken429ResponseHeaders struct {
-	RetryAfter int
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
 }
 
 type CreateToken429JSONResponse struct {
@@ -4869,6 +5071,12 @@ func (response CreateToken429JSONResponse) VisitCreateTokenResponse(w http.Respo
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
 	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
 	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
@@ -4997,7 +5205,9 @@ func (response Logout422JSONResponse) VisitLogoutResponse(w http.ResponseWriter)
 }
 
 type Logout429ResponseHeaders struct {
-	RetryAfter int
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
 }
 
 type Logout429JSONResponse struct {
@@ -5012,6 +5222,12 @@ func (response Logout429JSONResponse) VisitLogoutResponse(w http.ResponseWriter)
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
 	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
 	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
@@ -5376,96 +5592,100 @@ func (sh *strictHandler) Logout(ctx echo.Context) error {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7H3bcttIkvar5A9PxC95QYmSLLlNx8SsLLd7NGu3FZLcmg1LKxaBJFkjoApdVaCM9jJibvd69xH2yeZJ",
-	"NuqAEwmCOrd7mncUDllZWXn4MitR+uoFPE44Q6ak1/vqyWCMMTE/3/Awu4z4iLLLIReXJAhQykvFr5Bd",
-	"Trbdj4RLpR9OBE9QKIrm1SCiyNQlDfUfhGUfh17v81dPZQl6PU8qQdnIm/rFFZZGkTe98D1FVaQvHBgC",
-	"cBh6vvelw0WIwuvtTv2cssRAoKpTH3IRE+X1vIRIec2FfvfWI55YwpVR96a+NxKEqUv7anXIhCiFgnk9",
-	"7z/yQf9wq1F/0IThVN+tDLkz9ctJ9BbMzFE4WjTZCr3tqe/JgFvuQxySNNLUKlROzN0WEi+mvpdKFIzE",
-	"hkr+4qf8Wsu7W9Op7wn8OaUCQ6/3uSRUmWZFKDdXvGJQPvgbBnbZRrxjmfRO9YPvuIi9qe+9SaOrQylT",
-	"wgLclxkLjlEmnEmc116piEplXVYJstBOqxCZfapp3iPe0Rc78oomHZ4oyhmJOgmnTGl5KJGiEU9MFcaJ",
-	"yrzekEQSZ1ZMEXl1GFaFfUrkFQ0faci5VXLjVxdmoQxnF2JG4Cet8g6ICM0PzZv58QeBQ6/nPdssndOm",
-	"80ybOV0MD4gIT9I4JiLTAxaWbMgVHBEhSObdQN6BnLzl1yziJPwkojt7LjkJHZVURMvG1ZY+JDTC8ICn",
-	"TDUOqpdwhKJ11HeGRmBoLBlSWzK18suHzKlYseZUZoa/rfpUx/DdGi/QpZNbqJK2gZPCQBcoUinDe6pU",
-	"VYVaV93p3FLJ69EjVBjuL4peIVHYUbTBpbYykNMlSxXgu19J13X4RiG4uOtw35uXl4zy8uktam/eou40",
-	"ZN38lvqNMkzdICQ9ZKy5QxApuF3gASpW3WL/+AMdKm1qx/hzio3Ac34BYsponMZeb8u/zWIclMtQqm+I",
-	"ko7YKcZJRNQMFozJl/fIRmrs9ba63dvY7ltDVeVUZ5YZvyRUoHxgf/G9pUrULMijjCpKop9IlNaA3qG9",
-	"PjHXWxCI1/NizjDb2I8LCebghMYJF3bViJaTN6JDZZz2plRc4KZ5U694RaG0bR2NM0kDEtUwmdO90nqS",
-	"/KmCvQHnERJ2K4RUGoXAgCY0z4zuGlOOcyq3CijH5di3Z35vLhZXF7XBBOcMq80IywnNm18qFY8/oJRk",
-	"tNg8dm9nHgeGaOyIzuaD5iaK72NCowUWgube7YdEkb9Z1e6m/Kbk40eXHzVOfHt39y5cuFSp5hXy8Y7G",
-	"nOGiPNjcu8uI+Zv1DBJZ+LATPDEUZ6f3Yjpt0NBS69p0swbgGvHhj2k8QFH1bPoVZq8uyaFpLUIehu1J",
-	"r+9FRKp3PBVv6YiqWqR+T6Qa8lSE9k4LnZ05Ww4dnP4x53lmmCb7rsmlQYAHAom6QXh9Uvve6n4jBr79",
-	"xAb+4ukNfMegm4hOUDww0nhrqdaRxtbWr4CmXj0tmnq5QlPVlDNGEYwJUzbNaINOR1lImKLBR+Oe6jXg",
-	"vScMRLutMKo2o6qJNbrSBp9r0tm3qJxfC1EGghpJej3vbJwBAWHfhmsiQeAwlRj6QBlwhiCRKWQBbnj+",
-	"jJcOC5qlTagmD9mWuDkis+n3LKVyOuWMF9X5SKDohDx87WM/p3uz2seARDrlrMrnjbv0BJZ4/0KtgX9E",
-	"zOyttBoUkVIvTaMU22sDL6f+3WDTw9TAA2NMTmGa1aRmdlYFHoObvSImN8Kfe8GdFhlst0Og+yCetjJO",
-	"FYEc3kbTZl33rTVua6cVbN0HXLUMuteOuO4FsFqG3X0q1NWiYRUeMGyDBG+Lh+6FCFpY2VsCCu8HAlsG",
-	"3ppFhq2upor2HsPVvCpSzdujpLbS7LcDR+8voxdzSPahkWuLunTvm9s/AA87DwCpW5Slitjv44U/OBo3",
-	"8sJa8RPBR4LEDz+l7RctqcPdU4WW6bysbdK0zSXHzsUWyNKNNJnKRHPy0Fj6JKe7PHJsbVf5OEYideZy",
-	"R6nmZIQls2zobnXoT0wtLA3dUwqpIb2MG+1a0yR8hNTmk6W6fDFeLi8TDookZyaPlbnWlWi7Oh+/lrhV",
-	"A+X88s+tSl1Ta6ByFtjOIrAZGFhzdzXnPwcaZpH6nLeuuhmXTFWbsmYz2ZZs96TSK1TN3/V90ITBSheQ",
-	"pbHGY5QznbHrP/UylX1FRshYFVgha/1rwqm9FKLd6G/ieMEG8NT3/nx6evQTiWhoOPg+34ZfVDi40RbX",
-	"LL2pv7DgUGnCqdQb8qebmGuQ+Z+RRGq8qPmj9LS5bPlVVUZtm+MLaiDze9Y1FhpY/LifqvG2aTxrqn8E",
-	"KGVx8y5+ct+QMB1wN8F78ZAcOQVrAfYfhqTS3vYYiMk0NNoh7jV9N5kbzV+He/PgaTbb+DhAImzZIm92",
-	"0M+pLMFHK2VUtL2qIw0qVBRr5nzK6Rghd4nWt9i3ztk521dK0EGqUPbOGQCAREFJZJ0/rEkl1nugCdjr",
-	"YCs3wIegqlQTIqV9X//SkjsMkSk6pHUq+i5o1oGW9xcTS0VU42FMBJJBhPDp+H3ja3M1zXl2qpBby0xz",
-	"UzKztB22Ip5aC425vnw70IR82zlVhPhUUB2lKCt2LiqBXES32uWr8ec3Td+Of1HvBDaK06RUs2BZu8kv",
-	"JE7Mm7s4eBkMd8l3e+Grl7u74XCH7AW7r3b0bCo19Re1yek/K/3Pn7udV6QzvPi6/WLa1ANtbeyQDfmS",
-	"AnHdVq1x1Sq9+FheSuNqEsaUtTnLffPAI3GwN/XdZmavaXszrz/Ei4r5D1N0NeP9hELrWfiw+2Sa8iSn",
-	"fJMU/3HKIPE96reH8Q3qtjr1i3hArOe+20Dv8/dvsKfB7pHR/niDXFYH8GscSHr3ktyZe31p8aspkbEm",
-	"cDETsWvepMHrLQW8gfpS29LgTOGX5s8KKj6CsiSt902bCzOqG/GghqSrRTTCah3rlZVejJd9L5aj6qhl",
-	"dtMa6fKvVmrbePknJzcPSHo6lgX3VmUxlmJ3E3CDVFCVnWi7tdK3MEyjofKvd7mD+cvZqU3sKgDoL2en",
-	"YEE0GGQHfKAIZRjCUPAYjj6enMLmZHvT3NRZlnESWEN8lrGxUok3nZrFHHLbOcoUCcyyOg/syTRJuFD/",
-	"GvGMRCrbCLmevPu45L29+JaP4MQ+5yKyJS57m5uV9zYd+U4qvenstM7ZGUYBjxEUN1CoQnv/6PD/wemY",
-	"Sv0LEsEnNERZSgF4KsANBC6phSESlQqUPpAo4teUjSDjqX7adL4KohCuqRrDhAjKUwk6bdauXQJhIcSE",
-	"kRHqV0rSIVFkQwPNM8KUpvRziiKrcjqhBAiD/UMgUlKp9HNrBxFJQ/ThIBWSCx/OKAtlKobrf4ITRDPZ",
-	"zx8OjuDQ8UU5g1FKQ7xYm5FiyEcbhG4mEclGgqcsfBYHyfqGxZc6w6cBOlBRQYE9bz8hwRg72xvdcu0q",
-	"17SBoIjlx+EJigkNcMH6ud8dJ+KOeakj3TtVU84FonN2FNIu8dZGd2NLD8YTZCShXs/b2dgyPCVEjY05",
-	"bI5NcvmL/j2yH7fN4/9EcLPyhMlrFFIruXZoRnIa1rkM9RdPW6/1jIb4dreba7nr3CRJElHrdzb/5kp3",
-	"NqguC7m1JNgYUZ3Pf0e5oef6YvvVg41ZbT5oGPKUc622Wd4xYQQzRhKiMNM/RiWyzv5QWbRff/kEA85C",
-	"Y03XhCoY4JALBCUybTlkRKhxJqU3tDiqZLytxdwwu/uA0l8iiX0wuDXPqrSGonhtfkd8BGMigSpIWYjC",
-	"XPxrx7WodA5Ds2q73Z0nW7UxGscyIBKBSiDXJPOBiwrn+rLiHAapzL6lNa1ENK/3+cL3ZN506u1HLkch",
-	"I6kj58fcPqV3od/bFEjCrN3Mq1IRSIKxyZaNc6bGf4e++UsL6pqLKxQgUiZfA0YSYbe7Y+6SokkI1Jgo",
-	"kCSTcK1/UQkxlZKy0bwHObbsrRzIyoGsHMiv4UCMAbY5kMn2Zrm5nn+BJze/RpRdTVv9inlFLy1nCIM0",
-	"uipaDCkD8/EUxFwDNiLh4OQnWDt+dwAvtr7r+vDp9F3nOx+s/CCiDNd7tgppq2U+5POBwJBwu0xgugp8",
-	"MFsZmQ803DBFQM0saNQrLXqvf5Jo/JfbaXoNCY8iLXYuQKCGgPoPvcY59yM60agYhgLlWE9u3q3lxPO9",
-	"ElNjJILEqIw+fG6Sl6QjnV5oXn3gCfk5LUB6QKIIxYbZTjOf5qtxiTD1C63aUeBF++BMGq3z5iXeVyeq",
-	"m4Gc1G1plk6jxRglMH2keh4m4dN/XI9pMNaXMrhGoe1JphjO2MyB5aDzlsqES5rXN1omOsuR9utP6yGM",
-	"plEJlE10oqq1SHsxt7e2ijSrSPN7jTS5T3S2bj1DJfKYXWzrLBsij8uF5ebXYjd9ull8g5+fDFOfrG3T",
-	"BQIMr2FUbJJTBm5/MN8vN/UJAiNkaPBuNdSY4FCLNqY04cpQKN19Jc3qGDu3pYU1V9U3wt6CDInwIU6l",
-	"AsYV4JcAMYRdc12u+yCJDmG/oKXjii+h26kC18KrSSUCJ8gU/PXkxC9Y1vEoZVSHjK29jukGm5sEgfzO",
-	"TPBMUEgq3QzMW04gv6Dg4Fo5ihTAuRIModraYVMEgSoVzE3BUs2lKTARqFME25agZXhURES3j6iVHtYa",
-	"P2pY74H7BQnJjB6ZMhdleh3rnJS9GzqO2o2JcstvSDHSIalcKh/KBg8f6v0ddl61Fg/D+7GdqWN8tovD",
-	"bj0yvI4ycI0uFQW00yx0L4pggHCeb1qfe+uvnaVXVkkbvGltDGGQWhWywrZRsw4/6hKcxx4NIKLao7Ic",
-	"SRzZpxu+2Z9O/Vkz3NJau727C4mgTJnkcv/k4PAQgjERJNBc+TAgQsMD+DnlCsPXQBiYoj1cYWbBotQ4",
-	"kTm4ZWZgnV45BxpinHCdg2adK8y8Js4PK8/8G2aL4JDRtDc8zB7M5zd/qjOtl761vKdzcGzrwZiY6zZq",
-	"iD4nqan3DtMIKvsdlQBTiFB1jg1Axob+gSNr7K5yoNUIrseoUSAtCoqVj45IZAoV2j4ExRB4Wg3GksQI",
-	"Myu3UVvevA1Hj2R2CxqR4NZTRfAfuTZ7UxomkTSxm8CAhH4OBG12MeFXGEKxg1CR8dnZWWc/VWNNIXC9",
-	"6d807s23AwYYcTYyMY8wrsYoCndcQJhUovj/EgSPEEKO0ngzs3tgk4Sk6F0z83jxhKsm02Ccz8Xwy9w1",
-	"ReSVRg5UOa6+e0rpDniYQUhDKykh6AQddyaZVjRGy9bWzpOzpe15wCd2g0XSX3QOFOdi2t5+uEJeQ+Ne",
-	"A1/lI1B0Cq4yrlXG9c+ccRU5lgUZedb0AMnV5iCNrhZnWM+ePYM3aXQF5uAHKEfRENlckxCnkaJJhCUA",
-	"ltpnEZCUjaIin9iAd1zkSC9N8sqXzFhwztRYoBzzKIS1viZzqclcat4uTTZ5qR+7LJ7qaxRvtW+3u16k",
-	"NRKIwHOWA3L9zlhwxlMZZZX0RWc2cYwhJQqjzPIVETFCAQOigrFL0Rzf54zaLfJE0yTzRImNHYdv7f6K",
-	"G2HIRV5pNPnE8+f58VSmKCqfP++dsw70jUD6sOaWfB3+8ff/sVLqcBZlPTexMZmgjlXFMUJGnV8DMZXV",
-	"vGyrk5W8QFVwIq2g8ygNAWEQUulaPM09m0TKDcNReVJRH9YiKpXlKUHRKW71AEkwdum2LJKwKNPZayfh",
-	"SapzK8OPSTX1ICM6QVamaZQNuZMf44oOnd1rciGViVmI0InuiKgxlNlkLrtCmfs9+MDZiL99A3nrVu6W",
-	"ZtoZLL0809QJwPPnsNZfdHZRf92OVM0/+z04UUQobd557rzW3ehuwT/+/t+w1fW73e5Gt7tuXywSz34P",
-	"+tr0+1Y13FW7vObRel7a78HHPLW1dzr5F4ggo3RkXim+nqg+jV+0E6XKFclfQ7VO8S87e7sQkkxWle/5",
-	"cy6eP6+tfA8+pCo1K4pfgiiVdIK57GzOAGvaFOAf//W/UNjlulsZHcphu7tlF7+/6HjG/ixFY11wnna7",
-	"O7iQ6nYD1doBon1Y69uj4vo+9G0a3l93RlgmGY7qEZES+jPJRz/fmlA62l9hbX9AkiFGGgAokelsdz4/",
-	"n1Mn+fQ5+m8vg154gNgTJ9ELTxP9PSXT293tRxFo/ajfJljpQu3reljPq8qDzAXcDTjiUaQhJlGQNz1u",
-	"/PaF75cdnA0HuaCwNWI9dT2ekUSru6h+UdAROESBTaeT6IHvhHNNHfSLMizdM3lZFXBWBZxVAWdVwFkV",
-	"cFYFnH/SAo6tozSUTB6qlrP51aY+i1u3nj17ZqGTgWJleUejs8rOp/uOUghkKt9H50MgzNZAbMOXZqvj",
-	"qgCuumEQycOn7R3Ic7oeHGCEIivKLkWlY5CZdw1nBT9HH09O63lmLeOvHxie5/suaexBv7Jt24f/NH/b",
-	"rvnqpeIg/uKKPTX+3Ou7KkBxoLtOSc1qmR+1NrW+rbPkxROLQh0r8Mc/Qn0cQ7hyOL2mZ07EX06mYE4b",
-	"EGeQEGGa6/T1VOBcOqu1pSqvGyWzxWHtyzPZBcfDl2nsY6XJF4/Yl7zgRPq75JD3xuWvwfVmwPWYRlhk",
-	"Dtpl5q0yXECp2fWUZQXcV8D96YD7CpGuEOkKkT4ZIjVQsALpakBuCSpV+fkrjUDzk0QBAxxT11hov5st",
-	"nXIdZPyAqvgO+zG/F5r/2PuGIfn3F+dWnnjliVee+Mk88Q+owHgncD4wd732eKeLqb+gSyP/t51g/s8l",
-	"rA25iAFZwEMM1zfgjKoxfHi3D8gEjyK03tjubMCYR6GE8mwvswtSPV7LtNNHJMA8+6+cmbCoMzk/j+pm",
-	"u4RfOtfX1x3NdCcVkeP7FonWjf/D5432ER/OxKpnc32TMeZMcDaC/B+omgzQadIj5EyrcvyqHL8KuauQ",
-	"+w1/wfbehM93XIA9GhOKcxVnAnE1/dmM+IjbI5yao/OxAenuqy9ThcsR+2uIiDLHL0aR+0iNKhihghfd",
-	"rfnY+t4OdM+IRcKQ2k6xo9rxVXNn7M0eu7RKklaBbRXYVoFtFdh+A7lkESvmQlc9/tUPzvt8Mb0wx9lO",
-	"mk+xOBI8TAN3umD9fDqS0I3q2XbmtEY79iwVuwdebn375gARLoy5bJT7fJWK4/xHp+/5CCjzQSLC9ZgD",
-	"caf4lbskvtEunqoKSZeM+fMsVReYRMat6kyYGt00HX9/KslUDlGZXkz/LwAA//8=",
+	"7H3bcttIkvar5A9PxC95QYmkLLubio5Ztdzu0azdVlhyazYsrVgEkmSNgCp0VYEU2suIud3r3UfYJ5sn",
+	"2agDTiRI6jzdMbwjQSArKysPX2Ylil+9gMcJZ8iU9HpfPRmMMSbm4/c8zK4iPqLsasjFFQkClPJK8Wtk",
+	"V5Ou+5BwqfTNieAJCkXRPBpEFJm6oqH+Qlj2cej1vnz1VJag1/OkEpSNvJlfXGFpFHmzS99TVEX6wpEh",
+	"AMeh53s3LS5CFF5vf+bnlCUGAlWd+pCLmCiv5yVEyikX+tk7j3hqCVdGfT3zvZEgTF3ZR6tDJkQpFMzr",
+	"ef+RD/qHO436oyYMZ/rXypB7M7+cRG/JzByFk2WTrdDrznxPBtxyH+KQpJGmVqFyan5dQeLVzPdSiYKR",
+	"2FDJH/ycX1vxbGc28z2Bv6RUYOj1vpSEKtOsCOX2ilcMygd/xcAu24i3LJPemb7xHRexN/O979Po+ljK",
+	"lLAAD2XGgk8oE84kLmqvVESlsi6rBFlop1WIzN7VNO8Rb+mLLXlNkxZPFOWMRK2EU6a0PJRI0Ygnpgrj",
+	"RGVeb0giiXMrpoi8Pg6rwj4j8pqGTzTkwiq58asLs1SG8wsxJ/DTlfIOiAjNB82b+fAHgUOv573YLZ3T",
+	"rvNMuzldDI+ICE/TOCYi0wMWlmzIFRwRIUjm3ULegZy85VMWcRJ+FtG9PZechI5KKqJ142pLHxIaYXjE",
+	"U6YaB9VLOEKxctR3hkZgaKwZUlsytfLLh8ypWLHmVOaGv6v6VMfw3Rov0aXTO6iStoHTwkCXKFIpwweq",
+	"VFWFVq6607m1ktejR6gwPFwWvUKisKVog0tdyUBOl6xVgG/+QbquwzcKwcV9h/vBPLxmlDfPb1GvFy3q",
+	"XkPWzW+t3yjD1C1C0mPGmnsEkYLbJR6gYtUr7B9/pEOlTe0T/pJiI/BcXICYMhqnsdfr+HdZjKNyGUr1",
+	"DVHSETvDOImImsOCMbl5j2ykxl6v027fxXbfGqoqpzq3zHiTUIHykf3FD5YqUfMgjzKqKIl+JlFaA3rH",
+	"9vrEXF+BQLyeF3OG2c5hXEgwByc0Triwq0a0nLwRHSrjtHel4gJ3zZN6xSsKpW3rZJxJGpCohsmc7pXW",
+	"k+R3FewNOI+QsDshpNIoBAY0oXlmdN+Y8imncqeA8qkc++7Mv16IxdVFbTDBBcNaZYTlhBbNL5WKxx9Q",
+	"SjJabh77dzOPI0M0dkTn80HzI4ofYkKjJRaC5re7D4kif7Kq3U35TcnHTy4/apx4d3//Ply4VKnmFfLx",
+	"Tsac4bI82Px2nxHzJ+sZJLLwcSd4aijOT+/VbNagoaXWrdLNGoBrxIc/pfEARdWz6UeYvbomh6a1CHkc",
+	"rk56fS8iUr3jqXhLR1TVIvV7ItWQpyK0v6ygs7dgy6GD0z/lPM8N02TfNbk0CPBIIFG3CK/Pat+d9m/E",
+	"wLvPbOCvnt/A9wy6iegExSMjjbeWah1pdDr/ADT17fOiqTcbNFVNOWMUwZgwZdOMVdDpJAsJUzT4aNxT",
+	"vQb8+hkD0f5KGFWbUdXEGl1pg8816exbVM6vhSgDQY0kvZ53Ps6AgLBPw5RIEDhMJYY+UAacIUhkClmA",
+	"O54/56XDgmZpE6rJQ65K3ByR+fR7nlI5nXLGy+p8JFB0Qh6/9nGY071d7WNAIp1yVuXzvbv0DJb48EKt",
+	"gX9EzO2trDQoIqVemkYprq4NvJn594NNj1MDD4wxOYVpVpOa2VkVeApuXhcxuRH+PAjurJBBdzUEegji",
+	"WVXGqSKQ47to2rzrvrPGdfZWgq2HgKsVg75ejbgeBLBWDLv/XKhrhYZVeMBwFSR4W9z0IESwgpXXa0Dh",
+	"w0DgioE788hwpaupor2ncDXfFqnm3VHSqtLsbweOPlxGrxaQ7GMj1xXq0n5obv8IPOw9AqReoSxVxP4Q",
+	"L/zB0biVF9aKnwg+EiR+/Cl1X61IHe6fKqyYzpvaJs2queTYudgCWbuRJlOZaE4eG0uf5nTXR45Ot8rH",
+	"JyRSZy73lGpORlgy64ZuV4f+zNTS0tADpZAa0uu40a41TcInSG0+W6rrF+PN+jLhoEhy5vJYmWtdibar",
+	"8/FriVs1UC4u/8Kq1DW1Birnge08ApuDgTV3V3P+C6BhHqkveOuqm3HJVLUpaz6TXZHtnlZ6har5u/4d",
+	"NGGw0gVkaazxGOVMZ+z6q16msq/ICBmrAitkrT9NOLWXQrQb/U0cL9kAnvnen87OTn4mEQ0NBz/k2/DL",
+	"Cge32uKapzfzlxYcKk04lXpDfncTcw0y/xOSSI2XNX+UnjaXLb+uymjV5viSGsjinnWNhQYWPx6matw1",
+	"jWdN9Y8ApSx+vI+fPDQkTAfcbfBePCQnTsFWAPsPQ1Jpb3sKxGQaGu0QD5q+m8yt5q/DvbnxLJtvfBwg",
+	"EbZskTc76PtUluCTlTIq2l7VkQYVKoo1Cz7lbIyQu0TrW+xTF+yCHSol6CBVKHsXDABAoqAkss4ftqQS",
+	"2z3QBOx1sJUb4ENQVaoJkdI+rz9pyR2HyBQd0joV/Sto1oGWvy8nloqoxsOYCCSDCOHzp/eNjy3UNBfZ",
+	"qUJuLTPNTcnM2nbYinhqLTTm+vrtQBPybedUEeJTQXWUoqzYuagEchHdaZevxp/fNH07/mW9E9goTpNS",
+	"zYNl7SZvSJyYJ/dx8CYY7pNvXoffvtnfD4d75HWw/+2enk2lpv6qNjn9tdL//KXd+pa0hpdfu69mTT3Q",
+	"1saO2ZCvKRDXbdUaV63Si0/lpTSuJmFM2SpneWhueCIOXs98t5nZa9rezOsP8bJi/uMUXc14P6PQehY+",
+	"7j6ZpjzJKd8mxX+aMkj8gPrtcXyLuq1O/SIeEOu57zfQ+/z5W+xpsAdktD/dIpfVAXyKA0nvX5I7d4+v",
+	"LX41JTLWBC7nInbNmzR4vbWAN1A3tS0NzhTeNL9WUPERlCVpvW/aXJhT3YgHNSRdLaIRVutYr6z0crzs",
+	"e7EcVUcts5uVkS5/a6W2jZe/cnL7gKSnY1lwT1UWYy12NwE3SAVV2am2Wyt9C8M0Giq/vcsdzJ/Pz2xi",
+	"VwFAfz4/AwuiwSA74ANFKMMQhoLHcPLx9Ax2J91d86POsoyTwBris4yNlUq82cws5pDbzlGmSGCW1Xlg",
+	"T6ZJwoX614hnJFLZTsj15N3LJe/txbd8BKf2PheRLXHZ292tPLfryLdS6c3mp3XBzjEKeIyguIFCFdqH",
+	"J8f/D87GVOpPkAg+oSHKUgrAUwFuIHBJLQyRqFSg9IFEEZ9SNoKMp/pu0/kqiEKYUjWGCRGUpxJ02qxd",
+	"uwTCQogJIyPUj5SkQ6LIjgaa54QpTemXFEVW5XRCCRAGh8dApKRS6fu2jiKShujDUSokFz6cUxbKVAy3",
+	"/winiGayXz4cncCx44tyBqOUhni5NSfFkI92CN1NIpKNBE9Z+CIOku0diy91hk8DdKCiggJ73mFCgjG2",
+	"ujvtcu0q17SBoIjlx+EpigkNcMn6uc8tJ+KWeagl3TNVU84FonN2FNIucWenvdPRg/EEGUmo1/P2djqG",
+	"p4SosTGH3bFJLn/Vn0f25bZF/J8IblaeMDlFIbWSa4dmJKdhnctQf/W09VrPaIh32+1cy13nJkmSiFq/",
+	"s/tXV7qzQXVdyK0lwcaI6nz+O8odPddX3W8fbcxq80HDkGeca7XN8o4JI5gxkhCFmf4novA9jWmDVP/E",
+	"pzb/IFGEArTihtIHmQZjIBIubBJ54R2I79oH6rsOTMcoEBhnCFRChENlrMZ9H5DgGigDAhIDzsIdOLRL",
+	"pfMcrsZ2CJVKlBCTDMZkgkC1SfHCYxlpzEXWmV9OonXCIxpkzRryS8oVATUmtm0klRhCmvh6LqEgQ9Wi",
+	"qIYtreMkoS3tCyJD00mr1enAVFCFEqhqEsMv33Xb7fbB9LsuDLkA/aWQup54101cPubMUYmsdThUNlmr",
+	"T/rUDqed0pRQBQMccoGgRKYdHxkRamJBGcwsDC7HW/WGgNG1/Uc0njWKfAgm7ciTYu1gUByYzxEfwZjo",
+	"ZYGUhSjMxb+0XIdR6zg0Rrff3ns2oxujiQsDIo3qkynJfOCiwrm+rDiHQSqzeZP8R65pBZB4vS+Xvifz",
+	"nmHvMHIpJhlJDXw+5u5Vepf6uV2BJMxWe+mqVASSYGyKHSa2UhN+Q99804KacnGNAkTK5AFgJBH223vm",
+	"V1L0eFlzliSTMNWfqISYSknZaDEAfLLsbfz/xv9v/P/G/2/8/x39v/Gfq/z/pLtbtrbk77/K3a8RZdez",
+	"lWHBPGKsgSEM0ui6aPClDMyrixBznS4RCUenP8PWp3dH8KrzTduHz2fvWt/4YOUHEWW43bN7ALZW7UM+",
+	"HwgMCbfHC6anxwezkZj5QMMdU4LXzILOOaXNnesvBBuH5vZ5DyDhUaTFzgUI1AmY/qLXOOd+RCc6J4Wh",
+	"QDnWk1uMSjnxfKfSVPiJIDEqow9fmuQl6Ugn95pXH3hCfkmLFNl66x2zmW0OxlDjMr/TD6zUjiJbszfO",
+	"O5zLtcFT4Y3aDeSkbkvzdBotxiiB6eLW8zDlFv1lOqbBWF/KYKrji32heM5mjiwHrbdUJlzSvLq4YqLz",
+	"HOmw/Lwewmga1aFhQiIaai3SXsztbG+AwgYobIDCBij8DoFCHtKcq7aOvQIcTAuQjXUNwMEVEuXu16IV",
+	"abZbHGCSH6tVn6x9xwEIMJzCqOgwogxcc0XebGSKuwRGyNBkm1WkYHxQDSyYuq6r4aN0vytpVse4aVuX",
+	"3XJbokbYHciQCB/iVCpgXAHeBIgh7JvrctsHSTQC+RUtHVe5Dt02P7j3HzSpROAEmYK/nJ76BcsaTqSM",
+	"6ojfed0yrbQLkyCQ/zKHfRIUkko3A/OUE8ivKDi4PrgiAXc+CUOo9sXZBF2gSgVzU7BUc2kKTATqBN32",
+	"dGkZnhSAxjVhaKWHrcY3wrZ74D5BQjKjR2aPgDK9jnVOysY3DYPsrm7ZLzGkGOlAVC6VD2V3nA/15jg7",
+	"r1p/nOH9k52pY3y+Bc72bTCcRhm4LsGKAtppFroXRTBAuMg7fi687QNn6ZVV0gZv+sJDGKRWhaywLeip",
+	"o8e6BBehYwMGrDb4rQeCJ/buhgNPZjN/3gw7Wmu7+/uQCMqUKe0cnh4dH0MwJoIEmisfBkRodGeiLIYH",
+	"QBiYHU+4xsxifanDJXNo2czAOr1yDjTEOOEKWZC1rjHzmjg/rtzzb5gtQ7NG077nYfZoPr/5PcdZfd9Q",
+	"y3u2gKY7j8bEQqtmQ/Q5Tc1m2TCNoLJZXAkwhQhV65PJb7Ch+erEGrur22k10vhOg3ha7MZU3tgkkSkT",
+	"avsQFEPgaTUYSxIjzK1cHdrkPYx6JLPV2gjkO88VwX/i2uzNvhqJpIndBAYk9HMcb5PDCb/GEIrt14qM",
+	"z8/PW4epGmsKgXux5zedtuR7qQOMOBuZmEeYBae5Oy4gTCpR/H8JgkcIIUdpvJnZerU5XlI0/pp5vHrG",
+	"VTOw3M3F8MvcNUWkST+oclx985zSHfAwg5CGVlJC0Ak67kwtRNEYLVudvWdnS9vzgE/s7rSkv+oUNs7F",
+	"1O0+Xhm9oeu5ga/yFijarDcJ8yZh3iTMm4T5N5owFymyxYh50vsIufHuII2ulyfIL168gO/T6BrMoUdQ",
+	"jqIzHHNNQpxGiiYRlvmLdF6FslFUpIM78I6LHKinSV53lhkLLpgaC5RjHoWw1ddkrjSZK83blSkGXOnb",
+	"roq7+joJs9q3394uslIJROAFy/Mp/cxYcMZTGWWV7FMnpnGMIdUOJbN8RUSMUMCAqGDsMmzH9wWjtj0s",
+	"0TTJIlFiQ//xW7s57UbQDsfV+U06+PJlfjSj2ZKQL1/2LlgL+kYgfdhyS74Nf//b/1gptTiLsp6bmPFA",
+	"jENxhJ5R5wMgZl8j3zTRuWZeHi44kVbQOciCgDAIqXSvN5jfbA1A7hiOylP6+rAVUaksTwmKVvFTD5AE",
+	"Y1ctkUUOHWWQCGwlPEl1amz4MZUCPciITpCVWTZlQ+7kx7iiQ2f3mlxIZWIWInSiOyFqDGUxIJddocz9",
+	"HnzgbMTffg9523LuluZa+Sy9vFCg87eXL2Grv+zcvv62HalaPuj34FQRobR556WPrfZOuwN//9t/Q6ft",
+	"t9vtnXZ72z5Y1A36Pehr0+9b1XBX7fKaW+tlhX4PPuaVCftLK3/7HmSUjswjxZuD1bvxRjtRqtwW1QFU",
+	"y0z/svd6H0KSyaryvXzJxcuXtZXvwYdUpWZF8SaIUkknmMvOpnywpU0B/v5f/wuFXW67ldFIDLrtjl38",
+	"/rKjifvzFI11wUXabu/hUqrdBqq1w7P7sNW3x6T2fejbQN7fdkZY5oiO6gmREvpzuWM/3xhUGqxdY213",
+	"TpIhRhq/KZGRQdSwObegTvL5Syy/vwLI0sMzn7kGsvQk7X+mWki33X0SgdaPuW+ClS7UHtTDer4pMMhc",
+	"wN2BEx5FGmISBXnD/87vX/h++fZCwyFmOp9T3CALM56RxEp3UX2briVwiAKbTua6d+5iytg3yrD0wORl",
+	"U3/b1N829bdN/W1Tf9vU3zb1t0397bdXf7NlsIaK12OV4na/2sx1ed/rixcvLPI1SLqszmlwXek7cEdA",
+	"CIFM5V0sfAiE2RKW7ZbVbLVcEccVpwygfPyqSwvylLwHRxihyIqqWVGoGmTmWcNZwc/Jx9OzepmgVrCp",
+	"/9dJXq5xOX8P+pWmiT78p/luX/irXir+Q6i4Yv/w5sLruyJO8V80fR/6ZrXMh1qPb9+WyfLal00iHCvw",
+	"3XdQH8cQrvyvjqZn/sxnPZmCOW1AnEFChOlM1tdTgQvVCK0tVXndqhZR/M/M+kLEkn+2KasQT1XluHzC",
+	"d3KW/JnOfUoAD06rDsB1RsF0TCMsEj/tMvNGNS6g1Ox6kNzkXZu86/nyrk1CsUkoNgnFJqHYJBS3SSgM",
+	"kq8g8hoOX5NUqPzkv8Y84bNEAQMcU9eVbU9sKWNqHSP+iKo4AegpX3VePGbolojqnw+mbALpJpBuAukm",
+	"kG4C6W0C6Y+owAQXcCEsj5z2XNjLmb+kxS3/v38wf5APW0MuYkAW8BDD7R04p2oMH94dAjLBowhtMLXb",
+	"wjDmUSihPBTY+JDqubzmVbKIBJjX3iqHrS17Kyc/yPZ2LRY3rel02tJMt1IROb7vUObgYXZlZn415OLK",
+	"8ndl+LuadN0HI7hbNWE8nolVD/X9TUKEc8HZyGTsjMTmzaTEadITVCw2e5mbvcwNYtogpg1i2iCmp3n5",
+	"/r1BP++4APuXCFCcpz+Ho6rFh92Ij7g9urcZXH0yKbJ7Yd1sYeT58gFERJlj96PIvV9PFYxQwat2ZxEa",
+	"vbcDPRBwkDCktkv6pHZs8cLZ6vPH7W5KFBtcssElG1yywSUbXLLBJU9bySlC/QLyqMOX+nn3Xy5nl+Zf",
+	"aCbNx9+dCB6mgftTgPqx8iShO9Uj6c2fLNix56nY/q+y7cs3foYL4+12yh6XynbN4nEn7/kIKPNBIsJ0",
+	"zIG4w/fLDgHfaBdPVYWkK4X4iyxVF5hEJipqD0iNbpqXFf5Ykqmcvji7nP1fAAAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -3,6 +3,7 @@ module giftcards/gen/tools
 go 1.26.0
 
 require (
+	github.com/google/licensecheck v0.3.1
 	github.com/speakeasy-api/openapi v1.24.0
 	gopkg.in/yaml.v3 v3.0.1
 )

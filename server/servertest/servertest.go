@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/alexedwards/argon2id"
+
 	"giftcards/gen/api"
 	"giftcards/jobs"
 	"giftcards/jobs/message"
@@ -23,7 +25,6 @@ import (
 	"giftcards/server"
 	"giftcards/store"
 	"giftcards/store/keyring"
-	"giftcards/store/password"
 	"giftcards/store/storetest"
 )
 
@@ -37,6 +38,9 @@ type Server struct {
 	Clock   *storetest.Clock
 	Log     *storetest.Log
 	Outbox  string // where messages to recipients are
+	// DatabaseURL is the database's, for its owner.
+	DatabaseURL string
+	counter *statements
 	t       testing.TB
 }
 
@@ -46,14 +50,29 @@ func New(t testing.TB, change ...func(*server.Options)) *Server {
 	return NewOn(t, storetest.URL(t), filepath.Join(t.TempDir(), "keys.json"), change...)
 }
 
+// NewCounting starts a server whose requests share no transactions, so that it is
+// known how many statements each took.
+func NewCounting(t testing.TB, change ...func(*server.Options)) *Server {
+	t.Helper()
+	return start(t, storetest.URL(t), filepath.Join(t.TempDir(), "keys.json"), false, change)
+}
+
 // NewOn starts a server on a database and keys that others may use too. Its role
 // in the database may serve, and no more.
 func NewOn(t testing.TB, databaseURL, keyFile string, change ...func(*server.Options)) *Server {
 	t.Helper()
+	return start(t, databaseURL, keyFile, true, change)
+}
+
+func start(t testing.TB, databaseURL, keyFile string, share bool, change []func(*server.Options)) *Server {
+	t.Helper()
 	keys, err := keyring.OpenOrCreate(keyFile)
 	must(t, err)
 	clock, log := &storetest.Clock{}, &storetest.Log{}
-	st, err := store.Open(t.Context(), storetest.Serving(databaseURL), store.Options{Keys: keys, Now: clock.Now, MaxConns: 8, ShareTransactions: true})
+	counter := &statements{}
+	st, err := store.Open(t.Context(), storetest.Serving(databaseURL), store.Options{
+		Keys: keys, Now: clock.Now, MaxConns: 8, Tracer: counter, ShareTransactions: share,
+	})
 	must(t, err)
 	t.Cleanup(st.Close)
 	logger := slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
@@ -79,7 +98,7 @@ func NewOn(t testing.TB, databaseURL, keyFile string, change ...func(*server.Opt
 	}
 	handler, err := server.New(options)
 	must(t, err)
-	listener.Config = &http.Server{Handler: handler, ReadHeaderTimeout: time.Second, ReadTimeout: 2 * time.Second, WriteTimeout: 3 * time.Second, MaxHeaderBytes: server.MaxHeaderBytes}
+	listener.Config = &http.Server{Handler: counter.count(handler), ReadHeaderTimeout: time.Second, ReadTimeout: 2 * time.Second, WriteTimeout: 3 * time.Second, MaxHeaderBytes: server.MaxHeaderBytes}
 	listener.Start()
 	t.Cleanup(listener.Close)
 	must(t, work.Start(t.Context()))
@@ -90,7 +109,7 @@ func NewOn(t testing.TB, databaseURL, keyFile string, change ...func(*server.Opt
 			t.Errorf("stop jobs: %v", err)
 		}
 	})
-	return &Server{URL: listener.URL, Store: st, Jobs: work, Keys: keys, KeyFile: keyFile, Clock: clock, Log: log, Outbox: outbox, t: t}
+	return &Server{URL: listener.URL, Store: st, Jobs: work, Keys: keys, KeyFile: keyFile, Clock: clock, Log: log, Outbox: outbox, DatabaseURL: databaseURL, counter: counter, t: t}
 }
 
 // Merchant is a merchant with a program and a logged-in user.
@@ -102,8 +121,11 @@ type Merchant struct {
 	server          *Server
 }
 
-// passwordHash is made once: hashing is slow on purpose.
-var passwordHash = sync.OnceValues(func() (string, error) { return password.Hash(demoPassword) })
+// passwordHash is made once, and cheap to check: hashing is slow on purpose, and
+// tests log in often. A hash says itself how it was made.
+var passwordHash = sync.OnceValues(func() (string, error) {
+	return argon2id.CreateHash(demoPassword, &argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32})
+})
 
 const demoPassword = "a password of a test"
 
@@ -167,6 +189,8 @@ type Answer struct {
 	Status int
 	Header http.Header
 	Body   []byte
+	// Statements is how many the database was sent for the request.
+	Statements int64
 }
 
 // Do sends a request as it is, with the merchant's token, and returns the answer.
@@ -189,7 +213,7 @@ func (s *Server) Send(r *http.Request) Answer {
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
 	must(s.t, err)
-	return Answer{Status: response.StatusCode, Header: response.Header, Body: body}
+	return Answer{Status: response.StatusCode, Header: response.Header, Body: body, Statements: s.counter.of(response)}
 }
 
 // Cards is the path of the merchant's program's cards.

@@ -13,17 +13,28 @@ var Lifetimes = store.Lifetimes{
 	Keys: 30 * 24 * time.Hour, Tasks: 30 * 24 * time.Hour, Messages: 90 * 24 * time.Hour, Audit: 400 * 24 * time.Hour,
 }
 
-// Clock is the real time, moved.
+// Clock is the real time, moved, or a time that stands still.
 type Clock struct {
-	mutex sync.Mutex
-	moved time.Duration
+	mutex   sync.Mutex
+	moved   time.Duration
+	stopped time.Time
 }
 
 // Now is the time of the store.
 func (c *Clock) Now() time.Time {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
+	if !c.stopped.IsZero() {
+		return c.stopped.Add(c.moved)
+	}
 	return time.Now().Add(c.moved)
+}
+
+// Stop makes the time stand still, from now on only Move moves it.
+func (c *Clock) Stop() {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	c.stopped = time.Now()
 }
 
 // Move moves the clock, back if by is negative.

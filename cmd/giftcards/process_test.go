@@ -1,0 +1,151 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// binary is the program built once for the tests that kill it.
+var binary = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "giftcards-binary-")
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "giftcards")
+	out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("%w: %s", err, out)
+	}
+	return path, err
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if path, err := binary(); err == nil {
+		_ = os.RemoveAll(filepath.Dir(path))
+	}
+	os.Exit(code)
+}
+
+// process is a running `giftcards serve` with a private database.
+type process struct {
+	*exec.Cmd
+	t       *testing.T
+	address string
+	output  output
+	exited  chan error
+}
+
+// output is what a process wrote so far.
+type output struct {
+	mutex sync.Mutex
+	text  bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mutex.Lock()
+	defer o.mutex.Unlock()
+	return o.text.Write(p)
+}
+
+func (o *output) String() string {
+	o.mutex.Lock()
+	defer o.mutex.Unlock()
+	return o.text.String()
+}
+
+// stateDir is a directory that another user may enter, as PostgreSQL must not
+// run as root.
+func stateDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "giftcards-state-") //nolint:usetesting // t.TempDir is deep below directories of root alone
+	must(t, err)
+	must(t, os.Chmod(dir, 0o755))
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// freePort is one that no client's own connection can take: below the ephemeral
+// range.
+func freePort(t *testing.T) string {
+	t.Helper()
+	for {
+		address := fmt.Sprintf("127.0.0.1:%d", 20_000+rand.IntN(10_000))
+		if l, err := net.Listen("tcp", address); err == nil {
+			must(t, l.Close())
+			return address
+		}
+	}
+}
+
+// start starts a server and waits until it is ready.
+func start(t *testing.T, dir, address string, env ...string) *process {
+	t.Helper()
+	p := launch(t, dir, address, env...)
+	p.await(http.DefaultClient, "http://")
+	return p
+}
+
+func launch(t *testing.T, dir, address string, env ...string) *process {
+	t.Helper()
+	path, err := binary()
+	must(t, err)
+	p := &process{t: t, address: address, exited: make(chan error, 1)}
+	p.Cmd = exec.Command(path, "serve", "--listen="+address, "--state-dir="+dir)
+	p.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")}, env...)
+	p.Stdout, p.Stderr = &p.output, &p.output
+	must(t, p.Start())
+	go func() { p.exited <- p.Wait() }()
+	t.Cleanup(func() { _ = p.Process.Kill() })
+	return p
+}
+
+func (p *process) await(client *http.Client, scheme string) {
+	p.t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		response, err := client.Get(scheme + p.address + "/readyz")
+		if err == nil {
+			_ = response.Body.Close()
+			if response.StatusCode == http.StatusOK {
+				return
+			}
+		}
+		select {
+		case err := <-p.exited:
+			p.t.Fatalf("serve ended: %v\n%s", err, p.output.String())
+		default:
+		}
+		if time.Now().After(deadline) {
+			p.t.Fatalf("serve is not ready: %s", p.output.String())
+		}
+	}
+}
+
+func (p *process) stop(signal syscall.Signal) error {
+	p.t.Helper()
+	must(p.t, p.Process.Signal(signal))
+	select {
+	case err := <-p.exited:
+		return err
+	case <-time.After(20 * time.Second):
+		p.t.Fatalf("serve did not end after %s", signal)
+		return nil
+	}
+}

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"crypto/tls"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"giftcards/server"
+)
+
+// protection is the settings that stand between the server and the world.
+type protection struct {
+	TLSCert string `name:"tls-cert" env:"GIFTCARDS_TLS_CERT" placeholder:"FILE" help:"Certificate with its chain, PEM; with it and --tls-key the server speaks HTTPS. Read again every minute."`
+	TLSKey  string `name:"tls-key" env:"GIFTCARDS_TLS_KEY" placeholder:"FILE" help:"The certificate's private key, PEM."`
+
+	TrustedProxy []string `env:"GIFTCARDS_TRUSTED_PROXY" placeholder:"CIDR" help:"Addresses of proxies, such as 10.0.0.0/8, whose X-Forwarded-For says who asks; several with commas. Default: none."`
+	CORSOrigin   []string `name:"cors-origin" env:"GIFTCARDS_CORS_ORIGIN" placeholder:"ORIGIN" help:"Origins such as https://shop.example.com whose pages may call the server; several with commas. Default: none."`
+
+	TokenRate    int `env:"GIFTCARDS_TOKEN_RATE" default:"1000" placeholder:"N" help:"Requests a second that one token may send, twice as many at once; 0 is no limit (${default})."`
+	AddressRate  int `env:"GIFTCARDS_ADDRESS_RATE" default:"2000" placeholder:"N" help:"Requests a second that one address may send, twice as many at once; 0 is no limit (${default})."`
+	FailedLogins int `env:"GIFTCARDS_FAILED_LOGINS" default:"10" placeholder:"N" help:"Wrong passwords that one address may send in 5 minutes, and five times as many for one user; 0 is no limit (${default})."`
+
+	proxies []*net.IPNet
+}
+
+// maxRate is more than one instance can answer.
+const maxRate = 1_000_000
+
+func (p *protection) check(f faults) {
+	f.note("tls-cert", (p.TLSCert == "") == (p.TLSKey == ""), "needs --tls-key, and the other way round")
+	if p.secure() && p.TLSCert != "" && p.TLSKey != "" {
+		_, err := tls.LoadX509KeyPair(p.TLSCert, p.TLSKey)
+		f.note("tls-cert", err == nil, fmt.Sprint(err))
+	}
+	for _, text := range p.TrustedProxy {
+		_, network, err := net.ParseCIDR(text)
+		if err != nil {
+			f.note("trusted-proxy", false, fmt.Sprintf("want addresses such as 10.0.0.0/8 or 192.0.2.1/32, not %q", text))
+			continue
+		}
+		p.proxies = append(p.proxies, network)
+	}
+	for _, origin := range p.CORSOrigin {
+		if !isOrigin(origin) {
+			f.note("cors-origin", false, fmt.Sprintf("want origins such as https://shop.example.com, not %q", origin))
+		}
+	}
+	for flag, rate := range map[string]int{"token-rate": p.TokenRate, "address-rate": p.AddressRate, "failed-logins": p.FailedLogins} {
+		f.note(flag, rate >= 0 && rate <= maxRate, "want 0 to "+strconv.Itoa(maxRate))
+	}
+}
+
+// isOrigin reports whether text is an origin as browsers send it. CORS has
+// patterns, which this server does not: a forgotten dot would open it to others.
+func isOrigin(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && text == u.Scheme+"://"+u.Host &&
+		u.Hostname() != "" && text == strings.ToLower(text) && !strings.ContainsAny(text, "*?")
+}
+
+// secure reports whether the server speaks HTTPS.
+func (p *protection) secure() bool { return p.TLSCert != "" || p.TLSKey != "" }
+
+func (p *protection) scheme() string {
+	if p.secure() {
+		return "https://"
+	}
+	return "http://"
+}
+
+// apply puts the settings into the server's.
+func (p *protection) apply(o *server.Options) {
+	o.TokenRate, o.AddressRate, o.FailedLogins = p.TokenRate, p.AddressRate, p.FailedLogins
+	o.TrustedProxies, o.CORSOrigins = p.proxies, p.CORSOrigin
+}
+
+// tlsConfig is nil if the server speaks plain HTTP.
+func (p *protection) tlsConfig(log *slog.Logger) *tls.Config {
+	if !p.secure() {
+		return nil
+	}
+	c := &certificate{certFile: p.TLSCert, keyFile: p.TLSKey, every: time.Minute, log: log}
+	return &tls.Config{
+		MinVersion:     tls.VersionTLS12, // RFC 9325; what is older is broken
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return c.get(time.Now()) },
+	}
+}
+
+// certificate is read again while it is used, since certificates are renewed
+// every few weeks.
+type certificate struct {
+	certFile, keyFile string
+	every             time.Duration
+	log               *slog.Logger
+
+	mutex   sync.Mutex
+	current *tls.Certificate
+	read    time.Time
+}
+
+// get returns the newest certificate that could be read.
+func (c *certificate) get(now time.Time) (*tls.Certificate, error) {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	if c.current != nil && now.Sub(c.read) < c.every {
+		return c.current, nil
+	}
+	fresh, err := tls.LoadX509KeyPair(c.certFile, c.keyFile)
+	switch {
+	case err == nil:
+		c.current = &fresh
+	case c.current == nil:
+		return nil, err
+	default: // half of a renewal, perhaps
+		c.log.Warn("certificate not read, the old one stays in use", "error", err)
+	}
+	c.read = now
+	return c.current, nil
+}

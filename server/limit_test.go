@@ -1,0 +1,213 @@
+package server_test
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"giftcards/server"
+	"giftcards/server/servertest"
+)
+
+// trustHere makes the test's own address a proxy's, so that a request can come
+// from any other.
+func trustHere(o *server.Options) {
+	_, here, _ := net.ParseCIDR("127.0.0.0/8")
+	o.TrustedProxies = []*net.IPNet{here}
+}
+
+// from sends a request as a proxy passes it on.
+func from(t *testing.T, s *servertest.Server, address, method, path, token, body string) servertest.Answer {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, s.URL+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if address != "" {
+		r.Header.Set("X-Forwarded-For", address)
+	}
+	if token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	if method == http.MethodPost {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	return s.Send(r)
+}
+
+func loginFrom(t *testing.T, s *servertest.Server, address, user, password string) servertest.Answer {
+	t.Helper()
+	return from(t, s, address, http.MethodPost, "/v2/token", "", url.Values{"username": {user}, "password": {password}}.Encode())
+}
+
+func wantTooMany(t *testing.T, what string, answer servertest.Answer, policy, state, retryAfter string) {
+	t.Helper()
+	got := []string{answer.Header.Get("RateLimit-Policy"), answer.Header.Get("RateLimit"), answer.Header.Get("Retry-After")}
+	if want := []string{policy, state, retryAfter}; fmt.Sprint(got) != fmt.Sprint(want) ||
+		answer.Status != http.StatusTooManyRequests || strings.TrimSpace(string(answer.Body)) != `{"detail":"Too many requests"}` {
+		t.Errorf("%s: %d %s %q, want a 429 with %q", what, answer.Status, answer.Body, got, want)
+	}
+	if answer.Statements != 0 {
+		t.Errorf("%s: %d statements for a 429", what, answer.Statements)
+	}
+}
+
+func TestATokenThatAsksTooOftenIsToldWhenToComeBack(t *testing.T) {
+	t.Parallel()
+	s := servertest.NewCounting(t, func(o *server.Options) { o.TokenRate = 1 })
+	m := s.Merchant()
+	other := s.Login(m.Email, m.Password)
+	s.Clock.Stop()
+	for left := 1; left >= 0; left-- {
+		answer := m.Do(http.MethodGet, "/v2/token", nil, nil)
+		if want := fmt.Sprintf(`"token";r=%d;t=%d`, left, 2-left); answer.Status != http.StatusOK ||
+			answer.Header.Get("RateLimit") != want || answer.Header.Get("RateLimit-Policy") != `"token";q=2;w=2` || answer.Header.Get("Retry-After") != "" {
+			t.Errorf("%d %v, want %s", answer.Status, answer.Header, want)
+		}
+	}
+	wantTooMany(t, "the third", m.Do(http.MethodGet, "/v2/token", nil, nil), `"token";q=2;w=2`, `"token";r=0;t=1`, "1")
+	wantTooMany(t, "another operation", m.Do(http.MethodPost, m.Cards(), jsonHeader, []byte(`{}`)), `"token";q=2;w=2`, `"token";r=0;t=1`, "1")
+	if !tokenWorks(t, s, other) {
+		t.Error("another token of the user is refused")
+	}
+	s.Clock.Move(time.Second)
+	if !tokenWorks(t, s, m.Token) {
+		t.Error("a second later it is still refused")
+	}
+}
+
+func TestAnAddressThatAsksTooOftenIsRefusedBeforeAnythingIsDone(t *testing.T) {
+	t.Parallel()
+	s := servertest.NewCounting(t, trustHere, func(o *server.Options) { o.AddressRate = 1 })
+	s.Clock.Stop()
+	for _, path := range []string{"/v2/token", "/openapi.json", "/nowhere", "/docs"} {
+		answer := from(t, s, "192.0.2.1", http.MethodGet, path, "", "")
+		want := http.StatusTooManyRequests
+		if path == "/v2/token" {
+			want = http.StatusUnauthorized
+		}
+		if path == "/openapi.json" {
+			want = http.StatusOK
+		}
+		if answer.Status != want {
+			t.Errorf("%s: %d, want %d", path, answer.Status, want)
+		}
+	}
+	wantTooMany(t, "a login", loginFrom(t, s, "192.0.2.1", "a@example.com", "x"), `"address";q=2;w=2`, `"address";r=0;t=1`, "1")
+	wantTooMany(t, "a forged sender", from(t, s, "198.51.100.7, 192.0.2.1", http.MethodGet, "/", "", ""), `"address";q=2;w=2`, `"address";r=0;t=1`, "1")
+	if answer := from(t, s, "192.0.2.1", http.MethodGet, "/healthz", "", ""); answer.Status != http.StatusOK {
+		t.Errorf("healthz: %d", answer.Status)
+	}
+	if answer := from(t, s, "192.0.2.2", http.MethodGet, "/docs", "", ""); answer.Status != http.StatusOK {
+		t.Errorf("another address: %d", answer.Status)
+	}
+	for i, address := range []string{"2001:db8:0:1::1", "2001:db8:0:1::2", "2001:db8:0:1:ffff::", "2001:db8:0:2::1"} {
+		if answer := from(t, s, address, http.MethodGet, "/docs", "", ""); (answer.Status == http.StatusTooManyRequests) != (i == 2) {
+			t.Errorf("%s: %d", address, answer.Status)
+		}
+	}
+	s.Clock.Move(time.Second)
+	if answer := from(t, s, "192.0.2.1", http.MethodGet, "/docs", "", ""); answer.Status != http.StatusOK {
+		t.Errorf("a second later: %d", answer.Status)
+	}
+}
+
+func TestWithoutATrustedProxyNobodySaysWhereTheyComeFrom(t *testing.T) {
+	t.Parallel()
+	s := servertest.NewCounting(t, func(o *server.Options) { o.AddressRate = 1 })
+	s.Clock.Stop()
+	var last servertest.Answer
+	for i := range 3 {
+		last = from(t, s, fmt.Sprintf("192.0.2.%d", i), http.MethodGet, "/docs", "", "")
+	}
+	wantTooMany(t, "the third of as many addresses", last, `"address";q=2;w=2`, `"address";r=0;t=1`, "1")
+}
+
+// TestGuessingIsSlowWhetherOrNotThereIsTheUser: the answers to guesses at a user
+// and at nobody are the same, one for one, and cost the same.
+func TestGuessingIsSlowWhetherOrNotThereIsTheUser(t *testing.T) {
+	t.Parallel()
+	s := servertest.NewCounting(t, trustHere, func(o *server.Options) { o.FailedLogins = 3 })
+	m := s.Merchant()
+	s.Clock.Stop()
+	for range 4 { // 1 to 3 are wrong, from there on nothing is tried
+		known, none := loginFrom(t, s, "192.0.2.1", m.Email, "wrong"), loginFrom(t, s, "192.0.2.2", "nobody@example.com", "wrong")
+		if known.Status != none.Status || string(known.Body) != string(none.Body) || known.Statements != none.Statements ||
+			known.Header.Get("RateLimit") != none.Header.Get("RateLimit") || known.Header.Get("Retry-After") != none.Header.Get("Retry-After") {
+			t.Errorf("a user: %d %s %v\nnobody: %d %s %v", known.Status, known.Body, known.Header, none.Status, none.Body, none.Header)
+		}
+	}
+	policy := `"login";q=3;w=300`
+	wantTooMany(t, "the right password too late", loginFrom(t, s, "192.0.2.1", m.Email, m.Password), policy, `"login";r=0;t=100`, "100")
+	if answer := loginFrom(t, s, "192.0.2.3", m.Email, m.Password); answer.Status != http.StatusOK {
+		t.Errorf("one address locks the user out of others: %d %s", answer.Status, answer.Body)
+	}
+	s.Clock.Move(100 * time.Second)
+	for range 5 { // a right password costs nothing
+		if answer := loginFrom(t, s, "192.0.2.1", strings.ToUpper(m.Email), m.Password); answer.Status != http.StatusOK {
+			t.Fatalf("100 seconds later: %d %s", answer.Status, answer.Body)
+		}
+	}
+}
+
+// TestManyAddressesSlowAUserButLockNobodyOut of where they logged in before.
+func TestManyAddressesSlowAUserButLockNobodyOut(t *testing.T) {
+	t.Parallel()
+	s := servertest.NewCounting(t, trustHere, func(o *server.Options) { o.FailedLogins = 1 })
+	m, bystander := s.Merchant(), s.Merchant()
+	s.Clock.Stop()
+	if answer := loginFrom(t, s, "192.0.2.1", m.Email, m.Password); answer.Status != http.StatusOK {
+		t.Fatalf("%d %s", answer.Status, answer.Body)
+	}
+	spelled := []string{m.Email, strings.ToUpper(m.Email)} // one user, however it is written
+	for i := range 5 {
+		if answer := loginFrom(t, s, fmt.Sprintf("198.51.100.%d", i), spelled[i%2], "wrong"); answer.Status != http.StatusUnauthorized {
+			t.Fatalf("guess %d: %d", i, answer.Status)
+		}
+	}
+	policy, state := `"login";q=5;w=300`, `"login";r=0;t=60`
+	wantTooMany(t, "the sixth address", loginFrom(t, s, "198.51.100.6", m.Email, "wrong"), policy, state, "60")
+	if answer := loginFrom(t, s, "198.51.100.6", bystander.Email, bystander.Password); answer.Status != http.StatusOK {
+		t.Errorf("another user from there: %d", answer.Status)
+	}
+	for range 2 {
+		if answer := loginFrom(t, s, "192.0.2.1", m.Email, m.Password); answer.Status != http.StatusOK {
+			t.Errorf("from where the user always logs in: %d %s", answer.Status, answer.Body)
+		}
+	}
+	if answer := loginFrom(t, s, "192.0.2.1", m.Email, "wrong"); answer.Status != http.StatusUnauthorized {
+		t.Errorf("a slip there: %d", answer.Status)
+	}
+	wantTooMany(t, "guessing there", loginFrom(t, s, "192.0.2.1", m.Email, "wrong"), `"login";q=1;w=300`, `"login";r=0;t=300`, "300")
+	s.Clock.Move(time.Minute)
+	if answer := loginFrom(t, s, "203.0.113.1", m.Email, m.Password); answer.Status != http.StatusOK {
+		t.Errorf("from a new address, a minute later: %d %s", answer.Status, answer.Body)
+	}
+}
+
+func TestGuessesAtTheSameTimeAreNoMoreThanOneByOne(t *testing.T) {
+	t.Parallel()
+	s := servertest.NewCounting(t, func(o *server.Options) { o.FailedLogins = 3 })
+	m := s.Merchant()
+	s.Clock.Stop()
+	s.Clock.Move(10 * time.Minute)
+	var tried atomic.Int64
+	var wait sync.WaitGroup
+	for i := range 20 {
+		wait.Go(func() {
+			if loginFrom(t, s, "", fmt.Sprint(i, m.Email), "wrong").Status == http.StatusUnauthorized {
+				tried.Add(1)
+			}
+		})
+	}
+	wait.Wait()
+	if n := tried.Load(); n != 3 {
+		t.Errorf("%d of 20 guesses were tried, want 3", n)
+	}
+}

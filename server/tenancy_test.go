@@ -1,0 +1,316 @@
+package server_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"giftcards/gen/api"
+	"giftcards/openapi"
+	"giftcards/server/servertest"
+	"giftcards/store"
+)
+
+// things are what a request names: by id in the path, and by what is in the body.
+type things struct{ program, task, link, merchant, user, password string }
+
+// attempts say how each operation is asked for, and what the owner of the things
+// gets. An operation of the document that is missing here fails the test.
+var attempts = map[string]struct {
+	granted int // to an issuer, and to a reader where that is not refused
+	body    func(things) string
+	refused bool // to a reader
+}{
+	"GET /healthz":                                {granted: 200},
+	"GET /readyz":                                 {granted: 200},
+	"GET /v2/token":                               {granted: 200},
+	"POST /v2/token/logout":                       {granted: 200},
+	"GET /v2/giftcards/downloads/{link}":          {granted: 200},
+	"POST /v2/token":                              {200, func(x things) string { return url.Values{"username": {x.user}, "password": {x.password}}.Encode() }, false},
+	"POST " + programPath + "/cards":              {201, func(x things) string { return `{"initialValue":5,"merchantId":"` + x.merchant + `"}` }, true},
+	"POST " + programPath + "/cards/bulk":         {201, func(things) string { return `{"initialValue":5,"count":2}` }, true},
+	"GET " + programPath + "/cards/bulk/{taskId}": {granted: 200},
+}
+
+const programPath = "/v2/giftcards/programs/{programId}"
+
+// operation is what the complete document says of one.
+type operation struct {
+	name, method, path string
+	public, keyed      bool
+}
+
+// operations are all of the complete document.
+func operations(t *testing.T) (all []operation) {
+	t.Helper()
+	var document struct {
+		Paths map[string]map[string]struct {
+			Security   *[]any
+			Parameters []struct{ Name, In string }
+		}
+	}
+	if err := json.Unmarshal(openapi.Complete, &document); err != nil {
+		t.Fatal(err)
+	}
+	for path, item := range document.Paths {
+		for method, declared := range item {
+			o := operation{method: strings.ToUpper(method), path: path, public: declared.Security != nil && len(*declared.Security) == 0}
+			o.name = o.method + " " + path
+			for _, p := range declared.Parameters {
+				o.keyed = o.keyed || p.In == "header" && p.Name == "idempotency-key"
+			}
+			if _, ok := attempts[o.name]; !ok {
+				t.Errorf("%s is not tried: say in attempts how it is asked for", o.name)
+			}
+			all = append(all, o)
+		}
+	}
+	slices.SortFunc(all, func(a, b operation) int { return strings.Compare(a.name, b.name) })
+	return all
+}
+
+var parameterPattern = regexp.MustCompile(`\{\w+\}`)
+
+// try asks for an operation on things, with an Authorization header unless empty.
+func (w *world) try(o operation, x things, authorization string, header http.Header) servertest.Answer {
+	w.t.Helper()
+	values := map[string]string{"{programId}": x.program, "{taskId}": x.task, "{link}": x.link}
+	path := parameterPattern.ReplaceAllStringFunc(o.path, func(name string) string {
+		value, ok := values[name]
+		if !ok {
+			w.t.Errorf("%s: say in things what %s is", o.name, name)
+		}
+		return value
+	})
+	body := ""
+	if of := attempts[o.name].body; of != nil {
+		body = of(x)
+	}
+	return w.send(o.method, path, body, authorization, header)
+}
+
+func (w *world) send(method, path, body, authorization string, header http.Header) servertest.Answer {
+	w.t.Helper()
+	r, err := http.NewRequestWithContext(w.t.Context(), method, w.s.URL+path, strings.NewReader(body))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	maps.Copy(r.Header, header)
+	if strings.HasPrefix(body, "{") {
+		r.Header.Set("Content-Type", "application/json")
+	} else if body != "" {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	if authorization != "" {
+		r.Header.Set("Authorization", authorization)
+	}
+	w.cases++
+	return w.s.Send(r)
+}
+
+// world is two merchants, each with a program, a completed task and a CSV, and ids
+// that stand for nothing.
+type world struct {
+	t                    *testing.T
+	s                    *servertest.Server
+	owner, stranger      *servertest.Merchant
+	owned, foreign, void things // foreign is the stranger's
+	cases                int
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	s := servertest.NewCounting(t)
+	w := &world{t: t, s: s, owner: s.Merchant(), stranger: s.Merchant()}
+	of := func(m *servertest.Merchant) things {
+		many := 60
+		task := bulk(t, m, nil, api.BulkIssueGiftCardRequest{InitialValue: amount(t, "5"), Count: &many}).JSON202.TaskId
+		link := *pollToEnd(t, m, task).CsvDownloadUrl
+		return things{m.ProgramID, task, link[strings.LastIndex(link, "/")+1:], m.ID, m.Email, m.Password}
+	}
+	w.owned, w.foreign = of(w.owner), of(w.stranger)
+	w.void = things{
+		program: strings.Repeat("0", 24), task: "00000000-0000-4000-8000-000000000000", link: "AAAA",
+		merchant: strings.Repeat("0", 24), user: "nobody@example.com", password: "a password of nobody",
+	}
+	return w
+}
+
+// bearer is the header of a fresh token of the merchant's user.
+func (w *world) bearer(m *servertest.Merchant) string {
+	return "Bearer " + mint(w.t, w.s, decodePart(w.t, strings.Split(m.Token, ".")[1])["sub"].(string), m.ID)
+}
+
+// refused checks that all answers are the same refusal, after the same number of
+// statements: nothing tells one from the other.
+func (w *world) refused(what string, status int, detail string, answers ...servertest.Answer) {
+	w.t.Helper()
+	for i, a := range answers {
+		if want := fmt.Sprintf(`{"detail":%q}`, detail); a.Status != status || strings.TrimSpace(string(a.Body)) != want {
+			w.t.Errorf("%s, %d: %d %s, want %d %s", what, i, a.Status, a.Body, status, want)
+		}
+		w.same(what, answers[0], a)
+	}
+}
+
+func (w *world) same(what string, a, b servertest.Answer) {
+	w.t.Helper()
+	if a.Status != b.Status || string(a.Body) != string(b.Body) || a.Statements != b.Statements {
+		w.t.Errorf("%s: %d %s after %d statements, and %d %s after %d", what, a.Status, a.Body, a.Statements, b.Status, b.Body, b.Statements)
+	}
+	for _, name := range []string{"Content-Type", "WWW-Authenticate", "Retry-After", "Location", "Idempotent-Replayed"} {
+		if a.Header.Get(name) != b.Header.Get(name) {
+			w.t.Errorf("%s: %s %q, and %q", what, name, a.Header.Get(name), b.Header.Get(name))
+		}
+	}
+}
+
+// TestMerchantsAreApart tries every operation of the complete document as
+// everybody who is not the owner of what it names.
+func TestMerchantsAreApart(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	bad := badTokens(t, w.s, w.owner, w.stranger)
+	all := operations(t)
+	for _, o := range all {
+		if answer := w.try(o, w.owned, w.bearer(w.owner), nil); answer.Status != attempts[o.name].granted {
+			t.Errorf("%s: the owner gets %d %s", o.name, answer.Status, answer.Body)
+		}
+		if o.public {
+			for _, authorization := range []string{"", "Bearer " + bad["other key"], w.bearer(w.stranger)} {
+				if answer := w.try(o, w.owned, authorization, nil); answer.Status != attempts[o.name].granted {
+					t.Errorf("%s asks for a token: %d %s", o.name, answer.Status, answer.Body)
+				}
+			}
+			continue
+		}
+		w.withoutToken(o, bad)
+		w.asStranger(o)
+		w.asReader(o)
+	}
+	t.Logf("%d operations, %d bad tokens, %d cases", len(all), len(bad), w.cases)
+}
+
+// withoutToken tries without a good token, which tells nothing of what exists.
+func (w *world) withoutToken(o operation, bad map[string]string) {
+	w.t.Helper()
+	anyThings := []things{w.owned, w.foreign, w.void}
+	for name, token := range bad {
+		var answers []servertest.Answer
+		for _, x := range anyThings {
+			answers = append(answers, w.try(o, x, "Bearer "+token, nil))
+		}
+		w.refused(o.name+", a token "+name, http.StatusUnauthorized, "Could not validate credentials", answers...)
+	}
+	good := strings.TrimPrefix(w.bearer(w.owner), "Bearer ")
+	var answers []servertest.Answer
+	for _, x := range anyThings {
+		for _, authorization := range []string{"", "Bearer", "Bearer ", "Basic " + good, good, "Token " + good} {
+			answers = append(answers, w.try(o, x, authorization, nil))
+		}
+		elsewhere := http.Header{"Cookie": {"token=" + good + "; Authorization=" + good}, "X-Authorization": {"Bearer " + good}, "X-Eposn-Merchant-Token": {good}}
+		answers = append(answers, w.try(o, x, "", elsewhere))
+	}
+	w.refused(o.name+", no token", http.StatusUnauthorized, "Not authenticated", answers...)
+	if got := answers[0].Header.Get("WWW-Authenticate"); got != "Bearer" {
+		w.t.Errorf("%s: WWW-Authenticate %q", o.name, got)
+	}
+}
+
+// asReader tries with a user of the owner who may only read.
+func (w *world) asReader(o operation) {
+	w.t.Helper()
+	reader := "Bearer " + mint(w.t, w.s, userAs(w.t, w.s, w.owner.ID, store.RoleReader), w.owner.ID)
+	switch answer := w.try(o, w.owned, reader, nil); {
+	case attempts[o.name].refused:
+		w.refused(o.name+" by a reader", http.StatusForbidden, "User may not issue gift cards", answer)
+	case answer.Status != attempts[o.name].granted:
+		w.t.Errorf("%s by a reader: %d %s", o.name, answer.Status, answer.Body)
+	case strings.Contains(string(answer.Body), "csvDownloadUrl\":\""):
+		w.t.Errorf("%s gives a reader the codes: %s", o.name, answer.Body)
+	}
+}
+
+// asStranger tries with another merchant's good token.
+func (w *world) asStranger(o operation) {
+	w.t.Helper()
+	if !strings.Contains(o.path, "{programId}") {
+		if answer := w.try(o, w.owned, w.bearer(w.stranger), nil); answer.Status != attempts[o.name].granted || strings.Contains(string(answer.Body), w.owner.Email) {
+			w.t.Errorf("%s by another merchant: %d %s", o.name, answer.Status, answer.Body)
+		}
+		return
+	}
+	// Whatever else is named: it makes no difference whether it exists, and where.
+	stranger := w.bearer(w.stranger)
+	within := func(program string) (answers []servertest.Answer) {
+		for _, rest := range []things{w.owned, w.foreign, w.void} {
+			rest.program = program
+			answers = append(answers, w.try(o, rest, stranger, nil), w.try(o, rest, stranger, http.Header{"Idempotency-Key": {"a-key-of-nobody"}}))
+		}
+		return answers
+	}
+	w.refused(o.name+" in another's program", http.StatusForbidden, "Program belongs to another merchant", within(w.owned.program)...)
+	w.refused(o.name+" in another's program, spelled otherwise", http.StatusForbidden, "Program belongs to another merchant",
+		within(fmt.Sprintf("%%%x", w.owned.program[0])+w.owned.program[1:])...)
+	w.refused(o.name+" in no program", http.StatusNotFound, "Program not found", within(w.void.program)...)
+
+	if strings.Contains(o.path, "{taskId}") {
+		mine, none := w.foreign, w.foreign
+		mine.task, none.task = w.owned.task, w.void.task
+		w.refused(o.name+", another's task in one's own program", http.StatusNotFound, "Task not found",
+			w.try(o, mine, stranger, nil), w.try(o, none, stranger, nil))
+	}
+	if attempts[o.name].body != nil {
+		w.badBodies(o, stranger)
+	}
+	if o.keyed {
+		w.sameKey(o, stranger)
+	}
+}
+
+// badBodies: a body is judged before the program, so that its answer tells nothing
+// of either; and a merchant that a body names need not exist to be refused.
+func (w *world) badBodies(o operation, stranger string) {
+	w.t.Helper()
+	path := func(program string) string { return strings.ReplaceAll(o.path, "{programId}", program) }
+	var answers []servertest.Answer
+	for _, program := range []string{w.foreign.program, w.owned.program, w.void.program} {
+		answers = append(answers, w.send(o.method, path(program), `{}`, stranger, nil))
+	}
+	for _, a := range answers {
+		if a.Status != http.StatusUnprocessableEntity {
+			w.t.Errorf("%s with an empty body: %d %s", o.name, a.Status, a.Body)
+		}
+		w.same(o.name+" with an empty body", answers[0], a)
+	}
+	if !strings.Contains(attempts[o.name].body(w.owned), w.owned.merchant) {
+		return
+	}
+	theirs, nobodys := w.foreign, w.foreign
+	theirs.merchant, nobodys.merchant = w.owned.merchant, w.void.merchant
+	one, other := w.try(o, theirs, stranger, nil), w.try(o, nobodys, stranger, nil)
+	other.Body = []byte(strings.ReplaceAll(string(other.Body), w.void.merchant, w.owned.merchant)) // the input
+	if one.Status != http.StatusUnprocessableEntity {
+		w.t.Errorf("%s for another merchant: %d %s", o.name, one.Status, one.Body)
+	}
+	w.same(o.name+" for another merchant", one, other)
+}
+
+// sameKey: an idempotency key is its merchant's own, and does not open another's
+// answer.
+func (w *world) sameKey(o operation, stranger string) {
+	w.t.Helper()
+	key := http.Header{"Idempotency-Key": {"shared"}}
+	first := w.try(o, w.owned, w.bearer(w.owner), key)
+	w.refused(o.name+" under a key of another", http.StatusForbidden, "Program belongs to another merchant", w.try(o, w.owned, stranger, key))
+	own := w.try(o, w.foreign, stranger, key)
+	if own.Status != first.Status || own.Header.Get("Idempotent-Replayed") != "" || string(own.Body) == string(first.Body) {
+		w.t.Errorf("%s in one's own program under a key that another used: %d %s", o.name, own.Status, own.Body)
+	}
+}
