@@ -107,6 +107,11 @@ func start(t *testing.T, dir, address string, env ...string) *process {
 	t.Helper()
 	path, err := binary()
 	must(t, err)
+	return startProgram(t, path, dir, address, env...)
+}
+
+func startProgram(t *testing.T, path, dir, address string, env ...string) *process {
+	t.Helper()
 	p := &process{t: t, address: address, exited: make(chan error, 1)}
 	p.Cmd = exec.Command(path, "serve", "--listen="+address, "--state-dir="+dir)
 	p.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")}, env...)
