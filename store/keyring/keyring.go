@@ -83,9 +83,9 @@ func OpenOrCreate(path string) (*Ring, error) {
 
 // newKeys makes keysets ready for use.
 func newKeys(handles map[string]*keyset.Handle, version fs.FileInfo) (*keys, error) {
-	codes, codesErr := aead.New(handles[codesKeyset])
-	tokens, tokensErr := jwt.NewMAC(handles[tokensKeyset])
-	links, linksErr := mac.New(handles[linksKeyset])
+	codes, codesErr := aead.New(handles[CodesKeyset])
+	tokens, tokensErr := jwt.NewMAC(handles[TokensKeyset])
+	links, linksErr := mac.New(handles[LinksKeyset])
 	if err := errors.Join(codesErr, tokensErr, linksErr); err != nil {
 		return nil, err
 	}
