@@ -47,7 +47,11 @@ func (listKeys) Run(s *session) error {
 			return printedKeys{}, err
 		}
 		if state != nil {
-			printed.Resealing = &printedResealing{Key: state.KeyID, Since: state.FirstSeenAt.UTC(), Resealed: state.Resealed, FinishedAt: state.FinishedAt}
+			printed.Resealing = &printedResealing{Key: state.KeyID, Since: state.FirstSeenAt.UTC(), Resealed: state.Resealed}
+			if state.FinishedAt != nil {
+				finished := state.FinishedAt.UTC()
+				printed.Resealing.FinishedAt = &finished
+			}
 		}
 		if fault := s.retireFault(keys, state, tx.Now()); fault != nil {
 			printed.Because = fault.Error()

@@ -17,7 +17,7 @@ func TestOldKeysAreRetiredOnlyWhenNothingNeedsThem(t *testing.T) {
 	t.Parallel()
 	dir, database := t.TempDir(), storetest.URL(t)
 	file := filepath.Join(dir, "keys.json")
-	keys, err := keyring.Create(file)
+	_, err := keyring.Create(file)
 	must(t, err)
 	keysDo := func(what string, args ...string) (int, string, string) {
 		return command(t, "", append([]string{"keys", what, "--database-url=" + database, "--state-dir=" + dir}, args...)...)
@@ -39,7 +39,7 @@ func TestOldKeysAreRetiredOnlyWhenNothingNeedsThem(t *testing.T) {
 
 	clock := &storetest.Clock{}
 	clock.Move(-25 * time.Hour)
-	keys, err = keyring.Open(file)
+	keys, err := keyring.Open(file)
 	must(t, err)
 	st, err := store.Open(t.Context(), database, store.Options{Keys: keys, Now: clock.Now, MaxConns: 2})
 	must(t, err)

@@ -136,7 +136,7 @@ func startLoad(t *testing.T, c client) *load {
 	for range 4 {
 		l.workers.Go(func() {
 			for ; ctx.Err() == nil; time.Sleep(loadPause) {
-				status, answer, err := c.do(t.Context(), http.MethodPost, "", "", body)
+				status, answer, err := c.do(context.WithoutCancel(ctx), http.MethodPost, "", "", body)
 				if err == nil && status == http.StatusCreated {
 					l.created.Add(1)
 					continue
