@@ -12,7 +12,7 @@ RACE     = $(shell command -v $$(go env CC) >/dev/null && echo -race)
 export CGO_ENABLED := 0
 export GOFLAGS     := -buildvcs=false $(GOFLAGS)
 
-.PHONY: help run build test lint vulncheck generate licences verify changelog contract sdk bench clean
+.PHONY: help run build test lint vulncheck generate licences verify changelog contract sdk restore upgrade bench microbench faults clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -62,6 +62,15 @@ contract: ## let outside tools judge the server by the documents (python3, node)
 
 sdk: ## make clients with eight generators, or ONLY=a,b, and run the journey (node, python3, java, mvn)
 	@openapi/sdk/run $(if $(ONLY),--only $(ONLY))
+
+restore: ## back up and restore a running server (PostgreSQL's client programs)
+	@go test -count=1 -v -tags restore -run TestABackupBringsEverythingBack ./cmd/giftcards
+
+upgrade: ## roll two servers under load from the version FROM=<git revision> to this one
+	@git worktree add --quiet --force --detach $(BIN)/from $(or $(FROM),$(error FROM=<git revision> is needed))
+	@trap 'git worktree remove --force $(BIN)/from' EXIT; \
+		go -C $(BIN)/from build -o $(BIN)/giftcards-from ./cmd/giftcards
+	@GIFTCARDS_UPGRADE_FROM=$(BIN)/giftcards-from go test -count=1 -v -run TestAnUpgradeFailsNoRequest ./cmd/giftcards
 
 bench: ## benchmarks of validation and of the handler chain
 	@go build -o $(BIN)/withserver ./store/storetest/withserver

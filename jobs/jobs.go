@@ -106,6 +106,7 @@ func (j *Jobs) Start(ctx context.Context) error {
 	own, stop := context.WithCancel(sending)
 	j.stopOwn, j.cancelSending = stop, cancel
 	j.own.Go(func() { j.sweep(own) })
+	j.own.Go(func() { j.reseal(own) })
 	if j.options.Delivery != nil {
 		j.own.Go(func() { j.deliver(own, sending) })
 	}

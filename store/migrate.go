@@ -86,8 +86,7 @@ func MigrationVersions(ctx context.Context, url string) (versions Versions, err 
 type migrator struct {
 	goose *goose.Provider
 	river *rivermigrate.Migrator[pgx.Tx]
-	// session holds the lock.
-	session *pgxpool.Conn
+	pool  *pgxpool.Pool
 }
 
 func migrating(ctx context.Context, url string, do func(migrator) error) error {
@@ -96,13 +95,14 @@ func migrating(ctx context.Context, url string, do func(migrator) error) error {
 		return fmt.Errorf("database address: %w", err)
 	}
 	defer pool.Close()
-	session, err := pool.Acquire(ctx)
+	lock, err := pool.Begin(ctx)
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}
-	// Ends the session, and so gives up the lock, whatever happened in between.
-	defer func() { _ = session.Hijack().Close(context.WithoutCancel(ctx)) }()
-	if _, err := session.Exec(ctx, "select pg_advisory_lock($1)", int64(migrationLock)); err != nil {
+	defer func() { _ = lock.Rollback(context.WithoutCancel(ctx)) }()
+	// The lock is of a transaction: behind a transaction pooler, a session's would
+	// stay behind in the pooler's connection.
+	if _, err := lock.Exec(ctx, "select pg_advisory_xact_lock($1)", int64(migrationLock)); err != nil {
 		return fmt.Errorf("lock migrations: %w", err)
 	}
 
@@ -120,7 +120,7 @@ func migrating(ctx context.Context, url string, do func(migrator) error) error {
 	if err != nil {
 		return fmt.Errorf("migrations of River: %w", err)
 	}
-	return do(migrator{goose: provider, river: river, session: session})
+	return do(migrator{goose: provider, river: river, pool: pool})
 }
 
 func (m migrator) versions(ctx context.Context) (v Versions, err error) {
@@ -139,11 +139,11 @@ func (m migrator) versions(ctx context.Context) (v Versions, err error) {
 // itself fails where it meets one that it does not know.
 func (m migrator) riverVersion(ctx context.Context) (version int, err error) {
 	var exists bool
-	err = m.session.QueryRow(ctx, "select to_regclass('river_migration') is not null").Scan(&exists)
+	err = m.pool.QueryRow(ctx, "select to_regclass('river_migration') is not null").Scan(&exists)
 	if err != nil || !exists {
 		return 0, err
 	}
-	err = m.session.QueryRow(ctx, "select coalesce(max(version), 0) from river_migration where line = 'main'").Scan(&version)
+	err = m.pool.QueryRow(ctx, "select coalesce(max(version), 0) from river_migration where line = 'main'").Scan(&version)
 	return version, err
 }
 

@@ -29,6 +29,8 @@ type config struct {
 	StateDir    string `env:"GIFTCARDS_STATE_DIR" placeholder:"DIR" help:"Where the private database, the keys and demo.json are. Default: /var/lib/giftcards as root, else giftcards in the XDG state directory."`
 	KeysFile    string `env:"GIFTCARDS_KEYS_FILE" placeholder:"FILE" help:"The server's secret keys, the same for all instances. Default: keys.json in the state directory."`
 
+	Drain time.Duration `env:"GIFTCARDS_DRAIN" default:"0s" help:"How long a stopping server goes on answering while /readyz says so; longer than a proxy needs to notice (${default})."`
+
 	PostgresBin string `env:"GIFTCARDS_POSTGRES_BIN" placeholder:"DIR" help:"Programs of the private PostgreSQL. Default: the newest installed, else fetched."`
 	MavenMirror string `env:"GIFTCARDS_MAVEN_MIRROR" placeholder:"URL" help:"Maven repository to fetch PostgreSQL from. Default: Maven Central."`
 
@@ -140,6 +142,7 @@ func (c *config) check(f faults) {
 	note("bulk-threshold", c.BulkThreshold >= 0 && c.BulkThreshold <= maxThreshold, fmt.Sprintf("want 0 to %d, not %d", maxThreshold, c.BulkThreshold))
 	note("bulk-maximum", c.BulkMaximum >= 1 && c.BulkMaximum <= maxMaximum, fmt.Sprintf("want 1 to %d, not %d", maxMaximum, c.BulkMaximum))
 	note("bulk-body-limit", c.BulkBodyLimit >= 1 && c.BulkBodyLimit <= maxBodyMiB, fmt.Sprintf("want 1 to %d, not %d", maxBodyMiB, c.BulkBodyLimit))
+	note("drain", c.Drain >= 0 && c.Drain <= maxDrain, fmt.Sprintf("want 0s to %s", maxDrain))
 	note("token-lifetime", c.TokenLifetime >= time.Minute, "want a minute at least")
 	note("link-lifetime", c.LinkLifetime >= time.Minute, "want a minute at least")
 	c.checkLifetimes(note)
@@ -168,11 +171,12 @@ func (c *config) lifetimes() store.Lifetimes {
 }
 
 // Bounds of settings: at once, cards are written row by row; a task is one
-// transaction; a body is held in memory.
+// transaction; a body is held in memory; whoever stops a server waits for it.
 const (
 	maxThreshold = 1_000
 	maxMaximum   = 10_000_000
 	maxBodyMiB   = 1_024
+	maxDrain     = 10 * time.Minute
 )
 
 func (c *config) level() (level slog.Level, err error) {

@@ -107,6 +107,19 @@ func launch(t *testing.T, dir, address string, env ...string) *process {
 	t.Helper()
 	path, err := binary()
 	must(t, err)
+	return launchProgram(t, path, dir, address, env...)
+}
+
+// startProgram is start, of a program that may be another version's.
+func startProgram(t *testing.T, path, dir, address string, env ...string) *process {
+	t.Helper()
+	p := launchProgram(t, path, dir, address, env...)
+	p.await(http.DefaultClient, "http://")
+	return p
+}
+
+func launchProgram(t *testing.T, path, dir, address string, env ...string) *process {
+	t.Helper()
 	p := &process{t: t, address: address, exited: make(chan error, 1)}
 	p.Cmd = exec.Command(path, "serve", "--listen="+address, "--state-dir="+dir)
 	p.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")}, env...)

@@ -17,8 +17,8 @@ import (
 
 type serveCommand struct{}
 
-// Stopping: what requests, then jobs, get to finish before they are cut off. What
-// is cut off rolls back, which takes moments.
+// Stopping: first --drain, when proxies notice; then what requests, then jobs, get
+// to finish before they are cut off. What is cut off rolls back, which takes moments.
 const (
 	requestDrain = 5 * time.Second
 	jobDrain     = 3 * time.Second
@@ -84,9 +84,20 @@ func (serveCommand) Run(s *session) (err error) {
 	if err := s.greet(st, d); err != nil {
 		return err
 	}
-	h := newHTTPServer(handler, log)
+	h := newHTTPServer(closing(handler, &stopping), log)
 	h.TLSConfig = s.config.tlsConfig(log)
 	return s.serve(listener, h, d, &stopping)
+}
+
+// closing has clients leave a connection with the answer they get while the server
+// stops. Idle connections stay open until then: a request may be on its way.
+func closing(next http.Handler, stopping *atomic.Bool) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if stopping.Load() {
+			w.Header().Set("Connection", "close")
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // newHTTPServer does not derive requests from the signal's context: it would
@@ -121,6 +132,13 @@ func (s *session) serve(listener net.Listener, h *http.Server, d database, stopp
 	case <-s.Done():
 	}
 	stopping.Store(true)
+	select {
+	case <-time.After(s.config.Drain):
+	case err := <-failed:
+		return err
+	case <-d.lost():
+		return fmt.Errorf("the private database ended: %w", d.private.Err())
+	}
 	if err := stopWithin(s, requestDrain, h.Shutdown); err != nil {
 		s.logger().Warn("requests were cut off", "error", err)
 	}

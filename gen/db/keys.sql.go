@@ -7,6 +7,9 @@ package db
 
 import (
 	"context"
+	"time"
+
+	"giftcards/store/id"
 )
 
 const findKeyCheck = `-- name: FindKeyCheck :one
@@ -20,6 +23,26 @@ func (q *Queries) FindKeyCheck(ctx context.Context) ([]byte, error) {
 	return sealed, err
 }
 
+const findReseal = `-- name: FindReseal :one
+select id, key_id, first_seen_at, pass_began_at, program_id, card_id, resealed, finished_at from reseals
+`
+
+func (q *Queries) FindReseal(ctx context.Context) (Reseal, error) {
+	row := q.db.QueryRow(ctx, findReseal)
+	var i Reseal
+	err := row.Scan(
+		&i.ID,
+		&i.KeyID,
+		&i.FirstSeenAt,
+		&i.PassBeganAt,
+		&i.ProgramID,
+		&i.CardID,
+		&i.Resealed,
+		&i.FinishedAt,
+	)
+	return i, err
+}
+
 const insertKeyCheck = `-- name: InsertKeyCheck :exec
 insert into key_checks (sealed) values ($1) on conflict do nothing
 `
@@ -27,5 +50,119 @@ insert into key_checks (sealed) values ($1) on conflict do nothing
 // Keeps the first.
 func (q *Queries) InsertKeyCheck(ctx context.Context, sealed []byte) error {
 	_, err := q.db.Exec(ctx, insertKeyCheck, sealed)
+	return err
+}
+
+const insertReseal = `-- name: InsertReseal :exec
+insert into reseals (key_id, first_seen_at, pass_began_at) values ($1, $2, $2) on conflict do nothing
+`
+
+// Keeps the first.
+func (q *Queries) InsertReseal(ctx context.Context, keyID int64, now time.Time) error {
+	_, err := q.db.Exec(ctx, insertReseal, keyID, now)
+	return err
+}
+
+const listSealedCodes = `-- name: ListSealedCodes :many
+select program_id, id, sealed_code from gift_cards
+where (program_id, id) > ($1::bytea, $2::bytea)
+order by program_id, id limit $3
+`
+
+type ListSealedCodesRow struct {
+	ProgramID  id.ID
+	ID         id.ID
+	SealedCode []byte
+}
+
+// The codes after a card, in the order of the primary key. Takes no lock: codes
+// are changed under the lock of reseals alone.
+func (q *Queries) ListSealedCodes(ctx context.Context, programID []byte, cardID []byte, batch int32) ([]ListSealedCodesRow, error) {
+	rows, err := q.db.Query(ctx, listSealedCodes, programID, cardID, batch)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListSealedCodesRow
+	for rows.Next() {
+		var i ListSealedCodesRow
+		if err := rows.Scan(&i.ProgramID, &i.ID, &i.SealedCode); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const lockReseal = `-- name: LockReseal :one
+select id, key_id, first_seen_at, pass_began_at, program_id, card_id, resealed, finished_at from reseals for update skip locked
+`
+
+// The one row; none if it is not there, or another server has it just now.
+func (q *Queries) LockReseal(ctx context.Context) (Reseal, error) {
+	row := q.db.QueryRow(ctx, lockReseal)
+	var i Reseal
+	err := row.Scan(
+		&i.ID,
+		&i.KeyID,
+		&i.FirstSeenAt,
+		&i.PassBeganAt,
+		&i.ProgramID,
+		&i.CardID,
+		&i.Resealed,
+		&i.FinishedAt,
+	)
+	return i, err
+}
+
+const setKeyCheck = `-- name: SetKeyCheck :exec
+update key_checks set sealed = $1
+`
+
+func (q *Queries) SetKeyCheck(ctx context.Context, sealed []byte) error {
+	_, err := q.db.Exec(ctx, setKeyCheck, sealed)
+	return err
+}
+
+const setSealedCodes = `-- name: SetSealedCodes :exec
+update gift_cards c set sealed_code = n.sealed_code
+from (select unnest($1::bytea[]) as program_id, unnest($2::bytea[]) as id, unnest($3::bytea[]) as sealed_code) n
+where c.program_id = n.program_id and c.id = n.id
+`
+
+// By primary key; updated_at is the card's, and stays.
+func (q *Queries) SetSealedCodes(ctx context.Context, programIds [][]byte, cardIds [][]byte, sealedCodes [][]byte) error {
+	_, err := q.db.Exec(ctx, setSealedCodes, programIds, cardIds, sealedCodes)
+	return err
+}
+
+const updateReseal = `-- name: UpdateReseal :exec
+update reseals set key_id = $1, first_seen_at = $2, pass_began_at = $3,
+    program_id = $4, card_id = $5, resealed = $6, finished_at = $7
+`
+
+type UpdateResealParams struct {
+	KeyID       int64
+	FirstSeenAt time.Time
+	PassBeganAt time.Time
+	ProgramID   id.ID
+	CardID      id.ID
+	Resealed    int64
+	FinishedAt  *time.Time
+}
+
+func (q *Queries) UpdateReseal(ctx context.Context, arg UpdateResealParams) error {
+	_, err := q.db.Exec(ctx, updateReseal,
+		arg.KeyID,
+		arg.FirstSeenAt,
+		arg.PassBeganAt,
+		arg.ProgramID,
+		arg.CardID,
+		arg.Resealed,
+		arg.FinishedAt,
+	)
 	return err
 }

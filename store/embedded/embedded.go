@@ -127,8 +127,10 @@ func (s *Server) takeStateDir(o Options) error {
 		return err
 	}
 	s.stateDir, s.lock = dir, held
-	s.log, err = os.OpenFile(s.logPath(), os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
-	return err
+	if s.log, err = os.OpenFile(s.logPath(), os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600); err != nil {
+		return err
+	}
+	return s.rotateLog()
 }
 
 func (s *Server) logPath() string { return filepath.Join(s.stateDir, "postgres.log") }
@@ -200,9 +202,20 @@ func (s *Server) tryPostmaster(ctx context.Context, data string, p programs, as 
 	return nil
 }
 
-// watch makes the end of the postmaster known.
+// watch makes the end of the postmaster known, and keeps its log small.
 func (s *Server) watch() {
-	<-s.postmaster.done
+	look := time.NewTicker(logCheck)
+	defer look.Stop()
+	for running := true; running; {
+		select {
+		case <-s.postmaster.done:
+			running = false
+		case <-look.C:
+			if err := s.rotateLog(); err != nil {
+				s.logger.Warn("the log of the private PostgreSQL stays as it is", "error", err)
+			}
+		}
+	}
 	if !s.stopping.Load() {
 		s.err = fmt.Errorf("PostgreSQL ended by itself: %w; its log is %s", exitError(s.postmaster), s.logPath())
 	}

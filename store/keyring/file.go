@@ -19,18 +19,22 @@ import (
 	tinkpb "github.com/tink-crypto/tink-go/v2/proto/tink_go_proto"
 )
 
-// The keysets of a key file, by the names they have in it.
+// The keysets of a key file, by the names they have in it: for security codes,
+// bearer tokens and download links.
 const (
-	codesKeyset  = "codes"
-	tokensKeyset = "tokens"
-	linksKeyset  = "links"
+	CodesKeyset  = "codes"
+	TokensKeyset = "tokens"
+	LinksKeyset  = "links"
 )
+
+// Keysets are all of them.
+var Keysets = []string{CodesKeyset, LinksKeyset, TokensKeyset}
 
 // templates say what the keys of each keyset are.
 var templates = map[string]func() *tinkpb.KeyTemplate{
-	codesKeyset:  aead.AES256GCMKeyTemplate,
-	tokensKeyset: jwt.HS256Template,
-	linksKeyset:  mac.HMACSHA256Tag128KeyTemplate,
+	CodesKeyset:  aead.AES256GCMKeyTemplate,
+	TokensKeyset: jwt.HS256Template,
+	LinksKeyset:  mac.HMACSHA256Tag128KeyTemplate,
 }
 
 // Create writes a new key file, which only its owner may touch, and opens it. It
@@ -43,7 +47,11 @@ func Create(path string) (*Ring, error) {
 }
 
 func create(path string) error {
-	complete, err := writeRotated(path, nil, os.Geteuid())
+	fresh, err := rotated(nil)
+	if err != nil {
+		return err
+	}
+	complete, err := writeComplete(path, fresh, os.Geteuid())
 	if err != nil {
 		return err
 	}
@@ -58,13 +66,15 @@ func create(path string) error {
 // from now on; the keys before it stay, for what was made with them. The file
 // keeps its owner. Rotations at the same time wait for each other.
 func Rotate(path string) error {
-	if err := rotate(path); err != nil {
+	if err := replace(path, rotated); err != nil {
 		return fmt.Errorf("rotate keys: %w", err)
 	}
 	return nil
 }
 
-func rotate(path string) error {
+// replace puts what change makes of the keysets in the place of the file, in one
+// step. Changes at the same time wait for each other.
+func replace(path string, change func(map[string]*keyset.Handle) (map[string]*keyset.Handle, error)) error {
 	path, err := filepath.EvalSymlinks(path) // a link stays, the file it leads to is replaced
 	if err != nil {
 		return err
@@ -82,7 +92,11 @@ func rotate(path string) error {
 	if stat, ok := current.version.Sys().(*syscall.Stat_t); ok {
 		owner = int(stat.Uid)
 	}
-	complete, err := writeRotated(path, current.handles, owner)
+	changed, err := change(current.handles)
+	if err != nil {
+		return err
+	}
+	complete, err := writeComplete(path, changed, owner)
 	if err != nil {
 		return err
 	}
@@ -92,7 +106,7 @@ func rotate(path string) error {
 	return syncDirectory(path)
 }
 
-// lock opens the file at path and keeps other rotations waiting until it is closed.
+// lock opens the file at path and keeps other changes waiting until it is closed.
 func lock(path string) (*os.File, error) {
 	for {
 		file, err := os.OpenFile(path, os.O_RDWR, 0)
@@ -108,7 +122,7 @@ func lock(path string) (*os.File, error) {
 		if os.SameFile(mine, there) {
 			return file, nil
 		}
-		_ = file.Close() // the rotation we waited for has replaced it
+		_ = file.Close() // the change we waited for has replaced it
 	}
 }
 
@@ -169,18 +183,30 @@ func decode(data []byte) (map[string]*keyset.Handle, error) {
 	return handles, nil
 }
 
-// writeRotated writes a complete key file of the keysets, a new primary key in
-// each, beside path, and returns its name. Put in place in one step, it is never
-// seen half written.
-func writeRotated(path string, handles map[string]*keyset.Handle, owner int) (string, error) {
-	encoded := map[string]json.RawMessage{}
-	for name, template := range templates {
-		rotated, err := withNewPrimary(handles[name], template())
+// rotated are the keysets, or new ones for nil, with a new primary key in each.
+func rotated(handles map[string]*keyset.Handle) (map[string]*keyset.Handle, error) {
+	return eachKeyset(func(name string) (*keyset.Handle, error) { return withNewPrimary(handles[name], templates[name]()) })
+}
+
+func eachKeyset(build func(name string) (*keyset.Handle, error)) (map[string]*keyset.Handle, error) {
+	handles := map[string]*keyset.Handle{}
+	for name := range templates {
+		handle, err := build(name)
 		if err != nil {
-			return "", err
+			return nil, err
 		}
+		handles[name] = handle
+	}
+	return handles, nil
+}
+
+// writeComplete writes a complete key file of the keysets beside path, and
+// returns its name. Put in place in one step, it is never seen half written.
+func writeComplete(path string, handles map[string]*keyset.Handle, owner int) (string, error) {
+	encoded := map[string]json.RawMessage{}
+	for name, handle := range handles {
 		var text bytes.Buffer
-		if err := insecurecleartextkeyset.Write(rotated, keyset.NewJSONWriter(&text)); err != nil {
+		if err := insecurecleartextkeyset.Write(handle, keyset.NewJSONWriter(&text)); err != nil {
 			return "", err
 		}
 		encoded[name] = text.Bytes()

@@ -86,9 +86,9 @@ func OpenOrCreate(path string) (*Ring, error) {
 
 // newKeys makes keysets ready for use.
 func newKeys(handles map[string]*keyset.Handle, version fs.FileInfo) (*keys, error) {
-	codes, codesErr := aead.New(handles[codesKeyset])
-	tokens, tokensErr := jwt.NewMAC(handles[tokensKeyset])
-	links, linksErr := mac.New(handles[linksKeyset])
+	codes, codesErr := aead.New(handles[CodesKeyset])
+	tokens, tokensErr := jwt.NewMAC(handles[TokensKeyset])
+	links, linksErr := mac.New(handles[LinksKeyset])
 	verified, verifiedErr := lru.New[[sha256.Size]byte, Claims](maxVerified)
 	if err := errors.Join(codesErr, tokensErr, linksErr, verifiedErr); err != nil {
 		return nil, err

@@ -4,3 +4,34 @@ select sealed from key_checks;
 -- name: InsertKeyCheck :exec
 -- Keeps the first.
 insert into key_checks (sealed) values ($1) on conflict do nothing;
+
+-- name: SetKeyCheck :exec
+update key_checks set sealed = $1;
+
+-- name: FindReseal :one
+select * from reseals;
+
+-- name: LockReseal :one
+-- The one row; none if it is not there, or another server has it just now.
+select * from reseals for update skip locked;
+
+-- name: InsertReseal :exec
+-- Keeps the first.
+insert into reseals (key_id, first_seen_at, pass_began_at) values (@key_id, @now, @now) on conflict do nothing;
+
+-- name: UpdateReseal :exec
+update reseals set key_id = @key_id, first_seen_at = @first_seen_at, pass_began_at = @pass_began_at,
+    program_id = @program_id, card_id = @card_id, resealed = @resealed, finished_at = sqlc.narg('finished_at');
+
+-- name: ListSealedCodes :many
+-- The codes after a card, in the order of the primary key. Takes no lock: codes
+-- are changed under the lock of reseals alone.
+select program_id, id, sealed_code from gift_cards
+where (program_id, id) > (@program_id::bytea, @card_id::bytea)
+order by program_id, id limit @batch;
+
+-- name: SetSealedCodes :exec
+-- By primary key; updated_at is the card's, and stays.
+update gift_cards c set sealed_code = n.sealed_code
+from (select unnest(@program_ids::bytea[]) as program_id, unnest(@card_ids::bytea[]) as id, unnest(@sealed_codes::bytea[]) as sealed_code) n
+where c.program_id = n.program_id and c.id = n.id;

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"encoding/json"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"giftcards/store"
+	"giftcards/store/keyring"
+	"giftcards/store/storetest"
+)
+
+// TestOldKeysAreRetiredOnlyWhenNothingNeedsThem: codes, tokens, links.
+func TestOldKeysAreRetiredOnlyWhenNothingNeedsThem(t *testing.T) {
+	t.Parallel()
+	dir, database := t.TempDir(), storetest.URL(t)
+	file := filepath.Join(dir, "keys.json")
+	_, err := keyring.Create(file)
+	must(t, err)
+	keysDo := func(what string, args ...string) (int, string, string) {
+		return command(t, "", append([]string{"keys", what, "--database-url=" + database, "--state-dir=" + dir}, args...)...)
+	}
+	refused := func(want string) {
+		t.Helper()
+		if code, _, stderr := keysDo("retire"); code != 1 || !strings.Contains(stderr, want) {
+			t.Errorf("keys retire: %d %s, want %q", code, stderr, want)
+		}
+		var printed printedKeys
+		code, stdout, stderr := keysDo("list")
+		if err := json.Unmarshal([]byte(stdout), &printed); err != nil || code != 0 || printed.Retirable || !strings.Contains(printed.Because, want) {
+			t.Errorf("keys list: %d %s %s, want %q", code, stdout, stderr, want)
+		}
+	}
+	refused("there are no old keys")
+	must(t, keyring.Rotate(file))
+	refused("no server has begun")
+
+	clock := &storetest.Clock{}
+	clock.Move(-25 * time.Hour)
+	keys, err := keyring.Open(file)
+	must(t, err)
+	st, err := store.Open(t.Context(), database, store.Options{Keys: keys, Now: clock.Now, MaxConns: 2})
+	must(t, err)
+	t.Cleanup(st.Close)
+	reseal := func() {
+		for range 3 {
+			_, err := store.Write(t.Context(), st, func(tx *store.Tx) (store.ResealStep, error) { return tx.Reseal(t.Context(), 10) })
+			must(t, err)
+		}
+	}
+	reseal()
+	refused("codes are being sealed anew")
+	clock.Move(21 * time.Minute)
+	reseal()
+	if code, _, stderr := keysDo("retire", "--link-lifetime=26h"); code != 1 || !strings.Contains(stderr, "links from before the rotation last until") {
+		t.Errorf("with links that may live: %d %s", code, stderr)
+	}
+	if code, stdout, stderr := keysDo("list"); code != 0 || !strings.Contains(stdout, `"retirable": true`) || strings.Contains(stdout, "because") {
+		t.Errorf("keys list: %d %s %s", code, stdout, stderr)
+	}
+	var left []keyring.Key
+	code, stdout, stderr := keysDo("retire")
+	if err := json.Unmarshal([]byte(stdout), &left); err != nil || code != 0 || len(left) != 3 {
+		t.Errorf("keys retire: %d %s %s", code, stdout, stderr)
+	}
+	if _, stdout, _ := command(t, "", "audit", "list", "--database-url="+database, "--state-dir="+dir); !strings.Contains(stdout, "keys retire") {
+		t.Errorf("the audit log says %s", stdout)
+	}
+	refused("there are no old keys")
+}

@@ -1,0 +1,116 @@
+//go:build restore
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"giftcards/store/embedded"
+)
+
+// client programs of PostgreSQL take an address without pgx's own spelling.
+func postgres(t *testing.T, program, database string, args ...string) []byte {
+	t.Helper()
+	path, err := exec.LookPath(program)
+	if err != nil {
+		t.Fatalf("%s is not in the PATH: it comes with PostgreSQL's client programs (postgresql-client on Debian), not with the PostgreSQL that giftcards fetches", program)
+	}
+	u, err := url.Parse(database)
+	must(t, err)
+	cmd := exec.CommandContext(t.Context(), path, args...)
+	cmd.Env = append(os.Environ(), "PGHOST="+u.Query().Get("host"), "PGPORT="+u.Query().Get("port"), "PGUSER="+u.User.Username(), "PGDATABASE="+strings.TrimPrefix(u.Path, "/"))
+	var complaints bytes.Buffer
+	cmd.Stderr = &complaints
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%s: %v: %s", program, err, complaints.String())
+	}
+	return out
+}
+
+func private(t *testing.T) string {
+	t.Helper()
+	server, err := embedded.Start(t.Context(), embedded.Options{Ephemeral: true})
+	must(t, err)
+	t.Cleanup(func() { _ = server.Stop(context.WithoutCancel(t.Context())) })
+	return server.URL()
+}
+
+// TestABackupBringsEverythingBack on an empty server and with the key file: the
+// same cards, codes that open, tasks that can be polled, keys that replay, and a
+// server that goes on issuing.
+func TestABackupBringsEverythingBack(t *testing.T) {
+	t.Parallel()
+	first, second := private(t), private(t)
+	dir, restored, address := stateDir(t), stateDir(t), freePort(t)
+	server := start(t, dir, address, "DATABASE_URL="+first)
+	if code, _, stderr := command(t, "", "demo", "--database-url="+first, "--state-dir="+dir, "--listen="+address); code != 0 {
+		t.Fatal(stderr)
+	}
+	c := login(t, dir)
+	const body = `{"initialValue":"5","count":3}`
+	status, issued, err := c.do(t.Context(), http.MethodPost, "/bulk", "the-key", body)
+	if err != nil || status != http.StatusCreated {
+		t.Fatalf("bulk: %d %s %v", status, issued, err)
+	}
+	csv := download(t, issued)
+
+	dump := filepath.Join(dir, "giftcards.dump") // while the server runs
+	postgres(t, "pg_dump", first, "--format=custom", "--file="+dump)
+	status, _, err = c.do(t.Context(), http.MethodPost, "/bulk", "after the backup", body)
+	if err != nil || status != http.StatusCreated {
+		t.Fatalf("bulk: %d %v", status, err)
+	}
+	must(t, server.stop(syscall.SIGTERM))
+	postgres(t, "pg_restore", second, "--dbname=giftcards", "--no-owner", "--exit-on-error", "--single-transaction", dump)
+
+	path, err := binary()
+	must(t, err)
+	cmd := exec.CommandContext(t.Context(), path, "serve", "--listen="+address, "--state-dir="+restored)
+	cmd.Env = append(os.Environ(), "DATABASE_URL="+second)
+	if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), "keys.json is missing") {
+		t.Errorf("without its keys: %v %s", err, out)
+	}
+	keys, err := os.ReadFile(filepath.Join(dir, "keys.json"))
+	must(t, err)
+	must(t, os.WriteFile(filepath.Join(restored, "keys.json"), keys, 0o600))
+	server = start(t, restored, address, "DATABASE_URL="+second)
+	status, again, err := c.do(t.Context(), http.MethodPost, "/bulk", "the-key", body) // with the token from before
+	if err != nil || status != http.StatusCreated || !bytes.Equal(download(t, again), csv) {
+		t.Errorf("after the restore: %d %s %v", status, again, err)
+	}
+	if n := countCards(t, second); n != 3 {
+		t.Errorf("%d cards, want the 3 of before the backup", n)
+	}
+	if status, answer, err := c.do(t.Context(), http.MethodPost, "/bulk", "after the restore", body); err != nil || status != http.StatusCreated {
+		t.Errorf("bulk: %d %s %v", status, answer, err)
+	}
+	must(t, server.stop(syscall.SIGTERM))
+}
+
+// download returns the CSV, with the codes, of a bulk request's answer.
+func download(t *testing.T, issued []byte) []byte {
+	t.Helper()
+	var answer struct{ CsvDownloadURL string }
+	must(t, json.Unmarshal(issued, &answer))
+	response, err := http.Get(answer.CsvDownloadURL)
+	must(t, err)
+	defer response.Body.Close()
+	var text bytes.Buffer
+	_, err = text.ReadFrom(response.Body)
+	must(t, err)
+	if response.StatusCode != http.StatusOK {
+		t.Fatalf("CSV: %d %s", response.StatusCode, text.String())
+	}
+	return text.Bytes()
+}

@@ -1,0 +1,243 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"giftcards/store/embedded"
+)
+
+// upgradeFrom names the program of an older version; `make upgrade` builds it.
+const upgradeFrom = "GIFTCARDS_UPGRADE_FROM"
+
+const (
+	upgradeDrain = 2 * time.Second
+	upgradeCheck = 20 * time.Millisecond // of the proxy: much more often than upgradeDrain asks for
+	loadPause    = 5 * time.Millisecond  // leaves something of the machine to others
+)
+
+// proxy hands requests to those of its instances that say they are ready, in
+// turn. It tries nothing again.
+type proxy struct {
+	mutex     sync.Mutex
+	instances []*instance
+	next      int
+}
+
+type instance struct {
+	*process
+	reverse  *httputil.ReverseProxy
+	ready    bool // guarded by the proxy's mutex, as is underway
+	underway int
+}
+
+// add puts a server into the proxy, which asks it from now on whether it is ready.
+func (p *proxy) add(t *testing.T, server *process) *instance {
+	t.Helper()
+	i := &instance{process: server, ready: true, reverse: httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: server.address})}
+	p.mutex.Lock()
+	p.instances = append(p.instances, i)
+	p.mutex.Unlock()
+	go func() {
+		for t.Context().Err() == nil && p.check(t.Context(), i) {
+			time.Sleep(upgradeCheck)
+		}
+	}()
+	return i
+}
+
+// check takes the instance out once it is not ready.
+func (p *proxy) check(ctx context.Context, i *instance) bool {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+i.address+"/readyz", nil)
+	if err != nil {
+		return false
+	}
+	response, err := http.DefaultClient.Do(r)
+	if err == nil {
+		_ = response.Body.Close()
+	}
+	if err == nil && response.StatusCode == http.StatusOK {
+		return true
+	}
+	p.takeOut(i)
+	return false
+}
+
+func (p *proxy) takeOut(i *instance) {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	i.ready = false
+}
+
+// pick counts a request as under way on an instance, nil if there is none.
+func (p *proxy) pick() *instance {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	for range p.instances {
+		p.next = (p.next + 1) % len(p.instances)
+		if i := p.instances[p.next]; i.ready {
+			i.underway++
+			return i
+		}
+	}
+	return nil
+}
+
+func (p *proxy) done(i *instance) {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	i.underway--
+}
+
+func (p *proxy) idle(i *instance) bool {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	return i.underway == 0
+}
+
+// ServeHTTP passes a request on.
+func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	i := p.pick()
+	if i == nil {
+		http.Error(w, "no instance is ready", http.StatusBadGateway)
+		return
+	}
+	defer p.done(i)
+	i.reverse.ServeHTTP(w, r)
+}
+
+// load creates cards until it is told to stop, and counts what it was answered.
+type load struct {
+	created, failed atomic.Int64
+	failure         atomic.Value
+	stop            context.CancelFunc
+	workers         sync.WaitGroup
+}
+
+func startLoad(t *testing.T, c client) *load {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	l := &load{stop: cancel}
+	body := `{"initialValue":"5","merchantId":"` + c.MerchantID + `"}`
+	for range 4 {
+		l.workers.Go(func() {
+			for ; ctx.Err() == nil; time.Sleep(loadPause) {
+				status, answer, err := c.do(context.WithoutCancel(ctx), http.MethodPost, "", "", body)
+				if err == nil && status == http.StatusCreated {
+					l.created.Add(1)
+					continue
+				}
+				l.failed.Add(1)
+				l.failure.Store(fmt.Sprintf("%d %s %v", status, answer, err))
+			}
+		})
+	}
+	return l
+}
+
+// TestAnUpgradeFailsNoRequest rolls two servers behind a proxy under load, twice:
+// first from the version that upgradeFrom names (without it, from this one) to
+// this one, over its migrations, each old server taken out of the proxy before it
+// is stopped; then from this one to itself, stopped as it is.
+func TestAnUpgradeFailsNoRequest(t *testing.T) {
+	t.Parallel()
+	private, err := embedded.Start(t.Context(), embedded.Options{Ephemeral: true})
+	must(t, err)
+	t.Cleanup(func() { _ = private.Stop(context.WithoutCancel(t.Context())) })
+	current, err := binary()
+	must(t, err)
+	from := os.Getenv(upgradeFrom)
+	if from == "" {
+		from = current
+	}
+	dir := stateDir(t)
+	env := []string{"DATABASE_URL=" + private.URL(), "GIFTCARDS_DRAIN=" + upgradeDrain.String()}
+	command := func(program string, args ...string) {
+		t.Helper()
+		cmd := exec.CommandContext(t.Context(), program, append(args, "--state-dir="+dir)...)
+		cmd.Env = append(os.Environ(), env...)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %v\n%s", args, err, out)
+		}
+	}
+
+	balancer := &proxy{}
+	front := httptest.NewServer(balancer)
+	t.Cleanup(front.Close)
+	running := []*instance{}
+	for range 2 {
+		running = append(running, balancer.add(t, startProgram(t, from, dir, freePort(t), env...)))
+	}
+	command(from, "demo", "--base-url="+front.URL)
+	c := login(t, dir)
+	l := startLoad(t, c)
+	report := func(what string) {
+		t.Logf("%-42s %6d created, %d failed", what, l.created.Load(), l.failed.Load())
+	}
+	waitFor := func(more int64) {
+		for until := l.created.Load() + more; l.created.Load() < until && l.failed.Load() == 0; {
+			time.Sleep(upgradeCheck)
+		}
+	}
+	roll := func(takeOut bool) {
+		for n, old := range running {
+			running[n] = balancer.add(t, startProgram(t, current, dir, freePort(t), env...))
+			if takeOut {
+				balancer.takeOut(old)
+				for !balancer.idle(old) {
+					time.Sleep(upgradeCheck)
+				}
+			}
+			if err := old.stop(syscall.SIGTERM); err != nil {
+				t.Errorf("SIGTERM: %v\n%s", err, old.output.String())
+			}
+			waitFor(20)
+			report(fmt.Sprintf("server %d replaced", n+1))
+		}
+	}
+	waitFor(50)
+	report("two servers of the old version")
+	command(current, "migrate", "up")
+	waitFor(50)
+	report("migrated, still the old version")
+	roll(true)
+	report("this version; now restarted by SIGTERM alone")
+	roll(false)
+	l.stop()
+	l.workers.Wait()
+	report("end")
+	if l.failed.Load() > 0 {
+		t.Errorf("%d requests failed, the last with %s", l.failed.Load(), l.failure.Load())
+	}
+	if cards := countCards(t, private.URL()); cards != l.created.Load() {
+		t.Errorf("%d cards, want %d, one for each 201", cards, l.created.Load())
+	}
+	for _, i := range running {
+		if out := i.output.String(); strings.Contains(out, "level=ERROR") || strings.Contains(out, "cut off") {
+			t.Errorf("a server's log:\n%s", out)
+		}
+	}
+}
+
+func countCards(t *testing.T, database string) (n int64) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), database)
+	must(t, err)
+	defer conn.Close(t.Context())
+	must(t, conn.QueryRow(t.Context(), "select count(*) from gift_cards").Scan(&n))
+	return n
+}

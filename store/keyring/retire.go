@@ -1,0 +1,84 @@
+package keyring
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/tink-crypto/tink-go/v2/keyset"
+	tinkpb "github.com/tink-crypto/tink-go/v2/proto/tink_go_proto"
+)
+
+// Key is one key of the file, without its secret.
+type Key struct {
+	Keyset string `json:"keyset"` // codes, links or tokens
+	ID     uint32 `json:"id"`
+	Newest bool   `json:"newest"` // what is made now is made with it
+}
+
+// List returns the keys of the file at path, by keyset.
+func List(path string) ([]Key, error) {
+	current, err := load(path, nil)
+	if err != nil {
+		return nil, err
+	}
+	var list []Key
+	for _, name := range Keysets {
+		info := current.handles[name].KeysetInfo()
+		for _, key := range info.GetKeyInfo() {
+			list = append(list, Key{Keyset: name, ID: key.GetKeyId(), Newest: key.GetKeyId() == info.GetPrimaryKeyId()})
+		}
+	}
+	return list, nil
+}
+
+// ErrNotNewest says that the key file has another newest key for codes than was
+// said.
+var ErrNotNewest = errors.New("the keys were rotated meanwhile")
+
+// Retire removes all keys but the newest of each keyset from the file, whose
+// newest key for codes must be codeKey, or it fails with ErrNotNewest, wrapped.
+// What was made with the others is refused from then on, for ever.
+func Retire(path string, codeKey uint32) error {
+	err := replace(path, func(current map[string]*keyset.Handle) (map[string]*keyset.Handle, error) {
+		if current[CodesKeyset].KeysetInfo().GetPrimaryKeyId() != codeKey {
+			return nil, ErrNotNewest
+		}
+		return eachKeyset(func(name string) (*keyset.Handle, error) { return newestOnly(current[name]) })
+	})
+	if err != nil {
+		return fmt.Errorf("retire keys: %w", err)
+	}
+	return nil
+}
+
+func newestOnly(handle *keyset.Handle) (*keyset.Handle, error) {
+	manager, info := keyset.NewManagerFromHandle(handle), handle.KeysetInfo()
+	for _, key := range info.GetKeyInfo() {
+		if key.GetKeyId() == info.GetPrimaryKeyId() {
+			continue
+		}
+		if err := manager.Delete(key.GetKeyId()); err != nil {
+			return nil, err
+		}
+	}
+	return manager.Handle()
+}
+
+// CodeKey is the key that codes are sealed with now.
+func (r *Ring) CodeKey() uint32 {
+	return r.keys().handles[CodesKeyset].KeysetInfo().GetPrimaryKeyId()
+}
+
+// HasCodeKey reports whether the ring has the key, be it an older one.
+func (r *Ring) HasCodeKey(key uint32) bool {
+	return slices.ContainsFunc(r.keys().handles[CodesKeyset].KeysetInfo().GetKeyInfo(),
+		func(info *tinkpb.KeysetInfo_KeyInfo) bool { return info.GetKeyId() == key })
+}
+
+// SealedWith reports whether a code was sealed with the key, which Tink names in
+// front of it.
+func SealedWith(sealed []byte, key uint32) bool {
+	return len(sealed) > 5 && sealed[0] == 1 && binary.BigEndian.Uint32(sealed[1:5]) == key
+}

@@ -1,0 +1,143 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"giftcards/gen/db"
+	"giftcards/store/keyring"
+)
+
+// Resealing is how far codes are sealed anew with the newest key. They are, all of
+// them, once FinishedAt is set.
+type Resealing = db.Reseal
+
+// settleTime is longer than any transaction that seals codes may take, so that one
+// that began with the key before is over, and its cards are seen.
+const settleTime = 20 * time.Minute
+
+// ResealStep says what comes after a step of resealing.
+type ResealStep int
+
+// The steps that may come.
+const (
+	ResealLater ResealStep = iota // another server is at it, or it must wait
+	ResealMore                    // there is more to look at
+	ResealOver                    // nothing is sealed with another key
+)
+
+// Reseal goes on sealing anew what is sealed with older keys: it looks at the next
+// cards, batch of them at most, and keeps the place. Of several servers, one does it
+// at a time.
+//
+// It is over when a pass over all cards is, that began when nobody could
+// seal with the key before any more.
+func (tx *Tx) Reseal(ctx context.Context, batch int) (ResealStep, error) {
+	key := tx.store.keys.CodeKey()
+	if known, err := tx.Resealing(ctx); known == nil {
+		if err == nil {
+			err = tx.q.InsertReseal(ctx, int64(key), tx.now)
+		}
+		return ResealLater, wrap(err, "insert reseal")
+	}
+	state, err := tx.q.LockReseal(ctx)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return ResealLater, nil
+	}
+	if err != nil {
+		return ResealLater, fmt.Errorf("lock reseal: %w", err)
+	}
+	if state.KeyID != int64(key) {
+		if !tx.store.keys.HasCodeKey(uint32(state.KeyID)) {
+			return ResealLater, nil // the key is newer than our file
+		}
+		state = Resealing{KeyID: int64(key), FirstSeenAt: tx.now, PassBeganAt: tx.now}
+	}
+	if state.FinishedAt != nil {
+		return ResealOver, nil
+	}
+	seen, err := tx.resealAfter(ctx, &state, key, batch)
+	if err != nil {
+		return ResealLater, err
+	}
+	next, settled := ResealLater, state.FirstSeenAt.Add(settleTime)
+	switch {
+	case seen == batch:
+		next = ResealMore
+	case !state.PassBeganAt.Before(settled):
+		if err := tx.resealKeyCheck(ctx); err != nil {
+			return ResealLater, err
+		}
+		state.FinishedAt, next = &tx.now, ResealOver
+	case !tx.now.Before(settled): // once more, from the beginning
+		state.PassBeganAt, next = tx.now, ResealMore
+		state.ProgramID, state.CardID = [12]byte{}, [12]byte{}
+	}
+	return next, wrap(tx.q.UpdateReseal(ctx, db.UpdateResealParams{
+		KeyID: state.KeyID, FirstSeenAt: state.FirstSeenAt, PassBeganAt: state.PassBeganAt,
+		ProgramID: state.ProgramID, CardID: state.CardID, Resealed: state.Resealed, FinishedAt: state.FinishedAt,
+	}), "update reseal")
+}
+
+// resealAfter looks at the cards after the state's, and moves the state on. It
+// returns how many it saw.
+func (tx *Tx) resealAfter(ctx context.Context, state *Resealing, key uint32, batch int) (int, error) {
+	place := func(id [12]byte) []byte {
+		if id == ([12]byte{}) {
+			return []byte{} // before all ids
+		}
+		return id[:]
+	}
+	rows, err := tx.q.ListSealedCodes(ctx, place(state.ProgramID), place(state.CardID), int32(batch))
+	if err != nil {
+		return 0, fmt.Errorf("list sealed codes: %w", err)
+	}
+	var programs, cards, codes [][]byte
+	for _, row := range rows {
+		state.ProgramID, state.CardID = row.ProgramID, row.ID
+		if keyring.SealedWith(row.SealedCode, key) {
+			continue
+		}
+		code, err := tx.store.OpenCode(row.ID, row.SealedCode)
+		if err != nil {
+			return 0, err
+		}
+		sealed, err := tx.store.keys.Seal(code, row.ID[:])
+		if err != nil {
+			return 0, fmt.Errorf("card %s: %w", row.ID, err)
+		}
+		programs, cards, codes = append(programs, row.ProgramID[:]), append(cards, row.ID[:]), append(codes, sealed)
+	}
+	state.Resealed += int64(len(codes))
+	if len(codes) == 0 {
+		return len(rows), nil
+	}
+	return len(rows), wrap(tx.q.SetSealedCodes(ctx, programs, cards, codes), "set sealed codes")
+}
+
+func (tx *Tx) resealKeyCheck(ctx context.Context) error {
+	sealed, err := tx.store.keys.Seal(keyCheckText, []byte(keyCheckName))
+	if err != nil {
+		return fmt.Errorf("seal key check: %w", err)
+	}
+	return wrap(tx.q.SetKeyCheck(ctx, sealed), "set key check")
+}
+
+// Resealing returns how far codes are sealed anew, nil if no server has begun.
+func (tx *Tx) Resealing(ctx context.Context) (*Resealing, error) {
+	state, err := tx.q.FindReseal(ctx)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("find reseal: %w", err)
+	}
+	return &state, nil
+}
+
+// CodeKey is the key that codes are sealed with now.
+func (s *Store) CodeKey() uint32 { return s.keys.CodeKey() }
