@@ -34,7 +34,7 @@ const giveUpReason = "The cards could not be issued because of a fault of the se
 
 // EnqueueBulkIssue has the task's cards issued once tx is committed.
 func (j *Jobs) EnqueueBulkIssue(ctx context.Context, tx *store.Tx, task store.Task) error {
-	inserted, err := j.client.InsertTx(ctx, tx.Unwrap(), bulkIssueArgs{ProgramID: task.ProgramID, TaskID: task.ID}, nil)
+	inserted, err := j.client.InsertTx(ctx, tx.Unwrap(), bulkIssueArgs{ProgramID: task.ProgramID, TaskID: task.ID}, traced(ctx))
 	if err != nil {
 		return fmt.Errorf("enqueue bulk issue: %w", err)
 	}

@@ -159,9 +159,12 @@ func (tx *Tx) IssueTask(ctx context.Context, program id.ID, taskID uuid.UUID) er
 	if err := tx.q.DeleteRecipients(ctx, program, taskID); err != nil {
 		return fmt.Errorf("delete recipients: %w", err)
 	}
-	if _, err := tx.q.CompleteTask(ctx, tx.now, program, taskID); err != nil {
+	completed, err := tx.q.CompleteTask(ctx, tx.now, program, taskID)
+	if err != nil {
 		return fmt.Errorf("complete task: %w", err)
 	}
+	tx.tally[tasksCompleted] += completed
+	tx.tally[cardsByTasks] += int64(task.CardCount)
 	return nil
 }
 
@@ -219,12 +222,13 @@ func (tx *Tx) copyCards(ctx context.Context, cards []GiftCard) error {
 // FailTask ends an unfinished task without cards; reason is a sentence for the
 // merchant. A finished task stays as it is.
 func (tx *Tx) FailTask(ctx context.Context, program id.ID, task uuid.UUID, reason string) error {
-	_, err := tx.q.FailTask(ctx, db.FailTaskParams{
+	failed, err := tx.q.FailTask(ctx, db.FailTaskParams{
 		ProgramID: program, ID: task, Error: reason, CompletedAt: tx.now,
 	})
 	if err != nil {
 		return fmt.Errorf("fail task: %w", err)
 	}
+	tx.tally[tasksFailed] += failed
 	if err := tx.q.DeleteRecipients(ctx, program, task); err != nil {
 		return fmt.Errorf("delete recipients: %w", err)
 	}

@@ -10,7 +10,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"go.opentelemetry.io/otel/metric"
 
 	"giftcards/store/keyring"
 )
@@ -25,6 +27,10 @@ type Options struct {
 	Now func() time.Time
 	// MaxConns bounds the pool; if zero, pool_max_conns in the address does, else 20.
 	MaxConns int32
+	// Meter may read what the store counts, nobody may if nil.
+	Meter metric.Meter
+	// Tracer follows the queries, nobody does if nil.
+	Tracer pgx.QueryTracer
 }
 
 // Store is a pool of connections to a migrated database. It is safe for
@@ -34,6 +40,7 @@ type Store struct {
 	keys    *keyring.Ring
 	numbers numberSpace
 	now     func() time.Time
+	counts  counts
 }
 
 const defaultMaxConns = 20
@@ -61,11 +68,19 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	case !strings.Contains(url, "pool_max_conns"):
 		config.MaxConns = defaultMaxConns
 	}
+	config.ConnConfig.Tracer = o.Tracer
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("database pool: %w", err)
 	}
-	return &Store{pool: pool, keys: o.Keys, numbers: numbers, now: o.Now}, nil
+	s := &Store{pool: pool, keys: o.Keys, numbers: numbers, now: o.Now}
+	if o.Meter != nil {
+		if err := s.measure(o.Meter); err != nil {
+			pool.Close()
+			return nil, fmt.Errorf("measure the store: %w", err)
+		}
+	}
+	return s, nil
 }
 
 // CheckURL refuses what is no address of a database; an empty one is fine.

@@ -13,6 +13,7 @@ import (
 	"giftcards/jobs"
 	"giftcards/server"
 	"giftcards/store"
+	"giftcards/store/keyring"
 )
 
 type serveCommand struct{}
@@ -36,11 +37,16 @@ func (serveCommand) Run(s *session) (err error) {
 	if err := s.migrate(d.url); err != nil {
 		return err
 	}
+	watch, err := s.watching(log)
+	if err != nil {
+		return err
+	}
+	defer watch.close(s)
 	keys, err := s.keys(d.url)
 	if err != nil {
 		return err
 	}
-	st, err := store.Open(s, d.url, store.Options{Keys: keys, CardPrefix: s.config.CardPrefix})
+	st, err := store.Open(s, d.url, store.Options{Keys: keys, CardPrefix: s.config.CardPrefix, Meter: watch.meter(), Tracer: watch.queries()})
 	if err != nil {
 		return err
 	}
@@ -52,16 +58,17 @@ func (serveCommand) Run(s *session) (err error) {
 	if err != nil {
 		return err
 	}
-	work, err := jobs.New(st, jobs.Options{Logger: log, KeyLifetime: s.config.KeyLifetime, Delivery: delivery})
+	work, err := jobs.New(st, jobs.Options{Logger: log, KeyLifetime: s.config.KeyLifetime, Delivery: delivery, Meter: watch.meter(), Tracer: watch.tracer()})
 	if err != nil {
 		return err
 	}
 	var stopping atomic.Bool
+	isReady := func(ctx context.Context) error { return ready(ctx, st, work, keys, &stopping) }
 	handler, err := server.New(server.Options{
 		Store: st, Jobs: work, Keys: keys, Logger: log, BaseURL: s.config.BaseURL,
 		BulkThreshold: s.config.BulkThreshold, BulkMaximum: s.config.BulkMaximum, BulkBodyLimit: int64(s.config.BulkBodyLimit) << 20,
 		TokenLifetime: s.config.TokenLifetime, LinkLifetime: s.config.LinkLifetime,
-		Ready: func(ctx context.Context) error { return ready(ctx, st, work, &stopping) },
+		Ready: isReady, Meter: watch.meter(), Tracer: watch.tracer(),
 	})
 	if err != nil {
 		return err
@@ -70,6 +77,11 @@ func (serveCommand) Run(s *session) (err error) {
 	if err != nil {
 		return fmt.Errorf("%w (choose another address with --listen)", err)
 	}
+	closeAdmin, err := s.openAdmin(watch, work, isReady)
+	if err != nil {
+		return err
+	}
+	defer closeAdmin()
 	if err := work.Start(s); err != nil {
 		return err
 	}
@@ -120,12 +132,14 @@ func stopWithin(ctx context.Context, limit time.Duration, stop func(context.Cont
 
 // ready says what keeps the server from doing its work. The schema is checked by
 // starting: a server does not run on another.
-func ready(ctx context.Context, st *store.Store, work *jobs.Jobs, stopping *atomic.Bool) error {
+func ready(ctx context.Context, st *store.Store, work *jobs.Jobs, keys *keyring.Ring, stopping *atomic.Bool) error {
 	switch {
 	case stopping.Load():
 		return errors.New("Shutting down")
 	case !work.Running():
 		return errors.New("Worker is not running")
+	case keys.Err() != nil: // keys that others made are unknown: their tokens would be refused
+		return errors.New("Key file cannot be read")
 	case st.Ping(ctx) != nil:
 		return errors.New("Database is not reachable")
 	}

@@ -12,6 +12,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -21,6 +23,7 @@ import (
 	"giftcards/jobs/message"
 	"giftcards/jobs/transport"
 	"giftcards/server"
+	"giftcards/server/telemetry"
 	"giftcards/store"
 	"giftcards/store/keyring"
 	"giftcards/store/password"
@@ -37,6 +40,7 @@ type Server struct {
 	Clock   *storetest.Clock
 	Log     *storetest.Log
 	Outbox  string // where messages to recipients are
+	metrics *telemetry.Metrics
 	t       testing.TB
 }
 
@@ -52,14 +56,16 @@ func NewOn(t testing.TB, databaseURL, keyFile string, change ...func(*server.Opt
 	keys, err := keyring.OpenOrCreate(keyFile)
 	must(t, err)
 	clock, log := &storetest.Clock{}, &storetest.Log{}
-	st, err := store.Open(t.Context(), databaseURL, store.Options{Keys: keys, Now: clock.Now, MaxConns: 8})
+	metrics, err := telemetry.NewMetrics("test")
+	must(t, err)
+	st, err := store.Open(t.Context(), databaseURL, store.Options{Keys: keys, Now: clock.Now, MaxConns: 8, Meter: metrics.Meter()})
 	must(t, err)
 	t.Cleanup(st.Close)
-	logger := slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	logger := slog.New(telemetry.Logs(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	templates, err := message.Load("")
 	must(t, err)
 	outbox := filepath.Join(filepath.Dir(keyFile), "outbox")
-	work, err := jobs.New(st, jobs.Options{Logger: logger, KeyLifetime: 30 * 24 * time.Hour, Delivery: &jobs.Delivery{
+	work, err := jobs.New(st, jobs.Options{Logger: logger, KeyLifetime: 30 * 24 * time.Hour, Meter: metrics.Meter(), Delivery: &jobs.Delivery{
 		Templates: templates,
 		Mail:      jobs.Route{Sender: transport.NewMailOutbox(outbox, "cards@example.com"), PerSecond: 1000},
 		SMS:       jobs.Route{Sender: transport.NewSMSOutbox(outbox), PerSecond: 1000},
@@ -69,7 +75,7 @@ func NewOn(t testing.TB, databaseURL, keyFile string, change ...func(*server.Opt
 		Store: st, Jobs: work, Keys: keys, Logger: logger,
 		BulkThreshold: 50, BulkMaximum: 100_000, BulkBodyLimit: 64 << 20,
 		TokenLifetime: time.Hour, LinkLifetime: time.Hour,
-		Ready: st.Ping,
+		Ready: st.Ping, Meter: metrics.Meter(),
 	}
 	listener := httptest.NewUnstartedServer(nil)
 	options.BaseURL = "http://" + listener.Listener.Addr().String()
@@ -89,7 +95,27 @@ func NewOn(t testing.TB, databaseURL, keyFile string, change ...func(*server.Opt
 			t.Errorf("stop jobs: %v", err)
 		}
 	})
-	return &Server{URL: listener.URL, Store: st, Jobs: work, Keys: keys, KeyFile: keyFile, Clock: clock, Log: log, Outbox: outbox, t: t}
+	return &Server{URL: listener.URL, Store: st, Jobs: work, Keys: keys, KeyFile: keyFile, Clock: clock, Log: log, Outbox: outbox, metrics: metrics, t: t}
+}
+
+// Metrics is what a scrape of the server gets: the value of each series, by its
+// name and labels as they are written.
+func (s *Server) Metrics() map[string]float64 {
+	s.t.Helper()
+	answer := httptest.NewRecorder()
+	s.metrics.Handler(slog.New(slog.DiscardHandler)).ServeHTTP(answer, httptest.NewRequestWithContext(s.t.Context(), http.MethodGet, "/metrics", nil))
+	if answer.Code != http.StatusOK {
+		s.t.Fatalf("scrape: %d %s", answer.Code, answer.Body)
+	}
+	series := map[string]float64{}
+	for line := range strings.Lines(answer.Body.String()) {
+		if at := strings.LastIndexByte(line, ' '); !strings.HasPrefix(line, "#") && at > 0 {
+			value, err := strconv.ParseFloat(strings.TrimSpace(line[at:]), 64)
+			must(s.t, err)
+			series[line[:at]] = value
+		}
+	}
+	return series
 }
 
 // Merchant is a merchant with a program and a logged-in user.

@@ -1,0 +1,27 @@
+-- name: CountJobs :many
+-- River's unfinished jobs, by queue and state, and since when the oldest is due.
+-- Uses River's river_job_prioritized_fetching_index.
+select j.queue, j.state, count(*) as jobs, min(j.scheduled_at)::timestamptz as oldest from (
+    select queue, state, scheduled_at from river_job
+    where state in ('available', 'running', 'retryable', 'scheduled')
+    limit @up_to) as j
+group by j.queue, j.state;
+
+-- name: CountUnfinishedTasks :many
+-- By status, and since when the oldest is there. Uses bulk_tasks_unfinished_idx.
+select t.status, count(*) as tasks, min(t.created_at)::timestamptz as oldest from (
+    select status, created_at from bulk_tasks where status in ('pending', 'processing')
+    order by created_at limit @up_to) as t
+group by t.status;
+
+-- name: CountLateMessages :one
+-- Those of a lane that are due, and since when the oldest is: since now without
+-- any. Uses messages_due_idx.
+select count(*) as messages, coalesce(min(m.next_attempt_at), @now)::timestamptz as oldest from (
+    select next_attempt_at from messages
+    where status = 'scheduled' and channel = @channel and bulk = @bulk and next_attempt_at <= @now::timestamptz
+    order by next_attempt_at limit @up_to) as m;
+
+-- name: CountFailedMessages :one
+-- Uses messages_unsent_idx.
+select count(*) from (select from messages where status = 'failed' limit @up_to) as m;
