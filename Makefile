@@ -12,7 +12,7 @@ RACE     = $(shell command -v $$(go env CC) >/dev/null && echo -race)
 export CGO_ENABLED := 0
 export GOFLAGS     := -buildvcs=false $(GOFLAGS)
 
-.PHONY: help run build test lint generate verify changelog contract sdk bench clean
+.PHONY: help run build test lint generate verify changelog contract sdk operations bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -54,6 +54,9 @@ contract: ## let outside tools judge the server by the documents (python3, node)
 
 sdk: ## make clients with eight generators, or ONLY=a,b, and run the journey (node, python3, java, mvn)
 	@openapi/sdk/run $(if $(ONLY),--only $(ONLY))
+
+operations: ## let promtool and Grafana's types judge the alerts and the dashboard (promtool, node)
+	@docs/operations/check/run
 
 bench: ## benchmarks of validation and of the handler chain
 	@go build -o $(BIN)/withserver ./store/storetest/withserver

@@ -123,7 +123,9 @@ func (w *watcher) watch(next echo.HandlerFunc) echo.HandlerFunc {
 		span := trace.Span(tracenoop.Span{})
 		if w.tracing || r.Header["Traceparent"] != nil {
 			var ctx context.Context
-			ctx, span = w.span(r, c.Path(), one.name)
+			ctx = propagation.TraceContext{}.Extract(r.Context(), propagation.HeaderCarrier(r.Header))
+			ctx, span = w.tracer.Start(ctx, one.name, trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(
+				attribute.String("http.request.method", r.Method), attribute.String("http.route", c.Path())))
 			r = r.WithContext(ctx)
 			c.SetRequest(r)
 		}
@@ -146,12 +148,6 @@ func (w *watcher) watch(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		return err
 	}
-}
-
-func (w *watcher) span(r *http.Request, path, operation string) (context.Context, trace.Span) {
-	ctx := propagation.TraceContext{}.Extract(r.Context(), propagation.HeaderCarrier(r.Header))
-	return w.tracer.Start(ctx, operation, trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(
-		attribute.String("http.request.method", r.Method), attribute.String("http.route", path)))
 }
 
 // refused counts what was wrong with a request.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -74,8 +75,8 @@ var counters = []struct {
 
 func labels(namesAndValues ...string) attribute.Set {
 	var all []attribute.KeyValue
-	for i := 0; i < len(namesAndValues); i += 2 {
-		all = append(all, attribute.String(namesAndValues[i], namesAndValues[i+1]))
+	for pair := range slices.Chunk(namesAndValues, 2) {
+		all = append(all, attribute.String(pair[0], pair[1]))
 	}
 	return attribute.NewSet(all...)
 }

@@ -77,11 +77,9 @@ func (serveCommand) Run(s *session) (err error) {
 	if err != nil {
 		return fmt.Errorf("%w (choose another address with --listen)", err)
 	}
-	closeAdmin, err := s.openAdmin(watch, work, isReady)
-	if err != nil {
+	if err := s.openAdmin(watch, work, isReady); err != nil {
 		return err
 	}
-	defer closeAdmin()
 	if err := work.Start(s); err != nil {
 		return err
 	}

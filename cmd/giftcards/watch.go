@@ -32,6 +32,7 @@ const traceDrain = 2 * time.Second
 type watching struct {
 	metrics *telemetry.Metrics
 	tracing *telemetry.Tracing // nil unless the environment asks for it
+	admin   *http.Server       // nil unless it is open
 	log     *slog.Logger
 }
 
@@ -68,8 +69,13 @@ func (w *watching) queries() pgx.QueryTracer {
 	return otelpgx.NewTracer(otelpgx.WithTracerProvider(w.tracing), otelpgx.WithDisableConnectionDetailsInAttributes())
 }
 
-// close sends the last spans.
+// close closes the admin address and sends the last spans.
 func (w *watching) close(ctx context.Context) {
+	if w.admin != nil {
+		if err := w.admin.Close(); err != nil {
+			w.log.Warn("the admin address was not closed", "error", err)
+		}
+	}
 	if w.tracing == nil {
 		return
 	}
@@ -78,29 +84,27 @@ func (w *watching) close(ctx context.Context) {
 	}
 }
 
-// openAdmin serves the admin address until the returned function is called. If
-// the default one is taken, by another server on this machine, there is none:
-// that must not keep a server from running, but one that was chosen must be had.
-func (s *session) openAdmin(w *watching, work *jobs.Jobs, ready func(context.Context) error) (stop func(), err error) {
+// openAdmin serves the admin address until w is closed. If the default one is
+// taken, by another server on this machine, there is none: that must not keep a
+// server from running, but one that was chosen must be had.
+func (s *session) openAdmin(w *watching, work *jobs.Jobs, ready func(context.Context) error) error {
 	address := s.config.AdminListen
 	if address == adminOff {
-		return func() {}, nil
+		return nil
 	}
 	listener, err := new(net.ListenConfig).Listen(s, "tcp", address)
 	if err != nil && address == defaultAdminListen {
 		w.log.Warn("no admin address: it is taken (choose another with --admin-listen)", "address", address)
-		return func() {}, nil
+		return nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w (choose another address with --admin-listen)", err)
+		return fmt.Errorf("%w (choose another address with --admin-listen)", err)
 	}
-	background, cancel := context.WithCancel(context.WithoutCancel(s))
-	handler, err := admin.New(background, admin.Options{Metrics: w.metrics.Handler(w.log), River: work.River(), Ready: ready, Logger: w.log})
+	handler, err := admin.New(s, admin.Options{Metrics: w.metrics.Handler(w.log), River: work.River(), Ready: ready, Logger: w.log})
 	if err != nil {
-		cancel()
-		return nil, errors.Join(err, listener.Close())
+		return errors.Join(err, listener.Close())
 	}
-	h := &http.Server{
+	w.admin = &http.Server{
 		Handler:           handler, // no bound on writing: profiles take as long as was asked for
 		ReadHeaderTimeout: server.HeaderTimeout,
 		ReadTimeout:       server.BodyTimeout,
@@ -110,12 +114,9 @@ func (s *session) openAdmin(w *watching, work *jobs.Jobs, ready func(context.Con
 	}
 	fmt.Fprintf(s.stdout, "Operators find metrics, River's page and profiles at http://%s\n", address)
 	go func() {
-		if err := h.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		if err := w.admin.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			w.log.Error("the admin address failed", "error", err)
 		}
 	}()
-	return func() {
-		cancel()
-		h.Close()
-	}, nil
+	return nil
 }

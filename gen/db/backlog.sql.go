@@ -65,16 +65,20 @@ func (q *Queries) CountJobs(ctx context.Context, upTo int32) ([]CountJobsRow, er
 }
 
 const countLateMessages = `-- name: CountLateMessages :one
-select count(*) as messages, coalesce(min(m.next_attempt_at), $1)::timestamptz as oldest from (
-    select next_attempt_at from messages
-    where status = 'scheduled' and channel = $2 and bulk = $3 and next_attempt_at <= $1::timestamptz
-    order by next_attempt_at limit $4) as m
+select (select count(*) from (
+        select from messages m
+        where m.status = 'scheduled' and m.channel = $1 and m.bulk = $2 and m.next_attempt_at <= $3::timestamptz
+        limit $4) as due) as messages,
+    coalesce((
+        select o.next_attempt_at from messages o
+        where o.status = 'scheduled' and o.channel = $1 and o.bulk = $2 and o.next_attempt_at <= $3::timestamptz
+        order by o.next_attempt_at limit 1), $3)::timestamptz as oldest
 `
 
 type CountLateMessagesParams struct {
-	Now     time.Time
 	Channel string
 	Bulk    bool
+	Now     time.Time
 	UpTo    int32
 }
 
@@ -84,12 +88,12 @@ type CountLateMessagesRow struct {
 }
 
 // Those of a lane that are due, and since when the oldest is: since now without
-// any. Uses messages_due_idx.
+// any. Uses messages_due_idx, twice: in one step it would sort more than @up_to.
 func (q *Queries) CountLateMessages(ctx context.Context, arg CountLateMessagesParams) (CountLateMessagesRow, error) {
 	row := q.db.QueryRow(ctx, countLateMessages,
-		arg.Now,
 		arg.Channel,
 		arg.Bulk,
+		arg.Now,
 		arg.UpTo,
 	)
 	var i CountLateMessagesRow
@@ -100,7 +104,7 @@ func (q *Queries) CountLateMessages(ctx context.Context, arg CountLateMessagesPa
 const countUnfinishedTasks = `-- name: CountUnfinishedTasks :many
 select t.status, count(*) as tasks, min(t.created_at)::timestamptz as oldest from (
     select status, created_at from bulk_tasks where status in ('pending', 'processing')
-    order by created_at limit $1) as t
+    limit $1) as t
 group by t.status
 `
 

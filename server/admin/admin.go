@@ -43,7 +43,7 @@ const index = `<!doctype html>
 func New(ctx context.Context, o Options) (http.Handler, error) {
 	jobs, err := riverui.NewHandler(&riverui.HandlerOpts{Endpoints: riverui.NewEndpoints(o.River, nil), Logger: o.Logger, Prefix: "/river"})
 	if err != nil {
-		return nil, fmt.Errorf("River's web interface: %w", err)
+		return nil, fmt.Errorf("web interface of River: %w", err)
 	}
 	// It counts jobs in the background, which nobody should pay for who never looks.
 	begin := sync.OnceValue(func() error { return jobs.Start(ctx) })

@@ -11,16 +11,20 @@ group by j.queue, j.state;
 -- By status, and since when the oldest is there. Uses bulk_tasks_unfinished_idx.
 select t.status, count(*) as tasks, min(t.created_at)::timestamptz as oldest from (
     select status, created_at from bulk_tasks where status in ('pending', 'processing')
-    order by created_at limit @up_to) as t
+    limit @up_to) as t
 group by t.status;
 
 -- name: CountLateMessages :one
 -- Those of a lane that are due, and since when the oldest is: since now without
--- any. Uses messages_due_idx.
-select count(*) as messages, coalesce(min(m.next_attempt_at), @now)::timestamptz as oldest from (
-    select next_attempt_at from messages
-    where status = 'scheduled' and channel = @channel and bulk = @bulk and next_attempt_at <= @now::timestamptz
-    order by next_attempt_at limit @up_to) as m;
+-- any. Uses messages_due_idx, twice: in one step it would sort more than @up_to.
+select (select count(*) from (
+        select from messages m
+        where m.status = 'scheduled' and m.channel = @channel and m.bulk = @bulk and m.next_attempt_at <= @now::timestamptz
+        limit @up_to) as due) as messages,
+    coalesce((
+        select o.next_attempt_at from messages o
+        where o.status = 'scheduled' and o.channel = @channel and o.bulk = @bulk and o.next_attempt_at <= @now::timestamptz
+        order by o.next_attempt_at limit 1), @now)::timestamptz as oldest;
 
 -- name: CountFailedMessages :one
 -- Uses messages_unsent_idx.
