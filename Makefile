@@ -12,7 +12,7 @@ RACE     = $(shell command -v $$(go env CC) >/dev/null && echo -race)
 export CGO_ENABLED := 0
 export GOFLAGS     := -buildvcs=false $(GOFLAGS)
 
-.PHONY: help run build test lint vulncheck generate licences verify changelog contract sdk restore upgrade bench microbench faults clean
+.PHONY: help run build test lint vulncheck generate licences verify changelog contract sdk restore upgrade operations bench microbench faults clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -72,9 +72,19 @@ upgrade: ## roll two servers under load from the version FROM=<git revision> to 
 		go -C $(BIN)/from build -o $(BIN)/giftcards-from ./cmd/giftcards
 	@GIFTCARDS_UPGRADE_FROM=$(BIN)/giftcards-from go test -count=1 -v -run TestAnUpgradeFailsNoRequest ./cmd/giftcards
 
-bench: ## benchmarks of validation and of the handler chain
+operations: ## let promtool and Grafana's types judge the alerts and the dashboard (promtool, node)
+	@docs/operations/check/run
+
+bench: build ## measure the server, and what PostgreSQL and echo do without it (ARGS='-only create')
+	@go build -o $(BIN)/bench ./cmd/bench
+	@$(BIN)/bench $(ARGS)
+
+microbench: ## Go benchmarks of validation and of the handler chain
 	@go build -o $(BIN)/withserver ./store/storetest/withserver
 	@$(BIN)/withserver go test -run '^$$' -bench . -benchmem ./server/...
+
+faults: ## break the server, its database and what is between, 500 times and more (PgBouncer; SEED=n; minutes)
+	@go -C cmd/giftcards/faults test -count=1 -timeout 45m -args -full $(if $(SEED),-seed=$(SEED))
 
 clean: ## remove what make built
 	@rm -rf $(BIN)

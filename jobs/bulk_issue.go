@@ -45,12 +45,12 @@ const giveUpReason = "The cards could not be issued because of a fault of the se
 
 // EnqueueBulkIssue has the task's cards issued once tx is committed.
 func (j *Jobs) EnqueueBulkIssue(ctx context.Context, tx *store.Tx, task store.Task) error {
-	queue := queueLarge
+	options := traced(ctx)
+	options.Queue = queueLarge
 	if task.CardCount <= smallTask {
-		queue = queueSmall
+		options.Queue = queueSmall
 	}
-	inserted, err := j.client.InsertTx(ctx, tx.Unwrap(),
-		bulkIssueArgs{ProgramID: task.ProgramID, TaskID: task.ID}, &river.InsertOpts{Queue: queue})
+	inserted, err := j.client.InsertTx(ctx, tx.Unwrap(), bulkIssueArgs{ProgramID: task.ProgramID, TaskID: task.ID}, options)
 	if err != nil {
 		return fmt.Errorf("enqueue bulk issue: %w", err)
 	}

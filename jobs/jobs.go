@@ -17,6 +17,9 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivertype"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
 
 	"giftcards/store"
 )
@@ -40,6 +43,10 @@ type Options struct {
 	SweepEvery time.Duration
 	// Delivery sends messages to recipients; nil leaves them to other instances.
 	Delivery *Delivery
+	// Meter may read how jobs went, nobody may if nil.
+	Meter metric.Meter
+	// Tracer follows jobs, nobody does if nil.
+	Tracer trace.Tracer
 }
 
 // Jobs runs the jobs of one process.
@@ -74,6 +81,10 @@ func New(s *store.Store, o Options) (*Jobs, error) {
 		o.Delivery.LookEvery = 500 * time.Millisecond
 	}
 	j := &Jobs{store: s, options: o}
+	watch, err := newWatcher(o.Meter, o.Tracer)
+	if err != nil {
+		return nil, fmt.Errorf("jobs: %w", err)
+	}
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &bulkIssueWorker{store: s, logger: o.Logger, merchantTasks: o.MerchantTasks})
 	client, err := river.NewClient(riverpgxv5.New(s.Pool()), &river.Config{
@@ -83,6 +94,7 @@ func New(s *store.Store, o Options) (*Jobs, error) {
 			queueLarge: {MaxWorkers: o.LargeWorkers, FetchCooldown: fetchCooldown, FetchPollInterval: shortestWait},
 		},
 		Workers:              workers,
+		Middleware:           []rivertype.Middleware{watch},
 		ErrorHandler:         errorHandler{o.Logger},
 		JobTimeout:           taskTimeout,
 		RescueStuckJobsAfter: rescueAfter,
@@ -137,6 +149,9 @@ func (j *Jobs) Stop(ctx context.Context) error {
 
 // cancelTimeout is what cancelled jobs get to roll back.
 const cancelTimeout = 5 * time.Second
+
+// River is the client of the queue, for its own web interface.
+func (j *Jobs) River() *river.Client[pgx.Tx] { return j.client }
 
 // Running reports whether jobs are being worked on.
 func (j *Jobs) Running() bool {

@@ -17,6 +17,8 @@ import (
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/labstack/echo/v4"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
 
 	"giftcards/gen/api"
 	"giftcards/jobs"
@@ -34,6 +36,11 @@ type Options struct {
 	Jobs   *jobs.Jobs
 	Keys   *keyring.Ring
 	Logger *slog.Logger
+	// Meter may read how requests went, nobody may if nil.
+	Meter metric.Meter
+	// Tracer follows requests, nobody does if nil. A caller's traceparent goes into
+	// the log all the same.
+	Tracer trace.Tracer
 
 	// BulkThreshold is how many cards a bulk request may ask for and still be
 	// answered with them; above, a task issues them.
@@ -86,6 +93,7 @@ type Server struct {
 	Options
 	validator *validate.Validator
 	limits    limits
+	watcher   *watcher
 	echo      *echo.Echo
 	bodies    bodies
 }
@@ -117,6 +125,9 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	if s.watcher, err = newWatcher(o, operations); err != nil {
+		return nil, fmt.Errorf("measure requests: %w", err)
+	}
 	for path, document := range map[string][]byte{
 		"/openapi.json": openapi.Published, "/openapi-complete.json": openapi.Complete, "/openapi-sdk.json": openapi.SDK,
 	} {
@@ -129,6 +140,7 @@ func New(o Options) (*Server, error) {
 
 	// THE list of what happens to every request, outermost first.
 	e.Use(
+		s.watcher.watch,            // measures every answer; what is inside belongs to its span
 		s.logRequests,              // sees every answer, and the time all of it took
 		s.securityHeaders(),        // are on every answer, refusals too
 		s.recoverPanics,            // a fault of one request is a 500 for that request alone

@@ -182,14 +182,18 @@ func (tx *Tx) IssueTask(ctx context.Context, program id.ID, taskID uuid.UUID, wr
 				return fmt.Errorf("copy messages: %w", err)
 			}
 		}
+		tx.store.counts[cardsWritten].Add(int64(len(chunk.cards)))
 		written(min(end, int(task.CardCount)))
 	}
 	if err := tx.q.DeleteRecipients(ctx, program, taskID); err != nil {
 		return fmt.Errorf("delete recipients: %w", err)
 	}
-	if _, err := tx.q.CompleteTask(ctx, tx.now, program, taskID); err != nil {
+	completed, err := tx.q.CompleteTask(ctx, tx.now, program, taskID)
+	if err != nil {
 		return fmt.Errorf("complete task: %w", err)
 	}
+	tx.tally[tasksCompleted] += completed
+	tx.tally[cardsByTasks] += int64(task.CardCount)
 	return tx.Audit(ctx, AuditEntry{
 		Operation: "issueTask", ProgramID: program, Subject: taskID[:], Cards: task.CardCount, Client: "worker",
 	})
@@ -283,12 +287,13 @@ func (tx *Tx) copyCards(ctx context.Context, cards []GiftCard) error {
 // FailTask ends an unfinished task without cards; reason is a sentence for the
 // merchant. A finished task stays as it is.
 func (tx *Tx) FailTask(ctx context.Context, program id.ID, task uuid.UUID, reason string) error {
-	_, err := tx.q.FailTask(ctx, db.FailTaskParams{
+	failed, err := tx.q.FailTask(ctx, db.FailTaskParams{
 		ProgramID: program, ID: task, Error: reason, CompletedAt: tx.now,
 	})
 	if err != nil {
 		return fmt.Errorf("fail task: %w", err)
 	}
+	tx.tally[tasksFailed] += failed
 	if err := tx.q.DeleteRecipients(ctx, program, task); err != nil {
 		return fmt.Errorf("delete recipients: %w", err)
 	}

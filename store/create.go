@@ -36,6 +36,7 @@ func (s *Store) CreateCard(ctx context.Context, terms Terms, recipient Recipient
 			return Answer{}, classify(fmt.Errorf("create card: %w", err))
 		}
 		if created {
+			s.counts[cardsAtOnce].Add(1)
 			return answer, nil
 		}
 		prior, err := priorAnswer(ctx, s.q, *key)

@@ -65,7 +65,7 @@ func (f fixture) together(t *testing.T, meanwhile func(), creates ...func() crea
 	for i, do := range creates {
 		all.Go(func() { results[i] = do() })
 	}
-	waitUntil(t, func() bool { return store.Waiting(f.Store) == len(creates) })
+	waitUntil(t, func() bool { return store.WaitingCreates(f.Store) == len(creates) })
 	if meanwhile != nil {
 		meanwhile()
 	}

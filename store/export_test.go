@@ -6,8 +6,8 @@ func NarrowNumbers(s *Store, prefix uint64, size uint64) {
 	s.numbers = numberSpace{prefix: prefix, size: size}
 }
 
-// Waiting is how many creates wait for a transaction to share.
-func Waiting(s *Store) int { return len(s.creates.waiting) }
+// WaitingCreates is how many wait for a transaction to share.
+func WaitingCreates(s *Store) int { return len(s.creates.waiting) }
 
 // SharedAtOnce is how many shared transactions of creates run at a time.
 const SharedAtOnce = sharers

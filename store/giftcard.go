@@ -94,6 +94,7 @@ func (tx *Tx) IssueCards(ctx context.Context, terms Terms, recipients []Recipien
 	if err := tx.insertMessages(ctx, cards); err != nil {
 		return nil, err
 	}
+	tx.tally[cardsAtOnce] += int64(len(cards))
 	return cards, nil
 }
 

@@ -174,6 +174,7 @@ func (tx *Tx) MessageSent(ctx context.Context, due *Due) error {
 	if err != nil || changed == 0 {
 		return wrap(err, "record sent message")
 	}
+	tx.tally.message(due.Channel, MessageSent)
 	if err := tx.q.LockCard(ctx, due.ProgramID, due.CardID); err != nil {
 		return fmt.Errorf("lock card: %w", err)
 	}
@@ -232,7 +233,10 @@ func unsent(due *Due, reason string) db.SetMessageUnsentParams {
 }
 
 func (tx *Tx) setUnsent(ctx context.Context, end db.SetMessageUnsentParams) error {
-	_, err := tx.q.SetMessageUnsent(ctx, end) // no row: somebody else has it by now
+	changed, err := tx.q.SetMessageUnsent(ctx, end) // no row: somebody else has it by now
+	if changed > 0 {
+		tx.tally.message(end.Channel, end.Status)
+	}
 	return wrap(err, "record unsent message")
 }
 

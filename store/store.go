@@ -12,6 +12,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"go.opentelemetry.io/otel/metric"
 
 	"giftcards/gen/db"
 	"giftcards/store/keyring"
@@ -30,6 +31,8 @@ type Options struct {
 	// ShareTransactions lets calls that wait at the same moment share a transaction:
 	// cards created one by one, and the lookups of every request.
 	ShareTransactions bool
+	// Meter may read what the store counts, nobody may if nil.
+	Meter metric.Meter
 	// Tracer follows the queries, nobody does if nil.
 	Tracer pgx.QueryTracer
 }
@@ -45,6 +48,7 @@ type Store struct {
 	keys    *keyring.Ring
 	numbers numberSpace
 	now     func() time.Time
+	counts  counts
 }
 
 const defaultMaxConns = 20
@@ -78,6 +82,12 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 		return nil, fmt.Errorf("database pool: %w", err)
 	}
 	s := &Store{pool: pool, q: db.New(pool), keys: o.Keys, numbers: numbers, now: o.Now}
+	if o.Meter != nil {
+		if err := s.measure(o.Meter); err != nil {
+			pool.Close()
+			return nil, fmt.Errorf("measure the store: %w", err)
+		}
+	}
 	s.creates = newShared(ctx, o.ShareTransactions, s.createCards)
 	s.access = newShared(ctx, o.ShareTransactions, s.findAccess)
 	s.tasks = newShared(ctx, o.ShareTransactions, s.findTasks)

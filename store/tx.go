@@ -16,6 +16,7 @@ type Tx struct {
 	q     *db.Queries
 	store *Store
 	now   time.Time
+	tally tally // counted once all of it is committed
 }
 
 // Now is the time of the operation, the same however often it is asked.
@@ -51,12 +52,14 @@ func run[T any](ctx context.Context, s *Store, options pgx.TxOptions, do func(*T
 		defer cancel()
 		_ = raw.Rollback(ctx) // a no-op after the commit; otherwise the error at hand says more
 	}()
-	result, err = do(&Tx{tx: raw, q: db.New(raw), store: s, now: s.Now()})
+	tx := &Tx{tx: raw, q: db.New(raw), store: s, now: s.Now()}
+	result, err = do(tx)
 	if err != nil {
 		return none, classify(err)
 	}
 	if err := raw.Commit(ctx); err != nil {
 		return none, classify(fmt.Errorf("commit: %w", err))
 	}
+	s.counts.add(&tx.tally)
 	return result, nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"log/slog"
+	"maps"
 	"math"
 	"net"
 	"net/url"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"giftcards/server/telemetry"
 	"giftcards/store"
 	"giftcards/store/embedded"
 )
@@ -29,7 +31,8 @@ type config struct {
 	StateDir    string `env:"GIFTCARDS_STATE_DIR" placeholder:"DIR" help:"Where the private database, the keys and demo.json are. Default: /var/lib/giftcards as root, else giftcards in the XDG state directory."`
 	KeysFile    string `env:"GIFTCARDS_KEYS_FILE" placeholder:"FILE" help:"The server's secret keys, the same for all instances. Default: keys.json in the state directory."`
 
-	Drain time.Duration `env:"GIFTCARDS_DRAIN" default:"0s" help:"How long a stopping server goes on answering while /readyz says so; longer than a proxy needs to notice (${default})."`
+	Drain       time.Duration `env:"GIFTCARDS_DRAIN" default:"0s" help:"How long a stopping server goes on answering while /readyz says so; longer than a proxy needs to notice (${default})."`
+	AdminListen string        `env:"GIFTCARDS_ADMIN_LISTEN" default:"${admin_listen}" placeholder:"HOST:PORT" help:"Where operators find metrics, River's page and profiles, without a password (${default}, or nowhere if that is taken); off for nowhere."`
 
 	PostgresBin string `env:"GIFTCARDS_POSTGRES_BIN" placeholder:"DIR" help:"Programs of the private PostgreSQL. Default: the newest installed, else fetched."`
 	MavenMirror string `env:"GIFTCARDS_MAVEN_MIRROR" placeholder:"URL" help:"Maven repository to fetch PostgreSQL from. Default: Maven Central."`
@@ -116,11 +119,16 @@ func (c *config) check(f faults) {
 		}
 		c.BaseURL = c.scheme() + net.JoinHostPort(host, port)
 	}
+	_, port, err = net.SplitHostPort(c.AdminListen)
+	number, portErr = strconv.Atoi(port)
+	note("admin-listen", c.AdminListen == adminOff || err == nil && portErr == nil && number > 0 && number < 1<<16 && c.AdminListen != c.Listen,
+		"want host:port, not that of --listen, or off, not "+strconv.Quote(c.AdminListen))
 	base, err := url.Parse(c.BaseURL)
 	note("base-url", !listens && c.BaseURL == "" || err == nil && (base.Scheme == "http" || base.Scheme == "https") && base.Host != "",
 		"want an http or https address, not "+strconv.Quote(c.BaseURL))
 	c.BaseURL = strings.TrimSuffix(c.BaseURL, "/")
 
+	maps.Copy(f, telemetry.Faults())
 	if fault := demoPasswordFault(os.Getenv(demoVariable)); fault != "" {
 		f[demoVariable] = fault
 	}
@@ -169,6 +177,9 @@ func (c *config) checkLifetimes(note func(flag string, fit bool, want string)) {
 func (c *config) lifetimes() store.Lifetimes {
 	return store.Lifetimes{Keys: c.KeyLifetime, Tasks: c.TaskLifetime, Messages: c.MessageLifetime, Audit: c.AuditLifetime}
 }
+
+// adminOff is the admin address of those who want none.
+const adminOff = "off"
 
 // Bounds of settings: at once, cards are written row by row; a task is one
 // transaction; a body is held in memory; whoever stops a server waits for it.

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"giftcards/server/telemetry"
 	"giftcards/store"
 	"giftcards/store/embedded"
 	"giftcards/store/keyring"
@@ -20,9 +21,9 @@ func (s *session) logger() *slog.Logger {
 	level, _ := s.config.level() // checked with the settings
 	options := &slog.HandlerOptions{Level: level}
 	if s.config.LogFormat == "json" {
-		return slog.New(slog.NewJSONHandler(s.stderr, options))
+		return slog.New(telemetry.Logs(slog.NewJSONHandler(s.stderr, options)))
 	}
-	return slog.New(slog.NewTextHandler(s.stderr, options))
+	return slog.New(telemetry.Logs(slog.NewTextHandler(s.stderr, options)))
 }
 
 // database is the PostgreSQL that a command works with: the one of the settings,

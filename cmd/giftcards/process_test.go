@@ -122,7 +122,8 @@ func launchProgram(t *testing.T, path, dir, address string, env ...string) *proc
 	t.Helper()
 	p := &process{t: t, address: address, exited: make(chan error, 1)}
 	p.Cmd = exec.Command(path, "serve", "--listen="+address, "--state-dir="+dir)
-	p.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")}, env...)
+	// The default admin address is one for all that run on this machine.
+	p.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "GIFTCARDS_ADMIN_LISTEN=" + adminOff}, env...)
 	p.Stdout, p.Stderr = &p.output, &p.output
 	must(t, p.Start())
 	go func() { p.exited <- p.Wait() }()

@@ -13,6 +13,7 @@ import (
 	"giftcards/jobs"
 	"giftcards/server"
 	"giftcards/store"
+	"giftcards/store/keyring"
 )
 
 type serveCommand struct{}
@@ -37,45 +38,36 @@ func (serveCommand) Run(s *session) (err error) {
 	if err := s.migrate(d.url); err != nil {
 		return err
 	}
+	watch, err := s.watching(log)
+	if err != nil {
+		return err
+	}
+	defer watch.close(s)
 	keys, err := s.keys(d.url)
 	if err != nil {
 		return err
 	}
-	st, err := store.Open(s, d.url, store.Options{Keys: keys, CardPrefix: s.config.CardPrefix, ShareTransactions: s.config.ShareTransactions})
+	st, err := s.openStore(d.url, keys, watch)
 	if err != nil {
 		return err
 	}
 	defer st.Close()
-	if err := st.CheckKeys(s); err != nil {
-		return fmt.Errorf("%s: %w", s.config.KeysFile, err)
-	}
-	delivery, err := s.delivery()
-	if err != nil {
-		return err
-	}
-	work, err := jobs.New(st, jobs.Options{
-		Logger: log, Lifetimes: s.config.lifetimes(), Delivery: delivery, PollOnly: s.config.PollOnly,
-		SmallWorkers: s.config.SmallTasks, LargeWorkers: s.config.LargeTasks, MerchantTasks: s.config.MerchantTasks,
-	})
+	work, err := s.newJobs(st, watch, log)
 	if err != nil {
 		return err
 	}
 	var stopping atomic.Bool
-	options := server.Options{
-		Store: st, Jobs: work, Keys: keys, Logger: log, BaseURL: s.config.BaseURL,
-		BulkThreshold: s.config.BulkThreshold, BulkMaximum: s.config.BulkMaximum, BulkBodyLimit: int64(s.config.BulkBodyLimit) << 20,
-		LargeBodies:   s.config.LargeBodies,
-		TokenLifetime: s.config.TokenLifetime, LinkLifetime: s.config.LinkLifetime,
-		Ready: func(ctx context.Context) error { return ready(ctx, st, work, &stopping) },
-	}
-	s.config.protection.apply(&options)
-	handler, err := server.New(options)
+	isReady := func(ctx context.Context) error { return ready(ctx, st, work, keys, &stopping) }
+	handler, err := s.newServer(server.Options{Store: st, Jobs: work, Keys: keys, Logger: log, Ready: isReady}, watch)
 	if err != nil {
 		return err
 	}
 	listener, err := new(net.ListenConfig).Listen(s, "tcp", s.config.Listen)
 	if err != nil {
 		return fmt.Errorf("%w (choose another address with --listen)", err)
+	}
+	if err := s.openAdmin(watch, work, isReady); err != nil {
+		return err
 	}
 	if err := work.Start(s); err != nil {
 		return err
@@ -87,6 +79,44 @@ func (serveCommand) Run(s *session) (err error) {
 	h := newHTTPServer(closing(handler, &stopping), log)
 	h.TLSConfig = s.config.tlsConfig(log)
 	return s.serve(listener, h, d, &stopping)
+}
+
+// openStore opens the database and makes sure that keys are those of its codes.
+func (s *session) openStore(url string, keys *keyring.Ring, watch *watching) (*store.Store, error) {
+	st, err := store.Open(s, url, store.Options{
+		Keys: keys, CardPrefix: s.config.CardPrefix, ShareTransactions: s.config.ShareTransactions,
+		Meter: watch.meter(), Tracer: watch.queries(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := st.CheckKeys(s); err != nil {
+		st.Close()
+		return nil, fmt.Errorf("%s: %w", s.config.KeysFile, err)
+	}
+	return st, nil
+}
+
+func (s *session) newJobs(st *store.Store, watch *watching, log *slog.Logger) (*jobs.Jobs, error) {
+	delivery, err := s.delivery()
+	if err != nil {
+		return nil, err
+	}
+	return jobs.New(st, jobs.Options{
+		Logger: log, Lifetimes: s.config.lifetimes(), Delivery: delivery, PollOnly: s.config.PollOnly,
+		SmallWorkers: s.config.SmallTasks, LargeWorkers: s.config.LargeTasks, MerchantTasks: s.config.MerchantTasks,
+		Meter: watch.meter(), Tracer: watch.tracer(),
+	})
+}
+
+func (s *session) newServer(o server.Options, watch *watching) (*server.Server, error) {
+	o.BaseURL = s.config.BaseURL
+	o.BulkThreshold, o.BulkMaximum, o.BulkBodyLimit = s.config.BulkThreshold, s.config.BulkMaximum, int64(s.config.BulkBodyLimit)<<20
+	o.LargeBodies = s.config.LargeBodies
+	o.TokenLifetime, o.LinkLifetime = s.config.TokenLifetime, s.config.LinkLifetime
+	o.Meter, o.Tracer = watch.meter(), watch.tracer()
+	s.config.protection.apply(&o)
+	return server.New(o)
 }
 
 // closing has clients leave a connection with the answer they get while the server
@@ -153,12 +183,14 @@ func stopWithin(ctx context.Context, limit time.Duration, stop func(context.Cont
 
 // ready says what keeps the server from doing its work. The schema is checked by
 // starting: a server does not run on another.
-func ready(ctx context.Context, st *store.Store, work *jobs.Jobs, stopping *atomic.Bool) error {
+func ready(ctx context.Context, st *store.Store, work *jobs.Jobs, keys *keyring.Ring, stopping *atomic.Bool) error {
 	switch {
 	case stopping.Load():
 		return errors.New("Shutting down")
 	case !work.Running():
 		return errors.New("Worker is not running")
+	case keys.Err() != nil: // keys that others made are unknown: their tokens would be refused
+		return errors.New("Key file cannot be read")
 	case st.Ping(ctx) != nil:
 		return errors.New("Database is not reachable")
 	}

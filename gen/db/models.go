@@ -189,6 +189,8 @@ type RevokedToken struct {
 type RiverJob struct {
 	ID          int64
 	State       RiverJobState
+	Queue       string
+	ScheduledAt time.Time
 	AttemptedAt *time.Time
 }
 

@@ -12,6 +12,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -23,6 +25,7 @@ import (
 	"giftcards/jobs/message"
 	"giftcards/jobs/transport"
 	"giftcards/server"
+	"giftcards/server/telemetry"
 	"giftcards/store"
 	"giftcards/store/keyring"
 	"giftcards/store/storetest"
@@ -40,8 +43,9 @@ type Server struct {
 	Outbox  string // where messages to recipients are
 	// DatabaseURL is the database's, for its owner.
 	DatabaseURL string
-	counter *statements
-	t       testing.TB
+	counter     *statements
+	metrics     *telemetry.Metrics
+	t           testing.TB
 }
 
 // New starts a server that ends with the test. change may alter its options.
@@ -69,17 +73,19 @@ func start(t testing.TB, databaseURL, keyFile string, share bool, change []func(
 	keys, err := keyring.OpenOrCreate(keyFile)
 	must(t, err)
 	clock, log := &storetest.Clock{}, &storetest.Log{}
+	metrics, err := telemetry.NewMetrics("test")
+	must(t, err)
 	counter := &statements{}
 	st, err := store.Open(t.Context(), storetest.Serving(databaseURL), store.Options{
-		Keys: keys, Now: clock.Now, MaxConns: 8, Tracer: counter, ShareTransactions: share,
+		Keys: keys, Now: clock.Now, MaxConns: 8, Tracer: counter, Meter: metrics.Meter(), ShareTransactions: share,
 	})
 	must(t, err)
 	t.Cleanup(st.Close)
-	logger := slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	logger := slog.New(telemetry.Logs(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	templates, err := message.Load("")
 	must(t, err)
 	outbox := filepath.Join(filepath.Dir(keyFile), "outbox")
-	work, err := jobs.New(st, jobs.Options{Logger: logger, Lifetimes: storetest.Lifetimes, Delivery: &jobs.Delivery{
+	work, err := jobs.New(st, jobs.Options{Logger: logger, Lifetimes: storetest.Lifetimes, Meter: metrics.Meter(), Delivery: &jobs.Delivery{
 		Templates: templates,
 		Mail:      jobs.Route{Sender: transport.NewMailOutbox(outbox, "cards@example.com"), PerSecond: 1000},
 		SMS:       jobs.Route{Sender: transport.NewSMSOutbox(outbox), PerSecond: 1000},
@@ -89,7 +95,7 @@ func start(t testing.TB, databaseURL, keyFile string, share bool, change []func(
 		Store: st, Jobs: work, Keys: keys, Logger: logger,
 		BulkThreshold: 50, BulkMaximum: 100_000, BulkBodyLimit: 64 << 20,
 		TokenLifetime: time.Hour, LinkLifetime: time.Hour,
-		Ready: st.Ping,
+		Ready: st.Ping, Meter: metrics.Meter(),
 	}
 	listener := httptest.NewUnstartedServer(nil)
 	options.BaseURL = "http://" + listener.Listener.Addr().String()
@@ -109,7 +115,30 @@ func start(t testing.TB, databaseURL, keyFile string, share bool, change []func(
 			t.Errorf("stop jobs: %v", err)
 		}
 	})
-	return &Server{URL: listener.URL, Store: st, Jobs: work, Keys: keys, KeyFile: keyFile, Clock: clock, Log: log, Outbox: outbox, DatabaseURL: databaseURL, counter: counter, t: t}
+	return &Server{
+		URL: listener.URL, Store: st, Jobs: work, Keys: keys, KeyFile: keyFile, Clock: clock, Log: log, Outbox: outbox,
+		DatabaseURL: databaseURL, counter: counter, metrics: metrics, t: t,
+	}
+}
+
+// Metrics is what a scrape of the server gets: the value of each series, by its
+// name and labels as they are written.
+func (s *Server) Metrics() map[string]float64 {
+	s.t.Helper()
+	answer := httptest.NewRecorder()
+	s.metrics.Handler(slog.New(slog.DiscardHandler)).ServeHTTP(answer, httptest.NewRequestWithContext(s.t.Context(), http.MethodGet, "/metrics", nil))
+	if answer.Code != http.StatusOK {
+		s.t.Fatalf("scrape: %d %s", answer.Code, answer.Body)
+	}
+	series := map[string]float64{}
+	for line := range strings.Lines(answer.Body.String()) {
+		if at := strings.LastIndexByte(line, ' '); !strings.HasPrefix(line, "#") && at > 0 {
+			value, err := strconv.ParseFloat(strings.TrimSpace(line[at:]), 64)
+			must(s.t, err)
+			series[line[:at]] = value
+		}
+	}
+	return series
 }
 
 // Merchant is a merchant with a program and a logged-in user.

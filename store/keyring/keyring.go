@@ -183,9 +183,11 @@ func open[T any](r *Ring, try func(*keys) (T, error)) (T, error) {
 	return opened, err
 }
 
-// Err returns why the file could not be read when the ring last looked at it, or
-// nil. Until it is nil again, keys that others have added since are unknown.
+// Err returns why the file could not be read when the ring last looked at it,
+// which was in this second, or nil. Until it is nil again, keys that others have
+// added since are unknown.
 func (r *Ring) Err() error {
+	r.keys() // looks again: whoever is told to wait would never use the ring
 	r.looking.Lock()
 	defer r.looking.Unlock()
 	return r.failure

@@ -1,0 +1,54 @@
+package faults_test
+
+import (
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// TestTheAuditFindsWhatIsWrong damages a database step by step: each step must
+// show as one exception more, at least.
+func TestTheAuditFindsWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	tr := newTrial(t, "sabotage")
+	l, _, database := tr.newLoadHere()
+	l.run(2, l.list([]*order{
+		l.card(), l.card(), l.card(), l.bulk(5, true), l.bulk(5, false), l.blindCard(), l.bulk(threshold+1, true), l.bulk(threshold+1, false),
+	}))
+	l.audit(database)
+	if tr.exceptions.Load() != 0 {
+		t.Fatal("there are exceptions before anything is damaged")
+	}
+	conn, err := pgx.Connect(tr.ctx, database)
+	tr.must(err)
+	defer conn.Close(tr.ctx)
+	tr.sabotaged = true
+	before := int64(0)
+	for _, damage := range []string{
+		"delete from gift_cards where id = (select id from gift_cards where customer_name is null limit 1)",
+		"update gift_cards set card_number = 1 where id = (select id from gift_cards where customer_name is null limit 1)",
+		copyOfACard + ", customer_name from gift_cards where customer_name is null limit 1",
+		copyOfACard + ", 'blind-none' from gift_cards where customer_name is null limit 1",
+		copyOfACard + ", customer_name from gift_cards where customer_name like 'blind%' and customer_name <> 'blind-none'",
+		"delete from messages where card_id = (select card_id from messages order by card_id limit 1)",
+		"delete from idempotency_keys where key = (select min(key) from idempotency_keys where key like 'card-%')",
+		"update idempotency_keys set key = 'nobody''s' where key = (select max(key) from idempotency_keys where key like 'card-%')",
+		"update bulk_tasks set status = 'failed', error = 'damaged' where id = (select id from bulk_tasks limit 1)",
+		"insert into bulk_recipients (program_id, task_id, first, recipients) select program_id, id, 7, '' from bulk_tasks limit 1",
+	} {
+		if done, err := conn.Exec(tr.ctx, damage); err != nil || done.RowsAffected() == 0 {
+			t.Fatalf("%s: %v %v", damage, done, err)
+		}
+		tr.exceptions.Store(0)
+		l.audit(database)
+		if found := tr.exceptions.Load(); found <= before {
+			t.Errorf("%d exceptions as before: the audit does not see %s", found, damage)
+		}
+		before = tr.exceptions.Load()
+	}
+	tr.exceptions.Store(0)
+}
+
+// copyOfACard makes a card that nobody ordered.
+const copyOfACard = `insert into gift_cards (program_id, id, card_number, sealed_code, initial_value, is_physical, expires_at, created_at, customer_name)
+	select program_id, substring(uuid_send(gen_random_uuid()) for 12), (random() * 1e9)::bigint, sealed_code, initial_value, is_physical, expires_at, created_at`

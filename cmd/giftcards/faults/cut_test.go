@@ -1,0 +1,100 @@
+package faults_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// cutConnections breaks the connection between server and database at every
+// boundary between statements of a card, of some cards and of a task, in every
+// way: before the statement, while it runs, before its answer and after it.
+func cutConnections(tr *trial) {
+	tr.Helper()
+	dir := tr.directory()
+	pg := tr.newPostgres(dir)
+	p := tr.newProxy(pg.address())
+	m := tr.newMerchant(dir, pg.url())
+	server := tr.newGiftcards(dir, databaseURL("giftcards", p.address(), ""))
+	m.login(tr, server.url())
+	l := tr.newLoad(m, server.url)
+
+	c := &cutter{trial: tr, load: l, proxy: p, database: pg.adminIn()}
+	c.every(func() []*order { return []*order{l.card()} })
+	if *full {
+		c.every(func() []*order { return []*order{l.blindCard()} })
+		c.every(func() []*order { return []*order{l.card(), l.card(), l.blindCard(), l.card(), l.blindCard(), l.card()} })
+		c.every(func() []*order { return []*order{l.bulk(20, true)} })
+		c.every(func() []*order { return []*order{l.bulk(threshold+1, true)} })
+		c.every(func() []*order { return []*order{l.bulk(800, false)} })
+		c.rest()
+	}
+	l.audit(pg.adminIn())
+}
+
+type cutter struct {
+	*load
+	trial    *trial
+	proxy    *proxy
+	database string
+}
+
+// every makes orders, at once, for each boundary, until they are through before
+// their boundary has come.
+func (c *cutter) every(order func() []*order) {
+	for mode := range modes {
+		for n := 1; c.once(cut{mode: mode, left: n}, order()); n++ {
+			if n > 300 {
+				c.trial.Fatal("orders do not come to their end")
+			}
+		}
+	}
+}
+
+// once awaits a cut during some orders, and reports whether it came.
+func (c *cutter) once(what cut, orders []*order) bool {
+	awaited := c.proxy.arm(what)
+	c.run(len(orders), c.list(orders))
+	if last := orders[len(orders)-1]; last.task {
+		c.untilFinished(last, awaited)
+	}
+	if !c.proxy.disarm(awaited) {
+		return false
+	}
+	c.trial.faults.Add(1)
+	return true
+}
+
+// rest goes after the boundaries that were not hit, since other statements came
+// between. Some are too seldom: those by which River cleans up, say.
+func (c *cutter) rest() {
+	for range 2 {
+		for _, missed := range c.proxy.uncut() {
+			c.once(missed, []*order{c.card(), c.bulk(10, true), c.bulk(threshold+1, true)})
+		}
+	}
+	var never []string
+	for _, missed := range c.proxy.uncut() {
+		never = append(never, missed.mode.String()+" "+missed.only)
+	}
+	c.trial.Logf("seen, but not cut: %q", never)
+	c.trial.note = fmt.Sprintf("%d of %d boundaries of %d statements", len(c.proxy.done), len(c.proxy.done)+len(never), len(c.proxy.seen))
+}
+
+// untilFinished waits for the task's end or for the cut. What the cut task needs
+// to recover goes on beside the next one.
+func (c *cutter) untilFinished(o *order, awaited *cut) {
+	var accepted issued
+	_ = json.Unmarshal(o.answer, &accepted)
+	ctx, cancel := context.WithTimeout(c.trial.ctx, time.Minute)
+	defer cancel()
+	for !over(awaited.fired) {
+		finished, err := ask[bool](ctx, c.database, "select status in ('completed', 'failed') from bulk_tasks where id = $1", accepted.TaskID)
+		c.trial.must(err)
+		if finished {
+			return
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+}

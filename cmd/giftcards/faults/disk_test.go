@@ -1,0 +1,102 @@
+package faults_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// fullDisk fills the disk of PostgreSQL while cards are issued, and frees it
+// again. The disk is a small one in memory; where none may be mounted, a limit
+// on the size of files stands for it.
+func fullDisk(tr *trial) {
+	tr.Helper()
+	dir := tr.directory()
+	disk, means := tr.newDisk(dir)
+	tr.note = means.name
+	pg := tr.newPostgres(disk)
+	m := tr.newMerchant(dir, pg.url())
+	server := tr.newGiftcards(dir, pg.url())
+	m.login(tr, server.url())
+	l := tr.newLoad(m, server.url)
+	l.during(8, func() {
+		for range 15 {
+			time.Sleep(tr.upTo(500 * time.Millisecond))
+			means.fill(pg)
+			failed := l.failed.Load()
+			for begin := time.Now(); l.failed.Load() < failed+5 && time.Since(begin) < 10*time.Second; {
+				time.Sleep(time.Millisecond)
+			}
+			if l.failed.Load() > failed {
+				tr.faults.Add(1)
+			}
+			time.Sleep(tr.upTo(500 * time.Millisecond))
+			means.free(pg)
+			if !pg.accepts() { // it may have ended, or be about to
+				pg.crash()
+				pg.start()
+			}
+		}
+	})
+	l.audit(pg.adminIn())
+}
+
+// fullness is a way to make a disk full, and to make room again.
+type fullness struct {
+	name       string
+	fill, free func(*postgres)
+}
+
+// newDisk returns a directory for the database.
+func (tr *trial) newDisk(dir string) (string, fullness) {
+	tr.Helper()
+	disk := filepath.Join(dir, "disk")
+	tr.must(os.Mkdir(disk, 0o755))
+	out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=160m,mode=755", "tmpfs", disk).CombinedOutput()
+	if err != nil {
+		tr.Logf("no disk of our own (mount: %v %s): files are limited instead", err, out)
+		return disk, fullness{"files limited, as no disk could be mounted", limitFiles, unlimitFiles}
+	}
+	tr.Cleanup(func() { _ = exec.Command("umount", "-l", disk).Run() })
+	ballast := filepath.Join(disk, "ballast")
+	return disk, fullness{
+		name: "a disk of 160 MB",
+		fill: func(*postgres) {
+			file, err := os.OpenFile(ballast, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+			tr.must(err)
+			defer file.Close()
+			for err == nil {
+				_, err = file.Write(make([]byte, 64<<10))
+			}
+			if !errors.Is(err, syscall.ENOSPC) {
+				tr.must(err)
+			}
+		},
+		free: func(*postgres) { tr.must(os.Remove(ballast)) },
+	}
+}
+
+// limitFiles starts PostgreSQL anew with files that may not grow beyond what the
+// largest of them has.
+func limitFiles(p *postgres) {
+	largest := int64(2 << 20) // room for WAL segments
+	_ = filepath.WalkDir(filepath.Join(p.data, "base"), func(_ string, entry os.DirEntry, _ error) error {
+		if info, err := entry.Info(); err == nil && info.Mode().IsRegular() {
+			largest = max(largest, info.Size())
+		}
+		return nil
+	})
+	p.end(syscall.SIGINT)
+	p.through = []string{"/bin/sh", "-c", fmt.Sprintf(`ulimit -f %d; exec "$0" "$@"`, largest/512)}
+	p.start()
+}
+
+func unlimitFiles(p *postgres) {
+	p.end(syscall.SIGINT)
+	p.through = nil
+	p.start()
+}

@@ -1,0 +1,224 @@
+package faults_test
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"hash/fnv"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+var (
+	full    = flag.Bool("full", false, "all faults, which takes minutes, instead of a slice of seconds")
+	seed    = flag.Uint64("seed", 0, "begins the dice; 0 draws one")
+	program = flag.String("program", "", "the giftcards to test instead of one built from this source")
+)
+
+// TestMain prints the sum of all kinds last.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if *seed == 0 {
+		*seed = rand.Uint64() >> 32
+	}
+	code := m.Run()
+	if path, err := built(); err == nil && *program == "" {
+		_ = os.RemoveAll(filepath.Dir(path))
+	}
+	if *full {
+		total.print("total")
+	}
+	os.Exit(code)
+}
+
+// TestFaults tries every kind of fault, or those of the slice.
+func TestFaults(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []struct {
+		name    string
+		inSlice bool
+		try     func(*trial)
+	}{
+		{"server killed", true, killedServer},
+		{"one of two servers killed", false, oneOfTwoServers},
+		{"database crashed", true, crashedDatabase},
+		{"connection cut at a boundary", true, cutConnections},
+		{"disk full", false, fullDisk},
+		{"clock jumped", true, jumpingClock},
+		{"behind PgBouncer", false, transactionPooler},
+		{"standby promoted", false, promotedStandby},
+	} {
+		if !*full && !kind.inSlice {
+			continue
+		}
+		t.Run(kind.name, func(t *testing.T) {
+			t.Parallel()
+			kind.try(newTrial(t, kind.name))
+		})
+	}
+}
+
+// built is the program, built once for all tests.
+var built = sync.OnceValues(func() (string, error) {
+	if *program != "" {
+		return filepath.Abs(*program)
+	}
+	dir, err := os.MkdirTemp("", "giftcards-binary-")
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "giftcards")
+	out, err := exec.Command("go", "build", "-o", path, "giftcards/cmd/giftcards").CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("%w: %s", err, out)
+	}
+	return path, err
+})
+
+// tally counts what one kind of fault did, and all of them.
+type tally struct {
+	faults, requests, cards, exceptions atomic.Int64
+	note                                string
+}
+
+var total tally
+
+func (c *tally) print(name string) {
+	note := ""
+	if c.note != "" {
+		note = "  (" + c.note + ")"
+	}
+	fmt.Fprintf(os.Stdout, "%-34s %5d faults %7d requests %8d cards %3d exceptions  seed %d%s\n",
+		name, c.faults.Load(), c.requests.Load(), c.cards.Load(), c.exceptions.Load(), *seed, note)
+}
+
+// trial is one kind of fault being tried.
+type trial struct {
+	*testing.T
+	tally
+	*dice
+	ctx       context.Context
+	sabotaged bool // exceptions are what is wanted
+}
+
+// newTrial starts the count of a kind; its line is printed when the test ends.
+func newTrial(t *testing.T, name string) *trial {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	t.Cleanup(cancel)
+	tr := &trial{T: t, dice: newDice(name), ctx: ctx}
+	t.Cleanup(func() {
+		if t.Failed() && tr.exceptions.Load() == 0 {
+			tr.exceptions.Add(1) // it could not even be tried to its end
+		}
+		total.faults.Add(tr.faults.Load())
+		total.requests.Add(tr.requests.Load())
+		total.cards.Add(tr.cards.Load())
+		total.exceptions.Add(tr.exceptions.Load())
+		if *full {
+			tr.print(name)
+		}
+	})
+	return tr
+}
+
+// exceptionf reports one thing that must not be.
+func (tr *trial) exceptionf(format string, args ...any) {
+	tr.Helper()
+	if tr.exceptions.Add(1) <= 20 && !tr.sabotaged {
+		tr.Errorf(format, args...)
+	}
+}
+
+func (tr *trial) must(err error) {
+	tr.Helper()
+	if err != nil {
+		tr.Fatal(err)
+	}
+}
+
+// size is how much of something is tried.
+func size(all, slice int) int {
+	if *full {
+		return all
+	}
+	return slice
+}
+
+// dice are random numbers that begin with the seed, for several goroutines.
+type dice struct {
+	mutex sync.Mutex
+	rand  *rand.Rand
+}
+
+func newDice(name string) *dice {
+	hash := fnv.New64a()
+	_, _ = hash.Write([]byte(name))
+	return &dice{rand: rand.New(rand.NewPCG(*seed, hash.Sum64()))}
+}
+
+// roll returns 0 to n-1.
+func (d *dice) roll(n int) int {
+	d.mutex.Lock()
+	defer d.mutex.Unlock()
+	return d.rand.IntN(n)
+}
+
+// upTo returns a duration below most.
+func (d *dice) upTo(most time.Duration) time.Duration { return time.Duration(d.roll(int(most))) }
+
+// directory is one that PostgreSQL's user may enter.
+func (tr *trial) directory() string {
+	tr.Helper()
+	dir, err := os.MkdirTemp("", "giftcards-faults-")
+	tr.must(err)
+	tr.must(os.Chmod(dir, 0o755))
+	tr.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
+var takenPorts sync.Map
+
+// freePort is one below the range that clients' own connections are given, and
+// given to nobody else in this process.
+func (tr *trial) freePort() int {
+	tr.Helper()
+	for {
+		port := 22_000 + rand.IntN(1_000)
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err != nil {
+			continue
+		}
+		tr.must(l.Close())
+		if _, taken := takenPorts.LoadOrStore(port, true); !taken {
+			return port
+		}
+	}
+}
+
+// until polls until done says so; after a minute the test has failed.
+func (tr *trial) until(what string, done func() bool) {
+	tr.Helper()
+	for deadline := time.Now().Add(time.Minute); !done(); time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			tr.Fatalf("a minute has passed without %s", what)
+		}
+	}
+}
+
+func ok(address string) bool {
+	response, err := (&http.Client{Timeout: 5 * time.Second}).Get(address)
+	if err != nil {
+		return false
+	}
+	_ = response.Body.Close()
+	return response.StatusCode == http.StatusOK
+}

@@ -1,0 +1,143 @@
+package faults_test
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"giftcards/store/embedded"
+)
+
+// postgres is a PostgreSQL of our own, on a port, so that it comes back at the
+// address it had.
+type postgres struct {
+	*process
+	trial *trial
+	bin   string // where its programs are
+	data  string
+	port  int
+	// through comes before the program: a shell that sets limits, say.
+	through []string
+}
+
+var (
+	programsOnce sync.Mutex
+	programsDir  string
+)
+
+// programs is where PostgreSQL's programs are: where the private server finds or
+// fetches them.
+func (tr *trial) programs() string {
+	tr.Helper()
+	programsOnce.Lock()
+	defer programsOnce.Unlock()
+	if programsDir == "" {
+		private, err := embedded.Start(tr.ctx, embedded.Options{Ephemeral: true})
+		tr.must(err)
+		defer private.Stop(tr.ctx)
+		programsDir, err = ask[string](tr.ctx, private.AdminURL(), "select setting from pg_config where name = 'BINDIR'")
+		tr.must(err)
+	}
+	return programsDir
+}
+
+// newPostgres makes and starts a server with an empty database giftcards, which
+// belongs to the role of that name.
+func (tr *trial) newPostgres(dir string) *postgres {
+	tr.Helper()
+	p := &postgres{trial: tr, bin: tr.programs(), data: tr.give(filepath.Join(dir, "data")), port: tr.freePort()}
+	p.command("initdb", "-D", p.data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "--wal-segsize=1")
+	p.start()
+	for _, statement := range []string{"create role giftcards login", "create database giftcards owner giftcards"} {
+		p.admin(statement)
+	}
+	return p
+}
+
+// command runs one of PostgreSQL's programs to its end.
+func (p *postgres) command(name string, args ...string) {
+	p.trial.Helper()
+	cmd, err := unprivileged(exec.Command(filepath.Join(p.bin, name), args...))
+	p.trial.must(err)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		p.trial.Fatalf("%s: %v %s", name, err, out)
+	}
+}
+
+// start returns when the server accepts connections.
+func (p *postgres) start(settings ...string) {
+	p.trial.Helper()
+	if !p.tryStart(settings...) {
+		p.trial.Fatalf("PostgreSQL ended: %s", lastWords(p.log))
+	}
+}
+
+func (p *postgres) tryStart(settings ...string) bool {
+	p.trial.Helper()
+	args := append(slices.Clone(p.through), filepath.Join(p.bin, "postgres"), "-D", p.data, "-p", fmt.Sprint(p.port),
+		"-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "max_connections=200",
+		"-c", "fsync=off") // processes die here, the machine does not
+	for _, setting := range settings {
+		args = append(args, "-c", setting)
+	}
+	cmd, err := unprivileged(exec.Command(args[0], args[1:]...))
+	p.trial.must(err)
+	p.process = p.trial.launch(cmd, filepath.Join(filepath.Dir(p.data), filepath.Base(p.data)+".log"), syscall.SIGQUIT)
+	p.trial.until("PostgreSQL", func() bool { return p.ended() || p.accepts() })
+	return !p.ended()
+}
+
+func (p *postgres) accepts() bool {
+	ctx, cancel := context.WithTimeout(p.trial.ctx, 5*time.Second)
+	defer cancel()
+	_, err := ask[int](ctx, p.adminURL(), "select 1")
+	return err == nil
+}
+
+// crash is what pg_ctl calls stop -m immediate: no session ends in good order,
+// nothing is written out.
+func (p *postgres) crash() { p.end(syscall.SIGQUIT) }
+
+func (p *postgres) address() string { return fmt.Sprintf("127.0.0.1:%d", p.port) }
+
+// url is the database's address for the role that owns it; adminURL for the
+// superuser.
+func (p *postgres) url() string { return databaseURL("giftcards", p.address(), "") }
+func (p *postgres) adminURL() string {
+	return fmt.Sprintf("postgres://postgres@%s/postgres?sslmode=disable", p.address())
+}
+
+func databaseURL(role, address, settings string) string {
+	return fmt.Sprintf("postgres://%s@%s/giftcards?sslmode=disable%s", role, address, settings)
+}
+
+// admin runs a statement as the superuser.
+func (p *postgres) admin(statement string) {
+	p.trial.Helper()
+	conn, err := pgx.Connect(p.trial.ctx, p.adminURL())
+	p.trial.must(err)
+	defer conn.Close(p.trial.ctx)
+	_, err = conn.Exec(p.trial.ctx, statement)
+	p.trial.must(err)
+}
+
+// ask returns the one value that a query has.
+func ask[T any](ctx context.Context, url, query string, args ...any) (value T, err error) {
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return value, err
+	}
+	defer conn.Close(ctx)
+	err = conn.QueryRow(ctx, query, args...).Scan(&value)
+	return value, err
+}
+
+// adminIn is the address of the database giftcards for the superuser.
+func (p *postgres) adminIn() string { return databaseURL("postgres", p.address(), "") }

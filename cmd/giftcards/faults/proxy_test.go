@@ -1,0 +1,329 @@
+package faults_test
+
+import (
+	"bufio"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"time"
+)
+
+// proxy stands between a server and PostgreSQL. It reads just enough of the
+// protocol to know where a statement begins and where its answer ends, and
+// breaks connections there.
+type proxy struct {
+	trial    *trial
+	listener net.Listener
+	target   string
+	mutex    sync.Mutex
+	pairs    map[*pair]bool
+	cut      *cut            // what to break next; nil: nothing
+	seen     map[string]bool // statements that went through while a cut was awaited
+	done     map[string]bool // boundaries that were cut: mode and statement
+}
+
+// mode is where at a boundary a connection breaks.
+type mode int
+
+const (
+	unsent     mode = iota // the statement never reaches the database
+	sent                   // it does, and its answer finds nobody: the client is told at once, and may be quicker
+	unanswered             // the database has done it, and the answer is lost
+	answered               // after the answer
+	modes
+)
+
+func (m mode) String() string {
+	return [...]string{"unsent", "sent", "unanswered", "answered"}[m]
+}
+
+// cut is one break: at the n-th boundary from now on, of any connection.
+type cut struct {
+	mode  mode
+	only  string // the statement whose boundaries count; "" for all
+	left  int
+	all   bool // breaks every connection, not only the one
+	fired chan struct{}
+	what  string
+}
+
+func (tr *trial) newProxy(target string) *proxy {
+	tr.Helper()
+	listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", tr.freePort()))
+	tr.must(err)
+	p := &proxy{trial: tr, listener: listener, target: target, pairs: map[*pair]bool{}, seen: map[string]bool{}, done: map[string]bool{}}
+	tr.Cleanup(func() { listener.Close(); p.breakAll() })
+	go func() {
+		for {
+			client, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go p.serve(client)
+		}
+	}()
+	return p
+}
+
+func (p *proxy) address() string { return p.listener.Addr().String() }
+
+// arm awaits a boundary.
+func (p *proxy) arm(c cut) *cut {
+	c.fired, c.all = make(chan struct{}), p.trial.roll(4) == 0
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	p.cut = &c
+	return p.cut
+}
+
+// uncut returns a cut at the first boundary of each statement seen so far that
+// has not been cut in each mode.
+func (p *proxy) uncut() (cuts []cut) {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	for statement := range p.seen {
+		for m := range modes {
+			if partial := statement == copyData && m > sent; !partial && !p.done[m.String()+" "+statement] { // a part of a COPY has no answer
+				cuts = append(cuts, cut{mode: m, only: statement, left: 1})
+			}
+		}
+	}
+	return cuts
+}
+
+// disarm reports whether the cut was made.
+func (p *proxy) disarm(c *cut) bool {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	p.cut = nil
+	return over(c.fired)
+}
+
+// boundary says what to do with a statement that has just been read in full:
+// the cut to make of it, or nil.
+func (p *proxy) boundary(statement string) *cut {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	c := p.cut
+	if c == nil {
+		return nil
+	}
+	p.seen[statement] = true
+	if c.only != "" && c.only != statement {
+		return nil
+	}
+	if c.left--; c.left > 0 {
+		return nil
+	}
+	c.what = c.mode.String() + " " + statement
+	p.cut, p.done[c.what] = nil, true
+	return c
+}
+
+func (p *proxy) breakAll() {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	for pair := range p.pairs {
+		pair.close()
+	}
+}
+
+// made breaks the pair, or all, as the cut says.
+func (p *proxy) made(c *cut, at *pair) {
+	if c.all {
+		p.breakAll()
+	} else {
+		at.close()
+	}
+	close(c.fired)
+}
+
+// pair is a connection of a client and the one to the database that serves it.
+type pair struct {
+	proxy            *proxy
+	client, database net.Conn
+	statements       map[string]string // prepared ones, by name
+	mutex            sync.Mutex
+	pending          *cut // to be made at the next answer
+}
+
+func (p *proxy) serve(client net.Conn) {
+	database, err := net.DialTimeout("tcp", p.target, 5*time.Second)
+	if err != nil {
+		client.Close()
+		return
+	}
+	at := &pair{proxy: p, client: client, database: database, statements: map[string]string{}}
+	p.mutex.Lock()
+	p.pairs[at] = true
+	p.mutex.Unlock()
+	defer func() {
+		at.close()
+		p.mutex.Lock()
+		delete(p.pairs, at)
+		p.mutex.Unlock()
+	}()
+	go func() {
+		at.answers()
+		at.close()
+	}()
+	at.questions()
+}
+
+// close resets the client's connection and just ends the database's.
+func (at *pair) close() {
+	if tcp, isTCP := at.client.(*net.TCPConn); isTCP && at.proxy.trial.roll(2) == 0 {
+		_ = tcp.SetLinger(0)
+	}
+	_ = at.client.Close()
+	_ = at.database.Close()
+}
+
+// read reads a message: a type, but for the first, a length and its content.
+func read(from *bufio.Reader, first bool) (kind byte, raw []byte, err error) {
+	head := 5
+	if first {
+		head = 4
+	}
+	raw = make([]byte, head, 512)
+	if _, err := io.ReadFull(from, raw); err != nil {
+		return 0, nil, err
+	}
+	length := int(binary.BigEndian.Uint32(raw[head-4:])) - 4
+	raw = append(raw, make([]byte, length)...)
+	_, err = io.ReadFull(from, raw[head:])
+	if first {
+		return 0, raw, err
+	}
+	return raw[0], raw, err
+}
+
+// questions passes on what the client sends, a statement at a time.
+func (at *pair) questions() {
+	from := bufio.NewReaderSize(at.client, 64<<10)
+	_, group, err := read(from, true)
+	if err != nil {
+		return
+	}
+	if _, err := at.database.Write(group); err != nil {
+		return
+	}
+	group = group[:0]
+	statement := ""
+	for {
+		kind, raw, err := read(from, false)
+		if err != nil {
+			return
+		}
+		group = append(group, raw...)
+		if named := at.name(kind, raw[5:]); named != "" {
+			statement = named
+		}
+		switch kind {
+		case 'Q', 'S', 'c', 'd': // a query, the end of a group, of a COPY, a part of a COPY
+			if !at.pass(kind, statement, group) {
+				return
+			}
+		case 'H', 'X', 'p', 'f': // nothing may wait for what comes next
+			if _, err := at.database.Write(group); err != nil {
+				return
+			}
+		default:
+			continue
+		}
+		group = group[:0]
+	}
+}
+
+// pass sends a statement to the database, unless this is where to break.
+func (at *pair) pass(kind byte, statement string, group []byte) bool {
+	var c *cut
+	if kind != 'd' || at.copies() {
+		c = at.proxy.boundary(statement)
+	}
+	if c != nil && c.mode == unsent {
+		at.proxy.made(c, at)
+		return false
+	}
+	if c != nil && (c.mode == unanswered || c.mode == answered) {
+		at.mutex.Lock()
+		at.pending = c
+		at.mutex.Unlock()
+	}
+	_, err := at.database.Write(group)
+	if c != nil && c.mode == sent {
+		at.proxy.made(c, at)
+		return false
+	}
+	return err == nil
+}
+
+// copies reports whether a part of a COPY is a boundary: it has no answer.
+func (at *pair) copies() bool {
+	at.proxy.mutex.Lock()
+	defer at.proxy.mutex.Unlock()
+	return at.proxy.cut != nil && (at.proxy.cut.mode == unsent || at.proxy.cut.mode == sent)
+}
+
+// answers passes on what the database sends. An answer ends with ReadyForQuery,
+// or where a COPY may begin.
+func (at *pair) answers() {
+	from := bufio.NewReaderSize(at.database, 64<<10)
+	var held []byte
+	for {
+		kind, raw, err := read(from, false)
+		if err != nil {
+			return
+		}
+		held = append(held, raw...)
+		at.mutex.Lock()
+		c := at.pending
+		at.mutex.Unlock()
+		ended := kind == 'Z' || kind == 'G'
+		if c != nil && !ended {
+			continue
+		}
+		if c != nil && c.mode == unanswered {
+			at.proxy.made(c, at)
+			return
+		}
+		if ended || from.Buffered() == 0 || len(held) > 256<<10 {
+			if _, err := at.client.Write(held); err != nil {
+				return
+			}
+			held = held[:0]
+		}
+		if c != nil {
+			at.proxy.made(c, at)
+			return
+		}
+	}
+}
+
+const copyData = "copy data"
+
+// name returns the statement that a message is about, in short.
+func (at *pair) name(kind byte, content []byte) string {
+	text := strings.Split(string(content), "\x00")
+	short := func(sql string) string {
+		sql = strings.Join(strings.Fields(sql), " ")
+		return sql[:min(len(sql), 50)]
+	}
+	switch {
+	case kind == 'Q':
+		return short(text[0])
+	case kind == 'P' && len(text) > 1: // name, text
+		at.statements[text[0]] = short(text[1])
+		return short(text[1])
+	case kind == 'B' && len(text) > 1: // portal, name
+		return at.statements[text[1]]
+	case kind == 'd':
+		return copyData
+	case kind == 'c':
+		return "copy done"
+	}
+	return ""
+}

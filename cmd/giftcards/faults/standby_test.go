@@ -1,0 +1,62 @@
+package faults_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// promotedStandby kills the primary under load and promotes its synchronous
+// standby, five times back and forth. The server knows both by one address.
+func promotedStandby(tr *trial) {
+	tr.Helper()
+	dir := tr.directory()
+	primary := tr.newPostgres(dir)
+	standby := &postgres{trial: tr, bin: primary.bin, data: filepath.Join(dir, "other"), port: tr.freePort()}
+	both := databaseURL("giftcards", primary.address()+","+standby.address(), "&target_session_attrs=read-write&connect_timeout=2")
+	standby.follow(primary)
+	m := tr.newMerchant(dir, both)
+	server := tr.newGiftcards(dir, both)
+	m.login(tr, server.url())
+	l := tr.newLoad(m, server.url)
+	var longest time.Duration
+	l.during(8, func() {
+		for range 5 {
+			time.Sleep(500*time.Millisecond + tr.upTo(time.Second))
+			busy := l.busy()
+			primary.crash()
+			if busy {
+				tr.faults.Add(1)
+			}
+			standby.command("pg_ctl", "promote", "-w", "-D", standby.data)
+			promoted := time.Now()
+			l.carryOut(l.card())
+			longest = max(longest, time.Since(promoted))
+			time.Sleep(tr.upTo(500 * time.Millisecond))
+			primary, standby = standby, primary
+			standby.follow(primary)
+		}
+	})
+	tr.note = fmt.Sprintf("writes again at most %s after a promotion", longest.Round(time.Millisecond))
+	if longest > time.Second {
+		tr.exceptionf("the first write came %s after the promotion", longest)
+	}
+	l.audit(primary.adminIn())
+}
+
+// follow makes p the synchronous standby of a primary, from nothing.
+func (p *postgres) follow(primary *postgres) {
+	p.trial.Helper()
+	p.trial.must(os.RemoveAll(p.data))
+	p.trial.give(p.data)
+	p.command("pg_basebackup", "-D", p.data, "-h", "127.0.0.1", "-p", fmt.Sprint(primary.port), "-U", "postgres", "-R", "-c", "fast", "--no-sync")
+	p.start()
+	primary.admin("alter system set synchronous_standby_names = '*'") // after the copy: a promoted standby has none to wait for
+	primary.admin("select pg_reload_conf()")
+	p.trial.until("a synchronous standby", func() bool {
+		state, err := ask[string](p.trial.ctx, primary.adminURL(), "select coalesce(min(sync_state), '') from pg_stat_replication")
+		return err == nil && strings.TrimSpace(state) == "sync"
+	})
+}

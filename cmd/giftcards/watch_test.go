@@ -1,0 +1,83 @@
+package main
+
+import (
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// TestOperatorsWatchAServer: its admin address, its traces, and the end of both.
+func TestOperatorsWatchAServer(t *testing.T) {
+	t.Parallel()
+	traces := make(chan string, 100)
+	collector := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		traces <- r.URL.Path + " " + string(body)
+	}))
+	t.Cleanup(collector.Close)
+	dir, address, adminAddress := stateDir(t), freePort(t), freePort(t)
+	server := start(t, dir, address, "GIFTCARDS_ADMIN_LISTEN="+adminAddress, "OTEL_EXPORTER_OTLP_ENDPOINT="+collector.URL)
+	c := login(t, dir)
+	if status, answer, err := c.do(t.Context(), http.MethodPost, "/bulk", "", `{"initialValue":"5","count":60}`); status != http.StatusAccepted {
+		t.Fatalf("%d %s %v", status, answer, err)
+	}
+	for path, want := range map[string]string{"/metrics": "giftcards_build_info", "/river/": "<!doctype html>", "/readyz": "ok"} {
+		response, err := http.Get("http://" + adminAddress + path)
+		must(t, err)
+		body, err := io.ReadAll(response.Body)
+		must(t, err)
+		must(t, response.Body.Close())
+		if response.StatusCode != http.StatusOK || !strings.Contains(string(body), want) {
+			t.Errorf("%s: %d %.300s", path, response.StatusCode, body)
+		}
+	}
+	if !strings.Contains(server.output.String(), "http://"+adminAddress) {
+		t.Errorf("the admin address is not told: %s", server.output.String())
+	}
+
+	// A second server where the default address is taken, and one where the chosen is.
+	taken, err := net.Listen("tcp", defaultAdminListen)
+	if err == nil {
+		t.Cleanup(func() { _ = taken.Close() })
+	}
+	second := start(t, stateDir(t), freePort(t), "GIFTCARDS_ADMIN_LISTEN="+defaultAdminListen)
+	if !strings.Contains(second.output.String(), "no admin address") {
+		t.Errorf("the second server does not say that it has no admin address: %s", second.output.String())
+	}
+	must(t, second.stop(syscall.SIGTERM))
+	code, _, stderr := command(t, "", "serve", "--listen="+freePort(t), "--state-dir="+stateDir(t), "--admin-listen="+adminAddress)
+	if code != exitFailed || !strings.Contains(stderr, "--admin-listen") {
+		t.Errorf("serve on a taken admin address: %d %s", code, stderr)
+	}
+
+	must(t, server.stop(syscall.SIGTERM)) // sends what has not been sent
+	close(traces)
+	var all strings.Builder
+	for sent := range traces {
+		all.WriteString(sent)
+	}
+	for _, want := range []string{"/v1/traces ", "bulkIssueGiftCards", "job bulk_issue", "-- name: InsertTask"} {
+		if !strings.Contains(all.String(), want) {
+			t.Errorf("the traces have no %q", want)
+		}
+	}
+}
+
+func TestSettingsOfTracesAreChecked(t *testing.T) {
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317")
+	t.Setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
+	code, _, stderr := command(t, "", "version", "--admin-listen=nowhere")
+	for _, want := range []string{"OTEL_EXPORTER_OTLP_ENDPOINT: ", "OTEL_EXPORTER_OTLP_PROTOCOL: ", "--admin-listen: "} {
+		if code != exitSettings || !strings.Contains(stderr, want) {
+			t.Errorf("exit code %d, no %q in\n%s", code, want, stderr)
+		}
+	}
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "")
+	if code, _, stderr := command(t, "", "version", "--admin-listen=off"); code != 0 {
+		t.Errorf("exit code %d\n%s", code, stderr)
+	}
+}

@@ -1,0 +1,79 @@
+package jobs
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/metric"
+	metricnoop "go.opentelemetry.io/otel/metric/noop"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+	tracenoop "go.opentelemetry.io/otel/trace/noop"
+)
+
+// traceparent is the W3C's name for a position in a trace; jobs have it in their
+// metadata.
+const traceparent = "traceparent"
+
+// watcher measures River's jobs and follows them, each in the trace of the
+// request that enqueued it.
+type watcher struct {
+	river.WorkerMiddlewareDefaults
+	duration metric.Float64Histogram
+	tracer   trace.Tracer
+}
+
+func newWatcher(meter metric.Meter, tracer trace.Tracer) (*watcher, error) {
+	if meter == nil {
+		meter = metricnoop.Meter{}
+	}
+	if tracer == nil {
+		tracer = tracenoop.Tracer{}
+	}
+	duration, err := meter.Float64Histogram("giftcards_job_duration_seconds",
+		metric.WithDescription("Attempts at River's jobs and the time they took."),
+		metric.WithExplicitBucketBoundaries(0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000))
+	return &watcher{duration: duration, tracer: tracer}, err
+}
+
+// Work carries out an attempt at a job.
+func (w *watcher) Work(ctx context.Context, job *rivertype.JobRow, doInner func(context.Context) error) error {
+	start := time.Now()
+	var origin struct{ Traceparent string }
+	if err := json.Unmarshal(job.Metadata, &origin); err == nil {
+		ctx = propagation.TraceContext{}.Extract(ctx, propagation.MapCarrier{traceparent: origin.Traceparent})
+	}
+	ctx, span := w.tracer.Start(ctx, "job "+job.Kind, trace.WithSpanKind(trace.SpanKindConsumer), trace.WithAttributes(
+		attribute.Int64("river.job_id", job.ID), attribute.Int("river.attempt", job.Attempt)))
+	defer span.End()
+	outcome := "failed"
+	defer func() { // also after a panic
+		w.duration.Record(ctx, time.Since(start).Seconds(), metric.WithAttributes(attribute.String("kind", job.Kind), attribute.String("outcome", outcome)))
+	}()
+	err := doInner(ctx)
+	if err != nil {
+		span.SetStatus(codes.Error, err.Error())
+		return err
+	}
+	outcome = "completed"
+	return nil
+}
+
+// traced puts the trace that ctx is in on a job to be inserted.
+func traced(ctx context.Context) *river.InsertOpts {
+	options := &river.InsertOpts{}
+	carrier := propagation.MapCarrier{}
+	propagation.TraceContext{}.Inject(ctx, carrier)
+	if carrier[traceparent] == "" {
+		return options
+	}
+	if metadata, err := json.Marshal(map[string]string{traceparent: carrier[traceparent]}); err == nil { // texts cannot fail to marshal
+		options.Metadata = metadata
+	}
+	return options
+}

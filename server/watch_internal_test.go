@@ -1,0 +1,38 @@
+package server
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/labstack/echo/v4"
+
+	"giftcards/server/telemetry"
+	"giftcards/server/validate"
+)
+
+// BenchmarkWatch is what measuring adds to a request, without tracing.
+func BenchmarkWatch(b *testing.B) {
+	metrics, err := telemetry.NewMetrics("test")
+	if err != nil {
+		b.Fatal(err)
+	}
+	w, err := newWatcher(Options{Meter: metrics.Meter()}, map[string]operation{
+		"POST /cards": {Operation: &validate.Operation{ID: "createGiftCard_v2_"}},
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	c := echo.New().NewContext(httptest.NewRequestWithContext(b.Context(), http.MethodPost, "/cards", nil), httptest.NewRecorder())
+	c.SetPath("/cards")
+	c.Response().Status = http.StatusCreated
+	handler := w.watch(func(echo.Context) error { return nil })
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			if err := handler(c); err != nil {
+				b.Error(err)
+			}
+		}
+	})
+}

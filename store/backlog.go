@@ -1,0 +1,78 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/riverqueue/river"
+
+	"giftcards/gen/db"
+)
+
+// Backlog is what waits to be done at a moment, by all instances together. No
+// number is above 100,000: beyond that it is not counted on.
+type Backlog struct {
+	Jobs           []Waiting // River's, by queue and state; the default queue's available ones always
+	Tasks          []Waiting // by state: TaskPending and TaskProcessing, both always
+	Messages       []Waiting // due ones, by lane, all of them always
+	FailedMessages int64     // for an operator to judge
+}
+
+// Waiting is how many of a kind wait, and for how long the one that is due
+// longest has done so; 0 without any.
+type Waiting struct {
+	Queue string // of jobs
+	State string // of jobs and tasks
+	Lane  Lane   // of messages
+	Count int64
+	Age   time.Duration
+}
+
+// Lanes are all lanes of messages.
+var Lanes = []Lane{{ChannelEmail, false}, {ChannelEmail, true}, {ChannelSMS, false}, {ChannelSMS, true}}
+
+// jobAvailable is River's state of a job that a worker could take now.
+const jobAvailable = string(db.RiverJobStateAvailable)
+
+// backlogLimit bounds what a count costs.
+const backlogLimit = 100_000
+
+// Backlog counts what waits. It reads indexes alone.
+func (tx *Tx) Backlog(ctx context.Context) (Backlog, error) {
+	var b Backlog
+	age := func(since time.Time) time.Duration { return max(0, tx.now.Sub(since)) }
+	jobs, err := tx.q.CountJobs(ctx, backlogLimit)
+	if err != nil {
+		return Backlog{}, wrap(err, "count jobs")
+	}
+	none := true
+	for _, j := range jobs {
+		b.Jobs = append(b.Jobs, Waiting{Queue: j.Queue, State: string(j.State), Count: j.Jobs, Age: age(j.Oldest)})
+		none = none && (j.Queue != river.QueueDefault || j.State != db.RiverJobStateAvailable)
+	}
+	if none {
+		b.Jobs = append(b.Jobs, Waiting{Queue: river.QueueDefault, State: jobAvailable})
+	}
+	tasks, err := tx.q.CountUnfinishedTasks(ctx, backlogLimit)
+	if err != nil {
+		return Backlog{}, wrap(err, "count tasks")
+	}
+	for _, state := range []string{TaskPending, TaskProcessing} {
+		waiting := Waiting{State: state}
+		for _, t := range tasks {
+			if t.Status == state {
+				waiting.Count, waiting.Age = t.Tasks, age(t.Oldest)
+			}
+		}
+		b.Tasks = append(b.Tasks, waiting)
+	}
+	for _, lane := range Lanes {
+		due, err := tx.q.CountLateMessages(ctx, db.CountLateMessagesParams{Channel: lane.Channel, Bulk: lane.Bulk, Now: tx.now, UpTo: backlogLimit})
+		if err != nil {
+			return Backlog{}, wrap(err, "count late messages")
+		}
+		b.Messages = append(b.Messages, Waiting{Lane: lane, Count: due.Messages, Age: age(due.Oldest)})
+	}
+	b.FailedMessages, err = tx.q.CountFailedMessages(ctx, backlogLimit)
+	return b, wrap(err, "count failed messages")
+}

@@ -1,0 +1,211 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+)
+
+// What is counted, once it is committed. Of messages it is what an attempt ended
+// with: deferred ones are tried again.
+const (
+	cardsAtOnce = iota
+	cardsByTasks
+	cardsWritten // by tasks, committed or not
+	tasksCompleted
+	tasksFailed
+	mailsSent
+	mailsDeferred
+	mailsFailed
+	mailsDropped
+	textsSent
+	textsDeferred
+	textsFailed
+	textsDropped
+	kinds
+)
+
+// tally is what one transaction adds to the counts of this process.
+type tally [kinds]int64
+
+// counts are read when somebody asks, so that counting costs next to nothing.
+type counts [kinds]atomic.Int64
+
+func (c *counts) add(t *tally) {
+	for kind, n := range t {
+		if n != 0 {
+			c[kind].Add(n)
+		}
+	}
+}
+
+// message counts an attempt that left a message in a state.
+func (t *tally) message(channel, status string) {
+	kind := map[string]int{MessageSent: mailsSent, MessageScheduled: mailsDeferred, MessageFailed: mailsFailed, MessageDropped: mailsDropped}[status]
+	if channel == ChannelSMS {
+		kind += textsSent - mailsSent
+	}
+	t[kind]++
+}
+
+// counters are how the counts are told.
+var counters = []struct {
+	name, about string
+	labels      map[int]attribute.Set // by kind
+}{
+	{"giftcards_cards_issued_total", "Cards that were issued, by requests (at once) or by tasks.", map[int]attribute.Set{
+		cardsAtOnce: labels("by", "request"), cardsByTasks: labels("by", "task"),
+	}},
+	{"giftcards_task_cards_written_total", "Cards that tasks wrote, in transactions that may not be committed yet: their progress.", map[int]attribute.Set{
+		cardsWritten: labels(),
+	}},
+	{"giftcards_tasks_finished_total", "Tasks that came to their end, with all their cards or with none.", map[int]attribute.Set{
+		tasksCompleted: labels("status", TaskCompleted), tasksFailed: labels("status", TaskFailed),
+	}},
+	{"giftcards_message_attempts_total", "Attempts to send a message, by what they ended with.", map[int]attribute.Set{
+		mailsSent: labels("channel", ChannelEmail, "outcome", MessageSent), mailsDeferred: labels("channel", ChannelEmail, "outcome", "deferred"),
+		mailsFailed: labels("channel", ChannelEmail, "outcome", MessageFailed), mailsDropped: labels("channel", ChannelEmail, "outcome", MessageDropped),
+		textsSent: labels("channel", ChannelSMS, "outcome", MessageSent), textsDeferred: labels("channel", ChannelSMS, "outcome", "deferred"),
+		textsFailed: labels("channel", ChannelSMS, "outcome", MessageFailed), textsDropped: labels("channel", ChannelSMS, "outcome", MessageDropped),
+	}},
+}
+
+func labels(namesAndValues ...string) attribute.Set {
+	var all []attribute.KeyValue
+	for pair := range slices.Chunk(namesAndValues, 2) {
+		all = append(all, attribute.String(pair[0], pair[1]))
+	}
+	return attribute.NewSet(all...)
+}
+
+// measure lets a meter read the counts, the pool, and what waits to be done.
+func (s *Store) measure(meter metric.Meter) error {
+	return errors.Join(s.measureCounts(meter), s.measurePool(meter), s.measureBacklog(meter))
+}
+
+func (s *Store) measureCounts(meter metric.Meter) error {
+	for _, c := range counters {
+		_, err := meter.Int64ObservableCounter(c.name, metric.WithDescription(c.about), metric.WithInt64Callback(
+			func(_ context.Context, o metric.Int64Observer) error {
+				for kind, labels := range c.labels {
+					o.Observe(s.counts[kind].Load(), metric.WithAttributeSet(labels))
+				}
+				return nil
+			}))
+		if err != nil {
+			return fmt.Errorf("measure: %w", err)
+		}
+	}
+	return nil
+}
+
+func (s *Store) measurePool(meter metric.Meter) error {
+	connections, connectionsErr := meter.Int64ObservableGauge("giftcards_pool_connections",
+		metric.WithDescription("Connections to the database, in use or idle."))
+	limit, limitErr := meter.Int64ObservableGauge("giftcards_pool_connections_max",
+		metric.WithDescription("Connections that this instance may have."))
+	waits, waitsErr := meter.Int64ObservableCounter("giftcards_pool_waits_total",
+		metric.WithDescription("How often a connection had to be waited for."))
+	waited, waitedErr := meter.Float64ObservableCounter("giftcards_pool_wait_seconds_total",
+		metric.WithDescription("Time spent on waiting for a connection, of all who waited together."))
+	if err := errors.Join(connectionsErr, limitErr, waitsErr, waitedErr); err != nil {
+		return fmt.Errorf("measure: %w", err)
+	}
+	inUse, idle := metric.WithAttributeSet(labels("state", "in_use")), metric.WithAttributeSet(labels("state", "idle"))
+	_, err := meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
+		stat := s.pool.Stat()
+		o.ObserveInt64(connections, int64(stat.AcquiredConns()), inUse)
+		o.ObserveInt64(connections, int64(stat.IdleConns()), idle)
+		o.ObserveInt64(limit, int64(stat.MaxConns()))
+		o.ObserveInt64(waits, stat.EmptyAcquireCount())
+		o.ObserveFloat64(waited, stat.EmptyAcquireWaitTime().Seconds())
+		return nil
+	}, connections, limit, waits, waited)
+	return err
+}
+
+const (
+	// backlogEvery is how old the numbers of a backlog may be: who asks more often
+	// is told the same again.
+	backlogEvery   = 10 * time.Second
+	backlogTimeout = 2 * time.Second
+)
+
+func (s *Store) measureBacklog(meter metric.Meter) error {
+	jobs, jobsErr := meter.Int64ObservableGauge("giftcards_queue_jobs",
+		metric.WithDescription("River's unfinished jobs, of all instances."))
+	jobAge, jobAgeErr := meter.Float64ObservableGauge("giftcards_queue_oldest_seconds",
+		metric.WithDescription("For how long the oldest job that a worker could take has been due."))
+	tasks, tasksErr := meter.Int64ObservableGauge("giftcards_tasks",
+		metric.WithDescription("Unfinished tasks, of all instances."))
+	taskAge, taskAgeErr := meter.Float64ObservableGauge("giftcards_tasks_oldest_seconds",
+		metric.WithDescription("Age of the oldest unfinished task."))
+	due, dueErr := meter.Int64ObservableGauge("giftcards_messages_due",
+		metric.WithDescription("Messages that are due and wait to be sent, of all instances."))
+	late, lateErr := meter.Float64ObservableGauge("giftcards_messages_late_seconds",
+		metric.WithDescription("For how long the message that is due longest has been due."))
+	failed, failedErr := meter.Int64ObservableGauge("giftcards_messages_failed",
+		metric.WithDescription("Messages that were given up and not retried, of all instances."))
+	if err := errors.Join(jobsErr, jobAgeErr, tasksErr, taskAgeErr, dueErr, lateErr, failedErr); err != nil {
+		return fmt.Errorf("measure: %w", err)
+	}
+	var last cachedBacklog
+	_, err := meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		b, err := last.read(ctx, s)
+		if err != nil {
+			return err // gauges are left out rather than wrong
+		}
+		for _, w := range b.Jobs {
+			o.ObserveInt64(jobs, w.Count, metric.WithAttributeSet(labels("queue", w.Queue, "state", w.State)))
+			if w.State == jobAvailable {
+				o.ObserveFloat64(jobAge, w.Age.Seconds(), metric.WithAttributeSet(labels("queue", w.Queue)))
+			}
+		}
+		for _, w := range b.Tasks {
+			o.ObserveInt64(tasks, w.Count, metric.WithAttributeSet(labels("status", w.State)))
+			o.ObserveFloat64(taskAge, w.Age.Seconds(), metric.WithAttributeSet(labels("status", w.State)))
+		}
+		for _, w := range b.Messages {
+			by := "request"
+			if w.Lane.Bulk {
+				by = "task"
+			}
+			lane := metric.WithAttributeSet(labels("channel", w.Lane.Channel, "by", by))
+			o.ObserveInt64(due, w.Count, lane)
+			o.ObserveFloat64(late, w.Age.Seconds(), lane)
+		}
+		o.ObserveInt64(failed, b.FailedMessages)
+		return nil
+	}, jobs, jobAge, tasks, taskAge, due, late, failed)
+	return err
+}
+
+// cachedBacklog is the last look at what waits.
+type cachedBacklog struct {
+	mutex   sync.Mutex
+	taken   time.Time
+	backlog Backlog
+	err     error
+}
+
+// read looks if the last look is too old. That failed is kept for as long, too: a
+// database in trouble is not asked all the time.
+func (c *cachedBacklog) read(ctx context.Context, s *Store) (Backlog, error) {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	if !c.taken.IsZero() && time.Since(c.taken) < backlogEvery {
+		return c.backlog, c.err
+	}
+	ctx, cancel := context.WithTimeout(ctx, backlogTimeout)
+	defer cancel()
+	c.backlog, c.err = Read(ctx, s, func(tx *Tx) (Backlog, error) { return tx.Backlog(ctx) })
+	c.taken = time.Now()
+	return c.backlog, c.err
+}

@@ -1,0 +1,114 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+
+	"giftcards/store"
+	"giftcards/store/keyring"
+	"giftcards/store/storetest"
+)
+
+// statements counts those that begin a read of the backlog.
+type statements struct{ backlogs int }
+
+func (s *statements) TraceQueryStart(ctx context.Context, _ *pgx.Conn, query pgx.TraceQueryStartData) context.Context {
+	if len(query.SQL) > 18 && query.SQL[:18] == "-- name: CountJobs" {
+		s.backlogs++
+	}
+	return ctx
+}
+
+func (s *statements) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
+// measured is a store and a reader of what it measures.
+func measured(t *testing.T) (fixture, *statements, func() map[string]int64) {
+	t.Helper()
+	keys, err := keyring.Create(filepath.Join(t.TempDir(), "keys.json"))
+	must(t, err)
+	reader, asked := sdkmetric.NewManualReader(), &statements{}
+	s, err := store.Open(t.Context(), storetest.URL(t), store.Options{
+		Keys: keys, MaxConns: 4, Tracer: asked,
+		Meter: sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)).Meter("test"),
+	})
+	must(t, err)
+	t.Cleanup(s.Close)
+	return fixture{Store: s}, asked, func() map[string]int64 {
+		var all metricdata.ResourceMetrics
+		_ = reader.Collect(t.Context(), &all) // what cannot be had is left out
+		values := map[string]int64{}
+		for _, scope := range all.ScopeMetrics {
+			for _, m := range scope.Metrics {
+				switch data := m.Data.(type) {
+				case metricdata.Sum[int64]:
+					for _, p := range data.DataPoints {
+						values[m.Name] += p.Value
+					}
+				case metricdata.Gauge[int64]:
+					for _, p := range data.DataPoints {
+						values[m.Name] += p.Value
+					}
+				}
+			}
+		}
+		return values
+	}
+}
+
+func TestOnlyWhatIsCommittedCounts(t *testing.T) {
+	t.Parallel()
+	f, _, read := measured(t)
+	f.program = write(t, f.Store, func(tx *store.Tx) (store.Program, error) {
+		merchant, err := tx.AddMerchant(t.Context(), "Merchant")
+		if err != nil {
+			return store.Program{}, err
+		}
+		return tx.AddProgram(t.Context(), merchant.ID, "Program")
+	}).ID
+	undone := errors.New("undone")
+	_, err := store.Write(t.Context(), f.Store, func(tx *store.Tx) (struct{}, error) {
+		if _, err := tx.IssueCards(t.Context(), f.terms(t), make([]store.Recipient, 5)); err != nil {
+			return struct{}{}, err
+		}
+		return struct{}{}, undone
+	})
+	if !errors.Is(err, undone) {
+		t.Fatal(err)
+	}
+	write(t, f.Store, func(tx *store.Tx) ([]store.GiftCard, error) {
+		return tx.IssueCards(t.Context(), f.terms(t), make([]store.Recipient, 2))
+	})
+	if got := read()["giftcards_cards_issued_total"]; got != 2 {
+		t.Errorf("%d cards are counted, want the 2 that were committed", got)
+	}
+}
+
+// TestScrapesDoNotLoadTheDatabase: however often one asks, what waits is counted
+// once in a while; and a database that is away leaves its numbers out, not wrong.
+func TestScrapesDoNotLoadTheDatabase(t *testing.T) {
+	t.Parallel()
+	_, asked, read := measured(t)
+	for range 20 {
+		if _, ok := read()["giftcards_tasks"]; !ok {
+			t.Fatal("tasks are not counted")
+		}
+	}
+	if asked.backlogs > 2 { // 2 on a machine that takes more than 10 s for this
+		t.Errorf("20 scrapes counted %d times", asked.backlogs)
+	}
+	away, _, readAway := measured(t)
+	away.Close()
+	values := readAway()
+	if _, ok := values["giftcards_tasks"]; ok {
+		t.Errorf("a database that is away has tasks: %v", values)
+	}
+	if _, ok := values["giftcards_cards_issued_total"]; !ok {
+		t.Errorf("without a database nothing is told: %v", values)
+	}
+}
