@@ -1,11 +1,17 @@
 package store
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
+	"time"
 
-	"giftcards/gen/db"
+	"github.com/jackc/pgx/v5"
+
 	"giftcards/store/id"
+	"giftcards/store/money"
 )
 
 // CreateCard issues one card: pending, with an empty balance, a number of its own
@@ -27,7 +33,7 @@ func (s *Store) CreateCard(ctx context.Context, terms Terms, recipient Recipient
 		if err != nil {
 			return Answer{}, err
 		}
-		created, err := s.creates.do(ctx, createParams(card, key, answer, entry))
+		created, err := s.creates.do(ctx, creation{card, key, answer, entry})
 		if violates(err, constraintCardNumber) {
 			card.CardNumber = s.numbers.random()
 			continue
@@ -50,31 +56,124 @@ func (s *Store) CreateCard(ctx context.Context, terms Terms, recipient Recipient
 	return Answer{}, errNumbersExhausted
 }
 
-func createParams(c *GiftCard, key *Key, answer Answer, entry AuditEntry) db.CreateGiftCardParams {
-	create := db.CreateGiftCardParams{
-		ProgramID: c.ProgramID, ID: c.ID, CardNumber: c.CardNumber, SealedCode: c.SealedCode,
-		InitialValue: c.InitialValue, IsPhysical: c.IsPhysical, DesignTemplate: c.DesignTemplate,
-		CustomerEmail: c.CustomerEmail, CustomerPhone: c.CustomerPhone, CustomerName: c.CustomerName,
-		SenderName: c.SenderName, CustomMessage: c.CustomMessage,
-		DeliverAt: c.DeliverAt, ExpiresAt: c.ExpiresAt, CreatedAt: c.CreatedAt,
-		Operation: entry.Operation, UserID: entry.UserID, MerchantID: entry.MerchantID, Client: entry.Client, RequestID: entry.RequestID,
-	}
-	if key != nil {
-		create.Key, create.RequestHash = &key.Key, key.RequestHash[:]
-		create.Status, create.Answer = int16(answer.Status), answer.Body
-	}
-	return create
+// creation is a card with what is written beside it.
+type creation struct {
+	*GiftCard
+	key    *Key // nil: none
+	answer Answer
+	entry  AuditEntry
 }
 
+// By hand: generated code has no arrays with nulls.
+//
+// All of it is written, or nothing: each card, its messages, its entry in the audit
+// log and its key with the answer. Of a card whose key is taken nothing is written,
+// and its id is not returned; the statement waits for a concurrent one with the key.
+// It fails on gift_cards_card_number_key if a number is taken.
+const createCardsSQL = `
+with new as materialized (
+    select * from unnest($1::bytea[], $2::bytea[], $3::bigint[], $4::bytea[], $5::numeric[], $6::boolean[], $7::text[],
+        $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::timestamptz[], $14::timestamptz[], $15::timestamptz[],
+        $16::text[], $17::text[], $18::bytea[], $19::smallint[], $20::bytea[], $21::bytea[], $22::bytea[], $23::text[], $24::text[])
+    as new (program_id, id, card_number, sealed_code, initial_value, is_physical, design_template,
+        customer_email, customer_phone, customer_name, sender_name, custom_message, deliver_at, expires_at, created_at,
+        operation, key, request_hash, status, answer, user_id, merchant_id, client, request_id)
+), claimed as (
+    insert into idempotency_keys (program_id, operation, key, request_hash, status, answer, created_at)
+    select program_id, operation, key, request_hash, status, answer, created_at from new where key is not null
+    on conflict on constraint idempotency_keys_pkey do nothing
+    returning program_id, key
+), card as (
+    insert into gift_cards (program_id, id, card_number, sealed_code, initial_value, is_physical, design_template,
+        customer_email, customer_phone, customer_name, sender_name, custom_message, deliver_at, expires_at, created_at)
+    select program_id, id, card_number, sealed_code, initial_value, is_physical, design_template,
+        customer_email, customer_phone, customer_name, sender_name, custom_message, deliver_at, expires_at, created_at
+    from new where key is null or (program_id, key) in (select program_id, key from claimed)
+    returning program_id, id, customer_email, customer_phone, deliver_at, created_at
+), message as (
+    insert into messages (program_id, card_id, channel, address, bulk, send_at, next_attempt_at, created_at)
+    select c.program_id, c.id, m.channel, m.address, false,
+        greatest(c.deliver_at, c.created_at), greatest(c.deliver_at, c.created_at), c.created_at
+    from card c cross join lateral (values ('email', c.customer_email), ('sms', c.customer_phone)) as m (channel, address)
+    where m.address is not null
+), entry as (
+    insert into audit_log (at, operation, user_id, merchant_id, program_id, subject, cards, client, request_id)
+    select created_at, operation, user_id, merchant_id, program_id, id, 1, client, request_id
+    from new where id in (select id from card)
+)
+select id from card`
+
 // createCards creates all of them in one transaction, or fails and creates none.
-func (s *Store) createCards(ctx context.Context, cards []db.CreateGiftCardParams) ([]bool, error) {
-	created := make([]bool, len(cards))
-	var failed error
-	s.q.CreateGiftCard(ctx, cards).QueryRow(func(i int, done bool, err error) {
-		created[i] = done
-		if failed == nil { // those after the first only echo it
-			failed = err
-		}
-	})
-	return created, failed
+// It returns which were created: not those whose key is taken.
+func (s *Store) createCards(ctx context.Context, asked []creation) ([]bool, error) {
+	all := claimable(asked)
+	rows, err := s.pool.Query(ctx, createCardsSQL,
+		column(all, func(c creation) id.ID { return c.ProgramID }), column(all, func(c creation) id.ID { return c.ID }),
+		column(all, func(c creation) int64 { return c.CardNumber }), column(all, func(c creation) []byte { return c.SealedCode }),
+		column(all, func(c creation) money.Amount { return c.InitialValue }), column(all, func(c creation) bool { return c.IsPhysical }),
+		column(all, func(c creation) *string { return c.DesignTemplate }), column(all, func(c creation) *string { return c.CustomerEmail }),
+		column(all, func(c creation) *string { return c.CustomerPhone }), column(all, func(c creation) *string { return c.CustomerName }),
+		column(all, func(c creation) *string { return c.SenderName }), column(all, func(c creation) *string { return c.CustomMessage }),
+		column(all, func(c creation) *time.Time { return c.DeliverAt }), column(all, func(c creation) time.Time { return c.ExpiresAt }),
+		column(all, func(c creation) time.Time { return c.CreatedAt }), column(all, func(c creation) string { return c.entry.Operation }),
+		column(all, func(c creation) *string { return c.keyText() }), column(all, func(c creation) []byte { return c.requestHash() }),
+		column(all, func(c creation) int16 { return int16(c.answer.Status) }), column(all, func(c creation) []byte { return c.answer.Body }),
+		column(all, func(c creation) id.ID { return c.entry.UserID }), column(all, func(c creation) id.ID { return c.entry.MerchantID }),
+		column(all, func(c creation) string { return c.entry.Client }), column(all, func(c creation) *string { return c.entry.RequestID }))
+	if err != nil {
+		return nil, err
+	}
+	created := map[id.ID]bool{}
+	var card id.ID
+	if _, err := pgx.ForEachRow(rows, []any{&card}, func() error { created[card] = true; return nil }); err != nil {
+		return nil, err
+	}
+	return column(asked, func(c creation) bool { return created[c.ID] }), nil
+}
+
+// claimable leaves out those whose key another of them has too, which will find it
+// taken, and sorts: transactions that claim keys in one order cannot lock each
+// other out.
+func claimable(asked []creation) []creation {
+	if len(asked) == 1 {
+		return asked
+	}
+	sorted := slices.Clone(asked)
+	slices.SortStableFunc(sorted, creation.compareKeys)
+	return slices.CompactFunc(sorted, func(a, b creation) bool { return a.key != nil && a.compareKeys(b) == 0 })
+}
+
+func (c creation) compareKeys(other creation) int {
+	switch {
+	case c.key == nil && other.key == nil:
+		return 0
+	case c.key == nil:
+		return -1
+	case other.key == nil:
+		return 1
+	}
+	return cmp.Or(bytes.Compare(c.ProgramID[:], other.ProgramID[:]), cmp.Compare(c.key.Key, other.key.Key))
+}
+
+func (c creation) keyText() *string {
+	if c.key == nil {
+		return nil
+	}
+	return &c.key.Key
+}
+
+func (c creation) requestHash() []byte {
+	if c.key == nil {
+		return nil
+	}
+	return c.key.RequestHash[:]
+}
+
+// column is one column of rows.
+func column[Row, Value any](rows []Row, value func(Row) Value) []Value {
+	values := make([]Value, len(rows))
+	for i, row := range rows {
+		values[i] = value(row)
+	}
+	return values
 }

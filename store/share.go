@@ -8,7 +8,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/puddle/v2"
 )
 
 const (
@@ -22,15 +21,17 @@ const (
 	shareTimeout = 30 * time.Second
 )
 
-// shared runs what concurrent callers ask for in transactions that they share:
-// each takes whoever waits at that moment, one caller if it is one. Nobody is
-// kept waiting to fill it.
+// shared runs what concurrent callers ask for in transactions that they share.
+// Who finds few under way begins one at once, alone; who does not waits for one to
+// end, and then goes with all who wait by then. Nobody waits to fill it.
 type shared[In, Out any] struct {
 	// run does all of it in one transaction, or nothing.
-	run     func(context.Context, []In) ([]Out, error)
-	waiting chan *share[In, Out] // nil: nothing is shared
-	closed  chan struct{}
-	close   func() // waits for the transactions under way; who still waits is refused
+	run func(context.Context, []In) ([]Out, error)
+	off bool // each caller has a transaction of its own
+
+	mutex    sync.Mutex
+	underWay int
+	waiting  []*share[In, Out]
 }
 
 type share[In, Out any] struct {
@@ -40,85 +41,64 @@ type share[In, Out any] struct {
 	done chan struct{}
 }
 
-func newShared[In, Out any](ctx context.Context, on bool, run func(context.Context, []In) ([]Out, error)) *shared[In, Out] {
-	if !on {
-		return &shared[In, Out]{run: run, close: func() {}}
-	}
-	s := &shared[In, Out]{run: run, waiting: make(chan *share[In, Out], maxShare), closed: make(chan struct{})}
-	ctx = context.WithoutCancel(ctx) // one caller's end is not the others'
-	var working sync.WaitGroup
-	for range sharers {
-		working.Go(func() { s.work(ctx) })
-	}
-	s.close = sync.OnceFunc(func() {
-		close(s.closed)
-		working.Wait()
-	})
-	return s
-}
-
 // do returns once the transaction that in is part of is committed. If ctx ends
 // before, what becomes of in is not known.
 func (s *shared[In, Out]) do(ctx context.Context, in In) (Out, error) {
-	var none Out
-	if s.waiting == nil {
-		out, err := s.run(ctx, []In{in})
-		if err != nil {
-			return none, err
-		}
-		return out[0], nil
-	}
 	one := &share[In, Out]{in: in, done: make(chan struct{})}
-	select {
-	case s.waiting <- one:
-	case <-ctx.Done():
-		return none, ctx.Err()
-	case <-s.closed:
-		return none, puddle.ErrClosedPool
+	if s.begin(one) {
+		s.together(ctx, []*share[In, Out]{one})
 	}
 	select {
 	case <-one.done:
 		return one.out, one.err
 	case <-ctx.Done():
+		var none Out
 		return none, ctx.Err()
-	case <-s.closed:
-		return none, puddle.ErrClosedPool
 	}
 }
 
-func (s *shared[In, Out]) work(ctx context.Context) {
-	for {
-		select {
-		case <-s.closed:
-			return
-		case first := <-s.waiting:
-			s.runAll(ctx, s.together(first))
-		}
+// begin reports whether one may begin a transaction; otherwise it waits.
+func (s *shared[In, Out]) begin(one *share[In, Out]) bool {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	if s.off || s.underWay < sharers {
+		s.underWay++
+		return true
 	}
+	s.waiting = append(s.waiting, one)
+	return false
 }
 
-// together is first and who else waits at this moment.
-func (s *shared[In, Out]) together(first *share[In, Out]) []*share[In, Out] {
-	all := []*share[In, Out]{first}
-	for len(all) < maxShare {
-		select {
-		case next := <-s.waiting:
-			all = append(all, next)
-		default:
-			return all
-		}
+// together runs all in a transaction, and has those who wait by then go on.
+func (s *shared[In, Out]) together(ctx context.Context, all []*share[In, Out]) {
+	ctx = context.WithoutCancel(ctx) // one caller's end is not the others'
+	defer s.next(ctx)
+	s.runAll(ctx, all)
+}
+
+func (s *shared[In, Out]) next(ctx context.Context) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	if len(s.waiting) == 0 {
+		s.underWay--
+		return
 	}
-	return all
+	all := s.waiting
+	if len(all) > maxShare {
+		all = all[:maxShare:maxShare]
+	}
+	s.waiting = s.waiting[len(all):]
+	go s.together(ctx, all)
 }
 
 func (s *shared[In, Out]) runAll(ctx context.Context, all []*share[In, Out]) {
-	ctx, cancel := context.WithTimeout(ctx, shareTimeout)
+	limited, cancel := context.WithTimeout(ctx, shareTimeout)
 	defer cancel()
 	in := make([]In, len(all))
 	for i, one := range all {
 		in[i] = one.in
 	}
-	out, err := s.run(ctx, in)
+	out, err := s.run(limited, in)
 	if len(all) > 1 && nothingDone(err) { // what ails one must not fail the others
 		for _, one := range all {
 			s.runAll(ctx, []*share[In, Out]{one})

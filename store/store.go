@@ -42,9 +42,9 @@ type Options struct {
 type Store struct {
 	pool    *pgxpool.Pool
 	q       *db.Queries // each call a transaction of its own
-	creates *shared[db.CreateGiftCardParams, bool]
-	access  *shared[db.FindAccessParams, *db.FindAccessRow]
-	tasks   *shared[db.FindTaskParams, *db.BulkTask]
+	creates shared[creation, bool]
+	access  shared[db.FindAccessParams, *db.FindAccessRow]
+	tasks   shared[db.FindTaskParams, *db.BulkTask]
 	keys    *keyring.Ring
 	numbers numberSpace
 	now     func() time.Time
@@ -77,6 +77,11 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 		config.MaxConns = defaultMaxConns
 	}
 	config.ConnConfig.Tracer = o.Tracer
+	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
+		// Plans by the values of arrays are made anew each time, and are no better.
+		_, err := conn.Exec(ctx, "set plan_cache_mode = force_generic_plan")
+		return err
+	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("database pool: %w", err)
@@ -88,9 +93,9 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 			return nil, fmt.Errorf("measure the store: %w", err)
 		}
 	}
-	s.creates = newShared(ctx, o.ShareTransactions, s.createCards)
-	s.access = newShared(ctx, o.ShareTransactions, s.findAccess)
-	s.tasks = newShared(ctx, o.ShareTransactions, s.findTasks)
+	s.creates = shared[creation, bool]{run: s.createCards, off: !o.ShareTransactions}
+	s.access = shared[db.FindAccessParams, *db.FindAccessRow]{run: s.findAccess, off: !o.ShareTransactions}
+	s.tasks = shared[db.FindTaskParams, *db.BulkTask]{run: s.findTasks, off: !o.ShareTransactions}
 	return s, nil
 }
 
@@ -104,12 +109,7 @@ func CheckURL(url string) error {
 }
 
 // Close waits for transactions under way and closes the connections.
-func (s *Store) Close() {
-	s.creates.close()
-	s.access.close()
-	s.tasks.close()
-	s.pool.Close()
-}
+func (s *Store) Close() { s.pool.Close() }
 
 // Pool is the store's own pool. It is River's way in, nobody else's.
 func (s *Store) Pool() *pgxpool.Pool { return s.pool }
