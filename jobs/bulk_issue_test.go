@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"giftcards/store"
+	"giftcards/store/storetest"
 )
 
 // large is the cards of a task that is not small any more.
@@ -93,7 +94,7 @@ func TestALargeTaskWaitsForASlot(t *testing.T) {
 	for a.count(t, "river_job where metadata ? 'snoozes'") == 0 {
 		time.Sleep(10 * time.Millisecond)
 	}
-	now, err := a.FindTask(t.Context(), waiting.ProgramID, waiting.ID)
+	now, err := a.FindTask(t.Context(), storetest.Access(t, a.Store, waiting.ProgramID), waiting.ID)
 	must(t, err)
 	if now.Status != store.TaskPending || now.Attempts != 0 {
 		t.Errorf("the task that waits is %s after %d attempts", now.Status, now.Attempts)

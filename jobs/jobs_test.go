@@ -92,8 +92,9 @@ func (f fixture) add(t *testing.T, work *jobs.Jobs, n int) store.Task {
 // ended waits for a task to end.
 func (f fixture) ended(t *testing.T, task store.Task) store.Task {
 	t.Helper()
+	access := storetest.Access(t, f.Store, task.ProgramID)
 	for {
-		now, err := f.Store.FindTask(t.Context(), task.ProgramID, task.ID)
+		now, err := f.FindTask(t.Context(), access, task.ID)
 		must(t, err)
 		if now.Finished() {
 			return now

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -15,8 +16,11 @@ import (
 
 // principal is who makes a request, and what the database says of them.
 type principal struct {
-	claims keyring.Claims
-	access store.Access
+	claims    keyring.Claims
+	programID string // in the path
+	access    store.Access
+	// remembered: access is what the database said up to a minute ago.
+	remembered bool
 	// client is the network address, and requestID what the log calls the request.
 	client, requestID string
 }
@@ -43,13 +47,20 @@ func (s *Server) authenticate(operations map[string]operation) echo.MiddlewareFu
 				if err := s.limits.token.take(c.Response().Header(), claims.ID, s.Store.Now()); err != nil {
 					return err
 				}
-				if who, err = s.principal(ctx, claims, pathValue(c, "programId")); err != nil {
+				who = &principal{claims: claims, programID: pathValue(c, "programId")}
+				if err := s.authorize(ctx, who, op.asksAgain); err != nil {
 					return err
 				}
 			}
 			who.client, who.requestID = c.RealIP(), requestID(c)
 			c.SetRequest(c.Request().WithContext(context.WithValue(ctx, principalKey{}, who)))
-			return next(c)
+			err := next(c)
+			if err != nil && who.remembered { // nobody has asked the database yet
+				if refused := s.authorize(ctx, who, false); refused != nil {
+					return refused
+				}
+			}
+			return err
 		}
 	}
 }
@@ -73,26 +84,63 @@ func (s *Server) claims(authorization string) (keyring.Claims, error) {
 	return claims, nil
 }
 
-// principal asks the database whether the token's bearer still may, and whose the
-// program is that the path names.
-func (s *Server) principal(ctx context.Context, claims keyring.Claims, programID string) (*principal, error) {
-	user, err := id.Parse(claims.Subject)
+// authorize finds out what the bearer of a token may: from what is remembered of an
+// issuer of the program, if that will do, else from the database.
+func (s *Server) authorize(ctx context.Context, who *principal, rememberedWillDo bool) error {
+	user, err := id.Parse(who.claims.Subject)
 	if err != nil {
-		return nil, errBadToken
+		return errBadToken
 	}
 	// What is no id names no program; validation will say so.
-	program, _ := id.Parse(programID)
-	access, err := s.Store.FindAccess(ctx, user, claims.ID, program)
+	program, _ := id.Parse(who.programID)
+	key := granted{who.claims.ID, program}
+	if rememberedWillDo {
+		if who.access, who.remembered = s.granted.Get(key); who.remembered {
+			return nil
+		}
+	}
+	access, err := s.Store.FindAccess(ctx, user, who.claims.ID, program)
 	switch {
 	case errors.Is(err, store.ErrUserNotFound):
-		return nil, errBadToken
+		return errBadToken
 	case err != nil:
-		return nil, err
-	case access.Revoked, !access.User.Active, access.User.MerchantID.String() != claims.Merchant,
-		store.TokenEnded(access.User, claims.IssuedAt):
-		return nil, errBadToken
+		return err
+	case access.Revoked, !access.User.Active, access.User.MerchantID.String() != who.claims.Merchant,
+		store.TokenEnded(access.User, who.claims.IssuedAt):
+		return errBadToken
 	}
-	return &principal{claims: claims, access: access}, nil
+	who.access, who.remembered = access, false
+	if _, err := who.issuing(); err == nil {
+		s.granted.Add(key, access)
+	}
+	return nil
+}
+
+// granted names what is remembered: that a token's bearer may issue in a program.
+type granted struct {
+	tokenID string
+	program id.ID
+}
+
+// What is remembered spares a query, and decides nothing: the statement of the
+// operation asks whether token and user are as they were. Programs never change.
+const (
+	grantedLifetime = time.Minute
+	maxGranted      = 10_000
+)
+
+// asCaller runs do for the caller, and anew if nothing was done since their access
+// has changed.
+func asCaller[T any](ctx context.Context, s *Server, do func(*principal) (T, error)) (T, error) {
+	who := caller(ctx)
+	done, err := do(who)
+	if !errors.Is(err, store.ErrAccessChanged) {
+		return done, err
+	}
+	if err := s.authorize(ctx, who, false); err != nil {
+		return done, err
+	}
+	return do(who)
 }
 
 // caller is the principal of a request, nobody if the operation is public.

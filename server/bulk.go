@@ -114,32 +114,38 @@ func (s *Server) bulkIssued(program id.ID, byCount bool, a store.Answer) (api.Bu
 // PollBulkIssuance says how a task stands, and once it is completed streams its
 // cards.
 func (s *Server) PollBulkIssuance(ctx context.Context, request api.PollBulkIssuanceRequestObject) (api.PollBulkIssuanceResponseObject, error) {
-	who := caller(ctx)
-	program, err := who.program()
-	if err != nil {
-		return nil, err
-	}
-	taskID, err := uuid.Parse(request.TaskId)
-	if err != nil || taskID.String() != request.TaskId {
-		return nil, store.ErrTaskNotFound
-	}
-	task, err := s.Store.FindTask(ctx, program.ID, taskID)
-	if err != nil {
-		return nil, err
-	}
-	if task.Status == store.TaskCompleted {
-		return completedTask{server: s, ctx: ctx, task: task, withLink: task.ByCount && who.mayIssue()}, nil
-	}
+	return asCaller(ctx, s, func(who *principal) (api.PollBulkIssuanceResponseObject, error) {
+		if _, err := who.program(); err != nil {
+			return nil, err
+		}
+		taskID, err := uuid.Parse(request.TaskId)
+		if err != nil || taskID.String() != request.TaskId {
+			return nil, store.ErrTaskNotFound
+		}
+		task, err := s.Store.FindTask(ctx, who.access, taskID)
+		if err != nil {
+			return nil, err
+		}
+		if task.Status == store.TaskCompleted {
+			return completedTask{server: s, ctx: ctx, task: task, withLink: task.ByCount && who.mayIssue()}, nil
+		}
+		return unfinishedTask(task), nil
+	})
+}
+
+// unfinishedTask is the answer to a poll of a task without cards, for now or for
+// ever.
+func unfinishedTask(task store.Task) api.PollBulkIssuance200JSONResponse {
 	status := api.BulkIssuanceTaskStatus{TaskId: task.ID.String(), Status: task.Status, CompletedAt: task.CompletedAt}
 	if task.Status == store.TaskFailed {
 		failed := int(task.CardCount)
 		status.FailedCount, status.Error = &failed, task.Error
-		return api.PollBulkIssuance200JSONResponse{Body: status}, nil
+		return api.PollBulkIssuance200JSONResponse{Body: status}
 	}
 	again := retryAfter
 	return api.PollBulkIssuance200JSONResponse{
 		Body: status, Headers: api.PollBulkIssuance200ResponseHeaders{RetryAfter: &again},
-	}, nil
+	}
 }
 
 // completedTask is the answer to a poll of a completed task. It never holds more

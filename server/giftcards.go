@@ -11,27 +11,28 @@ import (
 
 // CreateGiftCard issues one card and schedules its messages.
 func (s *Server) CreateGiftCard(ctx context.Context, request api.CreateGiftCardRequestObject) (api.CreateGiftCardResponseObject, error) {
-	who := caller(ctx)
-	program, err := who.issuing()
-	if err != nil {
-		return nil, err
-	}
-	if request.Body.MerchantId != program.MerchantID.String() {
-		return nil, validate.ValueError("merchantId must be the program's merchant").At(validate.Loc{"body", "merchantId"}, &request.Body.MerchantId)
-	}
-	key, err := idempotencyKey(program, "createGiftCard", request.Params.IdempotencyKey, hashCreate(request.Body))
-	if err != nil {
-		return nil, err
-	}
-	terms, recipient := fromCreate(program, request.Body)
-	entry := who.audits("createGiftCard", program.ID, nil, 1)
-	answer, err := s.Store.CreateCard(ctx, terms, recipient, key, entry, func(card *store.GiftCard) (store.Answer, error) {
-		return encodeAnswer(http.StatusCreated, toGiftCard(card, program, who.access.MerchantName))
+	return asCaller(ctx, s, func(who *principal) (api.CreateGiftCardResponseObject, error) {
+		program, err := who.issuing()
+		if err != nil {
+			return nil, err
+		}
+		if request.Body.MerchantId != program.MerchantID.String() {
+			return nil, validate.ValueError("merchantId must be the program's merchant").At(validate.Loc{"body", "merchantId"}, &request.Body.MerchantId)
+		}
+		key, err := idempotencyKey(program, "createGiftCard", request.Params.IdempotencyKey, hashCreate(request.Body))
+		if err != nil {
+			return nil, err
+		}
+		terms, recipient := fromCreate(program, request.Body)
+		entry := who.audits("createGiftCard", program.ID, nil, 1)
+		answer, err := s.Store.CreateCard(ctx, who.access, terms, recipient, key, entry, func(card *store.GiftCard) (store.Answer, error) {
+			return encodeAnswer(http.StatusCreated, toGiftCard(card, program, who.access.MerchantName))
+		})
+		if err != nil {
+			return nil, keyFault(err, key)
+		}
+		return createdCard(answer), nil
 	})
-	if err != nil {
-		return nil, keyFault(err, key)
-	}
-	return createdCard(answer), nil
 }
 
 // createdCard is the answer to a create: the bytes that are kept for its replay.

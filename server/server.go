@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/hashicorp/golang-lru/v2/expirable"
 	"github.com/labstack/echo/v4"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
@@ -93,6 +94,7 @@ type Server struct {
 	Options
 	validator *validate.Validator
 	limits    limits
+	granted   *expirable.LRU[granted, store.Access]
 	watcher   *watcher
 	echo      *echo.Echo
 	bodies    bodies
@@ -107,7 +109,8 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{Options: o, limits: newLimits(o), echo: echo.New(), bodies: bodies{
+	granted := expirable.NewLRU[granted, store.Access](maxGranted, nil, grantedLifetime)
+	s := &Server{Options: o, limits: newLimits(o), granted: granted, echo: echo.New(), bodies: bodies{
 		slots: make(chan struct{}, cmp.Or(o.LargeBodies, 1)), wait: cmp.Or(o.LargeBodyWait, largeBodyWait),
 	}}
 	s.validator, err = validate.Compile(document, openapi.Complete, s.rules())
@@ -163,6 +166,7 @@ type operation struct {
 	*validate.Operation
 	public    bool  // no token needed
 	hasBody   bool  // of other operations it is not read
+	asksAgain bool  // its statement asks whether the caller's access is as it was
 	bodyLimit int64 // bytes
 }
 
@@ -181,6 +185,7 @@ func (s *Server) operations(document *openapi3.T, routes []*echo.Route) (map[str
 			Operation: found,
 			public:    declared.Security != nil && len(*declared.Security) == 0,
 			hasBody:   declared.RequestBody != nil,
+			asksAgain: asksAgain[found.Method+" "+found.Path],
 			bodyLimit: bodyLimit,
 		}
 		if strings.HasSuffix(route.Path, "/bulk") {
@@ -192,6 +197,13 @@ func (s *Server) operations(document *openapi3.T, routes []*echo.Route) (map[str
 		return nil, fmt.Errorf("the document has %d operations, %d have a route", all, len(operations))
 	}
 	return operations, nil
+}
+
+// asksAgain are the operations that may begin on an access that is remembered,
+// since what they do asks the database in the same statement.
+var asksAgain = map[string]bool{
+	"POST /v2/giftcards/programs/{programId}/cards":              true,
+	"GET /v2/giftcards/programs/{programId}/cards/bulk/{taskId}": true,
 }
 
 // documentPath turns echo's :name into the document's {name}.

@@ -19,8 +19,11 @@ type (
 	Program = db.Program
 )
 
-// Access is what the database says of a token's bearer and of a program.
+// Access is what the database says of a token's bearer and of a program. It may be
+// remembered: what is done for it asks the database, in the same statement, whether
+// token and user are still as they were.
 type Access struct {
+	TokenID string
 	User    User // without the password hash
 	Revoked bool // the token was logged out
 	// Program is the program asked about, nil if there is none.
@@ -39,6 +42,7 @@ func (s *Store) FindAccess(ctx context.Context, user id.ID, token string, progra
 		return Access{}, ErrUserNotFound
 	}
 	access := Access{
+		TokenID: token,
 		User: User{
 			ID: row.UserID, MerchantID: row.MerchantID, Email: row.Email, Name: row.Name, Active: row.Active,
 			Role: row.Role, TokensValidAfter: row.TokensValidAfter,

@@ -91,19 +91,26 @@ func (tx *Tx) SetTaskJob(ctx context.Context, task Task, job int64) error {
 	return nil
 }
 
-// FindTask returns the task of the program, or ErrTaskNotFound.
-func (s *Store) FindTask(ctx context.Context, program id.ID, task uuid.UUID) (Task, error) {
-	row, err := s.tasks.do(ctx, db.FindTaskParams{ProgramID: program, ID: task})
-	if err != nil {
+// FindTask returns the task of the access's program, or ErrTaskNotFound, or
+// ErrAccessChanged.
+func (s *Store) FindTask(ctx context.Context, access Access, task uuid.UUID) (Task, error) {
+	row, err := s.tasks.do(ctx, db.FindTaskParams{
+		ProgramID: access.Program.ID, ID: task,
+		TokenID: access.TokenID, UserID: access.User.ID, MerchantID: access.User.MerchantID,
+		Role: access.User.Role, TokensValidAfter: access.User.TokensValidAfter,
+	})
+	switch {
+	case err != nil:
 		return Task{}, classify(fmt.Errorf("find task: %w", err))
-	}
-	if row == nil {
+	case row == nil:
 		return Task{}, ErrTaskNotFound
+	case !row.AccessUnchanged:
+		return Task{}, ErrAccessChanged
 	}
-	return Task{*row}, nil
+	return Task{row.BulkTask}, nil
 }
 
-func (s *Store) findTasks(ctx context.Context, of []db.FindTaskParams) ([]*db.BulkTask, error) {
+func (s *Store) findTasks(ctx context.Context, of []db.FindTaskParams) ([]*db.FindTaskRow, error) {
 	return findEach(len(of), s.q.FindTask(ctx, of).QueryRow)
 }
 

@@ -19,8 +19,9 @@ import (
 // encode makes of it is kept under the key; key may be nil. If the key has an
 // answer already, it returns that one, and nothing is issued. entry says who asked,
 // for the audit log; it names the same operation as the key. It fails with
-// ErrKeyReused if that was the answer to another request.
-func (s *Store) CreateCard(ctx context.Context, terms Terms, recipient Recipient, key *Key, entry AuditEntry, encode func(*GiftCard) (Answer, error)) (Answer, error) {
+// ErrKeyReused if that was the answer to another request, and with
+// ErrAccessChanged if the access is not what it was.
+func (s *Store) CreateCard(ctx context.Context, access Access, terms Terms, recipient Recipient, key *Key, entry AuditEntry, encode func(*GiftCard) (Answer, error)) (Answer, error) {
 	terms, recipients := sanitised(terms, []Recipient{recipient})
 	now := s.Now()
 	cards, err := s.newCards(now, terms, id.New(now), recipients)
@@ -33,7 +34,7 @@ func (s *Store) CreateCard(ctx context.Context, terms Terms, recipient Recipient
 		if err != nil {
 			return Answer{}, err
 		}
-		created, err := s.creates.do(ctx, creation{card, key, answer, entry})
+		became, err := s.creates.do(ctx, creation{GiftCard: card, key: key, answer: answer, entry: entry, access: access})
 		if violates(err, constraintCardNumber) {
 			card.CardNumber = s.numbers.random()
 			continue
@@ -41,9 +42,12 @@ func (s *Store) CreateCard(ctx context.Context, terms Terms, recipient Recipient
 		if err != nil {
 			return Answer{}, classify(fmt.Errorf("create card: %w", err))
 		}
-		if created {
+		switch became {
+		case created:
 			s.counts[cardsAtOnce].Add(1)
 			return answer, nil
+		case accessChanged:
+			return Answer{}, ErrAccessChanged
 		}
 		prior, err := priorAnswer(ctx, s.q, *key)
 		if err != nil {
@@ -62,25 +66,41 @@ type creation struct {
 	key    *Key // nil: none
 	answer Answer
 	entry  AuditEntry
+	access Access
+	second bool // another one before it has the key, too
 }
+
+// outcome is what a creation became.
+type outcome int
+
+const (
+	keyTaken outcome = iota
+	accessChanged
+	created
+)
 
 // By hand: generated code has no arrays with nulls.
 //
 // All of it is written, or nothing: each card, its messages, its entry in the audit
-// log and its key with the answer. Of a card whose key is taken nothing is written,
-// and its id is not returned; the statement waits for a concurrent one with the key.
-// It fails on gift_cards_card_number_key if a number is taken.
+// log and its key with the answer. Of a card whose access has changed, or whose key
+// is taken, nothing is written; the statement waits for a concurrent one with the
+// key. It fails on gift_cards_card_number_key if a number is taken.
 const createCardsSQL = `
 with new as materialized (
-    select * from unnest($1::bytea[], $2::bytea[], $3::bigint[], $4::bytea[], $5::numeric[], $6::boolean[], $7::text[],
+    select new.*, exists (select from users u where u.id = new.user_id and u.active and u.merchant_id = new.merchant_id
+            and u.role = new.role and u.tokens_valid_after is not distinct from new.tokens_valid_after)
+        and not exists (select from revoked_tokens r where r.id = new.token_id) as allowed
+    from unnest($1::bytea[], $2::bytea[], $3::bigint[], $4::bytea[], $5::numeric[], $6::boolean[], $7::text[],
         $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::timestamptz[], $14::timestamptz[], $15::timestamptz[],
-        $16::text[], $17::text[], $18::bytea[], $19::smallint[], $20::bytea[], $21::bytea[], $22::bytea[], $23::text[], $24::text[])
+        $16::text[], $17::text[], $18::bytea[], $19::smallint[], $20::bytea[], $21::bytea[], $22::bytea[], $23::text[], $24::text[],
+        $25::text[], $26::text[], $27::timestamptz[], $28::boolean[])
     as new (program_id, id, card_number, sealed_code, initial_value, is_physical, design_template,
         customer_email, customer_phone, customer_name, sender_name, custom_message, deliver_at, expires_at, created_at,
-        operation, key, request_hash, status, answer, user_id, merchant_id, client, request_id)
+        operation, key, request_hash, status, answer, user_id, merchant_id, client, request_id,
+        token_id, role, tokens_valid_after, second)
 ), claimed as (
     insert into idempotency_keys (program_id, operation, key, request_hash, status, answer, created_at)
-    select program_id, operation, key, request_hash, status, answer, created_at from new where key is not null
+    select program_id, operation, key, request_hash, status, answer, created_at from new where allowed and key is not null and not second
     on conflict on constraint idempotency_keys_pkey do nothing
     returning program_id, key
 ), card as (
@@ -88,7 +108,7 @@ with new as materialized (
         customer_email, customer_phone, customer_name, sender_name, custom_message, deliver_at, expires_at, created_at)
     select program_id, id, card_number, sealed_code, initial_value, is_physical, design_template,
         customer_email, customer_phone, customer_name, sender_name, custom_message, deliver_at, expires_at, created_at
-    from new where key is null or (program_id, key) in (select program_id, key from claimed)
+    from new where allowed and (key is null or (program_id, key) in (select program_id, key from claimed) and not second)
     returning program_id, id, customer_email, customer_phone, deliver_at, created_at
 ), message as (
     insert into messages (program_id, card_id, channel, address, bulk, send_at, next_attempt_at, created_at)
@@ -101,12 +121,11 @@ with new as materialized (
     select created_at, operation, user_id, merchant_id, program_id, id, 1, client, request_id
     from new where id in (select id from card)
 )
-select id from card`
+select id, allowed, id in (select id from card) as created from new`
 
 // createCards creates all of them in one transaction, or fails and creates none.
-// It returns which were created: not those whose key is taken.
-func (s *Store) createCards(ctx context.Context, asked []creation) ([]bool, error) {
-	all := claimable(asked)
+func (s *Store) createCards(ctx context.Context, asked []creation) ([]outcome, error) {
+	all := inKeyOrder(asked)
 	rows, err := s.pool.Query(ctx, createCardsSQL,
 		column(all, func(c creation) id.ID { return c.ProgramID }), column(all, func(c creation) id.ID { return c.ID }),
 		column(all, func(c creation) int64 { return c.CardNumber }), column(all, func(c creation) []byte { return c.SealedCode }),
@@ -118,29 +137,40 @@ func (s *Store) createCards(ctx context.Context, asked []creation) ([]bool, erro
 		column(all, func(c creation) time.Time { return c.CreatedAt }), column(all, func(c creation) string { return c.entry.Operation }),
 		column(all, func(c creation) *string { return c.keyText() }), column(all, func(c creation) []byte { return c.requestHash() }),
 		column(all, func(c creation) int16 { return int16(c.answer.Status) }), column(all, func(c creation) []byte { return c.answer.Body }),
-		column(all, func(c creation) id.ID { return c.entry.UserID }), column(all, func(c creation) id.ID { return c.entry.MerchantID }),
-		column(all, func(c creation) string { return c.entry.Client }), column(all, func(c creation) *string { return c.entry.RequestID }))
+		column(all, func(c creation) id.ID { return c.access.User.ID }), column(all, func(c creation) id.ID { return c.access.User.MerchantID }),
+		column(all, func(c creation) string { return c.entry.Client }), column(all, func(c creation) *string { return c.entry.RequestID }),
+		column(all, func(c creation) string { return c.access.TokenID }), column(all, func(c creation) string { return c.access.User.Role }),
+		column(all, func(c creation) *time.Time { return c.access.User.TokensValidAfter }), column(all, func(c creation) bool { return c.second }))
 	if err != nil {
 		return nil, err
 	}
-	created := map[id.ID]bool{}
+	became := map[id.ID]outcome{}
 	var card id.ID
-	if _, err := pgx.ForEachRow(rows, []any{&card}, func() error { created[card] = true; return nil }); err != nil {
+	var allowed, written bool
+	_, err = pgx.ForEachRow(rows, []any{&card, &allowed, &written}, func() error {
+		switch {
+		case !allowed:
+			became[card] = accessChanged
+		case written:
+			became[card] = created
+		}
+		return nil
+	})
+	if err != nil {
 		return nil, err
 	}
-	return column(asked, func(c creation) bool { return created[c.ID] }), nil
+	return column(asked, func(c creation) outcome { return became[c.ID] }), nil
 }
 
-// claimable leaves out those whose key another of them has too, which will find it
-// taken, and sorts: transactions that claim keys in one order cannot lock each
-// other out.
-func claimable(asked []creation) []creation {
-	if len(asked) == 1 {
-		return asked
-	}
+// inKeyOrder sorts, since transactions that claim keys in one order cannot lock each
+// other out, and marks those whose key another one before them has.
+func inKeyOrder(asked []creation) []creation {
 	sorted := slices.Clone(asked)
 	slices.SortStableFunc(sorted, creation.compareKeys)
-	return slices.CompactFunc(sorted, func(a, b creation) bool { return a.key != nil && a.compareKeys(b) == 0 })
+	for i := 1; i < len(sorted); i++ {
+		sorted[i].second = sorted[i].key != nil && sorted[i].compareKeys(sorted[i-1]) == 0
+	}
+	return sorted
 }
 
 func (c creation) compareKeys(other creation) int {

@@ -54,6 +54,10 @@ var (
 	ErrKeyReused = &Error{Kind: Conflict, Message: "idempotency-key was used for another request"}
 )
 
+// ErrAccessChanged says that nothing was done since token or user are not as they
+// were when the access was found.
+var ErrAccessChanged = &Error{Kind: Unavailable, Message: "Service unavailable"}
+
 // Constraints that the code asks about, as the schema names them.
 const (
 	constraintCardNumber      = "gift_cards_card_number_key"

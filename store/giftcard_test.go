@@ -20,6 +20,7 @@ import (
 type fixture struct {
 	*store.Store
 	program, merchant id.ID
+	access            store.Access
 	clock             *storetest.Clock
 	keyFile           string
 }
@@ -33,7 +34,10 @@ func setup(t *testing.T) fixture {
 	must(t, err)
 	t.Cleanup(s.Close)
 	program := newProgram(t, s)
-	return fixture{Store: s, program: program.ID, merchant: program.MerchantID, clock: clock, keyFile: keyFile}
+	return fixture{
+		Store: s, program: program.ID, merchant: program.MerchantID, access: storetest.Access(t, s, program.ID),
+		clock: clock, keyFile: keyFile,
+	}
 }
 
 func must(t *testing.T, err error) {
@@ -155,7 +159,7 @@ func TestAFailedTaskHasNoCardsAndStaysFailed(t *testing.T) {
 	} {
 		write(t, f.Store, func(tx *store.Tx) (struct{}, error) { return struct{}{}, do(tx) })
 	}
-	failed, err := f.Store.FindTask(t.Context(), task.ProgramID, task.ID)
+	failed, err := f.FindTask(t.Context(), f.access, task.ID)
 	if err != nil {
 		t.Fatal(err)
 	}

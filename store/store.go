@@ -42,9 +42,9 @@ type Options struct {
 type Store struct {
 	pool    *pgxpool.Pool
 	q       *db.Queries // each call a transaction of its own
-	creates shared[creation, bool]
+	creates shared[creation, outcome]
 	access  shared[db.FindAccessParams, *db.FindAccessRow]
-	tasks   shared[db.FindTaskParams, *db.BulkTask]
+	tasks   shared[db.FindTaskParams, *db.FindTaskRow]
 	keys    *keyring.Ring
 	numbers numberSpace
 	now     func() time.Time
@@ -93,9 +93,9 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 			return nil, fmt.Errorf("measure the store: %w", err)
 		}
 	}
-	s.creates = shared[creation, bool]{run: s.createCards, off: !o.ShareTransactions}
+	s.creates = shared[creation, outcome]{run: s.createCards, off: !o.ShareTransactions}
 	s.access = shared[db.FindAccessParams, *db.FindAccessRow]{run: s.findAccess, off: !o.ShareTransactions}
-	s.tasks = shared[db.FindTaskParams, *db.BulkTask]{run: s.findTasks, off: !o.ShareTransactions}
+	s.tasks = shared[db.FindTaskParams, *db.FindTaskRow]{run: s.findTasks, off: !o.ShareTransactions}
 	return s, nil
 }
 

@@ -109,7 +109,11 @@ func (b *FindAccessBatchResults) Close() error {
 }
 
 const findTask = `-- name: FindTask :batchone
-select program_id, id, status, card_count, by_count, initial_value, is_physical, design_template, expires_at, first_card_id, job_id, attempts, error, created_at, completed_at from bulk_tasks where program_id = $1 and id = $2
+select t.program_id, t.id, t.status, t.card_count, t.by_count, t.initial_value, t.is_physical, t.design_template, t.expires_at, t.first_card_id, t.job_id, t.attempts, t.error, t.created_at, t.completed_at, (
+    exists (select from users u where u.id = $1 and u.active and u.merchant_id = $2 and u.role = $3
+        and u.tokens_valid_after is not distinct from $4::timestamptz)
+    and not exists (select from revoked_tokens r where r.id = $5))::boolean as access_unchanged
+from bulk_tasks t where t.program_id = $6 and t.id = $7
 `
 
 type FindTaskBatchResults struct {
@@ -119,15 +123,31 @@ type FindTaskBatchResults struct {
 }
 
 type FindTaskParams struct {
-	ProgramID id.ID
-	ID        uuid.UUID
+	UserID           id.ID
+	MerchantID       id.ID
+	Role             string
+	TokensValidAfter *time.Time
+	TokenID          string
+	ProgramID        id.ID
+	ID               uuid.UUID
 }
 
-// By primary key, without a lock.
+type FindTaskRow struct {
+	BulkTask        BulkTask
+	AccessUnchanged bool
+}
+
+// By primary key, without a lock; and whether the access that it is found for is
+// still as it was.
 func (q *Queries) FindTask(ctx context.Context, arg []FindTaskParams) *FindTaskBatchResults {
 	batch := &pgx.Batch{}
 	for _, a := range arg {
 		vals := []interface{}{
+			a.UserID,
+			a.MerchantID,
+			a.Role,
+			a.TokensValidAfter,
+			a.TokenID,
 			a.ProgramID,
 			a.ID,
 		}
@@ -137,10 +157,10 @@ func (q *Queries) FindTask(ctx context.Context, arg []FindTaskParams) *FindTaskB
 	return &FindTaskBatchResults{br, len(arg), false}
 }
 
-func (b *FindTaskBatchResults) QueryRow(f func(int, BulkTask, error)) {
+func (b *FindTaskBatchResults) QueryRow(f func(int, FindTaskRow, error)) {
 	defer b.br.Close()
 	for t := 0; t < b.tot; t++ {
-		var i BulkTask
+		var i FindTaskRow
 		if b.closed {
 			if f != nil {
 				f(t, i, ErrBatchAlreadyClosed)
@@ -149,21 +169,22 @@ func (b *FindTaskBatchResults) QueryRow(f func(int, BulkTask, error)) {
 		}
 		row := b.br.QueryRow()
 		err := row.Scan(
-			&i.ProgramID,
-			&i.ID,
-			&i.Status,
-			&i.CardCount,
-			&i.ByCount,
-			&i.InitialValue,
-			&i.IsPhysical,
-			&i.DesignTemplate,
-			&i.ExpiresAt,
-			&i.FirstCardID,
-			&i.JobID,
-			&i.Attempts,
-			&i.Error,
-			&i.CreatedAt,
-			&i.CompletedAt,
+			&i.BulkTask.ProgramID,
+			&i.BulkTask.ID,
+			&i.BulkTask.Status,
+			&i.BulkTask.CardCount,
+			&i.BulkTask.ByCount,
+			&i.BulkTask.InitialValue,
+			&i.BulkTask.IsPhysical,
+			&i.BulkTask.DesignTemplate,
+			&i.BulkTask.ExpiresAt,
+			&i.BulkTask.FirstCardID,
+			&i.BulkTask.JobID,
+			&i.BulkTask.Attempts,
+			&i.BulkTask.Error,
+			&i.BulkTask.CreatedAt,
+			&i.BulkTask.CompletedAt,
+			&i.AccessUnchanged,
 		)
 		if f != nil {
 			f(t, i, err)

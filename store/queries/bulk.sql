@@ -9,8 +9,13 @@ returning *;
 update bulk_tasks set job_id = @job_id where program_id = @program_id and id = @id;
 
 -- name: FindTask :batchone
--- By primary key, without a lock.
-select * from bulk_tasks where program_id = $1 and id = $2;
+-- By primary key, without a lock; and whether the access that it is found for is
+-- still as it was.
+select sqlc.embed(t), (
+    exists (select from users u where u.id = @user_id and u.active and u.merchant_id = @merchant_id and u.role = @role
+        and u.tokens_valid_after is not distinct from sqlc.narg('tokens_valid_after')::timestamptz)
+    and not exists (select from revoked_tokens r where r.id = @token_id))::boolean as access_unchanged
+from bulk_tasks t where t.program_id = @program_id and t.id = @id;
 
 -- name: LockTask :one
 -- By primary key; waits for whoever else works on the task.

@@ -1,0 +1,32 @@
+package storetest
+
+import (
+	"testing"
+
+	"github.com/google/uuid"
+
+	"giftcards/store"
+	"giftcards/store/id"
+)
+
+// Access is that of a new issuer of the program's merchant.
+func Access(t testing.TB, s *store.Store, program id.ID) store.Access {
+	t.Helper()
+	var merchant id.ID
+	if err := s.Pool().QueryRow(t.Context(), "select merchant_id from programs where id = $1", program).Scan(&merchant); err != nil {
+		t.Fatal(err)
+	}
+	user, err := store.Write(t.Context(), s, func(tx *store.Tx) (store.User, error) {
+		return tx.AddUser(t.Context(), store.User{
+			MerchantID: merchant, Email: uuid.NewString() + "@example.com", PasswordHash: "no password", Role: store.RoleIssuer,
+		})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	access, err := s.FindAccess(t.Context(), user.ID, uuid.NewString(), program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return access
+}
