@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"giftcards/gen/db"
 	"giftcards/store/id"
 	"giftcards/store/money"
 )
@@ -79,7 +80,33 @@ const (
 	created
 )
 
-// By hand: generated code has no arrays with nulls.
+func outcomeOf(allowed, written bool) outcome {
+	switch {
+	case !allowed:
+		return accessChanged
+	case !written:
+		return keyTaken
+	}
+	return created
+}
+
+// createAlone is for one card, of which PostgreSQL makes less than of arrays.
+func (s *Store) createAlone(ctx context.Context, c creation) (outcome, error) {
+	row, err := s.q.CreateGiftCard(ctx, db.CreateGiftCardParams{
+		ProgramID: c.ProgramID, ID: c.ID, CardNumber: c.CardNumber, SealedCode: c.SealedCode,
+		InitialValue: c.InitialValue, IsPhysical: c.IsPhysical, DesignTemplate: c.DesignTemplate,
+		CustomerEmail: c.CustomerEmail, CustomerPhone: c.CustomerPhone, CustomerName: c.CustomerName,
+		SenderName: c.SenderName, CustomMessage: c.CustomMessage,
+		DeliverAt: c.DeliverAt, ExpiresAt: c.ExpiresAt, CreatedAt: c.CreatedAt,
+		Operation: c.entry.Operation, Key: c.keyText(), RequestHash: c.requestHash(),
+		Status: int16(c.answer.Status), Answer: c.answer.Body,
+		UserID: c.access.User.ID, MerchantID: c.access.User.MerchantID, Client: c.entry.Client, RequestID: c.entry.RequestID,
+		TokenID: c.access.TokenID, Role: c.access.User.Role, TokensValidAfter: c.access.User.TokensValidAfter,
+	})
+	return outcomeOf(row.Allowed, row.Created), err
+}
+
+// createCardsSQL is CreateGiftCard for many. By hand: generated code has no arrays with nulls.
 //
 // All of it is written, or nothing: each card, its messages, its entry in the audit
 // log and its key with the answer. Of a card whose access has changed, or whose key
@@ -125,6 +152,10 @@ select id, allowed, id in (select id from card) as created from new`
 
 // createCards creates all of them in one transaction, or fails and creates none.
 func (s *Store) createCards(ctx context.Context, asked []creation) ([]outcome, error) {
+	if len(asked) == 1 {
+		became, err := s.createAlone(ctx, asked[0])
+		return []outcome{became}, err
+	}
 	all := inKeyOrder(asked)
 	rows, err := s.pool.Query(ctx, createCardsSQL,
 		column(all, func(c creation) id.ID { return c.ProgramID }), column(all, func(c creation) id.ID { return c.ID }),
@@ -148,12 +179,7 @@ func (s *Store) createCards(ctx context.Context, asked []creation) ([]outcome, e
 	var card id.ID
 	var allowed, written bool
 	_, err = pgx.ForEachRow(rows, []any{&card, &allowed, &written}, func() error {
-		switch {
-		case !allowed:
-			became[card] = accessChanged
-		case written:
-			became[card] = created
-		}
+		became[card] = outcomeOf(allowed, written)
 		return nil
 	})
 	if err != nil {

@@ -26,7 +26,7 @@ type Options struct {
 	CardPrefix string
 	// Now is the clock, time.Now if nil. Tests own it.
 	Now func() time.Time
-	// MaxConns bounds the pool; if zero, pool_max_conns in the address does, else 20.
+	// MaxConns bounds the pool; if zero, pool_max_conns in the address does, else 16.
 	MaxConns int32
 	// ShareTransactions lets calls that wait at the same moment share a transaction:
 	// cards created one by one, and the lookups of every request.
@@ -51,7 +51,7 @@ type Store struct {
 	counts  counts
 }
 
-const defaultMaxConns = 20
+const defaultMaxConns = 16
 
 // Open connects to the database at url (a pgx connection string). The database
 // need not be reachable yet: Ping says.
@@ -77,11 +77,6 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 		config.MaxConns = defaultMaxConns
 	}
 	config.ConnConfig.Tracer = o.Tracer
-	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
-		// Plans by the values of arrays are made anew each time, and are no better.
-		_, err := conn.Exec(ctx, "set plan_cache_mode = force_generic_plan")
-		return err
-	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("database pool: %w", err)

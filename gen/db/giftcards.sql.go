@@ -31,6 +31,113 @@ type CopyGiftCardsParams struct {
 	CreatedAt      time.Time
 }
 
+const createGiftCard = `-- name: CreateGiftCard :one
+with allowed as materialized (
+    select from users u where u.id = $1 and u.active and u.merchant_id = $2 and u.role = $3
+        and u.tokens_valid_after is not distinct from $4::timestamptz
+        and not exists (select from revoked_tokens r where r.id = $5)
+), claimed as (
+    insert into idempotency_keys (program_id, operation, key, request_hash, status, answer, created_at)
+    select $6, $7, $8, $9, $10, $11, $12
+    where $8::text is not null and exists (select from allowed)
+    on conflict on constraint idempotency_keys_pkey do nothing
+    returning key
+), card as (
+    insert into gift_cards (program_id, id, card_number, sealed_code, initial_value, is_physical, design_template,
+        customer_email, customer_phone, customer_name, sender_name, custom_message, deliver_at, expires_at, created_at)
+    select $6, $13, $14, $15, $16, $17, $18,
+        $19, $20, $21, $22, $23, $24, $25, $12
+    where exists (select from allowed) and ($8::text is null or exists (select from claimed))
+    returning program_id, id, customer_email, customer_phone, deliver_at, created_at
+), message as (
+    insert into messages (program_id, card_id, channel, address, bulk, send_at, next_attempt_at, created_at)
+    select c.program_id, c.id, m.channel, m.address, false,
+        greatest(c.deliver_at, c.created_at), greatest(c.deliver_at, c.created_at), c.created_at
+    from card c cross join lateral (values ('email', c.customer_email), ('sms', c.customer_phone)) as m (channel, address)
+    where m.address is not null
+), entry as (
+    insert into audit_log (at, operation, user_id, merchant_id, program_id, subject, cards, client, request_id)
+    select $12, $7, $1, $2, $6, $13, 1, $26, $27
+    where exists (select from card)
+)
+select exists (select from allowed) as allowed, exists (select from card) as created
+`
+
+type CreateGiftCardParams struct {
+	UserID           id.ID
+	MerchantID       id.ID
+	Role             string
+	TokensValidAfter *time.Time
+	TokenID          string
+	ProgramID        id.ID
+	Operation        string
+	Key              *string
+	RequestHash      []byte
+	Status           int16
+	Answer           []byte
+	CreatedAt        time.Time
+	ID               id.ID
+	CardNumber       int64
+	SealedCode       []byte
+	InitialValue     money.Amount
+	IsPhysical       bool
+	DesignTemplate   *string
+	CustomerEmail    *string
+	CustomerPhone    *string
+	CustomerName     *string
+	SenderName       *string
+	CustomMessage    *string
+	DeliverAt        *time.Time
+	ExpiresAt        time.Time
+	Client           string
+	RequestID        *string
+}
+
+type CreateGiftCardRow struct {
+	Allowed bool
+	Created bool
+}
+
+// Writes a card, its messages, its entry in the audit log and, if the request has a
+// key, the key with its answer: all of it, or nothing if the access it is done for
+// has changed (not allowed) or the key is taken (not created). Waits for a concurrent
+// request with the key. Fails on gift_cards_card_number_key if the number is taken.
+// See createCardsSQL, the same for many.
+func (q *Queries) CreateGiftCard(ctx context.Context, arg CreateGiftCardParams) (CreateGiftCardRow, error) {
+	row := q.db.QueryRow(ctx, createGiftCard,
+		arg.UserID,
+		arg.MerchantID,
+		arg.Role,
+		arg.TokensValidAfter,
+		arg.TokenID,
+		arg.ProgramID,
+		arg.Operation,
+		arg.Key,
+		arg.RequestHash,
+		arg.Status,
+		arg.Answer,
+		arg.CreatedAt,
+		arg.ID,
+		arg.CardNumber,
+		arg.SealedCode,
+		arg.InitialValue,
+		arg.IsPhysical,
+		arg.DesignTemplate,
+		arg.CustomerEmail,
+		arg.CustomerPhone,
+		arg.CustomerName,
+		arg.SenderName,
+		arg.CustomMessage,
+		arg.DeliverAt,
+		arg.ExpiresAt,
+		arg.Client,
+		arg.RequestID,
+	)
+	var i CreateGiftCardRow
+	err := row.Scan(&i.Allowed, &i.Created)
+	return i, err
+}
+
 const findCardTerms = `-- name: FindCardTerms :one
 select initial_value, expires_at from gift_cards where program_id = $1 and id = $2
 `
