@@ -184,8 +184,8 @@ func (tx *Tx) IssueTask(ctx context.Context, program id.ID, taskID uuid.UUID, wr
 		if err := tx.copyCards(ctx, chunk.cards); err != nil {
 			return err
 		}
-		if messages := tx.newMessages(chunk.cards, true); len(messages) > 0 {
-			if _, err := tx.q.CopyMessages(ctx, messages); err != nil {
+		if len(chunk.messages) > 0 {
+			if _, err := tx.q.CopyMessages(ctx, chunk.messages); err != nil {
 				return fmt.Errorf("copy messages: %w", err)
 			}
 		}
@@ -206,15 +206,16 @@ func (tx *Tx) IssueTask(ctx context.Context, program id.ID, taskID uuid.UUID, wr
 	})
 }
 
-// madeCards are cards that are not written yet, or why there are none.
-type madeCards struct {
-	cards []GiftCard
-	err   error
+// chunk is rows that are not written yet, or why there are none.
+type chunk struct {
+	cards    []db.CopyGiftCardsParams
+	messages []db.CopyMessagesParams
+	err      error
 }
 
 // makeChunk begins to make the cards of one chunk, nil after the last: it reads
 // who they are for, and the rest goes on while PostgreSQL writes the chunk before.
-func (tx *Tx) makeChunk(ctx context.Context, task Task, terms Terms, start int) (<-chan madeCards, error) {
+func (tx *Tx) makeChunk(ctx context.Context, task Task, terms Terms, start int) (<-chan chunk, error) {
 	if start >= int(task.CardCount) {
 		return nil, nil
 	}
@@ -225,17 +226,21 @@ func (tx *Tx) makeChunk(ctx context.Context, task Task, terms Terms, start int) 
 			return nil, fmt.Errorf("find recipients from position %d: %w", start, err)
 		}
 	}
-	made := make(chan madeCards, 1) // nobody may come for it
-	go func() {
-		recipients, err := decodeRecipients(encoded, min(chunkSize, int(task.CardCount)-start))
-		if err != nil {
-			made <- madeCards{err: err}
-			return
-		}
-		cards, err := tx.store.newCards(tx.now, terms, task.FirstCardID.Plus(start), recipients)
-		made <- madeCards{cards, err}
-	}()
+	made := make(chan chunk, 1) // nobody may come for it
+	go func() { made <- tx.makeRows(task, terms, encoded, start) }()
 	return made, nil
+}
+
+func (tx *Tx) makeRows(task Task, terms Terms, encoded []byte, start int) chunk {
+	recipients, err := decodeRecipients(encoded, min(chunkSize, int(task.CardCount)-start))
+	if err != nil {
+		return chunk{err: err}
+	}
+	cards, err := tx.store.newCards(tx.now, terms, task.FirstCardID.Plus(start), recipients)
+	if err != nil {
+		return chunk{err: err}
+	}
+	return chunk{cards: inNumberOrder(cards), messages: tx.newMessages(cards, true)}
 }
 
 // decodeRecipients returns count recipients, nobody if there is nothing to decode.
@@ -253,29 +258,31 @@ func decodeRecipients(encoded []byte, count int) ([]Recipient, error) {
 	return recipients, nil
 }
 
-// numbered is a card's number and its place. They are sorted instead of the rows,
-// which are large.
-type numbered struct {
-	number int64
-	card   int
+// inNumberOrder makes rows in the order of card numbers, which the unique index on
+// them takes faster. Numbers are sorted with their places, since rows are large.
+func inNumberOrder(cards []GiftCard) []db.CopyGiftCardsParams {
+	type numbered struct {
+		number int64
+		card   int
+	}
+	order := make([]numbered, len(cards))
+	for i := range cards {
+		order[i] = numbered{cards[i].CardNumber, i}
+	}
+	slices.SortFunc(order, func(a, b numbered) int { return cmp.Compare(a.number, b.number) })
+	rows := make([]db.CopyGiftCardsParams, len(cards))
+	for i, o := range order {
+		rows[i] = copyParams(cards[o.card])
+	}
+	return rows
 }
 
 // copyCards writes cards by COPY. COPY has no ON CONFLICT, so a number that is
 // taken costs the chunk: it goes back to the savepoint and gets new numbers.
-func (tx *Tx) copyCards(ctx context.Context, cards []GiftCard) error {
-	rows := make([]db.CopyGiftCardsParams, len(cards))
-	order := make([]numbered, len(cards))
+func (tx *Tx) copyCards(ctx context.Context, cards []db.CopyGiftCardsParams) error {
 	for range maxNumberRounds {
-		// The unique index on the number takes sorted rows faster.
-		for i := range cards {
-			order[i] = numbered{cards[i].CardNumber, i}
-		}
-		slices.SortFunc(order, func(a, b numbered) int { return cmp.Compare(a.number, b.number) })
-		for i, o := range order {
-			rows[i] = copyParams(cards[o.card])
-		}
 		err := pgx.BeginFunc(ctx, tx.tx, func(savepoint pgx.Tx) error {
-			_, err := db.New(savepoint).CopyGiftCards(ctx, rows)
+			_, err := db.New(savepoint).CopyGiftCards(ctx, cards)
 			return err
 		})
 		if err == nil {
