@@ -112,3 +112,56 @@ func TestADeactivatedUserIsOutAtOnce(t *testing.T) {
 		t.Error("after the return the old token works, or a new one does not")
 	}
 }
+
+// TestWhatIsRememberedOfAnAccessDecidesNothing: creates and polls begin on it, and
+// yet what another instance ended is over at once, for refusals too.
+func TestWhatIsRememberedOfAnAccessDecidesNothing(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t)
+	other := servertest.NewOn(t, s.DatabaseURL, s.KeyFile)
+	many := 60
+	for name, end := range map[string]struct {
+		do       func(m *servertest.Merchant)
+		status   int
+		sentence string
+	}{
+		"logged out elsewhere": {func(m *servertest.Merchant) {
+			if _, err := other.Client(m.Token).LogoutWithResponse(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}, http.StatusUnauthorized, "Could not validate credentials"},
+		"deactivated": {func(m *servertest.Merchant) {
+			change(t, other, func(tx *store.Tx) (store.User, error) { return tx.SetActive(t.Context(), m.Email, false) })
+		}, http.StatusUnauthorized, "Could not validate credentials"},
+		"a reader now": {func(m *servertest.Merchant) {
+			change(t, other, func(tx *store.Tx) (store.User, error) { return tx.SetRole(t.Context(), m.Email, store.RoleReader) })
+		}, http.StatusForbidden, "User may not issue gift cards"},
+	} {
+		m := s.Merchant()
+		create := func(body string) servertest.Answer {
+			return m.Do(http.MethodPost, m.Cards(), http.Header{"Content-Type": {"application/json"}, "Idempotency-Key": {"a-key"}}, []byte(body))
+		}
+		card := `{"initialValue":1,"merchantId":"` + m.ID + `"}`
+		task := bulk(t, m, nil, api.BulkIssueGiftCardRequest{InitialValue: amount(t, "7"), Count: &many}).JSON202.TaskId
+		pollToEnd(t, m, task)
+		if first := create(card); first.Status != http.StatusCreated {
+			t.Fatalf("%s, before: %d %s", name, first.Status, first.Body)
+		}
+		end.do(m)
+		poll := m.Do(http.MethodGet, m.Cards()+"/bulk/"+task, nil, nil)
+		if end.status == http.StatusForbidden { // may still poll, without a link
+			if poll.Status != http.StatusOK || strings.Contains(string(poll.Body), `"csvDownloadUrl":"`) {
+				t.Errorf("%s, a poll: %d %.300s", name, poll.Status, poll.Body)
+			}
+		} else if poll.Status != end.status {
+			t.Errorf("%s, a poll: %d %.300s", name, poll.Status, poll.Body)
+		}
+		replay := create(card)
+		if replay.Status != end.status || !strings.Contains(string(replay.Body), end.sentence) {
+			t.Errorf("%s, a replay: %d %s", name, replay.Status, replay.Body)
+		}
+		if bad := create(`{}`); end.status == http.StatusUnauthorized && bad.Status != end.status {
+			t.Errorf("%s, a bad request: %d %s", name, bad.Status, bad.Body)
+		}
+	}
+}

@@ -99,6 +99,7 @@ func (s *Server) authorize(ctx context.Context, who *principal, rememberedWillDo
 			return nil
 		}
 	}
+	s.granted.Remove(key)
 	access, err := s.Store.FindAccess(ctx, user, who.claims.ID, program)
 	switch {
 	case errors.Is(err, store.ErrUserNotFound):

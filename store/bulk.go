@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/klauspost/compress/s2"
 
 	"giftcards/gen/db"
 	"giftcards/store/id"
@@ -68,19 +69,40 @@ func (tx *Tx) AddTask(ctx context.Context, terms Terms, count int, recipients []
 const chunkSize = 10_000
 
 func (tx *Tx) insertRecipients(ctx context.Context, task Task, recipients []Recipient) error {
+	next := encodeRecipients(recipients)
 	for first := 0; first < len(recipients); first += chunkSize {
-		encoded, err := json.Marshal(recipients[first:min(first+chunkSize, len(recipients))])
-		if err != nil {
-			return fmt.Errorf("encode recipients: %w", err)
+		row := <-next
+		next = encodeRecipients(recipients[min(first+chunkSize, len(recipients)):])
+		if row.err != nil {
+			return row.err
 		}
-		err = tx.q.InsertRecipients(ctx, db.InsertRecipientsParams{
-			ProgramID: task.ProgramID, TaskID: task.ID, First: int32(first), Recipients: encoded,
+		err := tx.q.InsertRecipients(ctx, db.InsertRecipientsParams{
+			ProgramID: task.ProgramID, TaskID: task.ID, First: int32(first), Recipients: row.encoded,
 		})
 		if err != nil {
 			return fmt.Errorf("insert recipients: %w", err)
 		}
 	}
 	return nil
+}
+
+type encodedRecipients struct {
+	encoded []byte
+	err     error
+}
+
+// encodeRecipients begins to encode the first chunk, which goes on while PostgreSQL
+// writes the one before.
+func encodeRecipients(recipients []Recipient) <-chan encodedRecipients {
+	done := make(chan encodedRecipients, 1) // nobody may come for it
+	go func() {
+		encoded, err := json.Marshal(recipients[:min(chunkSize, len(recipients))])
+		if err != nil {
+			err = fmt.Errorf("encode recipients: %w", err)
+		}
+		done <- encodedRecipients{s2.Encode(nil, encoded), err}
+	}()
+	return done
 }
 
 // SetTaskJob writes down which job issues the task's cards.
@@ -249,7 +271,11 @@ func decodeRecipients(encoded []byte, count int) ([]Recipient, error) {
 	if encoded == nil {
 		return recipients[:count], nil
 	}
-	if err := json.Unmarshal(encoded, &recipients); err != nil {
+	decoded, err := s2.Decode(nil, encoded)
+	if err == nil {
+		err = json.Unmarshal(decoded, &recipients)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("decode recipients: %w", err)
 	}
 	if len(recipients) != count {

@@ -6,6 +6,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -94,13 +95,20 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	return s, nil
 }
 
-// CheckURL refuses what is no address of a database; an empty one is fine.
+// CheckURL refuses what is no address of a database, and modes in which the types
+// of parameters are not known; an empty one is fine.
 func CheckURL(url string) error {
 	if url == "" {
 		return nil
 	}
-	_, err := pgxpool.ParseConfig(url)
-	return err
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return errors.New("want a PostgreSQL address such as postgres://user:password@host/database")
+	}
+	if mode := config.ConnConfig.DefaultQueryExecMode; mode == pgx.QueryExecModeExec || mode == pgx.QueryExecModeSimpleProtocol {
+		return fmt.Errorf("default_query_exec_mode=%s does not work; behind a pooler use cache_describe", mode)
+	}
+	return nil
 }
 
 // Close waits for transactions under way and closes the connections.

@@ -132,7 +132,8 @@ func (c *config) check(f faults) {
 	if fault := demoPasswordFault(os.Getenv(demoVariable)); fault != "" {
 		f[demoVariable] = fault
 	}
-	note("database-url", store.CheckURL(c.DatabaseURL) == nil, "want a PostgreSQL address such as postgres://user:password@host/database")
+	fault := store.CheckURL(c.DatabaseURL)
+	note("database-url", fault == nil, fmt.Sprint(fault))
 
 	if c.StateDir == "" {
 		c.StateDir, err = embedded.DefaultStateDir()

@@ -31,7 +31,7 @@ func (l *limits) check(f faults) {
 // The limit is soft: what is really needed, is taken.
 const (
 	gcPercent   = 400
-	memoryLimit = 80 << 20
+	memoryLimit = 76 << 20
 )
 
 // boundMemory sets what GOGC and GOMEMLIMIT leave open.

@@ -112,10 +112,10 @@ create table bulk_recipients (
     program_id bytea   not null,
     task_id    uuid    not null,
     first      integer not null, -- position of the first of them in the request, from 0
-    recipients bytea   not null, -- JSON
+    recipients bytea   not null, -- JSON, compressed with S2
     constraint bulk_recipients_pkey primary key (program_id, task_id, first)
 );
-alter table bulk_recipients alter column recipients set storage external; -- short-lived: not worth compressing
+alter table bulk_recipients alter column recipients set storage external; -- it is compressed already
 
 -- A key and its answer, written in the transaction of the effect they stand for.
 create table idempotency_keys (
