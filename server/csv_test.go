@@ -207,7 +207,7 @@ func TestRecipientsOfATaskKeepTheirOrder(t *testing.T) {
 			t.Fatalf("card %d is for %.5q…, %q, %s", i, name, message, value)
 		}
 	}
-	if n := count(t, s, "bulk_recipients"); n != 0 {
+	if n := count(t, s, "task_recipients"); n != 0 {
 		t.Errorf("%d recipients are kept after their cards were issued", n)
 	}
 }

@@ -241,20 +241,18 @@ func (tx *Tx) makeChunk(ctx context.Context, task Task, terms Terms, start int) 
 	if start >= int(task.CardCount) {
 		return nil, nil
 	}
-	var encoded []byte // of nobody in count mode
-	if !task.ByCount {
-		var err error
-		if encoded, err = tx.q.FindRecipients(ctx, task.ProgramID, task.ID, int32(start)); err != nil {
-			return nil, fmt.Errorf("find recipients from position %d: %w", start, err)
-		}
+	count := min(chunkSize, int(task.CardCount)-start)
+	recipients, err := tx.findRecipients(ctx, task, start, count)
+	if err != nil {
+		return nil, err
 	}
 	made := make(chan chunk, 1) // nobody may come for it
-	go func() { made <- tx.makeRows(task, terms, encoded, start) }()
+	go func() { made <- tx.makeRows(task, terms, recipients, start, count) }()
 	return made, nil
 }
 
-func (tx *Tx) makeRows(task Task, terms Terms, encoded []byte, start int) chunk {
-	recipients, err := decodeRecipients(encoded, min(chunkSize, int(task.CardCount)-start))
+func (tx *Tx) makeRows(task Task, terms Terms, encoded []byte, start, count int) chunk {
+	recipients, err := decodeRecipients(encoded, count)
 	if err != nil {
 		return chunk{err: err}
 	}
@@ -263,6 +261,31 @@ func (tx *Tx) makeRows(task Task, terms Terms, encoded []byte, start int) chunk 
 		return chunk{err: err}
 	}
 	return chunk{cards: inNumberOrder(cards), messages: tx.newMessages(cards, true)}
+}
+
+// findRecipients returns one chunk of a task's recipients, still encoded; nil in
+// count mode.
+func (tx *Tx) findRecipients(ctx context.Context, task Task, start, count int) ([]byte, error) {
+	if task.ByCount {
+		return nil, nil
+	}
+	encoded, err := tx.q.FindRecipients(ctx, task.ProgramID, task.ID, int32(start))
+	if err == nil {
+		return encoded, nil
+	}
+	if !errors.Is(err, pgx.ErrNoRows) {
+		return nil, fmt.Errorf("find recipients: %w", err)
+	}
+	rows, err := tx.q.ListOldRecipients(ctx, db.ListOldRecipientsParams{
+		ProgramID: task.ProgramID, TaskID: task.ID, First: int32(start), Batch: int32(count),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list recipients: %w", err)
+	}
+	old := <-encodeRecipients(column(rows, func(r db.BulkRecipient) Recipient {
+		return Recipient{Email: r.CustomerEmail, Phone: r.CustomerPhone, Name: r.CustomerName, Sender: r.SenderName, Message: r.CustomMessage}
+	}))
+	return old.encoded, old.err
 }
 
 // decodeRecipients returns count recipients, nobody if there is nothing to decode.

@@ -156,7 +156,7 @@ func (b *bench) close(ctx context.Context) (err error) {
 // one at a time, as the server's own work goes on.
 func (b *bench) fresh(ctx context.Context) error {
 	return b.db.exec(ctx, "truncate gift_cards", "truncate messages", "truncate idempotency_keys",
-		"truncate bulk_recipients", "truncate bulk_tasks", "checkpoint")
+		"truncate task_recipients", "truncate bulk_tasks", "checkpoint")
 }
 
 // own is the condition of the rows that belong to the shop.

@@ -45,7 +45,8 @@ func (q *Queries) DeleteFinishedTasks(ctx context.Context, before time.Time, bat
 }
 
 const deleteRecipients = `-- name: DeleteRecipients :exec
-delete from bulk_recipients where program_id = $1 and task_id = $2
+with old as (delete from bulk_recipients b where b.program_id = $1 and b.task_id = $2)
+delete from task_recipients t where t.program_id = $1 and t.task_id = $2
 `
 
 func (q *Queries) DeleteRecipients(ctx context.Context, programID id.ID, taskID uuid.UUID) error {
@@ -80,7 +81,7 @@ func (q *Queries) FailTask(ctx context.Context, arg FailTaskParams) (int64, erro
 }
 
 const findRecipients = `-- name: FindRecipients :one
-select recipients from bulk_recipients where program_id = $1 and task_id = $2 and first = $3
+select recipients from task_recipients where program_id = $1 and task_id = $2 and first = $3
 `
 
 // By primary key.
@@ -102,7 +103,7 @@ func (q *Queries) GiveBackAttempt(ctx context.Context, programID id.ID, iD uuid.
 }
 
 const insertRecipients = `-- name: InsertRecipients :exec
-insert into bulk_recipients (program_id, task_id, first, recipients) values ($1, $2, $3, $4)
+insert into task_recipients (program_id, task_id, first, recipients) values ($1, $2, $3, $4)
 `
 
 type InsertRecipientsParams struct {
@@ -175,6 +176,55 @@ func (q *Queries) InsertTask(ctx context.Context, arg InsertTaskParams) (BulkTas
 		&i.CompletedAt,
 	)
 	return i, err
+}
+
+const listOldRecipients = `-- name: ListOldRecipients :many
+select program_id, task_id, position, customer_email, customer_phone, customer_name, sender_name, custom_message from bulk_recipients
+where program_id = $1 and task_id = $2 and position >= $3
+order by position limit $4
+`
+
+type ListOldRecipientsParams struct {
+	ProgramID id.ID
+	TaskID    uuid.UUID
+	First     int32
+	Batch     int32
+}
+
+// Part of the recipients of a task that a server of schema 2 added, in order: by
+// primary key, from position @first.
+func (q *Queries) ListOldRecipients(ctx context.Context, arg ListOldRecipientsParams) ([]BulkRecipient, error) {
+	rows, err := q.db.Query(ctx, listOldRecipients,
+		arg.ProgramID,
+		arg.TaskID,
+		arg.First,
+		arg.Batch,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []BulkRecipient
+	for rows.Next() {
+		var i BulkRecipient
+		if err := rows.Scan(
+			&i.ProgramID,
+			&i.TaskID,
+			&i.Position,
+			&i.CustomerEmail,
+			&i.CustomerPhone,
+			&i.CustomerName,
+			&i.SenderName,
+			&i.CustomMessage,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const lockAbandonedTasks = `-- name: LockAbandonedTasks :many

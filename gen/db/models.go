@@ -75,10 +75,14 @@ type AuditLog struct {
 }
 
 type BulkRecipient struct {
-	ProgramID  id.ID
-	TaskID     uuid.UUID
-	First      int32
-	Recipients []byte
+	ProgramID     id.ID
+	TaskID        uuid.UUID
+	Position      int32
+	CustomerEmail *string
+	CustomerPhone *string
+	CustomerName  *string
+	SenderName    *string
+	CustomMessage *string
 }
 
 type BulkTask struct {
@@ -192,6 +196,13 @@ type RiverJob struct {
 	Queue       string
 	ScheduledAt time.Time
 	AttemptedAt *time.Time
+}
+
+type TaskRecipient struct {
+	ProgramID  id.ID
+	TaskID     uuid.UUID
+	First      int32
+	Recipients []byte
 }
 
 type User struct {

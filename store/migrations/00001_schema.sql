@@ -106,16 +106,17 @@ create table bulk_tasks (
 
 create index bulk_tasks_unfinished_idx on bulk_tasks (created_at) where status in ('pending', 'processing');
 
--- Who a task's cards are for, thousands a row: a row each would cost more than
--- the cards. Gone once the task is finished.
 create table bulk_recipients (
-    program_id bytea   not null,
-    task_id    uuid    not null,
-    first      integer not null, -- position of the first of them in the request, from 0
-    recipients bytea   not null, -- JSON, compressed with S2
-    constraint bulk_recipients_pkey primary key (program_id, task_id, first)
+    program_id     bytea   not null,
+    task_id        uuid    not null,
+    position       integer not null, -- from 0, in the order of the request
+    customer_email text,
+    customer_phone text,
+    customer_name  text,
+    sender_name    text,
+    custom_message text,
+    constraint bulk_recipients_pkey primary key (program_id, task_id, position)
 );
-alter table bulk_recipients alter column recipients set storage external; -- it is compressed already
 
 -- A key and its answer, written in the transaction of the effect they stand for.
 create table idempotency_keys (

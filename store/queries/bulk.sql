@@ -62,14 +62,22 @@ order by t.created_at limit @batch
 for update of t skip locked;
 
 -- name: InsertRecipients :exec
-insert into bulk_recipients (program_id, task_id, first, recipients) values (@program_id, @task_id, @first, @recipients);
+insert into task_recipients (program_id, task_id, first, recipients) values (@program_id, @task_id, @first, @recipients);
 
 -- name: FindRecipients :one
 -- By primary key.
-select recipients from bulk_recipients where program_id = $1 and task_id = $2 and first = $3;
+select recipients from task_recipients where program_id = $1 and task_id = $2 and first = $3;
+
+-- name: ListOldRecipients :many
+-- Part of the recipients of a task that a server of schema 2 added, in order: by
+-- primary key, from position @first.
+select * from bulk_recipients
+where program_id = @program_id and task_id = @task_id and position >= @first
+order by position limit @batch;
 
 -- name: DeleteRecipients :exec
-delete from bulk_recipients where program_id = $1 and task_id = $2;
+with old as (delete from bulk_recipients b where b.program_id = @program_id and b.task_id = @task_id)
+delete from task_recipients t where t.program_id = @program_id and t.task_id = @task_id;
 
 -- name: DeleteFinishedTasks :execrows
 -- Oldest first, bounded by @batch. Uses bulk_tasks_finished_idx.

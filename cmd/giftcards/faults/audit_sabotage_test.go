@@ -34,7 +34,7 @@ func TestTheAuditFindsWhatIsWrong(t *testing.T) {
 		"delete from idempotency_keys where key = (select min(key) from idempotency_keys where key like 'card-%')",
 		"update idempotency_keys set key = 'nobody''s' where key = (select max(key) from idempotency_keys where key like 'card-%')",
 		"update bulk_tasks set status = 'failed', error = 'damaged' where id = (select id from bulk_tasks limit 1)",
-		"insert into bulk_recipients (program_id, task_id, first, recipients) select program_id, id, 7, '' from bulk_tasks limit 1",
+		"insert into task_recipients (program_id, task_id, first, recipients) select program_id, id, 7, '' from bulk_tasks limit 1",
 	} {
 		if done, err := conn.Exec(tr.ctx, damage); err != nil || done.RowsAffected() == 0 {
 			t.Fatalf("%s: %v %v", damage, done, err)

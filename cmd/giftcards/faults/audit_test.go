@@ -225,7 +225,7 @@ func (a *audit) restIn(conn *pgx.Conn) {
 	for query, want := range map[string]int{
 		"select count(*) from bulk_tasks":                                             tasks,
 		"select count(*) from bulk_tasks where status not in ('completed', 'failed')": 0,
-		"select count(*) from bulk_recipients":                                        0,
+		"select count(*) from task_recipients":                                        0,
 		"select count(*) from messages":                                               a.messages,
 	} {
 		var got int
