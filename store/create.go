@@ -112,6 +112,8 @@ func (s *Store) createAlone(ctx context.Context, c creation) (outcome, error) {
 // log and its key with the answer. Of a card whose access has changed, or whose key
 // is taken, nothing is written; the statement waits for a concurrent one with the
 // key. It fails on gift_cards_card_number_key if a number is taken.
+//
+//nolint:unqueryvet // new.* is what unnest is told to call them
 const createCardsSQL = `
 with new as materialized (
     select new.*, exists (select from users u where u.id = new.user_id and u.active and u.merchant_id = new.merchant_id

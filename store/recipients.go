@@ -1,0 +1,95 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/klauspost/compress/s2"
+
+	"giftcards/gen/db"
+)
+
+// insertRecipients keeps a task's recipients until it is finished.
+func (tx *Tx) insertRecipients(ctx context.Context, task Task, recipients []Recipient) error {
+	next := encodeRecipients(recipients)
+	for first := 0; first < len(recipients); first += chunkSize {
+		row := <-next
+		next = encodeRecipients(recipients[min(first+chunkSize, len(recipients)):])
+		if row.err != nil {
+			return row.err
+		}
+		err := tx.q.InsertRecipients(ctx, db.InsertRecipientsParams{
+			ProgramID: task.ProgramID, TaskID: task.ID, First: int32(first), Recipients: row.encoded,
+		})
+		if err != nil {
+			return fmt.Errorf("insert recipients: %w", err)
+		}
+	}
+	return nil
+}
+
+type encodedRecipients struct {
+	encoded []byte
+	err     error
+}
+
+// encodeRecipients begins to encode the first chunk, which goes on while PostgreSQL
+// writes the one before.
+func encodeRecipients(recipients []Recipient) <-chan encodedRecipients {
+	done := make(chan encodedRecipients, 1) // nobody may come for it
+	go func() {
+		encoded, err := json.Marshal(recipients[:min(chunkSize, len(recipients))])
+		if err != nil {
+			err = fmt.Errorf("encode recipients: %w", err)
+		}
+		done <- encodedRecipients{s2.Encode(nil, encoded), err}
+	}()
+	return done
+}
+
+// findRecipients returns one chunk of a task's recipients, still encoded; nil in
+// count mode.
+func (tx *Tx) findRecipients(ctx context.Context, task Task, start, count int) ([]byte, error) {
+	if task.ByCount {
+		return nil, nil
+	}
+	encoded, err := tx.q.FindRecipients(ctx, task.ProgramID, task.ID, int32(start))
+	if err == nil {
+		return encoded, nil
+	}
+	if !errors.Is(err, pgx.ErrNoRows) {
+		return nil, fmt.Errorf("find recipients: %w", err)
+	}
+	rows, err := tx.q.ListOldRecipients(ctx, db.ListOldRecipientsParams{
+		ProgramID: task.ProgramID, TaskID: task.ID, First: int32(start), Batch: int32(count),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list recipients: %w", err)
+	}
+	old := <-encodeRecipients(column(rows, func(r db.BulkRecipient) Recipient {
+		return Recipient{Email: r.CustomerEmail, Phone: r.CustomerPhone, Name: r.CustomerName, Sender: r.SenderName, Message: r.CustomMessage}
+	}))
+	return old.encoded, old.err
+}
+
+// decodeRecipients returns count recipients, nobody if there is nothing to decode.
+func decodeRecipients(encoded []byte, count int) ([]Recipient, error) {
+	recipients := make([]Recipient, 0, count)
+	if encoded == nil {
+		return recipients[:count], nil
+	}
+	decoded, err := s2.Decode(nil, encoded)
+	if err == nil {
+		err = json.Unmarshal(decoded, &recipients)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("decode recipients: %w", err)
+	}
+	if len(recipients) != count {
+		return nil, fmt.Errorf("%d recipients, want %d", len(recipients), count)
+	}
+	return recipients, nil
+}
