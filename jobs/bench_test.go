@@ -14,8 +14,8 @@ import (
 
 // BenchmarkDelivery hands the mails of a task to an SMTP server on this machine,
 // at 250 a second, and says how long single cards' mails take meanwhile. Two quiet
-// cores carry 700 a second, both servers included, so that a stall of less than a
-// second is caught up with. With -benchtime=100000x it needs five minutes and 2 GB.
+// cores carry 700 a second at first, both servers included, and fewer the longer the
+// backlog is worked on. With -benchtime=100000x it needs seven minutes and 2 GB.
 func BenchmarkDelivery(b *testing.B) {
 	p := newPost(b, smtptest.Hooks{})
 	value, err := money.Parse("5")
