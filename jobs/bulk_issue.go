@@ -25,13 +25,6 @@ type bulkIssueArgs struct {
 // Kind is what River calls such a job. It is stored: renaming it loses jobs.
 func (bulkIssueArgs) Kind() string { return "bulk_issue" }
 
-// The queues, each with workers of its own, so that no small task waits for a
-// large one. Their names are stored: renaming one loses jobs.
-const (
-	queueSmall = "bulk_small"
-	queueLarge = "bulk_large"
-)
-
 // smallTask is the most cards of a small task: so few are issued in less than a
 // tenth of a second, so that waiting for some others is no wait.
 const smallTask = 2_000
@@ -46,9 +39,9 @@ const giveUpReason = "The cards could not be issued because of a fault of the se
 // EnqueueBulkIssue has the task's cards issued once tx is committed.
 func (j *Jobs) EnqueueBulkIssue(ctx context.Context, tx *store.Tx, task store.Task) error {
 	options := traced(ctx)
-	options.Queue = queueLarge
+	options.Queue = store.QueueLarge
 	if task.CardCount <= smallTask {
-		options.Queue = queueSmall
+		options.Queue = store.QueueSmall
 	}
 	inserted, err := j.client.InsertTx(ctx, tx.Unwrap(), bulkIssueArgs{ProgramID: task.ProgramID, TaskID: task.ID}, options)
 	if err != nil {
@@ -118,7 +111,7 @@ func (w *bulkIssueWorker) Work(ctx context.Context, job *river.Job[bulkIssueArgs
 // takeSlot keeps the large tasks of one merchant from taking all workers. Small
 // ones are over before it matters.
 func (w *bulkIssueWorker) takeSlot(ctx context.Context, tx *store.Tx, job *river.Job[bulkIssueArgs]) error {
-	if job.Queue != queueLarge {
+	if job.Queue != store.QueueLarge {
 		return nil
 	}
 	return tx.TakeSlot(ctx, job.Args.ProgramID, w.merchantTasks)

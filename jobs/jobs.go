@@ -90,8 +90,8 @@ func New(s *store.Store, o Options) (*Jobs, error) {
 	client, err := river.NewClient(riverpgxv5.New(s.Pool()), &river.Config{
 		Logger: slog.New(atLeast{o.Logger.Handler(), slog.LevelError}),
 		Queues: map[string]river.QueueConfig{
-			queueSmall: {MaxWorkers: o.SmallWorkers, FetchCooldown: fetchCooldown},
-			queueLarge: {MaxWorkers: o.LargeWorkers, FetchCooldown: fetchCooldown, FetchPollInterval: shortestWait},
+			store.QueueSmall: {MaxWorkers: o.SmallWorkers, FetchCooldown: fetchCooldown},
+			store.QueueLarge: {MaxWorkers: o.LargeWorkers, FetchCooldown: fetchCooldown, FetchPollInterval: shortestWait},
 		},
 		Workers:              workers,
 		Middleware:           []rivertype.Middleware{watch},

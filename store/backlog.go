@@ -4,8 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/riverqueue/river"
-
 	"giftcards/gen/db"
 )
 
@@ -37,6 +35,13 @@ const jobAvailable = string(db.RiverJobStateAvailable)
 // backlogLimit bounds what a count costs.
 const backlogLimit = 100_000
 
+// River's queues of tasks, by their size, each with workers of its own, so that no
+// small task waits for a large one. The names are stored: renaming one loses jobs.
+const (
+	QueueSmall = "bulk_small"
+	QueueLarge = "bulk_large"
+)
+
 // Backlog counts what waits. It reads indexes alone.
 func (tx *Tx) Backlog(ctx context.Context) (Backlog, error) {
 	var b Backlog
@@ -45,13 +50,15 @@ func (tx *Tx) Backlog(ctx context.Context) (Backlog, error) {
 	if err != nil {
 		return Backlog{}, wrap(err, "count jobs")
 	}
-	none := true
+	empty := map[string]bool{QueueSmall: true, QueueLarge: true}
 	for _, j := range jobs {
 		b.Jobs = append(b.Jobs, Waiting{Queue: j.Queue, State: string(j.State), Count: j.Jobs, Age: age(j.Oldest)})
-		none = none && (j.Queue != river.QueueDefault || j.State != db.RiverJobStateAvailable)
+		if j.State == db.RiverJobStateAvailable {
+			delete(empty, j.Queue)
+		}
 	}
-	if none {
-		b.Jobs = append(b.Jobs, Waiting{Queue: river.QueueDefault, State: jobAvailable})
+	for queue := range empty {
+		b.Jobs = append(b.Jobs, Waiting{Queue: queue, State: jobAvailable})
 	}
 	tasks, err := tx.q.CountUnfinishedTasks(ctx, backlogLimit)
 	if err != nil {

@@ -27,7 +27,7 @@ func TestTheBacklogIsWhatWaits(t *testing.T) {
 		return b
 	}
 	empty := backlog()
-	if len(empty.Tasks) != 2 || len(empty.Messages) != len(store.Lanes) || len(empty.Jobs) != 1 || empty.Jobs[0].Queue != "default" || empty.Jobs[0].State != "available" {
+	if len(empty.Tasks) != 2 || len(empty.Messages) != len(store.Lanes) || len(empty.Jobs) != 2 || empty.Jobs[0].State != "available" {
 		t.Errorf("nothing is told of what is empty: %+v", empty)
 	}
 	for _, w := range slices.Concat(empty.Jobs, empty.Tasks, empty.Messages) {
@@ -36,7 +36,7 @@ func TestTheBacklogIsWhatWaits(t *testing.T) {
 		}
 	}
 	if _, err := f.Pool().Exec(t.Context(), `insert into river_job (kind, queue, max_attempts, args, state, scheduled_at, finalized_at) values
-		('k', 'default', 1, '{}', 'available', now() - interval '1 hour', null), ('k', 'default', 1, '{}', 'available', now(), null),
+		('k', 'bulk_small', 1, '{}', 'available', now() - interval '1 hour', null), ('k', 'bulk_small', 1, '{}', 'available', now(), null),
 		('k', 'other', 1, '{}', 'retryable', now(), null), ('k', 'other', 1, '{}', 'completed', now(), now())`); err != nil {
 		t.Fatal(err)
 	}
@@ -58,10 +58,10 @@ func TestTheBacklogIsWhatWaits(t *testing.T) {
 		t.Fatal(err)
 	}
 	full := backlog()
-	if w := waiting(t, full.Jobs, func(w store.Waiting) bool { return w.Queue == "default" }); w.State != "available" || w.Count != 2 || w.Age < 59*time.Minute {
+	if w := waiting(t, full.Jobs, func(w store.Waiting) bool { return w.Queue == store.QueueSmall }); w.State != "available" || w.Count != 2 || w.Age < 59*time.Minute {
 		t.Errorf("jobs %+v", w)
 	}
-	if w := waiting(t, full.Jobs, func(w store.Waiting) bool { return w.Queue == "other" }); w.State != "retryable" || w.Count != 1 || len(full.Jobs) != 2 {
+	if w := waiting(t, full.Jobs, func(w store.Waiting) bool { return w.Queue == "other" }); w.State != "retryable" || w.Count != 1 || len(full.Jobs) != 3 {
 		t.Errorf("jobs %+v", full.Jobs)
 	}
 	if w := waiting(t, full.Tasks, func(w store.Waiting) bool { return w.State == store.TaskPending }); w.Count != 1 {

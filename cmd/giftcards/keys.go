@@ -109,7 +109,7 @@ func (s *session) retireFault(keys []keyring.Key, state *store.Resealing, now ti
 	case len(keys) == len(keyring.Keysets):
 		return errors.New("there are no old keys")
 	case state == nil || state.KeyID != int64(newestCodeKey(keys)):
-		return errors.New("no server has begun to seal codes with the newest key: start one, with this key file")
+		return errors.New("no server has begun to seal codes with the newest key: one with this key file must run, and takes a few seconds")
 	case state.FinishedAt == nil:
 		return fmt.Errorf("codes are being sealed anew (%d so far), which takes 20 minutes at least: a server must run", state.Resealed)
 	}

@@ -161,6 +161,7 @@ func (s *session) serve(listener net.Listener, h *http.Server, d database, stopp
 		return fmt.Errorf("the private database ended: %w", d.private.Err())
 	case <-s.Done():
 	}
+	s.logger().Info("stopping, as a signal asked for")
 	stopping.Store(true)
 	select {
 	case <-time.After(s.config.Drain):
