@@ -120,7 +120,6 @@ func New(o Options) (*Server, error) {
 
 	e := s.echo
 	e.Binder = binder{}
-	e.IPExtractor = echo.ExtractIPDirect() // headers of a client prove nothing
 	e.HTTPErrorHandler = s.handleError
 	e.IPExtractor = addressFrom(o.TrustedProxies)
 	api.RegisterHandlers(e, api.NewStrictHandler(s, []api.StrictMiddlewareFunc{refuseEmptyAnswer, s.limitLogins}))

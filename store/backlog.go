@@ -10,7 +10,7 @@ import (
 // Backlog is what waits to be done at a moment, by all instances together. No
 // number is above 100,000: beyond that it is not counted on.
 type Backlog struct {
-	Jobs           []Waiting // River's, by queue and state; the default queue's available ones always
+	Jobs           []Waiting // River's, by queue and state; the available ones of both queues always
 	Tasks          []Waiting // by state: TaskPending and TaskProcessing, both always
 	Messages       []Waiting // due ones, by lane, all of them always
 	FailedMessages int64     // for an operator to judge

@@ -6,8 +6,6 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
-
-	"giftcards/gen/db"
 )
 
 // ErrWrongKeys says that the security codes in the database are sealed with other
@@ -21,15 +19,14 @@ const keyCheckText, keyCheckName = "giftcards", "key check"
 // CheckKeys fails with ErrWrongKeys unless the store has the keys of the codes in
 // the database. The first server on a database decides which keys these are.
 func (s *Store) CheckKeys(ctx context.Context) error {
-	q := db.New(s.pool)
 	sealed, err := s.keys.Seal(keyCheckText, []byte(keyCheckName))
 	if err != nil {
 		return fmt.Errorf("seal: %w", err)
 	}
-	if err := q.InsertKeyCheck(ctx, sealed); err != nil {
+	if err := s.q.InsertKeyCheck(ctx, sealed); err != nil {
 		return classify(fmt.Errorf("insert key check: %w", err))
 	}
-	if sealed, err = q.FindKeyCheck(ctx); err != nil {
+	if sealed, err = s.q.FindKeyCheck(ctx); err != nil {
 		return classify(fmt.Errorf("find key check: %w", err))
 	}
 	if text, err := s.keys.Unseal(sealed, []byte(keyCheckName)); err != nil || text != keyCheckText {
@@ -40,7 +37,7 @@ func (s *Store) CheckKeys(ctx context.Context) error {
 
 // HasKeyCheck reports whether a server has worked with the database before.
 func (s *Store) HasKeyCheck(ctx context.Context) (bool, error) {
-	_, err := db.New(s.pool).FindKeyCheck(ctx)
+	_, err := s.q.FindKeyCheck(ctx)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return false, nil
 	}
