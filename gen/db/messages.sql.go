@@ -247,7 +247,8 @@ func (q *Queries) SetCardDelivered(ctx context.Context, now time.Time, programID
 
 const setMessageSent = `-- name: SetMessageSent :execrows
 update messages set status = 'sent', sent_at = $1::timestamptz, last_error = null
-where program_id = $2 and card_id = $3 and channel = $4 and status = 'scheduled'
+where program_id = $2 and card_id = $3 and channel = $4
+  and status not in ('sent', 'failed', 'dropped')
 `
 
 type SetMessageSentParams struct {
@@ -257,7 +258,8 @@ type SetMessageSentParams struct {
 	Channel   string
 }
 
-// Whoever claimed it: sent is sent. No row if it is not scheduled any more.
+// Whoever claimed it: sent is sent. No row if it has ended. By primary key: asked
+// for "scheduled", a planner without statistics walks messages_due_idx, all that is due.
 func (q *Queries) SetMessageSent(ctx context.Context, arg SetMessageSentParams) (int64, error) {
 	result, err := q.db.Exec(ctx, setMessageSent,
 		arg.SentAt,
@@ -275,7 +277,7 @@ const setMessageUnsent = `-- name: SetMessageUnsent :execrows
 update messages
 set status = $1, attempts = $2, unconfirmed = $3, next_attempt_at = $4, last_error = $5
 where program_id = $6 and card_id = $7 and channel = $8
-  and status = 'scheduled' and attempts = $9
+  and status not in ('sent', 'failed', 'dropped') and attempts = $9
 `
 
 type SetMessageUnsentParams struct {
@@ -290,7 +292,8 @@ type SetMessageUnsentParams struct {
 	Attempt       int16
 }
 
-// No row if it was claimed anew since @attempt, or is not scheduled any more.
+// No row if it was claimed anew since @attempt, or has ended. By primary key, as
+// SetMessageSent.
 func (q *Queries) SetMessageUnsent(ctx context.Context, arg SetMessageUnsentParams) (int64, error) {
 	result, err := q.db.Exec(ctx, setMessageUnsent,
 		arg.Status,

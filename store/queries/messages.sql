@@ -37,9 +37,11 @@ join merchants m on m.id = p.merchant_id
 where c.program_id = $1 and c.id = $2;
 
 -- name: SetMessageSent :execrows
--- Whoever claimed it: sent is sent. No row if it is not scheduled any more.
+-- Whoever claimed it: sent is sent. No row if it has ended. By primary key: asked
+-- for "scheduled", a planner without statistics walks messages_due_idx, all that is due.
 update messages set status = 'sent', sent_at = @sent_at::timestamptz, last_error = null
-where program_id = @program_id and card_id = @card_id and channel = @channel and status = 'scheduled';
+where program_id = @program_id and card_id = @card_id and channel = @channel
+  and status not in ('sent', 'failed', 'dropped');
 
 -- name: LockCard :exec
 -- Waits for whoever else changes the card.
@@ -53,11 +55,12 @@ where c.program_id = @program_id and c.id = @card_id and not c.delivered and not
     select from messages m where m.program_id = c.program_id and m.card_id = c.id and m.status <> 'sent');
 
 -- name: SetMessageUnsent :execrows
--- No row if it was claimed anew since @attempt, or is not scheduled any more.
+-- No row if it was claimed anew since @attempt, or has ended. By primary key, as
+-- SetMessageSent.
 update messages
 set status = @status, attempts = @attempts, unconfirmed = @unconfirmed, next_attempt_at = @next_attempt_at, last_error = @last_error
 where program_id = @program_id and card_id = @card_id and channel = @channel
-  and status = 'scheduled' and attempts = @attempt;
+  and status not in ('sent', 'failed', 'dropped') and attempts = @attempt;
 
 -- name: ListMessages :many
 -- The latest first, at most @up_to.
