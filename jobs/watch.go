@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -56,12 +57,14 @@ func (w *watcher) Work(ctx context.Context, job *rivertype.JobRow, doInner func(
 		w.duration.Record(ctx, time.Since(start).Seconds(), metric.WithAttributes(attribute.String("kind", job.Kind), attribute.String("outcome", outcome)))
 	}()
 	err := doInner(ctx)
-	if err != nil {
+	if err == nil {
+		outcome = "completed"
+	} else if _, snoozed := errors.AsType[*river.JobSnoozeError](err); snoozed {
+		outcome = "snoozed" // it had to wait, nothing went wrong
+	} else {
 		span.SetStatus(codes.Error, err.Error())
-		return err
 	}
-	outcome = "completed"
-	return nil
+	return err
 }
 
 // traced puts the trace that ctx is in on a job to be inserted.

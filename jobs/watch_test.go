@@ -6,6 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"go.opentelemetry.io/otel/codes"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
@@ -41,5 +44,43 @@ func TestAJobIsInTheTraceOfItsRequest(t *testing.T) {
 	job := spans.Ended()[1]
 	if job.Name() != "job bulk_issue" || job.Parent().SpanID() != request.SpanContext().SpanID() || job.SpanContext().TraceID() != request.SpanContext().TraceID() {
 		t.Errorf("span %q below %s, want below %s", job.Name(), job.Parent().SpanID(), request.SpanContext().SpanID())
+	}
+}
+
+// TestAJobThatWaitsForASlotIsNoFailure, neither counted nor followed as one.
+func TestAJobThatWaitsForASlotIsNoFailure(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	spans, metrics := tracetest.NewSpanRecorder(), sdkmetric.NewManualReader()
+	work, err := jobs.New(f.Store, jobs.Options{
+		Logger: slog.New(slog.DiscardHandler), Lifetimes: storetest.Lifetimes,
+		Tracer: sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans)).Tracer("test"),
+		Meter:  sdkmetric.NewMeterProvider(sdkmetric.WithReader(metrics)).Meter("test"),
+	})
+	must(t, err)
+	release := f.hold(t, func(tx *store.Tx) error { return tx.TakeSlot(t.Context(), f.program.ID, 1) })
+	task := f.add(t, work, large)
+	f.run(t, work)
+	for len(spans.Ended()) == 0 {
+		time.Sleep(10 * time.Millisecond)
+	}
+	release()
+	f.ended(t, task)
+	if status := spans.Ended()[0].Status(); status.Code == codes.Error {
+		t.Errorf("the job that waits failed: %s", status.Description)
+	}
+	var all metricdata.ResourceMetrics
+	must(t, metrics.Collect(t.Context(), &all))
+	outcomes := map[string]bool{}
+	for _, m := range all.ScopeMetrics[0].Metrics {
+		if histogram, is := m.Data.(metricdata.Histogram[float64]); is && m.Name == "giftcards_job_duration_seconds" {
+			for _, point := range histogram.DataPoints {
+				outcome, _ := point.Attributes.Value("outcome")
+				outcomes[outcome.AsString()] = true
+			}
+		}
+	}
+	if !outcomes["snoozed"] || outcomes["failed"] {
+		t.Errorf("outcomes %v", outcomes)
 	}
 }
