@@ -109,9 +109,12 @@ func (s *session) withDatabase(do func(url string) error) (err error) {
 	return do(d.url)
 }
 
-// withStore runs do with a store over the database, which must have this
+// withStore runs do with a store over the database, which must be there, with this
 // program's schema: a command beside running servers must not change it.
 func (s *session) withStore(do func(*store.Store) error) error {
+	if s.config.DatabaseURL == "" && !embedded.Exists(s.config.StateDir) {
+		return fmt.Errorf("there is no database in %s: name another directory with --state-dir, or start the server to have one made", s.config.StateDir)
+	}
 	return s.withDatabase(func(url string) error {
 		versions, err := store.MigrationVersions(s, url)
 		if err != nil {

@@ -26,6 +26,9 @@ type demo struct {
 
 const demoUser = "demo@example.com"
 
+// errDemoDeactivated says that an operator wants no demo any more.
+var errDemoDeactivated = errors.New("the demo's user is deactivated: giftcards user activate " + demoUser + " lets it in again")
+
 type demoCommand struct{}
 
 // Run prints the demo, and makes what of it there is not.
@@ -116,8 +119,8 @@ func addDemoMerchant(ctx context.Context, tx *store.Tx, hash string) (store.User
 func (s *session) demoFile() string { return filepath.Join(s.config.StateDir, "demo.json") }
 
 // ensureDemo returns the demo that demo.json holds if its login still works, else
-// it makes one and keeps it there. Only a server knows where it listens; the
-// command leaves what a server wrote.
+// it makes one and keeps it there, or returns errDemoDeactivated. Only a server
+// knows where it listens; the command leaves what a server wrote.
 func (s *session) ensureDemo(st *store.Store, serving bool) (demo, error) {
 	chosen := os.Getenv(demoVariable)
 	known, err := readDemo(s.demoFile())
@@ -153,6 +156,9 @@ func (s *session) demoWorks(st *store.Store, known demo) (bool, error) {
 	}
 	if err != nil {
 		return false, err
+	}
+	if !user.Active {
+		return false, errDemoDeactivated
 	}
 	return password.Matches(s, known.Password, user.PasswordHash)
 }

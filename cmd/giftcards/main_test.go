@@ -267,6 +267,22 @@ func TestTheDemoStaysTheSame(t *testing.T) {
 	if healed := show(); healed == first {
 		t.Errorf("the demo's login does not work, and is still %s", healed)
 	}
+	if code, _, stderr := command(t, "", append([]string{"user", "deactivate", demoUser}, settings...)...); code != 0 {
+		t.Fatal(stderr)
+	}
+	if code, stdout, stderr := command(t, "", append([]string{"demo"}, settings...)...); code != 1 || stdout != "" || !strings.Contains(stderr, "user activate "+demoUser) {
+		t.Errorf("of a deactivated demo: %d %s %s", code, stdout, stderr)
+	}
+}
+
+// TestACommandMakesNoDatabaseInAWrongPlace: it works on one that a server made.
+func TestACommandMakesNoDatabaseInAWrongPlace(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "wrong")
+	code, stdout, stderr := command(t, "", "merchant", "create", "Bookshop", "--database-url=", "--state-dir="+dir)
+	if _, err := os.Stat(dir); code != 1 || stdout != "" || !strings.Contains(stderr, "there is no database in "+dir) || err == nil {
+		t.Errorf("%d %s %s (%v)", code, stdout, stderr, err)
+	}
 }
 
 func TestABadDemoPasswordIsRefusedBeforeAnythingIsMade(t *testing.T) {

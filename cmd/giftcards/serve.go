@@ -199,12 +199,15 @@ func ready(ctx context.Context, st *store.Store, work *jobs.Jobs, keys *keyring.
 }
 
 // greet prints what a newcomer needs. With a private database that is a demo
-// merchant and two lines to paste.
+// merchant and two lines to paste, until its user is deactivated.
 func (s *session) greet(st *store.Store, d database) error {
 	var made demo
-	if d.private != nil {
+	showsDemo := d.private != nil
+	if showsDemo {
 		var err error
-		if made, err = s.ensureDemo(st, true); err != nil {
+		made, err = s.ensureDemo(st, true)
+		showsDemo = !errors.Is(err, errDemoDeactivated)
+		if err != nil && showsDemo {
 			return err
 		}
 	}
@@ -212,7 +215,7 @@ func (s *session) greet(st *store.Store, d database) error {
 	if kept := s.config.keptInOutbox(); kept != "" {
 		fmt.Fprintf(s.stdout, "%s to recipients are not sent, but written to %s\n", kept, s.outbox())
 	}
-	if d.private == nil {
+	if !showsDemo {
 		return nil
 	}
 	fmt.Fprintf(s.stdout, `

@@ -154,6 +154,13 @@ func TestAFirstStartShowsWhatToDo(t *testing.T) {
 	if err := server.stop(syscall.SIGHUP); err != nil {
 		t.Errorf("SIGHUP: %v", err)
 	}
+	if code, _, stderr := command(t, "", "user", "deactivate", demoUser, "--state-dir="+dir); code != 0 {
+		t.Errorf("user deactivate: %s", stderr)
+	}
+	server = start(t, dir, address)
+	if strings.Contains(server.output.String(), "demo") {
+		t.Errorf("a demo is shown whose user is deactivated:\n%s", server.output.String())
+	}
 }
 
 // TestCodesAreNotSealedWithOtherKeys: a server whose key file is missing, or another

@@ -33,5 +33,8 @@ func (*Server) Err() error { return errUnsupported }
 // Stop always fails on this platform.
 func (*Server) Stop(context.Context) error { return errUnsupported }
 
+// Exists reports true: Start says what is wrong.
+func Exists(string) bool { return true }
+
 // Running reports false.
 func Running(string) (url string, running bool) { return "", false }
