@@ -30,12 +30,11 @@ type Route struct {
 }
 
 // SendTimeout bounds the handing over of one message. Servers may look into a
-// mail for long before they say that they took it.
+// mail for long before they say that they took it. Recording what came of it must
+// fit into the rest of store.MessageLease.
 const SendTimeout = time.Minute
 
 const (
-	// lease must exceed SendTimeout and what a record takes.
-	lease         = SendTimeout + 30*time.Second
 	recordTimeout = 5 * time.Second
 	recordPause   = time.Second
 	lookPause     = 2 * time.Second // when the database is away
@@ -142,7 +141,7 @@ func (c *courier) work(ctx, sending context.Context) {
 // committed before anything is sent, so that a crash leaves a trace.
 func (c *courier) deliverOne(ctx context.Context) error {
 	due, err := store.Write(ctx, c.store, func(tx *store.Tx) (*store.Due, error) {
-		return tx.ClaimMessage(ctx, c.lane, lease)
+		return tx.ClaimMessage(ctx, c.lane)
 	})
 	if err != nil || due == nil {
 		return err
@@ -198,6 +197,9 @@ func (c *courier) outcome(ctx context.Context, due *store.Due, code string, sent
 	number := store.FormatNumber(due.Card.CardNumber)
 	reason := strings.NewReplacer(number, "[number]", message.Group(number), "[number]", code, "[code]").
 		Replace(failed.Error()) // a server may repeat what it was sent
+	if ctx.Err() != nil && failed.Unconfirmed {
+		reason = "stopped while the server had yet to answer: " + reason
+	}
 	return func(ctx context.Context, tx *store.Tx) error {
 		if failed.Permanent {
 			return tx.MessageRefused(ctx, due, reason)

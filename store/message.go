@@ -54,6 +54,9 @@ const (
 	giveUpAfter = 24 * time.Hour
 	// firstPause and longestPause bound the wait between two attempts, which doubles.
 	firstPause, longestPause = 15 * time.Second, 30 * time.Minute
+	// MessageLease is how long a claimed message is kept from others, and the time to
+	// send it and to record what came of it.
+	MessageLease = 90 * time.Second
 	// maxUnconfirmed is how often a message may be handed over without a word
 	// whether it was taken: the first time and once again.
 	maxUnconfirmed = 2
@@ -114,16 +117,15 @@ func (tx *Tx) CountDue(ctx context.Context, lane Lane, limit int) (int, error) {
 const maxEnded = 100
 
 // ClaimMessage returns the message of the lane that is due longest, nil if there
-// is none, and keeps it from others for as long as lease says. It is to be sent
-// after the commit, and what came of it recorded before the lease ends: without
-// a record, as after a crash, it counts as handed over without a confirmation.
+// is none, and keeps it from others for MessageLease. It is to be sent after the
+// commit, and what came of it recorded before the lease ends: without a record, as after a crash, it counts as handed over without a confirmation.
 // Messages of cards that are of no more use, and those that may have been handed
 // over too often, end here.
-func (tx *Tx) ClaimMessage(ctx context.Context, lane Lane, lease time.Duration) (*Due, error) {
+func (tx *Tx) ClaimMessage(ctx context.Context, lane Lane) (*Due, error) {
 	for range maxEnded {
 		row, err := tx.q.ClaimMessage(ctx, db.ClaimMessageParams{
 			Channel: lane.Channel, Bulk: lane.Bulk, Now: tx.now,
-			LeaseEnd: tx.now.Add(lease), GiveUpAt: tx.now.Add(giveUpAfter),
+			LeaseEnd: tx.now.Add(MessageLease), GiveUpAt: tx.now.Add(giveUpAfter),
 		})
 		if errors.Is(err, pgx.ErrNoRows) {
 			return nil, nil
@@ -249,13 +251,19 @@ func (tx *Tx) Messages(ctx context.Context, status string, limit int) ([]Message
 	return rows, wrap(err, "list messages")
 }
 
-// RetryMessages makes failed messages due at once, as if they were new, and
-// returns how many: those of some cards, or all if cards is empty.
-func (tx *Tx) RetryMessages(ctx context.Context, cards []id.ID) (int64, error) {
+// RetryMessages makes messages due at once, and returns their cards, one for each
+// message: of some cards, or of all if cards is empty. Failed ones are as if they
+// were new, sent ones too if again is set; those that wait for another attempt have
+// waited enough. A message that is being sent is left alone.
+func (tx *Tx) RetryMessages(ctx context.Context, cards []id.ID, again bool) ([]id.ID, error) {
 	var ids [][]byte
 	for _, card := range cards {
 		ids = append(ids, card[:])
 	}
-	retried, err := tx.q.RetryMessages(ctx, tx.now, ids)
-	return retried, wrap(err, "retry messages")
+	ended, err := tx.q.RetryMessages(ctx, tx.now, again, ids)
+	if err != nil {
+		return nil, fmt.Errorf("retry messages: %w", err)
+	}
+	waiting, err := tx.q.HurryMessages(ctx, tx.now, tx.now.Add(MessageLease), ids)
+	return append(ended, waiting...), wrap(err, "hurry messages")
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"giftcards/store"
+	"giftcards/store/id"
 )
 
 // TestTheCostOfAMessageDoesNotGrowWithThoseThatWait, nor with statistics that
@@ -29,7 +30,7 @@ func TestTheCostOfAMessageDoesNotGrowWithThoseThatWait(t *testing.T) {
 		looked := write(t, f.Store, func(tx *store.Tx) (int, error) {
 			before := messagesRead(t, tx)
 			for range delivered { // more than PostgreSQL tries before it settles on a plan
-				due, err := tx.ClaimMessage(t.Context(), store.Lane{Channel: store.ChannelEmail}, time.Minute)
+				due, err := tx.ClaimMessage(t.Context(), store.Lane{Channel: store.ChannelEmail})
 				must(t, err)
 				must(t, record(tx, due))
 			}
@@ -48,4 +49,55 @@ func messagesRead(t *testing.T, tx *store.Tx) (rows int) {
 	must(t, tx.Unwrap().QueryRow(t.Context(), `
 		select seq_tup_read + idx_tup_fetch from pg_stat_xact_user_tables where relname = 'messages'`).Scan(&rows))
 	return rows
+}
+
+// TestARetryLeavesAloneWhatIsBeingSent: it takes what failed, what waits for another
+// attempt and, if asked for by name, what was sent.
+func TestARetryLeavesAloneWhatIsBeingSent(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	email := "ada@example.com"
+	later := f.Now().Add(time.Hour)
+	issue := func(terms store.Terms) store.GiftCard {
+		return write(t, f.Store, func(tx *store.Tx) ([]store.GiftCard, error) {
+			return tx.IssueCards(t.Context(), terms, []store.Recipient{{Email: &email}})
+		})[0]
+	}
+	claimed := func(card store.GiftCard, record func(*store.Tx, *store.Due) error) {
+		write(t, f.Store, func(tx *store.Tx) (struct{}, error) {
+			due, err := tx.ClaimMessage(t.Context(), store.Lane{Channel: store.ChannelEmail})
+			if err != nil || due == nil || due.CardID != card.ID {
+				t.Fatalf("claimed %v (%v)", due, err)
+			}
+			return struct{}{}, record(tx, due)
+		})
+	}
+	failed, sent, deferred, sending := issue(f.terms(t)), issue(f.terms(t)), issue(f.terms(t)), issue(f.terms(t))
+	claimed(failed, func(tx *store.Tx, due *store.Due) error { return tx.MessageRefused(t.Context(), due, "no") })
+	claimed(sent, func(tx *store.Tx, due *store.Due) error { return tx.MessageSent(t.Context(), due) })
+	claimed(deferred, func(tx *store.Tx, due *store.Due) error {
+		due.Attempts = 5 // a pause longer than a lease
+		_, err := tx.Unwrap().Exec(t.Context(), "update messages set attempts = 5 where card_id = $1", due.CardID)
+		must(t, err)
+		return tx.MessageDeferred(t.Context(), due, "not now", false)
+	})
+	claimed(sending, func(*store.Tx, *store.Due) error { return nil })
+	terms := f.terms(t)
+	terms.DeliverAt = &later
+	planned := issue(terms)
+	retry := func(again bool, cards ...id.ID) []id.ID {
+		return write(t, f.Store, func(tx *store.Tx) ([]id.ID, error) { return tx.RetryMessages(t.Context(), cards, again) })
+	}
+	if got := retry(false); !slices.Equal(got, []id.ID{failed.ID, deferred.ID}) {
+		t.Errorf("of all, %v were retried, want %v", got, []id.ID{failed.ID, deferred.ID})
+	}
+	if got := retry(false, sent.ID, sending.ID, planned.ID); len(got) != 0 {
+		t.Errorf("%v were retried, though sent, being sent or not yet due", got)
+	}
+	if got := retry(true, sent.ID, sending.ID); !slices.Equal(got, []id.ID{sent.ID}) {
+		t.Errorf("%v were sent again, want %v", got, sent.ID)
+	}
+	if n := f.count(t, "messages where status = 'scheduled' and next_attempt_at <= now()"); n != 3 {
+		t.Errorf("%d messages are due, want 3", n)
+	}
 }

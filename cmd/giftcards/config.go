@@ -156,7 +156,6 @@ func (c *config) check(f faults) {
 	note("link-lifetime", c.LinkLifetime >= time.Minute, "want a minute at least")
 	c.checkLifetimes(note)
 	c.limits.check(f)
-	c.delivery.check(f)
 	c.protection.check(f)
 	_, err = c.level()
 	note("log-level", err == nil, fmt.Sprintf("want debug, info, warn or error, not %q", c.LogLevel))

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"giftcards/jobs"
@@ -18,11 +19,11 @@ import (
 // delivery is the settings of messages to recipients. Secrets are no flags: what
 // a process was started with, everybody on the machine may read.
 type delivery struct {
-	SMTPURL          string `name:"smtp-url" env:"GIFTCARDS_SMTP_URL" placeholder:"URL" help:"Server to send mail over: smtp://USER@HOST:PORT (STARTTLS, demanded), smtps:// (TLS) or, on this machine, smtp+plain://. Default: mail is written to outbox in the state directory."`
+	SMTPURL          string `name:"smtp-url" env:"GIFTCARDS_SMTP_URL" placeholder:"URL" help:"Server to send mail over: smtp://USER@HOST:PORT (STARTTLS, demanded), smtps:// (TLS) or, on this machine, smtp+plain://; or outbox, which is the directory in the state directory where mail is written by default, if text messages have no provider either."`
 	SMTPPasswordFile string `name:"smtp-password-file" env:"GIFTCARDS_SMTP_PASSWORD_FILE" placeholder:"FILE" help:"Holds the password of the SMTP user; or it is in $$GIFTCARDS_SMTP_PASSWORD."`
 	MailFrom         string `env:"GIFTCARDS_MAIL_FROM" placeholder:"ADDRESS" help:"Address that mail comes from; needed with --smtp-url."`
 	MailPerSecond    int    `env:"GIFTCARDS_MAIL_PER_SECOND" default:"20" help:"Mails that one instance sends in a second, at most (${default})."`
-	SMSURL           string `name:"sms-url" env:"GIFTCARDS_SMS_URL" placeholder:"URL" help:"Provider of text messages with Twilio's Messages API, such as https://api.twilio.com. Default: text messages are written to outbox in the state directory."`
+	SMSURL           string `name:"sms-url" env:"GIFTCARDS_SMS_URL" placeholder:"URL" help:"Provider of text messages with Twilio's Messages API, such as https://api.twilio.com; or outbox, as for mail."`
 	SMSAccount       string `name:"sms-account" env:"GIFTCARDS_SMS_ACCOUNT" placeholder:"SID" help:"Account with the provider."`
 	SMSTokenFile     string `name:"sms-token-file" env:"GIFTCARDS_SMS_TOKEN_FILE" placeholder:"FILE" help:"Holds the account's token; or it is in $$GIFTCARDS_SMS_TOKEN."`
 	SMSFrom          string `name:"sms-from" env:"GIFTCARDS_SMS_FROM" placeholder:"NUMBER" help:"Number or name that text messages come from."`
@@ -33,44 +34,89 @@ type delivery struct {
 	twilio transport.TwilioOptions
 }
 
+// toOutbox is the address of messages that are written to files. It must be named
+// where the other channel has a server: a setting that was forgotten would have
+// cards that are worth something marked as sent.
+const toOutbox = "outbox"
+
+func (d *delivery) sendsMail() bool { return d.SMTPURL != "" && d.SMTPURL != toOutbox }
+
+func (d *delivery) sendsSMS() bool { return d.SMSURL != "" && d.SMSURL != toOutbox }
+
 // maxPerSecond is more than one instance can send.
 const maxPerSecond = 10_000
 
+// check is for those who send: other commands need no secrets.
 func (d *delivery) check(f faults) {
 	f.note("mail-per-second", d.MailPerSecond >= 1 && d.MailPerSecond <= maxPerSecond, fmt.Sprintf("want 1 to %d", maxPerSecond))
 	f.note("sms-per-second", d.SMSPerSecond >= 1 && d.SMSPerSecond <= maxPerSecond, fmt.Sprintf("want 1 to %d", maxPerSecond))
 	_, err := message.Load(d.TemplateDir)
 	f.note("template-dir", err == nil, fmt.Sprint(err))
-	if d.SMTPURL != "" || d.MailFrom != "" {
-		address, reason := email.Normalize(d.MailFrom)
-		f.note("mail-from", reason == "", "want an e-mail address: "+reason)
+	d.checkMail(f)
+	d.checkSMS(f)
+}
+
+func (d *delivery) checkMail(f faults) {
+	if d.sendsMail() || d.MailFrom != "" {
+		address, fault := senderAddress(d.MailFrom)
+		f.note("mail-from", fault == nil, fmt.Sprint(fault))
 		d.MailFrom = address
 	}
-	if d.SMTPURL != "" {
-		d.smtp, err = smtpServer(d.SMTPURL)
-		f.note("smtp-url", err == nil, fmt.Sprint(err))
-		d.smtp.From, d.smtp.Timeout = d.MailFrom, jobs.SendTimeout
-		if d.smtp.Username != "" {
-			d.smtp.Password, err = secret("GIFTCARDS_SMTP_PASSWORD", d.SMTPPasswordFile)
-			f.note("smtp-password-file", err == nil, fmt.Sprint(err))
-		}
+	if !d.sendsMail() {
+		f.note("smtp-url", d.SMTPURL == toOutbox || !d.sendsSMS(), "want a server, or outbox for mail that is only written to files, as text messages are sent")
+		return
 	}
-	if d.SMSURL != "" {
-		f.note("sms-url", secureURL(d.SMSURL), "want an https address without user and password, not what is set")
-		f.note("sms-account", d.SMSAccount != "", "needed with --sms-url")
-		f.note("sms-from", d.SMSFrom != "", "needed with --sms-url")
-		token, err := secret("GIFTCARDS_SMS_TOKEN", d.SMSTokenFile)
-		f.note("sms-token-file", err == nil, fmt.Sprint(err))
-		d.twilio = transport.TwilioOptions{
-			URL: strings.TrimSuffix(d.SMSURL, "/"), Account: d.SMSAccount, Token: token, From: d.SMSFrom, Timeout: jobs.SendTimeout,
-		}
+	var err error
+	d.smtp, err = smtpServer(d.SMTPURL)
+	f.note("smtp-url", err == nil, fmt.Sprint(err))
+	d.smtp.From, d.smtp.Timeout = d.MailFrom, jobs.SendTimeout
+	if d.smtp.Username != "" {
+		d.smtp.Password, err = secret(smtpPasswordVariable, d.SMTPPasswordFile)
+		f.note("smtp-password-file", err == nil, fmt.Sprint(err))
+	} else if err == nil {
+		f.note("smtp-url", d.SMTPPasswordFile == "" && os.Getenv(smtpPasswordVariable) == "", "a password is set, and no user: want an address such as smtp://user@mail.example.com:587")
 	}
+}
+
+func (d *delivery) checkSMS(f faults) {
+	if !d.sendsSMS() {
+		unset := d.SMSURL == "" && d.SMSAccount == "" && d.SMSFrom == "" && d.SMSTokenFile == ""
+		f.note("sms-url", d.SMSURL == toOutbox || unset && !d.sendsMail(), "want a provider, or outbox for text messages that are only written to files, as other settings are for sending")
+		return
+	}
+	f.note("sms-url", secureURL(d.SMSURL), "want an https address without user and password, not what is set")
+	f.note("sms-account", d.SMSAccount != "", "needed with --sms-url")
+	f.note("sms-from", d.SMSFrom != "", "needed with --sms-url")
+	token, err := secret(smsTokenVariable, d.SMSTokenFile)
+	f.note("sms-token-file", err == nil, fmt.Sprint(err))
+	d.twilio = transport.TwilioOptions{
+		URL: strings.TrimSuffix(d.SMSURL, "/"), Account: d.SMSAccount, Token: token, From: d.SMSFrom, Timeout: jobs.SendTimeout,
+	}
+}
+
+// The variables of secrets, which are no flags.
+const (
+	smtpPasswordVariable = "GIFTCARDS_SMTP_PASSWORD"
+	smsTokenVariable     = "GIFTCARDS_SMS_TOKEN" //nolint:gosec // its name, not the token
+)
+
+// senderAddress writes an address as every server takes it: in ASCII.
+func senderAddress(address string) (string, error) {
+	normalized, reason := email.Normalize(address)
+	if reason != "" {
+		return "", fmt.Errorf("want an e-mail address: %s", reason)
+	}
+	inASCII, err := transport.ASCIIAddress(normalized)
+	if err != nil {
+		return "", fmt.Errorf("want an e-mail address with ASCII before the @: %w", err)
+	}
+	return inASCII, nil
 }
 
 // smtpServer reads an address such as smtp://user@host:587.
 func smtpServer(address string) (transport.SMTPOptions, error) {
 	u, err := url.Parse(address)
-	if err != nil || u.Hostname() == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
+	if err != nil || u.Hostname() == "" || !usablePort(u.Port()) || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
 		return transport.SMTPOptions{}, errors.New("want an address such as smtp://user@mail.example.com:587") // err would repeat a password
 	}
 	if _, set := u.User.Password(); set {
@@ -99,10 +145,15 @@ func smtpServer(address string) (transport.SMTPOptions, error) {
 	return o, nil
 }
 
+func usablePort(port string) bool {
+	number, err := strconv.Atoi(port)
+	return port == "" || err == nil && number > 0 && number < 1<<16
+}
+
 // secureURL reports whether secrets may travel to an address.
 func secureURL(address string) bool {
 	u, err := url.Parse(address)
-	return err == nil && u.Host != "" && u.User == nil && (u.Scheme == "https" || u.Scheme == "http" && loopback(u.Hostname()))
+	return err == nil && u.Host != "" && usablePort(u.Port()) && u.User == nil && (u.Scheme == "https" || u.Scheme == "http" && loopback(u.Hostname()))
 }
 
 func loopback(host string) bool {
@@ -131,11 +182,11 @@ func secret(variable, file string) (string, error) {
 // keptInOutbox says what is written to files instead of being sent.
 func (d *delivery) keptInOutbox() string {
 	switch {
-	case d.SMTPURL == "" && d.SMSURL == "":
+	case !d.sendsMail() && !d.sendsSMS():
 		return "Messages"
-	case d.SMTPURL == "":
+	case !d.sendsMail():
 		return "Mails"
-	case d.SMSURL == "":
+	case !d.sendsSMS():
 		return "Text messages"
 	}
 	return ""
@@ -163,12 +214,12 @@ func (s *session) delivery() (*jobs.Delivery, error) {
 		Mail:      jobs.Route{Sender: transport.NewMailOutbox(s.outbox(), from), PerSecond: d.MailPerSecond},
 		SMS:       jobs.Route{Sender: transport.NewSMSOutbox(s.outbox()), PerSecond: d.SMSPerSecond},
 	}
-	if d.SMTPURL != "" {
+	if d.sendsMail() {
 		if delivery.Mail.Sender, err = transport.NewSMTP(d.smtp); err != nil {
 			return nil, err
 		}
 	}
-	if d.SMSURL != "" {
+	if d.sendsSMS() {
 		delivery.SMS.Sender = transport.NewTwilio(d.twilio)
 	}
 	return delivery, nil

@@ -70,6 +70,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return code
 	}
 	p.config.check(faults)
+	if kongCtx.Command() == "serve" {
+		p.config.delivery.check(faults)
+	}
 	if len(faults) > 0 {
 		fmt.Fprintln(stderr, faults)
 		return exitSettings

@@ -43,38 +43,6 @@ func TestAllBadSettingsAreNamedInOneMessage(t *testing.T) {
 	}
 }
 
-// TestServersOfMessages: what is set must not lead secrets astray, nor be told.
-func TestServersOfMessages(t *testing.T) {
-	t.Parallel()
-	file := filepath.Join(t.TempDir(), "password")
-	if err := os.WriteFile(file, []byte("a secret of a test\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for name, c := range map[string]struct {
-		args []string
-		want string // empty: no fault
-	}{
-		"STARTTLS":            {[]string{"--smtp-url=smtp://user@mail.example.com", "--smtp-password-file=" + file, "--mail-from=cards@example.com"}, ""},
-		"TLS":                 {[]string{"--smtp-url=smtps://mail.example.com:4465", "--mail-from=cards@example.com"}, ""},
-		"this machine":        {[]string{"--smtp-url=smtp+plain://localhost", "--mail-from=cards@example.com"}, ""},
-		"in the clear":        {[]string{"--smtp-url=smtp+plain://mail.example.com", "--mail-from=cards@example.com"}, "--smtp-url: "},
-		"password in the URL": {[]string{"--smtp-url=smtp://user:hidden@mail.example.com", "--mail-from=cards@example.com"}, "--smtp-password-file"},
-		"nobody to be from":   {[]string{"--smtp-url=smtp://mail.example.com"}, "--mail-from: "},
-		"no password":         {[]string{"--smtp-url=smtp://user@mail.example.com", "--mail-from=cards@example.com"}, "--smtp-password-file: "},
-		"no such file":        {[]string{"--smtp-url=smtp://user@mail.example.com", "--mail-from=cards@example.com", "--smtp-password-file=/nowhere"}, "--smtp-password-file: "},
-		"a provider":          {[]string{"--sms-url=https://api.example.com", "--sms-account=AC1", "--sms-from=Books", "--sms-token-file=" + file}, ""},
-		"user in the URL":     {[]string{"--sms-url=https://u:hidden@api.example.com", "--sms-account=AC1", "--sms-from=Books", "--sms-token-file=" + file}, "--sms-url: "},
-	} {
-		code, _, stderr := command(t, "", append([]string{"version"}, c.args...)...)
-		if (code == 0) != (c.want == "") || !strings.Contains(stderr, c.want) {
-			t.Errorf("%s: exit code %d\n%s", name, code, stderr)
-		}
-		if strings.Contains(stderr, "hidden") || strings.Contains(stderr, "a secret") {
-			t.Errorf("%s: a secret is told\n%s", name, stderr)
-		}
-	}
-}
-
 // TestLifetimesFitEachOther: while a task can be polled, its key must be there.
 func TestLifetimesFitEachOther(t *testing.T) {
 	t.Parallel()

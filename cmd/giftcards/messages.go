@@ -2,6 +2,8 @@ package main
 
 import (
 	"errors"
+	"fmt"
+	"slices"
 	"time"
 
 	"giftcards/store"
@@ -10,7 +12,7 @@ import (
 
 type messagesCommand struct {
 	List  listMessages  `cmd:"" help:"List messages in a state, the latest first."`
-	Retry retryMessages `cmd:"" help:"Make failed messages due at once."`
+	Retry retryMessages `cmd:"" help:"Make failed messages, and those that wait for another attempt, due at once."`
 }
 
 type listMessages struct {
@@ -57,23 +59,32 @@ func (c listMessages) Run(s *session) error {
 const maxListed = 100_000
 
 type retryMessages struct {
-	Cards []id.ID `arg:"" optional:"" name:"card-id" help:"Cards whose failed messages to retry."`
-	All   bool    `help:"Retry all failed messages."`
+	Cards []id.ID `arg:"" optional:"" name:"card-id" help:"Cards whose messages to retry."`
+	All   bool    `help:"Retry those of all cards."`
+	Sent  bool    `help:"Send what was sent to these cards' recipients once more, too."`
 }
 
 type printedRetry struct {
-	Retried int64 `json:"retried"`
+	Retried int `json:"retried"`
 }
 
 func (c retryMessages) Run(s *session) error {
 	if c.All == (len(c.Cards) > 0) {
 		return errors.New("name cards, or --all")
 	}
+	if c.All && c.Sent {
+		return errors.New("--sent is for named cards only")
+	}
 	return write(s, func(tx *store.Tx) (printedRetry, error) {
-		retried, err := tx.RetryMessages(s, c.Cards)
+		retried, err := tx.RetryMessages(s, c.Cards, c.Sent)
 		if err != nil {
 			return printedRetry{}, err
 		}
-		return printedRetry{retried}, s.audit(tx, store.AuditEntry{Operation: "messages retry", Cards: int32(retried)})
+		for _, card := range c.Cards {
+			if !slices.Contains(retried, card) {
+				return printedRetry{}, fmt.Errorf("card %s has no message to retry, so none was retried: giftcards messages list says how they stand", card)
+			}
+		}
+		return printedRetry{len(retried)}, s.audit(tx, store.AuditEntry{Operation: "messages retry", Cards: int32(len(retried))})
 	})
 }

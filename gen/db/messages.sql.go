@@ -168,6 +168,35 @@ func (q *Queries) FindMessageCard(ctx context.Context, programID id.ID, iD id.ID
 	return i, err
 }
 
+const hurryMessages = `-- name: HurryMessages :many
+update messages set next_attempt_at = $1
+where status = 'scheduled' and attempts > 0 and next_attempt_at > $2::timestamptz
+  and ($3::bytea[] is null or card_id = any ($3::bytea[]))
+returning card_id
+`
+
+// Those that wait for another attempt are due: of @card_ids or, if that is null, of
+// all. One that is being sent has a lease that ends before @lease_end, and stays.
+func (q *Queries) HurryMessages(ctx context.Context, now time.Time, leaseEnd time.Time, cardIds [][]byte) ([]id.ID, error) {
+	rows, err := q.db.Query(ctx, hurryMessages, now, leaseEnd, cardIds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []id.ID
+	for rows.Next() {
+		var card_id id.ID
+		if err := rows.Scan(&card_id); err != nil {
+			return nil, err
+		}
+		items = append(items, card_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listMessages = `-- name: ListMessages :many
 select program_id, card_id, channel, address, bulk, send_at, status, attempts, unconfirmed, next_attempt_at, give_up_at, last_error, sent_at, created_at from messages where status = $1 order by send_at desc, card_id desc, channel limit $2
 `
@@ -218,18 +247,34 @@ func (q *Queries) LockCard(ctx context.Context, programID id.ID, iD id.ID) error
 	return err
 }
 
-const retryMessages = `-- name: RetryMessages :execrows
-update messages set status = 'scheduled', attempts = 0, unconfirmed = 0, give_up_at = null, next_attempt_at = $1
-where status = 'failed' and ($2::bytea[] is null or card_id = any ($2::bytea[]))
+const retryMessages = `-- name: RetryMessages :many
+update messages
+set status = 'scheduled', attempts = 0, unconfirmed = 0, give_up_at = null, sent_at = null, next_attempt_at = $1
+where (status = 'failed' or $2::boolean and status = 'sent')
+  and ($3::bytea[] is null or card_id = any ($3::bytea[]))
+returning card_id
 `
 
-// Failed ones, of @card_ids or, if that is null, all.
-func (q *Queries) RetryMessages(ctx context.Context, now time.Time, cardIds [][]byte) (int64, error) {
-	result, err := q.db.Exec(ctx, retryMessages, now, cardIds)
+// Failed ones, and sent ones if @again, are as if they were new: of @card_ids or, if
+// that is null, of all.
+func (q *Queries) RetryMessages(ctx context.Context, now time.Time, again bool, cardIds [][]byte) ([]id.ID, error) {
+	rows, err := q.db.Query(ctx, retryMessages, now, again, cardIds)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	return result.RowsAffected(), nil
+	defer rows.Close()
+	var items []id.ID
+	for rows.Next() {
+		var card_id id.ID
+		if err := rows.Scan(&card_id); err != nil {
+			return nil, err
+		}
+		items = append(items, card_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const setCardDelivered = `-- name: SetCardDelivered :exec

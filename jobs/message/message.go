@@ -6,7 +6,6 @@ package message
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
@@ -53,7 +52,7 @@ func (t *Templates) Compose(g Gift) (Content, error) {
 		text.ExecuteTemplate(&sms, "sms", shortened),
 	)
 	if err != nil {
-		return Content{}, fmt.Errorf("compose: %w", err)
+		return Content{}, err
 	}
 	return Content{
 		Subject: strings.Join(strings.Fields(subject.String()), " "),

@@ -231,7 +231,7 @@ func write(t *testing.T, files map[string]string) string {
 	return dir
 }
 
-func TestDesignsOfAnOperator(t *testing.T) {
+func TestADesignOfAnOperatorReplacesOursBlockByBlock(t *testing.T) {
 	t.Parallel()
 	dir := write(t, map[string]string{
 		"birthday.html": `<h1>Birthday, {{.Recipient}}: {{.Code}}</h1>`,
@@ -261,10 +261,14 @@ func TestDesignsOfAnOperator(t *testing.T) {
 func TestBadTemplatesAreRefusedAtTheStart(t *testing.T) {
 	t.Parallel()
 	for name, files := range map[string]map[string]string{
-		"syntax":          {"x.html": `{{if}}`},
-		"unknown field":   {"x.txt": `{{define "subject"}}{{.Currency}}{{end}}`},
-		"unsafe HTML":     {"x.html": `<a href="{{.Sender}}`},
-		"impossible name": {"My Design.html": `x`},
+		"syntax":                              {"x.html": `{{if}}`},
+		"unknown field":                       {"x.txt": `{{define "subject"}}{{.Currency}}{{end}}`},
+		"unsafe HTML":                         {"x.html": `<a href="{{.Sender}}`},
+		"impossible name":                     {"My Design.html": `x`},
+		"a fault where something is left out": {"x.html": `{{if .Sender}}{{.Sender}}{{else}}{{.Recipent}}{{end}}`},
+		"a message that need not be there":    {"x.html": `{{index .Message 0}}`},
+		"text outside of blocks":              {"x.txt": `Dear {{.Recipient}}`},
+		"a misspelt block":                    {"x.txt": `{{define "sns"}}{{.Code}}{{end}}`},
 	} {
 		if _, err := message.Load(write(t, files)); err == nil {
 			t.Errorf("%s: no error", name)

@@ -2,14 +2,18 @@ package message
 
 import (
 	"embed"
+	"errors"
 	"fmt"
 	htmltemplate "html/template"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 	texttemplate "text/template"
+	"text/template/parse"
 	"time"
 )
 
@@ -31,8 +35,8 @@ type Templates struct {
 var fileName = regexp.MustCompile(`^([a-z0-9-]{1,100})\.(html|txt)$`)
 
 // Load reads the embedded templates, and over them those of a directory unless
-// it is empty. It fails if a template cannot be read or executed, or has a name
-// that no design can have.
+// it is empty. It fails if a template cannot be read or executed, has a name that
+// no design can have, or holds text that would never be sent.
 func Load(dir string) (*Templates, error) {
 	t := &Templates{html: map[string]*htmltemplate.Template{}, text: map[string]*texttemplate.Template{}}
 	own, err := fs.Sub(embedded, "templates")
@@ -44,7 +48,9 @@ func Load(dir string) (*Templates, error) {
 		sources = append(sources, os.DirFS(dir))
 	}
 	for _, source := range sources {
-		if err := t.add(source); err != nil {
+		if err := t.add(source); errors.Is(err, fs.ErrNotExist) { // of os.DirFS it names no directory
+			return nil, fmt.Errorf("there is no directory %s", dir)
+		} else if err != nil {
 			return nil, err
 		}
 	}
@@ -66,6 +72,9 @@ func (t *Templates) add(dir fs.FS) error {
 		slug := strings.TrimSuffix(name, path.Ext(name))
 		if path.Ext(name) == ".html" {
 			t.html[slug], err = htmltemplate.New(name).Parse(string(source))
+			return err
+		}
+		if err := checkBlocks(name, string(source)); err != nil {
 			return err
 		}
 		base := texttemplate.New("")
@@ -100,20 +109,41 @@ func (t *Templates) add(dir fs.FS) error {
 	return nil
 }
 
-// try executes every template once: what an operator wrote shall fail at the
-// start, not with a recipient waiting.
-func (t *Templates) try() error {
-	gift := Gift{
-		Merchant: "M", Sender: "S", Recipient: "R", Note: "N", Value: "1.00", Number: "9000000000000000", Code: "000000", ExpiresAt: time.Unix(0, 0),
+// blocks are what a text template may define.
+var blocks = []string{"subject", "text", "sms"}
+
+// checkBlocks refuses what would silently be left out: text outside blocks, and
+// blocks of other names.
+func checkBlocks(name, source string) error {
+	parsed, err := texttemplate.New(name).Parse(source)
+	if err != nil {
+		return err
 	}
-	for gift.Design = range t.html {
-		if _, err := t.Compose(gift); err != nil {
-			return err
+	for _, defined := range parsed.Templates() {
+		switch {
+		case defined.Name() == name && !parse.IsEmptyTree(defined.Root):
+			return fmt.Errorf("template %s: what is outside of {{define}} is never sent: want the blocks %s", name, strings.Join(blocks, ", "))
+		case defined.Name() != name && !slices.Contains(blocks, defined.Name()):
+			return fmt.Errorf("template %s: block %q is never sent: want %s", name, defined.Name(), strings.Join(blocks, ", "))
 		}
 	}
-	for gift.Design = range t.text {
-		if _, err := t.Compose(gift); err != nil {
-			return err
+	return nil
+}
+
+// try executes every template, with all that a sender may leave out and without
+// it: what an operator wrote shall fail at the start, not with a recipient waiting.
+func (t *Templates) try() error {
+	designs := slices.AppendSeq(slices.Collect(maps.Keys(t.html)), maps.Keys(t.text))
+	for _, design := range designs {
+		for known := range 1 << 3 {
+			has := func(bit int, typed string) string { return strings.Repeat(typed, known>>bit&1) }
+			_, err := t.Compose(Gift{
+				Merchant: "M", Sender: has(0, "S"), Recipient: has(1, "R"), Note: has(2, "N"),
+				Value: "1.00", Number: "9000000000000000", Code: "000000", ExpiresAt: time.Unix(0, 0), Design: design,
+			})
+			if err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -57,6 +57,16 @@ func asciiDomain(address string) (string, error) {
 	return local + "@" + domain, nil
 }
 
+// ASCIIAddress writes the domain of an address as DNS has it, and fails unless what
+// is before the @ is ASCII already.
+func ASCIIAddress(address string) (string, error) {
+	converted, err := asciiDomain(address)
+	if err == nil && !ascii(converted) {
+		err = errAddress
+	}
+	return converted, err
+}
+
 func ascii(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return r > '~' })
 }

@@ -29,7 +29,11 @@ func (*Outbox) Close() {}
 // Send writes the message, over an earlier one of the same ID.
 func (o *Outbox) Send(_ context.Context, m Message) error {
 	name, text := m.ID+".sms.txt", []byte("To: "+m.To+"\n\n"+m.Text+"\n")
-	if !o.sms {
+	if o.sms {
+		if err := checkNumber(m.To); err != nil {
+			return err
+		}
+	} else {
 		mail, err := newEnvelope(m, o.from)
 		if err != nil {
 			return &Error{Permanent: true, Stage: "address", Err: err}

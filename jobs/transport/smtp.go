@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/wneessen/go-mail/smtp"
@@ -54,7 +55,8 @@ const idleTime = 5 * time.Second
 type connection struct {
 	*smtp.Client
 	net   *boundedConn
-	since time.Time // unused since
+	since time.Time   // unused since
+	whole atomic.Bool // the server has all of the mail, and is to say whether it takes it
 }
 
 // boundedConn reads so many bytes and no more: the SMTP client would take a line
@@ -97,19 +99,30 @@ func (s *SMTP) Send(ctx context.Context, m Message) error {
 	if err != nil {
 		return &Error{Permanent: true, Stage: "address", Err: err}
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.options.Timeout)
+	limited, cancel := context.WithTimeout(ctx, s.options.Timeout)
 	defer cancel()
-	c, err := s.connect(ctx)
+	c, err := s.connect(limited)
 	if err != nil {
 		return &Error{Stage: "connect", Code: code(err), Err: errors.New(said(err.Error()))}
 	}
-	defer context.AfterFunc(ctx, func() { _ = c.net.SetDeadline(time.Now()) })()
+	defer context.AfterFunc(ctx, func() { c.hurry(deadline(limited)) })()
 	if failed := c.send(mail); failed != nil {
 		_ = c.net.Close()
 		return failed
 	}
 	s.keep(c)
 	return nil
+}
+
+// hurry gives up a mail, unless the server has all of it: then it may still say so.
+func (c *connection) hurry(deadline time.Time) {
+	end := time.Now()
+	if c.whole.Load() {
+		end = end.Add(AnswerGrace)
+	}
+	if end.Before(deadline) {
+		_ = c.net.SetDeadline(end)
+	}
 }
 
 // send goes through one mail transaction.
@@ -130,6 +143,8 @@ func (c *connection) send(mail envelope) *Error {
 	if _, err := mail.WriteTo(body); err != nil {
 		return &Error{Stage: "data", Err: err} // without its last line it is no mail
 	}
+	c.whole.Store(true)
+	defer c.whole.Store(false)
 	if err := body.Close(); err != nil {
 		failed := refusal("end", err)
 		failed.Unconfirmed = failed.Code == 0
@@ -138,10 +153,14 @@ func (c *connection) send(mail envelope) *Error {
 	return nil
 }
 
+// unauthenticated are the refusals of RFC 4954 of who is not logged in, or not well
+// enough: they are not this mail's fault, and the operator's to mend.
+var unauthenticated = []int{530, 534, 535, 538}
+
 // refusal tells the server's answer from a broken connection.
 func refusal(stage string, err error) *Error {
 	answered := code(err)
-	return &Error{Permanent: answered >= 500, Stage: stage, Code: answered, Err: errors.New(said(err.Error()))}
+	return &Error{Permanent: answered >= 500 && !slices.Contains(unauthenticated, answered), Stage: stage, Code: answered, Err: errors.New(said(err.Error()))}
 }
 
 // code is that of a server's refusal; anything else, nonsense too, has none.

@@ -76,7 +76,7 @@ func TestMailIsHandedOverEncryptedAuthenticatedAndWithAStableID(t *testing.T) {
 	}
 }
 
-func TestWhatAServerRefuses(t *testing.T) {
+func TestARefusalIsForGoodOrForNowAsTheServerSays(t *testing.T) {
 	t.Parallel()
 	refuseRecipient := func(code int) smtptest.Hooks {
 		return smtptest.Hooks{Recipient: func(string) error { return smtptest.Refuse(code, "no") }}
@@ -129,7 +129,7 @@ func TestARefusalLeavesTheNextMailAlone(t *testing.T) {
 	}
 }
 
-func TestInternationalAddresses(t *testing.T) {
+func TestADomainBeyondASCIITravelsAsDNSHasIt(t *testing.T) {
 	t.Parallel()
 	for sent, got := range map[string]string{
 		"ada@bücher.example":    "ada@xn--bcher-kva.example",
@@ -215,9 +215,7 @@ func script(t *testing.T, answers ...string) string {
 	return listener.Addr().String()
 }
 
-// TestAnswersWithinATransaction, sense and nonsense: without a refusal, what
-// counts is whether the mail was complete.
-func TestAnswersWithinATransaction(t *testing.T) {
+func TestNonsenseIsUnconfirmedOnlyOnceTheMailIsWhole(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		answers []string
@@ -225,6 +223,7 @@ func TestAnswersWithinATransaction(t *testing.T) {
 	}{
 		"a sender refused for good": {[]string{"220 hi\r\n", "250 localhost\r\n", "553 not you\r\n"}, transport.Error{Stage: "sender", Code: 553, Permanent: true}},
 		"a sender refused for now":  {[]string{"220 hi\r\n", "250 localhost\r\n", "421 later\r\n"}, transport.Error{Stage: "sender", Code: 421}},
+		"not logged in":             {[]string{"220 hi\r\n", "250 localhost\r\n", "530 5.7.0 Authentication required\r\n"}, transport.Error{Stage: "sender", Code: 530}},
 		"to MAIL":                   {[]string{"220 hi\r\n", "250 localhost\r\n", "what?\r\n"}, transport.Error{Stage: "sender"}},
 		"to RCPT":                   {[]string{"220 hi\r\n", "250 localhost\r\n", "250 ok\r\n", "999 sure\r\n"}, transport.Error{Stage: "recipient"}},
 		"to DATA":                   {[]string{"220 hi\r\n", "250 localhost\r\n", "250 ok\r\n", "250 ok\r\n", "250 not 354\r\n"}, transport.Error{Stage: "data"}},
@@ -261,6 +260,19 @@ func TestAStalledServerIsLeft(t *testing.T) {
 	if got := failure(t, sender(t, server).Send(ctx, gift("a@example.com"))); got.Permanent || got.Unconfirmed || got.Stage != "recipient" {
 		t.Errorf("got %+v", got)
 	}
+}
+
+// TestAMailThatIsWholeIsWaitedFor when its sender has to stop: given up then, it
+// might be sent twice.
+func TestAMailThatIsWholeIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	ctx, stop := context.WithCancel(t.Context())
+	server := smtptest.New(t, smtptest.Hooks{Data: func(smtptest.Mail) error {
+		stop()
+		time.Sleep(200 * time.Millisecond) // the sender hears of the stop, and of nothing else
+		return nil
+	}})
+	must(t, sender(t, server).Send(ctx, gift("a@example.com")))
 }
 
 // TestAServerThatHungUpMeanwhileIsCalledAgain: the kept connection is of no use.

@@ -26,8 +26,9 @@ type Message struct {
 
 // Sender hands messages over. It is safe for concurrent use.
 type Sender interface {
-	// Send returns nil once the message was taken. Its errors are *Error; what is
-	// another one was not handed over.
+	// Send returns nil once the message was taken. Its errors are *Error; any other
+	// error means that nothing was handed over. When ctx ends, what is not handed
+	// over is given up; the answer to what is gets AnswerGrace more to come.
 	Send(ctx context.Context, m Message) error
 	// Close gives up idle connections.
 	Close()
@@ -51,6 +52,10 @@ func (e *Error) Error() string { return e.Stage + ": " + e.Err.Error() }
 
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
+
+// AnswerGrace is how long a stopping program waits for a server's word on what it
+// was handed whole: without it, nobody knows whether the message was taken.
+const AnswerGrace = 10 * time.Second
 
 // maxReason is how much of a server's words is kept, in bytes.
 const maxReason = 300

@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -43,32 +45,54 @@ func (t *Twilio) Close() { t.client.CloseIdleConnections() }
 const maxAnswer = 64 << 10
 
 // Send hands a text message over. The provider has it once it answers 2xx with
-// an id. 429 and 5xx ask to come again, as do 401 and 403, which an operator can
-// mend; every other refusal is for good.
+// an id. 429 and 5xx ask to come again. So do refusals that an operator can mend:
+// 401, 403, 404 (of the account), and those of a sender. Every other one is for good.
 func (t *Twilio) Send(ctx context.Context, m Message) error {
-	if strings.Contains(m.To, ";") {
-		return &Error{Permanent: true, Stage: "recipient", Err: errors.New("an extension gets no text messages")}
+	if err := checkNumber(m.To); err != nil {
+		return err
 	}
 	form := url.Values{"To": {m.To}, "From": {t.options.From}, "Body": {m.Text}}
 	address := t.options.URL + "/2010-04-01/Accounts/" + url.PathEscape(t.options.Account) + "/Messages.json"
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, address, strings.NewReader(form.Encode()))
+	sending, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	var connected atomic.Bool // from then on nobody knows how much the provider has
+	defer context.AfterFunc(ctx, func() {
+		if connected.Load() {
+			time.AfterFunc(AnswerGrace, cancel)
+		} else {
+			cancel()
+		}
+	})()
+	sending = httptrace.WithClientTrace(sending, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { connected.Store(true) }})
+	request, err := http.NewRequestWithContext(sending, http.MethodPost, address, strings.NewReader(form.Encode()))
 	if err != nil {
 		return &Error{Stage: "connect", Err: err}
 	}
 	request.SetBasicAuth(t.options.Account, t.options.Token)
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	response, err := t.client.Do(request)
+	if err != nil && !connected.Load() {
+		return &Error{Stage: "connect", Err: errors.New(said(err.Error()))}
+	}
 	if err != nil {
-		failed := &Error{Stage: "request", Unconfirmed: true, Err: errors.New(said(err.Error()))}
-		if dial, ok := errors.AsType[*net.OpError](err); ok && dial.Op == "dial" {
-			failed.Stage, failed.Unconfirmed = "connect", false
-		}
-		return failed
+		return &Error{Stage: "request", Unconfirmed: true, Err: errors.New(said(err.Error()))}
 	}
 	defer response.Body.Close()
 	text, readErr := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	return judge(response.StatusCode, text, readErr)
 }
+
+// checkNumber refuses an extension: telephone exchanges read no text messages.
+func checkNumber(number string) error {
+	if strings.Contains(number, ";") {
+		return &Error{Permanent: true, Stage: "recipient", Err: errors.New("an extension gets no text messages")}
+	}
+	return nil
+}
+
+// senderRefused are Twilio's error codes of a From that is invalid, missing, or not
+// the account's.
+var senderRefused = []int{21212, 21603, 21606, 21659, 21660}
 
 // judge tells what an answer means.
 func judge(status int, text []byte, readErr error) error {
@@ -88,9 +112,9 @@ func judge(status int, text []byte, readErr error) error {
 	if understood && answer.Message != "" {
 		words = said(fmt.Sprintf("HTTP %d, %d %s", status, answer.Code, answer.Message))
 	}
-	permanent := status/100 == 4
+	permanent := status/100 == 4 && !slices.Contains(senderRefused, answer.Code)
 	switch status {
-	case http.StatusTooManyRequests, http.StatusUnauthorized, http.StatusForbidden, http.StatusRequestTimeout:
+	case http.StatusTooManyRequests, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusRequestTimeout:
 		permanent = false
 	}
 	return &Error{Permanent: permanent, Stage: "answer", Code: status, Err: errors.New(words)}

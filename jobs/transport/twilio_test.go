@@ -1,6 +1,9 @@
 package transport_test
 
 import (
+	"context"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -41,7 +44,7 @@ func TestTextMessagesSpeakTheProvidersProtocol(t *testing.T) {
 	}
 }
 
-func TestWhatAProviderRefuses(t *testing.T) {
+func TestARefusalOfAProviderIsForNowIfAnOperatorCanMendIt(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		status int
@@ -54,6 +57,8 @@ func TestWhatAProviderRefuses(t *testing.T) {
 		"away":                  {503, ``, transport.Error{Stage: "answer", Code: 503}},
 		"a wrong token":         {401, `{"code": 20003, "message": "Authenticate"}`, transport.Error{Stage: "answer", Code: 401}},
 		"not allowed":           {403, `{"code": 20403, "message": "Forbidden"}`, transport.Error{Stage: "answer", Code: 403}},
+		"no such account":       {404, `{"code": 20404, "message": "Not found"}`, transport.Error{Stage: "answer", Code: 404}},
+		"not our number":        {400, `{"code": 21606, "message": "The From number is not yours"}`, transport.Error{Stage: "answer", Code: 400}},
 		"too slow for them":     {408, ``, transport.Error{Stage: "answer", Code: 408}},
 		"a redirection":         {302, ``, transport.Error{Stage: "answer", Code: 302}},
 		"nonsense":              {200, `<html>Welcome to our hotel</html>`, transport.Error{Unconfirmed: true, Stage: "answer", Code: 200}},
@@ -79,8 +84,15 @@ func TestWhatAProviderRefuses(t *testing.T) {
 	}
 }
 
-func TestAProviderThatHangsOrIsAway(t *testing.T) {
+// TestATextMessageIsUnconfirmedOnlyIfAProviderMayHaveIt, and is else tried again.
+func TestATextMessageIsUnconfirmedOnlyIfAProviderMayHaveIt(t *testing.T) {
 	t.Parallel()
+	untrusted := httptest.NewTLSServer(http.NotFoundHandler())
+	defer untrusted.Close()
+	untrusted.Config.ErrorLog = log.New(io.Discard, "", 0)
+	if got := failure(t, texter(untrusted.URL).Send(t.Context(), text("+442079460018"))); got.Unconfirmed || got.Permanent || got.Stage != "connect" {
+		t.Errorf("untrusted: %+v", got)
+	}
 	if got := failure(t, texter("http://"+script(t)).Send(t.Context(), text("+442079460018"))); !got.Unconfirmed || got.Permanent {
 		t.Errorf("hangs: %+v", got)
 	}
@@ -95,7 +107,30 @@ func TestAProviderThatHangsOrIsAway(t *testing.T) {
 	if got := failure(t, texter("http://"+closed.Addr().String()).Send(t.Context(), text("+442079460018"))); got.Unconfirmed || got.Permanent || got.Stage != "connect" {
 		t.Errorf("away: %+v", got)
 	}
-	if got := failure(t, texter("http://127.0.0.1:1").Send(t.Context(), text("+442079460018;ext=5"))); !got.Permanent {
-		t.Errorf("an extension: %+v", got)
+}
+
+func TestANumberWithAnExtensionGetsNoTextMessage(t *testing.T) {
+	t.Parallel()
+	for name, s := range map[string]transport.Sender{"provider": texter("http://127.0.0.1:1"), "outbox": transport.NewSMSOutbox(t.TempDir())} {
+		if got := failure(t, s.Send(t.Context(), text("+442079460018;ext=5"))); !got.Permanent {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
+// TestATextMessageThatIsHandedOverIsWaitedFor when its sender has to stop, and one
+// that is not is given up at once.
+func TestATextMessageThatIsHandedOverIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	ctx, stop := context.WithCancel(t.Context())
+	provider := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		stop()
+		time.Sleep(200 * time.Millisecond) // the sender hears of the stop, and of nothing else
+		_, _ = w.Write([]byte(`{"sid": "SM1"}`))
+	}))
+	defer provider.Close()
+	must(t, texter(provider.URL).Send(ctx, text("+442079460018")))
+	if got := failure(t, texter(provider.URL).Send(ctx, text("+442079460018"))); got.Unconfirmed || got.Stage != "connect" {
+		t.Errorf("after the stop: %+v", got)
 	}
 }

@@ -66,10 +66,22 @@ where program_id = @program_id and card_id = @card_id and channel = @channel
 -- The latest first, at most @up_to.
 select * from messages where status = @status order by send_at desc, card_id desc, channel limit @up_to;
 
--- name: RetryMessages :execrows
--- Failed ones, of @card_ids or, if that is null, all.
-update messages set status = 'scheduled', attempts = 0, unconfirmed = 0, give_up_at = null, next_attempt_at = @now
-where status = 'failed' and (sqlc.narg('card_ids')::bytea[] is null or card_id = any (sqlc.narg('card_ids')::bytea[]));
+-- name: RetryMessages :many
+-- Failed ones, and sent ones if @again, are as if they were new: of @card_ids or, if
+-- that is null, of all.
+update messages
+set status = 'scheduled', attempts = 0, unconfirmed = 0, give_up_at = null, sent_at = null, next_attempt_at = @now
+where (status = 'failed' or @again::boolean and status = 'sent')
+  and (sqlc.narg('card_ids')::bytea[] is null or card_id = any (sqlc.narg('card_ids')::bytea[]))
+returning card_id;
+
+-- name: HurryMessages :many
+-- Those that wait for another attempt are due: of @card_ids or, if that is null, of
+-- all. One that is being sent has a lease that ends before @lease_end, and stays.
+update messages set next_attempt_at = @now
+where status = 'scheduled' and attempts > 0 and next_attempt_at > @lease_end::timestamptz
+  and (sqlc.narg('card_ids')::bytea[] is null or card_id = any (sqlc.narg('card_ids')::bytea[]))
+returning card_id;
 
 -- name: DeleteEndedMessages :execrows
 -- Sent ones, and ones that were given up or dropped, before a time; about @batch.

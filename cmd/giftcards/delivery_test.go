@@ -1,0 +1,64 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestSettingsOfMessagesAreRefusedThatWouldLoseOrExposeThem, and no secret is told.
+func TestSettingsOfMessagesAreRefusedThatWouldLoseOrExposeThem(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "password")
+	if err := os.WriteFile(file, []byte("a secret of a test\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	mail := []string{"--smtp-url=smtps://mail.example.com:4465", "--mail-from=cards@example.com"}
+	texts := []string{"--sms-url=https://api.example.com", "--sms-account=AC1", "--sms-from=Books", "--sms-token-file=" + file}
+	for name, c := range map[string]struct {
+		args []string
+		want string // empty: no fault
+	}{
+		"nothing":               {nil, ""},
+		"STARTTLS":              {[]string{"--smtp-url=smtp://user@mail.example.com", "--smtp-password-file=" + file, "--mail-from=cards@example.com", "--sms-url=outbox"}, ""},
+		"TLS":                   {append(mail, "--sms-url=outbox"), ""},
+		"this machine":          {[]string{"--smtp-url=smtp+plain://localhost", "--mail-from=cards@example.com", "--sms-url=outbox"}, ""},
+		"both":                  {append(mail, texts...), ""},
+		"a provider":            {append(texts, "--smtp-url=outbox"), ""},
+		"from in the outbox":    {[]string{"--mail-from=cards@example.com"}, ""},
+		"text messages lost":    {mail, "--sms-url: "},
+		"mail lost":             {texts, "--smtp-url: "},
+		"a provider forgotten":  {[]string{"--sms-account=AC1"}, "--sms-url: "},
+		"in the clear":          {[]string{"--smtp-url=smtp+plain://mail.example.com", "--mail-from=cards@example.com"}, "--smtp-url: "},
+		"no such port":          {[]string{"--smtp-url=smtp://mail.example.com:99999", "--mail-from=cards@example.com"}, "--smtp-url: "},
+		"password in the URL":   {[]string{"--smtp-url=smtp://user:hidden@mail.example.com", "--mail-from=cards@example.com"}, "--smtp-password-file"},
+		"a password of nobody":  {append(mail, "--sms-url=outbox", "--smtp-password-file="+file), "--smtp-url: "},
+		"nobody to be from":     {[]string{"--smtp-url=smtp://mail.example.com"}, "--mail-from: "},
+		"from beyond ASCII":     {[]string{"--mail-from=kärten@example.com"}, "--mail-from: "},
+		"from an international": {[]string{"--mail-from=cards@bücher.example"}, ""},
+		"no password":           {[]string{"--smtp-url=smtp://user@mail.example.com", "--mail-from=cards@example.com"}, "--smtp-password-file: "},
+		"no such file":          {[]string{"--smtp-url=smtp://user@mail.example.com", "--mail-from=cards@example.com", "--smtp-password-file=/nowhere"}, "--smtp-password-file: "},
+		"user in the URL":       {[]string{"--sms-url=https://u:hidden@api.example.com", "--sms-account=AC1", "--sms-from=Books", "--sms-token-file=" + file}, "--sms-url: "},
+		"no templates":          {[]string{"--template-dir=/nowhere"}, "--template-dir: there is no directory /nowhere"},
+	} {
+		code, _, stderr := command(t, "", append([]string{"serve", "--listen=nowhere"}, c.args...)...)
+		_, others, _ := strings.Cut(stderr, "--listen: ")
+		_, others, _ = strings.Cut(others, "\n")
+		if code != exitSettings || (others == "") != (c.want == "") || !strings.Contains(others, c.want) {
+			t.Errorf("%s: exit code %d\n%s", name, code, stderr)
+		}
+		if strings.Contains(stderr, "hidden") || strings.Contains(stderr, "a secret") {
+			t.Errorf("%s: a secret is told\n%s", name, stderr)
+		}
+	}
+}
+
+// TestOnlyAServerNeedsTheSecretsOfSending: an operator lists messages without them.
+func TestOnlyAServerNeedsTheSecretsOfSending(t *testing.T) {
+	t.Parallel()
+	settings := []string{"--smtp-url=smtp://user@mail.example.com", "--mail-from=cards@example.com", "--template-dir=/nowhere"}
+	if code, _, stderr := command(t, "", append([]string{"version"}, settings...)...); code != 0 {
+		t.Errorf("exit code %d\n%s", code, stderr)
+	}
+}
