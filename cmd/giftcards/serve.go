@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -214,6 +215,9 @@ func (s *session) greet(st *store.Store, d database) error {
 	fmt.Fprintf(s.stdout, "giftcards listens on %s (documentation: %s/docs)\n", s.config.BaseURL, s.config.BaseURL)
 	if kept := s.config.keptInOutbox(); kept != "" {
 		fmt.Fprintf(s.stdout, "%s to recipients are not sent, but written to %s\n", kept, s.outbox())
+		if d.private == nil { // nobody reads the greeting of a service
+			s.logger().WarnContext(s, strings.ToLower(kept)+" to recipients are not sent", "written_to", s.outbox())
+		}
 	}
 	if !showsDemo {
 		return nil
