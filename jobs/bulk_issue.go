@@ -99,7 +99,7 @@ func (w *bulkIssueWorker) Work(ctx context.Context, job *river.Job[bulkIssueArgs
 		return nil
 	case errors.Is(err, store.ErrNoSlot): // another one took it meanwhile
 		return errors.Join(wait(job), giveBack(ctx, w.store, program, task))
-	case ctx.Err() != nil:
+	case errors.Is(ctx.Err(), context.Canceled): // an orderly stop; one that took too long is an attempt
 		return errors.Join(err, giveBack(ctx, w.store, program, task))
 	case attempts == maxAttempts:
 		w.logger.ErrorContext(ctx, "task given up", "task_id", task, "attempts", attempts, "error", err)
@@ -114,17 +114,17 @@ func (w *bulkIssueWorker) takeSlot(ctx context.Context, tx *store.Tx, job *river
 	if job.Queue != store.QueueLarge {
 		return nil
 	}
-	return tx.TakeSlot(ctx, job.Args.ProgramID, w.merchantTasks)
+	return tx.TakeSlot(ctx, job.Args.ProgramID, job.Args.TaskID, w.merchantTasks)
 }
 
-// shortestWait is how long a job waits for a slot before it looks again.
-const shortestWait = 250 * time.Millisecond
+// How long a job waits for a slot before it looks again.
+const shortestWait, longestWait = 250 * time.Millisecond, 10 * time.Second
 
-// wait lets the job come back after a tenth of the time that it has waited, and
-// not sooner than shortestWait: many that wait must not keep the workers busy with
-// looking. It is no attempt.
+// wait lets the job come back after a tenth of the time that it has waited, within
+// bounds: many that wait must not keep the workers busy with looking. It is no
+// attempt.
 func wait(job *river.Job[bulkIssueArgs]) error {
-	return river.JobSnooze(max(shortestWait, time.Since(job.CreatedAt)/10))
+	return river.JobSnooze(min(max(shortestWait, time.Since(job.CreatedAt)/10), longestWait))
 }
 
 // giveBack does not count an attempt that was none, or that an orderly stop cut
@@ -138,7 +138,10 @@ func giveBack(ctx context.Context, s *store.Store, program id.ID, task uuid.UUID
 	return err
 }
 
+// giveUp lets the task fail, also when its last attempt took too long.
 func giveUp(ctx context.Context, s *store.Store, program id.ID, task uuid.UUID) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cancelTimeout)
+	defer cancel()
 	_, err := store.Write(ctx, s, func(tx *store.Tx) (struct{}, error) {
 		return struct{}{}, tx.FailTask(ctx, program, task, giveUpReason)
 	})

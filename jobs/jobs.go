@@ -39,6 +39,9 @@ type Options struct {
 	// PollOnly has new tasks looked for once a second instead of listened for: a
 	// transaction pooler does not pass on notifications.
 	PollOnly bool
+	// TaskTimeout ends an attempt at a task that hangs, 15 minutes if zero: a million
+	// cards take under one.
+	TaskTimeout time.Duration
 	// SweepEvery is how often abandoned tasks are looked for, 2 s if zero.
 	SweepEvery time.Duration
 	// Delivery sends messages to recipients; nil leaves them to other instances.
@@ -63,7 +66,7 @@ type Jobs struct {
 }
 
 const (
-	// taskTimeout ends an attempt that hangs; a million cards take under a minute.
+	// taskTimeout is TaskTimeout unless it is set.
 	taskTimeout = 15 * time.Minute
 	// rescueAfter must exceed taskTimeout. The sweep finds dead workers much earlier.
 	rescueAfter = 20 * time.Minute
@@ -76,6 +79,7 @@ const (
 func New(s *store.Store, o Options) (*Jobs, error) {
 	o.SmallWorkers, o.LargeWorkers = cmp.Or(o.SmallWorkers, 2), cmp.Or(o.LargeWorkers, 2)
 	o.MerchantTasks = cmp.Or(o.MerchantTasks, 1)
+	o.TaskTimeout = cmp.Or(o.TaskTimeout, taskTimeout)
 	o.SweepEvery = cmp.Or(o.SweepEvery, 2*time.Second)
 	if o.Delivery != nil && o.Delivery.LookEvery == 0 {
 		o.Delivery.LookEvery = 500 * time.Millisecond
@@ -96,7 +100,7 @@ func New(s *store.Store, o Options) (*Jobs, error) {
 		Workers:              workers,
 		Middleware:           []rivertype.Middleware{watch},
 		ErrorHandler:         errorHandler{o.Logger},
-		JobTimeout:           taskTimeout,
+		JobTimeout:           o.TaskTimeout,
 		RescueStuckJobsAfter: rescueAfter,
 		PollOnly:             o.PollOnly,
 		ReindexerIndexNames:  []string{}, // only the owner of its tables may, and the autovacuum keeps up with a job a task

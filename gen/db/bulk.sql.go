@@ -27,6 +27,25 @@ func (q *Queries) CompleteTask(ctx context.Context, completedAt time.Time, progr
 	return result.RowsAffected(), nil
 }
 
+const countOlderTasks = `-- name: CountOlderTasks :one
+select count(*) from bulk_tasks t
+join programs o on o.id = t.program_id
+join river_job j on j.id = t.job_id
+join bulk_tasks self on (t.created_at, t.id) < (self.created_at, self.id)
+join programs p on p.id = self.program_id and p.merchant_id = o.merchant_id
+where self.program_id = $1 and self.id = $2
+  and t.status in ('pending', 'processing') and j.queue = $3 and j.state <> 'retryable'
+`
+
+// Unfinished tasks of the same merchant whose job is in @queue, and came first; not
+// those that failed and wait for another attempt. Uses bulk_tasks_unfinished_idx.
+func (q *Queries) CountOlderTasks(ctx context.Context, programID id.ID, taskID uuid.UUID, queue string) (int64, error) {
+	row := q.db.QueryRow(ctx, countOlderTasks, programID, taskID, queue)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const deleteFinishedTasks = `-- name: DeleteFinishedTasks :execrows
 delete from bulk_tasks where (program_id, id) in (
     select t.program_id, t.id from bulk_tasks t

@@ -21,6 +21,17 @@ from bulk_tasks t where t.program_id = @program_id and t.id = @id;
 -- By primary key; waits for whoever else works on the task.
 select * from bulk_tasks where program_id = $1 and id = $2 for update;
 
+-- name: CountOlderTasks :one
+-- Unfinished tasks of the same merchant whose job is in @queue, and came first; not
+-- those that failed and wait for another attempt. Uses bulk_tasks_unfinished_idx.
+select count(*) from bulk_tasks t
+join programs o on o.id = t.program_id
+join river_job j on j.id = t.job_id
+join bulk_tasks self on (t.created_at, t.id) < (self.created_at, self.id)
+join programs p on p.id = self.program_id and p.merchant_id = o.merchant_id
+where self.program_id = @program_id and self.id = @task_id
+  and t.status in ('pending', 'processing') and j.queue = @queue and j.state <> 'retryable';
+
 -- name: TakeSlot :one
 -- Takes one of @slots of the program's merchant until the transaction ends, or
 -- its connection; never waits. No row if all are taken.
