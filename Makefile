@@ -81,7 +81,7 @@ bench: build ## measure the server, and what PostgreSQL and echo do without it (
 	@go build -o $(BIN)/bench ./cmd/bench
 	@$(BIN)/bench $(ARGS)
 
-microbench: ## Go benchmarks of all packages but jobs, whose one takes minutes (minutes too)
+microbench: ## Go benchmarks, two minutes; that of jobs is run by itself, see jobs/bench_test.go
 	@go build -o $(BIN)/withserver ./store/storetest/withserver
 	@$(BIN)/withserver go test -p 1 -run '^$$' -bench . -benchmem $$(go list ./... | grep -v /jobs$$)
 
