@@ -13,7 +13,7 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// version is set when building a release.
+// version is what git calls the source; `make build` and the image set it.
 var version = "unknown"
 
 // Exit codes: what was asked for failed, or could not be understood.

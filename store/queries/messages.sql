@@ -1,8 +1,10 @@
 -- name: InsertMessage :batchexec
+-- Fails on messages_pkey if the card has a message by the channel.
 insert into messages (program_id, card_id, channel, address, bulk, send_at, next_attempt_at, created_at)
 values (@program_id, @card_id, @channel, @address, @bulk, @send_at, @next_attempt_at, @created_at);
 
 -- name: CopyMessages :copyfrom
+-- As InsertMessage, for many; all or none.
 insert into messages (program_id, card_id, channel, address, bulk, send_at, next_attempt_at, created_at)
 values ($1, $2, $3, $4, $5, $6, $7, $8);
 

@@ -182,6 +182,7 @@ func query(t *testing.T, address, sql string) (value string) {
 	return value
 }
 
+// BenchmarkURL is what a test pays for a database of its own, without dropping it.
 func BenchmarkURL(b *testing.B) {
 	storetest.URL(b)
 	for b.Loop() {

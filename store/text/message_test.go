@@ -237,6 +237,7 @@ func FuzzMessage(f *testing.F) {
 	})
 }
 
+// BenchmarkMessage sanitises what is usual, and what is made to cost.
 func BenchmarkMessage(b *testing.B) {
 	for name, s := range map[string]string{
 		"ordinary": "Happy birthday, Zoë! Enjoy your gift. Love, Tom & Jerry",
