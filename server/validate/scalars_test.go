@@ -162,6 +162,26 @@ func TestDateTimeIsRefusedAsPydanticDoes(t *testing.T) {
 	}
 }
 
+func TestDateTimeTextThatIsNearlyATimestampIsRefusedInPydanticsWords(t *testing.T) {
+	t.Parallel()
+	const short, separator = "input is too short", "invalid date separator, expected `-`"
+	const early, late = "dates before 0000 are not supported as unix timestamps", "dates after 9999 are not supported as unix timestamps"
+	for value, want := range map[string]string{
+		"5.2_0": short, "1.0e1_0": short, "1893456000.5_0": separator, "100000000000000.0_0": separator,
+		"26640837767823432195": late, "+26640837767823432195": late, "-26640837767823432195": early,
+		"9223372036854775808": separator, "10000000000000000000": separator, "99999999999999999999": separator, "999999999999999999999": separator,
+	} {
+		_, err := parseDateTime(value)
+		if err == nil || err.Type != "datetime_from_date_parsing" || err.Msg != "Input should be a valid datetime or date, "+want {
+			t.Errorf("%s: got %v, want %s", value, err, want)
+		}
+	}
+	// Pydantic takes it for 1970, and RFC 3339 does not.
+	if _, err := parseDateTime("18446744073709551616"); err == nil || err.Type != "datetime_parsing" {
+		t.Errorf("2⁶⁴: got %v", err)
+	}
+}
+
 func TestTextIsCountedInCodePoints(t *testing.T) {
 	t.Parallel()
 	s := &schema{kind: schemaText, minLength: 2, maxLength: 3}
