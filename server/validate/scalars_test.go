@@ -102,6 +102,9 @@ func TestIntegerIsJudgedAsPydanticDoes(t *testing.T) {
 		`true`: "int_type", `"5"`: "int_type", `"05"`: "int_type", `"5.0"`: "int_type", `" +1_0.00 "`: "int_type", `null`: "int_type", `[]`: "int_type",
 		`""`: "int_parsing", `"abc"`: "int_parsing", `"1__0"`: "int_parsing", `"+-5"`: "int_parsing", `"5.5"`: "int_parsing", `"٣"`: "int_parsing", `"-+5"`: "int_parsing", `"0x1"`: "int_parsing",
 		`"` + strings.Repeat("9", 4301) + `"`: "int_parsing_size", `"\ud800"`: "string_unicode",
+		`"-` + strings.Repeat("9", 4299) + `"`: "greater_than_equal", `"-` + strings.Repeat("9", 4300) + `"`: "int_parsing_size", `" -` + strings.Repeat("9", 4300) + `"`: "int_parsing",
+		`"+` + strings.Repeat("9", 4300) + `"`: "int_type", `"` + strings.Repeat("9", 4300) + `x"`: "int_parsing", `"` + strings.Repeat("9", 4301) + `x"`: "int_parsing_size",
+		`"` + strings.Repeat("9", 4301) + ` "`: "int_parsing_size", `" ` + strings.Repeat("9", 4301) + `"`: "int_parsing", `"` + strings.Repeat("0", 4301) + `5"`: "int_type",
 	} {
 		if got, _ := check(t, s, value); got != want {
 			t.Errorf("%.40s: got %q, want %q", value, got, want)
