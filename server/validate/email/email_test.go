@@ -14,6 +14,8 @@ func TestNormalizeReturnsTheNormalForm(t *testing.T) {
 		"a@bücher.de": "a@bücher.de", "a@BÜCHER.DE": "a@bücher.de", "a@xn--bcher-kva.de": "a@bücher.de", "a@XN--BCHER-KVA.de": "a@bücher.de",
 		"e\u0301@b.co": "é@b.co", "a@例え。jp": "a@例え.jp", "a@ａ.ＣＯ": "a@a.co", "a@faß.de": "a@faß.de", "a@ẞ.de": "a@ß.de", "a@אב.co": "a@אב.co",
 		"a@l·l.co": "a@l·l.co", "a@ア・.co": "a@ア・.co", "a@Ꭰ.co": "a@Ꭰ.co", "a@a\u3164.co": "a@a.co",
+		"a@москва-сити.рф": "a@москва-сити.рф", "x@ü-ö.de": "x@ü-ö.de", "a@日-本.jp": "a@日-本.jp", "a@é-x.com": "a@é-x.com",
+		"a@xn----7sbabhv2ah3b.xn--p1ai": "a@апва-аекй.рф", "a\u034f@b.co": "a\u034f@b.co",
 		strings.Repeat("x", 240) + "@b.co": strings.Repeat("x", 240) + "@b.co",
 	} {
 		if got, reason := email.Normalize(address); got != want || reason != "" {

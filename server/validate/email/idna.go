@@ -95,8 +95,11 @@ func decodeLabel(label string) (string, error) {
 	case strings.HasSuffix(encoded, "-"):
 		return "", fault("A-label must not end with a hyphen")
 	}
-	// An empty run of plain characters before the hyphen decodes in Python.
-	decoded, err := idna.Punycode.ToUnicode("xn--" + strings.TrimPrefix(encoded, "-"))
+	// An empty run of plain characters before the last hyphen decodes in Python.
+	if strings.LastIndexByte(encoded, '-') == 0 {
+		encoded = encoded[1:]
+	}
+	decoded, err := idna.Punycode.ToUnicode("xn--" + encoded)
 	if err != nil {
 		return "", fault("Invalid A-label")
 	}
