@@ -50,6 +50,10 @@ func mapCharacter(c rune) (string, bool) {
 		return "ß", true
 	case c == 0x115F, c == 0x1160, c == 0x17B4, c == 0x17B5, c == 0x3164, c == 0xFFA0:
 		return "", true // fillers and inherent vowels, which show nothing
+	case c == 0x1806: // a soft hyphen of Mongolian, which is left to checkLabel
+		return string(c), true
+	case c == 0xFE19, c == 0xFE30: // they stand for periods
+		return "", false
 	}
 	mapped, err := mapping.ToUnicode(string(c))
 	if err == nil {
