@@ -3,6 +3,7 @@ package email_test
 import (
 	"strings"
 	"testing"
+	"unicode"
 
 	"giftcards/server/validate/email"
 )
@@ -71,6 +72,45 @@ func TestNormalizeSaysWhyItRefuses(t *testing.T) {
 	} {
 		if got, reason := email.Normalize(address); reason != want {
 			t.Errorf("%.60q: got %q %q, want %q", address, got, reason, want)
+		}
+	}
+}
+
+// x/text parts so many marks, with U+034F.
+func TestNormalFormHoldsManyMarks(t *testing.T) {
+	t.Parallel()
+	marks := strings.Repeat("\u0327", 31)
+	for address, want := range map[string]string{
+		"a" + marks + "@b.co":                              "a" + marks + "@b.co",
+		"e" + marks + "\u0301@b.co":                        "\u0229" + marks[2:] + "\u0301@b.co",
+		"a" + strings.Repeat("\u0301\u0327", 16) + "@b.co": "á" + strings.Repeat("\u0327", 16) + strings.Repeat("\u0301", 15) + "@b.co",
+		"a" + marks + "\u034f" + marks + "@b.co":           "a" + marks + "\u034f" + marks + "@b.co",
+		"a@a" + marks + ".co":                              "a@a" + marks + ".co",
+	} {
+		if got, reason := email.Normalize(address); got != want || reason != "" {
+			t.Errorf("%q: got %q %q, want %q", address, got, reason, want)
+		}
+	}
+	const combining = "The part after the @-sign is not valid IDNA (Label begins with an illegal combining character)."
+	if _, reason := email.Normalize("a@xn--ot" + strings.Repeat("a", 31) + ".co"); reason != combining {
+		t.Errorf("an encoded label of marks: got %q", reason)
+	}
+}
+
+func TestCharactersThatPython311DoesNotKnowAreUnsafe(t *testing.T) {
+	t.Parallel()
+	if unicode.Version != "15.0.0" {
+		t.Fatalf("Go has Unicode %s: the table of what Python lacks ends with 15", unicode.Version)
+	}
+	const unsafe = "The email address contains unsafe characters: "
+	for address, want := range map[string]string{
+		"a\U0001e045@b.co": unsafe + "U+0001E045.", "a\u0cf3@b.co": unsafe + "U+0CF3.", "a\U00031350@b.co": unsafe + "U+00031350.",
+		"a\U0001343c@b.co": unsafe + "U+0001343C.", "a@b\U00031350.co": unsafe + "U+00031350.",
+		"a@xn--8o8n.co":  `The part after the @-sign is not valid IDNA (Unknown directionality in label '\U00031350' at position 1).`,
+		"a@xn--b-fhf.co": `The part after the @-sign is not valid IDNA (Unknown directionality in label 'b\u0cf3' at position 2).`,
+	} {
+		if got, reason := email.Normalize(address); reason != want {
+			t.Errorf("%q: got %q %q, want %q", address, got, reason, want)
 		}
 	}
 }

@@ -36,7 +36,7 @@ func remap(domain string) (string, error) {
 		}
 		b.WriteString(mapped)
 	}
-	return norm.NFC.String(b.String()), nil
+	return nfc(b.String()), nil
 }
 
 // mapCharacter maps one character. x/net/idna has UTS 46 of Unicode 15; since then
@@ -143,7 +143,7 @@ func checkLabel(label string) error {
 		return fault("Empty Label")
 	case len(runes) > maxDomain+1:
 		return errLabelTooLong
-	case !norm.NFC.IsNormalString(label):
+	case nfc(label) != label:
 		return fault("Label must be in Normalization Form C")
 	case hyphens34(label):
 		return fault("Label has disallowed hyphens in 3rd and 4th position")
@@ -173,7 +173,10 @@ func checkLabel(label string) error {
 // checkBidi judges a label with characters written from right to left by RFC 5893.
 func checkBidi(label string, runes []rune) error {
 	isBidi := false
-	for _, c := range runes {
+	for i, c := range runes {
+		if unicode.Is(unicode15, c) {
+			return faultf("Unknown directionality in label %s at position %d", repr(label), i+1)
+		}
 		switch direction(c) {
 		case bidi.R, bidi.AL, bidi.AN:
 			isBidi = true
