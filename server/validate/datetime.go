@@ -3,6 +3,7 @@ package validate
 import (
 	"math"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -168,7 +169,7 @@ func parseTimestampText(text string) (reason string, isTimestamp bool) {
 		_, reason = fromTimestamp(n)
 		return reason, true
 	}
-	if !isTimestampFloat(text) {
+	if !isTimestampFloat(text) || strings.Contains(text, "_") { // Go allows it between digits
 		return "", false
 	}
 	f, err := strconv.ParseFloat(text, 64)
@@ -181,10 +182,24 @@ func parseTimestampText(text string) (reason string, isTimestamp bool) {
 	return "", true
 }
 
-// timestampInt reads an optionally signed integer of 64 bits.
-func timestampInt(text string) (int64, bool) {
-	n, err := strconv.ParseInt(text, 10, 64)
-	return n, err == nil && n != math.MinInt64
+// timestampInt reads an optionally signed integer. Beyond 64 bits it wraps, as
+// Pydantic's parser lets it, unless that turns it negative on the way.
+func timestampInt(text string) (n int64, ok bool) {
+	digits := strings.TrimPrefix(text, "-")
+	negative := digits != text
+	if !negative {
+		digits = strings.TrimPrefix(text, "+")
+	}
+	for i := range len(digits) {
+		n = n*10 + int64(digits[i]) - '0'
+		if digits[i] < '0' || digits[i] > '9' || n < 0 {
+			return 0, false
+		}
+	}
+	if negative {
+		n = -n
+	}
+	return n, digits != ""
 }
 
 // isTimestampFloat reports whether a text starts as a decimal number with a

@@ -7,9 +7,9 @@ import (
 	"unicode"
 )
 
-// maxIntDigits is the number of digits from which Python refuses to read a text
-// as an integer.
-const maxIntDigits = 4300
+// maxIntLength is how long a text, its minus sign included, may be for Pydantic to
+// read it as an integer.
+const maxIntLength = 4300
 
 // integerBounds are the bounds of an integer; nil is none.
 type integerBounds struct{ ge, gt, le, lt *int64 }
@@ -117,14 +117,17 @@ func parseInt(s string) (int64, bool) {
 // pydanticInt reads a text as Pydantic's lax mode does and returns the number in
 // plain digits.
 func pydanticInt(text string) (string, *Error) {
+	// A start that is too long is refused before what follows is looked at.
+	digits := strings.TrimPrefix(text, "-")
+	rest := strings.TrimLeft(digits, "0123456789")
+	if len(text)-len(rest) > maxIntLength && digits[0] != '0' {
+		return "", fault("int_parsing_size", "Unable to parse input string as an integer, exceeded maximum size")
+	}
 	if isJSONInt(text) {
-		if len(strings.TrimPrefix(text, "-")) > maxIntDigits {
-			return "", fault("int_parsing_size", "Unable to parse input string as an integer, exceeded maximum size")
-		}
 		return text, nil
 	}
 	cleaned, ok := cleanInt(text)
-	if !ok || !isJSONInt(cleaned) || len(strings.TrimPrefix(cleaned, "-")) > maxIntDigits {
+	if !ok || !isJSONInt(cleaned) || len(cleaned) > maxIntLength {
 		return "", fault("int_parsing", "Input should be a valid integer, unable to parse string as an integer")
 	}
 	return cleaned, nil

@@ -128,7 +128,7 @@ func (o *Operation) checkParams(request *Request, r *http.Request, path func(nam
 		text, sent := "", true
 		switch p.in {
 		case "path":
-			text = path(p.name)
+			text = decodeUTF8(path(p.name))
 		case "query":
 			text, sent = last(query, p.name)
 		case "header":

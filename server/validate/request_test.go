@@ -115,6 +115,19 @@ func TestBodyRulesWaitForEveryField(t *testing.T) {
 	}
 }
 
+func TestPathThatIsNotUTF8IsEchoedAsPythonDecodesIt(t *testing.T) {
+	t.Parallel()
+	v := compile(t, cardRules())
+	for escaped, want := range map[string]string{
+		"%F0%9F": "\uFFFD", "%F0%9F%98": "\uFFFD", "%C3%C3%A9": "\uFFFDé", "%FF%FF": "\uFFFD\uFFFD", "%ED%A0%80": "\uFFFD\uFFFD\uFFFD", "%E2%82%41": "\uFFFDA",
+	} {
+		_, errs := send(t, v, http.MethodGet, "/v2/giftcards/programs/"+escaped+"/cards/bulk/t", nil, nil)
+		if len(errs) != 1 || string(errs[0].Input) != `"`+want+`"` {
+			t.Errorf("%s: got %v, want %s", escaped, errs, want)
+		}
+	}
+}
+
 func TestFieldRulesAreNotAskedAboutNullOrRefusedValues(t *testing.T) {
 	t.Parallel()
 	asked := 0
