@@ -82,7 +82,7 @@ const (
 	BodyTimeout      = 60 * time.Second // 64 MiB at 9 Mbit/s
 	requestTimeout   = BodyTimeout + 60*time.Second
 	WriteTimeout     = requestTimeout + 30*time.Second // streams extend it
-	StreamingTimeout = 15 * time.Minute
+	streamingTimeout = 15 * time.Minute
 	IdleTimeout      = 2 * time.Minute // beyond the minute that proxies keep theirs: ours is not closed under them
 	MaxHeaderBytes   = 64 << 10        // a token, and whatever proxies add
 	bodyLimit        = 64 << 10        // of all operations but bulk
@@ -163,10 +163,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.Serv
 // it differs from the others.
 type operation struct {
 	*validate.Operation
-	public    bool  // no token needed
-	hasBody   bool  // of other operations it is not read
-	asksAgain bool  // its statement asks whether the caller's access is as it was
-	bodyLimit int64 // bytes
+	public         bool  // no token needed
+	hasBody        bool  // of other operations it is not read
+	rechecksAccess bool  // its statement asks whether the caller's access is as it was
+	bodyLimit      int64 // bytes
 }
 
 // operations returns the operation of each route, by method and echo path. Every
@@ -181,11 +181,11 @@ func (s *Server) operations(document *openapi3.T, routes []*echo.Route) (map[str
 		}
 		declared := document.Paths.Find(found.Path).GetOperation(found.Method)
 		op := operation{
-			Operation: found,
-			public:    declared.Security != nil && len(*declared.Security) == 0,
-			hasBody:   declared.RequestBody != nil,
-			asksAgain: asksAgain[found.Method+" "+found.Path],
-			bodyLimit: bodyLimit,
+			Operation:      found,
+			public:         declared.Security != nil && len(*declared.Security) == 0,
+			hasBody:        declared.RequestBody != nil,
+			rechecksAccess: rechecksAccess[found.Method+" "+found.Path],
+			bodyLimit:      bodyLimit,
 		}
 		if strings.HasSuffix(route.Path, "/bulk") {
 			op.bodyLimit = s.BulkBodyLimit
@@ -198,9 +198,9 @@ func (s *Server) operations(document *openapi3.T, routes []*echo.Route) (map[str
 	return operations, nil
 }
 
-// asksAgain are the operations that may begin on an access that is remembered,
+// rechecksAccess are the operations that may begin on an access that is remembered,
 // since what they do asks the database in the same statement.
-var asksAgain = map[string]bool{
+var rechecksAccess = map[string]bool{
 	"POST /v2/giftcards/programs/{programId}/cards":              true,
 	"GET /v2/giftcards/programs/{programId}/cards/bulk/{taskId}": true,
 }

@@ -12,7 +12,7 @@ import (
 type userCommand struct {
 	Create     createUser     `cmd:"" help:"Create a user of a merchant; the password comes from the terminal or standard input."`
 	List       listUsers      `cmd:"" help:"List all users."`
-	Password   changeSecret   `cmd:"" help:"Change a user's password, which ends their tokens; it comes from the terminal or standard input."`
+	Password   changePassword `cmd:"" help:"Change a user's password, which ends their tokens; it comes from the terminal or standard input."`
 	Role       changeRole     `cmd:"" help:"Change what a user may do."`
 	Deactivate deactivateUser `cmd:"" help:"Keep a user out, at once and with every token."`
 	Activate   activateUser   `cmd:"" help:"Let a user in again, with a new login."`
@@ -28,7 +28,7 @@ type createUser struct {
 type listUsers struct{}
 
 type (
-	changeSecret struct {
+	changePassword struct {
 		Email string `arg:"" help:"E-mail address of the user."`
 	}
 	changeRole struct {
@@ -81,7 +81,7 @@ func (listUsers) Run(s *session) error {
 	})
 }
 
-func (c changeSecret) Run(s *session) error {
+func (c changePassword) Run(s *session) error {
 	hash, err := s.askPassword()
 	if err != nil {
 		return err
