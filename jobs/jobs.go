@@ -85,7 +85,7 @@ func New(s *store.Store, o Options) (*Jobs, error) {
 		o.Delivery.LookEvery = 500 * time.Millisecond
 	}
 	j := &Jobs{store: s, options: o}
-	watch, err := newWatcher(o.Meter, o.Tracer)
+	instrumentation, err := newInstrumentation(o.Meter, o.Tracer)
 	if err != nil {
 		return nil, fmt.Errorf("jobs: %w", err)
 	}
@@ -98,7 +98,7 @@ func New(s *store.Store, o Options) (*Jobs, error) {
 			store.QueueLarge: {MaxWorkers: o.LargeWorkers, FetchCooldown: fetchCooldown, FetchPollInterval: shortestWait},
 		},
 		Workers:              workers,
-		Middleware:           []rivertype.Middleware{watch},
+		Middleware:           []rivertype.Middleware{instrumentation},
 		ErrorHandler:         errorHandler{o.Logger},
 		JobTimeout:           o.TaskTimeout,
 		RescueStuckJobsAfter: rescueAfter,

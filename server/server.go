@@ -92,12 +92,12 @@ const (
 // Server implements the generated strict interface, an operation a method.
 type Server struct {
 	Options
-	validator *validate.Validator
-	limits    limits
-	granted   *expirable.LRU[granted, store.Access]
-	watcher   *watcher
-	echo      *echo.Echo
-	bodies    bodies
+	validator       *validate.Validator
+	limits          limits
+	granted         *expirable.LRU[granted, store.Access]
+	instrumentation *instrumentation
+	echo            *echo.Echo
+	bodies          bodies
 }
 
 var _ api.StrictServerInterface = (*Server)(nil)
@@ -127,7 +127,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.watcher, err = newWatcher(o, operations); err != nil {
+	if s.instrumentation, err = newInstrumentation(o, operations); err != nil {
 		return nil, fmt.Errorf("measure requests: %w", err)
 	}
 	for path, document := range map[string][]byte{
@@ -142,7 +142,7 @@ func New(o Options) (*Server, error) {
 
 	// THE list of what happens to every request, outermost first.
 	e.Use(
-		s.watcher.watch,            // measures every answer; what is inside belongs to its span
+		s.instrumentation.measure,  // measures every answer; what is inside belongs to its span
 		s.logRequests,              // sees every answer, and the time all of it took
 		s.securityHeaders(),        // are on every answer, refusals too
 		s.recoverPanics,            // a fault of one request is a 500 for that request alone
