@@ -46,9 +46,9 @@ type Options struct {
 	SweepEvery time.Duration
 	// Delivery sends messages to recipients; nil leaves them to other instances.
 	Delivery *Delivery
-	// Meter may read how jobs went, nobody may if nil.
+	// Meter publishes how jobs went; nil turns it off.
 	Meter metric.Meter
-	// Tracer follows jobs, nobody does if nil.
+	// Tracer follows jobs; nil turns it off.
 	Tracer trace.Tracer
 }
 

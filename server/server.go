@@ -37,10 +37,10 @@ type Options struct {
 	Jobs   *jobs.Jobs
 	Keys   *keyring.Ring
 	Logger *slog.Logger
-	// Meter may read how requests went, nobody may if nil.
+	// Meter publishes how requests went; nil turns it off.
 	Meter metric.Meter
-	// Tracer follows requests, nobody does if nil. A caller's traceparent goes into
-	// the log all the same.
+	// Tracer follows requests; nil turns it off. A caller's traceparent goes into the
+	// log all the same.
 	Tracer trace.Tracer
 
 	// BulkThreshold is how many cards a bulk request may ask for and still be
