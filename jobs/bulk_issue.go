@@ -63,7 +63,7 @@ func (w *bulkIssueWorker) NextRetry(job *river.Job[bulkIssueArgs]) time.Time {
 }
 
 // Work issues all cards of the task, completes it and completes the job, in one
-// transaction. A task whose merchant has as many in work as may be waits.
+// transaction. A task whose merchant has as many running as may be waits.
 func (w *bulkIssueWorker) Work(ctx context.Context, job *river.Job[bulkIssueArgs]) error {
 	program, task := job.Args.ProgramID, job.Args.TaskID
 	attempts, err := store.Write(ctx, w.store, func(tx *store.Tx) (int, error) {
@@ -156,7 +156,7 @@ type progress struct {
 	written     int
 }
 
-// progressEvery is how often the log hears of a task in work.
+// progressEvery is how often the log hears of a running task.
 const progressEvery = 5 * time.Second
 
 func newProgress(ctx context.Context, logger *slog.Logger, job *river.Job[bulkIssueArgs]) *progress {
@@ -169,7 +169,7 @@ func (p *progress) report(written int) {
 	p.written = written
 	if time.Since(p.told) >= progressEvery {
 		p.told = time.Now()
-		p.logger.InfoContext(p.ctx, "task in work", "cards", written, "duration", time.Since(p.start))
+		p.logger.InfoContext(p.ctx, "task running", "cards", written, "duration", time.Since(p.start))
 	}
 }
 

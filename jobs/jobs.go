@@ -31,10 +31,10 @@ type Options struct {
 	// Lifetimes are how long things are kept, at least.
 	Lifetimes store.Lifetimes
 	// SmallWorkers and LargeWorkers are how many tasks of either size this instance
-	// has in work at a time, 2 each if zero.
+	// runs at a time, 2 each if zero.
 	SmallWorkers, LargeWorkers int
-	// MerchantTasks is how many large tasks of one merchant all instances have in
-	// work at a time, 1 if zero. More than LargeWorkers is as good as no bound.
+	// MerchantTasks is how many large tasks of one merchant all instances together
+	// run at a time, 1 if zero. More than LargeWorkers is as good as no bound.
 	MerchantTasks int
 	// PollOnly has new tasks looked for once a second instead of listened for: a
 	// transaction pooler does not pass on notifications.

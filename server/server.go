@@ -50,7 +50,7 @@ type Options struct {
 	BulkMaximum int
 	// BulkBodyLimit is the largest body of a bulk request, in bytes.
 	BulkBodyLimit int64
-	// LargeBodies is how many requests with a body of a MiB or more are in work at
+	// LargeBodies is how many requests with a body of a MiB or more are served at
 	// once, 1 if zero. The next waits for LargeBodyWait, 20 s if zero, and is then
 	// answered 503.
 	LargeBodies   int

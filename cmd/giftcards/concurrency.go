@@ -4,10 +4,10 @@ import "fmt"
 
 // concurrency is the settings of how much is done at a time.
 type concurrency struct {
-	SmallTasks    int `env:"GIFTCARDS_SMALL_TASKS" default:"2" help:"Tasks of up to 2,000 cards that are in work at a time (${default})."`
-	LargeTasks    int `env:"GIFTCARDS_LARGE_TASKS" default:"2" help:"Larger tasks that are in work at a time (${default})."`
-	MerchantTasks int `env:"GIFTCARDS_MERCHANT_TASKS" default:"1" help:"Larger tasks of one merchant that all instances have in work at a time (${default})."`
-	LargeBodies   int `env:"GIFTCARDS_LARGE_BODIES" default:"1" help:"Requests with a body of a MiB or more that are in work at a time (${default}); each takes up to four times its size in memory."`
+	SmallTasks    int `env:"GIFTCARDS_SMALL_TASKS" default:"2" help:"Tasks of up to 2,000 cards that run at a time (${default})."`
+	LargeTasks    int `env:"GIFTCARDS_LARGE_TASKS" default:"2" help:"Larger tasks that run at a time (${default})."`
+	MerchantTasks int `env:"GIFTCARDS_MERCHANT_TASKS" default:"1" help:"Larger tasks of one merchant that run at a time, over all instances (${default})."`
+	LargeBodies   int `env:"GIFTCARDS_LARGE_BODIES" default:"1" help:"Requests with a body of a MiB or more that are served at a time (${default}); each takes up to four times its size in memory."`
 }
 
 // maxAtOnce is more than one machine can do at a time.
