@@ -25,9 +25,9 @@ type bulkIssueArgs struct {
 // Kind is what River calls such a job. It is stored: renaming it loses jobs.
 func (bulkIssueArgs) Kind() string { return "bulk_issue" }
 
-// smallTask is the most cards of a small task: so few are issued in less than a
+// SmallTask is the most cards of a small task: so few are issued in less than a
 // tenth of a second, so that waiting for some others is no wait.
-const smallTask = 2_000
+const SmallTask = 2_000
 
 // maxAttempts is how often a task is started before it is given up. Tasks count
 // them, not River, so that an attempt that died with its process counts too.
@@ -40,7 +40,7 @@ const giveUpReason = "The cards could not be issued because of a fault of the se
 func (j *Jobs) EnqueueBulkIssue(ctx context.Context, tx *store.Tx, task store.Task) error {
 	options := traced(ctx)
 	options.Queue = store.QueueLarge
-	if task.CardCount <= smallTask {
+	if task.CardCount <= SmallTask {
 		options.Queue = store.QueueSmall
 	}
 	inserted, err := j.client.InsertTx(ctx, tx.Unwrap(), bulkIssueArgs{ProgramID: task.ProgramID, TaskID: task.ID}, options)

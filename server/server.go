@@ -51,8 +51,8 @@ type Options struct {
 	// BulkBodyLimit is the largest body of a bulk request, in bytes.
 	BulkBodyLimit int64
 	// LargeBodies is how many requests with a body of a MiB or more are served at
-	// once, 1 if zero. The next waits for LargeBodyWait, 20 s if zero, and is then
-	// answered 503.
+	// once, DefaultLargeBodies if zero. The next waits for LargeBodyWait, 20 s if
+	// zero, and is then answered 503.
 	LargeBodies   int
 	LargeBodyWait time.Duration
 	// TokenLifetime and LinkLifetime are how long bearer tokens and CSV links last.
@@ -74,6 +74,9 @@ type Options struct {
 	// Ready returns an error that says what is missing; nil if all is well.
 	Ready func(context.Context) error
 }
+
+// DefaultLargeBodies is what Options have if they don't say.
+const DefaultLargeBodies = 1
 
 // Limits that are no settings: a request beyond them is not slow but stuck. In
 // order: headers < body < request < writing < streaming.
@@ -111,7 +114,7 @@ func New(o Options) (*Server, error) {
 	}
 	granted := expirable.NewLRU[granted, store.Access](maxGranted, nil, grantedLifetime)
 	s := &Server{Options: o, limits: newLimits(o), granted: granted, echo: echo.New(), bodies: bodies{
-		slots: make(chan struct{}, cmp.Or(o.LargeBodies, 1)), wait: cmp.Or(o.LargeBodyWait, largeBodyWait),
+		slots: make(chan struct{}, cmp.Or(o.LargeBodies, DefaultLargeBodies)), wait: cmp.Or(o.LargeBodyWait, largeBodyWait),
 	}}
 	s.validator, err = validate.Compile(document, openapi.Complete, s.rules())
 	if err != nil {

@@ -57,6 +57,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		kong.Name("giftcards"),
 		kong.Description("Issues gift cards over LoyaltyDog's API. Every flag can be set by the environment variable beside it; GIFTCARDS_DEMO_PASSWORD, which is no flag, chooses the demo user's password."),
 		kong.Vars{"admin_listen": defaultAdminListen},
+		concurrencyVars,
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(code int) { panic(exit(code)) }), // --help
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),

@@ -47,7 +47,7 @@ func toPrintedMessage(m store.Message) printedMessage {
 
 func (c listMessages) Run(s *session) error {
 	if c.Limit < 1 || c.Limit > maxListed {
-		return errors.New("--limit: want 1 to 100000")
+		return fmt.Errorf("--limit: want 1 to %d", maxListed)
 	}
 	return write(s, func(tx *store.Tx) ([]printedMessage, error) {
 		rows, err := tx.Messages(s, c.Status, c.Limit)
