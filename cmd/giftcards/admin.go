@@ -16,14 +16,25 @@ func (s *session) printJSON(value any) error {
 	return encoder.Encode(value)
 }
 
-// write runs do in a transaction and prints what it returns.
-func write[T any](s *session, do func(*store.Tx) (T, error)) error {
+// printRead prints what do finds, in a transaction that can change nothing.
+func printRead[T any](s *session, do func(*store.Tx) (T, error)) error {
 	return s.withStore(func(st *store.Store) error {
-		result, err := store.Write(s, st, do)
+		found, err := store.Read(s, st, do)
 		if err != nil {
 			return err
 		}
-		return s.printJSON(result)
+		return s.printJSON(found)
+	})
+}
+
+// printWritten prints what do made, once its transaction is committed.
+func printWritten[T any](s *session, do func(*store.Tx) (T, error)) error {
+	return s.withStore(func(st *store.Store) error {
+		made, err := store.Write(s, st, do)
+		if err != nil {
+			return err
+		}
+		return s.printJSON(made)
 	})
 }
 
@@ -54,7 +65,7 @@ type printedMerchant struct {
 }
 
 func (c createMerchant) Run(s *session) error {
-	return write(s, func(tx *store.Tx) (printedMerchant, error) {
+	return printWritten(s, func(tx *store.Tx) (printedMerchant, error) {
 		merchant, err := tx.AddMerchant(s, c.Name)
 		if err != nil {
 			return printedMerchant{}, err
@@ -64,7 +75,7 @@ func (c createMerchant) Run(s *session) error {
 }
 
 func (listMerchants) Run(s *session) error {
-	return write(s, func(tx *store.Tx) ([]printedMerchant, error) {
+	return printRead(s, func(tx *store.Tx) ([]printedMerchant, error) {
 		rows, err := tx.Merchants(s)
 		return each(rows, err, func(m store.Merchant) printedMerchant { return printedMerchant(m) })
 	})
@@ -90,7 +101,7 @@ type printedProgram struct {
 }
 
 func (c createProgram) Run(s *session) error {
-	return write(s, func(tx *store.Tx) (printedProgram, error) {
+	return printWritten(s, func(tx *store.Tx) (printedProgram, error) {
 		program, err := tx.AddProgram(s, c.Merchant, c.Name)
 		if err != nil {
 			return printedProgram{}, err
@@ -100,7 +111,7 @@ func (c createProgram) Run(s *session) error {
 }
 
 func (listPrograms) Run(s *session) error {
-	return write(s, func(tx *store.Tx) ([]printedProgram, error) {
+	return printRead(s, func(tx *store.Tx) ([]printedProgram, error) {
 		rows, err := tx.Programs(s)
 		return each(rows, err, func(p store.Program) printedProgram { return printedProgram(p) })
 	})

@@ -85,7 +85,7 @@ func (c listAudit) Run(s *session) error {
 	if c.Since < 0 {
 		return errors.New("--since: want a duration such as 24h")
 	}
-	return write(s, func(tx *store.Tx) ([]printedAuditEntry, error) {
+	return printRead(s, func(tx *store.Tx) ([]printedAuditEntry, error) {
 		var since time.Time
 		if c.Since > 0 {
 			since = tx.Now().Add(-c.Since)

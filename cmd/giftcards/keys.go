@@ -40,7 +40,7 @@ func (listKeys) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	return write(s, func(tx *store.Tx) (printedKeys, error) {
+	return printRead(s, func(tx *store.Tx) (printedKeys, error) {
 		printed := printedKeys{Keys: keys}
 		state, err := tx.Resealing(s)
 		if err != nil {
@@ -75,7 +75,7 @@ func (retireKeys) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	return write(s, func(tx *store.Tx) ([]keyring.Key, error) {
+	return printWritten(s, func(tx *store.Tx) ([]keyring.Key, error) {
 		state, err := tx.Resealing(s)
 		if err != nil {
 			return nil, err

@@ -75,7 +75,7 @@ func (c createUser) Run(s *session) error {
 }
 
 func (listUsers) Run(s *session) error {
-	return write(s, func(tx *store.Tx) ([]printedUser, error) {
+	return printRead(s, func(tx *store.Tx) ([]printedUser, error) {
 		rows, err := tx.Users(s)
 		return each(rows, err, toPrintedUser)
 	})
@@ -103,7 +103,7 @@ func (c activateUser) Run(s *session) error {
 
 // changeUser carries out what an operator does to a user, and prints the user.
 func (s *session) changeUser(command string, do func(*store.Tx) (store.User, error)) error {
-	return write(s, func(tx *store.Tx) (printedUser, error) {
+	return printWritten(s, func(tx *store.Tx) (printedUser, error) {
 		user, err := do(tx)
 		if err != nil {
 			return printedUser{}, err
