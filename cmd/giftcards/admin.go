@@ -2,6 +2,8 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"time"
 
 	"giftcards/store"
@@ -36,6 +38,14 @@ func printWritten[T any](s *session, do func(*store.Tx) (T, error)) error {
 		}
 		return s.printJSON(made)
 	})
+}
+
+// naming adds to an error that says there is no such thing, which one was meant.
+func naming(name string, err error) error {
+	if refused, ok := errors.AsType[*store.Error](err); ok && refused.Kind == store.NotFound {
+		return fmt.Errorf("%w: %s", err, name)
+	}
+	return err
 }
 
 // each turns rows into what is printed of them; no rows are an empty list.
@@ -104,7 +114,7 @@ func (c createProgram) Run(s *session) error {
 	return printWritten(s, func(tx *store.Tx) (printedProgram, error) {
 		program, err := tx.AddProgram(s, c.Merchant, c.Name)
 		if err != nil {
-			return printedProgram{}, err
+			return printedProgram{}, naming(c.Merchant.String(), err)
 		}
 		return printedProgram(program), s.audit(tx, store.AuditEntry{Operation: "program create", ProgramID: program.ID, Subject: program.ID[:]})
 	})

@@ -140,13 +140,14 @@ func TestOperatorsCommands(t *testing.T) {
 		"a short password":    {"short\n", []string{"user", "create", "--merchant", id, "b@example.com"}, "12 to 1024"},
 		"no password":         {"", []string{"user", "create", "--merchant", id, "b@example.com"}, "standard input"},
 		"no name":             {"", []string{"merchant", "create", " "}, "1 to 255"},
-		"an unknown merchant": {"a long password\n", []string{"user", "create", "--merchant", "000000000000000000000001", "b@example.com"}, "Merchant not found"},
-		"program of nobody":   {"", []string{"program", "create", "--merchant", "000000000000000000000001", "X"}, "Merchant not found"},
-		"nobody's role":       {"", []string{"user", "role", "nobody@example.com", "reader"}, "User not found"},
-		"nobody to keep out":  {"", []string{"user", "deactivate", "nobody@example.com"}, "User not found"},
+		"an unknown merchant": {"a long password\n", []string{"user", "create", "--merchant", "000000000000000000000001", "b@example.com"}, "Merchant not found: 000000000000000000000001"},
+		"program of nobody":   {"", []string{"program", "create", "--merchant", "000000000000000000000001", "X"}, "Merchant not found: 000000000000000000000001"},
+		"nobody's role":       {"", []string{"user", "role", "nobody@example.com", "reader"}, "User not found: nobody@example.com"},
+		"nobody to keep out":  {"", []string{"user", "deactivate", "nobody@example.com"}, "User not found: nobody@example.com"},
+		"nobody to let in":    {"", []string{"user", "activate", "nobody@example.com"}, "User not found: nobody@example.com"},
 		"too few entries":     {"", []string{"audit", "list", "--limit=0"}, "1 to 100000"},
 		"entries to come":     {"", []string{"audit", "list", "--since=-1h"}, "24h"},
-		"an unknown user":     {"a long password\n", []string{"user", "password", "nobody@example.com"}, "User not found"},
+		"an unknown user":     {"a long password\n", []string{"user", "password", "nobody@example.com"}, "User not found: nobody@example.com"},
 	} {
 		if code, _, stderr := do(c.stdin, c.args...); code != 1 || !strings.Contains(stderr, c.want) {
 			t.Errorf("%s: %d %s", name, code, stderr)
