@@ -2,7 +2,7 @@
 // which the handler of a small request and the worker of a large one apply
 // alike. It knows neither HTTP nor jobs. Statements that belong together run on
 // a Tx, in Read or Write; methods of Store itself send statements that stand
-// alone. What changes the schema or its privileges connects by itself.
+// alone. What looks at the schema or changes it connects by itself.
 package store
 
 import (

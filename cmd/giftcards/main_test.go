@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"giftcards/store/keyring"
 	"giftcards/store/storetest"
 )
 
@@ -271,26 +270,5 @@ func TestDemoPasswordsMustBeEasyToPaste(t *testing.T) {
 		if fault := demoPasswordFault(secret); (fault == "") != fit {
 			t.Errorf("%q: %q", secret, fault)
 		}
-	}
-}
-
-func TestKeysAreRotated(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	if code, _, stderr := command(t, "", "keys", "rotate", "--state-dir="+dir); code != 1 || stderr == "" {
-		t.Errorf("rotating keys that do not exist: %d %s", code, stderr)
-	}
-	if _, err := keyring.Create(filepath.Join(dir, "keys.json")); err != nil {
-		t.Fatal(err)
-	}
-	before, err := os.ReadFile(filepath.Join(dir, "keys.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if code, _, stderr := command(t, "", "keys", "rotate", "--state-dir="+dir); code != 0 {
-		t.Errorf("keys rotate: %d %s", code, stderr)
-	}
-	if after, err := os.ReadFile(filepath.Join(dir, "keys.json")); err != nil || bytes.Equal(before, after) {
-		t.Errorf("the key file is as before (%v)", err)
 	}
 }
