@@ -37,7 +37,7 @@ type program struct {
 	config
 
 	Serve    serveCommand    `cmd:"" help:"Run the server."`
-	Demo     demoCommand     `cmd:"" help:"Print the demo merchant, user and program, making them if there are none. If the password in demo.json does not work, the demo user gets a new one."`
+	Demo     demoCommand     `cmd:"" help:"Print the demo merchant, user and program, making them if there are none. Without demo.json, the demo user gets a new password."`
 	Migrate  migrateCommand  `cmd:"" help:"Bring the database to this program's schema, or say how it stands."`
 	Merchant merchantCommand `cmd:"" help:"Create and list merchants."`
 	Program  programCommand  `cmd:"" help:"Create and list gift-card programs."`

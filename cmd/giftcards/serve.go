@@ -200,14 +200,15 @@ func ready(ctx context.Context, st *store.Store, work *jobs.Jobs, keys *keyring.
 }
 
 // greet prints what a newcomer needs. With a private database that is a demo
-// merchant and two lines to paste, until its user is deactivated.
+// merchant and two lines to paste, until its user is deactivated or gets another
+// password.
 func (s *session) greet(st *store.Store, d database) error {
 	var made demo
 	showsDemo := d.private != nil
 	if showsDemo {
 		var err error
 		made, err = s.ensureDemo(st, true)
-		showsDemo = !errors.Is(err, errDemoDeactivated)
+		showsDemo = !errors.Is(err, errDemoDeactivated) && !errors.Is(err, errDemoChanged)
 		if err != nil && showsDemo {
 			return err
 		}
