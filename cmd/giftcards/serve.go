@@ -58,8 +58,8 @@ func (serveCommand) Run(s *session) (err error) {
 		return err
 	}
 	var stopping atomic.Bool
-	isReady := func(ctx context.Context) error { return ready(ctx, st, work, keys, &stopping) }
-	handler, err := s.newServer(server.Options{Store: st, Jobs: work, Keys: keys, Logger: log, Ready: isReady}, observability)
+	readiness := &readiness{store: st, jobs: work, keys: keys, stopping: &stopping, log: log}
+	handler, err := s.newServer(server.Options{Store: st, Jobs: work, Keys: keys, Logger: log, Ready: readiness.check}, observability)
 	if err != nil {
 		return err
 	}
@@ -67,7 +67,7 @@ func (serveCommand) Run(s *session) (err error) {
 	if err != nil {
 		return fmt.Errorf("%w (choose another address with --listen)", err)
 	}
-	if err := s.openAdmin(observability, work, isReady); err != nil {
+	if err := s.openAdmin(observability, work, readiness.check); err != nil {
 		return err
 	}
 	if err := work.Start(s); err != nil {
@@ -181,22 +181,6 @@ func stopWithin(ctx context.Context, limit time.Duration, stop func(context.Cont
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 	defer cancel()
 	return stop(ctx)
-}
-
-// ready says what keeps the server from doing its work. The schema is checked by
-// starting: a server does not run on another.
-func ready(ctx context.Context, st *store.Store, work *jobs.Jobs, keys *keyring.Ring, stopping *atomic.Bool) error {
-	switch {
-	case stopping.Load():
-		return errors.New("Shutting down")
-	case !work.Running():
-		return errors.New("Worker is not running")
-	case keys.Err() != nil: // keys that others made are unknown: their tokens would be refused
-		return errors.New("Key file cannot be read")
-	case st.Ping(ctx) != nil:
-		return errors.New("Database is not reachable")
-	}
-	return nil
 }
 
 // greet prints what a newcomer needs. With a private database that is a demo
