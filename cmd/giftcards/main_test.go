@@ -107,9 +107,9 @@ func TestADatabaseThatIsAwayIsWaitedForWithinLimits(t *testing.T) {
 	}
 }
 
-// TestOperatorsCommands makes a merchant with everything it needs, on a database
-// that is not ours.
-func TestOperatorsCommands(t *testing.T) {
+// TestAnOperatorMakesAMerchantWithEverythingItNeeds on a database that is not ours;
+// what is wrong is refused with a reason.
+func TestAnOperatorMakesAMerchantWithEverythingItNeeds(t *testing.T) {
 	t.Parallel()
 	settings := []string{"--database-url=" + storetest.URL(t), "--state-dir=" + t.TempDir()}
 	do := func(stdin string, args ...string) (int, map[string]any, string) {
