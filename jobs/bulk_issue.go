@@ -25,9 +25,9 @@ type bulkIssueArgs struct {
 // Kind is what River calls such a job. It is stored: renaming it loses jobs.
 func (bulkIssueArgs) Kind() string { return "bulk_issue" }
 
-// smallTask is the most cards of a small task: so few are issued in less than a
+// SmallTask is the most cards of a small task: so few are issued in less than a
 // tenth of a second, so that waiting for some others is no wait.
-const smallTask = 2_000
+const SmallTask = 2_000
 
 // maxAttempts is how often a task is started before it is given up. Tasks count
 // them, not River, so that an attempt that died with its process counts too.
@@ -40,7 +40,7 @@ const giveUpReason = "The cards could not be issued because of a fault of the se
 func (j *Jobs) EnqueueBulkIssue(ctx context.Context, tx *store.Tx, task store.Task) error {
 	options := traced(ctx)
 	options.Queue = store.QueueLarge
-	if task.CardCount <= smallTask {
+	if task.CardCount <= SmallTask {
 		options.Queue = store.QueueSmall
 	}
 	inserted, err := j.client.InsertTx(ctx, tx.Unwrap(), bulkIssueArgs{ProgramID: task.ProgramID, TaskID: task.ID}, options)
@@ -63,7 +63,7 @@ func (w *bulkIssueWorker) NextRetry(job *river.Job[bulkIssueArgs]) time.Time {
 }
 
 // Work issues all cards of the task, completes it and completes the job, in one
-// transaction. A task whose merchant has as many in work as may be waits.
+// transaction. A task whose merchant has as many running as may be waits.
 func (w *bulkIssueWorker) Work(ctx context.Context, job *river.Job[bulkIssueArgs]) error {
 	program, task := job.Args.ProgramID, job.Args.TaskID
 	attempts, err := store.Write(ctx, w.store, func(tx *store.Tx) (int, error) {
@@ -156,7 +156,7 @@ type progress struct {
 	written     int
 }
 
-// progressEvery is how often the log hears of a task in work.
+// progressEvery is how often the log hears of a running task.
 const progressEvery = 5 * time.Second
 
 func newProgress(ctx context.Context, logger *slog.Logger, job *river.Job[bulkIssueArgs]) *progress {
@@ -169,7 +169,7 @@ func (p *progress) report(written int) {
 	p.written = written
 	if time.Since(p.told) >= progressEvery {
 		p.told = time.Now()
-		p.logger.InfoContext(p.ctx, "task in work", "cards", written, "duration", time.Since(p.start))
+		p.logger.InfoContext(p.ctx, "task running", "cards", written, "duration", time.Since(p.start))
 	}
 }
 

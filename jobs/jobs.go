@@ -31,10 +31,11 @@ type Options struct {
 	// Lifetimes are how long things are kept, at least.
 	Lifetimes store.Lifetimes
 	// SmallWorkers and LargeWorkers are how many tasks of either size this instance
-	// has in work at a time, 2 each if zero.
+	// runs at a time, DefaultSmallWorkers and DefaultLargeWorkers if zero.
 	SmallWorkers, LargeWorkers int
-	// MerchantTasks is how many large tasks of one merchant all instances have in
-	// work at a time, 1 if zero. More than LargeWorkers is as good as no bound.
+	// MerchantTasks is how many large tasks of one merchant all instances together
+	// run at a time, DefaultMerchantTasks if zero. More than LargeWorkers is as good
+	// as no bound.
 	MerchantTasks int
 	// PollOnly has new tasks looked for once a second instead of listened for: a
 	// transaction pooler does not pass on notifications.
@@ -46,11 +47,18 @@ type Options struct {
 	SweepEvery time.Duration
 	// Delivery sends messages to recipients; nil leaves them to other instances.
 	Delivery *Delivery
-	// Meter may read how jobs went, nobody may if nil.
+	// Meter publishes how jobs went; nil turns it off.
 	Meter metric.Meter
-	// Tracer follows jobs, nobody does if nil.
+	// Tracer follows jobs; nil turns it off.
 	Tracer trace.Tracer
 }
+
+// What Options have if they don't say.
+const (
+	DefaultSmallWorkers  = 2
+	DefaultLargeWorkers  = 2
+	DefaultMerchantTasks = 1
+)
 
 // Jobs runs the jobs of one process.
 type Jobs struct {
@@ -77,15 +85,15 @@ const (
 
 // New prepares the jobs of this process; Start starts them.
 func New(s *store.Store, o Options) (*Jobs, error) {
-	o.SmallWorkers, o.LargeWorkers = cmp.Or(o.SmallWorkers, 2), cmp.Or(o.LargeWorkers, 2)
-	o.MerchantTasks = cmp.Or(o.MerchantTasks, 1)
+	o.SmallWorkers, o.LargeWorkers = cmp.Or(o.SmallWorkers, DefaultSmallWorkers), cmp.Or(o.LargeWorkers, DefaultLargeWorkers)
+	o.MerchantTasks = cmp.Or(o.MerchantTasks, DefaultMerchantTasks)
 	o.TaskTimeout = cmp.Or(o.TaskTimeout, taskTimeout)
 	o.SweepEvery = cmp.Or(o.SweepEvery, 2*time.Second)
 	if o.Delivery != nil && o.Delivery.LookEvery == 0 {
 		o.Delivery.LookEvery = 500 * time.Millisecond
 	}
 	j := &Jobs{store: s, options: o}
-	watch, err := newWatcher(o.Meter, o.Tracer)
+	instrumentation, err := newInstrumentation(o.Meter, o.Tracer)
 	if err != nil {
 		return nil, fmt.Errorf("jobs: %w", err)
 	}
@@ -98,7 +106,7 @@ func New(s *store.Store, o Options) (*Jobs, error) {
 			store.QueueLarge: {MaxWorkers: o.LargeWorkers, FetchCooldown: fetchCooldown, FetchPollInterval: shortestWait},
 		},
 		Workers:              workers,
-		Middleware:           []rivertype.Middleware{watch},
+		Middleware:           []rivertype.Middleware{instrumentation},
 		ErrorHandler:         errorHandler{o.Logger},
 		JobTimeout:           o.TaskTimeout,
 		RescueStuckJobsAfter: rescueAfter,

@@ -164,9 +164,9 @@ func TestExpiryBoundsAreInclusive(t *testing.T) {
 	}
 }
 
-// TestIdempotencyKeyForms: bare or quoted, 1 to 255 printable ASCII; empty counts
-// as none.
-func TestIdempotencyKeyForms(t *testing.T) {
+// TestAnIdempotencyKeyIsTakenBareOrQuotedAndRefusedIfUnfit: 1 to 255 printable
+// ASCII; empty counts as none.
+func TestAnIdempotencyKeyIsTakenBareOrQuotedAndRefusedIfUnfit(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
 	m := s.Merchant()

@@ -97,7 +97,7 @@ func (s *Store) findTasks(ctx context.Context, of []db.FindTaskParams) ([]*db.Fi
 	return findEach(len(of), s.q.FindTask(ctx, of).QueryRow)
 }
 
-// ErrNoSlot says that as many of the merchant's tasks are in work as may be.
+// ErrNoSlot says that as many of the merchant's tasks are running as may be.
 var ErrNoSlot = errors.New("the merchant's slots are all taken")
 
 // TakeSlot takes one of the merchant's slots for a large task, of which there are so

@@ -18,7 +18,7 @@ func Example() {
 		return
 	}
 	v, err := validate.Compile(document, openapi.Complete, validate.Options{Fields: map[string]validate.FieldRule{
-		"CreateGiftCardRequest.designTemplate": func(v validate.Value) *validate.Error {
+		"CreateGiftCardRequest.designTemplate": func(v validate.Value) *validate.ErrorDetail {
 			if v.Text() != "birthday" {
 				return validate.ValueError("there is no such design")
 			}

@@ -9,7 +9,7 @@ import (
 	"github.com/nyaruka/phonenumbers"
 )
 
-func (s *schema) checkPhone(t *tape, i uint32) *Error {
+func (s *schema) checkPhone(t *tape, i uint32) *ErrorDetail {
 	text, err := anyText(t, i)
 	if err != nil && err.Type != typeNotUnicode {
 		return err

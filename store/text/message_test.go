@@ -104,7 +104,7 @@ func TestMessageRemovesMarkupHiddenInEntitiesOrInMarkup(t *testing.T) {
 	}
 }
 
-func TestMessageOpensATagThatIsNeverClosedButKeepsItsText(t *testing.T) {
+func TestMessageDropsTheBracketOfATagThatIsNeverClosedAndKeepsItsText(t *testing.T) {
 	t.Parallel()
 	for s, want := range map[string]string{
 		"if a<b then":                      "if ab then",
