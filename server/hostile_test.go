@@ -103,7 +103,7 @@ func TestCutOffAndSlowBodiesEndTheRequest(t *testing.T) {
 		requests.Go(func() {
 			answer := raw(t, s, c.request, c.close)
 			if !strings.Contains(answer, c.want) {
-				t.Errorf("%s: answer %q, want %q", name, answer, c.want)
+				t.Errorf("%s: answer %q, want %q\n%s", name, answer, c.want, s.Log)
 			}
 		})
 	}
