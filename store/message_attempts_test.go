@@ -138,6 +138,18 @@ func TestAMessageIsHandedOverTwiceAtMostWithoutAWord(t *testing.T) {
 	}
 }
 
+// TestARefusalForGoodFailsAtOnce, and says that nothing was handed over.
+func TestARefusalForGoodFailsAtOnce(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	f.addressed(t, nil)
+	due := f.claim(t)
+	f.record(t, func(tx *store.Tx) error { return tx.MessageRefused(t.Context(), due, "no such user") })
+	if m := f.message(t); m.Status != store.MessageFailed || m.Attempts != 1 || m.Unconfirmed != 0 || *m.LastError != "no such user" {
+		t.Errorf("refused: %+v", m)
+	}
+}
+
 // TestAClaimThatEndsAMessageIsNoAttempt: nothing was handed over.
 func TestAClaimThatEndsAMessageIsNoAttempt(t *testing.T) {
 	t.Parallel()
