@@ -7,8 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"giftcards/store"
 	"giftcards/store/id"
 )
@@ -50,11 +48,14 @@ func (f fixture) record(t *testing.T, do func(*store.Tx) error) {
 // message is the one message that there is.
 func (f fixture) message(t *testing.T) store.Message {
 	t.Helper()
-	rows, err := f.Pool().Query(t.Context(), "select * from messages")
-	must(t, err)
-	m, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[store.Message])
-	must(t, err)
-	return m
+	var all []store.Message
+	for _, status := range store.MessageStates {
+		all = append(all, write(t, f.Store, func(tx *store.Tx) ([]store.Message, error) { return tx.Messages(t.Context(), status, 2) })...)
+	}
+	if len(all) != 1 {
+		t.Fatalf("%d messages", len(all))
+	}
+	return all[0]
 }
 
 // TestTheMessageDueLongestGoesFirst, however PostgreSQL finds it.
@@ -62,8 +63,8 @@ func TestTheMessageDueLongestGoesFirst(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	var cards []id.ID
-	for _, hours := range []time.Duration{3, 1, 2} {
-		at := f.Now().Add(hours * time.Hour)
+	for _, after := range []time.Duration{3 * time.Hour, time.Hour, 2 * time.Hour} {
+		at := f.Now().Add(after)
 		cards = append(cards, f.addressed(t, &at).ID)
 	}
 	f.clock.Move(4 * time.Hour)

@@ -115,22 +115,3 @@ func TestMailsAtOnceShareNoConnection(t *testing.T) {
 		t.Errorf("%d mails over %d connections", mails, connections)
 	}
 }
-
-// TestCloseHangsUp: at once what is idle, and what is busy when it is done.
-func TestCloseHangsUp(t *testing.T) {
-	t.Parallel()
-	idle, busy := smtptest.New(t, smtptest.Hooks{}), smtptest.New(t, smtptest.Hooks{})
-	first, second := sender(t, idle), sender(t, busy)
-	busy.Set(smtptest.Hooks{Data: func(smtptest.Mail) error {
-		second.Close()
-		return nil
-	}})
-	must(t, first.Send(t.Context(), gift("a@example.com")))
-	must(t, second.Send(t.Context(), gift("a@example.com")))
-	first.Close()
-	for _, server := range []*smtptest.Server{idle, busy} {
-		for server.Sessions() > 0 {
-			time.Sleep(time.Millisecond)
-		}
-	}
-}

@@ -67,7 +67,6 @@ type Server struct {
 	hooks       Hooks
 	mails       []Mail
 	connections int
-	sessions    int
 	open        []*smtp.Conn
 }
 
@@ -79,7 +78,6 @@ func New(t testing.TB, hooks Hooks) *Server {
 	server := smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) {
 		s.mutex.Lock()
 		defer s.mutex.Unlock()
-		s.sessions++
 		if _, secure := c.TLSConnectionState(); !secure {
 			s.connections++
 			s.open = append(s.open, c)
@@ -145,13 +143,6 @@ func (s *Server) Connections() int {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	return s.connections
-}
-
-// Sessions is how many are not over.
-func (s *Server) Sessions() int {
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	return s.sessions
 }
 
 // HangUp breaks all connections off.
@@ -232,11 +223,5 @@ func (s *session) Data(r io.Reader) error {
 	return nil
 }
 
-func (s *session) Reset() { s.from, s.to = "", "" }
-
-func (s *session) Logout() error {
-	s.server.mutex.Lock()
-	defer s.server.mutex.Unlock()
-	s.server.sessions--
-	return nil
-}
+func (s *session) Reset()        { s.from, s.to = "", "" }
+func (s *session) Logout() error { return nil }
