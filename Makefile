@@ -28,9 +28,11 @@ test: ## run all tests, against a PostgreSQL started for them
 	@$(if $(RACE),,echo 'No C compiler: tests do not look for data races.')
 	@CGO_ENABLED=$(if $(RACE),1,0) $(BIN)/withserver go test $(RACE) ./...
 
-lint: ## vet and lint; the linter is built first, which takes minutes once
+lint: ## vet, for other systems too, and lint; the linter is built first, which takes minutes once
 	@go -C $(TOOLS)/lint build -o $(BIN)/ tool
-	@go vet ./...
+	@go vet -tags restore ./...
+	@GOOS=darwin go vet -tags restore ./...
+	@GOOS=windows go vet ./store/embedded # which says there what is missing; servers run on Unix
 	@$(BIN)/golangci-lint run
 	@go -C $(TOOLS) vet ./...
 	@cd $(TOOLS) && $(BIN)/golangci-lint run
@@ -79,11 +81,11 @@ bench: build ## measure the server, and what PostgreSQL and echo do without it (
 	@go build -o $(BIN)/bench ./cmd/bench
 	@$(BIN)/bench $(ARGS)
 
-microbench: ## Go benchmarks of validation and of the handler chain
+microbench: ## Go benchmarks, two minutes; that of jobs is run by itself, see jobs/bench_test.go
 	@go build -o $(BIN)/withserver ./store/storetest/withserver
-	@$(BIN)/withserver go test -run '^$$' -bench . -benchmem ./server/...
+	@$(BIN)/withserver go test -p 1 -run '^$$' -bench . -benchmem $$(go list ./... | grep -v /jobs$$)
 
-faults: ## break the server, its database and what is between, 500 times and more (PgBouncer; SEED=n; minutes)
+faults: ## break the server, its database and what is between, about 1,500 times (PgBouncer; SEED=n; minutes)
 	@go -C cmd/giftcards/faults test -count=1 -timeout 45m -args -full $(if $(SEED),-seed=$(SEED))
 
 clean: ## remove what make built

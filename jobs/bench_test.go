@@ -17,8 +17,11 @@ import (
 const benchRate = 400
 
 // BenchmarkDelivery hands the mails of a task to an SMTP server on this machine,
-// at benchRate, and says how long single cards' mails take meanwhile. With
-// -benchtime=100000x it needs five minutes and 2 GB.
+// at benchRate, and says how long single cards' mails take meanwhile. `make
+// microbench` leaves it out, since it is as slow as its rate. By itself, with five
+// minutes and 2 GB:
+//
+//	bin/withserver go test -run '^$' -bench Delivery -benchtime 100000x ./jobs
 func BenchmarkDelivery(b *testing.B) {
 	p := newPost(b, smtptest.Hooks{})
 	value, err := money.Parse("5")

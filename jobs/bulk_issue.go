@@ -25,9 +25,9 @@ type bulkIssueArgs struct {
 // Kind is what River calls such a job. It is stored: renaming it loses jobs.
 func (bulkIssueArgs) Kind() string { return "bulk_issue" }
 
-// smallTask is the most cards of a small task: so few are issued in less than a
+// SmallTask is the most cards of a small task: so few are issued in less than a
 // tenth of a second, so that waiting for some others is no wait.
-const smallTask = 2_000
+const SmallTask = 2_000
 
 // maxAttempts is how often a task is started before it is given up. Tasks count
 // them, not River, so that an attempt that died with its process counts too.
@@ -40,7 +40,7 @@ const giveUpReason = "The cards could not be issued because of a fault of the se
 func (j *Jobs) EnqueueBulkIssue(ctx context.Context, tx *store.Tx, task store.Task) error {
 	options := traced(ctx)
 	options.Queue = store.QueueLarge
-	if task.CardCount <= smallTask {
+	if task.CardCount <= SmallTask {
 		options.Queue = store.QueueSmall
 	}
 	inserted, err := j.client.InsertTx(ctx, tx.Unwrap(), bulkIssueArgs{ProgramID: task.ProgramID, TaskID: task.ID}, options)
@@ -63,7 +63,7 @@ func (w *bulkIssueWorker) NextRetry(job *river.Job[bulkIssueArgs]) time.Time {
 }
 
 // Work issues all cards of the task, completes it and completes the job, in one
-// transaction. A task whose merchant has as many in work as may be waits.
+// transaction. A task whose merchant has as many running as may be waits.
 func (w *bulkIssueWorker) Work(ctx context.Context, job *river.Job[bulkIssueArgs]) error {
 	program, task := job.Args.ProgramID, job.Args.TaskID
 	attempts, err := store.Write(ctx, w.store, func(tx *store.Tx) (int, error) {
@@ -99,7 +99,7 @@ func (w *bulkIssueWorker) Work(ctx context.Context, job *river.Job[bulkIssueArgs
 		return nil
 	case errors.Is(err, store.ErrNoSlot): // another one took it meanwhile
 		return errors.Join(wait(job), giveBack(ctx, w.store, program, task))
-	case ctx.Err() != nil:
+	case errors.Is(ctx.Err(), context.Canceled): // an orderly stop; one that took too long is an attempt
 		return errors.Join(err, giveBack(ctx, w.store, program, task))
 	case attempts == maxAttempts:
 		w.logger.ErrorContext(ctx, "task given up", "task_id", task, "attempts", attempts, "error", err)
@@ -114,17 +114,17 @@ func (w *bulkIssueWorker) takeSlot(ctx context.Context, tx *store.Tx, job *river
 	if job.Queue != store.QueueLarge {
 		return nil
 	}
-	return tx.TakeSlot(ctx, job.Args.ProgramID, w.merchantTasks)
+	return tx.TakeSlot(ctx, job.Args.ProgramID, job.Args.TaskID, w.merchantTasks)
 }
 
-// shortestWait is how long a job waits for a slot before it looks again.
-const shortestWait = 250 * time.Millisecond
+// How long a job waits for a slot before it looks again.
+const shortestWait, longestWait = 250 * time.Millisecond, 10 * time.Second
 
-// wait lets the job come back after a tenth of the time that it has waited, and
-// not sooner than shortestWait: many that wait must not keep the workers busy with
-// looking. It is no attempt.
+// wait lets the job come back after a tenth of the time that it has waited, within
+// bounds: many that wait must not keep the workers busy with looking. It is no
+// attempt.
 func wait(job *river.Job[bulkIssueArgs]) error {
-	return river.JobSnooze(max(shortestWait, time.Since(job.CreatedAt)/10))
+	return river.JobSnooze(min(max(shortestWait, time.Since(job.CreatedAt)/10), longestWait))
 }
 
 // giveBack does not count an attempt that was none, or that an orderly stop cut
@@ -138,7 +138,10 @@ func giveBack(ctx context.Context, s *store.Store, program id.ID, task uuid.UUID
 	return err
 }
 
+// giveUp lets the task fail, also when its last attempt took too long.
 func giveUp(ctx context.Context, s *store.Store, program id.ID, task uuid.UUID) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cancelTimeout)
+	defer cancel()
 	_, err := store.Write(ctx, s, func(tx *store.Tx) (struct{}, error) {
 		return struct{}{}, tx.FailTask(ctx, program, task, giveUpReason)
 	})
@@ -153,7 +156,7 @@ type progress struct {
 	written     int
 }
 
-// progressEvery is how often the log hears of a task in work.
+// progressEvery is how often the log hears of a running task.
 const progressEvery = 5 * time.Second
 
 func newProgress(ctx context.Context, logger *slog.Logger, job *river.Job[bulkIssueArgs]) *progress {
@@ -166,7 +169,7 @@ func (p *progress) report(written int) {
 	p.written = written
 	if time.Since(p.told) >= progressEvery {
 		p.told = time.Now()
-		p.logger.InfoContext(p.ctx, "task in work", "cards", written, "duration", time.Since(p.start))
+		p.logger.InfoContext(p.ctx, "task running", "cards", written, "duration", time.Since(p.start))
 	}
 }
 

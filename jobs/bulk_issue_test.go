@@ -3,9 +3,11 @@ package jobs_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"giftcards/jobs"
@@ -84,7 +86,7 @@ func TestALargeTaskWaitsForASlot(t *testing.T) {
 	t.Parallel()
 	a := setup(t)
 	b := a.another(t)
-	release := a.hold(t, func(tx *store.Tx) error { return tx.TakeSlot(t.Context(), a.program.ID, 1) })
+	release := a.hold(t, func(tx *store.Tx) error { return tx.TakeSlot(t.Context(), a.program.ID, uuid.New(), 1) })
 	work := a.start(t)
 	waiting := a.add(t, work, large)
 	for _, task := range []store.Task{a.add(t, work, 51), b.add(t, work, large)} {
@@ -159,12 +161,12 @@ func TestAFailedAttemptIsFollowedByAPause(t *testing.T) {
 func TestTwoInstancesShareTheSlots(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
-	taken := f.hold(t, func(tx *store.Tx) error { return tx.TakeSlot(t.Context(), f.program.ID, 2) })
+	taken := f.hold(t, func(tx *store.Tx) error { return tx.TakeSlot(t.Context(), f.program.ID, uuid.New(), 2) })
 	defer taken()
-	second := f.hold(t, func(tx *store.Tx) error { return tx.TakeSlot(t.Context(), f.program.ID, 2) })
+	second := f.hold(t, func(tx *store.Tx) error { return tx.TakeSlot(t.Context(), f.program.ID, uuid.New(), 2) })
 	third := func() error {
 		_, err := store.Write(t.Context(), f.Store, func(tx *store.Tx) (struct{}, error) {
-			return struct{}{}, tx.TakeSlot(t.Context(), f.program.ID, 2)
+			return struct{}{}, tx.TakeSlot(t.Context(), f.program.ID, uuid.New(), 2)
 		})
 		return err
 	}
@@ -196,7 +198,7 @@ func TestALargeTaskHasItsSlotWhileItsCardsAreWritten(t *testing.T) {
 	f := setup(t)
 	task, release := f.inWork(t, f.start(t))
 	_, err := store.Write(t.Context(), f.Store, func(tx *store.Tx) (struct{}, error) {
-		return struct{}{}, tx.TakeSlot(t.Context(), f.program.ID, 1)
+		return struct{}{}, tx.TakeSlot(t.Context(), f.program.ID, uuid.New(), 1)
 	})
 	release()
 	if !errors.Is(err, store.ErrNoSlot) {
@@ -226,5 +228,54 @@ func TestAnAttemptThatAStopCutsOffDoesNotCount(t *testing.T) {
 	f.start(t)
 	if task = f.ended(t, task); task.Status != store.TaskCompleted || task.Attempts != 1 {
 		t.Errorf("after the restart it is %s, after %d attempts", task.Status, task.Attempts)
+	}
+}
+
+// TestAMerchantsLargeTasksGoInTheOrderTheyCame though the first looks for a slot more
+// seldom, the longer it waits; one that failed and pauses lets the next ones go.
+func TestAMerchantsLargeTasksGoInTheOrderTheyCame(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	release := f.hold(t, func(tx *store.Tx) error { return tx.TakeSlot(t.Context(), f.program.ID, uuid.New(), 1) })
+	work := f.prepare(t)
+	failed, first := f.add(t, work, large), f.add(t, work, large)
+	f.exec(t, "update river_job set state = 'retryable', attempt = 1, scheduled_at = now() + interval '1 hour' where id = (select min(id) from river_job)")
+	f.exec(t, "update river_job set created_at = now() - interval '20 seconds' where id = (select max(id) from river_job)") // two seconds between looks
+	f.run(t, work)
+	for f.count(t, "river_job where metadata ? 'snoozes'") == 0 {
+		time.Sleep(10 * time.Millisecond)
+	}
+	later := []store.Task{f.add(t, work, large), f.add(t, work, large)}
+	release()
+	end := *f.ended(t, first).CompletedAt
+	for _, task := range later {
+		if next := *f.ended(t, task).CompletedAt; !next.After(end) {
+			t.Errorf("a task ended at %s, one that came before it at %s", next, end)
+		} else {
+			end = next
+		}
+	}
+	if now, err := f.FindTask(t.Context(), storetest.Access(t, f.Store, f.program.ID), failed.ID); err != nil || now.Finished() {
+		t.Errorf("the task that pauses is %s (%v)", now.Status, err)
+	}
+}
+
+// TestATaskThatTakesTooLongIsGivenUpInTheEnd: only an orderly stop costs no attempt.
+func TestATaskThatTakesTooLongIsGivenUpInTheEnd(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	defer f.hold(t, func(tx *store.Tx) error {
+		_, err := tx.Unwrap().Exec(t.Context(), "lock table gift_cards in share mode")
+		return err
+	})()
+	work, err := jobs.New(f.Store, jobs.Options{
+		Logger: slog.New(slog.DiscardHandler), Lifetimes: storetest.Lifetimes, SweepEvery: 20 * time.Millisecond, TaskTimeout: 100 * time.Millisecond,
+	})
+	must(t, err)
+	task := f.add(t, work, 60)
+	f.exec(t, "update bulk_tasks set attempts = 6") // two are left
+	f.run(t, work)
+	if task = f.ended(t, task); task.Status != store.TaskFailed || task.Attempts != 8 {
+		t.Errorf("the task is %s after %d attempts", task.Status, task.Attempts)
 	}
 }

@@ -1,8 +1,10 @@
 package jobs
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -12,6 +14,7 @@ import (
 	"giftcards/jobs/message"
 	"giftcards/jobs/transport"
 	"giftcards/store"
+	"giftcards/store/id"
 )
 
 // Delivery says how recipients get their messages.
@@ -48,7 +51,7 @@ type courier struct {
 	lane    store.Lane
 	sender  transport.Sender
 	workers int
-	due     chan struct{}   // a message is due, one of the workers should take it
+	due     chan id.ID      // a message is due (of this program's tasks), one of the workers should take it
 	permits <-chan struct{} // one may be sent now
 }
 
@@ -65,7 +68,7 @@ func (j *Jobs) deliver(ctx, sending context.Context) {
 			{lane: store.Lane{Channel: channel}, workers: cardWorkers, permits: cards},
 			{lane: store.Lane{Channel: channel, Bulk: true}, workers: bulkWorkers, permits: bulk},
 		} {
-			c.Jobs, c.sender, c.due = j, route.Sender, make(chan struct{})
+			c.Jobs, c.sender, c.due = j, route.Sender, make(chan id.ID)
 			all.Go(func() { c.look(ctx) })
 			for range c.workers {
 				all.Go(func() { c.work(ctx, sending) })
@@ -97,21 +100,23 @@ func pace(ctx context.Context, perSecond int, cards, bulk chan<- struct{}) {
 
 // look tells workers of due messages.
 func (c *courier) look(ctx context.Context) {
+	var last id.ID
 	for {
 		limit, pause := 2*c.workers, c.options.Delivery.LookEvery
-		due, err := store.Read(ctx, c.store, func(tx *store.Tx) (int, error) { return tx.CountDue(ctx, c.lane, limit) })
+		due, err := store.Read(ctx, c.store, func(tx *store.Tx) ([]store.DueCount, error) { return tx.CountDue(ctx, c.lane, limit) })
 		if err != nil && ctx.Err() == nil {
 			c.options.Logger.WarnContext(ctx, "looking for messages failed", "channel", c.lane.Channel, "error", err)
 			pause = lookPause
 		}
-		for range due {
+		turns := takeTurns(due, last, limit)
+		for _, last = range turns {
 			select {
-			case c.due <- struct{}{}:
+			case c.due <- last:
 			case <-ctx.Done():
 				return
 			}
 		}
-		if due == limit {
+		if len(turns) == limit {
 			continue
 		}
 		select {
@@ -122,26 +127,51 @@ func (c *courier) look(ctx context.Context) {
 	}
 }
 
-func (c *courier) work(ctx, sending context.Context) {
-	for {
-		for _, wanted := range []<-chan struct{}{c.due, c.permits} {
-			select {
-			case <-wanted:
-			case <-ctx.Done():
-				return
+// takeTurns deals out limit messages at most, one to each program in turn, and
+// begins after the program that was last.
+func takeTurns(due []store.DueCount, last id.ID, limit int) (turns []id.ID) {
+	next := slices.IndexFunc(due, func(d store.DueCount) bool { return bytes.Compare(d.Program[:], last[:]) > 0 })
+	if next > 0 {
+		due = slices.Concat(due[next:], due[:next])
+	}
+	for round := int64(0); ; round++ {
+		before := len(turns)
+		for _, d := range due {
+			if d.Count > round && len(turns) < limit {
+				turns = append(turns, d.Program)
 			}
 		}
-		if err := c.deliverOne(sending); err != nil && sending.Err() == nil {
+		if len(turns) == before {
+			return turns
+		}
+	}
+}
+
+func (c *courier) work(ctx, sending context.Context) {
+	for {
+		var program id.ID
+		select {
+		case program = <-c.due:
+		case <-ctx.Done():
+			return
+		}
+		select {
+		case <-c.permits:
+		case <-ctx.Done():
+			return
+		}
+		if err := c.deliverOne(sending, program); err != nil && sending.Err() == nil {
 			c.options.Logger.WarnContext(ctx, "delivering failed", "channel", c.lane.Channel, "error", err)
 		}
 	}
 }
 
-// deliverOne sends the message that is due longest, if there is one. The claim is
-// committed before anything is sent, so that a crash leaves a trace.
-func (c *courier) deliverOne(ctx context.Context) error {
+// deliverOne sends the message that is due longest, of a lane of tasks the
+// program's, if there is one. The claim is committed before anything is sent, so
+// that a crash leaves a trace.
+func (c *courier) deliverOne(ctx context.Context, program id.ID) error {
 	due, err := store.Write(ctx, c.store, func(tx *store.Tx) (*store.Due, error) {
-		return tx.ClaimMessage(ctx, c.lane)
+		return tx.ClaimMessage(ctx, c.lane, program)
 	})
 	if err != nil || due == nil {
 		return err

@@ -133,6 +133,39 @@ func TestATaskDoesNotDelayASingleCard(t *testing.T) {
 	}
 }
 
+// TestProgramsTakeTurns: ten messages of a program do not wait for a thousand of
+// another one that came first.
+func TestProgramsTakeTurns(t *testing.T) {
+	t.Parallel()
+	p := newPost(t, smtptest.Hooks{})
+	value, err := money.Parse("5")
+	must(t, err)
+	issue := func(f fixture, email string, count int) {
+		recipients := slices.Repeat([]store.Recipient{{Email: &email}}, count)
+		_, err := store.Write(t.Context(), f.Store, func(tx *store.Tx) (struct{}, error) {
+			task, err := tx.AddTask(t.Context(), store.Terms{ProgramID: f.program.ID, InitialValue: value}, count, recipients)
+			if err != nil {
+				return struct{}{}, err
+			}
+			return struct{}{}, tx.IssueTask(t.Context(), f.program.ID, task.ID, func(int) {})
+		})
+		must(t, err)
+	}
+	issue(p.fixture, "first@example.com", 1000)
+	issue(p.another(t), "second@example.com", 10)
+	p.run(1000)
+	p.reach(store.MessageScheduled, 0)
+	sent := map[string]int{}
+	for n, m := range p.mails.Mails() {
+		if sent[m.To]++; m.To == "second@example.com" && n > 200 { // in turn; a slow machine lets some pass
+			t.Fatalf("the %dth mail of the second program is the %dth of all", sent[m.To], n)
+		}
+	}
+	if sent["first@example.com"] != 1000 || sent["second@example.com"] != 10 {
+		t.Errorf("sent %v", sent)
+	}
+}
+
 // TestWhatASenderTypesTravelsAsWords: through the store, the templates and SMTP.
 func TestWhatASenderTypesTravelsAsWords(t *testing.T) {
 	t.Parallel()

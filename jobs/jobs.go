@@ -31,23 +31,34 @@ type Options struct {
 	// Lifetimes are how long things are kept, at least.
 	Lifetimes store.Lifetimes
 	// SmallWorkers and LargeWorkers are how many tasks of either size this instance
-	// has in work at a time, 2 each if zero.
+	// runs at a time, DefaultSmallWorkers and DefaultLargeWorkers if zero.
 	SmallWorkers, LargeWorkers int
-	// MerchantTasks is how many large tasks of one merchant all instances have in
-	// work at a time, 1 if zero. More than LargeWorkers is as good as no bound.
+	// MerchantTasks is how many large tasks of one merchant all instances together
+	// run at a time, DefaultMerchantTasks if zero. More than LargeWorkers is as good
+	// as no bound.
 	MerchantTasks int
 	// PollOnly has new tasks looked for once a second instead of listened for: a
 	// transaction pooler does not pass on notifications.
 	PollOnly bool
+	// TaskTimeout ends an attempt at a task that hangs, 15 minutes if zero: a million
+	// cards take under one.
+	TaskTimeout time.Duration
 	// SweepEvery is how often abandoned tasks are looked for, 2 s if zero.
 	SweepEvery time.Duration
 	// Delivery sends messages to recipients; nil leaves them to other instances.
 	Delivery *Delivery
-	// Meter may read how jobs went, nobody may if nil.
+	// Meter publishes how jobs went; nil turns it off.
 	Meter metric.Meter
-	// Tracer follows jobs, nobody does if nil.
+	// Tracer follows jobs; nil turns it off.
 	Tracer trace.Tracer
 }
+
+// What Options have if they don't say.
+const (
+	DefaultSmallWorkers  = 2
+	DefaultLargeWorkers  = 2
+	DefaultMerchantTasks = 1
+)
 
 // Jobs runs the jobs of one process.
 type Jobs struct {
@@ -63,7 +74,7 @@ type Jobs struct {
 }
 
 const (
-	// taskTimeout ends an attempt that hangs; a million cards take under a minute.
+	// taskTimeout is TaskTimeout unless it is set.
 	taskTimeout = 15 * time.Minute
 	// rescueAfter must exceed taskTimeout. The sweep finds dead workers much earlier.
 	rescueAfter = 20 * time.Minute
@@ -74,14 +85,15 @@ const (
 
 // New prepares the jobs of this process; Start starts them.
 func New(s *store.Store, o Options) (*Jobs, error) {
-	o.SmallWorkers, o.LargeWorkers = cmp.Or(o.SmallWorkers, 2), cmp.Or(o.LargeWorkers, 2)
-	o.MerchantTasks = cmp.Or(o.MerchantTasks, 1)
+	o.SmallWorkers, o.LargeWorkers = cmp.Or(o.SmallWorkers, DefaultSmallWorkers), cmp.Or(o.LargeWorkers, DefaultLargeWorkers)
+	o.MerchantTasks = cmp.Or(o.MerchantTasks, DefaultMerchantTasks)
+	o.TaskTimeout = cmp.Or(o.TaskTimeout, taskTimeout)
 	o.SweepEvery = cmp.Or(o.SweepEvery, 2*time.Second)
 	if o.Delivery != nil && o.Delivery.LookEvery == 0 {
 		o.Delivery.LookEvery = 500 * time.Millisecond
 	}
 	j := &Jobs{store: s, options: o}
-	watch, err := newWatcher(o.Meter, o.Tracer)
+	instrumentation, err := newInstrumentation(o.Meter, o.Tracer)
 	if err != nil {
 		return nil, fmt.Errorf("jobs: %w", err)
 	}
@@ -94,9 +106,9 @@ func New(s *store.Store, o Options) (*Jobs, error) {
 			store.QueueLarge: {MaxWorkers: o.LargeWorkers, FetchCooldown: fetchCooldown, FetchPollInterval: shortestWait},
 		},
 		Workers:              workers,
-		Middleware:           []rivertype.Middleware{watch},
+		Middleware:           []rivertype.Middleware{instrumentation},
 		ErrorHandler:         errorHandler{o.Logger},
-		JobTimeout:           taskTimeout,
+		JobTimeout:           o.TaskTimeout,
 		RescueStuckJobsAfter: rescueAfter,
 		PollOnly:             o.PollOnly,
 		ReindexerIndexNames:  []string{}, // only the owner of its tables may, and the autovacuum keeps up with a job a task

@@ -163,7 +163,7 @@ func TestATaskInWorkIsNotTakenUp(t *testing.T) {
 	f.start(t)
 	time.Sleep(300 * time.Millisecond) // a dozen sweeps
 	if n := f.count(t, "river_job"); n != 1 {
-		t.Errorf("%d jobs for a task in work", n)
+		t.Errorf("%d jobs for a running task", n)
 	}
 }
 

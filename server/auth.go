@@ -48,7 +48,7 @@ func (s *Server) authenticate(operations map[string]operation) echo.MiddlewareFu
 					return err
 				}
 				who = &principal{claims: claims, programID: pathValue(c, "programId")}
-				if err := s.authorize(ctx, who, op.asksAgain); err != nil {
+				if err := s.authorize(ctx, who, op.rechecksAccess); err != nil {
 					return err
 				}
 			}

@@ -129,7 +129,7 @@ func TestALargeBodyWaitsForTheOneBeforeIt(t *testing.T) {
 				t.Errorf("a small request meanwhile: %d %s", small.Status, small.Body)
 			}
 			if len(f.reading) > 0 {
-				t.Error("the second body is read while the first is in work")
+				t.Error("the second body is read while the first is being served")
 			}
 			for _, finish := range []func() servertest.Answer{first, second} {
 				if answer := finish(); answer.Status != http.StatusCreated {

@@ -39,7 +39,7 @@ func (s *Server) handleError(err error, c echo.Context) {
 		panic(http.ErrAbortHandler)
 	}
 	if invalid := (validate.Errors)(nil); errors.As(err, &invalid) {
-		s.watcher.refused(c.Request().Context(), invalid)
+		s.instrumentation.countRefusals(c.Request().Context(), invalid)
 		s.writeJSON(c, http.StatusUnprocessableEntity, map[string]validate.Errors{"detail": invalid})
 		return
 	}

@@ -118,8 +118,7 @@ func TestTheRequestCountsNotItsSpelling(t *testing.T) {
 	}
 }
 
-// TestKeysAreApart: by program, and by operation.
-func TestKeysAreApart(t *testing.T) {
+func TestTheSameKeyIsAnotherOneInAnotherProgramOrOperation(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
 	m, other := s.Merchant(), s.Merchant()

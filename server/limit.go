@@ -61,6 +61,8 @@ func newLimits(o Options) limits {
 	}
 }
 
+var errTooMany = &refusal{status: http.StatusTooManyRequests, detail: "Too many requests"}
+
 // limit is a Limiter that tells callers how they stand, in the headers of
 // draft-ietf-httpapi-ratelimit-headers-11.
 type limit[K comparable] struct {

@@ -33,8 +33,8 @@ func decodeDetail(t *testing.T, answer servertest.Answer) detail {
 
 var jsonHeader = http.Header{"Content-Type": {"application/json"}}
 
-// TestRulesBeyondTheSchema goes through the rules page: what the document's
-// schemas cannot say, with the words of each refusal.
+// TestRulesBeyondTheSchema goes through docs/contract.md#rules-beyond-the-schema:
+// what the document's schemas cannot say, with the words of each refusal.
 func TestRulesBeyondTheSchema(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t, func(o *server.Options) { o.BulkMaximum = 100 })
@@ -164,9 +164,9 @@ func TestExpiryBoundsAreInclusive(t *testing.T) {
 	}
 }
 
-// TestIdempotencyKeyForms: bare or quoted, 1 to 255 printable ASCII; empty counts
-// as none.
-func TestIdempotencyKeyForms(t *testing.T) {
+// TestAnIdempotencyKeyIsTakenBareOrQuotedAndRefusedIfUnfit: 1 to 255 printable
+// ASCII; empty counts as none.
+func TestAnIdempotencyKeyIsTakenBareOrQuotedAndRefusedIfUnfit(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
 	m := s.Merchant()
@@ -196,7 +196,8 @@ func TestIdempotencyKeyForms(t *testing.T) {
 	}
 }
 
-// TestRefusalsOutsideTheBody: the table "Everything else" of the rules page.
+// TestRefusalsOutsideTheBody: of credentials, paths, methods and what is not found,
+// where docs/contract.md#rules-beyond-the-schema tells of the fields.
 func TestRefusalsOutsideTheBody(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)

@@ -58,7 +58,7 @@ func (s *Server) validate(operations map[string]operation) echo.MiddlewareFunc {
 }
 
 // largeBody is the size in bytes from which a body needs a slot. A body costs up
-// to four times its size while it is in work: some dozens of this size are no
+// to four times its size while it is served: some dozens of this size are no
 // matter, two of the largest are.
 const largeBody = 1 << 20
 
@@ -66,7 +66,7 @@ const largeBody = 1 << 20
 // leaves most of BodyTimeout, which goes on, for the body.
 const largeBodyWait = 20 * time.Second
 
-// bodies bounds how many requests with large bodies are in work.
+// bodies bounds how many requests with large bodies are served at once.
 type bodies struct {
 	slots chan struct{}
 	wait  time.Duration

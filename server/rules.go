@@ -13,10 +13,10 @@ const maxKeyLength = 255
 func (s *Server) rules() validate.Options {
 	return validate.Options{
 		Fields: map[string]validate.FieldRule{
-			"CreateGiftCardRequest.expiresAt":     s.expiresInTime,
-			"BulkIssueGiftCardRequest.expiresAt":  s.expiresInTime,
+			"CreateGiftCardRequest.expiresAt":     s.expiryWithinBounds,
+			"BulkIssueGiftCardRequest.expiresAt":  s.expiryWithinBounds,
 			"BulkIssueGiftCardRequest.count":      s.atMostMaximum,
-			"BulkIssueGiftCardRequest.recipients": s.fewEnough,
+			"BulkIssueGiftCardRequest.recipients": s.recipientsWithinBounds,
 		},
 		Bodies: map[string]validate.BodyRule{
 			"CreateGiftCardRequest":    s.deliversBeforeExpiry,
@@ -28,8 +28,8 @@ func (s *Server) rules() validate.Options {
 	}
 }
 
-// expiresInTime: after now, at most 5 calendar years ahead.
-func (s *Server) expiresInTime(expiresAt validate.Value) *validate.Error {
+// expiryWithinBounds: after now, at most 5 calendar years ahead.
+func (s *Server) expiryWithinBounds(expiresAt validate.Value) *validate.ErrorDetail {
 	now := s.Store.Now()
 	switch {
 	case !expiresAt.Time().After(now):
@@ -40,14 +40,14 @@ func (s *Server) expiresInTime(expiresAt validate.Value) *validate.Error {
 	return nil
 }
 
-func (s *Server) atMostMaximum(count validate.Value) *validate.Error {
+func (s *Server) atMostMaximum(count validate.Value) *validate.ErrorDetail {
 	if count.Int() > int64(s.BulkMaximum) {
 		return validate.TooLarge(int64(s.BulkMaximum))
 	}
 	return nil
 }
 
-func (s *Server) fewEnough(recipients validate.Value) *validate.Error {
+func (s *Server) recipientsWithinBounds(recipients validate.Value) *validate.ErrorDetail {
 	switch n := recipients.Len(); {
 	case n < 1:
 		return validate.ListTooShort(1, n)
@@ -58,7 +58,7 @@ func (s *Server) fewEnough(recipients validate.Value) *validate.Error {
 }
 
 // deliversBeforeExpiry: not after the card's expiry, also when that is the default.
-func (s *Server) deliversBeforeExpiry(body validate.Value) *validate.Error {
+func (s *Server) deliversBeforeExpiry(body validate.Value) *validate.ErrorDetail {
 	expiry := body.Field("expiresAt").Time()
 	if body.Field("expiresAt").IsNull() {
 		expiry = s.Store.Now().Add(store.DefaultLifetime)
@@ -72,7 +72,7 @@ func (s *Server) deliversBeforeExpiry(body validate.Value) *validate.Error {
 }
 
 // countOrRecipients: mutually exclusive (document), and one is needed.
-func countOrRecipients(body validate.Value) *validate.Error {
+func countOrRecipients(body validate.Value) *validate.ErrorDetail {
 	if body.Field("count").IsNull() == body.Field("recipients").IsNull() {
 		return validate.ValueError("exactly one of count and recipients is required")
 	}
@@ -80,7 +80,7 @@ func countOrRecipients(body validate.Value) *validate.Error {
 }
 
 // fitKey: 1 to 255 printable ASCII characters; an empty key counts as none.
-func fitKey(header validate.Value) *validate.Error {
+func fitKey(header validate.Value) *validate.ErrorDetail {
 	key := bareKey(header.Text())
 	if len(key) > maxKeyLength {
 		return validate.TextTooLong(maxKeyLength)

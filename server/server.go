@@ -37,10 +37,10 @@ type Options struct {
 	Jobs   *jobs.Jobs
 	Keys   *keyring.Ring
 	Logger *slog.Logger
-	// Meter may read how requests went, nobody may if nil.
+	// Meter publishes how requests went; nil turns it off.
 	Meter metric.Meter
-	// Tracer follows requests, nobody does if nil. A caller's traceparent goes into
-	// the log all the same.
+	// Tracer follows requests; nil turns it off. A caller's traceparent goes into the
+	// log all the same.
 	Tracer trace.Tracer
 
 	// BulkThreshold is how many cards a bulk request may ask for and still be
@@ -50,9 +50,9 @@ type Options struct {
 	BulkMaximum int
 	// BulkBodyLimit is the largest body of a bulk request, in bytes.
 	BulkBodyLimit int64
-	// LargeBodies is how many requests with a body of a MiB or more are in work at
-	// once, 1 if zero. The next waits for LargeBodyWait, 20 s if zero, and is then
-	// answered 503.
+	// LargeBodies is how many requests with a body of a MiB or more are served at
+	// once, DefaultLargeBodies if zero. The next waits for LargeBodyWait, 20 s if
+	// zero, and is then answered 503.
 	LargeBodies   int
 	LargeBodyWait time.Duration
 	// TokenLifetime and LinkLifetime are how long bearer tokens and CSV links last.
@@ -75,6 +75,9 @@ type Options struct {
 	Ready func(context.Context) error
 }
 
+// DefaultLargeBodies is what Options have if they don't say.
+const DefaultLargeBodies = 1
+
 // Limits that are no settings: a request beyond them is not slow but stuck. In
 // order: headers < body < request < writing < streaming.
 const (
@@ -82,7 +85,7 @@ const (
 	BodyTimeout      = 60 * time.Second // 64 MiB at 9 Mbit/s
 	requestTimeout   = BodyTimeout + 60*time.Second
 	WriteTimeout     = requestTimeout + 30*time.Second // streams extend it
-	StreamingTimeout = 15 * time.Minute
+	streamingTimeout = 15 * time.Minute
 	IdleTimeout      = 2 * time.Minute // beyond the minute that proxies keep theirs: ours is not closed under them
 	MaxHeaderBytes   = 64 << 10        // a token, and whatever proxies add
 	bodyLimit        = 64 << 10        // of all operations but bulk
@@ -92,12 +95,12 @@ const (
 // Server implements the generated strict interface, an operation a method.
 type Server struct {
 	Options
-	validator *validate.Validator
-	limits    limits
-	granted   *expirable.LRU[granted, store.Access]
-	watcher   *watcher
-	echo      *echo.Echo
-	bodies    bodies
+	validator       *validate.Validator
+	limits          limits
+	granted         *expirable.LRU[granted, store.Access]
+	instrumentation *instrumentation
+	echo            *echo.Echo
+	bodies          bodies
 }
 
 var _ api.StrictServerInterface = (*Server)(nil)
@@ -111,7 +114,7 @@ func New(o Options) (*Server, error) {
 	}
 	granted := expirable.NewLRU[granted, store.Access](maxGranted, nil, grantedLifetime)
 	s := &Server{Options: o, limits: newLimits(o), granted: granted, echo: echo.New(), bodies: bodies{
-		slots: make(chan struct{}, cmp.Or(o.LargeBodies, 1)), wait: cmp.Or(o.LargeBodyWait, largeBodyWait),
+		slots: make(chan struct{}, cmp.Or(o.LargeBodies, DefaultLargeBodies)), wait: cmp.Or(o.LargeBodyWait, largeBodyWait),
 	}}
 	s.validator, err = validate.Compile(document, openapi.Complete, s.rules())
 	if err != nil {
@@ -127,7 +130,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.watcher, err = newWatcher(o, operations); err != nil {
+	if s.instrumentation, err = newInstrumentation(o, operations); err != nil {
 		return nil, fmt.Errorf("measure requests: %w", err)
 	}
 	for path, document := range map[string][]byte{
@@ -142,7 +145,7 @@ func New(o Options) (*Server, error) {
 
 	// THE list of what happens to every request, outermost first.
 	e.Use(
-		s.watcher.watch,            // measures every answer; what is inside belongs to its span
+		s.instrumentation.measure,  // measures every answer; what is inside belongs to its span
 		s.logRequests,              // sees every answer, and the time all of it took
 		s.securityHeaders(),        // are on every answer, refusals too
 		s.recoverPanics,            // a fault of one request is a 500 for that request alone
@@ -163,10 +166,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.Serv
 // it differs from the others.
 type operation struct {
 	*validate.Operation
-	public    bool  // no token needed
-	hasBody   bool  // of other operations it is not read
-	asksAgain bool  // its statement asks whether the caller's access is as it was
-	bodyLimit int64 // bytes
+	public         bool  // no token needed
+	hasBody        bool  // of other operations it is not read
+	rechecksAccess bool  // its statement asks whether the caller's access is as it was
+	bodyLimit      int64 // bytes
 }
 
 // operations returns the operation of each route, by method and echo path. Every
@@ -181,11 +184,11 @@ func (s *Server) operations(document *openapi3.T, routes []*echo.Route) (map[str
 		}
 		declared := document.Paths.Find(found.Path).GetOperation(found.Method)
 		op := operation{
-			Operation: found,
-			public:    declared.Security != nil && len(*declared.Security) == 0,
-			hasBody:   declared.RequestBody != nil,
-			asksAgain: asksAgain[found.Method+" "+found.Path],
-			bodyLimit: bodyLimit,
+			Operation:      found,
+			public:         declared.Security != nil && len(*declared.Security) == 0,
+			hasBody:        declared.RequestBody != nil,
+			rechecksAccess: rechecksAccess[found.Method+" "+found.Path],
+			bodyLimit:      bodyLimit,
 		}
 		if strings.HasSuffix(route.Path, "/bulk") {
 			op.bodyLimit = s.BulkBodyLimit
@@ -198,9 +201,9 @@ func (s *Server) operations(document *openapi3.T, routes []*echo.Route) (map[str
 	return operations, nil
 }
 
-// asksAgain are the operations that may begin on an access that is remembered,
+// rechecksAccess are the operations that may begin on an access that is remembered,
 // since what they do asks the database in the same statement.
-var asksAgain = map[string]bool{
+var rechecksAccess = map[string]bool{
 	"POST /v2/giftcards/programs/{programId}/cards":              true,
 	"GET /v2/giftcards/programs/{programId}/cards/bulk/{taskId}": true,
 }

@@ -13,9 +13,9 @@ import (
 	"giftcards/store/money"
 )
 
-// TestTheWholeStory is the main job from login to the refusal of a stranger, in
-// the order in which a merchant meets it.
-func TestTheWholeStory(t *testing.T) {
+// TestAMerchantGetsFromLoginToCardsAndAStrangerDoesNot: the main job, in the order
+// in which a merchant meets it.
+func TestAMerchantGetsFromLoginToCardsAndAStrangerDoesNot(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
 	m := s.Merchant() // token

@@ -22,9 +22,9 @@ type cardList struct {
 // buffer is full is an answer like any other; a later one breaks off the
 // connection (see handleError), so that nobody takes a part for the whole.
 func (s *Server) stream(ctx context.Context, w http.ResponseWriter, batch store.Batch, list cardList) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), StreamingTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), streamingTimeout)
 	defer cancel()
-	if err := http.NewResponseController(w).SetWriteDeadline(time.Now().Add(StreamingTimeout)); err != nil {
+	if err := http.NewResponseController(w).SetWriteDeadline(time.Now().Add(streamingTimeout)); err != nil {
 		return fmt.Errorf("extend the time to write: %w", err)
 	}
 	out := bufio.NewWriterSize(toClient{w}, streamBuffer)

@@ -15,8 +15,6 @@ import (
 	"giftcards/store/password"
 )
 
-var errTooMany = &refusal{status: http.StatusTooManyRequests, detail: "Too many requests"}
-
 var errBadLogin = &refusal{status: http.StatusUnauthorized, detail: "Incorrect username or password"}
 
 // CreateToken logs a user in. Whether the user or the password is wrong shows

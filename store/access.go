@@ -3,20 +3,10 @@ package store
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"giftcards/gen/db"
 	"giftcards/store/id"
-	"giftcards/store/text"
-)
-
-type (
-	// Merchant is a row of merchants.
-	Merchant = db.Merchant
-	// Program is a row of programs.
-	Program = db.Program
 )
 
 // Access is what the database says of a token's bearer and of a program. It may be
@@ -68,53 +58,3 @@ func (tx *Tx) RevokeToken(ctx context.Context, token string, expiresAt time.Time
 	}
 	return nil
 }
-
-// CleanEmail returns a user's address as it is looked up: in lower case, and
-// without what PostgreSQL cannot store.
-func CleanEmail(email string) string { return strings.ToLower(text.Line(email)) }
-
-// checkName returns a name as it may be stored: 1 to 255 characters in one line.
-func checkName(name string) (string, error) {
-	name = strings.TrimSpace(text.Line(name))
-	if n := utf8.RuneCountInString(name); n < 1 || n > 255 {
-		return "", ErrBadName
-	}
-	return name, nil
-}
-
-// AddMerchant adds a merchant. It fails with ErrBadName.
-func (tx *Tx) AddMerchant(ctx context.Context, name string) (Merchant, error) {
-	name, err := checkName(name)
-	if err != nil {
-		return Merchant{}, err
-	}
-	merchant := Merchant{ID: id.New(tx.now), Name: name, CreatedAt: tx.now}
-	if err := tx.q.InsertMerchant(ctx, merchant.ID, merchant.Name, merchant.CreatedAt); err != nil {
-		return Merchant{}, fmt.Errorf("insert merchant: %w", err)
-	}
-	return merchant, nil
-}
-
-// AddProgram adds a gift-card program of a merchant. It fails with
-// ErrMerchantNotFound or ErrBadName.
-func (tx *Tx) AddProgram(ctx context.Context, merchant id.ID, name string) (Program, error) {
-	name, err := checkName(name)
-	if err != nil {
-		return Program{}, err
-	}
-	program := Program{ID: id.New(tx.now), MerchantID: merchant, Name: name, CreatedAt: tx.now}
-	err = tx.q.InsertProgram(ctx, db.InsertProgramParams(program))
-	if violates(err, constraintProgramMerchant) {
-		return Program{}, ErrMerchantNotFound
-	}
-	if err != nil {
-		return Program{}, fmt.Errorf("insert program: %w", err)
-	}
-	return program, nil
-}
-
-// Merchants returns all merchants, oldest first.
-func (tx *Tx) Merchants(ctx context.Context) ([]Merchant, error) { return tx.q.ListMerchants(ctx) }
-
-// Programs returns all programs, oldest first.
-func (tx *Tx) Programs(ctx context.Context) ([]Program, error) { return tx.q.ListPrograms(ctx) }

@@ -74,11 +74,15 @@ func (tx *Tx) Backlog(ctx context.Context) (Backlog, error) {
 		b.Tasks = append(b.Tasks, waiting)
 	}
 	for _, lane := range Lanes {
-		due, err := tx.q.CountLateMessages(ctx, db.CountLateMessagesParams{Channel: lane.Channel, Bulk: lane.Bulk, Now: tx.now, UpTo: backlogLimit})
+		due, err := tx.CountDue(ctx, lane, backlogLimit)
 		if err != nil {
-			return Backlog{}, wrap(err, "count late messages")
+			return Backlog{}, err
 		}
-		b.Messages = append(b.Messages, Waiting{Lane: lane, Count: due.Messages, Age: age(due.Oldest)})
+		waiting := Waiting{Lane: lane}
+		for _, d := range due {
+			waiting.Count, waiting.Age = min(waiting.Count+d.Count, backlogLimit), max(waiting.Age, age(d.Oldest))
+		}
+		b.Messages = append(b.Messages, waiting)
 	}
 	b.FailedMessages, err = tx.q.CountFailedMessages(ctx, backlogLimit)
 	return b, wrap(err, "count failed messages")

@@ -97,14 +97,21 @@ func (s *Store) findTasks(ctx context.Context, of []db.FindTaskParams) ([]*db.Fi
 	return findEach(len(of), s.q.FindTask(ctx, of).QueryRow)
 }
 
-// ErrNoSlot says that as many of the merchant's tasks are in work as may be.
+// ErrNoSlot says that as many of the merchant's tasks are running as may be.
 var ErrNoSlot = errors.New("the merchant's slots are all taken")
 
-// TakeSlot takes one of the merchant's slots, of which there are so many over all
-// instances, until the transaction ends, however it ends. It returns ErrNoSlot if
-// all are taken.
-func (tx *Tx) TakeSlot(ctx context.Context, program id.ID, slots int) error {
-	_, err := tx.q.TakeSlot(ctx, int32(slots), program)
+// TakeSlot takes one of the merchant's slots for a large task, of which there are so
+// many over all instances, until the transaction ends, however it ends. It returns
+// ErrNoSlot if all are taken, or are older tasks' first.
+func (tx *Tx) TakeSlot(ctx context.Context, program id.ID, task uuid.UUID, slots int) error {
+	older, err := tx.q.CountOlderTasks(ctx, program, task, QueueLarge)
+	if err != nil {
+		return fmt.Errorf("count older tasks: %w", err)
+	}
+	if older >= int64(slots) {
+		return ErrNoSlot
+	}
+	_, err = tx.q.TakeSlot(ctx, int32(slots), program)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return ErrNoSlot
 	}

@@ -40,7 +40,8 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// The refusals of the rules page that the database decides.
+// The refusals that the database decides. What may be sent at all is in
+// docs/contract.md#rules-beyond-the-schema.
 var (
 	ErrProgramNotFound  = &Error{Kind: NotFound, Message: "Program not found"}
 	ErrProgramForbidden = &Error{Kind: Forbidden, Message: "Program belongs to another merchant"}

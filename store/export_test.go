@@ -1,7 +1,7 @@
 package store
 
-// NarrowNumbers leaves the store only ten card numbers, so that tests meet taken
-// ones: those that begin with the 15 digits of prefix but the last.
+// NarrowNumbers leaves the store only size card numbers, so that tests meet taken
+// ones: those whose first 15 digits are prefix and what follows it.
 func NarrowNumbers(s *Store, prefix uint64, size uint64) {
 	s.numbers = numberSpace{prefix: prefix, size: size}
 }

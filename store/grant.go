@@ -22,41 +22,38 @@ var grants = []struct{ privileges, objects string }{
 	{"execute", "function expire_audit_log(timestamptz, integer)"},
 }
 
-// Grant lets role serve on the database at url, which must have this program's
-// schema; url is its owner's. Privileges on these tables that role has from
-// before are taken away where it does not need them.
-func Grant(ctx context.Context, url, role string) error {
-	conn, err := pgx.Connect(ctx, url)
-	if err != nil {
-		return fmt.Errorf("connect: %w", err)
-	}
-	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+// Grant lets role serve on the database, whose owner's transaction this is; nobody
+// sees the moment in between. Privileges on these tables that role has from before
+// are taken away where it does not need them.
+func (tx *Tx) Grant(ctx context.Context, role string) error {
 	to := pgx.Identifier{role}.Sanitize()
-	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error { // nobody sees the moment in between
-		var schema string
-		if err := tx.QueryRow(ctx, "select current_schema()").Scan(&schema); err != nil {
-			return err
-		}
-		if _, err := tx.Exec(ctx, "grant usage on schema "+pgx.Identifier{schema}.Sanitize()+" to "+to); err != nil {
-			return err
-		}
-		for _, g := range grants {
-			all := "all"
-			if strings.HasPrefix(g.objects, "function") {
-				all = "execute"
-			}
-			for _, statement := range []string{
-				fmt.Sprintf("revoke %s on %s from %s", all, g.objects, to), fmt.Sprintf("grant %s on %s to %s", g.privileges, g.objects, to),
-			} {
-				if _, err := tx.Exec(ctx, statement); err != nil {
-					return err
-				}
-			}
-		}
-		return nil
-	})
+	err := tx.grant(ctx, to)
 	if missing := (*pgconn.PgError)(nil); errors.As(err, &missing) && missing.Code == "42704" {
 		return fmt.Errorf("there is no role %s: make it first (create role %s login)", role, to)
 	}
 	return wrap(err, "grant")
+}
+
+func (tx *Tx) grant(ctx context.Context, to string) error {
+	var schema string
+	if err := tx.tx.QueryRow(ctx, "select current_schema()").Scan(&schema); err != nil {
+		return err
+	}
+	if _, err := tx.tx.Exec(ctx, "grant usage on schema "+pgx.Identifier{schema}.Sanitize()+" to "+to); err != nil {
+		return err
+	}
+	for _, g := range grants {
+		all := "all"
+		if strings.HasPrefix(g.objects, "function") {
+			all = "execute"
+		}
+		for _, statement := range []string{
+			fmt.Sprintf("revoke %s on %s from %s", all, g.objects, to), fmt.Sprintf("grant %s on %s to %s", g.privileges, g.objects, to),
+		} {
+			if _, err := tx.tx.Exec(ctx, statement); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

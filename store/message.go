@@ -34,8 +34,8 @@ const (
 // MessageStates are all of them.
 var MessageStates = []string{MessageScheduled, MessageSent, MessageFailed, MessageDropped}
 
-// Lane is a queue of messages. Those of tasks are in one of their own, so that
-// the others need not wait for a hundred thousand.
+// Lane is a queue of messages. Those of tasks are in one of their own, where
+// programs take turns, so that nobody waits for another one's hundred thousand.
 type Lane struct {
 	Channel string
 	Bulk    bool
@@ -102,31 +102,41 @@ func (tx *Tx) insertMessages(ctx context.Context, cards []GiftCard) error {
 	return nil
 }
 
-// CountDue returns how many messages of the lane are due, limit at most.
-func (tx *Tx) CountDue(ctx context.Context, lane Lane, limit int) (int, error) {
-	due, err := tx.q.CountDueMessages(ctx, db.CountDueMessagesParams{
-		Channel: lane.Channel, Bulk: lane.Bulk, Now: tx.now, UpTo: int32(limit),
-	})
-	if err != nil {
-		return 0, fmt.Errorf("count due messages: %w", err)
+// DueCount is how many messages of a lane are due, and since when the oldest is.
+type DueCount struct {
+	// Program whose tasks they are of; zero for all cards that were issued at once.
+	Program id.ID
+	Count   int64
+	Oldest  time.Time // now without any
+}
+
+// CountDue counts the messages of the lane that are due, limit at most of each
+// program: those of tasks by program, in the order of ids.
+func (tx *Tx) CountDue(ctx context.Context, lane Lane, limit int) ([]DueCount, error) {
+	if !lane.Bulk {
+		due, err := tx.q.CountDueMessages(ctx, lane.Channel, tx.now, int32(limit))
+		return []DueCount{{Count: due.Messages, Oldest: due.Oldest}}, wrap(err, "count due messages")
 	}
-	return int(due), nil
+	rows, err := tx.q.CountDueTaskMessages(ctx, lane.Channel, tx.now, int32(limit))
+	if err != nil {
+		return nil, fmt.Errorf("count due messages of tasks: %w", err)
+	}
+	return column(rows, func(r db.CountDueTaskMessagesRow) DueCount {
+		return DueCount{Program: id.ID(r.ProgramID), Count: r.Messages, Oldest: r.Oldest}
+	}), nil
 }
 
 // maxEnded bounds how many messages that are not to be sent one claim passes by.
 const maxEnded = 100
 
-// ClaimMessage returns the message of the lane that is due longest, nil if there
-// is none, and keeps it from others for MessageLease. It is to be sent after the
+// ClaimMessage returns the message of the lane that is due longest (of a lane of
+// tasks: of the program's), nil if there is none, and keeps it from others for MessageLease. It is to be sent after the
 // commit, and what came of it recorded before the lease ends: without a record, as after a crash, it counts as handed over without a confirmation.
 // Messages of cards that are of no more use, and those that may have been handed
 // over too often, end here.
-func (tx *Tx) ClaimMessage(ctx context.Context, lane Lane) (*Due, error) {
+func (tx *Tx) ClaimMessage(ctx context.Context, lane Lane, program id.ID) (*Due, error) {
 	for range maxEnded {
-		row, err := tx.q.ClaimMessage(ctx, db.ClaimMessageParams{
-			Channel: lane.Channel, Bulk: lane.Bulk, Now: tx.now,
-			LeaseEnd: tx.now.Add(MessageLease), GiveUpAt: tx.now.Add(giveUpAfter),
-		})
+		row, err := tx.claim(ctx, lane, program)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return nil, nil
 		}
@@ -152,6 +162,16 @@ func (tx *Tx) ClaimMessage(ctx context.Context, lane Lane) (*Due, error) {
 		}
 	}
 	return nil, nil
+}
+
+func (tx *Tx) claim(ctx context.Context, lane Lane, program id.ID) (Message, error) {
+	leaseEnd, giveUpAt := tx.now.Add(MessageLease), tx.now.Add(giveUpAfter)
+	if lane.Bulk {
+		return tx.q.ClaimTaskMessage(ctx, db.ClaimTaskMessageParams{
+			Channel: lane.Channel, ProgramID: program, Now: tx.now, LeaseEnd: leaseEnd, GiveUpAt: giveUpAt,
+		})
+	}
+	return tx.q.ClaimMessage(ctx, db.ClaimMessageParams{Channel: lane.Channel, Now: tx.now, LeaseEnd: leaseEnd, GiveUpAt: giveUpAt})
 }
 
 // unfit says how a claimed message ends that is not to be sent, and why.

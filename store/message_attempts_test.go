@@ -25,7 +25,7 @@ func (f fixture) addressed(t *testing.T, deliverAt *time.Time) store.GiftCard {
 func (f fixture) claim(t *testing.T) *store.Due {
 	t.Helper()
 	return write(t, f.Store, func(tx *store.Tx) (*store.Due, error) {
-		return tx.ClaimMessage(t.Context(), store.Lane{Channel: store.ChannelEmail})
+		return tx.ClaimMessage(t.Context(), store.Lane{Channel: store.ChannelEmail}, id.ID{})
 	})
 }
 
@@ -74,7 +74,7 @@ func TestTheMessageDueLongestGoesFirst(t *testing.T) {
 			must(t, err)
 		}
 		for range cards {
-			due, err := tx.ClaimMessage(t.Context(), store.Lane{Channel: store.ChannelEmail})
+			due, err := tx.ClaimMessage(t.Context(), store.Lane{Channel: store.ChannelEmail}, id.ID{})
 			must(t, err)
 			claimed = append(claimed, due.CardID)
 		}

@@ -30,7 +30,7 @@ func TestTheCostOfAMessageDoesNotGrowWithThoseThatWait(t *testing.T) {
 		looked := write(t, f.Store, func(tx *store.Tx) (int, error) {
 			before := messagesRead(t, tx)
 			for range delivered { // more than PostgreSQL tries before it settles on a plan
-				due, err := tx.ClaimMessage(t.Context(), store.Lane{Channel: store.ChannelEmail})
+				due, err := tx.ClaimMessage(t.Context(), store.Lane{Channel: store.ChannelEmail}, id.ID{})
 				must(t, err)
 				must(t, record(tx, due))
 			}
@@ -65,7 +65,7 @@ func TestARetryLeavesAloneWhatIsBeingSent(t *testing.T) {
 	}
 	claimed := func(card store.GiftCard, record func(*store.Tx, *store.Due) error) {
 		write(t, f.Store, func(tx *store.Tx) (struct{}, error) {
-			due, err := tx.ClaimMessage(t.Context(), store.Lane{Channel: store.ChannelEmail})
+			due, err := tx.ClaimMessage(t.Context(), store.Lane{Channel: store.ChannelEmail}, id.ID{})
 			if err != nil || due == nil || due.CardID != card.ID {
 				t.Fatalf("claimed %v (%v)", due, err)
 			}

@@ -34,8 +34,8 @@ const (
 // cards, batch of them at most, and keeps the place. Of several servers, one does it
 // at a time.
 //
-// It is over when a pass over all cards is, that began when nobody could
-// seal with the key before any more.
+// Done after a full pass that began once no transaction could still use the older
+// key.
 func (tx *Tx) Reseal(ctx context.Context, batch int) (ResealStep, error) {
 	key := tx.store.keys.CodeKey()
 	if known, err := tx.Resealing(ctx); known == nil {

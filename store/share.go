@@ -21,9 +21,10 @@ const (
 	shareTimeout = 30 * time.Second
 )
 
-// shared runs what concurrent callers ask for in transactions that they share.
-// Who finds few under way begins one at once, alone; who does not waits for one to
-// end, and then goes with all who wait by then. Nobody waits to fill it.
+// shared runs what concurrent callers ask for in transactions that they share:
+// group commit. Who finds few under way begins one at once, alone; who does not
+// waits for one to end, and then goes with all who wait by then. Nobody waits to
+// fill it.
 type shared[In, Out any] struct {
 	// run does all of it in one transaction, or nothing.
 	run func(context.Context, []In) ([]Out, error)

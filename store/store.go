@@ -1,7 +1,8 @@
 // Package store is the shop: the schema, the queries, and the rules of cards,
 // which the handler of a small request and the worker of a large one apply
-// alike. It knows neither HTTP nor jobs. Everything it does to the database
-// goes through Read and Write; an operation is one of either.
+// alike. It knows neither HTTP nor jobs. Statements that belong together run on
+// a Tx, in Read or Write; methods of Store itself send statements that stand
+// alone. What looks at the schema or changes it connects by itself.
 package store
 
 import (
@@ -32,9 +33,9 @@ type Options struct {
 	// ShareTransactions lets calls that wait at the same moment share a transaction:
 	// cards created one by one, and the lookups of every request.
 	ShareTransactions bool
-	// Meter may read what the store counts, nobody may if nil.
+	// Meter publishes what the store counts; nil turns it off.
 	Meter metric.Meter
-	// Tracer follows the queries, nobody does if nil.
+	// Tracer follows the queries; nil turns it off.
 	Tracer pgx.QueryTracer
 }
 

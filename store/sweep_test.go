@@ -125,6 +125,28 @@ func TestDeletingIsDoneInBatches(t *testing.T) {
 	}
 }
 
+// TestABatchOfMessagesIsOfAllPrograms together, not of each.
+func TestABatchOfMessagesIsOfAllPrograms(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	f.clock.Move(-1000 * 24 * time.Hour)
+	email := "ada@example.com"
+	for range 3 {
+		terms := f.terms(t)
+		terms.ProgramID = newProgram(t, f.Store).ID
+		write(t, f.Store, func(tx *store.Tx) ([]store.GiftCard, error) {
+			return tx.IssueCards(t.Context(), terms, []store.Recipient{{Email: &email}, {Email: &email}})
+		})
+	}
+	f.exec(t, "update messages set status = 'sent', sent_at = $1", f.Now())
+	f.clock.Move(1000 * 24 * time.Hour)
+	for _, want := range []int64{4, 2, 0} {
+		if gone := f.sweep(t, 4); gone != want {
+			t.Errorf("%d rows went, want %d", gone, want)
+		}
+	}
+}
+
 // TestTheDatabaseKeepsTheLast30DaysOfTheAuditLog, whatever a server is set to.
 func TestTheDatabaseKeepsTheLast30DaysOfTheAuditLog(t *testing.T) {
 	t.Parallel()

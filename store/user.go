@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"giftcards/gen/db"
 	"giftcards/store/id"
+	"giftcards/store/text"
 )
 
 // User is a row of users.
@@ -20,6 +22,10 @@ const (
 	RoleIssuer = "issuer" // reads and issues
 	RoleReader = "reader" // reads what opens no card: no codes, so no CSV
 )
+
+// CleanEmail returns a user's address as it is looked up: in lower case, and
+// without what PostgreSQL cannot store.
+func CleanEmail(email string) string { return strings.ToLower(text.Line(email)) }
 
 // FindUserByEmail returns the user with the address, in whatever case, or
 // ErrUserNotFound.

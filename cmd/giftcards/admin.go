@@ -2,6 +2,8 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"time"
 
 	"giftcards/store"
@@ -16,15 +18,34 @@ func (s *session) printJSON(value any) error {
 	return encoder.Encode(value)
 }
 
-// write runs do in a transaction and prints what it returns.
-func write[T any](s *session, do func(*store.Tx) (T, error)) error {
+// printRead prints what do finds, in a transaction that can change nothing.
+func printRead[T any](s *session, do func(*store.Tx) (T, error)) error {
 	return s.withStore(func(st *store.Store) error {
-		result, err := store.Write(s, st, do)
+		found, err := store.Read(s, st, do)
 		if err != nil {
 			return err
 		}
-		return s.printJSON(result)
+		return s.printJSON(found)
 	})
+}
+
+// printWritten prints what do made, once its transaction is committed.
+func printWritten[T any](s *session, do func(*store.Tx) (T, error)) error {
+	return s.withStore(func(st *store.Store) error {
+		made, err := store.Write(s, st, do)
+		if err != nil {
+			return err
+		}
+		return s.printJSON(made)
+	})
+}
+
+// naming adds to an error that says there is no such thing, which one was meant.
+func naming(name string, err error) error {
+	if refused, ok := errors.AsType[*store.Error](err); ok && refused.Kind == store.NotFound {
+		return fmt.Errorf("%w: %s", err, name)
+	}
+	return err
 }
 
 // each turns rows into what is printed of them; no rows are an empty list.
@@ -54,7 +75,7 @@ type printedMerchant struct {
 }
 
 func (c createMerchant) Run(s *session) error {
-	return write(s, func(tx *store.Tx) (printedMerchant, error) {
+	return printWritten(s, func(tx *store.Tx) (printedMerchant, error) {
 		merchant, err := tx.AddMerchant(s, c.Name)
 		if err != nil {
 			return printedMerchant{}, err
@@ -64,7 +85,7 @@ func (c createMerchant) Run(s *session) error {
 }
 
 func (listMerchants) Run(s *session) error {
-	return write(s, func(tx *store.Tx) ([]printedMerchant, error) {
+	return printRead(s, func(tx *store.Tx) ([]printedMerchant, error) {
 		rows, err := tx.Merchants(s)
 		return each(rows, err, func(m store.Merchant) printedMerchant { return printedMerchant(m) })
 	})
@@ -90,17 +111,17 @@ type printedProgram struct {
 }
 
 func (c createProgram) Run(s *session) error {
-	return write(s, func(tx *store.Tx) (printedProgram, error) {
+	return printWritten(s, func(tx *store.Tx) (printedProgram, error) {
 		program, err := tx.AddProgram(s, c.Merchant, c.Name)
 		if err != nil {
-			return printedProgram{}, err
+			return printedProgram{}, naming(c.Merchant.String(), err)
 		}
 		return printedProgram(program), s.audit(tx, store.AuditEntry{Operation: "program create", ProgramID: program.ID, Subject: program.ID[:]})
 	})
 }
 
 func (listPrograms) Run(s *session) error {
-	return write(s, func(tx *store.Tx) ([]printedProgram, error) {
+	return printRead(s, func(tx *store.Tx) ([]printedProgram, error) {
 		rows, err := tx.Programs(s)
 		return each(rows, err, func(p store.Program) printedProgram { return printedProgram(p) })
 	})

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"os"
 	"os/user"
 	"strconv"
@@ -79,12 +80,12 @@ func orNull(i id.ID) *id.ID {
 
 func (c listAudit) Run(s *session) error {
 	if c.Limit < 1 || c.Limit > maxListed {
-		return errors.New("--limit: want 1 to 100000")
+		return fmt.Errorf("--limit: want 1 to %d", maxListed)
 	}
 	if c.Since < 0 {
 		return errors.New("--since: want a duration such as 24h")
 	}
-	return write(s, func(tx *store.Tx) ([]printedAuditEntry, error) {
+	return printRead(s, func(tx *store.Tx) ([]printedAuditEntry, error) {
 		var since time.Time
 		if c.Since > 0 {
 			since = tx.Now().Add(-c.Since)

@@ -50,9 +50,9 @@ type config struct {
 	MessageLifetime time.Duration `env:"GIFTCARDS_MESSAGE_LIFETIME" default:"2160h" help:"How long a message is listed after it was sent or given up (${default})."`
 	AuditLifetime   time.Duration `env:"GIFTCARDS_AUDIT_LIFETIME" default:"9600h" help:"How long the audit log is kept (${default})."`
 
-	limits     `embed:""`
-	delivery   `embed:""`
-	protection `embed:""`
+	concurrency `embed:""`
+	delivery    `embed:""`
+	protection  `embed:""`
 
 	LogLevel  string `env:"GIFTCARDS_LOG_LEVEL" default:"info" help:"debug, info, warn or error (${default})."`
 	LogFormat string `env:"GIFTCARDS_LOG_FORMAT" default:"text" help:"text or json (${default})."`
@@ -155,7 +155,7 @@ func (c *config) check(f faults) {
 	note("token-lifetime", c.TokenLifetime >= time.Minute, "want a minute at least")
 	note("link-lifetime", c.LinkLifetime >= time.Minute, "want a minute at least")
 	c.checkLifetimes(note)
-	c.limits.check(f)
+	c.concurrency.check(f)
 	c.protection.check(f)
 	_, err = c.level()
 	note("log-level", err == nil, fmt.Sprintf("want debug, info, warn or error, not %q", c.LogLevel))

@@ -96,8 +96,8 @@ func (d *delivery) checkSMS(f faults) {
 
 // The variables of secrets, which are no flags.
 const (
-	smtpPasswordVariable = "GIFTCARDS_SMTP_PASSWORD"
-	smsTokenVariable     = "GIFTCARDS_SMS_TOKEN" //nolint:gosec // its name, not the token
+	smtpPasswordVariable = "GIFTCARDS_SMTP_PASSWORD" //nolint:gosec // its name, not the password
+	smsTokenVariable     = "GIFTCARDS_SMS_TOKEN"     //nolint:gosec // its name, not the token
 )
 
 // senderAddress writes an address as every server takes it: in ASCII.

@@ -26,8 +26,11 @@ type demo struct {
 
 const demoUser = "demo@example.com"
 
-// errDemoDeactivated says that an operator wants no demo any more.
-var errDemoDeactivated = errors.New("the demo's user is deactivated: giftcards user activate " + demoUser + " lets it in again")
+// What an operator did to the demo's user is not undone.
+var (
+	errDemoDeactivated = errors.New("the demo's user is deactivated: giftcards user activate " + demoUser + " lets it in again")
+	errDemoChanged     = errors.New("the password in it does not work any more, since the demo user's was changed: delete the file to have a new one made")
+)
 
 type demoCommand struct{}
 
@@ -118,9 +121,10 @@ func addDemoMerchant(ctx context.Context, tx *store.Tx, hash string) (store.User
 // demoFile keeps the demo between runs, in the state directory.
 func (s *session) demoFile() string { return filepath.Join(s.config.StateDir, "demo.json") }
 
-// ensureDemo returns the demo that demo.json holds if its login still works, else
-// it makes one and keeps it there, or returns errDemoDeactivated. Only a server
-// knows where it listens; the command leaves what a server wrote.
+// ensureDemo returns the demo that demo.json holds if its login still works. It
+// makes one and keeps it there if there is none, or if another password is chosen;
+// otherwise it fails with errDemoDeactivated or errDemoChanged, wrapped. Only a
+// server knows where it listens; the command leaves what a server wrote.
 func (s *session) ensureDemo(st *store.Store, serving bool) (demo, error) {
 	chosen := os.Getenv(demoVariable)
 	known, err := readDemo(s.demoFile())
@@ -132,6 +136,9 @@ func (s *session) ensureDemo(st *store.Store, serving bool) (demo, error) {
 		address = s.config.BaseURL
 	}
 	works, err := s.demoWorks(st, known)
+	if errors.Is(err, errDemoChanged) && (known == demo{} || chosen != "") {
+		err = nil
+	}
 	if err != nil {
 		return demo{}, err
 	}
@@ -147,6 +154,7 @@ func (s *session) ensureDemo(st *store.Store, serving bool) (demo, error) {
 	return known, writeDemo(s.demoFile(), known)
 }
 
+// demoWorks reports whether the known demo can log in: false if it has no user.
 func (s *session) demoWorks(st *store.Store, known demo) (bool, error) {
 	user, err := store.Read(s, st, func(tx *store.Tx) (store.User, error) {
 		return tx.FindUserByEmail(s, demoUser)
@@ -160,7 +168,11 @@ func (s *session) demoWorks(st *store.Store, known demo) (bool, error) {
 	if !user.Active {
 		return false, errDemoDeactivated
 	}
-	return password.Matches(s, known.Password, user.PasswordHash)
+	works, err := password.Matches(s, known.Password, user.PasswordHash)
+	if err == nil && !works {
+		err = fmt.Errorf("%s: %w", s.demoFile(), errDemoChanged)
+	}
+	return works, err
 }
 
 func readDemo(path string) (d demo, err error) {

@@ -40,7 +40,7 @@ func (listKeys) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	return write(s, func(tx *store.Tx) (printedKeys, error) {
+	return printRead(s, func(tx *store.Tx) (printedKeys, error) {
 		printed := printedKeys{Keys: keys}
 		state, err := tx.Resealing(s)
 		if err != nil {
@@ -63,11 +63,19 @@ func (listKeys) Run(s *session) error {
 }
 
 func (rotateKeys) Run(s *session) error {
-	if err := keyring.Rotate(s.config.KeysFile); err != nil {
+	return s.withStore(func(st *store.Store) error {
+		_, err := store.Write(s, st, func(tx *store.Tx) (struct{}, error) {
+			if err := s.audit(tx, store.AuditEntry{Operation: "keys rotate"}); err != nil {
+				return struct{}{}, err
+			}
+			return struct{}{}, keyring.Rotate(s.config.KeysFile)
+		})
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(s.stdout, "%s has a new key of each kind; running servers use them within a second or two, and seal all codes anew\n", s.config.KeysFile)
 		return err
-	}
-	_, err := fmt.Fprintf(s.stdout, "%s has a new key of each kind; running servers use them within a second or two, and seal all codes anew\n", s.config.KeysFile)
-	return err
+	})
 }
 
 func (retireKeys) Run(s *session) error {
@@ -75,7 +83,7 @@ func (retireKeys) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	return write(s, func(tx *store.Tx) ([]keyring.Key, error) {
+	return printWritten(s, func(tx *store.Tx) ([]keyring.Key, error) {
 		state, err := tx.Resealing(s)
 		if err != nil {
 			return nil, err

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +12,55 @@ import (
 	"giftcards/store/keyring"
 	"giftcards/store/storetest"
 )
+
+// TestARotationIsAuditedAndAFailedOneIsNot, like the grant to a role that serves.
+func TestARotationIsAuditedAndAFailedOneIsNot(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file, settings := filepath.Join(dir, "keys.json"), []string{"--database-url=" + storetest.URL(t), "--state-dir=" + dir}
+	operations := func() []string {
+		t.Helper()
+		code, stdout, stderr := command(t, "", append([]string{"audit", "list"}, settings...)...)
+		var entries []struct{ Operation, Client string }
+		if err := json.Unmarshal([]byte(stdout), &entries); err != nil || code != 0 {
+			t.Fatalf("audit list: %d %s %s", code, stdout, stderr)
+		}
+		var names []string
+		for _, e := range entries {
+			names = append(names, e.Operation)
+			if e.Client != operator() {
+				t.Errorf("%s by %q", e.Operation, e.Client)
+			}
+		}
+		return names
+	}
+	for name, args := range map[string][]string{
+		"keys that are not there": {"keys", "rotate"},
+		"a role that is not":      {"migrate", "up", "--serve-role=nobody_at_all"},
+	} {
+		if code, _, stderr := command(t, "", append(args, settings...)...); code != 1 || stderr == "" {
+			t.Errorf("%s: %d %s", name, code, stderr)
+		}
+	}
+	if got := operations(); got != nil {
+		t.Errorf("of what failed the log says %q", got)
+	}
+	_, err := keyring.Create(file)
+	must(t, err)
+	before, err := keyring.List(file)
+	must(t, err)
+	for _, args := range [][]string{{"migrate", "up", "--serve-role=" + storetest.ServingRole}, {"keys", "rotate"}, {"migrate", "up"}} {
+		if code, _, stderr := command(t, "", append(args, settings...)...); code != 0 {
+			t.Errorf("%v: %d %s", args, code, stderr)
+		}
+	}
+	if after, err := keyring.List(file); err != nil || len(after) != 2*len(before) {
+		t.Errorf("%d keys after %d (%v)", len(after), len(before), err)
+	}
+	if got, want := operations(), []string{"keys rotate", "migrate up --serve-role"}; !slices.Equal(got, want) {
+		t.Errorf("the log says %q, want %q", got, want)
+	}
+}
 
 // TestOldKeysAreRetiredOnlyWhenNothingNeedsThem: codes, tokens, links.
 func TestOldKeysAreRetiredOnlyWhenNothingNeedsThem(t *testing.T) {

@@ -13,7 +13,7 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// version is set when building a release.
+// version is what git calls the source; `make build` and the image set it.
 var version = "unknown"
 
 // Exit codes: what was asked for failed, or could not be understood.
@@ -37,7 +37,7 @@ type program struct {
 	config
 
 	Serve    serveCommand    `cmd:"" help:"Run the server."`
-	Demo     demoCommand     `cmd:"" help:"Print the demo merchant, user and program, making them if there are none. If the password in demo.json does not work, the demo user gets a new one."`
+	Demo     demoCommand     `cmd:"" help:"Print the demo merchant, user and program, making them if there are none. Without demo.json, the demo user gets a new password."`
 	Migrate  migrateCommand  `cmd:"" help:"Bring the database to this program's schema, or say how it stands."`
 	Merchant merchantCommand `cmd:"" help:"Create and list merchants."`
 	Program  programCommand  `cmd:"" help:"Create and list gift-card programs."`
@@ -57,6 +57,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		kong.Name("giftcards"),
 		kong.Description("Issues gift cards over LoyaltyDog's API. Every flag can be set by the environment variable beside it; GIFTCARDS_DEMO_PASSWORD, which is no flag, chooses the demo user's password."),
 		kong.Vars{"admin_listen": defaultAdminListen},
+		concurrencyVars,
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(code int) { panic(exit(code)) }), // --help
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),

@@ -47,9 +47,9 @@ func toPrintedMessage(m store.Message) printedMessage {
 
 func (c listMessages) Run(s *session) error {
 	if c.Limit < 1 || c.Limit > maxListed {
-		return errors.New("--limit: want 1 to 100000")
+		return fmt.Errorf("--limit: want 1 to %d", maxListed)
 	}
-	return write(s, func(tx *store.Tx) ([]printedMessage, error) {
+	return printRead(s, func(tx *store.Tx) ([]printedMessage, error) {
 		rows, err := tx.Messages(s, c.Status, c.Limit)
 		return each(rows, err, toPrintedMessage)
 	})
@@ -75,7 +75,7 @@ func (c retryMessages) Run(s *session) error {
 	if c.All && c.Sent {
 		return errors.New("--sent is for named cards only")
 	}
-	return write(s, func(tx *store.Tx) (printedRetry, error) {
+	return printWritten(s, func(tx *store.Tx) (printedRetry, error) {
 		retried, err := tx.RetryMessages(s, c.Cards, c.Sent)
 		if err != nil {
 			return printedRetry{}, err

@@ -23,7 +23,7 @@ func (c migrateUp) Run(s *session) error {
 			return err
 		}
 		if c.ServeRole != "" {
-			if err := store.Grant(s, url, c.ServeRole); err != nil {
+			if err := s.grant(url, c.ServeRole); err != nil {
 				return err
 			}
 		}
@@ -33,6 +33,22 @@ func (c migrateUp) Run(s *session) error {
 		}
 		return s.printJSON(versions)
 	})
+}
+
+// grant lets role serve on the database.
+func (s *session) grant(url, role string) error {
+	st, err := store.Open(s, url, store.Options{})
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	_, err = store.Write(s, st, func(tx *store.Tx) (struct{}, error) {
+		if err := tx.Grant(s, role); err != nil {
+			return struct{}{}, err
+		}
+		return struct{}{}, s.audit(tx, store.AuditEntry{Operation: "migrate up --serve-role"})
+	})
+	return err
 }
 
 func (migrateStatus) Run(s *session) error {

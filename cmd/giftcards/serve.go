@@ -39,27 +39,27 @@ func (serveCommand) Run(s *session) (err error) {
 	if err := s.migrate(d.url); err != nil {
 		return err
 	}
-	watch, err := s.watching(log)
+	observability, err := s.newObservability(log)
 	if err != nil {
 		return err
 	}
-	defer watch.close(s)
+	defer observability.close(s)
 	keys, err := s.keys(d.url)
 	if err != nil {
 		return err
 	}
-	st, err := s.openStore(d.url, keys, watch)
+	st, err := s.openStore(d.url, keys, observability)
 	if err != nil {
 		return err
 	}
 	defer st.Close()
-	work, err := s.newJobs(st, watch, log)
+	work, err := s.newJobs(st, observability, log)
 	if err != nil {
 		return err
 	}
 	var stopping atomic.Bool
-	isReady := func(ctx context.Context) error { return ready(ctx, st, work, keys, &stopping) }
-	handler, err := s.newServer(server.Options{Store: st, Jobs: work, Keys: keys, Logger: log, Ready: isReady}, watch)
+	readiness := &readiness{store: st, jobs: work, keys: keys, stopping: &stopping, log: log}
+	handler, err := s.newServer(server.Options{Store: st, Jobs: work, Keys: keys, Logger: log, Ready: readiness.check}, observability)
 	if err != nil {
 		return err
 	}
@@ -67,7 +67,7 @@ func (serveCommand) Run(s *session) (err error) {
 	if err != nil {
 		return fmt.Errorf("%w (choose another address with --listen)", err)
 	}
-	if err := s.openAdmin(watch, work, isReady); err != nil {
+	if err := s.openAdmin(observability, work, readiness.check); err != nil {
 		return err
 	}
 	if err := work.Start(s); err != nil {
@@ -83,10 +83,10 @@ func (serveCommand) Run(s *session) (err error) {
 }
 
 // openStore opens the database and makes sure that keys are those of its codes.
-func (s *session) openStore(url string, keys *keyring.Ring, watch *watching) (*store.Store, error) {
+func (s *session) openStore(url string, keys *keyring.Ring, obs *observability) (*store.Store, error) {
 	st, err := store.Open(s, url, store.Options{
 		Keys: keys, CardPrefix: s.config.CardPrefix, ShareTransactions: s.config.ShareTransactions,
-		Meter: watch.meter(), Tracer: watch.queries(),
+		Meter: obs.meter(), Tracer: obs.queries(),
 	})
 	if err != nil {
 		return nil, err
@@ -98,7 +98,7 @@ func (s *session) openStore(url string, keys *keyring.Ring, watch *watching) (*s
 	return st, nil
 }
 
-func (s *session) newJobs(st *store.Store, watch *watching, log *slog.Logger) (*jobs.Jobs, error) {
+func (s *session) newJobs(st *store.Store, obs *observability, log *slog.Logger) (*jobs.Jobs, error) {
 	delivery, err := s.delivery()
 	if err != nil {
 		return nil, err
@@ -106,16 +106,16 @@ func (s *session) newJobs(st *store.Store, watch *watching, log *slog.Logger) (*
 	return jobs.New(st, jobs.Options{
 		Logger: log, Lifetimes: s.config.lifetimes(), Delivery: delivery, PollOnly: s.config.PollOnly,
 		SmallWorkers: s.config.SmallTasks, LargeWorkers: s.config.LargeTasks, MerchantTasks: s.config.MerchantTasks,
-		Meter: watch.meter(), Tracer: watch.tracer(),
+		Meter: obs.meter(), Tracer: obs.tracer(),
 	})
 }
 
-func (s *session) newServer(o server.Options, watch *watching) (*server.Server, error) {
+func (s *session) newServer(o server.Options, obs *observability) (*server.Server, error) {
 	o.BaseURL = s.config.BaseURL
 	o.BulkThreshold, o.BulkMaximum, o.BulkBodyLimit = s.config.BulkThreshold, s.config.BulkMaximum, int64(s.config.BulkBodyLimit)<<20
 	o.LargeBodies = s.config.LargeBodies
 	o.TokenLifetime, o.LinkLifetime = s.config.TokenLifetime, s.config.LinkLifetime
-	o.Meter, o.Tracer = watch.meter(), watch.tracer()
+	o.Meter, o.Tracer = obs.meter(), obs.tracer()
 	s.config.protection.apply(&o)
 	return server.New(o)
 }
@@ -183,31 +183,16 @@ func stopWithin(ctx context.Context, limit time.Duration, stop func(context.Cont
 	return stop(ctx)
 }
 
-// ready says what keeps the server from doing its work. The schema is checked by
-// starting: a server does not run on another.
-func ready(ctx context.Context, st *store.Store, work *jobs.Jobs, keys *keyring.Ring, stopping *atomic.Bool) error {
-	switch {
-	case stopping.Load():
-		return errors.New("Shutting down")
-	case !work.Running():
-		return errors.New("Worker is not running")
-	case keys.Err() != nil: // keys that others made are unknown: their tokens would be refused
-		return errors.New("Key file cannot be read")
-	case st.Ping(ctx) != nil:
-		return errors.New("Database is not reachable")
-	}
-	return nil
-}
-
 // greet prints what a newcomer needs. With a private database that is a demo
-// merchant and two lines to paste, until its user is deactivated.
+// merchant and two lines to paste, until its user is deactivated or gets another
+// password.
 func (s *session) greet(st *store.Store, d database) error {
 	var made demo
 	showsDemo := d.private != nil
 	if showsDemo {
 		var err error
 		made, err = s.ensureDemo(st, true)
-		showsDemo = !errors.Is(err, errDemoDeactivated)
+		showsDemo = !errors.Is(err, errDemoDeactivated) && !errors.Is(err, errDemoChanged)
 		if err != nil && showsDemo {
 			return err
 		}
@@ -216,7 +201,7 @@ func (s *session) greet(st *store.Store, d database) error {
 	if kept := s.config.keptInOutbox(); kept != "" {
 		fmt.Fprintf(s.stdout, "%s to recipients are not sent, but written to %s\n", kept, s.outbox())
 		if d.private == nil { // nobody reads the greeting of a service
-			s.logger().WarnContext(s, strings.ToLower(kept)+" to recipients are not sent", "written_to", s.outbox())
+			s.logger().WarnContext(s, "messages are written to files, not sent", "what", strings.ToLower(kept), "directory", s.outbox())
 		}
 	}
 	if !showsDemo {

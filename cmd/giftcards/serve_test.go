@@ -154,12 +154,15 @@ func TestAFirstStartShowsWhatToDo(t *testing.T) {
 	if err := server.stop(syscall.SIGHUP); err != nil {
 		t.Errorf("SIGHUP: %v", err)
 	}
-	if code, _, stderr := command(t, "", "user", "deactivate", demoUser, "--state-dir="+dir); code != 0 {
-		t.Errorf("user deactivate: %s", stderr)
-	}
-	server = start(t, dir, address)
-	if strings.Contains(server.output.String(), "demo") {
-		t.Errorf("a demo is shown whose user is deactivated:\n%s", server.output.String())
+	for _, change := range []string{"password", "deactivate"} {
+		if code, _, stderr := command(t, "another password\n", "user", change, demoUser, "--state-dir="+dir); code != 0 {
+			t.Errorf("user %s: %s", change, stderr)
+		}
+		server = start(t, dir, address)
+		if strings.Contains(server.output.String(), "demo") {
+			t.Errorf("a demo is shown after user %s:\n%s", change, server.output.String())
+		}
+		must(t, server.stop(syscall.SIGTERM))
 	}
 }
 

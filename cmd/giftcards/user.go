@@ -12,7 +12,7 @@ import (
 type userCommand struct {
 	Create     createUser     `cmd:"" help:"Create a user of a merchant; the password comes from the terminal or standard input."`
 	List       listUsers      `cmd:"" help:"List all users."`
-	Password   changeSecret   `cmd:"" help:"Change a user's password, which ends their tokens; it comes from the terminal or standard input."`
+	Password   changePassword `cmd:"" help:"Change a user's password, which ends their tokens; it comes from the terminal or standard input."`
 	Role       changeRole     `cmd:"" help:"Change what a user may do."`
 	Deactivate deactivateUser `cmd:"" help:"Keep a user out, at once and with every token."`
 	Activate   activateUser   `cmd:"" help:"Let a user in again, with a new login."`
@@ -28,7 +28,7 @@ type createUser struct {
 type listUsers struct{}
 
 type (
-	changeSecret struct {
+	changePassword struct {
 		Email string `arg:"" help:"E-mail address of the user."`
 	}
 	changeRole struct {
@@ -71,42 +71,43 @@ func (c createUser) Run(s *session) error {
 	if c.Name != "" {
 		user.Name = &c.Name
 	}
-	return s.changeUser("user create", func(tx *store.Tx) (store.User, error) { return tx.AddUser(s, user) })
+	return s.changeUser("user create", c.Merchant.String(), func(tx *store.Tx) (store.User, error) { return tx.AddUser(s, user) })
 }
 
 func (listUsers) Run(s *session) error {
-	return write(s, func(tx *store.Tx) ([]printedUser, error) {
+	return printRead(s, func(tx *store.Tx) ([]printedUser, error) {
 		rows, err := tx.Users(s)
 		return each(rows, err, toPrintedUser)
 	})
 }
 
-func (c changeSecret) Run(s *session) error {
+func (c changePassword) Run(s *session) error {
 	hash, err := s.askPassword()
 	if err != nil {
 		return err
 	}
-	return s.changeUser("user password", func(tx *store.Tx) (store.User, error) { return tx.SetPassword(s, c.Email, hash) })
+	return s.changeUser("user password", c.Email, func(tx *store.Tx) (store.User, error) { return tx.SetPassword(s, c.Email, hash) })
 }
 
 func (c changeRole) Run(s *session) error {
-	return s.changeUser("user role", func(tx *store.Tx) (store.User, error) { return tx.SetRole(s, c.Email, c.Role) })
+	return s.changeUser("user role", c.Email, func(tx *store.Tx) (store.User, error) { return tx.SetRole(s, c.Email, c.Role) })
 }
 
 func (c deactivateUser) Run(s *session) error {
-	return s.changeUser("user deactivate", func(tx *store.Tx) (store.User, error) { return tx.SetActive(s, c.Email, false) })
+	return s.changeUser("user deactivate", c.Email, func(tx *store.Tx) (store.User, error) { return tx.SetActive(s, c.Email, false) })
 }
 
 func (c activateUser) Run(s *session) error {
-	return s.changeUser("user activate", func(tx *store.Tx) (store.User, error) { return tx.SetActive(s, c.Email, true) })
+	return s.changeUser("user activate", c.Email, func(tx *store.Tx) (store.User, error) { return tx.SetActive(s, c.Email, true) })
 }
 
 // changeUser carries out what an operator does to a user, and prints the user.
-func (s *session) changeUser(command string, do func(*store.Tx) (store.User, error)) error {
-	return write(s, func(tx *store.Tx) (printedUser, error) {
+// named is what the operator named that there may not be.
+func (s *session) changeUser(command, named string, do func(*store.Tx) (store.User, error)) error {
+	return printWritten(s, func(tx *store.Tx) (printedUser, error) {
 		user, err := do(tx)
 		if err != nil {
-			return printedUser{}, err
+			return printedUser{}, naming(named, err)
 		}
 		return toPrintedUser(user), s.audit(tx, store.AuditEntry{Operation: command, MerchantID: user.MerchantID, Subject: user.ID[:]})
 	})

@@ -31,6 +31,8 @@ const findUserByEmail = `-- name: FindUserByEmail :one
 select id, merchant_id, email, name, password_hash, active, created_at, role, tokens_valid_after from users where email = $1
 `
 
+// By users_email_key, in lower case as it is stored; without a lock. No row if nobody
+// has the address.
 func (q *Queries) FindUserByEmail(ctx context.Context, email string) (User, error) {
 	row := q.db.QueryRow(ctx, findUserByEmail, email)
 	var i User
@@ -52,6 +54,7 @@ const insertMerchant = `-- name: InsertMerchant :exec
 insert into merchants (id, name, created_at) values ($1, $2, $3)
 `
 
+// Names need not differ.
 func (q *Queries) InsertMerchant(ctx context.Context, iD id.ID, name string, createdAt time.Time) error {
 	_, err := q.db.Exec(ctx, insertMerchant, iD, name, createdAt)
 	return err
@@ -112,6 +115,7 @@ const listMerchants = `-- name: ListMerchants :many
 select id, name, created_at from merchants order by id
 `
 
+// All, in the order of the primary key: oldest first. Without a lock.
 func (q *Queries) ListMerchants(ctx context.Context) ([]Merchant, error) {
 	rows, err := q.db.Query(ctx, listMerchants)
 	if err != nil {
@@ -136,6 +140,8 @@ const listPrograms = `-- name: ListPrograms :many
 select id, merchant_id, name, created_at from programs order by id
 `
 
+// All, of every merchant, in the order of the primary key: oldest first. Without a
+// lock.
 func (q *Queries) ListPrograms(ctx context.Context) ([]Program, error) {
 	rows, err := q.db.Query(ctx, listPrograms)
 	if err != nil {
@@ -165,6 +171,8 @@ const listUsers = `-- name: ListUsers :many
 select id, merchant_id, email, name, password_hash, active, created_at, role, tokens_valid_after from users order by id
 `
 
+// All, of every merchant, in the order of the primary key: oldest first. Without a
+// lock.
 func (q *Queries) ListUsers(ctx context.Context) ([]User, error) {
 	rows, err := q.db.Query(ctx, listUsers)
 	if err != nil {
@@ -211,7 +219,8 @@ update users set password_hash = $1, tokens_valid_after = $2::timestamptz
 where email = $3 returning id, merchant_id, email, name, password_hash, active, created_at, role, tokens_valid_after
 `
 
-// Tokens given before @tokens_valid_after are of no use from now on.
+// Tokens given before @tokens_valid_after are of no use from now on. By
+// users_email_key; no row if nobody has the address.
 func (q *Queries) SetPassword(ctx context.Context, passwordHash string, tokensValidAfter time.Time, email string) (User, error) {
 	row := q.db.QueryRow(ctx, setPassword, passwordHash, tokensValidAfter, email)
 	var i User
@@ -234,7 +243,8 @@ update users set active = $1, tokens_valid_after = $2::timestamptz
 where email = $3 returning id, merchant_id, email, name, password_hash, active, created_at, role, tokens_valid_after
 `
 
-// Tokens given before @tokens_valid_after are of no use from now on.
+// Tokens given before @tokens_valid_after are of no use from now on. By
+// users_email_key; no row if nobody has the address.
 func (q *Queries) SetUserActive(ctx context.Context, active bool, tokensValidAfter time.Time, email string) (User, error) {
 	row := q.db.QueryRow(ctx, setUserActive, active, tokensValidAfter, email)
 	var i User
@@ -256,6 +266,8 @@ const setUserRole = `-- name: SetUserRole :one
 update users set role = $1 where email = $2 returning id, merchant_id, email, name, password_hash, active, created_at, role, tokens_valid_after
 `
 
+// By users_email_key; no row if nobody has the address. Waits for whoever else changes
+// the user.
 func (q *Queries) SetUserRole(ctx context.Context, role string, email string) (User, error) {
 	row := q.db.QueryRow(ctx, setUserRole, role, email)
 	var i User

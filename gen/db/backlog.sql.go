@@ -64,43 +64,6 @@ func (q *Queries) CountJobs(ctx context.Context, upTo int32) ([]CountJobsRow, er
 	return items, nil
 }
 
-const countLateMessages = `-- name: CountLateMessages :one
-select (select count(*) from (
-        select from messages m
-        where m.status = 'scheduled' and m.channel = $1 and m.bulk = $2 and m.next_attempt_at <= $3::timestamptz
-        limit $4) as due) as messages,
-    coalesce((
-        select o.next_attempt_at from messages o
-        where o.status = 'scheduled' and o.channel = $1 and o.bulk = $2 and o.next_attempt_at <= $3::timestamptz
-        order by o.next_attempt_at limit 1), $3)::timestamptz as oldest
-`
-
-type CountLateMessagesParams struct {
-	Channel string
-	Bulk    bool
-	Now     time.Time
-	UpTo    int32
-}
-
-type CountLateMessagesRow struct {
-	Messages int64
-	Oldest   time.Time
-}
-
-// Those of a lane that are due, and since when the oldest is: since now without
-// any. Uses messages_due_idx, twice: in one step it would sort more than @up_to.
-func (q *Queries) CountLateMessages(ctx context.Context, arg CountLateMessagesParams) (CountLateMessagesRow, error) {
-	row := q.db.QueryRow(ctx, countLateMessages,
-		arg.Channel,
-		arg.Bulk,
-		arg.Now,
-		arg.UpTo,
-	)
-	var i CountLateMessagesRow
-	err := row.Scan(&i.Messages, &i.Oldest)
-	return i, err
-}
-
 const countUnfinishedTasks = `-- name: CountUnfinishedTasks :many
 select t.status, count(*) as tasks, min(t.created_at)::timestamptz as oldest from (
     select status, created_at from bulk_tasks where status in ('pending', 'processing')

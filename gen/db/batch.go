@@ -303,6 +303,7 @@ type InsertMessageParams struct {
 	CreatedAt     time.Time
 }
 
+// Fails on messages_pkey if the card has a message by the channel.
 func (q *Queries) InsertMessage(ctx context.Context, arg []InsertMessageParams) *InsertMessageBatchResults {
 	batch := &pgx.Batch{}
 	for _, a := range arg {

@@ -19,12 +19,32 @@ update bulk_tasks set status = 'completed', completed_at = $1::timestamptz
 where program_id = $2 and id = $3 and status in ('pending', 'processing')
 `
 
+// By primary key. No row if the task is finished already.
 func (q *Queries) CompleteTask(ctx context.Context, completedAt time.Time, programID id.ID, iD uuid.UUID) (int64, error) {
 	result, err := q.db.Exec(ctx, completeTask, completedAt, programID, iD)
 	if err != nil {
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const countOlderTasks = `-- name: CountOlderTasks :one
+select count(*) from bulk_tasks t
+join programs o on o.id = t.program_id
+join river_job j on j.id = t.job_id
+join bulk_tasks self on (t.created_at, t.id) < (self.created_at, self.id)
+join programs p on p.id = self.program_id and p.merchant_id = o.merchant_id
+where self.program_id = $1 and self.id = $2
+  and t.status in ('pending', 'processing') and j.queue = $3 and j.state <> 'retryable'
+`
+
+// Unfinished tasks of the same merchant whose job is in @queue, and came first; not
+// those that failed and wait for another attempt. Uses bulk_tasks_unfinished_idx.
+func (q *Queries) CountOlderTasks(ctx context.Context, programID id.ID, taskID uuid.UUID, queue string) (int64, error) {
+	row := q.db.QueryRow(ctx, countOlderTasks, programID, taskID, queue)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
 }
 
 const deleteFinishedTasks = `-- name: DeleteFinishedTasks :execrows
@@ -49,6 +69,8 @@ with old as (delete from bulk_recipients b where b.program_id = $1 and b.task_id
 delete from task_recipients t where t.program_id = $1 and t.task_id = $2
 `
 
+// All of a task, wherever they are: by the beginning of both tables' primary keys. None
+// is fine.
 func (q *Queries) DeleteRecipients(ctx context.Context, programID id.ID, taskID uuid.UUID) error {
 	_, err := q.db.Exec(ctx, deleteRecipients, programID, taskID)
 	return err
@@ -97,6 +119,8 @@ update bulk_tasks set attempts = attempts - 1
 where program_id = $1 and id = $2 and status = 'processing' and attempts > 0
 `
 
+// By primary key; changes nothing unless the task is processing and has an attempt to
+// give back. Waits for whoever else works on the task.
 func (q *Queries) GiveBackAttempt(ctx context.Context, programID id.ID, iD uuid.UUID) error {
 	_, err := q.db.Exec(ctx, giveBackAttempt, programID, iD)
 	return err
@@ -113,6 +137,7 @@ type InsertRecipientsParams struct {
 	Recipients []byte
 }
 
+// A chunk of them. Fails on task_recipients_pkey if one begins at the same position.
 func (q *Queries) InsertRecipients(ctx context.Context, arg InsertRecipientsParams) error {
 	_, err := q.db.Exec(ctx, insertRecipients,
 		arg.ProgramID,
@@ -144,6 +169,7 @@ type InsertTaskParams struct {
 	CreatedAt      time.Time
 }
 
+// A pending one, without a job. Nobody else sees it before the commit.
 func (q *Queries) InsertTask(ctx context.Context, arg InsertTaskParams) (BulkTask, error) {
 	row := q.db.QueryRow(ctx, insertTask,
 		arg.ProgramID,
@@ -309,6 +335,8 @@ const setTaskJob = `-- name: SetTaskJob :exec
 update bulk_tasks set job_id = $1 where program_id = $2 and id = $3
 `
 
+// By primary key, of a task that this transaction inserted or has locked: else it would
+// wait for whoever works on it.
 func (q *Queries) SetTaskJob(ctx context.Context, jobID *int64, programID id.ID, iD uuid.UUID) error {
 	_, err := q.db.Exec(ctx, setTaskJob, jobID, programID, iD)
 	return err

@@ -90,6 +90,7 @@ type SetKeyAnswerParams struct {
 	Key       string
 }
 
+// By primary key, of a key that this transaction has claimed.
 func (q *Queries) SetKeyAnswer(ctx context.Context, arg SetKeyAnswerParams) error {
 	_, err := q.db.Exec(ctx, setKeyAnswer,
 		arg.Status,

@@ -16,6 +16,7 @@ const findKeyCheck = `-- name: FindKeyCheck :one
 select sealed from key_checks
 `
 
+// The one row; none if no server has worked with the database.
 func (q *Queries) FindKeyCheck(ctx context.Context) ([]byte, error) {
 	row := q.db.QueryRow(ctx, findKeyCheck)
 	var sealed []byte
@@ -27,6 +28,7 @@ const findReseal = `-- name: FindReseal :one
 select id, key_id, first_seen_at, pass_began_at, program_id, card_id, resealed, finished_at from reseals
 `
 
+// The one row, without a lock; none if no server has begun.
 func (q *Queries) FindReseal(ctx context.Context) (Reseal, error) {
 	row := q.db.QueryRow(ctx, findReseal)
 	var i Reseal
@@ -122,6 +124,7 @@ const setKeyCheck = `-- name: SetKeyCheck :exec
 update key_checks set sealed = $1
 `
 
+// The one row; changes nothing if there is none. Needs the lock of reseals, as codes do.
 func (q *Queries) SetKeyCheck(ctx context.Context, sealed []byte) error {
 	_, err := q.db.Exec(ctx, setKeyCheck, sealed)
 	return err
@@ -154,6 +157,7 @@ type UpdateResealParams struct {
 	FinishedAt  *time.Time
 }
 
+// The one row, which LockReseal has locked.
 func (q *Queries) UpdateReseal(ctx context.Context, arg UpdateResealParams) error {
 	_, err := q.db.Exec(ctx, updateReseal,
 		arg.KeyID,

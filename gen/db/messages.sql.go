@@ -15,7 +15,7 @@ import (
 const claimMessage = `-- name: ClaimMessage :one
 with due as materialized (
     select d.program_id, d.card_id, d.channel from messages d
-    where d.status = 'scheduled' and d.channel = $3 and d.bulk = $4 and d.next_attempt_at <= $5::timestamptz
+    where d.status = 'scheduled' and not d.bulk and d.channel = $3 and d.next_attempt_at <= $4::timestamptz
     order by d.next_attempt_at limit 1
     for update skip locked)
 update messages m
@@ -29,19 +29,68 @@ type ClaimMessageParams struct {
 	LeaseEnd time.Time
 	GiveUpAt time.Time
 	Channel  string
-	Bulk     bool
 	Now      time.Time
 }
 
-// The one that is due longest, with an attempt more and, until @lease_end, out of
-// the others' reach; no row if nothing is due. Skips what others claim just now.
-// Uses messages_due_idx.
+// The one of cards issued at once that is due longest, with an attempt more and,
+// until @lease_end, out of the others' reach; no row if nothing is due. Skips what
+// others claim just now. Uses messages_due_idx.
 func (q *Queries) ClaimMessage(ctx context.Context, arg ClaimMessageParams) (Message, error) {
 	row := q.db.QueryRow(ctx, claimMessage,
 		arg.LeaseEnd,
 		arg.GiveUpAt,
 		arg.Channel,
-		arg.Bulk,
+		arg.Now,
+	)
+	var i Message
+	err := row.Scan(
+		&i.ProgramID,
+		&i.CardID,
+		&i.Channel,
+		&i.Address,
+		&i.Bulk,
+		&i.SendAt,
+		&i.Status,
+		&i.Attempts,
+		&i.Unconfirmed,
+		&i.NextAttemptAt,
+		&i.GiveUpAt,
+		&i.LastError,
+		&i.SentAt,
+		&i.CreatedAt,
+	)
+	return i, err
+}
+
+const claimTaskMessage = `-- name: ClaimTaskMessage :one
+with due as materialized (
+    select d.program_id, d.card_id, d.channel from messages d
+    where d.status = 'scheduled' and d.bulk and d.channel = $3 and d.program_id = $4
+      and d.next_attempt_at <= $5::timestamptz
+    order by d.next_attempt_at limit 1
+    for update skip locked)
+update messages m
+set attempts = m.attempts + 1, unconfirmed = m.unconfirmed + 1, next_attempt_at = $1,
+    give_up_at = coalesce(m.give_up_at, $2::timestamptz)
+from due where m.program_id = due.program_id and m.card_id = due.card_id and m.channel = due.channel
+returning m.program_id, m.card_id, m.channel, m.address, m.bulk, m.send_at, m.status, m.attempts, m.unconfirmed, m.next_attempt_at, m.give_up_at, m.last_error, m.sent_at, m.created_at
+`
+
+type ClaimTaskMessageParams struct {
+	LeaseEnd  time.Time
+	GiveUpAt  time.Time
+	Channel   string
+	ProgramID id.ID
+	Now       time.Time
+}
+
+// ClaimMessage for the tasks of a program. Uses messages_task_due_idx.
+func (q *Queries) ClaimTaskMessage(ctx context.Context, arg ClaimTaskMessageParams) (Message, error) {
+	row := q.db.QueryRow(ctx, claimTaskMessage,
+		arg.LeaseEnd,
+		arg.GiveUpAt,
+		arg.Channel,
+		arg.ProgramID,
 		arg.Now,
 	)
 	var i Message
@@ -76,42 +125,95 @@ type CopyMessagesParams struct {
 }
 
 const countDueMessages = `-- name: CountDueMessages :one
-select count(*) from (
-    select from messages
-    where status = 'scheduled' and channel = $1 and bulk = $2 and next_attempt_at <= $3::timestamptz
-    limit $4) as due
+select (select count(*) from (
+        select from messages m
+        where m.status = 'scheduled' and not m.bulk and m.channel = $1 and m.next_attempt_at <= $2::timestamptz
+        limit $3) as due) as messages,
+    coalesce((
+        select o.next_attempt_at from messages o
+        where o.status = 'scheduled' and not o.bulk and o.channel = $1 and o.next_attempt_at <= $2::timestamptz
+        order by o.next_attempt_at limit 1), $2)::timestamptz as oldest
 `
 
-type CountDueMessagesParams struct {
-	Channel string
-	Bulk    bool
-	Now     time.Time
-	UpTo    int32
+type CountDueMessagesRow struct {
+	Messages int64
+	Oldest   time.Time
 }
 
-// At most @up_to; locked rows count too. Uses messages_due_idx.
-func (q *Queries) CountDueMessages(ctx context.Context, arg CountDueMessagesParams) (int64, error) {
-	row := q.db.QueryRow(ctx, countDueMessages,
-		arg.Channel,
-		arg.Bulk,
-		arg.Now,
-		arg.UpTo,
-	)
-	var count int64
-	err := row.Scan(&count)
-	return count, err
+// Those of cards issued at once that are due, @up_to at most, locked rows too; and
+// since when the oldest is, or now without any. Uses messages_due_idx, twice: in one
+// step it would sort more than @up_to.
+func (q *Queries) CountDueMessages(ctx context.Context, channel string, now time.Time, upTo int32) (CountDueMessagesRow, error) {
+	row := q.db.QueryRow(ctx, countDueMessages, channel, now, upTo)
+	var i CountDueMessagesRow
+	err := row.Scan(&i.Messages, &i.Oldest)
+	return i, err
+}
+
+const countDueTaskMessages = `-- name: CountDueTaskMessages :many
+with recursive programs as (
+    (select m.program_id from messages m where m.status = 'scheduled' and m.bulk and m.channel = $1
+     order by m.program_id limit 1)
+    union all
+    select (select n.program_id from messages n where n.status = 'scheduled' and n.bulk and n.channel = $1
+            and n.program_id > p.program_id order by n.program_id limit 1)
+    from programs p where p.program_id is not null
+)
+select p.program_id::bytea as program_id, (select count(*) from (
+        select from messages m
+        where m.status = 'scheduled' and m.bulk and m.channel = $1 and m.program_id = p.program_id
+          and m.next_attempt_at <= $2::timestamptz
+        limit $3) as due) as messages,
+    coalesce((
+        select o.next_attempt_at from messages o
+        where o.status = 'scheduled' and o.bulk and o.channel = $1 and o.program_id = p.program_id
+          and o.next_attempt_at <= $2::timestamptz
+        order by o.next_attempt_at limit 1), $2)::timestamptz as oldest
+from programs p where p.program_id is not null
+order by p.program_id
+`
+
+type CountDueTaskMessagesRow struct {
+	ProgramID []byte
+	Messages  int64
+	Oldest    time.Time
+}
+
+// Those of tasks that are due, as CountDueMessages, by program in the order of ids:
+// a row for each program that has any to send, now or later. Jumps from program to
+// program in messages_task_due_idx.
+func (q *Queries) CountDueTaskMessages(ctx context.Context, channel string, now time.Time, upTo int32) ([]CountDueTaskMessagesRow, error) {
+	rows, err := q.db.Query(ctx, countDueTaskMessages, channel, now, upTo)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []CountDueTaskMessagesRow
+	for rows.Next() {
+		var i CountDueTaskMessagesRow
+		if err := rows.Scan(&i.ProgramID, &i.Messages, &i.Oldest); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const deleteEndedMessages = `-- name: DeleteEndedMessages :execrows
-delete from messages m using programs p cross join lateral (
-    select d.program_id, d.card_id, d.channel from messages d
-    where d.program_id = p.id and d.card_id < $1 and d.status <> 'scheduled'
-      and coalesce(d.sent_at, d.give_up_at, d.next_attempt_at) < $2::timestamptz
-    limit $3 for update skip locked) ended
+delete from messages m using (
+    select e.program_id, e.card_id, e.channel from programs p cross join lateral (
+        select d.program_id, d.card_id, d.channel from messages d
+        where d.program_id = p.id and d.card_id < $1 and d.status <> 'scheduled'
+          and coalesce(d.sent_at, d.give_up_at, d.next_attempt_at) < $2::timestamptz
+        limit $3 for update skip locked) e
+    limit $3) ended
 where m.program_id = ended.program_id and m.card_id = ended.card_id and m.channel = ended.channel
 `
 
-// Sent ones, and ones that were given up or dropped, before a time; about @batch.
+// Sent ones, and ones that were given up or dropped, before a time; @batch at most.
 // Of each program it looks at messages of cards before @card_id only, by primary
 // key: no card is issued after its message is sent.
 func (q *Queries) DeleteEndedMessages(ctx context.Context, cardID id.ID, before time.Time, batch int32) (int64, error) {
@@ -304,7 +406,7 @@ type SetMessageSentParams struct {
 }
 
 // Whoever claimed it: sent is sent. No row if it has ended. By primary key: asked
-// for "scheduled", a planner without statistics walks messages_due_idx, all that is due.
+// for "scheduled", a planner without statistics walks all that is due.
 func (q *Queries) SetMessageSent(ctx context.Context, arg SetMessageSentParams) (int64, error) {
 	result, err := q.db.Exec(ctx, setMessageSent,
 		arg.SentAt,

@@ -176,10 +176,16 @@ func (s *SMTP) connect(ctx context.Context) (*connection, error) {
 	for c := s.take(); c != nil; c = s.take() {
 		_ = c.net.SetDeadline(deadline(ctx))
 		c.net.left = maxAnswers
-		if c.Reset() == nil { // the server may have hung up meanwhile
+		stop := context.AfterFunc(ctx, func() { _ = c.net.SetDeadline(time.Now()) })
+		err := c.Reset() // the server may have hung up meanwhile
+		stop()
+		if err == nil {
 			return c, nil
 		}
 		_ = c.net.Close()
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
 	}
 	dialed, err := (&net.Dialer{}).DialContext(ctx, "tcp", s.options.Address)
 	if err != nil {

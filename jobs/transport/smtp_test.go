@@ -267,6 +267,21 @@ func TestAStalledServerIsLeft(t *testing.T) {
 	}
 }
 
+// TestAStopDoesNotWaitForASilentServer that was heard before, and is to be asked
+// whether it still listens.
+func TestAStopDoesNotWaitForASilentServer(t *testing.T) {
+	t.Parallel()
+	address := script(t, "220 hi\r\n", "250 localhost\r\n", "250 ok\r\n", "250 ok\r\n", "354 go\r\n", "250 taken\r\n")
+	s, err := transport.NewSMTP(transport.SMTPOptions{Address: address, Security: transport.Plain, From: "cards@example.com", Timeout: time.Hour})
+	must(t, err)
+	must(t, s.Send(t.Context(), gift("a@example.com")))
+	ctx, stop := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer stop()
+	if got := failure(t, s.Send(ctx, gift("b@example.com"))); got.Unconfirmed || got.Permanent || got.Stage != "connect" {
+		t.Errorf("got %+v", got)
+	}
+}
+
 // TestAMailThatIsWholeIsWaitedFor when its sender has to stop: given up then, it
 // might be sent twice.
 func TestAMailThatIsWholeIsWaitedFor(t *testing.T) {

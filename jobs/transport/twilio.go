@@ -45,11 +45,14 @@ func (t *Twilio) Close() { t.client.CloseIdleConnections() }
 const maxAnswer = 64 << 10
 
 // Send hands a text message over. The provider has it once it answers 2xx with
-// an id. 429 and 5xx ask to come again. So do refusals that an operator can mend:
+// an id. 429 and 5xx ask to come again, 502 and 504 once. So do refusals that an operator can mend:
 // 401, 403, 404 (of the account), and those of a sender. Every other one is for good.
 func (t *Twilio) Send(ctx context.Context, m Message) error {
 	if err := checkNumber(m.To); err != nil {
 		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return &Error{Stage: "connect", Err: err}
 	}
 	form := url.Values{"To": {m.To}, "From": {t.options.From}, "Body": {m.Text}}
 	address := t.options.URL + "/2010-04-01/Accounts/" + url.PathEscape(t.options.Account) + "/Messages.json"
@@ -117,5 +120,6 @@ func judge(status int, text []byte, readErr error) error {
 	case http.StatusTooManyRequests, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusRequestTimeout:
 		permanent = false
 	}
-	return &Error{Permanent: permanent, Stage: "answer", Code: status, Err: errors.New(words)}
+	lost := status == http.StatusBadGateway || status == http.StatusGatewayTimeout // whatever is behind the gateway may have it
+	return &Error{Permanent: permanent, Unconfirmed: lost, Stage: "answer", Code: status, Err: errors.New(words)}
 }

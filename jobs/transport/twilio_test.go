@@ -2,8 +2,7 @@ package transport_test
 
 import (
 	"context"
-	"io"
-	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -54,6 +53,8 @@ func TestARefusalOfAProviderIsForNowIfAnOperatorCanMendIt(t *testing.T) {
 		"no such number":        {400, `{"code": 21211, "message": "The 'To' number is not valid"}`, transport.Error{Permanent: true, Stage: "answer", Code: 400}},
 		"too many":              {429, `{"code": 20429, "message": "Too Many Requests"}`, transport.Error{Stage: "answer", Code: 429}},
 		"their fault":           {500, `oops`, transport.Error{Stage: "answer", Code: 500}},
+		"behind a gateway":      {502, ``, transport.Error{Unconfirmed: true, Stage: "answer", Code: 502}},
+		"too late behind one":   {504, ``, transport.Error{Unconfirmed: true, Stage: "answer", Code: 504}},
 		"away":                  {503, ``, transport.Error{Stage: "answer", Code: 503}},
 		"a wrong token":         {401, `{"code": 20003, "message": "Authenticate"}`, transport.Error{Stage: "answer", Code: 401}},
 		"not allowed":           {403, `{"code": 20403, "message": "Forbidden"}`, transport.Error{Stage: "answer", Code: 403}},
@@ -89,7 +90,7 @@ func TestATextMessageIsUnconfirmedOnlyIfAProviderMayHaveIt(t *testing.T) {
 	t.Parallel()
 	untrusted := httptest.NewTLSServer(http.NotFoundHandler())
 	defer untrusted.Close()
-	untrusted.Config.ErrorLog = log.New(io.Discard, "", 0)
+	untrusted.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	if got := failure(t, texter(untrusted.URL).Send(t.Context(), text("+442079460018"))); got.Unconfirmed || got.Permanent || got.Stage != "connect" {
 		t.Errorf("untrusted: %+v", got)
 	}

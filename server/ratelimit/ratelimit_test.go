@@ -119,6 +119,7 @@ func TestNoLimiterGrantsEverything(t *testing.T) {
 	}
 }
 
+// BenchmarkTake is a request of a known key that is within its limit.
 func BenchmarkTake(b *testing.B) {
 	l := ratelimit.New[string](1_000_000, time.Second, 1<<16)
 	now := start

@@ -34,6 +34,7 @@ import (
 // Server is a running server and what its tests need to reach behind it.
 type Server struct {
 	URL     string
+	Handler http.Handler // all of it, to be asked without a connection; it judges nothing
 	Store   *store.Store
 	Jobs    *jobs.Jobs
 	Keys    *keyring.Ring
@@ -116,7 +117,7 @@ func start(t testing.TB, databaseURL, keyFile string, share bool, change []func(
 		}
 	})
 	return &Server{
-		URL: listener.URL, Store: st, Jobs: work, Keys: keys, KeyFile: keyFile, Clock: clock, Log: log, Outbox: outbox,
+		URL: listener.URL, Handler: handler, Store: st, Jobs: work, Keys: keys, KeyFile: keyFile, Clock: clock, Log: log, Outbox: outbox,
 		DatabaseURL: databaseURL, counter: counter, metrics: metrics, t: t,
 	}
 }

@@ -87,6 +87,7 @@ func operation(t testing.TB, path string) *validate.Operation {
 	return o
 }
 
+// BenchmarkCreate validates a usual create request, whose body is read already.
 func BenchmarkCreate(b *testing.B) {
 	o := operation(b, createPath)
 	r := post(b, createPath, nil)
@@ -100,7 +101,7 @@ func BenchmarkCreate(b *testing.B) {
 	}
 }
 
-// BenchmarkCreateWithoutPhone leaves out what libphonenumber takes.
+// BenchmarkCreateWithoutPhone is BenchmarkCreate without a phone number: it leaves out what libphonenumber takes.
 func BenchmarkCreateWithoutPhone(b *testing.B) {
 	o := operation(b, createPath)
 	r := post(b, createPath, nil)
@@ -114,6 +115,7 @@ func BenchmarkCreateWithoutPhone(b *testing.B) {
 	}
 }
 
+// BenchmarkCreateAndDecode is BenchmarkCreate, and the struct that a handler gets.
 func BenchmarkCreateAndDecode(b *testing.B) {
 	o := operation(b, createPath)
 	r := post(b, createPath, nil)

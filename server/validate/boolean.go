@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-func (s *schema) checkBoolean(t *tape, i uint32) *Error {
+func (s *schema) checkBoolean(t *tape, i uint32) *ErrorDetail {
 	n := &t.nodes[i]
 	switch n.kind {
 	case kindTrue, kindFalse:
@@ -38,7 +38,7 @@ func (s *schema) checkBoolean(t *tape, i uint32) *Error {
 	return fault("bool_type", "Input should be a valid boolean")
 }
 
-func boolParsing() *Error {
+func boolParsing() *ErrorDetail {
 	return fault("bool_parsing", "Input should be a valid boolean, unable to interpret input")
 }
 

@@ -37,7 +37,7 @@ func (w *walk) loc() Loc {
 }
 
 // refuse notes an error about the node i at the place the walk is at.
-func (w *walk) refuse(i uint32, err *Error) {
+func (w *walk) refuse(i uint32, err *ErrorDetail) {
 	err.Loc, err.Input = w.loc(), w.tape.input(i)
 	w.add(*err)
 }
@@ -45,10 +45,10 @@ func (w *walk) refuse(i uint32, err *Error) {
 // missing notes that the place the walk is at has no value; within names the
 // object that lacks it.
 func (w *walk) missing(within []byte) {
-	w.add(Error{Type: "missing", Loc: w.loc(), Msg: "Field required", Input: within})
+	w.add(ErrorDetail{Type: "missing", Loc: w.loc(), Msg: "Field required", Input: within})
 }
 
-func (w *walk) add(err Error) {
+func (w *walk) add(err ErrorDetail) {
 	if !w.full() {
 		w.errors = append(w.errors, err)
 	}
@@ -69,7 +69,7 @@ func (w *walk) value(s *schema, i uint32) bool {
 	if s.nullable && w.tape.nodes[i].kind == kindNull {
 		return true
 	}
-	var err *Error
+	var err *ErrorDetail
 	switch s.kind {
 	case schemaObject:
 		return w.object(s.object, i)

@@ -48,7 +48,7 @@ func TestCompileRefusesRulesThatBelongToNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rule := func(validate.Value) *validate.Error { return nil }
+	rule := func(validate.Value) *validate.ErrorDetail { return nil }
 	for want, o := range map[string]validate.Options{
 		"field Thing.other":      {Fields: map[string]validate.FieldRule{"Thing.other": rule}},
 		"body Other":             {Bodies: map[string]validate.BodyRule{"Other": rule}},

@@ -3,6 +3,7 @@ package validate
 import (
 	"math"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -27,7 +28,7 @@ const (
 	reasonForm = "expected the form of RFC 3339, such as 2030-01-31T12:00:00Z"
 )
 
-func (s *schema) checkDateTime(t *tape, i uint32) *Error {
+func (s *schema) checkDateTime(t *tape, i uint32) *ErrorDetail {
 	switch t.nodes[i].kind {
 	case kindInt, kindFloat:
 		return checkTimestamp(t.source(i), t.nodes[i].kind)
@@ -47,11 +48,11 @@ func (s *schema) checkDateTime(t *tape, i uint32) *Error {
 	return nil
 }
 
-func datetimeType() *Error { return fault("datetime_type", "Input should be a valid datetime") }
+func datetimeType() *ErrorDetail { return fault("datetime_type", "Input should be a valid datetime") }
 
 // checkTimestamp refuses a number: as Pydantic does if it names no time, else for
 // not being a text.
-func checkTimestamp(number string, k kind) *Error {
+func checkTimestamp(number string, k kind) *ErrorDetail {
 	if n, fits := parseInt(number); k == kindInt && fits {
 		if _, reason := fromTimestamp(n); reason != "" {
 			return datetimeParsing(reason)
@@ -76,8 +77,8 @@ func checkTimestamp(number string, k kind) *Error {
 	return datetimeType()
 }
 
-func datetimeParsing(reason string) *Error {
-	return &Error{
+func datetimeParsing(reason string) *ErrorDetail {
+	return &ErrorDetail{
 		Type: "datetime_parsing",
 		Msg:  "Input should be a valid datetime, " + reason,
 		Ctx:  map[string]any{"error": reason},
@@ -109,7 +110,7 @@ func fromTimestamp(n int64) (at time.Time, reason string) {
 // parseDateTime reads an RFC 3339 date-time with a zone; digits after the sixth
 // of a second's fraction are dropped. What Pydantic refuses is refused in its
 // words; then what its strict mode refuses; then what RFC 3339 does.
-func parseDateTime(text string) (time.Time, *Error) {
+func parseDateTime(text string) (time.Time, *ErrorDetail) {
 	p := dateTimeParser{text: text}
 	if p.parse() {
 		switch {
@@ -129,7 +130,7 @@ func parseDateTime(text string) (time.Time, *Error) {
 	}
 	// Pydantic's second try: a date alone.
 	if reason := dateOnlyReason(text); reason != "" {
-		return time.Time{}, &Error{
+		return time.Time{}, &ErrorDetail{
 			Type: "datetime_from_date_parsing",
 			Msg:  "Input should be a valid datetime or date, " + reason,
 			Ctx:  map[string]any{"error": reason},
@@ -168,7 +169,7 @@ func parseTimestampText(text string) (reason string, isTimestamp bool) {
 		_, reason = fromTimestamp(n)
 		return reason, true
 	}
-	if !isTimestampFloat(text) {
+	if !isTimestampFloat(text) || strings.Contains(text, "_") { // Go allows it between digits
 		return "", false
 	}
 	f, err := strconv.ParseFloat(text, 64)
@@ -181,10 +182,24 @@ func parseTimestampText(text string) (reason string, isTimestamp bool) {
 	return "", true
 }
 
-// timestampInt reads an optionally signed integer of 64 bits.
-func timestampInt(text string) (int64, bool) {
-	n, err := strconv.ParseInt(text, 10, 64)
-	return n, err == nil && n != math.MinInt64
+// timestampInt reads an optionally signed integer. Beyond 64 bits it wraps, as
+// Pydantic's parser lets it, unless that turns it negative on the way.
+func timestampInt(text string) (n int64, ok bool) {
+	digits := strings.TrimPrefix(text, "-")
+	negative := digits != text
+	if !negative {
+		digits = strings.TrimPrefix(text, "+")
+	}
+	for i := range len(digits) {
+		n = n*10 + int64(digits[i]) - '0'
+		if digits[i] < '0' || digits[i] > '9' || n < 0 {
+			return 0, false
+		}
+	}
+	if negative {
+		n = -n
+	}
+	return n, digits != ""
 }
 
 // isTimestampFloat reports whether a text starts as a decimal number with a

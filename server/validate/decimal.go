@@ -49,7 +49,7 @@ func newDecimalBound(bound *float64) *decimalBound {
 	return b
 }
 
-func (s *schema) checkDecimal(t *tape, i uint32) *Error {
+func (s *schema) checkDecimal(t *tape, i uint32) *ErrorDetail {
 	var buffer [48]byte
 	switch t.nodes[i].kind {
 	case kindInt, kindFloat:
@@ -86,7 +86,7 @@ func (s *schema) checkDecimal(t *tape, i uint32) *Error {
 
 // acceptDecimal checks the bounds and leaves the number's plain text as the
 // validated value.
-func (s *schema) acceptDecimal(t *tape, i uint32, d decimal, text string) *Error {
+func (s *schema) acceptDecimal(t *tape, i uint32, d decimal, text string) *ErrorDetail {
 	if err := s.decimals.check(d); err != nil {
 		return err
 	}
@@ -96,13 +96,13 @@ func (s *schema) acceptDecimal(t *tape, i uint32, d decimal, text string) *Error
 	}
 	switch {
 	case -d.exponent > maxDecimalPlaces:
-		return &Error{
+		return &ErrorDetail{
 			Type: "decimal_max_places",
 			Msg:  "Decimal input should have no more than " + plural(maxDecimalPlaces, "decimal place"),
 			Ctx:  map[string]any{"decimal_places": maxDecimalPlaces},
 		}
 	case int64(len(d.digits))+d.exponent > maxWholeDigits:
-		return &Error{
+		return &ErrorDetail{
 			Type: "decimal_whole_digits",
 			Msg:  "Decimal input should have no more than " + plural(maxWholeDigits, "digit") + " before the decimal point",
 			Ctx:  map[string]any{"whole_digits": maxWholeDigits},
@@ -114,7 +114,7 @@ func (s *schema) acceptDecimal(t *tape, i uint32, d decimal, text string) *Error
 	return nil
 }
 
-func (b *decimalBounds) check(d decimal) *Error {
+func (b *decimalBounds) check(d decimal) *ErrorDetail {
 	switch {
 	case b.le != nil && d.compare(b.le.value) > 0:
 		return b.le.fault("less_than_equal", "le", "less than or equal to ")
@@ -128,8 +128,8 @@ func (b *decimalBounds) check(d decimal) *Error {
 	return nil
 }
 
-func (b *decimalBound) fault(kind, key, words string) *Error {
-	return &Error{Type: kind, Msg: "Input should be " + words + b.text, Ctx: map[string]any{key: b.ctx}}
+func (b *decimalBound) fault(kind, key, words string) *ErrorDetail {
+	return &ErrorDetail{Type: kind, Msg: "Input should be " + words + b.text, Ctx: map[string]any{key: b.ctx}}
 }
 
 // isCanonicalDecimal reports whether s is as plain writes it, but for zeros at

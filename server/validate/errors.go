@@ -15,9 +15,9 @@ const (
 // then names (string) and positions in arrays or in a malformed body (int).
 type Loc []any
 
-// Error is one element of a 422's detail, with Pydantic's type codes and
+// ErrorDetail is one element of a 422's detail, with Pydantic's type codes and
 // sentences.
-type Error struct {
+type ErrorDetail struct {
 	Type  string
 	Loc   Loc
 	Msg   string
@@ -27,7 +27,7 @@ type Error struct {
 
 // Errors are the elements of a 422's detail in Pydantic's order. As JSON they are
 // the array under "detail"; an input of more than 64 KiB is left out.
-type Errors []Error
+type Errors []ErrorDetail
 
 // Error joins the sentences; it names no input.
 func (e Errors) Error() string {
@@ -53,7 +53,7 @@ func (l Loc) String() string {
 }
 
 // MarshalJSON writes one element of detail.
-func (e Error) MarshalJSON() ([]byte, error) {
+func (e ErrorDetail) MarshalJSON() ([]byte, error) {
 	input := e.Input
 	if len(input) > maxInput {
 		input = nil
@@ -69,8 +69,8 @@ func (e Error) MarshalJSON() ([]byte, error) {
 
 // ValueError is a rule's refusal as Pydantic prints one: type value_error, the
 // sentence after "Value error, ", and "ctx":{"error":{}}.
-func ValueError(sentence string) *Error {
-	return &Error{
+func ValueError(sentence string) *ErrorDetail {
+	return &ErrorDetail{
 		Type: "value_error",
 		Msg:  "Value error, " + sentence,
 		Ctx:  map[string]any{"error": struct{}{}},
@@ -78,8 +78,8 @@ func ValueError(sentence string) *Error {
 }
 
 // TooLarge refuses a number above a maximum: less_than_equal.
-func TooLarge(maximum int64) *Error {
-	return &Error{
+func TooLarge(maximum int64) *ErrorDetail {
+	return &ErrorDetail{
 		Type: "less_than_equal",
 		Msg:  "Input should be less than or equal to " + strconv.FormatInt(maximum, 10),
 		Ctx:  map[string]any{"le": maximum},
@@ -87,8 +87,8 @@ func TooLarge(maximum int64) *Error {
 }
 
 // ListTooShort refuses a list of too few items: too_short.
-func ListTooShort(minimum, actual int) *Error {
-	return &Error{
+func ListTooShort(minimum, actual int) *ErrorDetail {
+	return &ErrorDetail{
 		Type: "too_short",
 		Msg:  "List should have at least " + plural(minimum, "item") + " after validation, not " + strconv.Itoa(actual),
 		Ctx:  map[string]any{"field_type": "List", "min_length": minimum, "actual_length": actual},
@@ -96,17 +96,17 @@ func ListTooShort(minimum, actual int) *Error {
 }
 
 // ListTooLong refuses a list of too many items: too_long.
-func ListTooLong(maximum, actual int) *Error {
-	return &Error{
+func ListTooLong(maximum, actual int) *ErrorDetail {
+	return &ErrorDetail{
 		Type: "too_long",
 		Msg:  "List should have at most " + plural(maximum, "item") + " after validation, not " + strconv.Itoa(actual),
 		Ctx:  map[string]any{"field_type": "List", "max_length": maximum, "actual_length": actual},
 	}
 }
 
-// TextTooShort refuses a text of too few code points: string_too_short.
-func TextTooShort(minimum int) *Error {
-	return &Error{
+// textTooShort refuses a text of too few code points: string_too_short.
+func textTooShort(minimum int) *ErrorDetail {
+	return &ErrorDetail{
 		Type: "string_too_short",
 		Msg:  "String should have at least " + plural(minimum, "character"),
 		Ctx:  map[string]any{"min_length": minimum},
@@ -114,8 +114,8 @@ func TextTooShort(minimum int) *Error {
 }
 
 // TextTooLong refuses a text of too many code points: string_too_long.
-func TextTooLong(maximum int) *Error {
-	return &Error{
+func TextTooLong(maximum int) *ErrorDetail {
+	return &ErrorDetail{
 		Type: "string_too_long",
 		Msg:  "String should have at most " + plural(maximum, "character"),
 		Ctx:  map[string]any{"max_length": maximum},
@@ -123,8 +123,8 @@ func TextTooLong(maximum int) *Error {
 }
 
 // PatternMismatch refuses a text that does not match: string_pattern_mismatch.
-func PatternMismatch(pattern string) *Error {
-	return &Error{
+func PatternMismatch(pattern string) *ErrorDetail {
+	return &ErrorDetail{
 		Type: "string_pattern_mismatch",
 		Msg:  "String should match pattern '" + pattern + "'",
 		Ctx:  map[string]any{"pattern": pattern},
@@ -132,13 +132,13 @@ func PatternMismatch(pattern string) *Error {
 }
 
 // NotInFuture refuses a date-time that is past or now: datetime_future.
-func NotInFuture() *Error {
-	return &Error{Type: "datetime_future", Msg: "Input should be in the future"}
+func NotInFuture() *ErrorDetail {
+	return &ErrorDetail{Type: "datetime_future", Msg: "Input should be in the future"}
 }
 
 // At completes an error that a rule beyond the request raises: where it is, and
 // the value at fault as a text (nil for null).
-func (e *Error) At(loc Loc, input *string) Errors {
+func (e *ErrorDetail) At(loc Loc, input *string) Errors {
 	e.Loc, e.Input = loc, json.RawMessage("null")
 	if input != nil {
 		e.Input = quote(*input)
@@ -162,4 +162,4 @@ func quote(text string) json.RawMessage {
 	return quoted
 }
 
-func fault(kind, msg string) *Error { return &Error{Type: kind, Msg: msg} }
+func fault(kind, msg string) *ErrorDetail { return &ErrorDetail{Type: kind, Msg: msg} }

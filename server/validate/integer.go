@@ -7,14 +7,14 @@ import (
 	"unicode"
 )
 
-// maxIntDigits is the number of digits from which Python refuses to read a text
-// as an integer.
-const maxIntDigits = 4300
+// maxIntLength is how long a text, its minus sign included, may be for Pydantic to
+// read it as an integer.
+const maxIntLength = 4300
 
 // integerBounds are the bounds of an integer; nil is none.
 type integerBounds struct{ ge, gt, le, lt *int64 }
 
-func (s *schema) checkInteger(t *tape, i uint32) *Error {
+func (s *schema) checkInteger(t *tape, i uint32) *ErrorDetail {
 	switch t.nodes[i].kind {
 	case kindInt:
 		n, _ := parseInt(t.source(i))
@@ -38,7 +38,7 @@ func (s *schema) checkInteger(t *tape, i uint32) *Error {
 	}
 }
 
-func (s *schema) checkFloatAsInteger(t *tape, i uint32) *Error {
+func (s *schema) checkFloatAsInteger(t *tape, i uint32) *ErrorDetail {
 	source := t.source(i)
 	f, _ := strconv.ParseFloat(source, 64)
 	switch {
@@ -62,7 +62,7 @@ func (s *schema) checkFloatAsInteger(t *tape, i uint32) *Error {
 	return nil
 }
 
-func (s *schema) checkTextAsInteger(t *tape, i uint32) *Error {
+func (s *schema) checkTextAsInteger(t *tape, i uint32) *ErrorDetail {
 	text, err := wholeText(t, i)
 	if err != nil {
 		return err
@@ -82,7 +82,7 @@ func (s *schema) checkTextAsInteger(t *tape, i uint32) *Error {
 	return nil
 }
 
-func (b *integerBounds) check(n int64) *Error {
+func (b *integerBounds) check(n int64) *ErrorDetail {
 	switch {
 	case b.le != nil && n > *b.le:
 		return TooLarge(*b.le)
@@ -96,8 +96,8 @@ func (b *integerBounds) check(n int64) *Error {
 	return nil
 }
 
-func integerFault(kind, key, words string, bound int64) *Error {
-	return &Error{
+func integerFault(kind, key, words string, bound int64) *ErrorDetail {
+	return &ErrorDetail{
 		Type: kind,
 		Msg:  "Input should be " + words + strconv.FormatInt(bound, 10),
 		Ctx:  map[string]any{key: bound},
@@ -116,15 +116,18 @@ func parseInt(s string) (int64, bool) {
 
 // pydanticInt reads a text as Pydantic's lax mode does and returns the number in
 // plain digits.
-func pydanticInt(text string) (string, *Error) {
+func pydanticInt(text string) (string, *ErrorDetail) {
+	// A start that is too long is refused before what follows is looked at.
+	digits := strings.TrimPrefix(text, "-")
+	rest := strings.TrimLeft(digits, "0123456789")
+	if len(text)-len(rest) > maxIntLength && digits[0] != '0' {
+		return "", fault("int_parsing_size", "Unable to parse input string as an integer, exceeded maximum size")
+	}
 	if isJSONInt(text) {
-		if len(strings.TrimPrefix(text, "-")) > maxIntDigits {
-			return "", fault("int_parsing_size", "Unable to parse input string as an integer, exceeded maximum size")
-		}
 		return text, nil
 	}
 	cleaned, ok := cleanInt(text)
-	if !ok || !isJSONInt(cleaned) || len(strings.TrimPrefix(cleaned, "-")) > maxIntDigits {
+	if !ok || !isJSONInt(cleaned) || len(cleaned) > maxIntLength {
 		return "", fault("int_parsing", "Input should be a valid integer, unable to parse string as an integer")
 	}
 	return cleaned, nil

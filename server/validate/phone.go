@@ -4,11 +4,12 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/nyaruka/phonenumbers"
 )
 
-func (s *schema) checkPhone(t *tape, i uint32) *Error {
+func (s *schema) checkPhone(t *tape, i uint32) *ErrorDetail {
 	text, err := anyText(t, i)
 	if err != nil && err.Type != typeNotUnicode {
 		return err
@@ -32,12 +33,10 @@ func normalizePhone(text string) (string, bool) {
 		// IsValidNumber tries the United States first, but judges twice.
 		return text, phonenumbers.IsValidNumberForRegion(number, "US") || phonenumbers.IsValidNumber(number)
 	}
-	// libphonenumber drops such an end; its Go port means to, but its pattern does
-	// not match what it should.
-	trimmed := strings.TrimRightFunc(text, func(r rune) bool {
-		return r != '#' && !unicode.IsLetter(r) && !unicode.IsNumber(r)
-	})
-	number, err := phonenumbers.Parse(trimmed, "")
+	if utf8.RuneCountInString(text) > phonenumbers.MAX_INPUT_STRING_LENGTH {
+		return "", false
+	}
+	number, err := phonenumbers.Parse(portable(text), "")
 	if err != nil || !phonenumbers.IsValidNumber(number) {
 		return "", false
 	}
@@ -46,6 +45,43 @@ func normalizePhone(text string) (string, bool) {
 		normalized += ";ext=" + extension
 	}
 	return normalized, true
+}
+
+// portable is a text as libphonenumber reads it, where its Go port does not: the
+// port knows the digits of three scripts, counts bytes where 250 characters are
+// allowed, and means to drop an end, but its pattern does not match what it should.
+func portable(text string) string {
+	ascii := strings.Map(asciiDigit, text)
+	if ascii != text && phonenumbers.IsAlphaNumber(ascii) {
+		ascii = text // among letters such digits do not count
+	}
+	var last rune
+	short := strings.Map(func(r rune) rune {
+		if r == last && r >= utf8.RuneSelf && unicode.In(r, unicode.Zs, unicode.Pd, unicode.Cf) {
+			return -1 // wide spaces and dashes count as one
+		}
+		last = r
+		return r
+	}, ascii)
+	if strings.Contains(short, phonenumbers.RFC3966_PHONE_CONTEXT) {
+		return short // its end is part of the context
+	}
+	return strings.TrimRightFunc(short, func(r rune) bool {
+		return r != '#' && !unicode.IsLetter(r) && !unicode.IsNumber(r)
+	})
+}
+
+// asciiDigit is the ASCII digit for a decimal digit of any script. Unicode has the
+// ten of a script, or several tens, in a row.
+func asciiDigit(r rune) rune {
+	if r < utf8.RuneSelf || !unicode.IsDigit(r) {
+		return r
+	}
+	value := rune(0)
+	for unicode.IsDigit(r - value - 1) {
+		value++
+	}
+	return '0' + value%10
 }
 
 // northAmerican is the national number of a text that is +1 and ten digits. There

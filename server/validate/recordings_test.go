@@ -28,13 +28,13 @@ func cardRules() validate.Options {
 		Fields: map[string]validate.FieldRule{
 			"CreateGiftCardRequest.expiresAt":    inFuture,
 			"BulkIssueGiftCardRequest.expiresAt": inFuture,
-			"BulkIssueGiftCardRequest.count": func(v validate.Value) *validate.Error {
+			"BulkIssueGiftCardRequest.count": func(v validate.Value) *validate.ErrorDetail {
 				if v.Int() > 100_000 {
 					return validate.TooLarge(100_000)
 				}
 				return nil
 			},
-			"BulkIssueGiftCardRequest.recipients": func(v validate.Value) *validate.Error {
+			"BulkIssueGiftCardRequest.recipients": func(v validate.Value) *validate.ErrorDetail {
 				switch n := v.Len(); {
 				case n == 0:
 					return validate.ListTooShort(1, n)
@@ -45,7 +45,7 @@ func cardRules() validate.Options {
 			},
 		},
 		Bodies: map[string]validate.BodyRule{
-			"CreateGiftCardRequest": func(v validate.Value) *validate.Error {
+			"CreateGiftCardRequest": func(v validate.Value) *validate.ErrorDetail {
 				deliver, expires := v.Field("deliverAt"), v.Field("expiresAt")
 				if deliver.IsNull() || expires.IsNull() || !deliver.Time().After(expires.Time()) {
 					return nil
@@ -54,7 +54,7 @@ func cardRules() validate.Options {
 				err.Loc = validate.Loc{"deliverAt"}
 				return err
 			},
-			"BulkIssueGiftCardRequest": func(v validate.Value) *validate.Error {
+			"BulkIssueGiftCardRequest": func(v validate.Value) *validate.ErrorDetail {
 				if v.Field("count").IsNull() == v.Field("recipients").IsNull() {
 					return validate.ValueError("exactly one of count and recipients is required")
 				}
@@ -65,7 +65,7 @@ func cardRules() validate.Options {
 }
 
 // inFuture takes 2028 for now, so that the recorded dates do not age.
-func inFuture(v validate.Value) *validate.Error {
+func inFuture(v validate.Value) *validate.ErrorDetail {
 	now := time.Date(2028, time.January, 1, 0, 0, 0, 0, time.UTC)
 	switch {
 	case !v.Time().After(now):

@@ -128,7 +128,7 @@ func (o *Operation) checkParams(request *Request, r *http.Request, path func(nam
 		text, sent := "", true
 		switch p.in {
 		case "path":
-			text = path(p.name)
+			text = decodeUTF8(path(p.name))
 		case "query":
 			text, sent = last(query, p.name)
 		case "header":
@@ -187,7 +187,7 @@ func (o *Operation) checkBody(request *Request, b body) Errors {
 }
 
 // bodyError completes what a rule on the whole body says.
-func bodyError(body Value, err *Error) Error {
+func bodyError(body Value, err *ErrorDetail) ErrorDetail {
 	at := body
 	for _, part := range err.Loc {
 		if name, ok := part.(string); ok {

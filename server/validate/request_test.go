@@ -70,7 +70,7 @@ func TestEmptyAndNullBodiesAreMissing(t *testing.T) {
 func TestErrorsComeInTheOrderPathQueryHeaderBody(t *testing.T) {
 	t.Parallel()
 	o := cardRules()
-	o.Params = map[string]validate.FieldRule{"header.idempotency-key": func(v validate.Value) *validate.Error {
+	o.Params = map[string]validate.FieldRule{"header.idempotency-key": func(v validate.Value) *validate.ErrorDetail {
 		if v.Text() == "é" {
 			return validate.PatternMismatch("^x$")
 		}
@@ -115,11 +115,24 @@ func TestBodyRulesWaitForEveryField(t *testing.T) {
 	}
 }
 
+func TestPathThatIsNotUTF8IsEchoedAsPythonDecodesIt(t *testing.T) {
+	t.Parallel()
+	v := compile(t, cardRules())
+	for escaped, want := range map[string]string{
+		"%F0%9F": "\uFFFD", "%F0%9F%98": "\uFFFD", "%C3%C3%A9": "\uFFFDé", "%FF%FF": "\uFFFD\uFFFD", "%ED%A0%80": "\uFFFD\uFFFD\uFFFD", "%E2%82%41": "\uFFFDA",
+	} {
+		_, errs := send(t, v, http.MethodGet, "/v2/giftcards/programs/"+escaped+"/cards/bulk/t", nil, nil)
+		if len(errs) != 1 || string(errs[0].Input) != `"`+want+`"` {
+			t.Errorf("%s: got %v, want %s", escaped, errs, want)
+		}
+	}
+}
+
 func TestFieldRulesAreNotAskedAboutNullOrRefusedValues(t *testing.T) {
 	t.Parallel()
 	asked := 0
 	v := compile(t, validate.Options{Fields: map[string]validate.FieldRule{
-		"BulkIssueGiftCardRequest.count": func(v validate.Value) *validate.Error { asked++; return validate.TooLarge(v.Int()) },
+		"BulkIssueGiftCardRequest.count": func(v validate.Value) *validate.ErrorDetail { asked++; return validate.TooLarge(v.Int()) },
 	}})
 	for _, body := range []string{`{"initialValue": 25}`, `{"initialValue": 25, "count": null}`, `{"initialValue": 25, "count": 0}`, `{"initialValue": 25, "count": "7"}`} {
 		send(t, v, http.MethodPost, cards+"/bulk", jsonHeader(), []byte(body))

@@ -102,6 +102,9 @@ func TestIntegerIsJudgedAsPydanticDoes(t *testing.T) {
 		`true`: "int_type", `"5"`: "int_type", `"05"`: "int_type", `"5.0"`: "int_type", `" +1_0.00 "`: "int_type", `null`: "int_type", `[]`: "int_type",
 		`""`: "int_parsing", `"abc"`: "int_parsing", `"1__0"`: "int_parsing", `"+-5"`: "int_parsing", `"5.5"`: "int_parsing", `"٣"`: "int_parsing", `"-+5"`: "int_parsing", `"0x1"`: "int_parsing",
 		`"` + strings.Repeat("9", 4301) + `"`: "int_parsing_size", `"\ud800"`: "string_unicode",
+		`"-` + strings.Repeat("9", 4299) + `"`: "greater_than_equal", `"-` + strings.Repeat("9", 4300) + `"`: "int_parsing_size", `" -` + strings.Repeat("9", 4300) + `"`: "int_parsing",
+		`"+` + strings.Repeat("9", 4300) + `"`: "int_type", `"` + strings.Repeat("9", 4300) + `x"`: "int_parsing", `"` + strings.Repeat("9", 4301) + `x"`: "int_parsing_size",
+		`"` + strings.Repeat("9", 4301) + ` "`: "int_parsing_size", `" ` + strings.Repeat("9", 4301) + `"`: "int_parsing", `"` + strings.Repeat("0", 4301) + `5"`: "int_type",
 	} {
 		if got, _ := check(t, s, value); got != want {
 			t.Errorf("%.40s: got %q, want %q", value, got, want)
@@ -162,6 +165,26 @@ func TestDateTimeIsRefusedAsPydanticDoes(t *testing.T) {
 	}
 }
 
+func TestDateTimeTextThatIsNearlyATimestampIsRefusedInPydanticsWords(t *testing.T) {
+	t.Parallel()
+	const short, separator = "input is too short", "invalid date separator, expected `-`"
+	const early, late = "dates before 0000 are not supported as unix timestamps", "dates after 9999 are not supported as unix timestamps"
+	for value, want := range map[string]string{
+		"5.2_0": short, "1.0e1_0": short, "1893456000.5_0": separator, "100000000000000.0_0": separator,
+		"26640837767823432195": late, "+26640837767823432195": late, "-26640837767823432195": early,
+		"9223372036854775808": separator, "10000000000000000000": separator, "99999999999999999999": separator, "999999999999999999999": separator,
+	} {
+		_, err := parseDateTime(value)
+		if err == nil || err.Type != "datetime_from_date_parsing" || err.Msg != "Input should be a valid datetime or date, "+want {
+			t.Errorf("%s: got %v, want %s", value, err, want)
+		}
+	}
+	// Pydantic takes it for 1970, and RFC 3339 does not.
+	if _, err := parseDateTime("18446744073709551616"); err == nil || err.Type != "datetime_parsing" {
+		t.Errorf("2⁶⁴: got %v", err)
+	}
+}
+
 func TestTextIsCountedInCodePoints(t *testing.T) {
 	t.Parallel()
 	s := &schema{kind: schemaText, minLength: 2, maxLength: 3}
@@ -207,13 +230,22 @@ func TestPhoneIsE164WithItsExtension(t *testing.T) {
 	for value, want := range map[string]string{
 		"+14155552671": "+14155552671", "+1 (415) 555-2671": "+14155552671", "tel:+1-415-555-2671": "+14155552671", "+1 800 FLOWERS": "+18003569377",
 		"+1 415 555 2671 x5": "+14155552671;ext=5", "+14155552671;ext=5": "+14155552671;ext=5", "＋1415555267１": "+14155552671", "+4915112345678:\n": "+4915112345678",
+		"+१४१५५५५२६७१": "+14155552671", "+๑๔๑๕๕๕๕๒๖๗๑": "+14155552671", "+১৪১৫৫৫৫২৬৭১": "+14155552671", "+𝟏𝟒𝟏𝟓𝟓𝟓𝟓𝟐𝟔𝟕𝟏": "+14155552671",
+		"tel:+१४१५५५५२६७१": "+14155552671", "+१४१५५५५२६७१ ext 5": "+14155552671;ext=5",
+		"tel:4155552671;phone-context=+1": "+14155552671", "tel:4155552671;phone-context=+१": "+14155552671", "tel:+14155552671;phone-context=example.com": "+14155552671",
+		"+14155552671" + strings.Repeat(" ", 238): "+14155552671", "+1" + strings.Repeat("\u3000", 80) + "4155552671": "+14155552671",
+		"+1" + strings.Repeat("\u2010", 80) + "4155552671": "+14155552671", "+1" + strings.Repeat("\u2060", 80) + "4155552671": "+14155552671",
 		"+44 20 7946 0958": "+442079460958", "+39 02 3661 8300": "+390236618300",
 	} {
 		if refused, got := check(t, s, string(quote(value))); refused != "" || got != want {
 			t.Errorf("%q: got %q %s, want %s", value, refused, got, want)
 		}
 	}
-	for _, value := range []string{`"4155552671"`, `"+999"`, `""`, `"+"`, `"+10000000000"`, `"+1415555267a"`, `"00441234567890"`, `"+1415555267"`, `"+1\ud800"`} {
+	for _, value := range []string{`"4155552671"`, `"+999"`, `""`, `"+"`, `"+10000000000"`, `"+1415555267a"`, `"00441234567890"`, `"+1415555267"`, `"+1\ud800"`,
+		`"+1 800 FLOWER७"`, `"+१ 800 FLOWERS"`, `"+14155552671 x\u3000\u30005"`, `"+14155552671 ＃＃5"`,
+		`"tel:4155552671;phone-context=+1,"`, `"+14155552671;isub=1;phone-context="`, `"tel:+14155552671;phone-context=example.com,"`, `"4155552671;phone-context=+1😀"`,
+		`"+14155552671` + strings.Repeat(" ", 239) + `"`, `"+1` + strings.Repeat("\u3000", 240) + `4155552671"`,
+	} {
 		if got, _ := check(t, s, value); got != "value_error" {
 			t.Errorf("%s: got %q", value, got)
 		}

@@ -14,7 +14,7 @@ const typeNotUnicode = "string_unicode"
 
 // wholeText is the text of a string, refused when an escape stands for half a
 // surrogate pair: that is no Unicode text, and PostgreSQL could not store it.
-func wholeText(t *tape, i uint32) (string, *Error) {
+func wholeText(t *tape, i uint32) (string, *ErrorDetail) {
 	n := &t.nodes[i]
 	if n.kind != kindEscaped || n.link > 0 {
 		return t.string(i), nil
@@ -28,7 +28,7 @@ func wholeText(t *tape, i uint32) (string, *Error) {
 }
 
 // anyText is the text of a string; other values are refused.
-func anyText(t *tape, i uint32) (string, *Error) {
+func anyText(t *tape, i uint32) (string, *ErrorDetail) {
 	switch t.nodes[i].kind {
 	case kindString, kindEscaped, kindText:
 		return wholeText(t, i)
@@ -36,7 +36,7 @@ func anyText(t *tape, i uint32) (string, *Error) {
 	return "", fault("string_type", "Input should be a valid string")
 }
 
-func (s *schema) checkText(t *tape, i uint32) *Error {
+func (s *schema) checkText(t *tape, i uint32) *ErrorDetail {
 	text, err := anyText(t, i)
 	if err != nil {
 		return err
@@ -51,7 +51,7 @@ func (s *schema) checkText(t *tape, i uint32) *Error {
 		case s.maxLength >= 0 && length > s.maxLength:
 			return TextTooLong(s.maxLength)
 		case length < s.minLength:
-			return TextTooShort(s.minLength)
+			return textTooShort(s.minLength)
 		}
 	}
 	if s.pattern != nil && !s.pattern.MatchString(text) {
@@ -60,7 +60,7 @@ func (s *schema) checkText(t *tape, i uint32) *Error {
 	return nil
 }
 
-func (s *schema) checkEnum(t *tape, i uint32) *Error {
+func (s *schema) checkEnum(t *tape, i uint32) *ErrorDetail {
 	text, err := anyText(t, i)
 	if err == nil {
 		if slices.Contains(s.enum, text) {
@@ -72,13 +72,13 @@ func (s *schema) checkEnum(t *tape, i uint32) *Error {
 	if len(rest) > 0 {
 		expected = "'" + strings.Join(rest, "', '") + "' or " + expected
 	}
-	return &Error{Type: s.enumType, Msg: "Input should be " + expected, Ctx: map[string]any{"expected": expected}}
+	return &ErrorDetail{Type: s.enumType, Msg: "Input should be " + expected, Ctx: map[string]any{"expected": expected}}
 }
 
 // objectIDPattern is the document's; a real id in capitals is refused with it.
 var objectIDPattern = regexp.MustCompile(`^[0-9a-f]{24}$`)
 
-func (s *schema) checkObjectID(t *tape, i uint32) *Error {
+func (s *schema) checkObjectID(t *tape, i uint32) *ErrorDetail {
 	switch t.nodes[i].kind {
 	case kindString, kindEscaped, kindText:
 		text := t.string(i)
@@ -96,7 +96,7 @@ func (s *schema) checkObjectID(t *tape, i uint32) *Error {
 
 func isHex(s, digits string) bool { return len(s) == 24 && strings.Trim(s, digits) == "" }
 
-func (s *schema) checkEmail(t *tape, i uint32) *Error {
+func (s *schema) checkEmail(t *tape, i uint32) *ErrorDetail {
 	text, err := anyText(t, i)
 	if err != nil && err.Type == typeNotUnicode {
 		return emailFault(email.NotUnicode(t.string(i)))
@@ -114,8 +114,8 @@ func (s *schema) checkEmail(t *tape, i uint32) *Error {
 	return nil
 }
 
-func emailFault(reason string) *Error {
-	return &Error{
+func emailFault(reason string) *ErrorDetail {
+	return &ErrorDetail{
 		Type: "value_error",
 		Msg:  "value is not a valid email address: " + reason,
 		Ctx:  map[string]any{"reason": reason},

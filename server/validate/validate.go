@@ -18,15 +18,15 @@ import (
 )
 
 // FieldRule judges one value that its own schema has accepted, and is not asked
-// about null or absent ones. It returns nil, or an Error with Type, Msg and Ctx;
-// the validator fills in Loc and Input.
-type FieldRule func(Value) *Error
+// about null or absent ones. It returns nil, or an ErrorDetail with Type, Msg and
+// Ctx; the validator fills in Loc and Input.
+type FieldRule func(Value) *ErrorDetail
 
 // BodyRule judges a whole request body, and is asked only when every field of
-// the request is fine. It returns nil, or an Error with Type, Msg and Ctx and, as
-// Loc, the path from the body to the value at fault (none for the body itself);
-// the validator completes Loc and fills in Input.
-type BodyRule func(Value) *Error
+// the request is fine. It returns nil, or an ErrorDetail with Type, Msg and Ctx
+// and, as Loc, the path from the body to the value at fault (none for the body
+// itself); the validator completes Loc and fills in Input.
+type BodyRule func(Value) *ErrorDetail
 
 // Options are the rules that the document cannot state. A rule whose key matches
 // nothing in the document is a mistake that Compile reports.

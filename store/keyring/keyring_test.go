@@ -171,6 +171,7 @@ func TestNothingPrintedHoldsASecret(t *testing.T) {
 	}
 }
 
+// BenchmarkSeal is the security code of a card.
 func BenchmarkSeal(b *testing.B) {
 	ring, _ := create(b)
 	for b.Loop() {
@@ -180,6 +181,7 @@ func BenchmarkSeal(b *testing.B) {
 	}
 }
 
+// BenchmarkSignLink is a signature, without what it signs.
 func BenchmarkSignLink(b *testing.B) {
 	ring, _ := create(b)
 	payload := []byte("task 01890a5d-ac96-774b-bcce-b302099a8057 until 1700000000")
@@ -188,6 +190,8 @@ func BenchmarkSignLink(b *testing.B) {
 	}
 }
 
+// BenchmarkVerifyToken is a token that was seen before: its signature is not verified
+// again.
 func BenchmarkVerifyToken(b *testing.B) {
 	ring, _ := create(b)
 	token := sign(b, ring, someClaims())
@@ -198,6 +202,8 @@ func BenchmarkVerifyToken(b *testing.B) {
 	}
 }
 
+// BenchmarkVerifyTokenRefused is a token that has expired, which is not remembered:
+// its signature is verified each time.
 func BenchmarkVerifyTokenRefused(b *testing.B) {
 	ring, _ := create(b)
 	token := sign(b, ring, someClaims())

@@ -1,7 +1,7 @@
 -- +goose Up
 
 -- Ids are 12 bytes, printed as 24 lower-case hexadecimal digits by the
--- contract; see store/id.go for their order.
+-- contract; see store/id/id.go for their order.
 
 create table merchants (
     id         bytea       not null,

@@ -249,6 +249,7 @@ func decimals(t *testing.T, n int) []string {
 	return texts
 }
 
+// BenchmarkParse is a usual amount, from text.
 func BenchmarkParse(b *testing.B) {
 	for b.Loop() {
 		if _, err := money.Parse("1234.56"); err != nil {
@@ -257,6 +258,7 @@ func BenchmarkParse(b *testing.B) {
 	}
 }
 
+// BenchmarkString is a usual amount, to text.
 func BenchmarkString(b *testing.B) {
 	amount := parse(b, "1234.56")
 	for b.Loop() {
@@ -264,6 +266,8 @@ func BenchmarkString(b *testing.B) {
 	}
 }
 
+// BenchmarkParseAndCompareTheLongest compares a parsed digit with a number that has
+// as many decimals as PostgreSQL can hold.
 func BenchmarkParseAndCompareTheLongest(b *testing.B) {
 	limit := parse(b, "9."+strings.Repeat("9", 16383))
 	for b.Loop() {

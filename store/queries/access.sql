@@ -22,9 +22,11 @@ delete from revoked_tokens where id in (
 );
 
 -- name: InsertMerchant :exec
+-- Names need not differ.
 insert into merchants (id, name, created_at) values ($1, $2, $3);
 
 -- name: ListMerchants :many
+-- All, in the order of the primary key: oldest first. Without a lock.
 select * from merchants order by id;
 
 -- name: InsertUser :exec
@@ -33,22 +35,30 @@ insert into users (id, merchant_id, email, name, password_hash, role, created_at
 values (@id, @merchant_id, @email, @name, @password_hash, @role, @created_at);
 
 -- name: ListUsers :many
+-- All, of every merchant, in the order of the primary key: oldest first. Without a
+-- lock.
 select * from users order by id;
 
 -- name: FindUserByEmail :one
+-- By users_email_key, in lower case as it is stored; without a lock. No row if nobody
+-- has the address.
 select * from users where email = $1;
 
 -- name: SetPassword :one
--- Tokens given before @tokens_valid_after are of no use from now on.
+-- Tokens given before @tokens_valid_after are of no use from now on. By
+-- users_email_key; no row if nobody has the address.
 update users set password_hash = @password_hash, tokens_valid_after = @tokens_valid_after::timestamptz
 where email = @email returning *;
 
 -- name: SetUserActive :one
--- Tokens given before @tokens_valid_after are of no use from now on.
+-- Tokens given before @tokens_valid_after are of no use from now on. By
+-- users_email_key; no row if nobody has the address.
 update users set active = @active, tokens_valid_after = @tokens_valid_after::timestamptz
 where email = @email returning *;
 
 -- name: SetUserRole :one
+-- By users_email_key; no row if nobody has the address. Waits for whoever else changes
+-- the user.
 update users set role = @role where email = @email returning *;
 
 -- name: InsertProgram :exec
@@ -56,4 +66,6 @@ update users set role = @role where email = @email returning *;
 insert into programs (id, merchant_id, name, created_at) values (@id, @merchant_id, @name, @created_at);
 
 -- name: ListPrograms :many
+-- All, of every merchant, in the order of the primary key: oldest first. Without a
+-- lock.
 select * from programs order by id;

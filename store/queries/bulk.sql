@@ -1,4 +1,5 @@
 -- name: InsertTask :one
+-- A pending one, without a job. Nobody else sees it before the commit.
 insert into bulk_tasks (program_id, id, card_count, by_count, initial_value, is_physical, design_template,
     expires_at, first_card_id, created_at)
 values (@program_id, @id, @card_count, @by_count, @initial_value, @is_physical, @design_template,
@@ -6,6 +7,8 @@ values (@program_id, @id, @card_count, @by_count, @initial_value, @is_physical, 
 returning *;
 
 -- name: SetTaskJob :exec
+-- By primary key, of a task that this transaction inserted or has locked: else it would
+-- wait for whoever works on it.
 update bulk_tasks set job_id = @job_id where program_id = @program_id and id = @id;
 
 -- name: FindTask :batchone
@@ -20,6 +23,17 @@ from bulk_tasks t where t.program_id = @program_id and t.id = @id;
 -- name: LockTask :one
 -- By primary key; waits for whoever else works on the task.
 select * from bulk_tasks where program_id = $1 and id = $2 for update;
+
+-- name: CountOlderTasks :one
+-- Unfinished tasks of the same merchant whose job is in @queue, and came first; not
+-- those that failed and wait for another attempt. Uses bulk_tasks_unfinished_idx.
+select count(*) from bulk_tasks t
+join programs o on o.id = t.program_id
+join river_job j on j.id = t.job_id
+join bulk_tasks self on (t.created_at, t.id) < (self.created_at, self.id)
+join programs p on p.id = self.program_id and p.merchant_id = o.merchant_id
+where self.program_id = @program_id and self.id = @task_id
+  and t.status in ('pending', 'processing') and j.queue = @queue and j.state <> 'retryable';
 
 -- name: TakeSlot :one
 -- Takes one of @slots of the program's merchant until the transaction ends, or
@@ -36,10 +50,13 @@ where program_id = $1 and id = $2 and status in ('pending', 'processing')
 returning attempts;
 
 -- name: GiveBackAttempt :exec
+-- By primary key; changes nothing unless the task is processing and has an attempt to
+-- give back. Waits for whoever else works on the task.
 update bulk_tasks set attempts = attempts - 1
 where program_id = $1 and id = $2 and status = 'processing' and attempts > 0;
 
 -- name: CompleteTask :execrows
+-- By primary key. No row if the task is finished already.
 update bulk_tasks set status = 'completed', completed_at = @completed_at::timestamptz
 where program_id = @program_id and id = @id and status in ('pending', 'processing');
 
@@ -62,6 +79,7 @@ order by t.created_at limit @batch
 for update of t skip locked;
 
 -- name: InsertRecipients :exec
+-- A chunk of them. Fails on task_recipients_pkey if one begins at the same position.
 insert into task_recipients (program_id, task_id, first, recipients) values (@program_id, @task_id, @first, @recipients);
 
 -- name: FindRecipients :one
@@ -76,6 +94,8 @@ where program_id = @program_id and task_id = @task_id and position >= @first
 order by position limit @batch;
 
 -- name: DeleteRecipients :exec
+-- All of a task, wherever they are: by the beginning of both tables' primary keys. None
+-- is fine.
 with old as (delete from bulk_recipients b where b.program_id = @program_id and b.task_id = @task_id)
 delete from task_recipients t where t.program_id = @program_id and t.task_id = @task_id;
 

@@ -11,6 +11,7 @@ select request_hash, status, answer from idempotency_keys
 where program_id = $1 and operation = $2 and key = $3;
 
 -- name: SetKeyAnswer :exec
+-- By primary key, of a key that this transaction has claimed.
 update idempotency_keys set status = @status, answer = @answer
 where program_id = @program_id and operation = @operation and key = @key;
 

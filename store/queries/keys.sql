@@ -1,4 +1,5 @@
 -- name: FindKeyCheck :one
+-- The one row; none if no server has worked with the database.
 select sealed from key_checks;
 
 -- name: InsertKeyCheck :exec
@@ -6,9 +7,11 @@ select sealed from key_checks;
 insert into key_checks (sealed) values ($1) on conflict do nothing;
 
 -- name: SetKeyCheck :exec
+-- The one row; changes nothing if there is none. Needs the lock of reseals, as codes do.
 update key_checks set sealed = $1;
 
 -- name: FindReseal :one
+-- The one row, without a lock; none if no server has begun.
 select * from reseals;
 
 -- name: LockReseal :one
@@ -20,6 +23,7 @@ select * from reseals for update skip locked;
 insert into reseals (key_id, first_seen_at, pass_began_at) values (@key_id, @now, @now) on conflict do nothing;
 
 -- name: UpdateReseal :exec
+-- The one row, which LockReseal has locked.
 update reseals set key_id = @key_id, first_seen_at = @first_seen_at, pass_began_at = @pass_began_at,
     program_id = @program_id, card_id = @card_id, resealed = @resealed, finished_at = sqlc.narg('finished_at');
 

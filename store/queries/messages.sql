@@ -1,25 +1,72 @@
 -- name: InsertMessage :batchexec
+-- Fails on messages_pkey if the card has a message by the channel.
 insert into messages (program_id, card_id, channel, address, bulk, send_at, next_attempt_at, created_at)
 values (@program_id, @card_id, @channel, @address, @bulk, @send_at, @next_attempt_at, @created_at);
 
 -- name: CopyMessages :copyfrom
+-- As InsertMessage, for many; all or none.
 insert into messages (program_id, card_id, channel, address, bulk, send_at, next_attempt_at, created_at)
 values ($1, $2, $3, $4, $5, $6, $7, $8);
 
 -- name: CountDueMessages :one
--- At most @up_to; locked rows count too. Uses messages_due_idx.
-select count(*) from (
-    select from messages
-    where status = 'scheduled' and channel = @channel and bulk = @bulk and next_attempt_at <= @now::timestamptz
-    limit @up_to) as due;
+-- Those of cards issued at once that are due, @up_to at most, locked rows too; and
+-- since when the oldest is, or now without any. Uses messages_due_idx, twice: in one
+-- step it would sort more than @up_to.
+select (select count(*) from (
+        select from messages m
+        where m.status = 'scheduled' and not m.bulk and m.channel = @channel and m.next_attempt_at <= @now::timestamptz
+        limit @up_to) as due) as messages,
+    coalesce((
+        select o.next_attempt_at from messages o
+        where o.status = 'scheduled' and not o.bulk and o.channel = @channel and o.next_attempt_at <= @now::timestamptz
+        order by o.next_attempt_at limit 1), @now)::timestamptz as oldest;
+
+-- name: CountDueTaskMessages :many
+-- Those of tasks that are due, as CountDueMessages, by program in the order of ids:
+-- a row for each program that has any to send, now or later. Jumps from program to
+-- program in messages_task_due_idx.
+with recursive programs as (
+    (select m.program_id from messages m where m.status = 'scheduled' and m.bulk and m.channel = @channel
+     order by m.program_id limit 1)
+    union all
+    select (select n.program_id from messages n where n.status = 'scheduled' and n.bulk and n.channel = @channel
+            and n.program_id > p.program_id order by n.program_id limit 1)
+    from programs p where p.program_id is not null
+)
+select p.program_id::bytea as program_id, (select count(*) from (
+        select from messages m
+        where m.status = 'scheduled' and m.bulk and m.channel = @channel and m.program_id = p.program_id
+          and m.next_attempt_at <= @now::timestamptz
+        limit @up_to) as due) as messages,
+    coalesce((
+        select o.next_attempt_at from messages o
+        where o.status = 'scheduled' and o.bulk and o.channel = @channel and o.program_id = p.program_id
+          and o.next_attempt_at <= @now::timestamptz
+        order by o.next_attempt_at limit 1), @now)::timestamptz as oldest
+from programs p where p.program_id is not null
+order by p.program_id;
 
 -- name: ClaimMessage :one
--- The one that is due longest, with an attempt more and, until @lease_end, out of
--- the others' reach; no row if nothing is due. Skips what others claim just now.
--- Uses messages_due_idx.
+-- The one of cards issued at once that is due longest, with an attempt more and,
+-- until @lease_end, out of the others' reach; no row if nothing is due. Skips what
+-- others claim just now. Uses messages_due_idx.
 with due as materialized (
     select d.program_id, d.card_id, d.channel from messages d
-    where d.status = 'scheduled' and d.channel = @channel and d.bulk = @bulk and d.next_attempt_at <= @now::timestamptz
+    where d.status = 'scheduled' and not d.bulk and d.channel = @channel and d.next_attempt_at <= @now::timestamptz
+    order by d.next_attempt_at limit 1
+    for update skip locked)
+update messages m
+set attempts = m.attempts + 1, unconfirmed = m.unconfirmed + 1, next_attempt_at = @lease_end,
+    give_up_at = coalesce(m.give_up_at, @give_up_at::timestamptz)
+from due where m.program_id = due.program_id and m.card_id = due.card_id and m.channel = due.channel
+returning m.*;
+
+-- name: ClaimTaskMessage :one
+-- ClaimMessage for the tasks of a program. Uses messages_task_due_idx.
+with due as materialized (
+    select d.program_id, d.card_id, d.channel from messages d
+    where d.status = 'scheduled' and d.bulk and d.channel = @channel and d.program_id = @program_id
+      and d.next_attempt_at <= @now::timestamptz
     order by d.next_attempt_at limit 1
     for update skip locked)
 update messages m
@@ -38,7 +85,7 @@ where c.program_id = $1 and c.id = $2;
 
 -- name: SetMessageSent :execrows
 -- Whoever claimed it: sent is sent. No row if it has ended. By primary key: asked
--- for "scheduled", a planner without statistics walks messages_due_idx, all that is due.
+-- for "scheduled", a planner without statistics walks all that is due.
 update messages set status = 'sent', sent_at = @sent_at::timestamptz, last_error = null
 where program_id = @program_id and card_id = @card_id and channel = @channel
   and status not in ('sent', 'failed', 'dropped');
@@ -84,12 +131,14 @@ where status = 'scheduled' and attempts > 0 and next_attempt_at > @lease_end::ti
 returning card_id;
 
 -- name: DeleteEndedMessages :execrows
--- Sent ones, and ones that were given up or dropped, before a time; about @batch.
+-- Sent ones, and ones that were given up or dropped, before a time; @batch at most.
 -- Of each program it looks at messages of cards before @card_id only, by primary
 -- key: no card is issued after its message is sent.
-delete from messages m using programs p cross join lateral (
-    select d.program_id, d.card_id, d.channel from messages d
-    where d.program_id = p.id and d.card_id < @card_id and d.status <> 'scheduled'
-      and coalesce(d.sent_at, d.give_up_at, d.next_attempt_at) < @before::timestamptz
-    limit @batch for update skip locked) ended
+delete from messages m using (
+    select e.program_id, e.card_id, e.channel from programs p cross join lateral (
+        select d.program_id, d.card_id, d.channel from messages d
+        where d.program_id = p.id and d.card_id < @card_id and d.status <> 'scheduled'
+          and coalesce(d.sent_at, d.give_up_at, d.next_attempt_at) < @before::timestamptz
+        limit @batch for update skip locked) e
+    limit @batch) ended
 where m.program_id = ended.program_id and m.card_id = ended.card_id and m.channel = ended.channel;

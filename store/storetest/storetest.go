@@ -148,7 +148,7 @@ func (s *server) makeTemplate(ctx context.Context) error {
 	if err := createServingRole(ctx, conn); err != nil {
 		return fmt.Errorf("role to serve with: %w", err)
 	}
-	if err := store.Grant(ctx, s.address(s.template), ServingRole); err != nil {
+	if err := grant(ctx, s.address(s.template)); err != nil {
 		return fmt.Errorf("test template: %w", err)
 	}
 	// Nobody may connect, as a database in use cannot be copied.
@@ -156,6 +156,17 @@ func (s *server) makeTemplate(ctx context.Context) error {
 		return fmt.Errorf("test template: %w", err)
 	}
 	return nil
+}
+
+// grant lets the ServingRole serve on a database.
+func grant(ctx context.Context, url string) error {
+	st, err := store.Open(ctx, url, store.Options{MaxConns: 1})
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	_, err = store.Write(ctx, st, func(tx *store.Tx) (struct{}, error) { return struct{}{}, tx.Grant(ctx, ServingRole) })
+	return err
 }
 
 // createServingRole makes the role, which is the whole server's, unless it is there.

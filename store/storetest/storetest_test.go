@@ -74,7 +74,7 @@ func TestDatabaseIsDroppedThoughSessionsAreOpen(t *testing.T) {
 	}
 }
 
-// Of the processes that TestServerOfAProcess starts.
+// Of the processes that TestEachProcessHasAServerToTestWithOrFails starts.
 func TestProbe(t *testing.T) {
 	t.Parallel()
 	if os.Getenv("STORETEST_PROBE") != "" {
@@ -82,7 +82,7 @@ func TestProbe(t *testing.T) {
 	}
 }
 
-func TestServerOfAProcess(t *testing.T) {
+func TestEachProcessHasAServerToTestWithOrFails(t *testing.T) {
 	t.Parallel()
 	ours := storetest.URL(t)
 
@@ -182,6 +182,7 @@ func query(t *testing.T, address, sql string) (value string) {
 	return value
 }
 
+// BenchmarkURL is what a test pays for a database of its own, without dropping it.
 func BenchmarkURL(b *testing.B) {
 	storetest.URL(b)
 	for b.Loop() {

@@ -104,7 +104,7 @@ func TestMessageRemovesMarkupHiddenInEntitiesOrInMarkup(t *testing.T) {
 	}
 }
 
-func TestMessageOpensATagThatIsNeverClosedButKeepsItsText(t *testing.T) {
+func TestMessageDropsTheBracketOfATagThatIsNeverClosedAndKeepsItsText(t *testing.T) {
 	t.Parallel()
 	for s, want := range map[string]string{
 		"if a<b then":                      "if ab then",
@@ -237,6 +237,7 @@ func FuzzMessage(f *testing.F) {
 	})
 }
 
+// BenchmarkMessage sanitises what is usual, and what is made to cost.
 func BenchmarkMessage(b *testing.B) {
 	for name, s := range map[string]string{
 		"ordinary": "Happy birthday, Zoë! Enjoy your gift. Love, Tom & Jerry",

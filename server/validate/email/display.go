@@ -15,10 +15,10 @@ func display(c rune) string {
 	switch {
 	case c == '\\':
 		return `"\"`
-	case unicode.In(c, unicode.L, unicode.N, unicode.P, unicode.S):
+	case isVisible(c):
 		return repr(string(c))
 	}
-	if unicode.In(c, unicode.M, unicode.Z, unicode.Cf) {
+	if unicode.In(c, unicode.M, unicode.Z, unicode.Cf) && !unicode.Is(unicode15, c) {
 		if name := runenames.Name(c); name != "" && !strings.HasPrefix(name, "<") {
 			return name
 		}
@@ -48,7 +48,7 @@ func repr(text string) string {
 			b.WriteString(`\r`)
 		case c == '\t':
 			b.WriteString(`\t`)
-		case unicode.IsPrint(c):
+		case isPrint(c):
 			b.WriteRune(c)
 		case c <= 0xFF:
 			fmt.Fprintf(&b, `\x%02x`, c)
@@ -68,8 +68,8 @@ func checkUnsafe(text string, allowSpace bool) error {
 	var bad []rune
 	for i, c := range text {
 		switch {
-		case unicode.In(c, unicode.L, unicode.N, unicode.P, unicode.S):
-		case unicode.In(c, unicode.M) && i > 0:
+		case isVisible(c):
+		case isMark(c) && i > 0:
 		case allowSpace && unicode.In(c, unicode.Zs):
 		case !slices.Contains(bad, c):
 			bad = append(bad, c)

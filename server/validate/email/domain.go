@@ -82,7 +82,7 @@ func isMappable(c rune) bool {
 	case 0x80 <= c && c <= 0x9F:
 		return false
 	case 0x2010 <= c && c <= 0x2060 && (c < 0x2024 || 0x2026 < c) && (c < 0x2028 || 0x202E < c),
-		c == 0xAD, c == 0x2064, c == 0xFF0E, 0x1BCA0 <= c && c <= 0x1BCA3:
+		c == 0xAD, c == 0x2064, c == 0xFE19, c == 0xFE30, c == 0xFF0E, 0x1BCA0 <= c && c <= 0x1BCA3:
 		return true
 	case !unicode.In(c, unicode.L, unicode.M, unicode.N, unicode.P, unicode.S, unicode.Cc):
 		return false

@@ -13,8 +13,6 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
-
-	"golang.org/x/text/unicode/norm"
 )
 
 // maxInput is Pydantic's limit, in code points; that of an address is maxAddress.
@@ -148,7 +146,7 @@ func normalizeLocal(local string, quoted bool) (string, error) {
 	if err := checkLocal(local, quoted); err != nil {
 		return "", err
 	}
-	if normal := norm.NFC.String(local); normal != local {
+	if normal := nfc(local); normal != local {
 		if err := checkLocal(normal, quoted); err != nil {
 			return "", faultf("After Unicode normalization: %s", err)
 		}

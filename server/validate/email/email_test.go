@@ -3,6 +3,7 @@ package email_test
 import (
 	"strings"
 	"testing"
+	"unicode"
 
 	"giftcards/server/validate/email"
 )
@@ -14,6 +15,8 @@ func TestNormalizeReturnsTheNormalForm(t *testing.T) {
 		"a@bücher.de": "a@bücher.de", "a@BÜCHER.DE": "a@bücher.de", "a@xn--bcher-kva.de": "a@bücher.de", "a@XN--BCHER-KVA.de": "a@bücher.de",
 		"e\u0301@b.co": "é@b.co", "a@例え。jp": "a@例え.jp", "a@ａ.ＣＯ": "a@a.co", "a@faß.de": "a@faß.de", "a@ẞ.de": "a@ß.de", "a@אב.co": "a@אב.co",
 		"a@l·l.co": "a@l·l.co", "a@ア・.co": "a@ア・.co", "a@Ꭰ.co": "a@Ꭰ.co", "a@a\u3164.co": "a@a.co",
+		"a@москва-сити.рф": "a@москва-сити.рф", "x@ü-ö.de": "x@ü-ö.de", "a@日-本.jp": "a@日-本.jp", "a@é-x.com": "a@é-x.com",
+		"a@xn----7sbabhv2ah3b.xn--p1ai": "a@апва-аекй.рф", "a\u034f@b.co": "a\u034f@b.co",
 		strings.Repeat("x", 240) + "@b.co": strings.Repeat("x", 240) + "@b.co",
 	} {
 		if got, reason := email.Normalize(address); got != want || reason != "" {
@@ -47,6 +50,9 @@ func TestNormalizeSaysWhyItRefuses(t *testing.T) {
 		"a@♥.co":            "The part after the @-sign is invalid (Codepoint U+2665 at position 1 of '♥' not allowed).",
 		"a@a·b.co":          "The part after the @-sign is invalid (Codepoint U+00B7 not allowed at position 2 in 'a·b').",
 		"a@1א.co":           "The part after the @-sign is invalid (First codepoint in label '1א' must be directionality L, R or AL).",
+		"a@b\u1806c.co":     "The part after the @-sign is invalid (Codepoint U+1806 at position 2 of 'b\u1806c' not allowed).",
+		"a@b\ufe30c.co":     "The part after the @-sign contains invalid characters (Codepoint U+FE30 not allowed at position 2 in 'b\ufe30c.co').",
+		"a@\ufe19.co":       "The part after the @-sign contains invalid characters (Codepoint U+FE19 not allowed at position 1 in '\ufe19.co').",
 		"a@xn--99999999.co": "The part after the @-sign is not valid IDNA (Invalid A-label).",
 		"a@xn---ab.co":      "The part after the @-sign is not valid IDNA (A-label is not the canonical Punycode encoding of its U-label).",
 		"a@[1.2.3.4]":       "A bracketed IP address after the @-sign is not allowed here.", "a@[IPv6:::1]": "A bracketed IP address after the @-sign is not allowed here.",
@@ -66,6 +72,45 @@ func TestNormalizeSaysWhyItRefuses(t *testing.T) {
 	} {
 		if got, reason := email.Normalize(address); reason != want {
 			t.Errorf("%.60q: got %q %q, want %q", address, got, reason, want)
+		}
+	}
+}
+
+// x/text parts so many marks, with U+034F.
+func TestNormalFormHoldsManyMarks(t *testing.T) {
+	t.Parallel()
+	marks := strings.Repeat("\u0327", 31)
+	for address, want := range map[string]string{
+		"a" + marks + "@b.co":                              "a" + marks + "@b.co",
+		"e" + marks + "\u0301@b.co":                        "\u0229" + marks[2:] + "\u0301@b.co",
+		"a" + strings.Repeat("\u0301\u0327", 16) + "@b.co": "á" + strings.Repeat("\u0327", 16) + strings.Repeat("\u0301", 15) + "@b.co",
+		"a" + marks + "\u034f" + marks + "@b.co":           "a" + marks + "\u034f" + marks + "@b.co",
+		"a@a" + marks + ".co":                              "a@a" + marks + ".co",
+	} {
+		if got, reason := email.Normalize(address); got != want || reason != "" {
+			t.Errorf("%q: got %q %q, want %q", address, got, reason, want)
+		}
+	}
+	const combining = "The part after the @-sign is not valid IDNA (Label begins with an illegal combining character)."
+	if _, reason := email.Normalize("a@xn--ot" + strings.Repeat("a", 31) + ".co"); reason != combining {
+		t.Errorf("an encoded label of marks: got %q", reason)
+	}
+}
+
+func TestCharactersThatPython311DoesNotKnowAreUnsafe(t *testing.T) {
+	t.Parallel()
+	if unicode.Version != "15.0.0" {
+		t.Fatalf("Go has Unicode %s: the table of what Python lacks ends with 15", unicode.Version)
+	}
+	const unsafe = "The email address contains unsafe characters: "
+	for address, want := range map[string]string{
+		"a\U0001e045@b.co": unsafe + "U+0001E045.", "a\u0cf3@b.co": unsafe + "U+0CF3.", "a\U00031350@b.co": unsafe + "U+00031350.",
+		"a\U0001343c@b.co": unsafe + "U+0001343C.", "a@b\U00031350.co": unsafe + "U+00031350.",
+		"a@xn--8o8n.co":  `The part after the @-sign is not valid IDNA (Unknown directionality in label '\U00031350' at position 1).`,
+		"a@xn--b-fhf.co": `The part after the @-sign is not valid IDNA (Unknown directionality in label 'b\u0cf3' at position 2).`,
+	} {
+		if got, reason := email.Normalize(address); reason != want {
+			t.Errorf("%q: got %q %q, want %q", address, got, reason, want)
 		}
 	}
 }

@@ -36,7 +36,7 @@ func remap(domain string) (string, error) {
 		}
 		b.WriteString(mapped)
 	}
-	return norm.NFC.String(b.String()), nil
+	return nfc(b.String()), nil
 }
 
 // mapCharacter maps one character. x/net/idna has UTS 46 of Unicode 15; since then
@@ -50,6 +50,10 @@ func mapCharacter(c rune) (string, bool) {
 		return "ß", true
 	case c == 0x115F, c == 0x1160, c == 0x17B4, c == 0x17B5, c == 0x3164, c == 0xFFA0:
 		return "", true // fillers and inherent vowels, which show nothing
+	case c == 0x1806: // a soft hyphen of Mongolian, which is left to checkLabel
+		return string(c), true
+	case c == 0xFE19, c == 0xFE30: // they stand for periods
+		return "", false
 	}
 	mapped, err := mapping.ToUnicode(string(c))
 	if err == nil {
@@ -95,8 +99,11 @@ func decodeLabel(label string) (string, error) {
 	case strings.HasSuffix(encoded, "-"):
 		return "", fault("A-label must not end with a hyphen")
 	}
-	// An empty run of plain characters before the hyphen decodes in Python.
-	decoded, err := idna.Punycode.ToUnicode("xn--" + strings.TrimPrefix(encoded, "-"))
+	// An empty run of plain characters before the last hyphen decodes in Python.
+	if strings.LastIndexByte(encoded, '-') == 0 {
+		encoded = encoded[1:]
+	}
+	decoded, err := idna.Punycode.ToUnicode("xn--" + encoded)
 	if err != nil {
 		return "", fault("Invalid A-label")
 	}
@@ -136,7 +143,7 @@ func checkLabel(label string) error {
 		return fault("Empty Label")
 	case len(runes) > maxDomain+1:
 		return errLabelTooLong
-	case !norm.NFC.IsNormalString(label):
+	case nfc(label) != label:
 		return fault("Label must be in Normalization Form C")
 	case hyphens34(label):
 		return fault("Label has disallowed hyphens in 3rd and 4th position")
@@ -166,7 +173,10 @@ func checkLabel(label string) error {
 // checkBidi judges a label with characters written from right to left by RFC 5893.
 func checkBidi(label string, runes []rune) error {
 	isBidi := false
-	for _, c := range runes {
+	for i, c := range runes {
+		if unicode.Is(unicode15, c) {
+			return faultf("Unknown directionality in label %s at position %d", repr(label), i+1)
+		}
 		switch direction(c) {
 		case bidi.R, bidi.AL, bidi.AN:
 			isBidi = true

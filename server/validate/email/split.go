@@ -77,7 +77,7 @@ func composes(text string, c rune) bool {
 	if c < utf8.RuneSelf && (len(text) == size || text[size] < utf8.RuneSelf) {
 		return false
 	}
-	normal, _ := utf8.DecodeRuneInString(norm.NFC.String(text[:segment(text)]))
+	normal, _ := utf8.DecodeRuneInString(nfc(text[:segment(text)]))
 	return normal != c
 }
 

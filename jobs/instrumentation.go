@@ -21,15 +21,15 @@ import (
 // metadata.
 const traceparent = "traceparent"
 
-// watcher measures River's jobs and follows them, each in the trace of the
+// instrumentation measures River's jobs and follows them, each in the trace of the
 // request that enqueued it.
-type watcher struct {
+type instrumentation struct {
 	river.WorkerMiddlewareDefaults
 	duration metric.Float64Histogram
 	tracer   trace.Tracer
 }
 
-func newWatcher(meter metric.Meter, tracer trace.Tracer) (*watcher, error) {
+func newInstrumentation(meter metric.Meter, tracer trace.Tracer) (*instrumentation, error) {
 	if meter == nil {
 		meter = metricnoop.Meter{}
 	}
@@ -39,22 +39,22 @@ func newWatcher(meter metric.Meter, tracer trace.Tracer) (*watcher, error) {
 	duration, err := meter.Float64Histogram("giftcards_job_duration_seconds",
 		metric.WithDescription("Attempts at River's jobs and the time they took."),
 		metric.WithExplicitBucketBoundaries(0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000))
-	return &watcher{duration: duration, tracer: tracer}, err
+	return &instrumentation{duration: duration, tracer: tracer}, err
 }
 
 // Work carries out an attempt at a job.
-func (w *watcher) Work(ctx context.Context, job *rivertype.JobRow, doInner func(context.Context) error) error {
+func (i *instrumentation) Work(ctx context.Context, job *rivertype.JobRow, doInner func(context.Context) error) error {
 	start := time.Now()
 	var origin struct{ Traceparent string }
 	if err := json.Unmarshal(job.Metadata, &origin); err == nil {
 		ctx = propagation.TraceContext{}.Extract(ctx, propagation.MapCarrier{traceparent: origin.Traceparent})
 	}
-	ctx, span := w.tracer.Start(ctx, "job "+job.Kind, trace.WithSpanKind(trace.SpanKindConsumer), trace.WithAttributes(
+	ctx, span := i.tracer.Start(ctx, "job "+job.Kind, trace.WithSpanKind(trace.SpanKindConsumer), trace.WithAttributes(
 		attribute.Int64("river.job_id", job.ID), attribute.Int("river.attempt", job.Attempt)))
 	defer span.End()
 	outcome := "failed"
 	defer func() { // also after a panic
-		w.duration.Record(ctx, time.Since(start).Seconds(), metric.WithAttributes(attribute.String("kind", job.Kind), attribute.String("outcome", outcome)))
+		i.duration.Record(ctx, time.Since(start).Seconds(), metric.WithAttributes(attribute.String("kind", job.Kind), attribute.String("outcome", outcome)))
 	}()
 	err := doInner(ctx)
 	if err == nil {

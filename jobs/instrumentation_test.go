@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"go.opentelemetry.io/otel/codes"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
@@ -58,7 +59,7 @@ func TestAJobThatWaitsForASlotIsNoFailure(t *testing.T) {
 		Meter:  sdkmetric.NewMeterProvider(sdkmetric.WithReader(metrics)).Meter("test"),
 	})
 	must(t, err)
-	release := f.hold(t, func(tx *store.Tx) error { return tx.TakeSlot(t.Context(), f.program.ID, 1) })
+	release := f.hold(t, func(tx *store.Tx) error { return tx.TakeSlot(t.Context(), f.program.ID, uuid.New(), 1) })
 	task := f.add(t, work, large)
 	f.run(t, work)
 	for len(spans.Ended()) == 0 {

@@ -20,48 +20,48 @@ import (
 	"giftcards/server/validate"
 )
 
-// watcher measures requests and follows them. All of its labels are made
+// instrumentation measures requests and follows them. All of its labels are made
 // beforehand, or of words of our own: a request can't make a new one.
-type watcher struct {
+type instrumentation struct {
 	tracer   trace.Tracer
 	tracing  bool
 	duration metric.Float64Histogram
 	refusals metric.Int64Counter
 	replays  atomic.Int64
-	routes   map[route]*watched
-	other    *watched // what is no operation: documents, pages, unknown paths
+	routes   map[route]*operationLabels
+	other    *operationLabels // what is no operation: documents, pages, unknown paths
 }
 
 type route struct{ method, path string } // the path as echo has it
 
-// watched is what is known of one operation.
-type watched struct {
+// operationLabels are the labels of what one operation answers.
+type operationLabels struct {
 	name     string
 	statuses map[int][]metric.RecordOption
 	broken   []metric.RecordOption // answers that were broken off
 	strange  []metric.RecordOption // statuses not foreseen
 }
 
-// watchedStatuses are those that the server answers.
-var watchedStatuses = []int{200, 201, 202, 204, 302, 304, 400, 401, 403, 404, 405, 408, 413, 422, 429, 500, 503}
+// countedStatuses are those that the server answers.
+var countedStatuses = []int{200, 201, 202, 204, 302, 304, 400, 401, 403, 404, 405, 408, 413, 422, 429, 500, 503}
 
-func newWatched(name string) *watched {
+func newOperationLabels(name string) *operationLabels {
 	labels := func(status string) []metric.RecordOption {
 		return []metric.RecordOption{metric.WithAttributeSet(attribute.NewSet(attribute.String("operation", name), attribute.String("status", status)))}
 	}
-	w := &watched{name: name, statuses: map[int][]metric.RecordOption{}, broken: labels("broken_off"), strange: labels("other")}
-	for _, status := range watchedStatuses {
-		w.statuses[status] = labels(strconv.Itoa(status))
+	o := &operationLabels{name: name, statuses: map[int][]metric.RecordOption{}, broken: labels("broken_off"), strange: labels("other")}
+	for _, status := range countedStatuses {
+		o.statuses[status] = labels(strconv.Itoa(status))
 	}
-	return w
+	return o
 }
 
-// newWatcher makes the instruments. An operation is named as its id begins, which
-// FastAPI made of the name, the path and the method.
-func newWatcher(o Options, operations map[string]operation) (*watcher, error) {
-	w := &watcher{tracer: o.Tracer, tracing: o.Tracer != nil, routes: map[route]*watched{}, other: newWatched("other")}
-	if w.tracer == nil {
-		w.tracer = tracenoop.Tracer{}
+// newInstrumentation makes the instruments. An operation is named as its id
+// begins, which FastAPI made of the name, the path and the method.
+func newInstrumentation(o Options, operations map[string]operation) (*instrumentation, error) {
+	i := &instrumentation{tracer: o.Tracer, tracing: o.Tracer != nil, routes: map[route]*operationLabels{}, other: newOperationLabels("other")}
+	if i.tracer == nil {
+		i.tracer = tracenoop.Tracer{}
 	}
 	meter := o.Meter
 	if meter == nil {
@@ -70,16 +70,16 @@ func newWatcher(o Options, operations map[string]operation) (*watcher, error) {
 	for methodAndPath, op := range operations {
 		name, _, _ := strings.Cut(op.ID, "_v2_")
 		method, path, _ := strings.Cut(methodAndPath, " ")
-		w.routes[route{method, path}] = newWatched(name)
+		i.routes[route{method, path}] = newOperationLabels(name)
 	}
 	var err error
-	w.duration, err = meter.Float64Histogram("giftcards_request_duration_seconds",
+	i.duration, err = meter.Float64Histogram("giftcards_request_duration_seconds",
 		metric.WithDescription("Requests and the time they took, by operation and status of the answer."),
 		metric.WithExplicitBucketBoundaries(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120))
 	if err != nil {
 		return nil, err
 	}
-	w.refusals, err = meter.Int64Counter("giftcards_validation_errors_total",
+	i.refusals, err = meter.Int64Counter("giftcards_validation_errors_total",
 		metric.WithDescription("Elements of the detail of 422s, by type."))
 	if err != nil {
 		return nil, err
@@ -87,7 +87,7 @@ func newWatcher(o Options, operations map[string]operation) (*watcher, error) {
 	_, err = meter.Int64ObservableCounter("giftcards_idempotent_replays_total",
 		metric.WithDescription("Answers that were given again to a request that came again."),
 		metric.WithInt64Callback(func(_ context.Context, observer metric.Int64Observer) error {
-			observer.Observe(w.replays.Load())
+			observer.Observe(i.replays.Load())
 			return nil
 		}))
 	if err != nil {
@@ -104,34 +104,34 @@ func newWatcher(o Options, operations map[string]operation) (*watcher, error) {
 			observer.Observe(ready)
 			return nil
 		}))
-	return w, err
+	return i, err
 }
 
 // readyTimeout bounds what a scrape waits for.
 const readyTimeout = 2 * time.Second
 
-// watch measures a request, and makes it a span of the caller's trace, or of a
+// measure measures a request, and makes it a span of the caller's trace, or of a
 // new one. Without a tracer and without a traceparent that costs nothing.
-func (w *watcher) watch(next echo.HandlerFunc) echo.HandlerFunc {
+func (i *instrumentation) measure(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		start := time.Now()
 		r := c.Request()
-		one, ok := w.routes[route{r.Method, c.Path()}]
+		one, ok := i.routes[route{r.Method, c.Path()}]
 		if !ok {
-			one = w.other
+			one = i.other
 		}
 		span := trace.Span(tracenoop.Span{})
-		if w.tracing || r.Header["Traceparent"] != nil {
+		if i.tracing || r.Header["Traceparent"] != nil {
 			var ctx context.Context
 			ctx = propagation.TraceContext{}.Extract(r.Context(), propagation.HeaderCarrier(r.Header))
-			ctx, span = w.tracer.Start(ctx, one.name, trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(
+			ctx, span = i.tracer.Start(ctx, one.name, trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(
 				attribute.String("http.request.method", r.Method), attribute.String("http.route", c.Path())))
 			r = r.WithContext(ctx)
 			c.SetRequest(r)
 		}
 		labels := one.broken
 		defer func() { // also when the answer is broken off, which is a panic
-			w.duration.Record(r.Context(), time.Since(start).Seconds(), labels...)
+			i.duration.Record(r.Context(), time.Since(start).Seconds(), labels...)
 			status := c.Response().Status
 			span.SetAttributes(attribute.Int("http.response.status_code", status))
 			if status >= http.StatusInternalServerError {
@@ -144,19 +144,19 @@ func (w *watcher) watch(next echo.HandlerFunc) echo.HandlerFunc {
 			labels = one.strange
 		}
 		if c.Response().Header()["Idempotent-Replayed"] != nil {
-			w.replays.Add(1)
+			i.replays.Add(1)
 		}
 		return err
 	}
 }
 
-// refused counts what was wrong with a request.
-func (w *watcher) refused(ctx context.Context, invalid validate.Errors) {
+// countRefusals counts what was wrong with a request.
+func (i *instrumentation) countRefusals(ctx context.Context, invalid validate.Errors) {
 	types := map[string]int64{}
-	for i := range invalid {
-		types[invalid[i].Type]++
+	for element := range invalid {
+		types[invalid[element].Type]++
 	}
 	for name, n := range types {
-		w.refusals.Add(ctx, n, metric.WithAttributes(attribute.String("type", name)))
+		i.refusals.Add(ctx, n, metric.WithAttributes(attribute.String("type", name)))
 	}
 }
