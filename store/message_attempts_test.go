@@ -58,30 +58,33 @@ func (f fixture) message(t *testing.T) store.Message {
 	return all[0]
 }
 
-// TestTheMessageDueLongestGoesFirst, however PostgreSQL finds it.
+// TestTheMessageDueLongestGoesFirst in either lane, however PostgreSQL finds it.
 func TestTheMessageDueLongestGoesFirst(t *testing.T) {
 	t.Parallel()
-	f := setup(t)
-	var cards []id.ID
-	for _, after := range []time.Duration{3 * time.Hour, time.Hour, 2 * time.Hour} {
-		at := f.Now().Add(after)
-		cards = append(cards, f.addressed(t, &at).ID)
-	}
-	f.clock.Move(4 * time.Hour)
-	claimed := write(t, f.Store, func(tx *store.Tx) (claimed []id.ID, err error) {
-		for _, way := range []string{"indexscan", "bitmapscan"} { // which would happen to be in order
-			_, err := tx.Unwrap().Exec(t.Context(), "set local enable_"+way+" = off")
-			must(t, err)
+	for _, lane := range []store.Lane{{Channel: store.ChannelEmail}, {Channel: store.ChannelEmail, Bulk: true}} {
+		f := setup(t)
+		var cards, claimed []id.ID
+		for _, after := range []time.Duration{3 * time.Hour, time.Hour, 2 * time.Hour} {
+			at := f.Now().Add(after)
+			cards = append(cards, f.addressed(t, &at).ID)
 		}
-		for range cards {
-			due, err := tx.ClaimMessage(t.Context(), store.Lane{Channel: store.ChannelEmail}, id.ID{})
-			must(t, err)
-			claimed = append(claimed, due.CardID)
+		f.exec(t, "update messages set bulk = $1", lane.Bulk)
+		f.clock.Move(4 * time.Hour)
+		f.record(t, func(tx *store.Tx) error {
+			for _, way := range []string{"indexscan", "bitmapscan"} { // which would happen to be in order
+				_, err := tx.Unwrap().Exec(t.Context(), "set local enable_"+way+" = off")
+				must(t, err)
+			}
+			for range cards {
+				due, err := tx.ClaimMessage(t.Context(), lane, f.program)
+				must(t, err)
+				claimed = append(claimed, due.CardID)
+			}
+			return nil
+		})
+		if want := []id.ID{cards[1], cards[2], cards[0]}; !slices.Equal(claimed, want) {
+			t.Errorf("%+v: claimed %v, want %v", lane, claimed, want)
 		}
-		return claimed, nil
-	})
-	if want := []id.ID{cards[1], cards[2], cards[0]}; !slices.Equal(claimed, want) {
-		t.Errorf("claimed %v, want %v", claimed, want)
 	}
 }
 
