@@ -177,6 +177,60 @@ func TestTwoInstancesShareTheSlots(t *testing.T) {
 	must(t, third())
 }
 
+// inWork adds a large task, which writes its cards and then waits in its
+// transaction for release.
+func (f fixture) inWork(t *testing.T, work *jobs.Jobs) (task store.Task, release func()) {
+	t.Helper()
+	release = f.hold(t, func(tx *store.Tx) error {
+		_, err := tx.Unwrap().Exec(t.Context(), "lock table task_recipients in exclusive mode")
+		return err
+	})
+	task = f.add(t, work, large)
+	for f.count(t, "pg_locks join pg_stat_activity using (pid) where not granted and datname = current_database()") == 0 {
+		time.Sleep(10 * time.Millisecond)
+	}
+	return task, release
+}
+
+// TestALargeTaskHasItsSlotWhileItsCardsAreWritten, not only when it begins.
+func TestALargeTaskHasItsSlotWhileItsCardsAreWritten(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	task, release := f.inWork(t, f.start(t))
+	_, err := store.Write(t.Context(), f.Store, func(tx *store.Tx) (struct{}, error) {
+		return struct{}{}, tx.TakeSlot(t.Context(), f.program.ID, uuid.New(), 1)
+	})
+	release()
+	if !errors.Is(err, store.ErrNoSlot) {
+		t.Errorf("a second slot of one: %v", err)
+	}
+	f.ended(t, task)
+}
+
+// TestAnAttemptThatAStopCutsOffDoesNotCount, however often a server is restarted.
+func TestAnAttemptThatAStopCutsOffDoesNotCount(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	work := f.prepare(t)
+	must(t, work.Start(t.Context()))
+	task, release := f.inWork(t, work)
+	if n := f.count(t, "bulk_tasks where attempts = 1"); n != 1 {
+		t.Error("the attempt is not counted while it lasts")
+	}
+	over, cancel := context.WithDeadline(t.Context(), time.Now())
+	defer cancel()
+	err := work.Stop(over)
+	release()
+	must(t, err)
+	if n := f.count(t, "bulk_tasks where attempts = 0 and status = 'processing'"); n != 1 {
+		t.Error("the attempt counts")
+	}
+	f.start(t)
+	if task = f.ended(t, task); task.Status != store.TaskCompleted || task.Attempts != 1 {
+		t.Errorf("after the restart it is %s, after %d attempts", task.Status, task.Attempts)
+	}
+}
+
 // TestAMerchantsLargeTasksGoInTheOrderTheyCame though the first looks for a slot more
 // seldom, the longer it waits; one that failed and pauses lets the next ones go.
 func TestAMerchantsLargeTasksGoInTheOrderTheyCame(t *testing.T) {

@@ -189,8 +189,7 @@ func TestTheLogOfDeliveryKeepsSecrets(t *testing.T) {
 func TestARecordIsMadeThoughTheDatabaseRefusesItAtFirst(t *testing.T) {
 	t.Parallel()
 	p := newPost(t, smtptest.Hooks{})
-	p.exec(t, `create function refuse() returns trigger language plpgsql as $$ begin raise exception 'not now'; end $$`)
-	p.exec(t, `create trigger refuse before update on messages for each row when (new.status = 'sent') execute function refuse()`)
+	p.refuseRecords()
 	p.run(1000)
 	p.issue()
 	p.eventually("the mail", func() bool { return len(p.mails.Mails()) == 1 })
@@ -199,4 +198,24 @@ func TestARecordIsMadeThoughTheDatabaseRefusesItAtFirst(t *testing.T) {
 	if n := len(p.mails.Mails()); n != 1 {
 		t.Errorf("%d mails", n)
 	}
+}
+
+// TestARecordIsGivenUpWhenTheClaimIsOver: then the message is another's.
+func TestARecordIsGivenUpWhenTheClaimIsOver(t *testing.T) {
+	t.Parallel()
+	p := newPost(t, smtptest.Hooks{})
+	p.refuseRecords()
+	p.run(1000)
+	p.issue()
+	p.eventually("the mail", func() bool { return len(p.mails.Mails()) == 1 })
+	p.exec(t, `update messages set next_attempt_at = next_attempt_at + interval '1 day'`) // no other comes
+	p.clock.Move(store.MessageLease)
+	p.eventually("the record given up", func() bool { return strings.Contains(p.log.String(), "delivering failed") })
+}
+
+// refuseRecords has the database refuse to record that a message was sent.
+func (p *post) refuseRecords() {
+	p.t.Helper()
+	p.exec(p.t, `create function refuse() returns trigger language plpgsql as $$ begin raise exception 'not now'; end $$`)
+	p.exec(p.t, `create trigger refuse before update on messages for each row when (new.status = 'sent') execute function refuse()`)
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -13,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"giftcards/store"
+	"giftcards/store/id"
 	"giftcards/store/keyring"
 	"giftcards/store/money"
 	"giftcards/store/storetest"
@@ -25,8 +25,9 @@ type created struct {
 }
 
 func (f fixture) create(ctx context.Context, terms store.Terms, key *store.Key) created {
-	email := "ada@example.com"
-	answer, err := f.CreateCard(ctx, f.access, terms, store.Recipient{Email: &email}, key, store.AuditEntry{Operation: "createGiftCard", Client: "192.0.2.1"}, func(card *store.GiftCard) (store.Answer, error) {
+	email, request := "ada@example.com", "request of "+f.access.TokenID
+	entry := store.AuditEntry{Operation: "createGiftCard", Client: "192.0.2.1", RequestID: &request}
+	answer, err := f.CreateCard(ctx, f.access, terms, store.Recipient{Email: &email}, key, entry, func(card *store.GiftCard) (store.Answer, error) {
 		return store.Answer{Status: 201, Body: []byte(card.ID.String())}, nil
 	})
 	return created{answer, err}
@@ -96,11 +97,13 @@ func waitUntil(t *testing.T, ok func() bool) {
 	}
 }
 
-// transactions is how many transactions wrote the cards.
-func (f fixture) transactions(t *testing.T) (n int) {
+// transactions is how many transactions wrote the cards, and how many one of them
+// wrote at most.
+func (f fixture) transactions(t *testing.T) (n, most int) {
 	t.Helper()
-	must(t, f.Pool().QueryRow(t.Context(), "select count(distinct xmin::text) from gift_cards").Scan(&n))
-	return n
+	must(t, f.Pool().QueryRow(t.Context(), `select count(*), max(cards)
+		from (select count(*) as cards from gift_cards group by xmin::text) of_one`).Scan(&n, &most))
+	return n, most
 }
 
 func TestCreatesThatWaitShareATransaction(t *testing.T) {
@@ -118,13 +121,70 @@ func TestCreatesThatWaitShareATransaction(t *testing.T) {
 	if len(ids) != len(creates) || count(t, f.Store) != len(creates)+store.SharedAtOnce {
 		t.Errorf("%d answers, %d cards", len(ids), count(t, f.Store))
 	}
-	if n := f.transactions(t); n > 2*store.SharedAtOnce {
+	if n, _ := f.transactions(t); n > 2*store.SharedAtOnce {
 		t.Errorf("%d transactions, want at most %d", n, 2*store.SharedAtOnce)
 	}
 	var messages int
 	must(t, f.Pool().QueryRow(t.Context(), "select count(*) from messages").Scan(&messages))
 	if messages != len(creates)+store.SharedAtOnce {
 		t.Errorf("%d messages", messages)
+	}
+}
+
+// TestAMessageOfACreateIsDueWhenAskedForOrAtOnce: a time in the past is now, for a
+// create alone and for those that share a transaction.
+func TestAMessageOfACreateIsDueWhenAskedForOrAtOnce(t *testing.T) {
+	t.Parallel()
+	f := sharing(t)
+	future, past := f.Now().Add(time.Hour), f.Now().Add(-time.Hour)
+	asked := []*time.Time{nil, &past, &future}
+	var creates []func() created
+	var alone []created
+	for _, deliverAt := range asked {
+		terms := f.terms(t)
+		terms.DeliverAt = deliverAt
+		creates = append(creates, func() created { return f.create(t.Context(), terms, nil) })
+		alone = append(alone, creates[len(creates)-1]())
+	}
+	for i, c := range append(alone, f.together(t, nil, creates...)...) {
+		must(t, c.err)
+		var sendAt, nextAttemptAt, want time.Time
+		must(t, f.Pool().QueryRow(t.Context(), `select send_at, next_attempt_at, c.created_at
+			from messages join gift_cards c on c.id = card_id where encode(card_id, 'hex') = $1`, string(c.answer.Body)).Scan(&sendAt, &nextAttemptAt, &want))
+		deliverAt := asked[i%len(asked)]
+		if deliverAt == &future {
+			want = future
+		}
+		if !sendAt.Equal(want) || !nextAttemptAt.Equal(want) {
+			t.Errorf("create %d, asked for %v: to be sent %s, due %s, want %s", i, deliverAt, sendAt, nextAttemptAt, want)
+		}
+	}
+}
+
+func TestEachOfThoseThatShareATransactionIsInTheAuditLog(t *testing.T) {
+	t.Parallel()
+	f := sharing(t)
+	var issuers []fixture
+	var creates []func() created
+	for range 3 {
+		issuer := f
+		issuer.access = storetest.Access(t, f.Store, f.program)
+		issuers = append(issuers, issuer)
+		creates = append(creates, func() created { return issuer.create(t.Context(), f.terms(t), nil) })
+	}
+	for i, c := range f.together(t, nil, creates...) {
+		must(t, c.err)
+		access := issuers[i].access
+		entries := f.entries(t, id.ID{}, access.User.ID, time.Time{}, 10)
+		if len(entries) != 1 {
+			t.Errorf("%d entries of user %d, who issued a card", len(entries), i)
+			continue
+		}
+		e := entries[0]
+		if e.MerchantID != f.merchant || e.ProgramID != f.program || fmt.Sprintf("%x", e.Subject) != string(c.answer.Body) || e.Cards != 1 ||
+			e.Operation != "createGiftCard" || e.Client != "192.0.2.1" || e.RequestID == nil || *e.RequestID != "request of "+access.TokenID {
+			t.Errorf("the entry of card %s is %+v", c.answer.Body, e)
+		}
 	}
 }
 
@@ -196,57 +256,6 @@ func TestATakenNumberIsDrawnAnewInASharedTransaction(t *testing.T) {
 	f.wantCardsAndKeys(t, len(creates)+store.SharedAtOnce, len(creates))
 }
 
-func TestALostConnectionFailsThoseWhoShareItAndLeavesNothing(t *testing.T) {
-	t.Parallel()
-	f := sharing(t)
-	results := f.together(t, func() {
-		// First those that are under way, whose place the waiting then take.
-		busy := f.blocked(t)
-		f.terminate(t, busy)
-		var taken []int32
-		waitUntil(t, func() bool {
-			taken = slices.DeleteFunc(f.blocked(t), func(pid int32) bool { return slices.Contains(busy, pid) })
-			return len(taken) > 0
-		})
-		f.terminate(t, taken)
-	},
-		func() created { return f.create(t.Context(), f.terms(t), f.key("a", "")) },
-		func() created { return f.create(t.Context(), f.terms(t), f.key("b", "")) },
-	)
-	lost := 0
-	for _, c := range results {
-		if c.err != nil {
-			lost++
-			if refused := (*store.Error)(nil); !errors.As(c.err, &refused) || refused.Kind != store.Unavailable {
-				t.Errorf("lost connection: %v", c.err)
-			}
-		}
-	}
-	if lost == 0 {
-		t.Error("no create noticed that its connection was lost")
-	}
-	f.wantCardsAndKeys(t, 2-lost, 2-lost)
-	must(t, f.create(t.Context(), f.terms(t), f.key("a", "")).err)
-}
-
-func (f fixture) terminate(t *testing.T, pids []int32) {
-	t.Helper()
-	_, err := f.Pool().Exec(t.Context(), "select pg_terminate_backend(pid) from unnest($1::int[]) pid", pids)
-	must(t, err)
-}
-
-func TestACreateGivesUpWaitingWithItsCaller(t *testing.T) {
-	t.Parallel()
-	f := sharing(t)
-	f.together(t, func() {
-		ctx, cancel := context.WithCancel(t.Context())
-		cancel()
-		if c := f.create(ctx, f.terms(t), nil); !errors.Is(c.err, context.Canceled) {
-			t.Errorf("cancelled create: %v", c.err)
-		}
-	}, func() created { return f.create(t.Context(), f.terms(t), nil) })
-}
-
 func TestAClosedStoreRefusesCreates(t *testing.T) {
 	t.Parallel()
 	f := sharing(t)
@@ -275,7 +284,7 @@ func TestCreatesDoNotNeedToShare(t *testing.T) {
 		}
 	}
 	f.wantCardsAndKeys(t, len(results)/2, len(results)/2)
-	if n := f.transactions(t); n != len(results)/2 {
+	if n, _ := f.transactions(t); n != len(results)/2 {
 		t.Errorf("%d transactions wrote %d cards", n, len(results)/2)
 	}
 }

@@ -146,7 +146,7 @@ func TestATaskIssuesOnceHoweverOftenItRuns(t *testing.T) {
 	}
 }
 
-func TestAFailedTaskHasNoCardsAndStaysFailed(t *testing.T) {
+func TestAFailedTaskHasNoCardsNorRecipientsAndStaysFailed(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	task := write(t, f.Store, func(tx *store.Tx) (store.Task, error) {
@@ -165,6 +165,9 @@ func TestAFailedTaskHasNoCardsAndStaysFailed(t *testing.T) {
 	}
 	if failed.Status != store.TaskFailed || *failed.Error != "No." || count(t, f.Store) != 0 {
 		t.Errorf("task %+v with %d cards", failed, count(t, f.Store))
+	}
+	if n := f.count(t, "task_recipients"); n != 0 {
+		t.Error("the recipients of a failed task are kept")
 	}
 }
 

@@ -90,9 +90,13 @@ func (f fixture) rotate(t *testing.T) fixture {
 func TestAfterResealingTheOldKeysAreNotNeeded(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
+	f.clock.Stop()
 	must(t, f.CheckKeys(t.Context()))
 	want := f.issue(t, 7)
-	f.reseal(t, 3) // before the rotation
+	if step := f.reseal(t, 3); step != store.ResealLater {
+		t.Errorf("step %d before anything was looked at", step)
+	}
+	f.clock.Move(time.Hour)
 	f = f.rotate(t)
 	for step := store.ResealMore; step == store.ResealMore; step = f.reseal(t, 3) {
 		if got := f.codes(t); len(got) != len(want) {
@@ -102,13 +106,18 @@ func TestAfterResealingTheOldKeysAreNotNeeded(t *testing.T) {
 	if state := f.resealing(t); state.Resealed != 8 || state.FinishedAt != nil {
 		t.Errorf("after the first pass: %+v", state)
 	}
-	f.clock.Move(20*time.Minute - 10*time.Second)
+	f.clock.Move(20*time.Minute - time.Microsecond)
 	if step := f.resealAll(t, 3); step != store.ResealLater {
 		t.Errorf("step %d while servers may still seal with the old key", step)
 	}
-	f.clock.Move(10*time.Second + time.Second)
-	if step := f.resealAll(t, 3); step != store.ResealOver || f.reseal(t, 3) != store.ResealOver {
-		t.Errorf("step %d after the second pass", step)
+	f.clock.Move(time.Microsecond)
+	if step := f.resealAll(t, 3); step != store.ResealOver || f.resealing(t).Resealed != 8 {
+		t.Errorf("step %d after the second pass, %d resealed", step, f.resealing(t).Resealed)
+	}
+	over := f.Now()
+	f.clock.Move(time.Hour)
+	if step := f.reseal(t, 3); step != store.ResealOver || !f.resealing(t).FinishedAt.Equal(over) {
+		t.Errorf("step %d after the end, which moved from %s to %s", step, over, f.resealing(t).FinishedAt)
 	}
 	must(t, keyring.Retire(f.keyFile, f.CodeKey()))
 	f = f.reopened(t, f.keyFile)

@@ -188,6 +188,12 @@ func script(t *testing.T, answers ...string) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
+	follow(t, listener, answers)
+	return listener.Addr().String()
+}
+
+func follow(t *testing.T, listener net.Listener, answers []string) {
+	t.Helper()
 	t.Cleanup(func() { _ = listener.Close() })
 	go func() {
 		for {
@@ -212,7 +218,6 @@ func script(t *testing.T, answers ...string) string {
 			}()
 		}
 	}()
-	return listener.Addr().String()
 }
 
 func TestNonsenseIsUnconfirmedOnlyOnceTheMailIsWhole(t *testing.T) {

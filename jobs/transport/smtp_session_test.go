@@ -1,0 +1,117 @@
+package transport_test
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"giftcards/jobs/transport"
+	"giftcards/jobs/transport/smtptest"
+)
+
+// TestWhoIsNotLoggedInIsRefusedForNow, though the server says for good: it is the
+// operator's to mend.
+func TestWhoIsNotLoggedInIsRefusedForNow(t *testing.T) {
+	t.Parallel()
+	for _, code := range []int{530, 534, 535, 538} {
+		server := smtptest.New(t, smtptest.Hooks{Recipient: func(string) error { return smtptest.Refuse(code, "who are you?") }})
+		if got := failure(t, sender(t, server).Send(t.Context(), gift("a@example.com"))); got.Permanent || got.Code != code {
+			t.Errorf("%d: %+v", code, got)
+		}
+	}
+}
+
+// TestEitherWayOfLoggingInIsUnderstood, also with TLS from the first byte.
+func TestEitherWayOfLoggingInIsUnderstood(t *testing.T) {
+	t.Parallel()
+	web := httptest.NewTLSServer(nil) // has a certificate
+	t.Cleanup(web.Close)
+	trusted := x509.NewCertPool()
+	trusted.AddCert(web.Certificate())
+	for name, answers := range map[string][]string{
+		"PLAIN": {"220 hi\r\n", "250-localhost\r\n250 AUTH CRAM-MD5 PLAIN\r\n", "235 in\r\n", "553 not you\r\n"},
+		"LOGIN": {"220 hi\r\n", "250-localhost\r\n250 AUTH LOGIN\r\n", "334 VXNlcm5hbWU6\r\n", "334 UGFzc3dvcmQ6\r\n", "235 in\r\n", "553 not you\r\n"},
+	} {
+		listener, err := tls.Listen("tcp", "127.0.0.1:0", web.TLS)
+		must(t, err)
+		follow(t, listener, answers)
+		s, err := transport.NewSMTP(transport.SMTPOptions{
+			Address: listener.Addr().String(), Security: transport.TLS, Username: smtptest.User, Password: smtptest.Password,
+			From: "cards@example.com", Timeout: 10 * time.Second, TLS: &tls.Config{RootCAs: trusted, MinVersion: tls.VersionTLS12},
+		})
+		must(t, err)
+		t.Cleanup(s.Close)
+		if got := failure(t, s.Send(t.Context(), gift("a@example.com"))); got.Stage != "sender" { // that is after the login
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
+func TestAServerThatSaysTooMuchIsLeft(t *testing.T) {
+	t.Parallel()
+	s, err := transport.NewSMTP(transport.SMTPOptions{
+		Address: script(t, strings.Repeat("x", 1<<20)), Security: transport.Plain, From: "cards@example.com", Timeout: time.Hour,
+	})
+	must(t, err)
+	if got := failure(t, s.Send(t.Context(), gift("a@example.com"))); !strings.Contains(got.Error(), "says too much") {
+		t.Errorf("got %v", got)
+	}
+}
+
+// TestAStopEndsConnecting to a server that says nothing.
+func TestAStopEndsConnecting(t *testing.T) {
+	t.Parallel()
+	s, err := transport.NewSMTP(transport.SMTPOptions{Address: script(t), Security: transport.Plain, From: "cards@example.com", Timeout: time.Hour})
+	must(t, err)
+	ctx, stop := context.WithCancel(t.Context())
+	time.AfterFunc(100*time.Millisecond, stop)
+	if got := failure(t, s.Send(ctx, gift("a@example.com"))); got.Stage != "connect" || got.Unconfirmed {
+		t.Errorf("got %+v", got)
+	}
+}
+
+// TestOnlyAWholeMailIsWaitedFor: not one that is not, after another over the same
+// connection that was.
+func TestOnlyAWholeMailIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	server := smtptest.New(t, smtptest.Hooks{})
+	s := sender(t, server)
+	must(t, s.Send(t.Context(), gift("a@example.com")))
+	ctx, stop := context.WithCancel(t.Context())
+	server.Set(smtptest.Hooks{Recipient: func(string) error {
+		stop()
+		time.Sleep(500 * time.Millisecond) // the sender hears of the stop, and of nothing else
+		return nil
+	}})
+	if got := failure(t, s.Send(ctx, gift("a@example.com"))); got.Stage != "recipient" || got.Unconfirmed || server.Connections() != 1 {
+		t.Errorf("got %+v over %d connections", got, server.Connections())
+	}
+}
+
+// TestMailsAtOnceShareNoConnection, one after the other they do.
+func TestMailsAtOnceShareNoConnection(t *testing.T) {
+	t.Parallel()
+	const atOnce, rounds = 8, 3
+	server := smtptest.New(t, smtptest.Hooks{})
+	s := sender(t, server)
+	for round := range rounds {
+		var all sync.WaitGroup
+		for i := range atOnce {
+			all.Go(func() {
+				if err := s.Send(t.Context(), gift(fmt.Sprintf("ada%d@example.com", i))); err != nil {
+					t.Errorf("round %d: %v", round, err)
+				}
+			})
+		}
+		all.Wait()
+	}
+	if mails, connections := len(server.Mails()), server.Connections(); mails != atOnce*rounds || connections > atOnce {
+		t.Errorf("%d mails over %d connections", mails, connections)
+	}
+}

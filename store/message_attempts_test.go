@@ -1,0 +1,261 @@
+package store_test
+
+import (
+	"context"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"giftcards/store"
+	"giftcards/store/id"
+)
+
+// addressed issues a card of which a mail is due at once, or at deliverAt.
+func (f fixture) addressed(t *testing.T, deliverAt *time.Time) store.GiftCard {
+	t.Helper()
+	email, terms := "ada@example.com", f.terms(t)
+	terms.DeliverAt = deliverAt
+	return write(t, f.Store, func(tx *store.Tx) ([]store.GiftCard, error) {
+		return tx.IssueCards(t.Context(), terms, []store.Recipient{{Email: &email}})
+	})[0]
+}
+
+// claim claims the mail that is due longest, nil if none is to be sent.
+func (f fixture) claim(t *testing.T) *store.Due {
+	t.Helper()
+	return write(t, f.Store, func(tx *store.Tx) (*store.Due, error) {
+		return tx.ClaimMessage(t.Context(), store.Lane{Channel: store.ChannelEmail}, id.ID{})
+	})
+}
+
+// deferred claims the one mail, which is due, and records that it was not taken.
+func (f fixture) deferred(t *testing.T, unconfirmed bool) store.Message {
+	t.Helper()
+	due := f.claim(t)
+	if due == nil {
+		t.Fatal("the mail is not due")
+	}
+	f.record(t, func(tx *store.Tx) error { return tx.MessageDeferred(t.Context(), due, "not now", unconfirmed) })
+	return f.message(t)
+}
+
+func (f fixture) record(t *testing.T, do func(*store.Tx) error) {
+	t.Helper()
+	write(t, f.Store, func(tx *store.Tx) (struct{}, error) { return struct{}{}, do(tx) })
+}
+
+// message is the one message that there is.
+func (f fixture) message(t *testing.T) store.Message {
+	t.Helper()
+	var all []store.Message
+	for _, status := range store.MessageStates {
+		all = append(all, write(t, f.Store, func(tx *store.Tx) ([]store.Message, error) { return tx.Messages(t.Context(), status, 2) })...)
+	}
+	if len(all) != 1 {
+		t.Fatalf("%d messages", len(all))
+	}
+	return all[0]
+}
+
+// TestTheMessageDueLongestGoesFirst in either lane, however PostgreSQL finds it.
+func TestTheMessageDueLongestGoesFirst(t *testing.T) {
+	t.Parallel()
+	for _, lane := range []store.Lane{{Channel: store.ChannelEmail}, {Channel: store.ChannelEmail, Bulk: true}} {
+		f := setup(t)
+		var cards, claimed []id.ID
+		for _, after := range []time.Duration{3 * time.Hour, time.Hour, 2 * time.Hour} {
+			at := f.Now().Add(after)
+			cards = append(cards, f.addressed(t, &at).ID)
+		}
+		f.exec(t, "update messages set bulk = $1", lane.Bulk)
+		f.clock.Move(4 * time.Hour)
+		f.record(t, func(tx *store.Tx) error {
+			for _, way := range []string{"indexscan", "bitmapscan"} { // which would happen to be in order
+				_, err := tx.Unwrap().Exec(t.Context(), "set local enable_"+way+" = off")
+				must(t, err)
+			}
+			for range cards {
+				due, err := tx.ClaimMessage(t.Context(), lane, f.program)
+				must(t, err)
+				claimed = append(claimed, due.CardID)
+			}
+			return nil
+		})
+		if want := []id.ID{cards[1], cards[2], cards[0]}; !slices.Equal(claimed, want) {
+			t.Errorf("%+v: claimed %v, want %v", lane, claimed, want)
+		}
+	}
+}
+
+// TestTheTimeBetweenAttemptsDoublesUpToHalfAnHour from a quarter of a minute on.
+func TestTheTimeBetweenAttemptsDoublesUpToHalfAnHour(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	f.clock.Stop()
+	f.addressed(t, nil)
+	want := map[int16]time.Duration{
+		1: 15 * time.Second, 2: 30 * time.Second, 3: time.Minute, 4: 2 * time.Minute, 5: 4 * time.Minute,
+		6: 8 * time.Minute, 7: 16 * time.Minute, 8: 30 * time.Minute, 9: 30 * time.Minute, 20: 30 * time.Minute,
+	}
+	for attempt := int16(1); attempt <= 20; attempt++ {
+		m := f.deferred(t, false)
+		pause := m.NextAttemptAt.Sub(f.Now())
+		if wanted, ok := want[attempt]; m.Attempts != attempt || m.Unconfirmed != 0 || ok && pause != wanted {
+			t.Errorf("a pause of %s after attempt %d (%d, unconfirmed %d), want %s", pause, attempt, m.Attempts, m.Unconfirmed, wanted)
+		}
+		f.clock.Move(pause)
+	}
+}
+
+// TestTheLastAttemptIsADayAfterTheFirst, though the pause before it were longer.
+func TestTheLastAttemptIsADayAfterTheFirst(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	f.clock.Stop()
+	f.addressed(t, nil)
+	end := f.Now().Add(24 * time.Hour)
+	f.deferred(t, false)
+	f.clock.Move(24*time.Hour - 10*time.Second)
+	if m := f.deferred(t, false); m.Status != store.MessageScheduled || !m.NextAttemptAt.Equal(end) {
+		t.Errorf("10 s before the end it is %s, tried again at %s, want %s", m.Status, m.NextAttemptAt, end)
+	}
+	f.clock.Move(10 * time.Second)
+	if m := f.deferred(t, false); m.Status != store.MessageFailed || m.Attempts != 3 {
+		t.Errorf("at the end it is %s after %d attempts", m.Status, m.Attempts)
+	}
+}
+
+// TestAMessageIsHandedOverTwiceAtMostWithoutAWord, refusals between them left out.
+func TestAMessageIsHandedOverTwiceAtMostWithoutAWord(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	f.addressed(t, nil)
+	for i, c := range []struct {
+		unconfirmed bool
+		status      string
+	}{{true, store.MessageScheduled}, {false, store.MessageScheduled}, {true, store.MessageFailed}} {
+		if m := f.deferred(t, c.unconfirmed); m.Status != c.status {
+			t.Errorf("after attempt %d it is %s, want %s", i+1, m.Status, c.status)
+		}
+		f.clock.Move(time.Hour)
+	}
+}
+
+// TestARefusalForGoodFailsAtOnce, and says that nothing was handed over.
+func TestARefusalForGoodFailsAtOnce(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	f.addressed(t, nil)
+	due := f.claim(t)
+	f.record(t, func(tx *store.Tx) error { return tx.MessageRefused(t.Context(), due, "no such user") })
+	if m := f.message(t); m.Status != store.MessageFailed || m.Attempts != 1 || m.Unconfirmed != 0 || *m.LastError != "no such user" {
+		t.Errorf("refused: %+v", m)
+	}
+}
+
+// TestAClaimThatEndsAMessageIsNoAttempt: nothing was handed over.
+func TestAClaimThatEndsAMessageIsNoAttempt(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		change                string
+		status                string
+		attempts, unconfirmed int16
+	}{
+		"voided card":       {"update gift_cards set status = 'voided'", store.MessageDropped, 0, 0},
+		"no card":           {"delete from gift_cards", store.MessageFailed, 0, 0},
+		"handed over twice": {"update messages set attempts = 5, unconfirmed = 2", store.MessageFailed, 5, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := setup(t)
+			f.addressed(t, nil)
+			f.exec(t, c.change)
+			if due := f.claim(t); due != nil {
+				t.Errorf("claimed %+v", due)
+			}
+			if m := f.message(t); m.Status != c.status || m.Attempts != c.attempts || m.Unconfirmed != c.unconfirmed {
+				t.Errorf("%s after %d attempts, %d unconfirmed", m.Status, m.Attempts, m.Unconfirmed)
+			}
+		})
+	}
+}
+
+// TestACardIsSentUntilTheInstantOfItsExpiry, and not at it.
+func TestACardIsSentUntilTheInstantOfItsExpiry(t *testing.T) {
+	t.Parallel()
+	for status, before := range map[string]time.Duration{store.MessageScheduled: time.Microsecond, store.MessageDropped: 0} {
+		t.Run(status, func(t *testing.T) {
+			t.Parallel()
+			f := setup(t)
+			f.clock.Stop()
+			f.addressed(t, nil)
+			f.exec(t, "update gift_cards set expires_at = $1", f.Now().Add(before))
+			if due := f.claim(t); (due != nil) != (before > 0) || f.message(t).Status != status {
+				t.Errorf("%s before the expiry: claimed %+v, now %s", before, due, f.message(t).Status)
+			}
+		})
+	}
+}
+
+// TestAReleasedMessageIsAsItWasAndDueAtOnce: what was said of the attempt before
+// is still told.
+func TestAReleasedMessageIsAsItWasAndDueAtOnce(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	f.clock.Stop()
+	f.addressed(t, nil)
+	before := f.deferred(t, true)
+	f.clock.Move(time.Hour)
+	due := f.claim(t)
+	f.clock.Move(time.Second)
+	f.record(t, func(tx *store.Tx) error { return tx.MessageReleased(t.Context(), due) })
+	after := f.message(t)
+	if !after.NextAttemptAt.Equal(f.Now()) {
+		t.Errorf("due at %s, not at once", after.NextAttemptAt)
+	}
+	after.NextAttemptAt = before.NextAttemptAt
+	if !reflect.DeepEqual(after, before) {
+		t.Errorf("released as %+v, was %+v", after, before)
+	}
+}
+
+// TestARecordThatComesLateChangesNothing of a message that has ended meanwhile, nor,
+// unless it was sent, of one that another has claimed.
+func TestARecordThatComesLateChangesNothing(t *testing.T) {
+	t.Parallel()
+	records := map[string]func(context.Context, *store.Tx, *store.Due) error{
+		"sent": func(ctx context.Context, tx *store.Tx, due *store.Due) error { return tx.MessageSent(ctx, due) },
+		"refused": func(ctx context.Context, tx *store.Tx, due *store.Due) error {
+			return tx.MessageRefused(ctx, due, "late")
+		},
+		"deferred": func(ctx context.Context, tx *store.Tx, due *store.Due) error {
+			return tx.MessageDeferred(ctx, due, "late", true)
+		},
+		"released": func(ctx context.Context, tx *store.Tx, due *store.Due) error { return tx.MessageReleased(ctx, due) },
+	}
+	for meanwhile, change := range map[string]string{
+		"sent":    "update messages set status = 'sent', sent_at = created_at",
+		"failed":  "update messages set status = 'failed', last_error = 'no'",
+		"dropped": "update messages set status = 'dropped', last_error = 'the card expired'",
+		"claimed": "update messages set attempts = attempts + 1",
+	} {
+		t.Run(meanwhile, func(t *testing.T) {
+			t.Parallel()
+			f := setup(t)
+			f.addressed(t, nil)
+			due := f.claim(t)
+			f.exec(t, change)
+			before := f.message(t)
+			for name, record := range records {
+				if name == "sent" && meanwhile == "claimed" {
+					continue // it is, whoever has claimed it
+				}
+				f.record(t, func(tx *store.Tx) error { return record(t.Context(), tx, due) })
+				if after := f.message(t); !reflect.DeepEqual(after, before) {
+					t.Errorf("recorded as %s, it is %+v, was %+v", name, after, before)
+				}
+			}
+		})
+	}
+}
