@@ -12,7 +12,7 @@ import (
 	"giftcards/store/money"
 )
 
-// benchRate is the rate that is set, in mails a second. Two quiet cores carry 1,500,
+// benchRate is the rate that is set, in mails a second. Two quiet cores carry 1,000,
 // both servers included.
 const benchRate = 400
 
