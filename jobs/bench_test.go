@@ -9,7 +9,6 @@ import (
 
 	"giftcards/jobs/transport/smtptest"
 	"giftcards/store"
-	"giftcards/store/money"
 )
 
 // benchRate is the rate that is set, in mails a second. Two quiet cores carry 1,000,
@@ -24,21 +23,12 @@ const benchRate = 400
 //	bin/withserver go test -run '^$' -bench Delivery -benchtime 100000x ./jobs
 func BenchmarkDelivery(b *testing.B) {
 	p := newPost(b, smtptest.Hooks{})
-	value, err := money.Parse("5")
-	must(b, err)
 	recipients := make([]store.Recipient, b.N)
 	for i := range recipients {
 		address := fmt.Sprintf("bulk-%d@example.com", i)
 		recipients[i].Email = &address
 	}
-	_, err = store.Write(b.Context(), p.Store, func(tx *store.Tx) (struct{}, error) {
-		task, err := tx.AddTask(b.Context(), store.Terms{ProgramID: p.program.ID, InitialValue: value}, b.N, recipients)
-		if err != nil {
-			return struct{}{}, err
-		}
-		return struct{}{}, tx.IssueTask(b.Context(), p.program.ID, task.ID, func(int) {})
-	})
-	must(b, err)
+	p.issueTask(b, recipients)
 	b.ResetTimer()
 	stop := p.run(benchRate)
 	issued := map[string]time.Time{}

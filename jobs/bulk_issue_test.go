@@ -3,7 +3,6 @@ package jobs_test
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"testing"
 	"time"
 
@@ -268,10 +267,7 @@ func TestATaskThatTakesTooLongIsGivenUpInTheEnd(t *testing.T) {
 		_, err := tx.Unwrap().Exec(t.Context(), "lock table gift_cards in share mode")
 		return err
 	})()
-	work, err := jobs.New(f.Store, jobs.Options{
-		Logger: slog.New(slog.DiscardHandler), Lifetimes: storetest.Lifetimes, SweepEvery: 20 * time.Millisecond, TaskTimeout: 100 * time.Millisecond,
-	})
-	must(t, err)
+	work := f.prepare(t, func(o *jobs.Options) { o.TaskTimeout = 100 * time.Millisecond })
 	task := f.add(t, work, 60)
 	f.exec(t, "update bulk_tasks set attempts = 6") // two are left
 	f.run(t, work)

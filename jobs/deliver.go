@@ -33,11 +33,11 @@ type Route struct {
 }
 
 // SendTimeout bounds the handing over of one message. Servers may look into a
-// mail for long before they say that they took it. Recording what came of it must
-// fit into the rest of store.MessageLease.
-const SendTimeout = time.Minute
+// mail for long before they say that they took it.
+const SendTimeout = store.MessageLease - leftForRecord
 
 const (
+	leftForRecord = 30 * time.Second
 	recordTimeout = 5 * time.Second
 	recordPause   = time.Second
 	lookPause     = 2 * time.Second // when the database is away

@@ -11,7 +11,6 @@ import (
 
 	"giftcards/jobs/transport/smtptest"
 	"giftcards/store"
-	"giftcards/store/money"
 )
 
 func TestBothChannelsAreUsedAndTheCardIsThenDelivered(t *testing.T) {
@@ -109,18 +108,8 @@ func TestATaskDoesNotDelayASingleCard(t *testing.T) {
 	t.Parallel()
 	p := newPost(t, smtptest.Hooks{})
 	p.run(2)
-	value, err := money.Parse("5")
-	must(t, err)
 	email := "bulk@example.com"
-	recipients := slices.Repeat([]store.Recipient{{Email: &email}}, 1000)
-	_, err = store.Write(t.Context(), p.Store, func(tx *store.Tx) (struct{}, error) {
-		task, err := tx.AddTask(t.Context(), store.Terms{ProgramID: p.program.ID, InitialValue: value}, len(recipients), recipients)
-		if err != nil {
-			return struct{}{}, err
-		}
-		return struct{}{}, tx.IssueTask(t.Context(), p.program.ID, task.ID, func(int) {})
-	})
-	must(t, err)
+	p.issueTask(t, slices.Repeat([]store.Recipient{{Email: &email}}, 1000))
 	p.eventually("the task's first mails", func() bool { return len(p.mails.Mails()) >= 2 })
 	p.issue()
 	before := len(p.mails.Mails())
@@ -138,30 +127,18 @@ func TestATaskDoesNotDelayASingleCard(t *testing.T) {
 func TestProgramsTakeTurns(t *testing.T) {
 	t.Parallel()
 	p := newPost(t, smtptest.Hooks{})
-	value, err := money.Parse("5")
-	must(t, err)
-	issue := func(f fixture, email string, count int) {
-		recipients := slices.Repeat([]store.Recipient{{Email: &email}}, count)
-		_, err := store.Write(t.Context(), f.Store, func(tx *store.Tx) (struct{}, error) {
-			task, err := tx.AddTask(t.Context(), store.Terms{ProgramID: f.program.ID, InitialValue: value}, count, recipients)
-			if err != nil {
-				return struct{}{}, err
-			}
-			return struct{}{}, tx.IssueTask(t.Context(), f.program.ID, task.ID, func(int) {})
-		})
-		must(t, err)
-	}
-	issue(p.fixture, "first@example.com", 1000)
-	issue(p.another(t), "second@example.com", 10)
+	first, second := "first@example.com", "second@example.com"
+	p.issueTask(t, slices.Repeat([]store.Recipient{{Email: &first}}, 1000))
+	p.another(t).issueTask(t, slices.Repeat([]store.Recipient{{Email: &second}}, 10))
 	p.run(1000)
 	p.reach(store.MessageScheduled, 0)
 	sent := map[string]int{}
 	for n, m := range p.mails.Mails() {
-		if sent[m.To]++; m.To == "second@example.com" && n > 200 { // in turn; a slow machine lets some pass
+		if sent[m.To]++; m.To == second && n > 200 { // in turn; a slow machine lets some pass
 			t.Fatalf("the %dth mail of the second program is the %dth of all", sent[m.To], n)
 		}
 	}
-	if sent["first@example.com"] != 1000 || sent["second@example.com"] != 10 {
+	if sent[first] != 1000 || sent[second] != 10 {
 		t.Errorf("sent %v", sent)
 	}
 }

@@ -1,8 +1,6 @@
 package jobs_test
 
 import (
-	"context"
-	"log/slog"
 	"testing"
 	"time"
 
@@ -15,7 +13,6 @@ import (
 
 	"giftcards/jobs"
 	"giftcards/store"
-	"giftcards/store/storetest"
 )
 
 // TestAJobIsInTheTraceOfItsRequest, though it runs later and elsewhere.
@@ -24,21 +21,15 @@ func TestAJobIsInTheTraceOfItsRequest(t *testing.T) {
 	f := setup(t)
 	spans := tracetest.NewSpanRecorder()
 	tracer := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans)).Tracer("test")
-	work, err := jobs.New(f.Store, jobs.Options{Logger: slog.New(slog.DiscardHandler), Lifetimes: storetest.Lifetimes, Tracer: tracer})
-	must(t, err)
+	work := f.prepare(t, func(o *jobs.Options) { o.Tracer = tracer })
 	ctx, request := tracer.Start(t.Context(), "request")
 	task := f.add(t, nil, 3)
-	_, err = store.Write(ctx, f.Store, func(tx *store.Tx) (struct{}, error) {
+	_, err := store.Write(ctx, f.Store, func(tx *store.Tx) (struct{}, error) {
 		return struct{}{}, work.EnqueueBulkIssue(ctx, tx, task)
 	})
 	must(t, err)
 	request.End()
-	must(t, work.Start(t.Context()))
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 10*time.Second)
-		defer cancel()
-		must(t, work.Stop(ctx))
-	})
+	f.run(t, work)
 	for len(spans.Ended()) < 2 && t.Context().Err() == nil {
 		time.Sleep(10 * time.Millisecond)
 	}
@@ -53,12 +44,10 @@ func TestAJobThatWaitsForASlotIsNoFailure(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	spans, metrics := tracetest.NewSpanRecorder(), sdkmetric.NewManualReader()
-	work, err := jobs.New(f.Store, jobs.Options{
-		Logger: slog.New(slog.DiscardHandler), Lifetimes: storetest.Lifetimes,
-		Tracer: sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans)).Tracer("test"),
-		Meter:  sdkmetric.NewMeterProvider(sdkmetric.WithReader(metrics)).Meter("test"),
+	work := f.prepare(t, func(o *jobs.Options) {
+		o.Tracer = sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans)).Tracer("test")
+		o.Meter = sdkmetric.NewMeterProvider(sdkmetric.WithReader(metrics)).Meter("test")
 	})
-	must(t, err)
 	release := f.hold(t, func(tx *store.Tx) error { return tx.TakeSlot(t.Context(), f.program.ID, uuid.New(), 1) })
 	task := f.add(t, work, large)
 	f.run(t, work)

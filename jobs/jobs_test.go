@@ -64,11 +64,16 @@ func (f fixture) run(t *testing.T, work *jobs.Jobs) {
 	})
 }
 
-func (f fixture) prepare(t *testing.T) *jobs.Jobs {
+// prepare makes jobs that are not started; change may alter their options.
+func (f fixture) prepare(t *testing.T, change ...func(*jobs.Options)) *jobs.Jobs {
 	t.Helper()
-	work, err := jobs.New(f.Store, jobs.Options{
+	options := jobs.Options{
 		Logger: slog.New(slog.DiscardHandler), Lifetimes: store.Lifetimes{Keys: time.Hour, Tasks: time.Hour, Messages: time.Hour, Audit: 30 * 24 * time.Hour}, SweepEvery: 20 * time.Millisecond,
-	})
+	}
+	for _, f := range change {
+		f(&options)
+	}
+	work, err := jobs.New(f.Store, options)
 	must(t, err)
 	return work
 }
@@ -87,6 +92,21 @@ func (f fixture) add(t *testing.T, work *jobs.Jobs, n int) store.Task {
 	})
 	must(t, err)
 	return task
+}
+
+// issueTask adds a task and issues its cards, which have messages to send.
+func (f fixture) issueTask(t testing.TB, recipients []store.Recipient) {
+	t.Helper()
+	value, err := money.Parse("5")
+	must(t, err)
+	_, err = store.Write(t.Context(), f.Store, func(tx *store.Tx) (struct{}, error) {
+		task, err := tx.AddTask(t.Context(), store.Terms{ProgramID: f.program.ID, InitialValue: value}, len(recipients), recipients)
+		if err != nil {
+			return struct{}{}, err
+		}
+		return struct{}{}, tx.IssueTask(t.Context(), f.program.ID, task.ID, func(int) {})
+	})
+	must(t, err)
 }
 
 // ended waits for a task to end.

@@ -153,8 +153,8 @@ func (i *instrumentation) measure(next echo.HandlerFunc) echo.HandlerFunc {
 // countRefusals counts what was wrong with a request.
 func (i *instrumentation) countRefusals(ctx context.Context, invalid validate.Errors) {
 	types := map[string]int64{}
-	for element := range invalid {
-		types[invalid[element].Type]++
+	for _, detail := range invalid {
+		types[detail.Type]++
 	}
 	for name, n := range types {
 		i.refusals.Add(ctx, n, metric.WithAttributes(attribute.String("type", name)))

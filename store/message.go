@@ -130,10 +130,11 @@ func (tx *Tx) CountDue(ctx context.Context, lane Lane, limit int) ([]DueCount, e
 const maxEnded = 100
 
 // ClaimMessage returns the message of the lane that is due longest (of a lane of
-// tasks: of the program's), nil if there is none, and keeps it from others for MessageLease. It is to be sent after the
-// commit, and what came of it recorded before the lease ends: without a record, as after a crash, it counts as handed over without a confirmation.
-// Messages of cards that are of no more use, and those that may have been handed
-// over too often, end here.
+// tasks: of the program's), nil if there is none, and keeps it from others for
+// MessageLease. It is to be sent after the commit, and what came of it recorded
+// before the lease ends: without a record, as after a crash, it counts as handed
+// over without a confirmation. Messages of cards that are of no more use, and those
+// that may have been handed over too often, end here.
 func (tx *Tx) ClaimMessage(ctx context.Context, lane Lane, program id.ID) (*Due, error) {
 	for range maxEnded {
 		row, err := tx.claim(ctx, lane, program)

@@ -56,13 +56,7 @@ func messagesRead(t *testing.T, tx *store.Tx) (rows int) {
 func TestARetryLeavesAloneWhatIsBeingSent(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
-	email := "ada@example.com"
 	later := f.Now().Add(time.Hour)
-	issue := func(terms store.Terms) store.GiftCard {
-		return write(t, f.Store, func(tx *store.Tx) ([]store.GiftCard, error) {
-			return tx.IssueCards(t.Context(), terms, []store.Recipient{{Email: &email}})
-		})[0]
-	}
 	claimed := func(card store.GiftCard, record func(*store.Tx, *store.Due) error) {
 		write(t, f.Store, func(tx *store.Tx) (struct{}, error) {
 			due, err := tx.ClaimMessage(t.Context(), store.Lane{Channel: store.ChannelEmail}, id.ID{})
@@ -72,7 +66,7 @@ func TestARetryLeavesAloneWhatIsBeingSent(t *testing.T) {
 			return struct{}{}, record(tx, due)
 		})
 	}
-	failed, sent, deferred, sending := issue(f.terms(t)), issue(f.terms(t)), issue(f.terms(t)), issue(f.terms(t))
+	failed, sent, deferred, sending := f.addressed(t, nil), f.addressed(t, nil), f.addressed(t, nil), f.addressed(t, nil)
 	claimed(failed, func(tx *store.Tx, due *store.Due) error { return tx.MessageRefused(t.Context(), due, "no") })
 	claimed(sent, func(tx *store.Tx, due *store.Due) error { return tx.MessageSent(t.Context(), due) })
 	claimed(deferred, func(tx *store.Tx, due *store.Due) error {
@@ -82,9 +76,7 @@ func TestARetryLeavesAloneWhatIsBeingSent(t *testing.T) {
 		return tx.MessageDeferred(t.Context(), due, "not now", false)
 	})
 	claimed(sending, func(*store.Tx, *store.Due) error { return nil })
-	terms := f.terms(t)
-	terms.DeliverAt = &later
-	planned := issue(terms)
+	planned := f.addressed(t, &later)
 	retry := func(again bool, cards ...id.ID) []id.ID {
 		return write(t, f.Store, func(tx *store.Tx) ([]id.ID, error) { return tx.RetryMessages(t.Context(), cards, again) })
 	}

@@ -20,23 +20,21 @@ func (s *session) printJSON(value any) error {
 
 // printRead prints what do finds, in a transaction that can change nothing.
 func printRead[T any](s *session, do func(*store.Tx) (T, error)) error {
-	return s.withStore(func(st *store.Store) error {
-		found, err := store.Read(s, st, do)
-		if err != nil {
-			return err
-		}
-		return s.printJSON(found)
-	})
+	return printResult(s, func(st *store.Store) (T, error) { return store.Read(s, st, do) })
 }
 
 // printWritten prints what do made, once its transaction is committed.
 func printWritten[T any](s *session, do func(*store.Tx) (T, error)) error {
+	return printResult(s, func(st *store.Store) (T, error) { return store.Write(s, st, do) })
+}
+
+func printResult[T any](s *session, run func(*store.Store) (T, error)) error {
 	return s.withStore(func(st *store.Store) error {
-		made, err := store.Write(s, st, do)
+		result, err := run(st)
 		if err != nil {
 			return err
 		}
-		return s.printJSON(made)
+		return s.printJSON(result)
 	})
 }
 

@@ -110,8 +110,7 @@ func (f faults) note(flag string, fit bool, want string) {
 func (c *config) check(f faults) {
 	note := f.note
 	host, port, err := net.SplitHostPort(c.Listen)
-	number, portErr := strconv.Atoi(port)
-	listens := err == nil && portErr == nil && number > 0 && number < 1<<16
+	listens := err == nil && isPort(port)
 	note("listen", listens, "want host:port, a port from 1 to 65535, not "+strconv.Quote(c.Listen))
 	if c.BaseURL == "" && listens {
 		if host == "" || net.ParseIP(host).IsUnspecified() {
@@ -120,8 +119,7 @@ func (c *config) check(f faults) {
 		c.BaseURL = c.scheme() + net.JoinHostPort(host, port)
 	}
 	_, port, err = net.SplitHostPort(c.AdminListen)
-	number, portErr = strconv.Atoi(port)
-	note("admin-listen", c.AdminListen == adminOff || err == nil && portErr == nil && number > 0 && number < 1<<16 && c.AdminListen != c.Listen,
+	note("admin-listen", c.AdminListen == adminOff || err == nil && isPort(port) && c.AdminListen != c.Listen,
 		"want host:port, not that of --listen, or off, not "+strconv.Quote(c.AdminListen))
 	base, err := url.Parse(c.BaseURL)
 	note("base-url", !listens && c.BaseURL == "" || err == nil && (base.Scheme == "http" || base.Scheme == "https") && base.Host != "",
@@ -160,6 +158,11 @@ func (c *config) check(f faults) {
 	_, err = c.level()
 	note("log-level", err == nil, fmt.Sprintf("want debug, info, warn or error, not %q", c.LogLevel))
 	note("log-format", c.LogFormat == "text" || c.LogFormat == "json", fmt.Sprintf("want text or json, not %q", c.LogFormat))
+}
+
+func isPort(port string) bool {
+	number, err := strconv.Atoi(port)
+	return err == nil && number > 0 && number < 1<<16
 }
 
 func (c *config) checkLifetimes(note func(flag string, fit bool, want string)) {

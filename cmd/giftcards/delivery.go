@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"giftcards/jobs"
@@ -30,8 +29,9 @@ type delivery struct {
 	SMSPerSecond     int    `name:"sms-per-second" env:"GIFTCARDS_SMS_PER_SECOND" default:"10" help:"Text messages that one instance sends in a second, at most (${default})."`
 	TemplateDir      string `env:"GIFTCARDS_TEMPLATE_DIR" placeholder:"DIR" help:"Templates of messages, over the ones of the program."`
 
-	smtp   transport.SMTPOptions
-	twilio transport.TwilioOptions
+	templates *message.Templates
+	smtp      transport.SMTPOptions
+	twilio    transport.TwilioOptions
 }
 
 // toOutbox is the address of messages that are written to files. It must be named
@@ -50,7 +50,8 @@ const maxPerSecond = 10_000
 func (d *delivery) check(f faults) {
 	f.note("mail-per-second", d.MailPerSecond >= 1 && d.MailPerSecond <= maxPerSecond, fmt.Sprintf("want 1 to %d", maxPerSecond))
 	f.note("sms-per-second", d.SMSPerSecond >= 1 && d.SMSPerSecond <= maxPerSecond, fmt.Sprintf("want 1 to %d", maxPerSecond))
-	_, err := message.Load(d.TemplateDir)
+	var err error
+	d.templates, err = message.Load(d.TemplateDir)
 	f.note("template-dir", err == nil, fmt.Sprint(err))
 	d.checkMail(f)
 	d.checkSMS(f)
@@ -116,7 +117,7 @@ func senderAddress(address string) (string, error) {
 // smtpServer reads an address such as smtp://user@host:587.
 func smtpServer(address string) (transport.SMTPOptions, error) {
 	u, err := url.Parse(address)
-	if err != nil || u.Hostname() == "" || !usablePort(u.Port()) || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
+	if err != nil || u.Hostname() == "" || u.Port() != "" && !isPort(u.Port()) || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
 		return transport.SMTPOptions{}, errors.New("want an address such as smtp://user@mail.example.com:587") // err would repeat a password
 	}
 	if _, set := u.User.Password(); set {
@@ -145,15 +146,10 @@ func smtpServer(address string) (transport.SMTPOptions, error) {
 	return o, nil
 }
 
-func usablePort(port string) bool {
-	number, err := strconv.Atoi(port)
-	return port == "" || err == nil && number > 0 && number < 1<<16
-}
-
 // secureURL reports whether secrets may travel to an address.
 func secureURL(address string) bool {
 	u, err := url.Parse(address)
-	return err == nil && u.Host != "" && usablePort(u.Port()) && u.User == nil && (u.Scheme == "https" || u.Scheme == "http" && loopback(u.Hostname()))
+	return err == nil && u.Host != "" && (u.Port() == "" || isPort(u.Port())) && u.User == nil && (u.Scheme == "https" || u.Scheme == "http" && loopback(u.Hostname()))
 }
 
 func loopback(host string) bool {
@@ -201,23 +197,21 @@ const outboxFrom = "gift-cards@localhost"
 // delivery prepares to send messages as the settings say.
 func (s *session) delivery() (*jobs.Delivery, error) {
 	d := s.config.delivery
-	templates, err := message.Load(d.TemplateDir)
-	if err != nil {
-		return nil, err
-	}
 	from := d.MailFrom
 	if from == "" {
 		from = outboxFrom
 	}
 	delivery := &jobs.Delivery{
-		Templates: templates,
+		Templates: d.templates,
 		Mail:      jobs.Route{Sender: transport.NewMailOutbox(s.outbox(), from), PerSecond: d.MailPerSecond},
 		SMS:       jobs.Route{Sender: transport.NewSMSOutbox(s.outbox()), PerSecond: d.SMSPerSecond},
 	}
 	if d.sendsMail() {
-		if delivery.Mail.Sender, err = transport.NewSMTP(d.smtp); err != nil {
+		sender, err := transport.NewSMTP(d.smtp)
+		if err != nil {
 			return nil, err
 		}
+		delivery.Mail.Sender = sender
 	}
 	if d.sendsSMS() {
 		delivery.SMS.Sender = transport.NewTwilio(d.twilio)

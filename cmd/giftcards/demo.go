@@ -135,10 +135,7 @@ func (s *session) ensureDemo(st *store.Store, serving bool) (demo, error) {
 	if serving || address == "" {
 		address = s.config.BaseURL
 	}
-	works, err := s.demoWorks(st, known)
-	if errors.Is(err, errDemoChanged) && (known == demo{} || chosen != "") {
-		err = nil
-	}
+	works, err := s.demoWorks(st, known, chosen)
 	if err != nil {
 		return demo{}, err
 	}
@@ -154,8 +151,9 @@ func (s *session) ensureDemo(st *store.Store, serving bool) (demo, error) {
 	return known, writeDemo(s.demoFile(), known)
 }
 
-// demoWorks reports whether the known demo can log in: false if it has no user.
-func (s *session) demoWorks(st *store.Store, known demo) (bool, error) {
+// demoWorks reports whether the known demo can log in: false if it has no user, or
+// if its password is to be set anyway, since none is known or another one chosen.
+func (s *session) demoWorks(st *store.Store, known demo, chosen string) (bool, error) {
 	user, err := store.Read(s, st, func(tx *store.Tx) (store.User, error) {
 		return tx.FindUserByEmail(s, demoUser)
 	})
@@ -169,7 +167,7 @@ func (s *session) demoWorks(st *store.Store, known demo) (bool, error) {
 		return false, errDemoDeactivated
 	}
 	works, err := password.Matches(s, known.Password, user.PasswordHash)
-	if err == nil && !works {
+	if err == nil && !works && known != (demo{}) && chosen == "" {
 		err = fmt.Errorf("%s: %w", s.demoFile(), errDemoChanged)
 	}
 	return works, err

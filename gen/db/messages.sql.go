@@ -84,7 +84,8 @@ type ClaimTaskMessageParams struct {
 	Now       time.Time
 }
 
-// ClaimMessage for the tasks of a program. Uses messages_task_due_idx.
+// ClaimMessage for the tasks of a program. A statement of its own, as a partial index
+// is used for its own condition only: messages_task_due_idx.
 func (q *Queries) ClaimTaskMessage(ctx context.Context, arg ClaimTaskMessageParams) (Message, error) {
 	row := q.db.QueryRow(ctx, claimTaskMessage,
 		arg.LeaseEnd,

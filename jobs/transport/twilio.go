@@ -45,8 +45,9 @@ func (t *Twilio) Close() { t.client.CloseIdleConnections() }
 const maxAnswer = 64 << 10
 
 // Send hands a text message over. The provider has it once it answers 2xx with
-// an id. 429 and 5xx ask to come again, 502 and 504 once. So do refusals that an operator can mend:
-// 401, 403, 404 (of the account), and those of a sender. Every other one is for good.
+// an id. 429 and 5xx ask to come again, 502 and 504 once. So do refusals that an
+// operator can mend: 401, 403, 404 (of the account), and those of a sender. Every
+// other one is for good.
 func (t *Twilio) Send(ctx context.Context, m Message) error {
 	if err := checkNumber(m.To); err != nil {
 		return err

@@ -169,7 +169,7 @@ func parseTimestampText(text string) (reason string, isTimestamp bool) {
 		_, reason = fromTimestamp(n)
 		return reason, true
 	}
-	if !isTimestampFloat(text) || strings.Contains(text, "_") { // Go allows it between digits
+	if !isTimestampFloat(text) {
 		return "", false
 	}
 	f, err := strconv.ParseFloat(text, 64)
@@ -210,7 +210,7 @@ func isTimestampFloat(text string) bool {
 	}
 	for i := range len(text) {
 		if text[i] == '.' {
-			return true
+			return !strings.Contains(text, "_") // which Go allows between digits
 		}
 		if text[i] < '0' || text[i] > '9' {
 			return false

@@ -26,7 +26,7 @@ const (
 func clusterMajor(data string) (int, error) {
 	text, err := os.ReadFile(filepath.Join(data, "PG_VERSION"))
 	if errors.Is(err, fs.ErrNotExist) {
-		if _, err := os.Lstat(data); errors.Is(err, fs.ErrNotExist) { // a link whose disk is not mounted does exist
+		if !exists(data) {
 			return 0, nil
 		}
 		return 0, fmt.Errorf("%s is not a PostgreSQL data directory: move it away or choose another state directory", data)
@@ -39,6 +39,13 @@ func clusterMajor(data string) (int, error) {
 		return 0, fmt.Errorf("%s/PG_VERSION holds %q, which is no version this program knows: move the directory away or set DATABASE_URL", data, text)
 	}
 	return major, nil
+}
+
+// exists reports whether there is something at path, also if it is a link to a disk
+// that is not mounted.
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return !errors.Is(err, fs.ErrNotExist)
 }
 
 // makeCluster makes data. It appears complete or not at all: an initdb that was

@@ -2,19 +2,11 @@
 
 package embedded
 
-import (
-	"errors"
-	"io/fs"
-	"os"
-	"path/filepath"
-)
+import "path/filepath"
 
 // Exists reports whether there is a PostgreSQL's data in stateDir, or, if nobody
 // may look, perhaps.
-func Exists(stateDir string) bool {
-	_, err := os.Stat(filepath.Join(stateDir, "data"))
-	return !errors.Is(err, fs.ErrNotExist)
-}
+func Exists(stateDir string) bool { return exists(filepath.Join(stateDir, "data")) }
 
 // Running returns what URL returns in the process that runs a PostgreSQL in
 // stateDir, for a second process of the same user. It reports false if none is

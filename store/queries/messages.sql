@@ -62,7 +62,8 @@ from due where m.program_id = due.program_id and m.card_id = due.card_id and m.c
 returning m.*;
 
 -- name: ClaimTaskMessage :one
--- ClaimMessage for the tasks of a program. Uses messages_task_due_idx.
+-- ClaimMessage for the tasks of a program. A statement of its own, as a partial index
+-- is used for its own condition only: messages_task_due_idx.
 with due as materialized (
     select d.program_id, d.card_id, d.channel from messages d
     where d.status = 'scheduled' and d.bulk and d.channel = @channel and d.program_id = @program_id
