@@ -57,8 +57,9 @@ type keys struct {
 }
 
 // Open reads the key file at path. It refuses a file that is missing (an
-// fs.ErrNotExist), that its group or others may touch, or that is not a
-// complete key file.
+// fs.ErrNotExist), that another user but root owns, that its group or others may
+// touch, that lies where others could replace it, or that is not a complete key
+// file.
 func Open(path string) (*Ring, error) {
 	current, err := load(path, nil)
 	if err != nil {
