@@ -1,6 +1,7 @@
 # syntax=docker/dockerfile:1
-# Images are named by tag. For builds that never change, add the digest that
-# docker buildx imagetools inspect IMAGE prints: IMAGE@sha256:…
+# Images are named by tag, and a tag can be moved; distroless has no tags of versions.
+# For builds that never change, add the digest that docker buildx imagetools inspect
+# IMAGE prints: IMAGE@sha256:…
 FROM golang:1.26.8-bookworm AS build
 WORKDIR /src
 COPY go.mod go.sum ./
