@@ -155,10 +155,12 @@ func Follow(path string) (string, error) {
 	}
 	path = filepath.Join(dir, filepath.Base(path))
 	info, err := os.Lstat(path)
-	if err != nil || info.Mode().Type() != fs.ModeSymlink {
-		if missing := err != nil && !errors.Is(err, fs.ErrNotExist); missing {
-			return "", err
-		}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return path, CheckDir(dir)
+	case err != nil:
+		return "", err
+	case info.Mode().Type() != fs.ModeSymlink:
 		return path, CheckDir(dir)
 	}
 	if err := checkOwner("link "+path, info); err != nil {

@@ -31,10 +31,10 @@ func TestNewDirectoriesAreForUsAlone(t *testing.T) {
 	}
 	link := filepath.Join(t.TempDir(), "link")
 	must(t, os.Symlink(dir, link))
-	real, err := filepath.EvalSymlinks(dir)
+	canonical, err := filepath.EvalSymlinks(dir)
 	must(t, err)
-	if got, err := Dir(link); err != nil || got != real {
-		t.Errorf("by a link: %s, %v; want %s", got, err, real)
+	if got, err := Dir(link); err != nil || got != canonical {
+		t.Errorf("by a link: %s, %v; want %s", got, err, canonical)
 	}
 }
 
