@@ -1,5 +1,8 @@
 # syntax=docker/dockerfile:1
-FROM golang:1.26 AS build
+# Images are named by tag, and a tag can be moved; distroless has no tags of versions.
+# For builds that never change, add the digest that docker buildx imagetools inspect
+# IMAGE prints: IMAGE@sha256:…
+FROM golang:1.26.8-bookworm AS build
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN --mount=type=cache,target=/go/pkg/mod go mod download
@@ -10,7 +13,8 @@ RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache
     CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$VERSION" -o /out/giftcards ./cmd/giftcards \
     && mkdir /out/state
 
-# One static program; the base adds certificate authorities and a user.
+# One static program; the base adds certificate authorities and a user. Licences and
+# notices travel in it: docker run --rm IMAGE licences prints them.
 FROM gcr.io/distroless/static-debian12:nonroot
 COPY --from=build /out/giftcards /giftcards
 # The only place that is written: the secret keys, unless GIFTCARDS_KEYS_FILE names them elsewhere.

@@ -26,7 +26,7 @@ build: ## build bin/giftcards
 test: ## run all tests, against a PostgreSQL started for them
 	@go build -o $(BIN)/withserver ./store/storetest/withserver
 	@$(if $(RACE),,echo 'No C compiler: tests do not look for data races.')
-	@CGO_ENABLED=$(if $(RACE),1,0) $(BIN)/withserver go test $(RACE) ./...
+	@umask 022; CGO_ENABLED=$(if $(RACE),1,0) $(BIN)/withserver go test $(RACE) ./...
 
 lint: ## vet, for other systems too, and lint; the linter is built first, which takes minutes once
 	@go -C $(TOOLS)/lint build -o $(BIN)/ tool
@@ -49,9 +49,10 @@ generate: ## make the documents, gen/api and gen/db anew
 	@$(BIN)/oapi-codegen -config openapi/codegen.yaml $(BIN)/generate.json
 	@$(BIN)/sqlc generate
 
-licences: ## make docs/dependencies.md anew, what the program is made of
+licences: ## make docs/dependencies.md anew, what the program is made of, and the texts that it prints
 	@go -C $(TOOLS) build -o $(BIN)/ ./licences
 	@$(BIN)/licences >docs/dependencies.md
+	@$(BIN)/licences -texts >cmd/giftcards/licences.txt
 
 verify: ## prove that generated files, go.mod and the formatting are current
 	@gen/verify.sh

@@ -2,6 +2,9 @@ module giftcards
 
 go 1.26.0
 
+// For the standard library's fixes. GOTOOLCHAIN=local builds with any Go 1.26 at hand.
+toolchain go1.26.8
+
 require (
 	github.com/alecthomas/kong v1.17.0
 	github.com/alexedwards/argon2id v1.0.0

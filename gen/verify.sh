@@ -31,6 +31,8 @@ done
 go -C gen/tools build -o "$PWD/bin/" ./licences
 bin/licences >"$scratch/dependencies.md"
 current docs/dependencies.md "make licences" diff -u docs/dependencies.md "$scratch/dependencies.md"
+bin/licences -texts >"$scratch/licences.txt"
+current cmd/giftcards/licences.txt "make licences" diff -u cmd/giftcards/licences.txt "$scratch/licences.txt"
 
 for module in . gen/tools gen/tools/lint gen/tools/vuln; do
 	current "$module/go.mod or go.sum" "go -C $module mod tidy" go -C "$module" mod tidy -diff

@@ -131,6 +131,7 @@ func (j *Jobs) Start(ctx context.Context) error {
 	j.stopOwn, j.cancelSending = stop, cancel
 	j.own.Go(func() { j.sweep(own) })
 	j.own.Go(func() { j.reseal(own) })
+	j.own.Go(func() { j.countSeals(own) })
 	if j.options.Delivery != nil {
 		j.own.Go(func() { j.deliver(own, sending) })
 	}

@@ -7,13 +7,14 @@ import (
 	"giftcards/gen/db"
 )
 
-// Backlog is what waits to be done at a moment, by all instances together. No
-// number is above 100,000: beyond that it is not counted on.
+// Backlog is what waits to be done at a moment, by all instances together. Nothing
+// that waits is counted beyond 100,000.
 type Backlog struct {
 	Jobs           []Waiting // River's, by queue and state; the available ones of both queues always
 	Tasks          []Waiting // by state: TaskPending and TaskProcessing, both always
 	Messages       []Waiting // due ones, by lane, all of them always
 	FailedMessages int64     // for an operator to judge
+	CodeKeySeals   int64     // codes that the newest key has sealed, uncapped; see CodeKeyLimit
 }
 
 // Waiting is how many of a kind wait, and for how long the one that is due
@@ -84,6 +85,11 @@ func (tx *Tx) Backlog(ctx context.Context) (Backlog, error) {
 		}
 		b.Messages = append(b.Messages, waiting)
 	}
-	b.FailedMessages, err = tx.q.CountFailedMessages(ctx, backlogLimit)
-	return b, wrap(err, "count failed messages")
+	if b.FailedMessages, err = tx.q.CountFailedMessages(ctx, backlogLimit); err != nil {
+		return Backlog{}, wrap(err, "count failed messages")
+	}
+	if tx.store.keys != nil { // commands have none
+		b.CodeKeySeals, err = tx.q.FindKeyUses(ctx, int64(tx.store.keys.CodeKey()))
+	}
+	return b, wrap(err, "find key uses")
 }

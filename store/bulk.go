@@ -38,6 +38,9 @@ func (t Task) Batch() Batch {
 // recipients if there are any (then count is their number), else for the
 // merchant to hand out. Nothing is issued yet.
 func (tx *Tx) AddTask(ctx context.Context, terms Terms, count int, recipients []Recipient) (Task, error) {
+	if count < 1 || count > id.MaxBlock {
+		return Task{}, fmt.Errorf("task of %d cards: want 1 to %d", count, id.MaxBlock)
+	}
 	terms, recipients = sanitised(terms, recipients)
 	task := db.InsertTaskParams{
 		ProgramID:      terms.ProgramID,
@@ -48,11 +51,8 @@ func (tx *Tx) AddTask(ctx context.Context, terms Terms, count int, recipients []
 		IsPhysical:     terms.IsPhysical,
 		DesignTemplate: terms.DesignTemplate,
 		ExpiresAt:      terms.expiry(tx.now),
-		FirstCardID:    id.NewBlock(tx.now),
+		FirstCardID:    id.NewBlock(tx.now, count),
 		CreatedAt:      tx.now,
-	}
-	if count > id.MaxBlock {
-		return Task{}, fmt.Errorf("task of %d cards: at most %d", count, id.MaxBlock)
 	}
 	row, err := tx.q.InsertTask(ctx, task)
 	if err != nil {

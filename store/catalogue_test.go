@@ -19,6 +19,7 @@ var keysWithoutProgram = map[string]string{
 	"revoked_tokens_pkey":        "a token is for all programs of a merchant",
 	"gift_cards_card_number_key": "a till knows nothing of a card but its number",
 	"key_checks_pkey":            "one row for the whole database",
+	"key_uses_pkey":              "a key seals codes of all programs",
 	"reseals_pkey":               "one row for the whole database",
 }
 

@@ -80,11 +80,7 @@ func (t Terms) expiry(now time.Time) time.Time {
 // at once; see IssueTask for the others.
 func (tx *Tx) IssueCards(ctx context.Context, terms Terms, recipients []Recipient) ([]GiftCard, error) {
 	terms, recipients = sanitised(terms, recipients)
-	first := id.New(tx.now)
-	if len(recipients) > 1 {
-		first = id.NewBlock(tx.now)
-	}
-	cards, err := tx.store.newCards(tx.now, terms, first, recipients)
+	cards, err := tx.store.newCards(tx.now, terms, id.NewBlock(tx.now, len(recipients)), recipients)
 	if err != nil {
 		return nil, err
 	}

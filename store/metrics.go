@@ -153,7 +153,9 @@ func (s *Store) measureBacklog(meter metric.Meter) error {
 		metric.WithDescription("For how long the message that is due longest has been due."))
 	failed, failedErr := meter.Int64ObservableGauge("giftcards_messages_failed",
 		metric.WithDescription("Messages that were given up and not retried, of all instances."))
-	if err := errors.Join(jobsErr, jobAgeErr, tasksErr, taskAgeErr, dueErr, lateErr, failedErr); err != nil {
+	seals, sealsErr := meter.Int64ObservableGauge("giftcards_code_key_seals",
+		metric.WithDescription("Security codes that the newest key has sealed, by all instances."))
+	if err := errors.Join(jobsErr, jobAgeErr, tasksErr, taskAgeErr, dueErr, lateErr, failedErr, sealsErr); err != nil {
 		return fmt.Errorf("measure: %w", err)
 	}
 	var last cachedBacklog
@@ -182,8 +184,9 @@ func (s *Store) measureBacklog(meter metric.Meter) error {
 			o.ObserveFloat64(late, w.Age.Seconds(), lane)
 		}
 		o.ObserveInt64(failed, b.FailedMessages)
+		o.ObserveInt64(seals, b.CodeKeySeals)
 		return nil
-	}, jobs, jobAge, tasks, taskAge, due, late, failed)
+	}, jobs, jobAge, tasks, taskAge, due, late, failed, seals)
 	return err
 }
 

@@ -84,6 +84,11 @@ func TestOnlyWhatIsCommittedCounts(t *testing.T) {
 	write(t, f.Store, func(tx *store.Tx) ([]store.GiftCard, error) {
 		return tx.IssueCards(t.Context(), f.terms(t), make([]store.Recipient, 2))
 	})
+	_, err = f.SaveKeyUses(t.Context())
+	must(t, err)
+	if got := read()["giftcards_code_key_seals"]; got != 7 { // what was undone has used the key, too
+		t.Errorf("%d seals are told, want 7", got)
+	}
 	if got := read()["giftcards_cards_issued_total"]; got != 2 {
 		t.Errorf("%d cards are counted, want the 2 that were committed", got)
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"os"
 	"strings"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 	"giftcards/store"
 	"giftcards/store/embedded"
 	"giftcards/store/keyring"
+	"giftcards/store/private"
 )
 
 // logger writes to standard error, as the settings say.
@@ -148,7 +148,7 @@ func (s *session) openDatabaseOrShare() (database, error) {
 // keys opens the server's secret keys. Only a database that no server has worked
 // with gets new ones: on any other they are lost, or in another place.
 func (s *session) keys(url string) (*keyring.Ring, error) {
-	if err := os.MkdirAll(s.config.StateDir, 0o755); err != nil {
+	if _, err := private.Dir(s.config.StateDir); err != nil {
 		return nil, err
 	}
 	ring, err := keyring.Open(s.config.KeysFile)

@@ -13,6 +13,7 @@ import (
 
 	"giftcards/store"
 	"giftcards/store/password"
+	"giftcards/store/private"
 )
 
 // demo is what one needs to try the server, and what demo.json holds.
@@ -127,6 +128,9 @@ func (s *session) demoFile() string { return filepath.Join(s.config.StateDir, "d
 // server knows where it listens; the command leaves what a server wrote.
 func (s *session) ensureDemo(st *store.Store, serving bool) (demo, error) {
 	chosen := os.Getenv(demoVariable)
+	if _, err := private.Dir(s.config.StateDir); err != nil {
+		return demo{}, err
+	}
 	known, err := readDemo(s.demoFile())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return demo{}, err
@@ -174,7 +178,7 @@ func (s *session) demoWorks(st *store.Store, known demo, chosen string) (bool, e
 }
 
 func readDemo(path string) (d demo, err error) {
-	text, err := os.ReadFile(path)
+	text, err := private.ReadFile(path)
 	if err != nil {
 		return demo{}, err
 	}
@@ -191,7 +195,7 @@ func writeDemo(path string, d demo) error {
 	}
 	// Not in place: a crash must not leave half a file.
 	temporary := path + ".new"
-	if err := os.WriteFile(temporary, append(text, '\n'), 0o600); err != nil { //nolint:gosec // the operator chooses the directory
+	if err := private.WriteFile(temporary, append(text, '\n')); err != nil {
 		return err
 	}
 	return os.Rename(temporary, path)

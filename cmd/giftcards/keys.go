@@ -10,7 +10,7 @@ import (
 )
 
 type keysCommand struct {
-	List   listKeys   `cmd:"" help:"List the keys, and say how far codes are sealed anew with the newest."`
+	List   listKeys   `cmd:"" help:"List the keys, how many codes each has sealed, and how far codes are sealed anew with the newest."`
 	Rotate rotateKeys `cmd:"" help:"Add a new key of each kind; the old ones go on opening what they closed."`
 	Retire retireKeys `cmd:"" help:"Remove the old keys, once nothing needs them any more."`
 }
@@ -22,10 +22,15 @@ type (
 )
 
 type printedKeys struct {
-	Keys      []keyring.Key     `json:"keys"`
+	Keys      []printedKey      `json:"keys"`
 	Resealing *printedResealing `json:"resealing"` // null before the first server ran
 	Retirable bool              `json:"retirable"`
 	Because   string            `json:"because,omitempty"` // why not
+}
+
+type printedKey struct {
+	keyring.Key
+	Sealed *int64 `json:"sealed,omitempty"` // codes, so far; of keys for codes
 }
 
 type printedResealing struct {
@@ -41,7 +46,19 @@ func (listKeys) Run(s *session) error {
 		return err
 	}
 	return printRead(s, func(tx *store.Tx) (printedKeys, error) {
-		printed := printedKeys{Keys: keys}
+		uses, err := tx.KeyUses(s)
+		if err != nil {
+			return printedKeys{}, err
+		}
+		var printed printedKeys
+		for _, key := range keys {
+			one := printedKey{Key: key}
+			if key.Keyset == keyring.CodesKeyset {
+				sealed := uses[key.ID]
+				one.Sealed = &sealed
+			}
+			printed.Keys = append(printed.Keys, one)
+		}
 		state, err := tx.Resealing(s)
 		if err != nil {
 			return printedKeys{}, err

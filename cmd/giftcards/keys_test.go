@@ -107,6 +107,13 @@ func TestOldKeysAreRetiredOnlyWhenNothingNeedsThem(t *testing.T) {
 	if code, _, stderr := keysDo("retire", "--link-lifetime=26h"); code != 1 || !strings.Contains(stderr, "links from before the rotation last until") {
 		t.Errorf("with links that may live: %d %s", code, stderr)
 	}
+	_, err = st.SaveKeyUses(t.Context())
+	must(t, err)
+	_, err = st.Pool().Exec(t.Context(), "update key_uses set sealed = 12345 where key_id = $1", int64(st.CodeKey()))
+	must(t, err)
+	if _, stdout, _ := keysDo("list"); strings.Count(stdout, `"sealed":`) != 2 || !strings.Contains(stdout, `"sealed": 12345`) {
+		t.Errorf("keys list does not say what each of two keys sealed: %s", stdout)
+	}
 	if code, stdout, stderr := keysDo("list"); code != 0 || !strings.Contains(stdout, `"retirable": true`) || strings.Contains(stdout, "because") {
 		t.Errorf("keys list: %d %s %s", code, stdout, stderr)
 	}

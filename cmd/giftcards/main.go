@@ -46,6 +46,7 @@ type program struct {
 	Messages messagesCommand `cmd:"" help:"List messages to recipients, and retry those that failed."`
 	Keys     keysCommand     `cmd:"" help:"Look after the server's secret keys."`
 	Health   healthCommand   `cmd:"" help:"Ask the server on this machine whether it is ready; exit code 1 unless it is."`
+	Licences licencesCommand `cmd:"" help:"Print the licences and notices of all that the program is made of."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`
 }
 

@@ -12,6 +12,19 @@ import (
 	"giftcards/store/id"
 )
 
+const addKeyUses = `-- name: AddKeyUses :exec
+insert into key_uses as u (key_id, sealed)
+select unnest($1::bigint[]), unnest($2::bigint[])
+on conflict on constraint key_uses_pkey do update set sealed = u.sealed + excluded.sealed
+`
+
+// Adds to what each key has sealed. Keys come in order of
+// their ids, so that servers do not wait for each other in a circle.
+func (q *Queries) AddKeyUses(ctx context.Context, keyIds []int64, sealed []int64) error {
+	_, err := q.db.Exec(ctx, addKeyUses, keyIds, sealed)
+	return err
+}
+
 const findKeyCheck = `-- name: FindKeyCheck :one
 select sealed from key_checks
 `
@@ -22,6 +35,18 @@ func (q *Queries) FindKeyCheck(ctx context.Context) ([]byte, error) {
 	var sealed []byte
 	err := row.Scan(&sealed)
 	return sealed, err
+}
+
+const findKeyUses = `-- name: FindKeyUses :one
+select coalesce(max(sealed), 0)::bigint from key_uses where key_id = $1
+`
+
+// 0 for a key that has sealed nothing.
+func (q *Queries) FindKeyUses(ctx context.Context, keyID int64) (int64, error) {
+	row := q.db.QueryRow(ctx, findKeyUses, keyID)
+	var column_1 int64
+	err := row.Scan(&column_1)
+	return column_1, err
 }
 
 const findReseal = `-- name: FindReseal :one
@@ -63,6 +88,30 @@ insert into reseals (key_id, first_seen_at, pass_began_at) values ($1, $2, $2) o
 func (q *Queries) InsertReseal(ctx context.Context, keyID int64, now time.Time) error {
 	_, err := q.db.Exec(ctx, insertReseal, keyID, now)
 	return err
+}
+
+const listKeyUses = `-- name: ListKeyUses :many
+select key_id, sealed from key_uses order by key_id
+`
+
+func (q *Queries) ListKeyUses(ctx context.Context) ([]KeyUse, error) {
+	rows, err := q.db.Query(ctx, listKeyUses)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []KeyUse
+	for rows.Next() {
+		var i KeyUse
+		if err := rows.Scan(&i.KeyID, &i.Sealed); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const listSealedCodes = `-- name: ListSealedCodes :many

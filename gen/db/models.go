@@ -144,6 +144,11 @@ type KeyCheck struct {
 	Sealed []byte
 }
 
+type KeyUse struct {
+	KeyID  int64
+	Sealed int64
+}
+
 type Merchant struct {
 	ID        id.ID
 	Name      string

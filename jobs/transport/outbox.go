@@ -3,9 +3,13 @@ package transport
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+
+	"giftcards/store/private"
 )
 
 // Outbox writes messages to files, for trying and for tests: mail as it would
@@ -17,7 +21,7 @@ type Outbox struct {
 }
 
 // NewMailOutbox writes mail from an address into a directory, which is made when
-// it is needed.
+// it is needed; the one around it must exist.
 func NewMailOutbox(dir, from string) *Outbox { return &Outbox{dir: dir, from: from} }
 
 // NewSMSOutbox writes text messages.
@@ -51,7 +55,10 @@ func (o *Outbox) Send(_ context.Context, m Message) error {
 }
 
 func writeFile(dir, name string, text []byte) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if err := private.CheckDir(dir); err != nil { // a link would lead the cards elsewhere
 		return err
 	}
 	file, err := os.CreateTemp(dir, ".new-*") // mode 0600

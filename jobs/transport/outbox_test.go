@@ -51,3 +51,16 @@ func TestAnOutboxThatCannotBeWrittenFailsForNow(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 }
+
+func TestAnOutboxThatLeadsElsewhereIsNotUsed(t *testing.T) {
+	t.Parallel()
+	elsewhere := t.TempDir()
+	dir := filepath.Join(t.TempDir(), "outbox")
+	must(t, os.Symlink(elsewhere, dir))
+	if got := failure(t, transport.NewSMSOutbox(dir).Send(t.Context(), text("+442079460018"))); got.Permanent {
+		t.Errorf("got %+v", got)
+	}
+	if files, err := os.ReadDir(elsewhere); err != nil || len(files) > 0 {
+		t.Errorf("written there: %v, %v", files, err)
+	}
+}

@@ -74,8 +74,37 @@ func New(ctx context.Context, o Options) (http.Handler, error) {
 	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 
-	// A page elsewhere must not make an operator's browser cancel jobs here.
-	return knownHosts(http.NewCrossOriginProtection().Handler(mux)), nil
+	// A page elsewhere must not make an operator's browser cancel jobs here. The
+	// first layer knows old browsers by Origin, the second refuses reads as well.
+	return guarded(knownHosts(ownPages(http.NewCrossOriginProtection().Handler(mux)))), nil
+}
+
+// guarded adds the headers that keep the pages here out of other pages' frames,
+// where a click of the operator's would count as this origin's own.
+func guarded(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		header := w.Header()
+		header.Set("Content-Security-Policy", "frame-ancestors 'none'") // only this: River's page has inline scripts
+		header.Set("X-Frame-Options", "DENY")
+		header.Set("X-Content-Type-Options", "nosniff")
+		next.ServeHTTP(w, r)
+	})
+}
+
+// ownPages refuses what a browser asks for on behalf of another site or port: a
+// profile costs processor time, whether or not the page may read it. A link that
+// the operator follows to a page here still works.
+func ownPages(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		site := r.Header.Get("Sec-Fetch-Site")
+		foreign := site != "" && site != "same-origin" && site != "none"
+		link := r.Method == http.MethodGet && r.Header.Get("Sec-Fetch-Mode") == "navigate" && r.Header.Get("Sec-Fetch-Dest") == "document"
+		if foreign && !link {
+			http.Error(w, "Pages of other sites may only link to this address.", http.StatusForbidden)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // knownHosts refuses requests for a name that anybody could have registered: a

@@ -98,3 +98,62 @@ func TestPagesElsewhereReachNothing(t *testing.T) {
 		t.Errorf("a request from River's own page: %d %s", answer.Code, answer.Body)
 	}
 }
+
+// TestOtherSitesMayOnlyLinkHere: what they embed or fetch is refused before it costs
+// anything, reads included.
+func TestOtherSitesMayOnlyLinkHere(t *testing.T) {
+	t.Parallel()
+	ask, _ := setup(t)
+	paths := []string{"/", "/metrics", "/readyz", "/river/", "/river/api/queues?limit=20", "/debug/pprof/", "/debug/pprof/heap?gc=1", "/debug/pprof/profile?seconds=1", "/debug/pprof/trace?seconds=1"}
+	for name, header := range map[string]http.Header{
+		"an image":                   {"Sec-Fetch-Mode": {"no-cors"}, "Sec-Fetch-Dest": {"image"}},
+		"a script's request":         {"Sec-Fetch-Mode": {"cors"}, "Sec-Fetch-Dest": {"empty"}},
+		"a frame":                    {"Sec-Fetch-Mode": {"navigate"}, "Sec-Fetch-Dest": {"iframe"}},
+		"an object":                  {"Sec-Fetch-Mode": {"navigate"}, "Sec-Fetch-Dest": {"object"}},
+		"a prefetch without a place": {"Sec-Fetch-Mode": {"navigate"}},
+		"no more than the site":      {},
+	} {
+		for _, site := range []string{"cross-site", "same-site", "something new"} {
+			for _, path := range paths {
+				if answer := ask(http.MethodGet, path, func(r *http.Request) { r.Header = header.Clone(); r.Header.Set("Sec-Fetch-Site", site) }); answer.Code != http.StatusForbidden {
+					t.Errorf("%s from %s to %s: %d", name, site, path, answer.Code)
+				}
+			}
+		}
+	}
+	navigation := http.Header{"Sec-Fetch-Mode": {"navigate"}, "Sec-Fetch-Dest": {"document"}}
+	for site, methods := range map[string]map[string]int{
+		"cross-site":  {http.MethodGet: http.StatusOK, http.MethodPost: http.StatusForbidden},
+		"same-site":   {http.MethodGet: http.StatusOK, http.MethodPost: http.StatusForbidden},
+		"same-origin": {http.MethodGet: http.StatusOK}, "none": {http.MethodGet: http.StatusOK},
+	} {
+		for method, want := range methods {
+			if answer := ask(method, "/river/jobs", func(r *http.Request) { r.Header = navigation.Clone(); r.Header.Set("Sec-Fetch-Site", site) }); answer.Code != want {
+				t.Errorf("%s of a page from %s: %d, want %d", method, site, answer.Code, want)
+			}
+		}
+	}
+	if answer := ask(http.MethodGet, "/debug/pprof/heap", func(r *http.Request) {
+		r.Header = http.Header{"Sec-Fetch-Site": {"same-origin"}, "Sec-Fetch-Mode": {"cors"}, "Sec-Fetch-Dest": {"empty"}}
+	}); answer.Code != http.StatusOK {
+		t.Errorf("a request of a page here: %d", answer.Code)
+	}
+}
+
+func TestEveryAnswerKeepsOutOfFrames(t *testing.T) {
+	t.Parallel()
+	ask, _ := setup(t)
+	for _, test := range []struct{ path, host string }{
+		{"/", "localhost"}, {"/river/", "localhost"}, {"/river/api/queues?limit=20", "localhost"}, {"/debug/pprof/", "localhost"},
+		{"/metrics", "localhost"}, {"/nothing", "localhost"}, {"/", "evil.example"},
+	} {
+		header := ask(http.MethodGet, test.path, func(r *http.Request) { r.Host = test.host }).Header()
+		for name, want := range map[string]string{
+			"Content-Security-Policy": "frame-ancestors 'none'", "X-Frame-Options": "DENY", "X-Content-Type-Options": "nosniff",
+		} {
+			if got := header.Values(name); len(got) != 1 || got[0] != want {
+				t.Errorf("%s %s: %s is %q", test.host, test.path, name, got)
+			}
+		}
+	}
+}

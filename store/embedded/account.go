@@ -3,6 +3,7 @@
 package embedded
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -22,9 +23,8 @@ type account struct {
 }
 
 // chooseAccount returns the owner of the data, if there are any. Else it is
-// ourselves, or for root the user giftcards if there is one and nobody if not:
-// as postgres, our superuser could read the files of the machine's own server.
-func chooseAccount(data string) (account, error) {
+// ourselves, or for root a user of its own (see ownAccount).
+func (s *Server) chooseAccount(ctx context.Context, data string) (account, error) {
 	uid, gid, err := ownerOf(data)
 	exists := err == nil
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -43,22 +43,92 @@ func chooseAccount(data string) (account, error) {
 	if exists {
 		return accountOf(data, uid, gid)
 	}
-	for _, name := range []string{"giftcards", "nobody"} {
-		u, err := user.Lookup(name)
-		if err != nil {
-			continue
-		}
-		uid, err := strconv.ParseUint(u.Uid, 10, 32)
-		if err != nil {
-			return account{}, fmt.Errorf("user id of %s: %w", name, err)
-		}
-		gid, err := strconv.ParseUint(u.Gid, 10, 32)
-		if err != nil {
-			return account{}, fmt.Errorf("group id of %s: %w", name, err)
-		}
-		return account{name, &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}, nil
+	return s.ownAccount(ctx)
+}
+
+// The users that PostgreSQL runs as when we are root. It is not postgres: our
+// superuser could then read the files of the machine's own server, and the other
+// way round.
+const (
+	ownUser    = "giftcards"
+	sharedUser = "nobody"
+)
+
+// ownAccount is, for root, the user giftcards, which is made if there is none.
+// Where that fails it is nobody, whose other processes can read the data: the log
+// then warns.
+func (s *Server) ownAccount(ctx context.Context) (account, error) {
+	if u, err := user.Lookup(ownUser); err == nil {
+		return accountFor(u)
 	}
-	return account{}, errors.New("PostgreSQL does not run as root, and there is neither a user giftcards nor a user nobody: create a user giftcards or set DATABASE_URL")
+	var makeErr error
+	if !s.ephemeral { // tests leave no users behind
+		u, err := s.makeUser(ctx)
+		if err == nil {
+			return accountFor(u)
+		}
+		makeErr = err
+	}
+	u, err := user.Lookup(sharedUser)
+	if err != nil {
+		return account{}, errors.New("PostgreSQL does not run as root, and there is neither a user giftcards nor a user nobody: create a user giftcards or set DATABASE_URL")
+	}
+	if !s.ephemeral {
+		s.logger.WarnContext(ctx, "the private PostgreSQL runs as nobody, whose other processes can read its data: create a system user giftcards and start anew", "error", makeErr)
+	}
+	return accountFor(u)
+}
+
+// makeUser returns the user giftcards, and makes it if there is none. One process at
+// a time does so: useradd looks whether there is such a user before it takes its
+// lock, and would then give the user that another one made a second id.
+func (s *Server) makeUser(ctx context.Context) (*user.User, error) {
+	etc, err := os.Open("/etc")
+	if err != nil {
+		return nil, err
+	}
+	defer etc.Close() // and so gives up the lock
+	if err := syscall.Flock(int(etc.Fd()), syscall.LOCK_EX); err != nil {
+		return nil, fmt.Errorf("lock /etc: %w", err)
+	}
+	if u, err := user.Lookup(ownUser); err == nil {
+		return u, nil
+	}
+	if err := addUser(ctx, ownUser); err != nil {
+		return nil, err
+	}
+	s.logger.InfoContext(ctx, "made a user for the private PostgreSQL", "user", ownUser)
+	return user.Lookup(ownUser)
+}
+
+// addUser adds a system user without a login, by the tools of the system at hand:
+// useradd of most Linux distributions, or BusyBox's adduser.
+func addUser(ctx context.Context, name string) error {
+	steps := [][]string{{"useradd", "--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent", "--shell", "/bin/false", name}}
+	if _, err := exec.LookPath("useradd"); err != nil {
+		steps = [][]string{{"addgroup", "-S", name}, {"adduser", "-S", "-D", "-H", "-h", "/nonexistent", "-s", "/bin/false", "-G", name, name}}
+	}
+	for _, step := range steps {
+		if out, err := exec.CommandContext(ctx, step[0], step[1:]...).CombinedOutput(); err != nil {
+			return fmt.Errorf("%s: %w: %s", step[0], err, bytes.TrimSpace(out))
+		}
+	}
+	return nil
+}
+
+func accountFor(u *user.User) (account, error) {
+	uid, err := strconv.ParseUint(u.Uid, 10, 32)
+	if err != nil {
+		return account{}, fmt.Errorf("user id of %s: %w", u.Username, err)
+	}
+	gid, err := strconv.ParseUint(u.Gid, 10, 32)
+	if err != nil {
+		return account{}, fmt.Errorf("group id of %s: %w", u.Username, err)
+	}
+	if uid == 0 {
+		return account{}, fmt.Errorf("user %s is root, as whom PostgreSQL does not run: give it a user id of its own or set DATABASE_URL", u.Username)
+	}
+	return account{u.Username, &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}, nil
 }
 
 // accountOf is, for root, the user that owns the data already there.
@@ -112,7 +182,7 @@ func (a account) own(path string) error {
 	if a.credential == nil {
 		return nil
 	}
-	return os.Chown(path, int(a.credential.Uid), int(a.credential.Gid))
+	return os.Lchown(path, int(a.credential.Uid), int(a.credential.Gid))
 }
 
 // enter fails unless the account can reach dir, which modes of any parent and

@@ -3,15 +3,19 @@
 package embedded
 
 import (
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"giftcards/store/private"
 )
 
 func TestPostgreSQLNeverRunsAsRoot(t *testing.T) {
 	t.Parallel()
-	as, err := chooseAccount(filepath.Join(t.TempDir(), "data"))
+	s := &Server{ephemeral: true, logger: slog.New(slog.DiscardHandler)}
+	as, err := s.chooseAccount(t.Context(), filepath.Join(t.TempDir(), "data"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,7 +32,7 @@ func TestPostgreSQLNeverRunsAsRoot(t *testing.T) {
 
 func TestDataOfAnotherUserAreRefused(t *testing.T) {
 	t.Parallel()
-	_, err := chooseAccount("/") // root's
+	_, err := (&Server{}).chooseAccount(t.Context(), "/") // root's
 	wantError(t, err, "/ belongs to ")
 	wantError(t, err, "set DATABASE_URL")
 }
@@ -37,10 +41,11 @@ func TestDirectoryThatIsNoClusterIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	state := newStateDir(t)
 	data := filepath.Join(state, "data")
-	if err := makeDir(state); err != nil {
+	if _, err := private.Dir(state); err != nil {
 		t.Fatal(err)
 	}
-	as, err := chooseAccount(data)
+	s := &Server{ephemeral: true, logger: slog.New(slog.DiscardHandler)}
+	as, err := s.chooseAccount(t.Context(), data)
 	if err != nil {
 		t.Fatal(err)
 	}

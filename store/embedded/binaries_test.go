@@ -159,16 +159,16 @@ func TestBuildsArePinned(t *testing.T) {
 // newFinder finds nothing yet.
 func newFinder(t *testing.T) finder {
 	t.Helper()
-	as, err := chooseAccount(filepath.Join(t.TempDir(), "data"))
+	as, err := (&Server{ephemeral: true, logger: slog.New(slog.DiscardHandler)}).chooseAccount(t.Context(), filepath.Join(t.TempDir(), "data"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	dir := newStateDir(t)
-	if err := makeDir(dir); err != nil {
+	if err := makeOpenDir(dir); err != nil {
 		t.Fatal(err)
 	}
 	install := newStateDir(t)
-	if err := makeDir(install); err != nil {
+	if err := makeOpenDir(install); err != nil {
 		t.Fatal(err)
 	}
 	return finder{

@@ -15,6 +15,8 @@ import (
 	"syscall"
 
 	"github.com/jackc/pgx/v5"
+
+	"giftcards/store/private"
 )
 
 const (
@@ -24,7 +26,7 @@ const (
 
 // clusterMajor returns the major version that made data, 0 when there are none.
 func clusterMajor(data string) (int, error) {
-	text, err := os.ReadFile(filepath.Join(data, "PG_VERSION"))
+	text, err := readOwned(filepath.Join(data, "PG_VERSION"))
 	if errors.Is(err, fs.ErrNotExist) {
 		if !exists(data) {
 			return 0, nil
@@ -39,6 +41,18 @@ func clusterMajor(data string) (int, error) {
 		return 0, fmt.Errorf("%s/PG_VERSION holds %q, which is no version this program knows: move the directory away or set DATABASE_URL", data, text)
 	}
 	return major, nil
+}
+
+// readOwned reads a small file in the data, which are PostgreSQL's user's: that user
+// could put a link there to have root read something else.
+func readOwned(path string) ([]byte, error) {
+	const most = 64 << 10
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return io.ReadAll(io.LimitReader(file, most))
 }
 
 // exists reports whether there is something at path, also if it is a link to a disk
@@ -122,10 +136,10 @@ func (s *Server) writeAccess() error {
 		s.identFile(): fmt.Sprintf("giftcards %s %s\ngiftcards %s %s\n", name, superuser, name, role),
 	}
 	for path, text := range files {
-		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		if err := private.WriteFile(path, []byte(text)); err != nil {
 			return err
 		}
-		if err := os.Chmod(path, 0o644); err != nil { // whatever the umask
+		if err := os.Chmod(path, 0o644); err != nil { // PostgreSQL's user reads it
 			return err
 		}
 	}

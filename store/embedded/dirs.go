@@ -3,10 +3,13 @@
 package embedded
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"giftcards/store/private"
 )
 
 // makeSocketDir makes a directory that only the account can enter, and root. It
@@ -39,26 +42,23 @@ func canonical(dir string) (string, error) {
 	return filepath.EvalSymlinks(dir)
 }
 
-// dirMode lets others enter a directory of root's, as PostgreSQL's user must.
-func dirMode() fs.FileMode {
+// makeOpenDir makes a directory of programs unless it exists. PostgreSQL's user
+// must read it when we are root, whatever the umask.
+func makeOpenDir(dir string) error {
+	mode := fs.FileMode(0o700)
 	if os.Geteuid() == 0 {
-		return 0o755
+		mode = 0o755
 	}
-	return 0o700
-}
-
-// makeDir makes a directory unless it exists, whatever the umask.
-func makeDir(dir string) error {
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(dir), mode); err != nil {
 		return err
 	}
-	if err := os.Mkdir(dir, dirMode()); err != nil {
-		if info, statErr := os.Stat(dir); statErr == nil && info.IsDir() {
-			return nil
+	if err := os.Mkdir(dir, mode); err != nil {
+		if errors.Is(err, fs.ErrExist) {
+			return private.CheckDir(dir)
 		}
 		return err
 	}
-	return os.Chmod(dir, dirMode())
+	return os.Chmod(dir, mode)
 }
 
 // DefaultStateDir is /var/lib/giftcards for root, whose home no other user can

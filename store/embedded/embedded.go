@@ -16,6 +16,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"giftcards/store/private"
 )
 
 // Server is a running private PostgreSQL.
@@ -60,7 +62,7 @@ func (s *Server) start(ctx context.Context, o Options) error {
 		return err
 	}
 	data := filepath.Join(s.stateDir, "data")
-	as, err := chooseAccount(data)
+	as, err := s.chooseAccount(ctx, data)
 	if err != nil {
 		return err
 	}
@@ -79,6 +81,9 @@ func (s *Server) start(ctx context.Context, o Options) error {
 		return err
 	}
 	if err := s.sweep(); err != nil {
+		return err
+	}
+	if as, err = s.leaveNobody(ctx, data, as); err != nil {
 		return err
 	}
 	if major == 0 {
@@ -113,12 +118,8 @@ func (s *Server) takeStateDir(o Options) error {
 		dir = made
 	case dir == "":
 		return errors.New("no state directory is set")
-	default:
-		if err := makeDir(dir); err != nil {
-			return err
-		}
 	}
-	dir, err := canonical(dir)
+	dir, err := private.Dir(dir)
 	if err != nil {
 		return err
 	}
@@ -127,7 +128,7 @@ func (s *Server) takeStateDir(o Options) error {
 		return err
 	}
 	s.stateDir, s.lock = dir, held
-	if s.log, err = os.OpenFile(s.logPath(), os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600); err != nil {
+	if s.log, err = private.Open(s.logPath(), os.O_RDWR|os.O_CREATE|os.O_APPEND); err != nil {
 		return err
 	}
 	return s.rotateLog()

@@ -31,7 +31,10 @@ func makeEphemeralDir() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return dir, os.Chmod(dir, dirMode())
+	if os.Geteuid() == 0 {
+		return dir, os.Chmod(dir, 0o711) // PostgreSQL's user passes through
+	}
+	return dir, nil
 }
 
 // sweepEphemeral removes our directories in parent whose lock nobody holds. One

@@ -39,11 +39,12 @@ func (f finder) fetched(ctx context.Context, major int) (string, error) {
 	}
 	unpacked := filepath.Join(f.cacheDir, b.dir())
 	bin := filepath.Join(unpacked, "bin")
+	// First, because programs that others could change must not be run either.
+	if err := makeOpenDir(f.cacheDir); err != nil {
+		return "", err
+	}
 	if _, err := os.Stat(unpacked); !errors.Is(err, fs.ErrNotExist) {
 		return bin, err
-	}
-	if err := makeDir(f.cacheDir); err != nil {
-		return "", err
 	}
 	sweepOlder(filepath.Join(f.cacheDir, "fetch-*"), time.Hour)
 	work, err := os.MkdirTemp(f.cacheDir, "fetch-")
@@ -128,7 +129,7 @@ func unpackJar(jar, dir string) error {
 // unpackTar unpacks into a new directory and never outside it. Others may read
 // and run what it writes, whatever the umask.
 func unpackTar(archive *tar.Reader, dir string) error {
-	if err := makeDir(dir); err != nil {
+	if err := makeOpenDir(dir); err != nil {
 		return err
 	}
 	root, err := os.OpenRoot(dir)

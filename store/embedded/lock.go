@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"giftcards/store/private"
 )
 
 // lock is held on a state directory for as long as its file is open. The
@@ -20,7 +22,7 @@ type lock struct{ file *os.File }
 // lockDir takes the lock of dir, or fails with ErrLocked in a sentence that names
 // its holder.
 func lockDir(dir string) (*lock, error) {
-	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := private.Open(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE)
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,8 @@ import (
 	"io"
 	"os"
 	"time"
+
+	"giftcards/store/private"
 )
 
 const (
@@ -20,7 +22,7 @@ func (s *Server) rotateLog() error {
 	if err != nil || info.Size() <= logLimit {
 		return err
 	}
-	kept, err := os.OpenFile(s.logPath()+".1", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	kept, err := private.Open(s.logPath()+".1", os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
 	if err != nil {
 		return err
 	}

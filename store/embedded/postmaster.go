@@ -32,7 +32,7 @@ type pidFile struct {
 func pidFilePath(data string) string { return filepath.Join(data, "postmaster.pid") }
 
 func readPidFile(data string) (pidFile, error) {
-	text, err := os.ReadFile(pidFilePath(data))
+	text, err := readOwned(pidFilePath(data))
 	if err != nil {
 		return pidFile{}, err
 	}

@@ -19,7 +19,7 @@ func TestStartCopesWithLeftovers(t *testing.T) {
 	state := newStateDir(t)
 	data := filepath.Join(state, "data")
 	stop(t, start(t, state))
-	as, err := chooseAccount(data)
+	as, err := (&Server{}).chooseAccount(t.Context(), data)
 	if err != nil {
 		t.Fatal(err)
 	}

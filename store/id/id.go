@@ -8,59 +8,60 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
-	"sync/atomic"
 	"time"
 )
 
-// ID is a 12-byte id: four bytes of Unix seconds, five random bytes, and a
-// three-byte counter, all big-endian. The zero ID stands for none.
+// ID is a 12-byte id: four bytes of Unix seconds, and eight random bytes, all
+// big-endian. An id tells nothing of those that others were given. The zero ID
+// stands for none.
+//
+// Two ids of one second are the same with a probability of 2^-64. The primary key
+// of the table then refuses the later one, whose request fails and can be repeated.
 type ID [12]byte
 
 // MaxBlock is how many consecutive ids a block can hold.
 const MaxBlock = 1 << 24
 
-var (
-	process = random()
-	counter atomic.Uint32
-)
+// New returns an id of the second now.
+func New(now time.Time) ID { return NewBlock(now, 1) }
 
-func random() (b [5]byte) {
+// NewBlock returns the first of count consecutive ids, all of the second now; the
+// others are had by Plus. The blocks of n and m ids that are made in one second
+// overlap with a probability of about (n+m) * 2^-64. It panics unless count is from
+// 1 to MaxBlock.
+func NewBlock(now time.Time, count int) (id ID) {
+	if count < 1 || count > MaxBlock {
+		panic(fmt.Sprintf("id: block of %d", count))
+	}
+	id = Least(now)
 	// crypto/rand.Read never fails: it ends the program instead.
-	_, _ = rand.Read(b[:])
-	return b
-}
-
-// New returns an id of the second now that no other call, here or in another
-// process, returns.
-func New(now time.Time) ID {
-	return make12(now, process, counter.Add(1)&(MaxBlock-1))
-}
-
-// NewBlock returns the first of MaxBlock consecutive ids, all of the second now;
-// the others are had by Plus. They are nobody else's.
-func NewBlock(now time.Time) ID {
-	return make12(now, random(), 0)
-}
-
-// Least returns the least id that can be of the second now.
-func Least(now time.Time) ID { return make12(now, [5]byte{}, 0) }
-
-func make12(now time.Time, middle [5]byte, low uint32) (id ID) {
-	binary.BigEndian.PutUint32(id[0:], uint32(now.Unix()))
-	copy(id[4:], middle[:])
-	id[9], id[10], id[11] = byte(low>>16), byte(low>>8), byte(low)
+	_, _ = rand.Read(id[4:])
+	// The last three bytes count, so the start leaves room for the block. That a
+	// remainder favours some starts by 2^-40 changes nothing.
+	var random [8]byte
+	_, _ = rand.Read(random[:])
+	id.setLow(int(binary.BigEndian.Uint64(random[:]) % uint64(MaxBlock-count+1)))
 	return id
 }
 
-// Plus returns the id n places after id in its block. It panics if the block
-// ends before.
+// Least returns the least id that can be of the second now.
+func Least(now time.Time) (id ID) {
+	binary.BigEndian.PutUint32(id[:], uint32(now.Unix()))
+	return id
+}
+
+func (id ID) low() int { return int(id[9])<<16 | int(id[10])<<8 | int(id[11]) }
+
+func (id *ID) setLow(low int) { id[9], id[10], id[11] = byte(low>>16), byte(low>>8), byte(low) }
+
+// Plus returns the id n places after id in its block. It panics if no
+// block from id on can have that place.
 func (id ID) Plus(n int) ID {
-	low := int(id[9])<<16 | int(id[10])<<8 | int(id[11])
+	low := id.low()
 	if n < 0 || low+n >= MaxBlock {
 		panic(fmt.Sprintf("id: block of %s has no place %d", id, n))
 	}
-	low += n
-	id[9], id[10], id[11] = byte(low>>16), byte(low>>8), byte(low)
+	id.setLow(low + n)
 	return id
 }
 

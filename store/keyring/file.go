@@ -17,6 +17,8 @@ import (
 	"github.com/tink-crypto/tink-go/v2/keyset"
 	"github.com/tink-crypto/tink-go/v2/mac"
 	tinkpb "github.com/tink-crypto/tink-go/v2/proto/tink_go_proto"
+
+	"giftcards/store/private"
 )
 
 // The keysets of a key file, by the names they have in it: for security codes,
@@ -47,11 +49,15 @@ func Create(path string) (*Ring, error) {
 }
 
 func create(path string) error {
+	path, err := private.Follow(path)
+	if err != nil {
+		return err
+	}
 	fresh, err := rotated(nil)
 	if err != nil {
 		return err
 	}
-	complete, err := writeComplete(path, fresh, os.Geteuid())
+	complete, err := writeComplete(path, fresh)
 	if err != nil {
 		return err
 	}
@@ -63,8 +69,8 @@ func create(path string) error {
 }
 
 // Rotate adds a key to each keyset of the file and makes it the one that is used
-// from now on; the keys before it stay, for what was made with them. The file
-// keeps its owner. Rotations at the same time wait for each other.
+// from now on; the keys before it stay, for what was made with them. Rotations at
+// the same time wait for each other.
 func Rotate(path string) error {
 	if err := replace(path, rotated); err != nil {
 		return fmt.Errorf("rotate keys: %w", err)
@@ -75,7 +81,7 @@ func Rotate(path string) error {
 // replace puts what change makes of the keysets in the place of the file, in one
 // step. Changes at the same time wait for each other.
 func replace(path string, change func(map[string]*keyset.Handle) (map[string]*keyset.Handle, error)) error {
-	path, err := filepath.EvalSymlinks(path) // a link stays, the file it leads to is replaced
+	path, err := private.Follow(path) // a link stays, the file it leads to is replaced
 	if err != nil {
 		return err
 	}
@@ -88,15 +94,11 @@ func replace(path string, change func(map[string]*keyset.Handle) (map[string]*ke
 	if err != nil {
 		return err
 	}
-	owner := os.Geteuid()
-	if stat, ok := current.version.Sys().(*syscall.Stat_t); ok {
-		owner = int(stat.Uid)
-	}
 	changed, err := change(current.handles)
 	if err != nil {
 		return err
 	}
-	complete, err := writeComplete(path, changed, owner)
+	complete, err := writeComplete(path, changed)
 	if err != nil {
 		return err
 	}
@@ -109,13 +111,13 @@ func replace(path string, change func(map[string]*keyset.Handle) (map[string]*ke
 // lock opens the file at path and keeps other changes waiting until it is closed.
 func lock(path string) (*os.File, error) {
 	for {
-		file, err := os.OpenFile(path, os.O_RDWR, 0)
+		file, err := private.OpenSecret(path, os.O_RDWR)
 		if err != nil {
 			return nil, err
 		}
 		lockErr := syscall.Flock(int(file.Fd()), syscall.LOCK_EX)
 		mine, mineErr := file.Stat()
-		there, thereErr := os.Stat(path)
+		there, thereErr := os.Lstat(path)
 		if err := errors.Join(lockErr, mineErr, thereErr); err != nil {
 			return nil, errors.Join(err, file.Close())
 		}
@@ -129,7 +131,11 @@ func lock(path string) (*os.File, error) {
 // load makes ready the keys in the file at path. It returns nil if the file is
 // still the known version.
 func load(path string, known fs.FileInfo) (*keys, error) {
-	file, err := os.Open(path) // before Stat: a network file system then asks its server
+	path, err := private.Follow(path)
+	if err != nil {
+		return nil, fmt.Errorf("read key file: %w", err)
+	}
+	file, err := private.OpenSecret(path, os.O_RDONLY) // before Stat: a network file system then asks its server
 	if err != nil {
 		return nil, fmt.Errorf("read key file: %w", err)
 	}
@@ -140,9 +146,6 @@ func load(path string, known fs.FileInfo) (*keys, error) {
 	}
 	if known != nil && os.SameFile(version, known) && version.ModTime().Equal(known.ModTime()) && version.Size() == known.Size() {
 		return nil, nil
-	}
-	if mode := version.Mode().Perm(); mode&0o077 != 0 {
-		return nil, fmt.Errorf("key file %s is open to others than its owner (mode %04o): run chmod 600 on it", path, mode)
 	}
 	data, err := io.ReadAll(file)
 	if err != nil {
@@ -202,7 +205,7 @@ func eachKeyset(build func(name string) (*keyset.Handle, error)) (map[string]*ke
 
 // writeComplete writes a complete key file of the keysets beside path, and
 // returns its name. Put in place in one step, it is never seen half written.
-func writeComplete(path string, handles map[string]*keyset.Handle, owner int) (string, error) {
+func writeComplete(path string, handles map[string]*keyset.Handle) (string, error) {
 	encoded := map[string]json.RawMessage{}
 	for name, handle := range handles {
 		var text bytes.Buffer
@@ -220,7 +223,7 @@ func writeComplete(path string, handles map[string]*keyset.Handle, owner int) (s
 		return "", err
 	}
 	_, writeErr := file.Write(append(data, '\n'))
-	if err := errors.Join(writeErr, file.Chown(owner, -1), file.Sync(), file.Close()); err != nil {
+	if err := errors.Join(writeErr, file.Sync(), file.Close()); err != nil {
 		return "", errors.Join(err, os.Remove(file.Name()))
 	}
 	return file.Name(), nil

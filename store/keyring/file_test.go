@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 
 	"giftcards/store/keyring"
@@ -160,23 +159,74 @@ func TestInstancesStartingAtOnceShareOneNewFile(t *testing.T) {
 	}
 }
 
-func TestRotateKeepsTheOwner(t *testing.T) {
+func TestKeyFileThatOthersCouldReplaceIsRefused(t *testing.T) {
 	t.Parallel()
 	_, path := create(t)
-	owner := os.Geteuid()
-	if owner == 0 { // root rotates for the user that runs the server
-		owner = 12345
-		if err := os.Chown(path, owner, -1); err != nil {
+	refused := func(path, want string) {
+		t.Helper()
+		_, openErr := keyring.Open(path)
+		_, createErr := keyring.Create(path)
+		for _, err := range []error{openErr, createErr, keyring.Rotate(path)} {
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %v, want %q", path, err, want)
+			}
+		}
+	}
+	dir := filepath.Dir(path)
+	for _, mode := range []fs.FileMode{0o770, 0o777, 0o707, 0o777 | fs.ModeSticky} {
+		if err := os.Chmod(dir, mode); err != nil {
+			t.Fatal(err)
+		}
+		refused(path, "directory "+dir+" can be changed by others")
+	}
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if os.Geteuid() == 0 { // nobody else can give files away
+		if err := os.Chown(dir, 12345, -1); err != nil {
+			t.Fatal(err)
+		}
+		refused(path, "directory "+dir+" belongs to user id 12345")
+		if err := errors.Join(os.Chown(dir, 0, -1), os.Chown(path, 12345, -1)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := keyring.Open(path); err == nil || !strings.Contains(err.Error(), path+" belongs to user id 12345") {
+			t.Errorf("another user's file: %v", err)
+		}
+		if err := os.Chown(path, 0, -1); err != nil {
 			t.Fatal(err)
 		}
 	}
-	rotate(t, path)
-	info, err := os.Stat(path)
-	if err != nil {
+	open(t, path)
+}
+
+func TestKeyFileMayBeALinkOnlyWhereNobodyElseCouldHaveMadeIt(t *testing.T) {
+	t.Parallel()
+	_, path := create(t)
+	dir := t.TempDir()
+	link := filepath.Join(dir, "link.json")
+	if err := os.Symlink(path, link); err != nil {
 		t.Fatal(err)
 	}
-	if got := info.Sys().(*syscall.Stat_t).Uid; int(got) != owner {
-		t.Errorf("owner %d, want %d", got, owner)
+	for mode, want := range map[fs.FileMode]string{
+		0o755: "", 0o777 | fs.ModeSticky: "", // as Kubernetes mounts secrets
+		0o777: "directory " + dir + " can be changed by others",
+	} {
+		if err := os.Chmod(dir, mode); err != nil {
+			t.Fatal(err)
+		}
+		_, err := keyring.Open(link)
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("a link in a directory of mode %v: %v", mode, err)
+		}
+	}
+	if os.Geteuid() == 0 {
+		if err := errors.Join(os.Chmod(dir, 0o755), os.Lchown(link, 12345, -1)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := keyring.Open(link); err == nil || !strings.Contains(err.Error(), "link "+link+" belongs to user id 12345") {
+			t.Errorf("another user's link: %v", err)
+		}
 	}
 }
 

@@ -44,12 +44,15 @@ type Ring struct {
 	current atomic.Pointer[keys]
 	looking sync.Mutex
 	failure error // of the last look, guarded by looking
+
+	uses uses
 }
 
 // keys are the ready-made keysets of one version of the file.
 type keys struct {
 	version  fs.FileInfo
 	handles  map[string]*keyset.Handle
+	codeKey  uint32 // seals codes
 	codes    tink.AEAD
 	tokens   jwt.MAC
 	links    tink.MAC
@@ -57,8 +60,9 @@ type keys struct {
 }
 
 // Open reads the key file at path. It refuses a file that is missing (an
-// fs.ErrNotExist), that its group or others may touch, or that is not a
-// complete key file.
+// fs.ErrNotExist), that another user but root owns, that its group or others may
+// touch, that lies where others could replace it, or that is not a complete key
+// file.
 func Open(path string) (*Ring, error) {
 	current, err := load(path, nil)
 	if err != nil {
@@ -93,7 +97,10 @@ func newKeys(handles map[string]*keyset.Handle, version fs.FileInfo) (*keys, err
 	if err := errors.Join(codesErr, tokensErr, linksErr, verifiedErr); err != nil {
 		return nil, err
 	}
-	return &keys{version: version, handles: handles, codes: codes, tokens: tokens, links: links, verified: verified}, nil
+	return &keys{
+		version: version, handles: handles, codeKey: handles[CodesKeyset].KeysetInfo().GetPrimaryKeyId(),
+		codes: codes, tokens: tokens, links: links, verified: verified,
+	}, nil
 }
 
 // Seal encrypts the security code of the card with this id; only Unseal with the
@@ -102,10 +109,12 @@ func (r *Ring) Seal(code string, cardID []byte) ([]byte, error) {
 	if len(cardID) == 0 {
 		return nil, errors.New("seal security code: no card id")
 	}
-	sealed, err := r.keys().codes.Encrypt([]byte(code), cardID)
+	current := r.keys()
+	sealed, err := current.codes.Encrypt([]byte(code), cardID)
 	if err != nil {
 		return nil, fmt.Errorf("seal security code: %w", err)
 	}
+	r.uses.add(current.codeKey, 1)
 	return sealed, nil
 }
 

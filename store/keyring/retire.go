@@ -68,7 +68,7 @@ func newestOnly(handle *keyset.Handle) (*keyset.Handle, error) {
 
 // CodeKey is the key that codes are sealed with now.
 func (r *Ring) CodeKey() uint32 {
-	return r.keys().handles[CodesKeyset].KeysetInfo().GetPrimaryKeyId()
+	return r.keys().codeKey
 }
 
 // HasCodeKey reports whether the ring has the key, be it an older one.

@@ -39,3 +39,17 @@ order by program_id, id limit @batch;
 update gift_cards c set sealed_code = n.sealed_code
 from (select unnest(@program_ids::bytea[]) as program_id, unnest(@card_ids::bytea[]) as id, unnest(@sealed_codes::bytea[]) as sealed_code) n
 where c.program_id = n.program_id and c.id = n.id;
+
+-- name: AddKeyUses :exec
+-- Adds to what each key has sealed. Keys come in order of
+-- their ids, so that servers do not wait for each other in a circle.
+insert into key_uses as u (key_id, sealed)
+select unnest(@key_ids::bigint[]), unnest(@sealed::bigint[])
+on conflict on constraint key_uses_pkey do update set sealed = u.sealed + excluded.sealed;
+
+-- name: ListKeyUses :many
+select key_id, sealed from key_uses order by key_id;
+
+-- name: FindKeyUses :one
+-- 0 for a key that has sealed nothing.
+select coalesce(max(sealed), 0)::bigint from key_uses where key_id = @key_id;

@@ -1,16 +1,18 @@
 // Command licences prints a table of the modules that the program is made of, and
-// the licence of each, as Markdown. It is to be run in the program's module. A
-// module whose licence is not recognised is an error.
+// the licence of each, as Markdown; with -texts, their licences and notices as they
+// are. It is to be run at the top of the program's module. A module whose licence is
+// not recognised is an error.
 package main
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,7 +25,9 @@ import (
 const program = "./cmd/giftcards"
 
 func main() {
-	if err := printTable(context.Background()); err != nil {
+	whole := flag.Bool("texts", false, "print the licences and notices themselves")
+	flag.Parse()
+	if err := run(context.Background(), *whole); err != nil {
 		fmt.Fprintln(os.Stderr, "licences:", err)
 		os.Exit(1)
 	}
@@ -33,30 +37,43 @@ func main() {
 type module struct {
 	Path, Version, Dir string
 	Main               bool
+	packages           []string // the directories in it of what the program has of it
 }
 
-func printTable(ctx context.Context) error {
+func run(ctx context.Context, whole bool) error {
 	modules, err := modulesOf(ctx)
 	if err != nil {
 		return err
 	}
+	page, err := table(modules)
+	if whole && err == nil {
+		page, err = texts(modules)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = os.Stdout.Write(page)
+	return err
+}
+
+func table(modules []module) ([]byte, error) {
 	var page bytes.Buffer
 	page.WriteString(preface)
 	for _, m := range modules {
 		licence, err := licenceOf(m)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		fmt.Fprintf(&page, "| `%s` | %s | %s |\n", m.Path, m.Version, licence)
 	}
-	_, err = os.Stdout.Write(page.Bytes())
-	return err
+	return page.Bytes(), nil
 }
 
 const preface = `# Dependencies
 
 The modules that ` + "`giftcards`" + ` is made of, for Linux, and their licences (SPDX), as ` + "`make licences`" + ` finds them in each
 module's own files. Beside them: Go's standard library (BSD-3-Clause), and the script of the page at /docs, Scalar (MIT).
+Their texts and notices are in the program: ` + "`giftcards licences`" + ` prints them.
 The private PostgreSQL (PostgreSQL licence) is not part of the program: it is found or fetched.
 
 | module | version | licence |
@@ -66,27 +83,42 @@ The private PostgreSQL (PostgreSQL licence) is not part of the program: it is fo
 // modulesOf returns the modules of which the program is made, by path. The platform
 // is fixed, so that the table is the same wherever it is made.
 func modulesOf(ctx context.Context) ([]module, error) {
-	list := exec.CommandContext(ctx, "go", "list", "-deps", "-json=Module", program)
+	list := exec.CommandContext(ctx, "go", "list", "-deps", "-json=Dir,Module", program)
 	list.Stderr = os.Stderr
 	list.Env = append(os.Environ(), "GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=0")
 	out, err := list.Output()
 	if err != nil {
 		return nil, fmt.Errorf("go list: %w", err)
 	}
-	var modules []module
+	byPath := map[string]*module{}
 	for decoder := json.NewDecoder(bytes.NewReader(out)); ; {
-		var p struct{ Module *module }
+		var p struct {
+			Dir    string
+			Module *module
+		}
 		if err := decoder.Decode(&p); errors.Is(err, io.EOF) {
 			break
 		} else if err != nil {
 			return nil, fmt.Errorf("go list: %w", err)
 		}
-		if p.Module != nil && !p.Module.Main {
-			modules = append(modules, *p.Module)
+		if p.Module == nil || p.Module.Main {
+			continue
 		}
+		if byPath[p.Module.Path] == nil {
+			byPath[p.Module.Path] = p.Module
+		}
+		m := byPath[p.Module.Path]
+		dir, err := filepath.Rel(m.Dir, p.Dir)
+		if err != nil {
+			return nil, err
+		}
+		m.packages = append(m.packages, dir)
 	}
-	slices.SortFunc(modules, func(a, b module) int { return cmp.Compare(a.Path, b.Path) })
-	return slices.Compact(modules), nil
+	var modules []module
+	for _, path := range slices.Sorted(maps.Keys(byPath)) {
+		modules = append(modules, *byPath[path])
+	}
+	return modules, nil
 }
 
 // licenceOf names the licences in the files at the top of a module.

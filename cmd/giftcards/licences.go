@@ -1,0 +1,19 @@
+package main
+
+import (
+	_ "embed"
+	"io"
+)
+
+// licences are the texts and notices of all that the program is made of, as `make
+// licences` finds them.
+//
+//go:embed licences.txt
+var licences string
+
+type licencesCommand struct{}
+
+func (licencesCommand) Run(s *session) error {
+	_, err := io.WriteString(s.stdout, licences)
+	return err
+}

@@ -1,0 +1,37 @@
+package main
+
+import (
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// TestTheProgramTellsTheLicenceOfEveryModule that docs/dependencies.md lists, and of
+// what else is in it. `make verify` proves that both are current.
+func TestTheProgramTellsTheLicenceOfEveryModule(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/dependencies.md")
+	must(t, err)
+	code, stdout, stderr := command(t, "", "licences")
+	if code != 0 || stderr != "" {
+		t.Fatalf("%d %s", code, stderr)
+	}
+	rows := regexp.MustCompile("(?m)^\\| `(.+?)` \\| (\\S+) \\|").FindAllStringSubmatch(string(page), -1)
+	if len(rows) < 50 {
+		t.Fatalf("the page lists %d modules only", len(rows))
+	}
+	for _, row := range rows {
+		if !strings.Contains(stdout, "\n"+row[1]+" "+row[2]+", ") {
+			t.Errorf("nothing of %s %s", row[1], row[2])
+		}
+	}
+	for _, part := range []string{
+		"\nGo's standard library, LICENSE\n", "\nScalar, ", "\nPostgreSQL, ", "Copyright 2009 The Go Authors", "Copyright (c) 2023-present Scalar",
+		"Mozilla Public License", "Apache License", ", NOTICE\n",
+	} {
+		if !strings.Contains(stdout, part) {
+			t.Errorf("%q is missing", part)
+		}
+	}
+}
