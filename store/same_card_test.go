@@ -24,7 +24,7 @@ type rows struct {
 var cardExpiry = time.Date(2031, 5, 6, 7, 8, 9, 0, time.UTC)
 
 // TestACardIsTheSameHoweverItIsIssued: alone, with others in one transaction, by a
-// bulk request at once, and by a task. Each way has an INSERT
+// bulk request at once, by a task, and within a daily limit. Each way has an INSERT
 // of its own, and none may forget a column.
 func TestACardIsTheSameHoweverItIsIssued(t *testing.T) {
 	t.Parallel()
@@ -81,7 +81,9 @@ func (f fixture) issueInEveryWay(t *testing.T) map[string]rows {
 	recipient := store.Recipient{Email: &email, Phone: &phone, Name: &name, Sender: &sender, Message: &message}
 	create := func() created {
 		answer, err := f.CreateCard(t.Context(), f.access, terms, recipient, nil, store.AuditEntry{Operation: "createGiftCard"},
-			func(card *store.GiftCard) (store.Answer, error) { return store.Answer{Status: 201, Body: card.ID[:]}, nil })
+			func(card *store.GiftCard) (store.Answer, error) {
+				return store.Answer{Status: 201, Body: card.ID[:]}, nil
+			})
 		return created{answer, err}
 	}
 	ways := map[string]rows{}
@@ -105,6 +107,8 @@ func (f fixture) issueInEveryWay(t *testing.T) map[string]rows {
 		return struct{}{}, tx.IssueTask(t.Context(), task.ProgramID, task.ID, func(int) {})
 	})
 	found("by a task", task.FirstCardID)
+	f.limit(t, f.program, 1, "")
+	found("within a daily limit", of(create()))
 	return ways
 }
 
