@@ -72,9 +72,9 @@ func (s *Store) limitReached(row db.CountIssuedRow) error {
 		whose, kind = "program", refusedByProgramLimit
 	}
 	s.counts[kind].Add(1) // not in the tally, because the transaction is rolled back
-	limit := fmt.Sprintf("a value of %s a day, %s left", row.ValuePerDay, row.ValueLeft)
+	limit := fmt.Sprintf("value is limited to %s a day, %s left", row.ValuePerDay, row.ValueLeft)
 	if row.TooManyCards {
-		limit = fmt.Sprintf("%d cards a day, %d left", *row.CardsPerDay, row.CardsLeft)
+		limit = fmt.Sprintf("cards are limited to %d a day, %d left", *row.CardsPerDay, row.CardsLeft)
 	}
 	return &Error{Kind: Forbidden, Message: fmt.Sprintf("Daily limit of the %s reached: %s until midnight UTC", whose, limit)}
 }

@@ -114,7 +114,7 @@ func TestExactlyAsManyCardsAsTheLimitAllowsAreIssued(t *testing.T) {
 			issued++
 			continue
 		}
-		wantRefused(t, fmt.Sprintf("create %d", i), c.err, "Daily limit of the program reached: 13 cards a day, 0 left until midnight UTC")
+		wantRefused(t, fmt.Sprintf("create %d", i), c.err, "Daily limit of the program reached: cards are limited to 13 a day, 0 left until midnight UTC")
 	}
 	if issued != 13 {
 		t.Errorf("%d creates succeeded, want 13", issued)
@@ -180,21 +180,21 @@ func TestARequestAboveALimitIsRefusedWhole(t *testing.T) {
 	if got := f.total(t, f.program); got != "2 20.010" {
 		t.Errorf("counted: %s", got)
 	}
-	const tooMuch = "Daily limit of the program reached: a value of 40.03 a day, 20.02 left until midnight UTC"
+	const tooMuch = "Daily limit of the program reached: value is limited to 40.03 a day, 20.02 left until midnight UTC"
 	wantRefused(t, "a bulk request", f.bulk(t.Context(), f.worth(t, "10.015"), 2), tooMuch)
 	_, err := f.addTask(t.Context(), f.worth(t, "10.015"), 2)
 	wantRefused(t, "a task", err, tooMuch)
-	wantRefused(t, "a create", f.create(t.Context(), f.worth(t, "20.0201"), nil).err, "Daily limit of the program reached: a value of 40.03 a day, 20.02 left until midnight UTC")
-	wantRefused(t, "cards above the user's limit", f.bulk(t.Context(), f.worth(t, "0.01"), 4), "Daily limit of the user reached: 5 cards a day, 3 left until midnight UTC")
+	wantRefused(t, "a create", f.create(t.Context(), f.worth(t, "20.0201"), nil).err, "Daily limit of the program reached: value is limited to 40.03 a day, 20.02 left until midnight UTC")
+	wantRefused(t, "cards above the user's limit", f.bulk(t.Context(), f.worth(t, "0.01"), 4), "Daily limit of the user reached: cards are limited to 5 a day, 3 left until midnight UTC")
 	if f.total(t, f.program) != "2 20.010" || f.total(t, user) != "2 20.010" || f.count(t, "gift_cards") != 2 || f.count(t, "bulk_tasks") != 0 {
 		t.Errorf("after refusals: program %s, user %s, %d cards, %d tasks", f.total(t, f.program), f.total(t, user), f.count(t, "gift_cards"), f.count(t, "bulk_tasks"))
 	}
 	must(t, f.create(t.Context(), f.worth(t, "20.02"), nil).err)
-	wantRefused(t, "one cent more", f.create(t.Context(), f.worth(t, "0.01"), nil).err, "Daily limit of the program reached: a value of 40.03 a day, 0.00 left until midnight UTC")
+	wantRefused(t, "one cent more", f.create(t.Context(), f.worth(t, "0.01"), nil).err, "Daily limit of the program reached: value is limited to 40.03 a day, 0.00 left until midnight UTC")
 
 	// A lowered limit leaves nothing, not less.
 	f.limit(t, f.program, -1, "5")
-	wantRefused(t, "below what is issued", f.create(t.Context(), f.worth(t, "0.01"), nil).err, "Daily limit of the program reached: a value of 5.00 a day, 0.00 left until midnight UTC")
+	wantRefused(t, "below what is issued", f.create(t.Context(), f.worth(t, "0.01"), nil).err, "Daily limit of the program reached: value is limited to 5.00 a day, 0.00 left until midnight UTC")
 	write(t, f.Store, func(tx *store.Tx) (struct{}, error) { return struct{}{}, tx.RemoveLimits(t.Context(), f.program) })
 	must(t, f.create(t.Context(), f.worth(t, "900"), nil).err) // within the user's
 }
@@ -310,7 +310,7 @@ func TestALimitSetElsewhereHoldsAtOnce(t *testing.T) {
 		func() created { return free.create(t.Context(), f.terms(t), nil) },
 		func() created { return free.create(t.Context(), f.terms(t), nil) },
 	)
-	wantRefused(t, "above the limit", results[0].err, "Daily limit of the user reached: 0 cards a day, 0 left until midnight UTC")
+	wantRefused(t, "above the limit", results[0].err, "Daily limit of the user reached: cards are limited to 0 a day, 0 left until midnight UTC")
 	must(t, errors.Join(results[1].err, results[2].err))
 	if of := f.entries(t, id.ID{}, f.access.User.ID, time.Time{}, 10); len(of) != 1 {
 		t.Errorf("%d entries in the audit log of a user who issued 1 card", len(of))
