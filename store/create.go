@@ -116,8 +116,11 @@ func (s *Store) createAlone(ctx context.Context, c creation) (outcome, error) {
 //
 // All of it is written, or nothing: each card, its messages, its entry in the audit
 // log and its key with the answer. Of a card whose access has changed, whose program or
-// user has a limit, or whose key is taken, nothing is written; the statement waits for a concurrent one with the
-// key. It fails on gift_cards_card_number_key if a number is taken.
+// user has a limit, or whose key is taken, nothing is written; the statement waits for
+// a concurrent one with the key. It fails on gift_cards_card_number_key if a number is
+// taken.
+//
+// Whether there is any limit is asked once for all of them, because mostly there is none.
 //
 //nolint:unqueryvet // new.* is what unnest is told to call them
 const createCardsSQL = `
@@ -125,7 +128,7 @@ with new as materialized (
     select new.*, exists (select from users u where u.id = new.user_id and u.active and u.merchant_id = new.merchant_id
             and u.role = new.role and u.tokens_valid_after is not distinct from new.tokens_valid_after)
         and not exists (select from revoked_tokens r where r.id = new.token_id) as allowed,
-        exists (select from issuing_limits l where l.scope in (new.program_id, new.user_id)) as limited
+        exists (select from issuing_limits) and exists (select from issuing_limits l where l.scope in (new.program_id, new.user_id)) as limited
     from unnest($1::bytea[], $2::bytea[], $3::bigint[], $4::bytea[], $5::numeric[], $6::boolean[], $7::text[],
         $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::timestamptz[], $14::timestamptz[], $15::timestamptz[],
         $16::text[], $17::text[], $18::bytea[], $19::smallint[], $20::bytea[], $21::bytea[], $22::bytea[], $23::text[], $24::text[],
