@@ -28,6 +28,7 @@ func (s *Server) BulkIssueGiftCards(ctx context.Context, request api.BulkIssueGi
 		return nil, err
 	}
 	terms, recipients := fromBulk(program, body)
+	terms.IssuedBy = who.access.User.ID
 	count := len(recipients)
 	if body.Count != nil {
 		count = *body.Count

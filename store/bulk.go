@@ -36,10 +36,16 @@ func (t Task) Batch() Batch {
 
 // AddTask writes down that count cards are to be issued on these terms: for
 // recipients if there are any (then count is their number), else for the
-// merchant to hand out. Nothing is issued yet.
+// merchant to hand out. Nothing is issued yet, but the cards count towards the daily
+// limits from now on: it fails with a Forbidden error that names a limit if they would
+// go over it.
 func (tx *Tx) AddTask(ctx context.Context, terms Terms, count int, recipients []Recipient) (Task, error) {
 	if count < 1 || count > id.MaxBlock {
 		return Task{}, fmt.Errorf("task of %d cards: want 1 to %d", count, id.MaxBlock)
+	}
+	countedIn, err := tx.countIssued(ctx, terms, count)
+	if err != nil {
+		return Task{}, err
 	}
 	terms, recipients = sanitised(terms, recipients)
 	task := db.InsertTaskParams{
@@ -53,6 +59,7 @@ func (tx *Tx) AddTask(ctx context.Context, terms Terms, count int, recipients []
 		ExpiresAt:      terms.expiry(tx.now),
 		FirstCardID:    id.NewBlock(tx.now, count),
 		CreatedAt:      tx.now,
+		CountedIn:      countedIn,
 	}
 	row, err := tx.q.InsertTask(ctx, task)
 	if err != nil {
@@ -190,7 +197,7 @@ func (tx *Tx) IssueTask(ctx context.Context, program id.ID, taskID uuid.UUID, wr
 		return fmt.Errorf("complete task: %w", err)
 	}
 	tx.tally[tasksCompleted] += completed
-	tx.tally[cardsByTasks] += int64(task.CardCount)
+	tx.tally.issued(cardsByTasks, valueByTasks, int(task.CardCount), task.InitialValue)
 	return tx.Audit(ctx, AuditEntry{
 		Operation: "issueTask", ProgramID: program, Subject: taskID[:], Cards: task.CardCount, Client: "worker",
 	})
@@ -272,7 +279,8 @@ func (tx *Tx) copyCards(ctx context.Context, cards []db.CopyGiftCardsParams) err
 }
 
 // FailTask ends an unfinished task without cards; reason is a sentence for the
-// merchant. A finished task stays as it is.
+// merchant. Its cards no longer count towards the daily limits. A finished task stays
+// as it is.
 func (tx *Tx) FailTask(ctx context.Context, program id.ID, task uuid.UUID, reason string) error {
 	failed, err := tx.q.FailTask(ctx, db.FailTaskParams{
 		ProgramID: program, ID: task, Error: reason, CompletedAt: tx.now,
@@ -281,6 +289,11 @@ func (tx *Tx) FailTask(ctx context.Context, program id.ID, task uuid.UUID, reaso
 		return fmt.Errorf("fail task: %w", err)
 	}
 	tx.tally[tasksFailed] += failed
+	if failed > 0 {
+		if err := tx.giveBackIssued(ctx, program, task); err != nil {
+			return err
+		}
+	}
 	if err := tx.q.DeleteRecipients(ctx, program, task); err != nil {
 		return fmt.Errorf("delete recipients: %w", err)
 	}

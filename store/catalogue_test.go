@@ -20,6 +20,8 @@ var keysWithoutProgram = map[string]string{
 	"gift_cards_card_number_key": "a till knows nothing of a card but its number",
 	"key_checks_pkey":            "one row for the whole database",
 	"key_uses_pkey":              "a key seals codes of all programs",
+	"issuing_limits_pkey":        "a limit is a program's, or a user's in all programs",
+	"issued_totals_pkey":         "as the limits",
 	"reseals_pkey":               "one row for the whole database",
 }
 

@@ -20,12 +20,13 @@ import (
 // encode makes of it is kept under the key; key may be nil. If the key has an
 // answer already, it returns that one, and nothing is issued. entry says who asked,
 // for the audit log; it names the same operation as the key. It fails with
-// ErrKeyReused if that was the answer to another request, and with
-// ErrAccessChanged if the access is not what it was.
+// ErrKeyReused if that was the answer to another request, with ErrAccessChanged if
+// the access is not what it was, and with a Forbidden error that names a daily limit
+// if the card would go over it.
 func (s *Store) CreateCard(ctx context.Context, access Access, terms Terms, recipient Recipient, key *Key, entry AuditEntry, encode func(*GiftCard) (Answer, error)) (Answer, error) {
-	terms, recipients := sanitised(terms, []Recipient{recipient})
+	cleaned, recipients := sanitised(terms, []Recipient{recipient})
 	now := s.Now()
-	cards, err := s.newCards(now, terms, id.New(now), recipients)
+	cards, err := s.newCards(now, cleaned, id.New(now), recipients)
 	if err != nil {
 		return Answer{}, err
 	}
@@ -45,8 +46,10 @@ func (s *Store) CreateCard(ctx context.Context, access Access, terms Terms, reci
 		}
 		switch became {
 		case created:
-			s.counts[cardsAtOnce].Add(1)
+			s.counts.issuedAtOnce(1, card.InitialValue)
 			return answer, nil
+		case mustCount:
+			return s.createCounted(ctx, access, terms, recipient, key, entry, encode)
 		case accessChanged:
 			return Answer{}, ErrAccessChanged
 		}
@@ -77,13 +80,16 @@ type outcome int
 const (
 	keyTaken outcome = iota
 	accessChanged
+	mustCount // the program or the user has a limit
 	created
 )
 
-func outcomeOf(allowed, written bool) outcome {
+func outcomeOf(allowed, limited, written bool) outcome {
 	switch {
 	case !allowed:
 		return accessChanged
+	case limited:
+		return mustCount
 	case !written:
 		return keyTaken
 	}
@@ -103,22 +109,26 @@ func (s *Store) createAlone(ctx context.Context, c creation) (outcome, error) {
 		UserID: c.access.User.ID, MerchantID: c.access.User.MerchantID, Client: c.entry.Client, RequestID: c.entry.RequestID,
 		TokenID: c.access.TokenID, Role: c.access.User.Role, TokensValidAfter: c.access.User.TokensValidAfter,
 	})
-	return outcomeOf(row.Allowed, row.Created), err
+	return outcomeOf(row.Allowed, row.Limited, row.Created), err
 }
 
 // createCardsSQL is CreateGiftCard for many. By hand: generated code has no arrays with nulls.
 //
 // All of it is written, or nothing: each card, its messages, its entry in the audit
-// log and its key with the answer. Of a card whose access has changed, or whose key
-// is taken, nothing is written; the statement waits for a concurrent one with the
-// key. It fails on gift_cards_card_number_key if a number is taken.
+// log and its key with the answer. Of a card whose access has changed, whose program or
+// user has a limit, or whose key is taken, nothing is written; the statement waits for
+// a concurrent one with the key. It fails on gift_cards_card_number_key if a number is
+// taken.
+//
+// Whether there is any limit is asked once for all of them, because mostly there is none.
 //
 //nolint:unqueryvet // new.* is what unnest is told to call them
 const createCardsSQL = `
 with new as materialized (
     select new.*, exists (select from users u where u.id = new.user_id and u.active and u.merchant_id = new.merchant_id
             and u.role = new.role and u.tokens_valid_after is not distinct from new.tokens_valid_after)
-        and not exists (select from revoked_tokens r where r.id = new.token_id) as allowed
+        and not exists (select from revoked_tokens r where r.id = new.token_id) as allowed,
+        exists (select from issuing_limits) and exists (select from issuing_limits l where l.scope in (new.program_id, new.user_id)) as limited
     from unnest($1::bytea[], $2::bytea[], $3::bigint[], $4::bytea[], $5::numeric[], $6::boolean[], $7::text[],
         $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::timestamptz[], $14::timestamptz[], $15::timestamptz[],
         $16::text[], $17::text[], $18::bytea[], $19::smallint[], $20::bytea[], $21::bytea[], $22::bytea[], $23::text[], $24::text[],
@@ -129,7 +139,7 @@ with new as materialized (
         token_id, role, tokens_valid_after, second)
 ), claimed as (
     insert into idempotency_keys (program_id, operation, key, request_hash, status, answer, created_at)
-    select program_id, operation, key, request_hash, status, answer, created_at from new where allowed and key is not null and not second
+    select program_id, operation, key, request_hash, status, answer, created_at from new where allowed and not limited and key is not null and not second
     on conflict on constraint idempotency_keys_pkey do nothing
     returning program_id, key
 ), card as (
@@ -137,7 +147,7 @@ with new as materialized (
         customer_email, customer_phone, customer_name, sender_name, custom_message, deliver_at, expires_at, created_at)
     select program_id, id, card_number, sealed_code, initial_value, is_physical, design_template,
         customer_email, customer_phone, customer_name, sender_name, custom_message, deliver_at, expires_at, created_at
-    from new where allowed and (key is null or (program_id, key) in (select program_id, key from claimed) and not second)
+    from new where allowed and not limited and (key is null or (program_id, key) in (select program_id, key from claimed) and not second)
     returning program_id, id, customer_email, customer_phone, deliver_at, created_at
 ), message as (
     insert into messages (program_id, card_id, channel, address, bulk, send_at, next_attempt_at, created_at)
@@ -150,7 +160,7 @@ with new as materialized (
     select created_at, operation, user_id, merchant_id, program_id, id, 1, client, request_id
     from new where id in (select id from card)
 )
-select id, allowed, id in (select id from card) as created from new`
+select id, allowed, limited, id in (select id from card) as created from new`
 
 // createCards creates all of them in one transaction, or fails and creates none.
 func (s *Store) createCards(ctx context.Context, asked []creation) ([]outcome, error) {
@@ -179,9 +189,9 @@ func (s *Store) createCards(ctx context.Context, asked []creation) ([]outcome, e
 	}
 	became := map[id.ID]outcome{}
 	var card id.ID
-	var allowed, written bool
-	_, err = pgx.ForEachRow(rows, []any{&card, &allowed, &written}, func() error {
-		became[card] = outcomeOf(allowed, written)
+	var allowed, limited, written bool
+	_, err = pgx.ForEachRow(rows, []any{&card, &allowed, &limited, &written}, func() error {
+		became[card] = outcomeOf(allowed, limited, written)
 		return nil
 	})
 	if err != nil {

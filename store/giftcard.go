@@ -25,6 +25,8 @@ type Terms struct {
 	DesignTemplate *string
 	ExpiresAt      *time.Time // nil: DefaultLifetime from now
 	DeliverAt      *time.Time // nil or past: at once
+	// IssuedBy is the user whose daily limit applies beside the program's; zero: nobody's.
+	IssuedBy id.ID
 }
 
 // Recipient is who a card is for, as far as known. Names and message are as they
@@ -77,8 +79,12 @@ func (t Terms) expiry(now time.Time) time.Time {
 // IssueCards issues one card for each recipient, in order: pending, with an empty
 // balance, a number of its own and a sealed security code. Messages to those who
 // can be reached are scheduled. It is for requests small enough to be answered
-// at once; see IssueTask for the others.
+// at once; see IssueTask for the others. It fails with a Forbidden error that names a
+// daily limit if they would go over it.
 func (tx *Tx) IssueCards(ctx context.Context, terms Terms, recipients []Recipient) ([]GiftCard, error) {
+	if _, err := tx.countIssued(ctx, terms, len(recipients)); err != nil {
+		return nil, err
+	}
 	terms, recipients = sanitised(terms, recipients)
 	cards, err := tx.store.newCards(tx.now, terms, id.NewBlock(tx.now, len(recipients)), recipients)
 	if err != nil {
@@ -90,7 +96,7 @@ func (tx *Tx) IssueCards(ctx context.Context, terms Terms, recipients []Recipien
 	if err := tx.insertMessages(ctx, cards); err != nil {
 		return nil, err
 	}
-	tx.tally[cardsAtOnce] += int64(len(cards))
+	tx.tally.issued(cardsAtOnce, valueAtOnce, len(cards), terms.InitialValue)
 	return cards, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -11,6 +12,8 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
+
+	"giftcards/store/money"
 )
 
 // What is counted, once it is committed. Of messages it is what an attempt ended
@@ -18,6 +21,8 @@ import (
 const (
 	cardsAtOnce = iota
 	cardsByTasks
+	valueAtOnce // in valueUnits
+	valueByTasks
 	cardsWritten // by tasks, committed or not
 	tasksCompleted
 	tasksFailed
@@ -29,6 +34,8 @@ const (
 	textsDeferred
 	textsFailed
 	textsDropped
+	refusedByProgramLimit
+	refusedByUserLimit
 	kinds
 )
 
@@ -44,6 +51,23 @@ func (c *counts) add(t *tally) {
 			c[kind].Add(n)
 		}
 	}
+}
+
+// valueUnits are how many units of a counted value are one of the currency. Digits
+// beyond them are rounded: a metric is a float in the end.
+const valueUnits = 10_000
+
+// issued counts cards of a value each.
+func (t *tally) issued(cardKind, valueKind, cards int, value money.Amount) {
+	t[cardKind] += int64(cards)
+	t[valueKind] += int64(math.Round(value.Float64() * valueUnits * float64(cards)))
+}
+
+// issuedAtOnce counts committed cards of a value each.
+func (c *counts) issuedAtOnce(cards int, value money.Amount) {
+	var t tally
+	t.issued(cardsAtOnce, valueAtOnce, cards, value)
+	c.add(&t)
 }
 
 // message counts an attempt that left a message in a state.
@@ -69,6 +93,9 @@ var counters = []struct {
 	{"giftcards_tasks_finished_total", "Tasks that came to their end, with all their cards or with none.", map[int]attribute.Set{
 		tasksCompleted: labels("status", TaskCompleted), tasksFailed: labels("status", TaskFailed),
 	}},
+	{"giftcards_limit_refusals_total", "Requests that were refused because they would go over a daily limit.", map[int]attribute.Set{
+		refusedByProgramLimit: labels("limit", "program"), refusedByUserLimit: labels("limit", "user"),
+	}},
 	{"giftcards_message_attempts_total", "Attempts to send a message, by what they ended with.", map[int]attribute.Set{
 		mailsSent: labels("channel", ChannelEmail, "outcome", MessageSent), mailsDeferred: labels("channel", ChannelEmail, "outcome", "deferred"),
 		mailsFailed: labels("channel", ChannelEmail, "outcome", MessageFailed), mailsDropped: labels("channel", ChannelEmail, "outcome", MessageDropped),
@@ -87,7 +114,7 @@ func labels(namesAndValues ...string) attribute.Set {
 
 // measure lets a meter read the counts, the pool, and what waits to be done.
 func (s *Store) measure(meter metric.Meter) error {
-	return errors.Join(s.measureCounts(meter), s.measurePool(meter), s.measureBacklog(meter))
+	return errors.Join(s.measureCounts(meter), s.measureValue(meter), s.measurePool(meter), s.measureBacklog(meter))
 }
 
 func (s *Store) measureCounts(meter metric.Meter) error {
@@ -104,6 +131,20 @@ func (s *Store) measureCounts(meter metric.Meter) error {
 		}
 	}
 	return nil
+}
+
+// measureValue tells a float, which an amount of money never is elsewhere: a metric
+// has no other numbers.
+func (s *Store) measureValue(meter metric.Meter) error {
+	atOnce, byTasks := metric.WithAttributeSet(labels("by", "request")), metric.WithAttributeSet(labels("by", "task"))
+	_, err := meter.Float64ObservableCounter("giftcards_issued_value_total",
+		metric.WithDescription("Initial values, summed up, of cards that were issued, by requests (at once) or by tasks. A float, for graphs and alerts only."),
+		metric.WithFloat64Callback(func(_ context.Context, o metric.Float64Observer) error {
+			o.Observe(float64(s.counts[valueAtOnce].Load())/valueUnits, atOnce)
+			o.Observe(float64(s.counts[valueByTasks].Load())/valueUnits, byTasks)
+			return nil
+		}))
+	return wrap(err, "measure")
 }
 
 func (s *Store) measurePool(meter metric.Meter) error {

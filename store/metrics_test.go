@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"errors"
+	"math"
 	"path/filepath"
 	"testing"
 
@@ -50,6 +51,10 @@ func measured(t *testing.T) (fixture, *statements, func() map[string]int64) {
 					for _, p := range data.DataPoints {
 						values[m.Name] += p.Value
 					}
+				case metricdata.Sum[float64]:
+					for _, p := range data.DataPoints {
+						values[m.Name] += int64(math.Round(p.Value * 1000)) // in thousandths
+					}
 				case metricdata.Gauge[int64]:
 					for _, p := range data.DataPoints {
 						values[m.Name] += p.Value
@@ -91,6 +96,9 @@ func TestOnlyWhatIsCommittedCounts(t *testing.T) {
 	}
 	if got := read()["giftcards_cards_issued_total"]; got != 2 {
 		t.Errorf("%d cards are counted, want the 2 that were committed", got)
+	}
+	if got := read()["giftcards_issued_value_total"]; got != 2*12345 {
+		t.Errorf("%d thousandths are counted, want twice 12,345", got)
 	}
 }
 

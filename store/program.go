@@ -2,9 +2,12 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/jackc/pgx/v5"
 
 	"giftcards/gen/db"
 	"giftcards/store/id"
@@ -56,6 +59,15 @@ func (tx *Tx) AddProgram(ctx context.Context, merchant id.ID, name string) (Prog
 		return Program{}, fmt.Errorf("insert program: %w", err)
 	}
 	return program, nil
+}
+
+// FindProgram returns the program, or ErrProgramNotFound.
+func (tx *Tx) FindProgram(ctx context.Context, program id.ID) (Program, error) {
+	found, err := tx.q.FindProgram(ctx, program)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Program{}, ErrProgramNotFound
+	}
+	return found, wrap(err, "find program")
 }
 
 // Merchants returns all merchants, oldest first.

@@ -22,8 +22,12 @@ type Lifetimes struct {
 	Audit time.Duration
 }
 
-// DeleteExpired deletes what has outlived its time, and revoked tokens past their
-// end: about batch of each. It returns how many rows went; what is there still
+// totalsKept is how long the totals of a day are kept: for longer than a task may be
+// unfinished, because one that fails is taken out of them.
+const totalsKept = 8 * 24 * time.Hour
+
+// DeleteExpired deletes what has outlived its time, revoked tokens past their end, and
+// the totals of past days: about batch of each. It returns how many rows went; what is there still
 // goes with further calls.
 func (tx *Tx) DeleteExpired(ctx context.Context, l Lifetimes, batch int) (total int64, err error) {
 	limit := int32(batch)
@@ -34,6 +38,7 @@ func (tx *Tx) DeleteExpired(ctx context.Context, l Lifetimes, batch int) (total 
 	}{
 		{"tasks", func() (int64, error) { return tx.q.DeleteFinishedTasks(ctx, tx.now.Add(-l.Tasks), limit) }}, // before their keys
 		{"keys", func() (int64, error) { return tx.q.DeleteExpiredKeys(ctx, tx.now.Add(-l.Keys), limit) }},
+		{"totals", func() (int64, error) { return tx.q.DeleteOldTotals(ctx, tx.now.Add(-totalsKept), limit) }},
 		{"tokens", func() (int64, error) { return tx.q.DeleteExpiredTokens(ctx, tx.now, limit) }},
 		{"messages", func() (int64, error) {
 			return tx.q.DeleteEndedMessages(ctx, id.Least(messagesBefore.Add(time.Second)), messagesBefore, limit)

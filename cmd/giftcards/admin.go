@@ -92,6 +92,7 @@ func (listMerchants) Run(s *session) error {
 type programCommand struct {
 	Create createProgram `cmd:"" help:"Create a gift-card program of a merchant."`
 	List   listPrograms  `cmd:"" help:"List all programs."`
+	Limits limitProgram  `cmd:"" help:"Limit what may be issued in a program a day."`
 }
 
 type createProgram struct {
@@ -101,11 +102,21 @@ type createProgram struct {
 
 type listPrograms struct{}
 
+type limitProgram struct {
+	Program     id.ID `arg:"" placeholder:"ID" help:"The program."`
+	dailyLimits `embed:""`
+}
+
 type printedProgram struct {
 	ID         id.ID     `json:"id"`
 	MerchantID id.ID     `json:"merchantId"`
 	Name       string    `json:"name"`
 	CreatedAt  time.Time `json:"createdAt"`
+	printedLimits
+}
+
+func toPrintedProgram(p store.Program, limits store.Limits) printedProgram {
+	return printedProgram{ID: p.ID, MerchantID: p.MerchantID, Name: p.Name, CreatedAt: p.CreatedAt, printedLimits: printedLimits(limits)}
 }
 
 func (c createProgram) Run(s *session) error {
@@ -114,13 +125,38 @@ func (c createProgram) Run(s *session) error {
 		if err != nil {
 			return printedProgram{}, naming(c.Merchant.String(), err)
 		}
-		return printedProgram(program), s.audit(tx, store.AuditEntry{Operation: "program create", ProgramID: program.ID, Subject: program.ID[:]})
+		return toPrintedProgram(program, store.Limits{}), s.audit(tx, store.AuditEntry{Operation: "program create", ProgramID: program.ID, Subject: program.ID[:]})
 	})
 }
 
 func (listPrograms) Run(s *session) error {
 	return printRead(s, func(tx *store.Tx) ([]printedProgram, error) {
+		limits, err := tx.Limits(s)
+		if err != nil {
+			return nil, err
+		}
 		rows, err := tx.Programs(s)
-		return each(rows, err, func(p store.Program) printedProgram { return printedProgram(p) })
+		return each(rows, err, func(p store.Program) printedProgram { return toPrintedProgram(p, limits[p.ID]) })
+	})
+}
+
+func (c limitProgram) Run(s *session) error {
+	limits, err := c.parse()
+	if err != nil {
+		return err
+	}
+	return printWritten(s, func(tx *store.Tx) (printedProgram, error) {
+		program, err := tx.FindProgram(s, c.Program)
+		if err != nil {
+			return printedProgram{}, naming(c.Program.String(), err)
+		}
+		if err := setLimits(s, tx, program.ID, limits); err != nil {
+			return printedProgram{}, err
+		}
+		all, err := tx.Limits(s)
+		if err != nil {
+			return printedProgram{}, err
+		}
+		return toPrintedProgram(program, all[program.ID]), s.audit(tx, store.AuditEntry{Operation: "program limits", ProgramID: program.ID, Subject: program.ID[:]})
 	})
 }

@@ -40,8 +40,8 @@ type program struct {
 	Demo     demoCommand     `cmd:"" help:"Print the demo merchant, user and program, making them if there are none. Without demo.json, the demo user gets a new password."`
 	Migrate  migrateCommand  `cmd:"" help:"Bring the database to this program's schema, or say how it stands."`
 	Merchant merchantCommand `cmd:"" help:"Create and list merchants."`
-	Program  programCommand  `cmd:"" help:"Create and list gift-card programs."`
-	User     userCommand     `cmd:"" help:"Create and list users, change password and role, keep users out."`
+	Program  programCommand  `cmd:"" help:"Create and list gift-card programs, and limit what may be issued in them a day."`
+	User     userCommand     `cmd:"" help:"Create and list users, change password and role, keep users out, and limit what they may issue a day."`
 	Audit    auditCommand    `cmd:"" help:"List who did what, from where."`
 	Messages messagesCommand `cmd:"" help:"List messages to recipients, and retry those that failed."`
 	Keys     keysCommand     `cmd:"" help:"Look after the server's secret keys."`

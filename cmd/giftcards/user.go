@@ -16,6 +16,7 @@ type userCommand struct {
 	Role       changeRole     `cmd:"" help:"Change what a user may do."`
 	Deactivate deactivateUser `cmd:"" help:"Keep a user out, at once and with every token."`
 	Activate   activateUser   `cmd:"" help:"Let a user in again, with a new login."`
+	Limits     limitUser      `cmd:"" help:"Limit what a user may issue a day, in all programs together."`
 }
 
 type createUser struct {
@@ -41,6 +42,10 @@ type (
 	activateUser struct {
 		Email string `arg:"" help:"E-mail address of the user."`
 	}
+	limitUser struct {
+		Email       string `arg:"" help:"E-mail address of the user."`
+		dailyLimits `embed:""`
+	}
 )
 
 type printedUser struct {
@@ -51,11 +56,15 @@ type printedUser struct {
 	Role       string    `json:"role"`
 	Active     bool      `json:"active"`
 	CreatedAt  time.Time `json:"createdAt"`
+	printedLimits
 }
 
 // toPrintedUser leaves out the password hash.
-func toPrintedUser(u store.User) printedUser {
-	return printedUser{ID: u.ID, MerchantID: u.MerchantID, Email: u.Email, Name: u.Name, Role: u.Role, Active: u.Active, CreatedAt: u.CreatedAt}
+func toPrintedUser(u store.User, limits store.Limits) printedUser {
+	return printedUser{
+		ID: u.ID, MerchantID: u.MerchantID, Email: u.Email, Name: u.Name, Role: u.Role, Active: u.Active, CreatedAt: u.CreatedAt,
+		printedLimits: printedLimits(limits),
+	}
 }
 
 func (c createUser) Run(s *session) error {
@@ -76,8 +85,12 @@ func (c createUser) Run(s *session) error {
 
 func (listUsers) Run(s *session) error {
 	return printRead(s, func(tx *store.Tx) ([]printedUser, error) {
+		limits, err := tx.Limits(s)
+		if err != nil {
+			return nil, err
+		}
 		rows, err := tx.Users(s)
-		return each(rows, err, toPrintedUser)
+		return each(rows, err, func(u store.User) printedUser { return toPrintedUser(u, limits[u.ID]) })
 	})
 }
 
@@ -101,6 +114,20 @@ func (c activateUser) Run(s *session) error {
 	return s.changeUser("user activate", c.Email, func(tx *store.Tx) (store.User, error) { return tx.SetActive(s, c.Email, true) })
 }
 
+func (c limitUser) Run(s *session) error {
+	limits, err := c.parse()
+	if err != nil {
+		return err
+	}
+	return s.changeUser("user limits", c.Email, func(tx *store.Tx) (store.User, error) {
+		user, err := tx.FindUserByEmail(s, c.Email)
+		if err != nil {
+			return store.User{}, err
+		}
+		return user, setLimits(s, tx, user.ID, limits)
+	})
+}
+
 // changeUser carries out what an operator does to a user, and prints the user.
 // named is what the operator named that there may not be.
 func (s *session) changeUser(command, named string, do func(*store.Tx) (store.User, error)) error {
@@ -109,6 +136,10 @@ func (s *session) changeUser(command, named string, do func(*store.Tx) (store.Us
 		if err != nil {
 			return printedUser{}, naming(named, err)
 		}
-		return toPrintedUser(user), s.audit(tx, store.AuditEntry{Operation: command, MerchantID: user.MerchantID, Subject: user.ID[:]})
+		limits, err := tx.Limits(s)
+		if err != nil {
+			return printedUser{}, err
+		}
+		return toPrintedUser(user, limits[user.ID]), s.audit(tx, store.AuditEntry{Operation: command, MerchantID: user.MerchantID, Subject: user.ID[:]})
 	})
 }

@@ -27,6 +27,23 @@ func (q *Queries) DeleteExpiredTokens(ctx context.Context, now time.Time, batch 
 	return result.RowsAffected(), nil
 }
 
+const findProgram = `-- name: FindProgram :one
+select id, merchant_id, name, created_at from programs where id = $1
+`
+
+// By primary key; no row if there is no such program.
+func (q *Queries) FindProgram(ctx context.Context, argID id.ID) (Program, error) {
+	row := q.db.QueryRow(ctx, findProgram, argID)
+	var i Program
+	err := row.Scan(
+		&i.ID,
+		&i.MerchantID,
+		&i.Name,
+		&i.CreatedAt,
+	)
+	return i, err
+}
+
 const findUserByEmail = `-- name: FindUserByEmail :one
 select id, merchant_id, email, name, password_hash, active, created_at, role, tokens_valid_after from users where email = $1
 `

@@ -150,10 +150,10 @@ func (q *Queries) InsertRecipients(ctx context.Context, arg InsertRecipientsPara
 
 const insertTask = `-- name: InsertTask :one
 insert into bulk_tasks (program_id, id, card_count, by_count, initial_value, is_physical, design_template,
-    expires_at, first_card_id, created_at)
+    expires_at, first_card_id, created_at, counted_in)
 values ($1, $2, $3, $4, $5, $6, $7,
-    $8, $9, $10)
-returning program_id, id, status, card_count, by_count, initial_value, is_physical, design_template, expires_at, first_card_id, job_id, attempts, error, created_at, completed_at
+    $8, $9, $10, $11)
+returning program_id, id, status, card_count, by_count, initial_value, is_physical, design_template, expires_at, first_card_id, job_id, attempts, error, created_at, completed_at, counted_in
 `
 
 type InsertTaskParams struct {
@@ -167,6 +167,7 @@ type InsertTaskParams struct {
 	ExpiresAt      time.Time
 	FirstCardID    id.ID
 	CreatedAt      time.Time
+	CountedIn      [][]byte
 }
 
 // A pending one, without a job. Nobody else sees it before the commit.
@@ -182,6 +183,7 @@ func (q *Queries) InsertTask(ctx context.Context, arg InsertTaskParams) (BulkTas
 		arg.ExpiresAt,
 		arg.FirstCardID,
 		arg.CreatedAt,
+		arg.CountedIn,
 	)
 	var i BulkTask
 	err := row.Scan(
@@ -200,6 +202,7 @@ func (q *Queries) InsertTask(ctx context.Context, arg InsertTaskParams) (BulkTas
 		&i.Error,
 		&i.CreatedAt,
 		&i.CompletedAt,
+		&i.CountedIn,
 	)
 	return i, err
 }
@@ -254,7 +257,7 @@ func (q *Queries) ListOldRecipients(ctx context.Context, arg ListOldRecipientsPa
 }
 
 const lockAbandonedTasks = `-- name: LockAbandonedTasks :many
-select t.program_id, t.id, t.status, t.card_count, t.by_count, t.initial_value, t.is_physical, t.design_template, t.expires_at, t.first_card_id, t.job_id, t.attempts, t.error, t.created_at, t.completed_at from bulk_tasks t
+select t.program_id, t.id, t.status, t.card_count, t.by_count, t.initial_value, t.is_physical, t.design_template, t.expires_at, t.first_card_id, t.job_id, t.attempts, t.error, t.created_at, t.completed_at, t.counted_in from bulk_tasks t
 where t.status in ('pending', 'processing')
   and not exists (
     select from river_job j where j.id = t.job_id
@@ -292,6 +295,7 @@ func (q *Queries) LockAbandonedTasks(ctx context.Context, grace time.Duration, b
 			&i.Error,
 			&i.CreatedAt,
 			&i.CompletedAt,
+			&i.CountedIn,
 		); err != nil {
 			return nil, err
 		}
@@ -304,7 +308,7 @@ func (q *Queries) LockAbandonedTasks(ctx context.Context, grace time.Duration, b
 }
 
 const lockTask = `-- name: LockTask :one
-select program_id, id, status, card_count, by_count, initial_value, is_physical, design_template, expires_at, first_card_id, job_id, attempts, error, created_at, completed_at from bulk_tasks where program_id = $1 and id = $2 for update
+select program_id, id, status, card_count, by_count, initial_value, is_physical, design_template, expires_at, first_card_id, job_id, attempts, error, created_at, completed_at, counted_in from bulk_tasks where program_id = $1 and id = $2 for update
 `
 
 // By primary key; waits for whoever else works on the task.
@@ -327,6 +331,7 @@ func (q *Queries) LockTask(ctx context.Context, programID id.ID, iD uuid.UUID) (
 		&i.Error,
 		&i.CreatedAt,
 		&i.CompletedAt,
+		&i.CountedIn,
 	)
 	return i, err
 }

@@ -36,10 +36,12 @@ with allowed as materialized (
     select from users u where u.id = $1 and u.active and u.merchant_id = $2 and u.role = $3
         and u.tokens_valid_after is not distinct from $4::timestamptz
         and not exists (select from revoked_tokens r where r.id = $5)
+), limited as materialized (
+    select from issuing_limits l where l.scope in ($6, $1)
 ), claimed as (
     insert into idempotency_keys (program_id, operation, key, request_hash, status, answer, created_at)
     select $6, $7, $8, $9, $10, $11, $12
-    where $8::text is not null and exists (select from allowed)
+    where $8::text is not null and exists (select from allowed) and not exists (select from limited)
     on conflict on constraint idempotency_keys_pkey do nothing
     returning key
 ), card as (
@@ -47,7 +49,7 @@ with allowed as materialized (
         customer_email, customer_phone, customer_name, sender_name, custom_message, deliver_at, expires_at, created_at)
     select $6, $13, $14, $15, $16, $17, $18,
         $19, $20, $21, $22, $23, $24, $25, $12
-    where exists (select from allowed) and ($8::text is null or exists (select from claimed))
+    where exists (select from allowed) and not exists (select from limited) and ($8::text is null or exists (select from claimed))
     returning program_id, id, customer_email, customer_phone, deliver_at, created_at
 ), message as (
     insert into messages (program_id, card_id, channel, address, bulk, send_at, next_attempt_at, created_at)
@@ -60,7 +62,7 @@ with allowed as materialized (
     select $12, $7, $1, $2, $6, $13, 1, $26, $27
     where exists (select from card)
 )
-select exists (select from allowed) as allowed, exists (select from card) as created
+select exists (select from allowed) as allowed, exists (select from limited) as limited, exists (select from card) as created
 `
 
 type CreateGiftCardParams struct {
@@ -95,13 +97,14 @@ type CreateGiftCardParams struct {
 
 type CreateGiftCardRow struct {
 	Allowed bool
+	Limited bool
 	Created bool
 }
 
 // Writes a card, its messages, its entry in the audit log and, if the request has a
 // key, the key with its answer: all of it, or nothing if the access it is done for
-// has changed (not allowed) or the key is taken (not created). Waits for a concurrent
-// request with the key. Fails on gift_cards_card_number_key if the number is taken.
+// has changed (not allowed), the program or the user has a limit (limited), or the key
+// is taken (not created). Waits for a concurrent request with the key. Fails on gift_cards_card_number_key if the number is taken.
 // See createCardsSQL, the same for many.
 func (q *Queries) CreateGiftCard(ctx context.Context, arg CreateGiftCardParams) (CreateGiftCardRow, error) {
 	row := q.db.QueryRow(ctx, createGiftCard,
@@ -134,7 +137,7 @@ func (q *Queries) CreateGiftCard(ctx context.Context, arg CreateGiftCardParams) 
 		arg.RequestID,
 	)
 	var i CreateGiftCardRow
-	err := row.Scan(&i.Allowed, &i.Created)
+	err := row.Scan(&i.Allowed, &i.Limited, &i.Created)
 	return i, err
 }
 

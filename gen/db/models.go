@@ -101,6 +101,7 @@ type BulkTask struct {
 	Error          *string
 	CreatedAt      time.Time
 	CompletedAt    *time.Time
+	CountedIn      [][]byte
 }
 
 type GiftCard struct {
@@ -137,6 +138,19 @@ type IdempotencyKey struct {
 	Status      int16
 	Answer      []byte
 	CreatedAt   time.Time
+}
+
+type IssuedTotal struct {
+	Scope id.ID
+	Day   time.Time
+	Cards int64
+	Value money.Amount
+}
+
+type IssuingLimit struct {
+	Scope       id.ID
+	CardsPerDay *int64
+	ValuePerDay *money.Amount
 }
 
 type KeyCheck struct {

@@ -206,6 +206,17 @@ func (a Amount) Cmp(b Amount) int {
 	return a.number.Cmp(&b.number)
 }
 
+// Decimals returns how many digits after the point the amount is kept with: 1 for 5.1,
+// and 2 for 5.10.
+func (a Amount) Decimals() int { return -int(a.number.Exponent) }
+
+// Float64 returns the nearest float64. It is for metrics only: no amount is ever
+// computed with it.
+func (a Amount) Float64() float64 {
+	nearest, _ := a.number.Float64() // the error says that it is beyond all floats, which is infinity
+	return nearest
+}
+
 // IsZero reports whether the amount is 0.
 func (a Amount) IsZero() bool {
 	return a.number.IsZero()

@@ -65,6 +65,10 @@ update users set role = @role where email = @email returning *;
 -- Fails on programs_merchant_id_fkey if there is no such merchant.
 insert into programs (id, merchant_id, name, created_at) values (@id, @merchant_id, @name, @created_at);
 
+-- name: FindProgram :one
+-- By primary key; no row if there is no such program.
+select * from programs where id = $1;
+
 -- name: ListPrograms :many
 -- All, of every merchant, in the order of the primary key: oldest first. Without a
 -- lock.

@@ -1,9 +1,9 @@
 -- name: InsertTask :one
 -- A pending one, without a job. Nobody else sees it before the commit.
 insert into bulk_tasks (program_id, id, card_count, by_count, initial_value, is_physical, design_template,
-    expires_at, first_card_id, created_at)
+    expires_at, first_card_id, created_at, counted_in)
 values (@program_id, @id, @card_count, @by_count, @initial_value, @is_physical, @design_template,
-    @expires_at, @first_card_id, @created_at)
+    @expires_at, @first_card_id, @created_at, @counted_in)
 returning *;
 
 -- name: SetTaskJob :exec

@@ -1,17 +1,19 @@
 -- name: CreateGiftCard :one
 -- Writes a card, its messages, its entry in the audit log and, if the request has a
 -- key, the key with its answer: all of it, or nothing if the access it is done for
--- has changed (not allowed) or the key is taken (not created). Waits for a concurrent
--- request with the key. Fails on gift_cards_card_number_key if the number is taken.
+-- has changed (not allowed), the program or the user has a limit (limited), or the key
+-- is taken (not created). Waits for a concurrent request with the key. Fails on gift_cards_card_number_key if the number is taken.
 -- See createCardsSQL, the same for many.
 with allowed as materialized (
     select from users u where u.id = @user_id and u.active and u.merchant_id = @merchant_id and u.role = @role
         and u.tokens_valid_after is not distinct from sqlc.narg('tokens_valid_after')::timestamptz
         and not exists (select from revoked_tokens r where r.id = @token_id)
+), limited as materialized (
+    select from issuing_limits l where l.scope in (@program_id, @user_id)
 ), claimed as (
     insert into idempotency_keys (program_id, operation, key, request_hash, status, answer, created_at)
     select @program_id, @operation, sqlc.narg('key'), @request_hash, @status, @answer, @created_at
-    where sqlc.narg('key')::text is not null and exists (select from allowed)
+    where sqlc.narg('key')::text is not null and exists (select from allowed) and not exists (select from limited)
     on conflict on constraint idempotency_keys_pkey do nothing
     returning key
 ), card as (
@@ -19,7 +21,7 @@ with allowed as materialized (
         customer_email, customer_phone, customer_name, sender_name, custom_message, deliver_at, expires_at, created_at)
     select @program_id, @id, @card_number, @sealed_code, @initial_value, @is_physical, @design_template,
         @customer_email, @customer_phone, @customer_name, @sender_name, @custom_message, @deliver_at, @expires_at, @created_at
-    where exists (select from allowed) and (sqlc.narg('key')::text is null or exists (select from claimed))
+    where exists (select from allowed) and not exists (select from limited) and (sqlc.narg('key')::text is null or exists (select from claimed))
     returning program_id, id, customer_email, customer_phone, deliver_at, created_at
 ), message as (
     insert into messages (program_id, card_id, channel, address, bulk, send_at, next_attempt_at, created_at)
@@ -32,7 +34,7 @@ with allowed as materialized (
     select @created_at, @operation, @user_id, @merchant_id, @program_id, @id, 1, @client, @request_id
     where exists (select from card)
 )
-select exists (select from allowed) as allowed, exists (select from card) as created;
+select exists (select from allowed) as allowed, exists (select from limited) as limited, exists (select from card) as created;
 
 -- name: InsertGiftCard :batchone
 -- No row if the card number is taken; waits for a concurrent insert of the same

@@ -1,0 +1,173 @@
+package server_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"giftcards/gen/api"
+	"giftcards/server/servertest"
+	"giftcards/store"
+	"giftcards/store/id"
+)
+
+// atNoon starts a server whose clock says noon in UTC: no test of a day meets midnight.
+func atNoon(t *testing.T) *servertest.Server {
+	t.Helper()
+	s := servertest.New(t)
+	now := s.Clock.Now().UTC()
+	s.Clock.Move(now.Truncate(24 * time.Hour).Add(12 * time.Hour).Sub(now))
+	return s
+}
+
+// limitCards limits the cards a day of a program or user.
+func limitCards(t *testing.T, s *servertest.Server, scope string, cards int64) {
+	t.Helper()
+	limited, err := id.Parse(scope)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = store.Write(t.Context(), s.Store, func(tx *store.Tx) (struct{}, error) {
+		return struct{}{}, tx.SetLimits(t.Context(), limited, store.Limits{CardsPerDay: &cards})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// written is how many rows there are of all that issuing cards writes.
+func written(t *testing.T, s *servertest.Server) (rows [7]int) {
+	t.Helper()
+	for i, table := range []string{"gift_cards", "messages", "bulk_tasks", "task_recipients", "idempotency_keys", "audit_log", "river_job"} {
+		if err := s.Store.Pool().QueryRow(t.Context(), "select count(*) from "+table).Scan(&rows[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return rows
+}
+
+func keyed(key string) http.Header {
+	return http.Header{"Content-Type": {"application/json"}, "Idempotency-Key": {key}}
+}
+
+// TestAboveADailyLimitIsA403ThatNamesIt and writes nothing; what is wrong with the
+// request is said first, and a replay is answered as ever.
+func TestAboveADailyLimitIsA403ThatNamesIt(t *testing.T) {
+	t.Parallel()
+	s := atNoon(t)
+	m := s.Merchant()
+	card := `{"initialValue":7.005,"customerEmail":"ada@example.com","merchantId":"` + m.ID + `"}`
+	limitCards(t, s, m.ProgramID, 63)
+	post := func(path, key, body string) servertest.Answer {
+		return m.Do(http.MethodPost, m.Cards()+path, keyed(key), []byte(body))
+	}
+	issued := map[string]servertest.Answer{
+		"create": post("", "create", card),
+		"bulk":   post("/bulk", "bulk", `{"initialValue":1,"count":2}`),
+		"task":   post("/bulk", "task", `{"initialValue":1,"count":60}`),
+	}
+	var accepted api.BulkIssuanceAsyncResponse
+	if err := json.Unmarshal(issued["task"].Body, &accepted); err != nil || issued["task"].Status != http.StatusAccepted {
+		t.Fatalf("task: %d %s", issued["task"].Status, issued["task"].Body)
+	}
+	pollToEnd(t, m, accepted.TaskId)
+	before := written(t, s)
+
+	const words = `{"detail":"Daily limit of the program reached: cards are limited to 63 a day, 0 left until midnight UTC"}`
+	for name, c := range map[string]struct {
+		answer servertest.Answer
+		status int
+		body   string // a part of it
+	}{
+		"create":                   {post("", "another", card), 403, words},
+		"create without a key":     {post("", "", card), 403, words},
+		"bulk":                     {post("/bulk", "another", `{"initialValue":1,"recipients":[{"customerEmail":"ada@example.com"}]}`), 403, words},
+		"task":                     {post("/bulk", "another", `{"initialValue":1,"count":60}`), 403, words},
+		"a bad body":               {post("", "another", `{"initialValue":0}`), 422, "greater_than_equal"},
+		"another merchant's id":    {post("", "another", `{"initialValue":1,"merchantId":"000000000000000000000000"}`), 422, "merchantId must be"},
+		"a bad body of bulk":       {post("/bulk", "another", `{"initialValue":1}`), 422, "exactly one of"},
+		"a key of another request": {post("", "create", strings.Replace(card, "7.005", "8", 1)), 422, "idempotency-key was used"},
+		"a replay of the create":   {post("", "create", card), 201, string(issued["create"].Body)},
+		"a replay of the bulk":     {post("/bulk", "bulk", `{"initialValue":1,"count":2}`), 201, `"issuedCount":2`},
+		"a replay of the task":     {post("/bulk", "task", `{"initialValue":1,"count":60}`), 202, accepted.TaskId},
+	} {
+		if c.answer.Status != c.status || !strings.Contains(string(c.answer.Body), c.body) {
+			t.Errorf("%s: %d %s, want %d %s", name, c.answer.Status, c.answer.Body, c.status, c.body)
+		}
+		if replay := strings.HasPrefix(name, "a replay"); replay != (c.answer.Header.Get("Idempotent-Replayed") == "true") {
+			t.Errorf("%s: Idempotent-Replayed is %q", name, c.answer.Header.Get("Idempotent-Replayed"))
+		}
+	}
+	if after := written(t, s); after != before {
+		t.Errorf("rows before the refusals %v, after them %v", before, after)
+	}
+	measured := s.Metrics()
+	if got := measured[`giftcards_limit_refusals_total{limit="program"}`]; got != 4 {
+		t.Errorf("%v refusals are counted, want 4", got)
+	}
+	if atOnce, byTasks := measured[`giftcards_issued_value_total{by="request"}`], measured[`giftcards_issued_value_total{by="task"}`]; atOnce != 9.005 || byTasks != 60 {
+		t.Errorf("a value of %v and %v is counted, want 9.005 and 60", atOnce, byTasks)
+	}
+	s.Clock.Move(12 * time.Hour)
+	m.Token = s.Login(m.Email, m.Password) // the one before has ended
+	if tomorrow := post("", "tomorrow", card); tomorrow.Status != http.StatusCreated {
+		t.Errorf("on the next day: %d %s", tomorrow.Status, tomorrow.Body)
+	}
+}
+
+// TestALimitIsToldToNobodyWhoMayNotIssue: a reader and another merchant's user get the
+// refusals that they get without a limit, and another merchant is not limited by it.
+func TestALimitIsToldToNobodyWhoMayNotIssue(t *testing.T) {
+	t.Parallel()
+	s := atNoon(t)
+	m, other := s.Merchant(), s.Merchant()
+	limitCards(t, s, m.ProgramID, 0)
+	for path, body := range map[string]string{"": `{"initialValue":1,"merchantId":"` + m.ID + `"}`, "/bulk": `{"initialValue":1,"count":2}`} {
+		stranger := other.Do(http.MethodPost, m.Cards()+path, jsonHeader, []byte(body))
+		if stranger.Status != http.StatusForbidden || string(stranger.Body) != `{"detail":"Program belongs to another merchant"}`+"\n" {
+			t.Errorf("another merchant%s: %d %q", path, stranger.Status, stranger.Body)
+		}
+		own := other.Do(http.MethodPost, other.Cards()+path, jsonHeader, []byte(strings.Replace(body, m.ID, other.ID, 1)))
+		if own.Status != http.StatusCreated {
+			t.Errorf("another merchant's own program%s: %d %s", path, own.Status, own.Body)
+		}
+	}
+	change(t, s, func(tx *store.Tx) (store.User, error) { return tx.SetRole(t.Context(), m.Email, store.RoleReader) })
+	for path, body := range map[string]string{"": `{"initialValue":1,"merchantId":"` + m.ID + `"}`, "/bulk": `{"initialValue":1,"count":2}`} {
+		reader := m.Do(http.MethodPost, m.Cards()+path, jsonHeader, []byte(body))
+		if reader.Status != http.StatusForbidden || !strings.Contains(string(reader.Body), "User may not issue gift cards") {
+			t.Errorf("a reader%s: %d %s", path, reader.Status, reader.Body)
+		}
+	}
+}
+
+// TestAUsersLimitHoldsFromTheNextRequestOn, whatever is remembered of the user's
+// access, for creates and bulk requests.
+func TestAUsersLimitHoldsFromTheNextRequestOn(t *testing.T) {
+	t.Parallel()
+	s := atNoon(t)
+	elsewhere := servertest.NewOn(t, s.DatabaseURL, s.KeyFile)
+	m := s.Merchant()
+	card := []byte(`{"initialValue":1,"merchantId":"` + m.ID + `"}`)
+	if first := m.Do(http.MethodPost, m.Cards(), jsonHeader, card); first.Status != http.StatusCreated {
+		t.Fatalf("without a limit: %d %s", first.Status, first.Body)
+	}
+	var user store.User
+	change(t, elsewhere, func(tx *store.Tx) (_ store.User, err error) {
+		user, err = tx.FindUserByEmail(t.Context(), m.Email)
+		return user, err
+	})
+	limitCards(t, elsewhere, user.ID.String(), 1)
+	const words = `{"detail":"Daily limit of the user reached: cards are limited to 1 a day, `
+	if bulk := m.Do(http.MethodPost, m.Cards()+"/bulk", jsonHeader, []byte(`{"initialValue":1,"count":2}`)); bulk.Status != http.StatusForbidden || !strings.HasPrefix(string(bulk.Body), words) {
+		t.Errorf("bulk: %d %s", bulk.Status, bulk.Body)
+	}
+	for _, want := range []int{http.StatusCreated, http.StatusForbidden} {
+		answer := m.Do(http.MethodPost, m.Cards(), jsonHeader, card)
+		if answer.Status != want || want == http.StatusForbidden && !strings.HasPrefix(string(answer.Body), words) {
+			t.Errorf("create: %d %s, want %d", answer.Status, answer.Body, want)
+		}
+	}
+}

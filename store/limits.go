@@ -1,0 +1,127 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"giftcards/gen/db"
+	"giftcards/store/id"
+	"giftcards/store/money"
+)
+
+// Limits are how much may be promised a day, in UTC, in a program or by a user. A card
+// is promised when it is created, or when the task that will issue it is added.
+type Limits struct {
+	CardsPerDay *int64        // 0 or more; nil: no limit
+	ValuePerDay *money.Amount // of initial values together, 0 or more; nil: no limit
+}
+
+// Limits returns the limits of all programs and users that have any, by the id of the
+// program or user.
+func (tx *Tx) Limits(ctx context.Context) (map[id.ID]Limits, error) {
+	rows, err := tx.q.ListLimits(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list limits: %w", err)
+	}
+	limits := make(map[id.ID]Limits, len(rows))
+	for _, row := range rows {
+		limits[row.Scope] = Limits{CardsPerDay: row.CardsPerDay, ValuePerDay: row.ValuePerDay}
+	}
+	return limits, nil
+}
+
+// SetLimits sets limits of the program or user with the id, which must exist, on every
+// instance from the next request on. One that is nil stays as it is. Cards are counted
+// from the moment at which the first limit is set.
+func (tx *Tx) SetLimits(ctx context.Context, scope id.ID, l Limits) error {
+	return wrap(tx.q.SetLimits(ctx, scope, l.CardsPerDay, l.ValuePerDay), "set limits")
+}
+
+// RemoveLimits removes all limits of the program or user with the id.
+func (tx *Tx) RemoveLimits(ctx context.Context, scope id.ID) error {
+	return wrap(tx.q.DeleteLimits(ctx, scope), "remove limits")
+}
+
+// countIssued counts cards on these terms towards the daily limits of the program and
+// of the user, and returns the scopes that have one. Everybody else who counts there
+// waits until the transaction ends. If the cards would go over a limit, it fails with
+// an error for the caller, and the transaction must not be committed.
+func (tx *Tx) countIssued(ctx context.Context, terms Terms, cards int) ([][]byte, error) {
+	rows, err := tx.q.CountIssued(ctx, db.CountIssuedParams{
+		Day: tx.now, ProgramID: terms.ProgramID[:], UserID: nullable(terms.IssuedBy), Cards: int64(cards), CardValue: terms.InitialValue,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("count issued cards: %w", err)
+	}
+	scopes := [][]byte{}
+	for _, row := range rows {
+		if row.TooManyCards || row.TooMuchValue {
+			return nil, tx.store.limitReached(row)
+		}
+		scopes = append(scopes, row.Scope)
+	}
+	return scopes, nil
+}
+
+// limitReached counts a refusal, and returns the sentence that the caller gets.
+func (s *Store) limitReached(row db.CountIssuedRow) error {
+	whose, kind := "user", refusedByUserLimit
+	if row.OfProgram {
+		whose, kind = "program", refusedByProgramLimit
+	}
+	s.counts[kind].Add(1) // not in the tally, because the transaction is rolled back
+	limit := fmt.Sprintf("value is limited to %s a day, %s left", row.ValuePerDay, row.ValueLeft)
+	if row.TooManyCards {
+		limit = fmt.Sprintf("cards are limited to %d a day, %d left", *row.CardsPerDay, row.CardsLeft)
+	}
+	return &Error{Kind: Forbidden, Message: fmt.Sprintf("Daily limit of the %s reached: %s until midnight UTC", whose, limit)}
+}
+
+// giveBackIssued takes a task out of the totals in which it was counted.
+func (tx *Tx) giveBackIssued(ctx context.Context, program id.ID, task uuid.UUID) error {
+	// One after the other, in the order in which countIssued locks them.
+	for place := range int32(2) {
+		if err := tx.q.GiveBackIssued(ctx, program, task, place+1); err != nil {
+			return fmt.Errorf("give back issued cards: %w", err)
+		}
+	}
+	return nil
+}
+
+// createCounted is CreateCard for a program or a user with a limit. The statement of
+// CreateCard has just found the access unchanged.
+func (s *Store) createCounted(ctx context.Context, access Access, terms Terms, recipient Recipient, key *Key, entry AuditEntry, encode func(*GiftCard) (Answer, error)) (Answer, error) {
+	terms.IssuedBy = access.User.ID
+	return Write(ctx, s, func(tx *Tx) (Answer, error) {
+		// The key comes first: a replay is not counted.
+		if key != nil {
+			prior, err := tx.ClaimKey(ctx, *key)
+			if err != nil {
+				return Answer{}, err
+			}
+			if prior != nil {
+				return *prior, nil
+			}
+		}
+		cards, err := tx.IssueCards(ctx, terms, []Recipient{recipient})
+		if err != nil {
+			return Answer{}, err
+		}
+		card := &cards[0]
+		answer, err := encode(card)
+		if err != nil {
+			return Answer{}, err
+		}
+		entry.UserID, entry.MerchantID, entry.ProgramID = access.User.ID, access.User.MerchantID, card.ProgramID
+		entry.Subject, entry.Cards = card.ID[:], 1
+		if err := tx.Audit(ctx, entry); err != nil {
+			return Answer{}, err
+		}
+		if key != nil {
+			err = tx.SaveAnswer(ctx, *key, answer)
+		}
+		return answer, err
+	})
+}
