@@ -15,26 +15,20 @@ import (
 )
 
 type fixture struct {
-	*store.Store
-	program store.Program
+	*store.Store // of a role that may serve, and no more
+	program      store.Program
+	url          string // the database's, for its owner
 }
 
 func setup(t *testing.T) fixture {
 	t.Helper()
 	keys, err := keyring.Create(filepath.Join(t.TempDir(), "keys.json"))
 	must(t, err)
-	s, err := store.Open(t.Context(), storetest.Serving(storetest.URL(t)), store.Options{Keys: keys, MaxConns: 6})
+	url := storetest.URL(t)
+	s, err := store.Open(t.Context(), storetest.Serving(url), store.Options{Keys: keys, MaxConns: 6})
 	must(t, err)
 	t.Cleanup(s.Close)
-	program, err := store.Write(t.Context(), s, func(tx *store.Tx) (store.Program, error) {
-		merchant, err := tx.AddMerchant(t.Context(), "Merchant")
-		if err != nil {
-			return store.Program{}, err
-		}
-		return tx.AddProgram(t.Context(), merchant.ID, "Program")
-	})
-	must(t, err)
-	return fixture{s, program}
+	return fixture{s, storetest.Program(t, url), url}
 }
 
 func must(t testing.TB, err error) {

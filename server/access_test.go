@@ -16,7 +16,7 @@ import (
 // change does to a user what an operator does.
 func change(t *testing.T, s *servertest.Server, do func(*store.Tx) (store.User, error)) {
 	t.Helper()
-	if _, err := store.Write(t.Context(), s.Store, do); err != nil {
+	if _, err := store.Write(t.Context(), s.Owner, do); err != nil {
 		t.Fatal(err)
 	}
 }

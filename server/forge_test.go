@@ -52,7 +52,7 @@ func userAs(t *testing.T, s *servertest.Server, merchant, role string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	added, err := store.Write(t.Context(), s.Store, func(tx *store.Tx) (store.User, error) {
+	added, err := store.Write(t.Context(), s.Owner, func(tx *store.Tx) (store.User, error) {
 		return tx.AddUser(t.Context(), store.User{MerchantID: of, Email: uuid.NewString() + "@example.com", PasswordHash: "no password", Role: role})
 	})
 	if err != nil {

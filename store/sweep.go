@@ -22,8 +22,12 @@ type Lifetimes struct {
 	Audit time.Duration
 }
 
-// DeleteExpired deletes what has outlived its time, and revoked tokens past their
-// end: about batch of each. It returns how many rows went; what is there still
+// revokedTokensKept is how long a revoked token is kept after its end: an instance
+// whose clock is behind still accepts the token for as long as it is behind.
+const revokedTokensKept = time.Hour
+
+// DeleteExpired deletes what has outlived its time, and revoked tokens that expired
+// an hour ago: about batch of each. It returns how many rows went; what is there still
 // goes with further calls.
 func (tx *Tx) DeleteExpired(ctx context.Context, l Lifetimes, batch int) (total int64, err error) {
 	limit := int32(batch)
@@ -34,7 +38,7 @@ func (tx *Tx) DeleteExpired(ctx context.Context, l Lifetimes, batch int) (total 
 	}{
 		{"tasks", func() (int64, error) { return tx.q.DeleteFinishedTasks(ctx, tx.now.Add(-l.Tasks), limit) }}, // before their keys
 		{"keys", func() (int64, error) { return tx.q.DeleteExpiredKeys(ctx, tx.now.Add(-l.Keys), limit) }},
-		{"tokens", func() (int64, error) { return tx.q.DeleteExpiredTokens(ctx, tx.now, limit) }},
+		{"tokens", func() (int64, error) { return tx.q.DeleteExpiredTokens(ctx, tx.now.Add(-revokedTokensKept), limit) }},
 		{"messages", func() (int64, error) {
 			return tx.q.DeleteEndedMessages(ctx, id.Least(messagesBefore.Add(time.Second)), messagesBefore, limit)
 		}},

@@ -35,7 +35,8 @@ import (
 type Server struct {
 	URL     string
 	Handler http.Handler // all of it, to be asked without a connection; it judges nothing
-	Store   *store.Store
+	Store   *store.Store // the server's own, of a role that may serve and no more
+	Owner   *store.Store // of the owner of the tables, for what operators do
 	Jobs    *jobs.Jobs
 	Keys    *keyring.Ring
 	KeyFile string
@@ -82,6 +83,9 @@ func start(t testing.TB, databaseURL, keyFile string, share bool, change []func(
 	})
 	must(t, err)
 	t.Cleanup(st.Close)
+	owner, err := store.Open(t.Context(), databaseURL, store.Options{Now: clock.Now, MaxConns: 2})
+	must(t, err)
+	t.Cleanup(owner.Close)
 	logger := slog.New(telemetry.Logs(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	templates, err := message.Load("")
 	must(t, err)
@@ -117,7 +121,7 @@ func start(t testing.TB, databaseURL, keyFile string, share bool, change []func(
 		}
 	})
 	return &Server{
-		URL: listener.URL, Handler: handler, Store: st, Jobs: work, Keys: keys, KeyFile: keyFile, Clock: clock, Log: log, Outbox: outbox,
+		URL: listener.URL, Handler: handler, Store: st, Owner: owner, Jobs: work, Keys: keys, KeyFile: keyFile, Clock: clock, Log: log, Outbox: outbox,
 		DatabaseURL: databaseURL, counter: counter, metrics: metrics, t: t,
 	}
 }
@@ -165,7 +169,7 @@ func (s *Server) Merchant() *Merchant {
 	hash, err := passwordHash()
 	must(s.t, err)
 	m := &Merchant{Password: demoPassword, server: s}
-	_, err = store.Write(s.t.Context(), s.Store, func(tx *store.Tx) (struct{}, error) {
+	_, err = store.Write(s.t.Context(), s.Owner, func(tx *store.Tx) (struct{}, error) {
 		merchant, err := tx.AddMerchant(s.t.Context(), "Test merchant")
 		if err != nil {
 			return struct{}{}, err
