@@ -37,7 +37,7 @@ func wantEnded(t *testing.T, s *servertest.Server, what string, answer servertes
 		header.Del("X-Request-Id")
 	}
 	if answer.Status != http.StatusForbidden || string(answer.Body) != string(never.Body) || !reflect.DeepEqual(answer.Header, never.Header) {
-		t.Errorf("%s: %d %s %v, want %s %v", what, answer.Status, answer.Body, answer.Header, never.Body, never.Header)
+		t.Errorf("%s: %d %.60s %v, want %s %v", what, answer.Status, answer.Body, answer.Header, never.Body, never.Header)
 	}
 }
 
@@ -71,7 +71,7 @@ func TestALinkEndsWithTheTokensOfItsUser(t *testing.T) {
 		given, others := links(t, m, "key"), links(t, other, "key")
 		for from, link := range given {
 			if answer := get(t, s, link); answer.Status != http.StatusOK {
-				t.Errorf("%s, before, from %s: %d %s", name, from, answer.Status, answer.Body)
+				t.Errorf("%s, before, from %s: %d %.60s", name, from, answer.Status, answer.Body)
 			}
 		}
 		for _, do := range c.changes {
@@ -82,7 +82,7 @@ func TestALinkEndsWithTheTokensOfItsUser(t *testing.T) {
 			answer := get(t, s, link)
 			if c.works {
 				if answer.Status != http.StatusOK {
-					t.Errorf("%s, from %s: %d %s", name, from, answer.Status, answer.Body)
+					t.Errorf("%s, from %s: %d %.60s", name, from, answer.Status, answer.Body)
 				}
 				continue
 			}
@@ -93,7 +93,7 @@ func TestALinkEndsWithTheTokensOfItsUser(t *testing.T) {
 		}
 		for from, link := range others {
 			if answer := get(t, s, link); answer.Status != http.StatusOK {
-				t.Errorf("%s: another user's from %s: %d %s", name, from, answer.Status, answer.Body)
+				t.Errorf("%s: another user's from %s: %d %.60s", name, from, answer.Status, answer.Body)
 			}
 		}
 	}
@@ -142,7 +142,7 @@ func TestWhatEndedStaysDeadWithinOneSecond(t *testing.T) {
 		}
 		for from, link := range now.links {
 			if answer := get(t, s, link); answer.Status != http.StatusOK {
-				t.Errorf("%s: the link of now from %s: %d %s", key, from, answer.Status, answer.Body)
+				t.Errorf("%s: the link of now from %s: %d %.60s", key, from, answer.Status, answer.Body)
 			}
 		}
 		ended = append(ended, now)
@@ -204,7 +204,7 @@ func TestDownloadsOverOneLinkAreLimited(t *testing.T) {
 	before := len(audited(t, s, m.ID))
 	for range 3 {
 		if answer := get(t, s, link); answer.Status != http.StatusOK || answer.Header.Get("RateLimit") != "" {
-			t.Errorf("%d %s %s", answer.Status, answer.Body, answer.Header.Get("RateLimit"))
+			t.Errorf("%d %.60s %s", answer.Status, answer.Body, answer.Header.Get("RateLimit"))
 		}
 	}
 	for range 5 {
@@ -214,11 +214,11 @@ func TestDownloadsOverOneLinkAreLimited(t *testing.T) {
 		t.Errorf("%d downloads are in the audit log, want 3", after-before)
 	}
 	if answer := get(t, s, other); answer.Status != http.StatusOK {
-		t.Errorf("another link: %d %s", answer.Status, answer.Body)
+		t.Errorf("another link: %d %.60s", answer.Status, answer.Body)
 	}
 	s.Clock.Move(20 * time.Second)
 	if answer := get(t, s, link); answer.Status != http.StatusOK {
-		t.Errorf("20 seconds later: %d %s", answer.Status, answer.Body)
+		t.Errorf("20 seconds later: %d %.60s", answer.Status, answer.Body)
 	}
 	change(t, s, func(tx *store.Tx) (store.User, error) { return tx.SetActive(t.Context(), m.Email, false) })
 	for range 6 { // a 429 would tell that the link was once good
