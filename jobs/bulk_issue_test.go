@@ -20,8 +20,14 @@ const large = 2_001
 // another is the same database with another merchant's program.
 func (f fixture) another(t *testing.T) fixture {
 	t.Helper()
-	f.program = storetest.Program(t, f.url)
-	return f
+	program := storetest.AsOwner(t, f.Store, func(tx *store.Tx) (store.Program, error) {
+		merchant, err := tx.AddMerchant(t.Context(), "Another")
+		if err != nil {
+			return store.Program{}, err
+		}
+		return tx.AddProgram(t.Context(), merchant.ID, "Program")
+	})
+	return fixture{f.Store, program}
 }
 
 // hold runs a statement and keeps its locks until release.

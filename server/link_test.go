@@ -109,9 +109,10 @@ func TestALinkOfAUserOfAnotherMerchantIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Owner.Pool().Exec(t.Context(), "update users set merchant_id = $1 where email = $2", to, m.Email); err != nil {
-		t.Fatal(err)
-	}
+	change(t, s, func(tx *store.Tx) (store.User, error) {
+		_, err := tx.Unwrap().Exec(t.Context(), "update users set merchant_id = $1 where email = $2", to, m.Email)
+		return store.User{}, err
+	})
 	for from, link := range given {
 		wantEnded(t, s, from, get(t, s, link))
 	}

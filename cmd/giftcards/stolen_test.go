@@ -205,7 +205,7 @@ func (s *shop) untilSealedAnew() {
 // opened is how many codes in the database the stolen keys open.
 func (s *shop) opened() (opened int) {
 	s.t.Helper()
-	rows, err := s.Owner.Pool().Query(s.t.Context(), "select id, sealed_code from gift_cards")
+	rows, err := s.Store.Pool().Query(s.t.Context(), "select id, sealed_code from gift_cards")
 	must(s.t, err)
 	defer rows.Close()
 	for rows.Next() {

@@ -35,8 +35,7 @@ import (
 type Server struct {
 	URL     string
 	Handler http.Handler // all of it, to be asked without a connection; it judges nothing
-	Store   *store.Store // the server's own, of a role that may serve and no more
-	Owner   *store.Store // of the owner of the tables, for what operators do
+	Store   *store.Store // the server's own, of a role that may serve and no more: see storetest.AsOwner
 	Jobs    *jobs.Jobs
 	Keys    *keyring.Ring
 	KeyFile string
@@ -83,9 +82,6 @@ func start(t testing.TB, databaseURL, keyFile string, share bool, change []func(
 	})
 	must(t, err)
 	t.Cleanup(st.Close)
-	owner, err := store.Open(t.Context(), databaseURL, store.Options{Now: clock.Now, MaxConns: 2})
-	must(t, err)
-	t.Cleanup(owner.Close)
 	logger := slog.New(telemetry.Logs(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	templates, err := message.Load("")
 	must(t, err)
@@ -121,7 +117,7 @@ func start(t testing.TB, databaseURL, keyFile string, share bool, change []func(
 		}
 	})
 	return &Server{
-		URL: listener.URL, Handler: handler, Store: st, Owner: owner, Jobs: work, Keys: keys, KeyFile: keyFile, Clock: clock, Log: log, Outbox: outbox,
+		URL: listener.URL, Handler: handler, Store: st, Jobs: work, Keys: keys, KeyFile: keyFile, Clock: clock, Log: log, Outbox: outbox,
 		DatabaseURL: databaseURL, counter: counter, metrics: metrics, t: t,
 	}
 }
@@ -169,7 +165,7 @@ func (s *Server) Merchant() *Merchant {
 	hash, err := passwordHash()
 	must(s.t, err)
 	m := &Merchant{Password: demoPassword, server: s}
-	_, err = store.Write(s.t.Context(), s.Owner, func(tx *store.Tx) (struct{}, error) {
+	storetest.AsOwner(s.t, s.Store, func(tx *store.Tx) (struct{}, error) {
 		merchant, err := tx.AddMerchant(s.t.Context(), "Test merchant")
 		if err != nil {
 			return struct{}{}, err
@@ -182,7 +178,6 @@ func (s *Server) Merchant() *Merchant {
 		m.ProgramID = program.ID.String()
 		return struct{}{}, err
 	})
-	must(s.t, err)
 	m.Token = s.Login(m.Email, m.Password)
 	m.Client = s.Client(m.Token)
 	return m
