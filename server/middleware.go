@@ -41,9 +41,9 @@ func (s *Server) logRequests(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		c.Set(requestIDsKey, ids)
 		defer func() { // also when the answer is broken off, which is a panic
-			s.Logger.InfoContext(c.Request().Context(), "request",
+			s.logger(c).InfoContext(c.Request().Context(), "request",
 				"method", c.Request().Method, "route", c.Path(), "status", c.Response().Status,
-				"bytes", c.Response().Size, "duration", time.Since(start), logged(c))
+				"bytes", c.Response().Size, "duration", time.Since(start))
 		}()
 		if err := next(c); err != nil {
 			c.Error(err)
@@ -58,15 +58,14 @@ func requestIDsOf(c echo.Context) requestIDs {
 	return ids
 }
 
-// logged are the ids of a request for a line of the log: request_id is ours,
-// client_request_id the caller's.
-func logged(c echo.Context) slog.Attr {
+// logger writes lines with the ids of a request: request_id is ours, client_request_id
+// the caller's.
+func (s *Server) logger(c echo.Context) *slog.Logger {
 	ids := requestIDsOf(c)
-	attrs := []slog.Attr{slog.String("request_id", ids.ours)}
-	if ids.client != nil {
-		attrs = append(attrs, slog.String("client_request_id", *ids.client))
+	if ids.client == nil {
+		return s.Logger.With("request_id", ids.ours)
 	}
-	return slog.Attr{Value: slog.GroupValue(attrs...)} // a group without a name is written as its members
+	return s.Logger.With("request_id", ids.ours, "client_request_id", *ids.client)
 }
 
 // recoverPanics answers 500 and logs the panic. http.ErrAbortHandler passes: it
