@@ -91,8 +91,8 @@ func TestWhatHadNoEffectIsNotAudited(t *testing.T) {
 	}
 }
 
-// TestTheCallersRequestIDIsKeptBesideOurs: who sends another request's id gets none of
-// its lines, neither in the log nor in the audit log.
+// TestTheCallersRequestIDIsKeptBesideOurs: a caller that sends another request's id gets
+// none of its lines, neither in the log nor in the audit log.
 func TestTheCallersRequestIDIsKeptBesideOurs(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)

@@ -12,10 +12,10 @@ import (
 )
 
 // csvLink is the credential for the security codes of one batch of cards. Nothing of
-// it is stored. It ends at its end, or earlier with the tokens of its user.
+// it is stored. It works until its end, unless the tokens of its user are ended before.
 type csvLink struct {
 	user  id.ID     // who asked for it
-	given time.Time // when the token was given that it was asked with
+	given time.Time // when the user's token was given
 	batch store.Batch
 	end   time.Time
 }
@@ -48,8 +48,8 @@ func fromPayload(signed [csvLinkSize]byte) (l csvLink) {
 }
 
 // csvLink returns a fresh link to the CSV of a batch for the caller. It says when the
-// caller's token was given, not when the link was: what ends the token ends the link,
-// also where that happens while the link is made.
+// caller's token was given, not when the link was made: a change that ends the token
+// then ends the link too, even if it happens while the link is made.
 func (s *Server) csvLink(who *principal, b store.Batch) string {
 	link := csvLink{user: who.access.User.ID, given: who.claims.IssuedAt, batch: b, end: s.Store.Now().Add(s.LinkLifetime)}
 	payload := link.payload()

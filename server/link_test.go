@@ -41,8 +41,8 @@ func wantEnded(t *testing.T, s *servertest.Server, what string, answer servertes
 	}
 }
 
-// TestALinkEndsWithTheTokensOfItsUser: whatever keeps the user from asking for the
-// codes keeps whoever has the link from them, and a refusal tells and writes nothing.
+// TestALinkEndsWithTheTokensOfItsUser: a user who may not ask for the codes any more has
+// no link to them either, and a refusal tells and writes nothing.
 func TestALinkEndsWithTheTokensOfItsUser(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t, func(o *server.Options) { o.LinkDownloads = 1000 })
