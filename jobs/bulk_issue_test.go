@@ -20,14 +20,13 @@ const large = 2_001
 // another is the same database with another merchant's program.
 func (f fixture) another(t *testing.T) fixture {
 	t.Helper()
-	program, err := store.Write(t.Context(), f.Store, func(tx *store.Tx) (store.Program, error) {
+	program := storetest.AsOwner(t, f.Store, func(tx *store.Tx) (store.Program, error) {
 		merchant, err := tx.AddMerchant(t.Context(), "Another")
 		if err != nil {
 			return store.Program{}, err
 		}
 		return tx.AddProgram(t.Context(), merchant.ID, "Program")
 	})
-	must(t, err)
 	return fixture{f.Store, program}
 }
 

@@ -26,14 +26,13 @@ func setup(t *testing.T) fixture {
 	s, err := store.Open(t.Context(), storetest.Serving(storetest.URL(t)), store.Options{Keys: keys, MaxConns: 6})
 	must(t, err)
 	t.Cleanup(s.Close)
-	program, err := store.Write(t.Context(), s, func(tx *store.Tx) (store.Program, error) {
+	program := storetest.AsOwner(t, s, func(tx *store.Tx) (store.Program, error) {
 		merchant, err := tx.AddMerchant(t.Context(), "Merchant")
 		if err != nil {
 			return store.Program{}, err
 		}
 		return tx.AddProgram(t.Context(), merchant.ID, "Program")
 	})
-	must(t, err)
 	return fixture{s, program}
 }
 
@@ -225,7 +224,7 @@ func TestExpiredKeysAndTokensAreDeleted(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	f.exec(t, `insert into idempotency_keys select $1, 'o', n::text, ''::bytea, 201, ''::bytea, now() - n * interval '25 minutes' from generate_series(1, 4) n`, f.program.ID)
-	f.exec(t, `insert into revoked_tokens select n::text, now() + (n - 2.5) * interval '1 hour' from generate_series(1, 4) n`)
+	f.exec(t, `insert into revoked_tokens select n::text, now() + (n - 3.5) * interval '1 hour' from generate_series(1, 4) n`)
 	f.start(t)
 	for range 500 {
 		if f.count(t, "idempotency_keys") == 2 && f.count(t, "revoked_tokens") == 2 {

@@ -11,14 +11,13 @@ import (
 	"giftcards/server/servertest"
 	"giftcards/store"
 	"giftcards/store/password"
+	"giftcards/store/storetest"
 )
 
 // change does to a user what an operator does.
 func change(t *testing.T, s *servertest.Server, do func(*store.Tx) (store.User, error)) {
 	t.Helper()
-	if _, err := store.Write(t.Context(), s.Store, do); err != nil {
-		t.Fatal(err)
-	}
+	storetest.AsOwner(t, s.Store, do)
 }
 
 // TestAReaderPollsButNeitherIssuesNorOpensCodes, with the token from before, and

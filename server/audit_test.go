@@ -40,10 +40,10 @@ func TestTheAuditLogTellsEveryEffect(t *testing.T) {
 	few, many := 3, 60
 	card := m.Do(http.MethodPost, m.Cards(), http.Header{"Content-Type": {"application/json"}, "X-Request-Id": {"the-request"}, "X-Forwarded-For": {"192.0.2.1"}},
 		[]byte(`{"initialValue":1,"merchantId":"`+m.ID+`"}`))
-	issued := bulk(t, m, nil, api.BulkIssueGiftCardRequest{InitialValue: amount(t, "7"), Count: &few}).JSON201
+	issued := bulk(t, m, nil, api.BulkIssueGiftCardRequest{InitialValue: amount(t, "7"), Count: &few})
 	task := bulk(t, m, nil, api.BulkIssueGiftCardRequest{InitialValue: amount(t, "7"), Count: &many}).JSON202.TaskId
 	pollToEnd(t, m, task)
-	get(t, s, *issued.CsvDownloadUrl)
+	get(t, s, *issued.JSON201.CsvDownloadUrl)
 	if _, err := s.Client(m.Token).LogoutWithResponse(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -55,15 +55,18 @@ func TestTheAuditLogTellsEveryEffect(t *testing.T) {
 	}
 	want := []string{
 		"createToken 0 true false", "createGiftCard 1 true true", "bulkIssueGiftCards 3 true true", "bulkIssueGiftCards 60 true true",
-		"issueTask 60 false true", "downloadGiftCards 3 false true", "logout 0 true false",
+		"issueTask 60 false true", "downloadGiftCards 3 true true", "logout 0 true false",
 	}
 	if !slices.Equal(got, want) {
 		t.Fatalf("the log says\n%q, want\n%q", got, want)
 	}
-	if e := entries[1]; e.Client != "127.0.0.1" || *e.RequestID != "the-request" || e.ProgramID.String() != m.ProgramID || card.Header.Get("X-Request-Id") != "the-request" {
-		t.Errorf("created by %s, request %s, in %s", e.Client, *e.RequestID, e.ProgramID)
+	if e := entries[1]; e.Client != "127.0.0.1" || *e.ClientRequestID != "the-request" || e.ProgramID.String() != m.ProgramID || card.Header.Get("X-Request-Id") != "the-request" {
+		t.Errorf("created by %s, request %s, in %s", e.Client, *e.ClientRequestID, e.ProgramID)
 	}
-	for i, subject := range map[int]string{2: issued.Cards[0].Id, 5: issued.Cards[0].Id, 3: task, 4: task} {
+	if e := entries[2]; e.ClientRequestID != nil || *e.RequestID != issued.HTTPResponse.Header.Get("X-Request-Id") {
+		t.Errorf("without an id of the caller's: %s, %v", *e.RequestID, e.ClientRequestID)
+	}
+	for i, subject := range map[int]string{2: issued.JSON201.Cards[0].Id, 5: issued.JSON201.Cards[0].Id, 3: task, 4: task} {
 		if got := fmt.Sprintf("%x", entries[i].Subject); got != strings.ReplaceAll(subject, "-", "") {
 			t.Errorf("entry %d is about %s, want %s", i, got, subject)
 		}
@@ -85,5 +88,36 @@ func TestWhatHadNoEffectIsNotAudited(t *testing.T) {
 	get(t, s, s.URL+"/v2/giftcards/downloads/nonsense")
 	if after := len(audited(t, s, m.ID)); after != before {
 		t.Errorf("%d entries more", after-before)
+	}
+}
+
+// TestTheCallersRequestIDIsKeptBesideOurs: a caller that sends another request's id gets
+// none of its lines, neither in the log nor in the audit log.
+func TestTheCallersRequestIDIsKeptBesideOurs(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t)
+	m := s.Merchant()
+	first := m.Do(http.MethodPost, m.Cards(), jsonHeader, []byte(`{"initialValue":1,"merchantId":"`+m.ID+`"}`))
+	stolen := first.Header.Get("X-Request-Id")
+	for _, path := range []string{m.Cards(), m.Cards() + "/bulk"} {
+		body := `{"initialValue":1,"merchantId":"` + m.ID + `"}`
+		if strings.HasSuffix(path, "/bulk") {
+			body = `{"initialValue":1,"count":2}`
+		}
+		answer := m.Do(http.MethodPost, path, http.Header{"Content-Type": {"application/json"}, "X-Request-Id": {stolen}}, []byte(body))
+		if answer.Status != http.StatusCreated || answer.Header.Get("X-Request-Id") != stolen {
+			t.Errorf("%s: %d %v", path, answer.Status, answer.Header)
+		}
+		entries := audited(t, s, m.ID)
+		last := entries[len(entries)-1]
+		if *last.RequestID == stolen || *last.ClientRequestID != stolen {
+			t.Errorf("%s: the audit log has %s and %s", path, *last.RequestID, *last.ClientRequestID)
+		}
+		if log := s.Log.String(); !strings.Contains(log, `"request_id":"`+*last.RequestID+`","client_request_id":"`+stolen+`"`) {
+			t.Errorf("%s: the log has not both ids", path)
+		}
+	}
+	if lines := strings.Count(s.Log.String(), `"request_id":"`+stolen+`"`); lines != 1 {
+		t.Errorf("%d lines of the log have the id as the server's own", lines)
 	}
 }

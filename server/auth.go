@@ -21,8 +21,9 @@ type principal struct {
 	access    store.Access
 	// remembered: access is what the database said up to a minute ago.
 	remembered bool
-	// client is the network address, and requestID what the log calls the request.
-	client, requestID string
+	client     string      // network address
+	request    requestIDs  // as in the log
+	answer     http.Header // of the answer to the request
 }
 
 type principalKey struct{}
@@ -52,7 +53,7 @@ func (s *Server) authenticate(operations map[string]operation) echo.MiddlewareFu
 					return err
 				}
 			}
-			who.client, who.requestID = c.RealIP(), requestID(c)
+			who.client, who.request, who.answer = c.RealIP(), requestIDsOf(c), c.Response().Header()
 			c.SetRequest(c.Request().WithContext(context.WithValue(ctx, principalKey{}, who)))
 			err := next(c)
 			if err != nil && who.remembered { // nobody has asked the database yet
@@ -165,7 +166,8 @@ func (p *principal) program() (store.Program, error) {
 func (p *principal) audits(operation string, program id.ID, subject []byte, cards int) store.AuditEntry {
 	return store.AuditEntry{
 		Operation: operation, UserID: p.access.User.ID, MerchantID: p.access.User.MerchantID, ProgramID: program,
-		Subject: subject, Cards: int32(cards), Client: p.client, RequestID: &p.requestID,
+		Subject: subject, Cards: int32(cards), Client: p.client,
+		RequestID: &p.request.ours, ClientRequestID: p.request.client,
 	}
 }
 

@@ -48,7 +48,7 @@ func (s *Server) BulkIssueGiftCards(ctx context.Context, request api.BulkIssueGi
 	if answer.Status == http.StatusAccepted {
 		return bulkAccepted(program.ID, answer)
 	}
-	return s.bulkIssued(program.ID, body.Count != nil, answer)
+	return s.bulkIssued(who, program.ID, body.Count != nil, answer)
 }
 
 func (s *Server) addTask(ctx context.Context, tx *store.Tx, who *principal, terms store.Terms, count int, recipients []store.Recipient) (int, any, error) {
@@ -94,7 +94,7 @@ func bulkAccepted(program id.ID, a store.Answer) (api.BulkIssueGiftCardsResponse
 
 // bulkIssued mints a fresh CSV link for each answer, replayed or not: that the
 // link expires must not make the CSV unobtainable.
-func (s *Server) bulkIssued(program id.ID, byCount bool, a store.Answer) (api.BulkIssueGiftCardsResponseObject, error) {
+func (s *Server) bulkIssued(who *principal, program id.ID, byCount bool, a store.Answer) (api.BulkIssueGiftCardsResponseObject, error) {
 	issued, err := as[api.BulkIssuanceSyncResponse](a)
 	if err != nil {
 		return nil, err
@@ -104,7 +104,7 @@ func (s *Server) bulkIssued(program id.ID, byCount bool, a store.Answer) (api.Bu
 		if err != nil {
 			return nil, err
 		}
-		link := s.csvLink(store.Batch{ProgramID: program, First: first, Count: issued.IssuedCount})
+		link := s.csvLink(who, store.Batch{ProgramID: program, First: first, Count: issued.IssuedCount})
 		issued.CsvDownloadUrl = &link
 	}
 	return api.BulkIssueGiftCards201JSONResponse{
@@ -128,7 +128,12 @@ func (s *Server) PollBulkIssuance(ctx context.Context, request api.PollBulkIssua
 			return nil, err
 		}
 		if task.Status == store.TaskCompleted {
-			return completedTask{server: s, ctx: ctx, task: task, withLink: task.ByCount && who.mayIssue()}, nil
+			answer := completedTask{server: s, ctx: ctx, task: task}
+			if task.ByCount && who.mayIssue() { // the CSV opens codes
+				link := s.csvLink(who, task.Batch())
+				answer.link = &link
+			}
+			return answer, nil
 		}
 		return unfinishedTask(task), nil
 	})
@@ -155,8 +160,7 @@ type completedTask struct {
 	server *Server
 	ctx    context.Context
 	task   store.Task
-	// withLink: the CSV opens codes.
-	withLink bool
+	link   *string // to the CSV, nil if the caller gets none
 }
 
 // VisitPollBulkIssuanceResponse writes the answer.
@@ -164,10 +168,7 @@ func (t completedTask) VisitPollBulkIssuanceResponse(w http.ResponseWriter) erro
 	status := api.BulkIssuanceTaskStatus{TaskId: t.task.ID.String(), Status: t.task.Status, CompletedAt: t.task.CompletedAt}
 	issued := int(t.task.CardCount)
 	status.IssuedCount, status.Cards = &issued, &[]api.BulkIssuedCardSummary{}
-	if t.withLink {
-		link := t.server.csvLink(t.task.Batch())
-		status.CsvDownloadUrl = &link
-	}
+	status.CsvDownloadUrl = t.link
 	frame, err := json.Marshal(status)
 	if err != nil {
 		return fmt.Errorf("encode task: %w", err)

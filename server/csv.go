@@ -8,23 +8,55 @@ import (
 
 	"giftcards/gen/api"
 	"giftcards/store"
+	"giftcards/store/id"
 )
 
-// A CSV link is the credential for the security codes of one batch of cards:
-// program, first id, count and end, signed. Nothing of it is stored.
-const csvLinkSize = 12 + 12 + 4 + 8
-
-// csvLink returns a fresh link to the CSV of a batch.
-func (s *Server) csvLink(b store.Batch) string {
-	payload := make([]byte, 0, csvLinkSize)
-	payload = append(payload, b.ProgramID[:]...)
-	payload = append(payload, b.First[:]...)
-	payload = binary.BigEndian.AppendUint32(payload, uint32(b.Count))
-	payload = binary.BigEndian.AppendUint64(payload, uint64(s.Store.Now().Add(s.LinkLifetime).Unix()))
-	return s.BaseURL + "/v2/giftcards/downloads/" + s.Keys.SignLink(payload)
+// csvLink is the credential for the security codes of one batch of cards. Nothing of
+// it is stored. It works until its end, unless the tokens of its user are ended before.
+type csvLink struct {
+	user  id.ID     // who asked for it
+	given time.Time // when the user's token was given
+	batch store.Batch
+	end   time.Time
 }
 
-var errBadLink = &refusal{status: http.StatusForbidden, detail: "Download link is invalid or has expired"}
+// csvLinkSize is the length of what is signed. A link of any other size is refused.
+const csvLinkSize = 12 + 8 + 12 + 12 + 4 + 8
+
+// payload is what is signed of a link: times in whole seconds, numbers in network
+// byte order.
+func (l csvLink) payload() (signed [csvLinkSize]byte) {
+	payload := append(signed[:0], l.user[:]...)
+	payload = binary.BigEndian.AppendUint64(payload, uint64(l.given.Unix()))
+	payload = append(payload, l.batch.ProgramID[:]...)
+	payload = append(payload, l.batch.First[:]...)
+	payload = binary.BigEndian.AppendUint32(payload, uint32(l.batch.Count))
+	binary.BigEndian.AppendUint64(payload, uint64(l.end.Unix()))
+	return signed
+}
+
+// fromPayload is the link whose payload was signed.
+func fromPayload(signed [csvLinkSize]byte) (l csvLink) {
+	payload := signed[:]
+	copy(l.user[:], payload)
+	l.given = time.Unix(int64(binary.BigEndian.Uint64(payload[12:])), 0)
+	copy(l.batch.ProgramID[:], payload[20:])
+	copy(l.batch.First[:], payload[32:])
+	l.batch.Count = int(binary.BigEndian.Uint32(payload[44:]))
+	l.end = time.Unix(int64(binary.BigEndian.Uint64(payload[48:])), 0)
+	return l
+}
+
+// csvLink returns a fresh link to the CSV of a batch for the caller. It says when the
+// caller's token was given, not when the link was made: a change that ends the token
+// then ends the link too, even if it happens while the link is made.
+func (s *Server) csvLink(who *principal, b store.Batch) string {
+	link := csvLink{user: who.access.User.ID, given: who.claims.IssuedAt, batch: b, end: s.Store.Now().Add(s.LinkLifetime)}
+	payload := link.payload()
+	return s.BaseURL + "/v2/giftcards/downloads/" + s.Keys.SignLink(payload[:])
+}
+
+var errBadLink = &refusal{status: http.StatusForbidden, detail: store.ErrLinkEnded.Message}
 
 // DownloadGiftCards streams the CSV that a link names.
 func (s *Server) DownloadGiftCards(ctx context.Context, request api.DownloadGiftCardsRequestObject) (api.DownloadGiftCardsResponseObject, error) {
@@ -32,18 +64,28 @@ func (s *Server) DownloadGiftCards(ctx context.Context, request api.DownloadGift
 	if err != nil || len(payload) != csvLinkSize {
 		return nil, errBadLink
 	}
-	var batch store.Batch
-	copy(batch.ProgramID[:], payload[0:])
-	copy(batch.First[:], payload[12:])
-	batch.Count = int(binary.BigEndian.Uint32(payload[24:]))
-	if end := time.Unix(int64(binary.BigEndian.Uint64(payload[28:])), 0); !s.Store.Now().Before(end) {
+	signed, now := [csvLinkSize]byte(payload), s.Store.Now()
+	link := fromPayload(signed)
+	if !now.Before(link.end) {
 		return nil, errBadLink
 	}
+	who := *caller(ctx)
+	giveBack, err := s.takeDownload(who.answer, signed)
+	if err != nil {
+		return nil, err
+	}
+	who.access.User.ID = link.user
 	// Before the first code leaves.
 	_, err = store.Write(ctx, s.Store, func(tx *store.Tx) (struct{}, error) {
-		return struct{}{}, tx.Audit(ctx, caller(ctx).audits("downloadGiftCards", batch.ProgramID, batch.First[:], batch.Count))
+		if err := tx.CheckLink(ctx, link.user, link.batch.ProgramID, link.given); err != nil {
+			return struct{}{}, err
+		}
+		return struct{}{}, tx.Audit(ctx, who.audits("downloadGiftCards", link.batch.ProgramID, link.batch.First[:], link.batch.Count))
 	})
-	return csvDownload{server: s, ctx: ctx, batch: batch}, err
+	if err != nil {
+		giveBack() // nothing was written to the audit log
+	}
+	return csvDownload{server: s, ctx: ctx, batch: link.batch}, err
 }
 
 type csvDownload struct {

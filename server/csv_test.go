@@ -44,8 +44,17 @@ func TestOnlyALinkAsSignedOpensItsCSV(t *testing.T) {
 	good, one := linkOf(m)
 	_, two := linkOf(m)
 	_, foreign := linkOf(stranger)
-	// A link is the key's name, the tag, program, first id, count and end.
-	const key, tag, program, first, count, end = 5, 5 + 16, 5 + 16 + 12, 5 + 16 + 12 + 12, 5 + 16 + 12 + 12 + 4, 5 + 16 + 12 + 12 + 4 + 8
+	// Where each part ends: the key's name, the tag, user, second, program, first id, count and end.
+	const (
+		key     = 5
+		tag     = key + 16
+		user    = tag + 12
+		given   = user + 8
+		program = given + 12
+		first   = program + 12
+		count   = first + 4
+		end     = count + 8
+	)
 	if len(one) != end {
 		t.Fatalf("a link has %d bytes, want %d: the cases below do not fit it", len(one), end)
 	}
@@ -60,8 +69,10 @@ func TestOnlyALinkAsSignedOpensItsCSV(t *testing.T) {
 	bad := map[string]string{
 		"another task's first id":     spliced(two, program, first),
 		"another task's tag":          spliced(two, key, tag),
-		"another program's id":        spliced(foreign, tag, program),
-		"another program's batch":     spliced(foreign, tag, first),
+		"another user":                spliced(foreign, tag, user),
+		"a later token":               spliced(slices.Concat(one[:user], bytes.Repeat([]byte{0x7f}, 8)), user, given),
+		"another program's id":        spliced(foreign, given, program),
+		"another program's batch":     spliced(foreign, given, first),
 		"another program's payload":   spliced(foreign, tag, end),
 		"another program's signature": spliced(foreign, 0, tag),
 		"a later end":                 spliced(slices.Concat(one[:count], bytes.Repeat([]byte{0x7f}, 8)), count, end),
@@ -74,6 +85,7 @@ func TestOnlyALinkAsSignedOpensItsCSV(t *testing.T) {
 		"of another server":           other.Keys.SignLink(one[tag:]),
 		"a token":                     m.Token,
 		"signed, but nothing":         s.Keys.SignLink(nil),
+		"signed, of the former size":  s.Keys.SignLink(one[given:end]),
 		"signed, but too short":       s.Keys.SignLink(one[tag : end-1]),
 		"signed, but too long":        s.Keys.SignLink(append(slices.Clone(one[tag:]), 0)),
 		"garbage":                     "%20%00%C3%A9",

@@ -35,7 +35,7 @@ func (s *Server) handleError(err error, c echo.Context) {
 		if errors.Is(err, errClientGone) {
 			level = slog.LevelInfo
 		}
-		s.Logger.Log(c.Request().Context(), level, "answer broken off", "error", err, "request_id", requestID(c))
+		s.logger(c).Log(c.Request().Context(), level, "answer broken off", "error", err)
 		panic(http.ErrAbortHandler)
 	}
 	if invalid := (validate.Errors)(nil); errors.As(err, &invalid) {
@@ -68,13 +68,13 @@ func (s *Server) refusalOf(err error, c echo.Context) *refusal {
 	if known := (*store.Error)(nil); errors.As(err, &known) {
 		if status, ok := statusOf[known.Kind]; ok {
 			if known.Kind == store.Unavailable {
-				s.Logger.WarnContext(c.Request().Context(), "database unavailable", "error", err, "request_id", requestID(c))
+				s.logger(c).WarnContext(c.Request().Context(), "database unavailable", "error", err)
 			}
 			return &refusal{status: status, detail: known.Message}
 		}
 	}
 	if errors.Is(err, context.Canceled) { // nobody reads the answer
-		s.Logger.InfoContext(c.Request().Context(), "the client has gone", "route", c.Path(), "request_id", requestID(c))
+		s.logger(c).InfoContext(c.Request().Context(), "the client has gone", "route", c.Path())
 		return &refusal{status: http.StatusServiceUnavailable, detail: "Service unavailable"}
 	}
 	if known := (*echo.HTTPError)(nil); errors.As(err, &known) {
@@ -83,12 +83,12 @@ func (s *Server) refusalOf(err error, c echo.Context) *refusal {
 			return &refusal{status: known.Code, detail: http.StatusText(known.Code)}
 		}
 	}
-	s.Logger.ErrorContext(c.Request().Context(), "request failed", "error", err, "route", c.Path(), "request_id", requestID(c))
+	s.logger(c).ErrorContext(c.Request().Context(), "request failed", "error", err, "route", c.Path())
 	return &refusal{status: http.StatusInternalServerError, detail: http.StatusText(http.StatusInternalServerError)}
 }
 
 func (s *Server) writeJSON(c echo.Context, status int, body any) {
 	if err := c.JSON(status, body); err != nil {
-		s.Logger.InfoContext(c.Request().Context(), "answer not sent", "error", err, "request_id", requestID(c))
+		s.logger(c).InfoContext(c.Request().Context(), "answer not sent", "error", err)
 	}
 }

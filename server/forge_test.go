@@ -24,6 +24,7 @@ import (
 	"giftcards/store"
 	"giftcards/store/id"
 	"giftcards/store/keyring"
+	"giftcards/store/storetest"
 )
 
 // mint signs a token as a login would.
@@ -52,12 +53,9 @@ func userAs(t *testing.T, s *servertest.Server, merchant, role string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	added, err := store.Write(t.Context(), s.Store, func(tx *store.Tx) (store.User, error) {
+	added := storetest.AsOwner(t, s.Store, func(tx *store.Tx) (store.User, error) {
 		return tx.AddUser(t.Context(), store.User{MerchantID: of, Email: uuid.NewString() + "@example.com", PasswordHash: "no password", Role: role})
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	return added.ID.String()
 }
 

@@ -21,6 +21,8 @@ type limits struct {
 	address *limit[netip.Prefix]
 	token   *limit[string]
 
+	link *limit[[csvLinkSize]byte] // downloads over one link
+
 	// Wrong passwords: of an address, of a user from all addresses together, and
 	// of a user from an address where this user has logged in before.
 	loginAddress *limit[netip.Prefix]
@@ -42,6 +44,8 @@ const (
 	// limitWindow is how long a quota of requests lasts; who sends none for so long
 	// may send them all at once.
 	limitWindow = 2 * time.Second
+	// linkWindow is how long the quota of downloads over one link lasts.
+	linkWindow = time.Minute
 	// loginWindow is how long it takes to get back all wrong passwords.
 	loginWindow = 5 * time.Minute
 	// userFactor is how many times as many wrong passwords a user has as an address:
@@ -55,6 +59,7 @@ func newLimits(o Options) limits {
 	return limits{
 		address:      newLimit[netip.Prefix]("address", o.AddressRate*int(limitWindow/time.Second), limitWindow),
 		token:        newLimit[string]("token", o.TokenRate*int(limitWindow/time.Second), limitWindow),
+		link:         newLimit[[csvLinkSize]byte]("link", o.LinkDownloads, linkWindow),
 		loginAddress: newLimit[netip.Prefix]("login", o.FailedLogins, loginWindow),
 		loginUser:    newLimit[userName]("login", o.FailedLogins*userFactor, loginWindow),
 		loginKnown:   newLimit[knownLogin]("login", o.FailedLogins, loginWindow),
@@ -186,4 +191,18 @@ func (s *Server) takeLogin(header http.Header, login knownLogin) (giveBack func(
 		l.loginAddress.GiveBack(login.address)
 		l.loginUser.GiveBack(login.user)
 	}, nil
+}
+
+// takeDownload counts a download over a link, because each writes to the audit log,
+// where it stays. It tells how the caller stands only when it refuses: a link that has
+// ended must look like one that never was.
+func (s *Server) takeDownload(header http.Header, link [csvLinkSize]byte) (giveBack func(), err error) {
+	l := s.limits.link
+	if l == nil {
+		return func() {}, nil
+	}
+	if taken := l.Take(link, s.Store.Now()); !taken.OK {
+		return nil, l.tell(header, taken)
+	}
+	return func() { l.GiveBack(link) }, nil
 }

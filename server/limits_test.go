@@ -11,6 +11,7 @@ import (
 	"giftcards/server/servertest"
 	"giftcards/store"
 	"giftcards/store/id"
+	"giftcards/store/storetest"
 )
 
 // atNoon starts a server whose clock says noon in UTC: no test of a day meets midnight.
@@ -29,12 +30,9 @@ func limitCards(t *testing.T, s *servertest.Server, scope string, cards int64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = store.Write(t.Context(), s.Store, func(tx *store.Tx) (struct{}, error) {
+	storetest.AsOwner(t, s.Store, func(tx *store.Tx) (struct{}, error) {
 		return struct{}{}, tx.SetLimits(t.Context(), limited, store.Limits{CardsPerDay: &cards})
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 }
 
 // written is how many rows there are of all that issuing cards writes.

@@ -63,6 +63,9 @@ type Options struct {
 	// AddressRate and TokenRate are how many requests a second an address and a
 	// token may send for long, twice as many at once; 0 is no limit.
 	AddressRate, TokenRate int
+	// LinkDownloads is how many downloads over one CSV link a minute grants, all of
+	// them at once if need be; 0 is no limit.
+	LinkDownloads int
 	// FailedLogins is how many wrong passwords an address may send in 5 minutes; a
 	// user may get five times as many from all addresses together. 0 is no limit.
 	FailedLogins int

@@ -2,8 +2,11 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"giftcards/gen/db"
 	"giftcards/store/id"
@@ -50,8 +53,25 @@ func (s *Store) findAccess(ctx context.Context, of []db.FindAccessParams) ([]*db
 	return findEach(len(of), s.q.FindAccess(ctx, of).QueryRow)
 }
 
-// RevokeToken makes a token useless on every instance, at once. It can be
-// forgotten after expiresAt, when the token ends by itself.
+// CheckLink fails with ErrLinkEnded unless user may still have the security codes of
+// program's cards over a link that they got with a token given at that time: an active
+// issuer of the program's merchant, whose tokens were not ended since.
+func (tx *Tx) CheckLink(ctx context.Context, user, program id.ID, given time.Time) error {
+	holder, err := tx.q.FindLinkHolder(ctx, user, program)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return ErrLinkEnded
+	}
+	if err != nil {
+		return fmt.Errorf("find link holder: %w", err)
+	}
+	if !holder.Active || !holder.SameMerchant || holder.Role != RoleIssuer || TokenEnded(User{TokensValidAfter: holder.TokensValidAfter}, given) {
+		return ErrLinkEnded
+	}
+	return nil
+}
+
+// RevokeToken makes a token useless on every instance, at once. It is forgotten some
+// time after expiresAt, when the token has ended by itself.
 func (tx *Tx) RevokeToken(ctx context.Context, token string, expiresAt time.Time) error {
 	if err := tx.q.RevokeToken(ctx, token, expiresAt); err != nil {
 		return fmt.Errorf("revoke token: %w", err)

@@ -18,7 +18,7 @@ type AuditEntry = db.AuditLog
 func (tx *Tx) Audit(ctx context.Context, e AuditEntry) error {
 	err := tx.q.InsertAuditEntry(ctx, db.InsertAuditEntryParams{
 		At: tx.now, Operation: e.Operation, UserID: e.UserID, MerchantID: nullable(e.MerchantID), ProgramID: e.ProgramID,
-		Subject: e.Subject, Cards: e.Cards, Client: e.Client, RequestID: e.RequestID,
+		Subject: e.Subject, Cards: e.Cards, Client: e.Client, RequestID: e.RequestID, ClientRequestID: e.ClientRequestID,
 	})
 	return wrap(err, "insert audit entry")
 }

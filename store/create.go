@@ -106,7 +106,7 @@ func (s *Store) createAlone(ctx context.Context, c creation) (outcome, error) {
 		DeliverAt: c.DeliverAt, ExpiresAt: c.ExpiresAt, CreatedAt: c.CreatedAt,
 		Operation: c.entry.Operation, Key: c.keyText(), RequestHash: c.requestHash(),
 		Status: int16(c.answer.Status), Answer: c.answer.Body,
-		UserID: c.access.User.ID, MerchantID: c.access.User.MerchantID, Client: c.entry.Client, RequestID: c.entry.RequestID,
+		UserID: c.access.User.ID, MerchantID: c.access.User.MerchantID, Client: c.entry.Client, RequestID: c.entry.RequestID, ClientRequestID: c.entry.ClientRequestID,
 		TokenID: c.access.TokenID, Role: c.access.User.Role, TokensValidAfter: c.access.User.TokensValidAfter,
 	})
 	return outcomeOf(row.Allowed, row.Limited, row.Created), err
@@ -132,11 +132,11 @@ with new as materialized (
     from unnest($1::bytea[], $2::bytea[], $3::bigint[], $4::bytea[], $5::numeric[], $6::boolean[], $7::text[],
         $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::timestamptz[], $14::timestamptz[], $15::timestamptz[],
         $16::text[], $17::text[], $18::bytea[], $19::smallint[], $20::bytea[], $21::bytea[], $22::bytea[], $23::text[], $24::text[],
-        $25::text[], $26::text[], $27::timestamptz[], $28::boolean[])
+        $25::text[], $26::text[], $27::timestamptz[], $28::boolean[], $29::text[])
     as new (program_id, id, card_number, sealed_code, initial_value, is_physical, design_template,
         customer_email, customer_phone, customer_name, sender_name, custom_message, deliver_at, expires_at, created_at,
         operation, key, request_hash, status, answer, user_id, merchant_id, client, request_id,
-        token_id, role, tokens_valid_after, second)
+        token_id, role, tokens_valid_after, second, client_request_id)
 ), claimed as (
     insert into idempotency_keys (program_id, operation, key, request_hash, status, answer, created_at)
     select program_id, operation, key, request_hash, status, answer, created_at from new where allowed and not limited and key is not null and not second
@@ -156,8 +156,8 @@ with new as materialized (
     from card c cross join lateral (values ('email', c.customer_email), ('sms', c.customer_phone)) as m (channel, address)
     where m.address is not null
 ), entry as (
-    insert into audit_log (at, operation, user_id, merchant_id, program_id, subject, cards, client, request_id)
-    select created_at, operation, user_id, merchant_id, program_id, id, 1, client, request_id
+    insert into audit_log (at, operation, user_id, merchant_id, program_id, subject, cards, client, request_id, client_request_id)
+    select created_at, operation, user_id, merchant_id, program_id, id, 1, client, request_id, client_request_id
     from new where id in (select id from card)
 )
 select id, allowed, limited, id in (select id from card) as created from new`
@@ -183,7 +183,8 @@ func (s *Store) createCards(ctx context.Context, asked []creation) ([]outcome, e
 		column(all, func(c creation) id.ID { return c.access.User.ID }), column(all, func(c creation) id.ID { return c.access.User.MerchantID }),
 		column(all, func(c creation) string { return c.entry.Client }), column(all, func(c creation) *string { return c.entry.RequestID }),
 		column(all, func(c creation) string { return c.access.TokenID }), column(all, func(c creation) string { return c.access.User.Role }),
-		column(all, func(c creation) *time.Time { return c.access.User.TokensValidAfter }), column(all, func(c creation) bool { return c.second }))
+		column(all, func(c creation) *time.Time { return c.access.User.TokensValidAfter }), column(all, func(c creation) bool { return c.second }),
+		column(all, func(c creation) *string { return c.entry.ClientRequestID }))
 	if err != nil {
 		return nil, err
 	}

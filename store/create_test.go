@@ -25,8 +25,8 @@ type created struct {
 }
 
 func (f fixture) create(ctx context.Context, terms store.Terms, key *store.Key) created {
-	email, request := "ada@example.com", "request of "+f.access.TokenID
-	entry := store.AuditEntry{Operation: "createGiftCard", Client: "192.0.2.1", RequestID: &request}
+	email, request, theirs := "ada@example.com", "request of "+f.access.TokenID, "the caller's, of "+f.access.TokenID
+	entry := store.AuditEntry{Operation: "createGiftCard", Client: "192.0.2.1", RequestID: &request, ClientRequestID: &theirs}
 	answer, err := f.CreateCard(ctx, f.access, terms, store.Recipient{Email: &email}, key, entry, func(card *store.GiftCard) (store.Answer, error) {
 		return store.Answer{Status: 201, Body: []byte(card.ID.String())}, nil
 	})
@@ -182,7 +182,8 @@ func TestEachOfThoseThatShareATransactionIsInTheAuditLog(t *testing.T) {
 		}
 		e := entries[0]
 		if e.MerchantID != f.merchant || e.ProgramID != f.program || fmt.Sprintf("%x", e.Subject) != string(c.answer.Body) || e.Cards != 1 ||
-			e.Operation != "createGiftCard" || e.Client != "192.0.2.1" || e.RequestID == nil || *e.RequestID != "request of "+access.TokenID {
+			e.Operation != "createGiftCard" || e.Client != "192.0.2.1" || e.RequestID == nil || *e.RequestID != "request of "+access.TokenID ||
+			e.ClientRequestID == nil || *e.ClientRequestID != "the caller's, of "+access.TokenID {
 			t.Errorf("the entry of card %s is %+v", c.answer.Body, e)
 		}
 	}

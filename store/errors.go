@@ -46,6 +46,7 @@ var (
 	ErrProgramNotFound  = &Error{Kind: NotFound, Message: "Program not found"}
 	ErrProgramForbidden = &Error{Kind: Forbidden, Message: "Program belongs to another merchant"}
 	ErrReadOnly         = &Error{Kind: Forbidden, Message: "User may not issue gift cards"}
+	ErrLinkEnded        = &Error{Kind: Forbidden, Message: "Download link is invalid or has expired"}
 	ErrTaskNotFound     = &Error{Kind: NotFound, Message: "Task not found"}
 	ErrMerchantNotFound = &Error{Kind: NotFound, Message: "Merchant not found"}
 	ErrUserNotFound     = &Error{Kind: NotFound, Message: "User not found"}

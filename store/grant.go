@@ -11,15 +11,31 @@ import (
 )
 
 // grants are what a role needs to serve, and all that it gets. Locking a row
-// needs the privilege to update it.
+// needs the privilege to update it. Merchants, programs and users are the operator's
+// to change, who works as the owner.
 var grants = []struct{ privileges, objects string }{
-	{"select", "goose_db_version, river_migration"},
-	{"select, insert", "audit_log, merchants, programs"},
-	{"select, insert, update", "gift_cards, key_checks, key_uses, reseals, users"},
+	{"select", "goose_db_version, river_migration, merchants, programs, users, issuing_limits"},
+	{"select, insert", "audit_log"},
+	{"select, insert, update", "gift_cards, key_checks, key_uses, reseals"},
 	{"select, insert, update, delete", "bulk_recipients, bulk_tasks, task_recipients, idempotency_keys, messages, revoked_tokens, " +
-		"issuing_limits, issued_totals, river_job, river_leader, river_notification, river_queue"},
+		"issued_totals, river_job, river_leader, river_notification, river_queue"},
 	{"usage", "sequence river_job_id_seq, river_notification_id_seq"},
 	{"execute", "function expire_audit_log(timestamptz, integer)"},
+}
+
+// PostgreSQL's codes for a role that may not do something, and for a thing that is not there.
+const (
+	insufficientPrivilege = "42501"
+	undefinedObject       = "42704"
+)
+
+// Denied returns what PostgreSQL says the role of the database may not do, such as
+// "permission denied for table users", and "" if err is something else.
+func Denied(err error) string {
+	if pg := (*pgconn.PgError)(nil); errors.As(err, &pg) && pg.Code == insufficientPrivilege {
+		return pg.Message
+	}
+	return ""
 }
 
 // Grant lets role serve on the database, whose owner's transaction this is; nobody
@@ -28,7 +44,7 @@ var grants = []struct{ privileges, objects string }{
 func (tx *Tx) Grant(ctx context.Context, role string) error {
 	to := pgx.Identifier{role}.Sanitize()
 	err := tx.grant(ctx, to)
-	if missing := (*pgconn.PgError)(nil); errors.As(err, &missing) && missing.Code == "42704" {
+	if missing := (*pgconn.PgError)(nil); errors.As(err, &missing) && missing.Code == undefinedObject {
 		return fmt.Errorf("there is no role %s: make it first (create role %s login)", role, to)
 	}
 	return wrap(err, "grant")

@@ -36,7 +36,12 @@ func TestTheServingRoleMayServeAndNoMore(t *testing.T) {
 		"alter table audit_log disable trigger all", "drop trigger audit_log_append_only on audit_log",
 		"drop function expire_audit_log(timestamptz, integer)", "create or replace function refuse_audit_change() returns trigger language sql as ''",
 		"update audit_log set client = 'x'", "delete from audit_log", "truncate audit_log", "truncate gift_cards",
-		"delete from gift_cards", "delete from users", "delete from programs", "update programs set merchant_id = merchant_id",
+		"delete from gift_cards", "delete from users", "delete from programs", "delete from merchants",
+		"update users set role = 'issuer'", "update users set active = true, tokens_valid_after = null", "select from users for update",
+		"insert into users (id, merchant_id, email, password_hash, created_at) values (decode(repeat('00', 12), 'hex'), decode(repeat('00', 12), 'hex'), 'x', 'x', now())",
+		"insert into merchants (id, name, created_at) values (decode(repeat('00', 12), 'hex'), 'x', now())", "update merchants set name = 'x'",
+		"insert into programs (id, merchant_id, name, created_at) values (decode(repeat('00', 12), 'hex'), decode(repeat('00', 12), 'hex'), 'x', now())",
+		"update programs set merchant_id = merchant_id",
 		"insert into goose_db_version (version_id, is_applied) values (9, true)", "delete from river_migration",
 		"drop index gift_cards_card_number_key", "reindex table river_job",
 	} {

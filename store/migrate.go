@@ -5,12 +5,10 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io/fs"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
@@ -68,8 +66,8 @@ func Migrate(ctx context.Context, url string) error {
 		}
 		return nil
 	})
-	if denied := (*pgconn.PgError)(nil); errors.As(err, &denied) && denied.Code == "42501" {
-		return fmt.Errorf("the database has not the schema of this program, and this role may not change it: run giftcards migrate up as the owner of the database (%w)", err)
+	if denied := Denied(err); denied != "" {
+		return fmt.Errorf("the database has not the schema of this program, and this role may not change it: run giftcards migrate up as the owner of the database (%s)", denied)
 	}
 	return err
 }

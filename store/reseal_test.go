@@ -119,7 +119,7 @@ func TestAfterResealingTheOldKeysAreNotNeeded(t *testing.T) {
 	if step := f.reseal(t, 3); step != store.ResealOver || !f.resealing(t).FinishedAt.Equal(over) {
 		t.Errorf("step %d after the end, which moved from %s to %s", step, over, f.resealing(t).FinishedAt)
 	}
-	must(t, keyring.Retire(f.keyFile, f.CodeKey()))
+	must(t, keyring.Retire(f.keyFile, keyring.Keysets, f.CodeKey()))
 	f = f.reopened(t, f.keyFile)
 	must(t, f.CheckKeys(t.Context()))
 	for id, code := range f.codes(t) {

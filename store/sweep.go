@@ -26,9 +26,13 @@ type Lifetimes struct {
 // unfinished, because one that fails is taken out of them.
 const totalsKept = 8 * 24 * time.Hour
 
-// DeleteExpired deletes what has outlived its time, revoked tokens past their end, and
-// the totals of past days: about batch of each. It returns how many rows went; what is there still
-// goes with further calls.
+// revokedTokensKept is how long a revoked token is kept after its end: an instance
+// whose clock is behind still accepts the token for as long as it is behind.
+const revokedTokensKept = time.Hour
+
+// DeleteExpired deletes what has outlived its time, revoked tokens that expired an
+// hour ago, and the totals of past days: about batch of each. It returns how many rows
+// went. Rows that are left go with further calls.
 func (tx *Tx) DeleteExpired(ctx context.Context, l Lifetimes, batch int) (total int64, err error) {
 	limit := int32(batch)
 	messagesBefore := tx.now.Add(-l.Messages)
@@ -39,7 +43,7 @@ func (tx *Tx) DeleteExpired(ctx context.Context, l Lifetimes, batch int) (total 
 		{"tasks", func() (int64, error) { return tx.q.DeleteFinishedTasks(ctx, tx.now.Add(-l.Tasks), limit) }}, // before their keys
 		{"keys", func() (int64, error) { return tx.q.DeleteExpiredKeys(ctx, tx.now.Add(-l.Keys), limit) }},
 		{"totals", func() (int64, error) { return tx.q.DeleteOldTotals(ctx, tx.now.Add(-totalsKept), limit) }},
-		{"tokens", func() (int64, error) { return tx.q.DeleteExpiredTokens(ctx, tx.now, limit) }},
+		{"tokens", func() (int64, error) { return tx.q.DeleteExpiredTokens(ctx, tx.now.Add(-revokedTokensKept), limit) }},
 		{"messages", func() (int64, error) {
 			return tx.q.DeleteEndedMessages(ctx, id.Least(messagesBefore.Add(time.Second)), messagesBefore, limit)
 		}},

@@ -86,8 +86,9 @@ func (tx *Tx) SetRole(ctx context.Context, email, role string) (User, error) {
 	return known(user, err, "set role")
 }
 
-// endOfTokens is the second after this one, as tokens say in whole seconds when
-// they were given.
+// endOfTokens is the second after this one, because tokens say in whole seconds when
+// they were given. A second change within this second ends a second later: the
+// statement sees to that.
 func (tx *Tx) endOfTokens() time.Time { return tx.now.Truncate(time.Second).Add(time.Second) }
 
 // TokenTime is when a token given to user at now is to say that it was given:

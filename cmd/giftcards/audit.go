@@ -47,19 +47,21 @@ type listAudit struct {
 type printedAuditEntry struct {
 	At         time.Time `json:"at"`
 	Operation  string    `json:"operation"`
-	UserID     *id.ID    `json:"userId"` // null: an operator, a worker, or the holder of a link
+	UserID     *id.ID    `json:"userId"` // null: an operator or a worker
 	MerchantID *id.ID    `json:"merchantId"`
 	ProgramID  *id.ID    `json:"programId"`
 	Subject    *string   `json:"subject"` // the id of a card (of several the first), task, user, merchant or program
 	Cards      int32     `json:"cards"`
 	Client     string    `json:"client"`
-	RequestID  *string   `json:"requestId"`
+	RequestID  *string   `json:"requestId"` // the server's own
+	// ClientRequestID is the X-Request-Id that the caller sent.
+	ClientRequestID *string `json:"clientRequestId"`
 }
 
 func toPrintedAuditEntry(e store.AuditEntry) printedAuditEntry {
 	printed := printedAuditEntry{
 		At: e.At.UTC(), Operation: e.Operation, UserID: orNull(e.UserID), MerchantID: orNull(e.MerchantID), ProgramID: orNull(e.ProgramID),
-		Cards: e.Cards, Client: e.Client, RequestID: e.RequestID,
+		Cards: e.Cards, Client: e.Client, RequestID: e.RequestID, ClientRequestID: e.ClientRequestID,
 	}
 	if len(e.Subject) > 0 {
 		subject := hex.EncodeToString(e.Subject)

@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"giftcards/store"
@@ -12,13 +14,16 @@ import (
 type keysCommand struct {
 	List   listKeys   `cmd:"" help:"List the keys, how many codes each has sealed, and how far codes are sealed anew with the newest."`
 	Rotate rotateKeys `cmd:"" help:"Add a new key of each kind; the old ones go on opening what they closed."`
-	Retire retireKeys `cmd:"" help:"Remove the old keys, once nothing needs them any more."`
+	Retire retireKeys `cmd:"" help:"Remove the old keys, once nothing needs them any more; those of tokens and links also at once."`
 }
 
 type (
 	listKeys   struct{}
 	rotateKeys struct{}
-	retireKeys struct{}
+	retireKeys struct {
+		Only []string `enum:"codes,links,tokens" placeholder:"KIND" help:"Of these keys only: codes, tokens or links; several with commas. Default: all three."`
+		Now  bool     `help:"With --only=tokens or links: put a new key in the place of all of that kind at once, which ends every token or CSV link given so far."`
+	}
 )
 
 type printedKeys struct {
@@ -70,7 +75,7 @@ func (listKeys) Run(s *session) error {
 				printed.Resealing.FinishedAt = &finished
 			}
 		}
-		if fault := s.retireFault(keys, state, tx.Now()); fault != nil {
+		if fault := s.oldKeysNeeded(keys, keyring.Keysets, state, tx.Now()); fault != nil {
 			printed.Because = fault.Error()
 		} else {
 			printed.Retirable = true
@@ -95,51 +100,68 @@ func (rotateKeys) Run(s *session) error {
 	})
 }
 
-func (retireKeys) Run(s *session) error {
+func (c retireKeys) Run(s *session) error {
+	keysets, err := c.keysets()
+	if err != nil {
+		return err
+	}
 	keys, err := keyring.List(s.config.KeysFile)
 	if err != nil {
 		return err
 	}
 	return printWritten(s, func(tx *store.Tx) ([]keyring.Key, error) {
-		state, err := tx.Resealing(s)
-		if err != nil {
+		if !c.Now {
+			state, err := tx.Resealing(s)
+			if err != nil {
+				return nil, err
+			}
+			if err := s.oldKeysNeeded(keys, keysets, state, tx.Now()); err != nil {
+				return nil, err
+			}
+		}
+		if err := s.audit(tx, store.AuditEntry{Operation: c.operation()}); err != nil {
 			return nil, err
 		}
-		if err := s.retireFault(keys, state, tx.Now()); err != nil {
-			return nil, err
-		}
-		if err := s.audit(tx, store.AuditEntry{Operation: "keys retire"}); err != nil {
-			return nil, err
-		}
-		if err := keyring.Retire(s.config.KeysFile, newestCodeKey(keys)); err != nil {
+		if err := c.change(s.config.KeysFile, keysets, store.NewestCodeKey(keys)); err != nil {
 			return nil, err
 		}
 		return keyring.List(s.config.KeysFile)
 	})
 }
 
-func newestCodeKey(keys []keyring.Key) uint32 {
-	for _, key := range keys {
-		if key.Keyset == keyring.CodesKeyset && key.Newest {
-			return key.ID
-		}
+// keysets are those whose old keys are to go.
+func (c retireKeys) keysets() ([]string, error) {
+	switch {
+	case c.Now && slices.Contains(c.Only, keyring.CodesKeyset):
+		return nil, keyring.ErrCodesSealed
+	case c.Now && len(c.Only) == 0:
+		return nil, errors.New("--now needs --only=tokens, --only=links, or --only=tokens,links: the keys of codes cannot go at once")
+	case len(c.Only) == 0:
+		return keyring.Keysets, nil
 	}
-	return 0
+	return c.Only, nil
 }
 
-// retireFault says what still needs the old keys: codes; or tokens and links that
-// were given before the rotation, or by a server that had yet to see it.
-func (s *session) retireFault(keys []keyring.Key, state *store.Resealing, now time.Time) error {
-	switch {
-	case len(keys) == len(keyring.Keysets):
-		return errors.New("there are no old keys")
-	case state == nil || state.KeyID != int64(newestCodeKey(keys)):
-		return errors.New("no server has begun to seal codes with the newest key: one with this key file must run, and takes a few seconds")
-	case state.FinishedAt == nil:
-		return fmt.Errorf("codes are being sealed anew (%d so far), which takes 20 minutes at least: a server must run", state.Resealed)
+// operation is what the audit log calls the command.
+func (c retireKeys) operation() string {
+	operation := "keys retire"
+	if len(c.Only) > 0 {
+		operation += " --only=" + strings.Join(c.Only, ",")
 	}
-	if until := state.FirstSeenAt.Add(max(s.config.TokenLifetime, s.config.LinkLifetime)); now.Before(until) {
-		return fmt.Errorf("logins and CSV links from before the rotation last until %s", until.UTC().Format(time.RFC3339))
+	if c.Now {
+		operation += " --now"
 	}
-	return nil
+	return operation
+}
+
+func (c retireKeys) change(file string, keysets []string, codeKey uint32) error {
+	if c.Now {
+		return keyring.Renew(file, keysets)
+	}
+	return keyring.Retire(file, keysets, codeKey)
+}
+
+// oldKeysNeeded is store.OldKeysNeeded with the lifetimes of the settings.
+func (s *session) oldKeysNeeded(keys []keyring.Key, keysets []string, state *store.Resealing, now time.Time) error {
+	return store.OldKeysNeeded(keys, keysets, state, s.config.TokenLifetime, s.config.LinkLifetime, now)
 }

@@ -104,7 +104,7 @@ func TestOldKeysAreRetiredOnlyWhenNothingNeedsThem(t *testing.T) {
 	refused("codes are being sealed anew")
 	clock.Move(21 * time.Minute)
 	reseal()
-	if code, _, stderr := keysDo("retire", "--link-lifetime=26h"); code != 1 || !strings.Contains(stderr, "links from before the rotation last until") {
+	if code, _, stderr := keysDo("retire", "--link-lifetime=26h"); code != 1 || !strings.Contains(stderr, "CSV links from before the rotation last until") {
 		t.Errorf("with links that may live: %d %s", code, stderr)
 	}
 	_, err = st.SaveKeyUses(t.Context())
@@ -117,8 +117,16 @@ func TestOldKeysAreRetiredOnlyWhenNothingNeedsThem(t *testing.T) {
 	if code, stdout, stderr := keysDo("list"); code != 0 || !strings.Contains(stdout, `"retirable": true`) || strings.Contains(stdout, "because") {
 		t.Errorf("keys list: %d %s %s", code, stdout, stderr)
 	}
+	var some []keyring.Key
+	code, stdout, stderr := keysDo("retire", "--link-lifetime=26h", "--only=codes,tokens") // which no link needs
+	if err := json.Unmarshal([]byte(stdout), &some); err != nil || code != 0 || len(some) != 4 {
+		t.Errorf("keys retire --only=codes,tokens: %d %s %s", code, stdout, stderr)
+	}
+	if code, _, stderr := keysDo("retire", "--only=codes"); code != 1 || !strings.Contains(stderr, "there are no old keys") {
+		t.Errorf("keys retire --only=codes again: %d %s", code, stderr)
+	}
 	var left []keyring.Key
-	code, stdout, stderr := keysDo("retire")
+	code, stdout, stderr = keysDo("retire")
 	if err := json.Unmarshal([]byte(stdout), &left); err != nil || code != 0 || len(left) != 3 {
 		t.Errorf("keys retire: %d %s %s", code, stdout, stderr)
 	}
@@ -126,4 +134,68 @@ func TestOldKeysAreRetiredOnlyWhenNothingNeedsThem(t *testing.T) {
 		t.Errorf("the audit log says %s", stdout)
 	}
 	refused("there are no old keys")
+}
+
+// TestKeysOfTokensAndLinksGoAtOnce, be they new or old; those of codes don't, and
+// nothing else is touched. The audit log has it.
+func TestKeysOfTokensAndLinksGoAtOnce(t *testing.T) {
+	t.Parallel()
+	dir, database := t.TempDir(), storetest.URL(t)
+	file := filepath.Join(dir, "keys.json")
+	_, err := keyring.Create(file)
+	must(t, err)
+	must(t, keyring.Rotate(file))
+	retire := func(args ...string) (int, string, string) {
+		return command(t, "", append([]string{"keys", "retire", "--database-url=" + database, "--state-dir=" + dir}, args...)...)
+	}
+	idsOf := func(keyset string) (ids []uint32) {
+		list, err := keyring.List(file)
+		must(t, err)
+		for _, key := range list {
+			if key.Keyset == keyset {
+				ids = append(ids, key.ID)
+			}
+		}
+		return ids
+	}
+	codes, links, tokens := idsOf(keyring.CodesKeyset), idsOf(keyring.LinksKeyset), idsOf(keyring.TokensKeyset)
+	for _, c := range []struct {
+		args []string
+		code int
+		want string
+	}{
+		{[]string{"--now"}, 1, "--now needs --only=tokens"},
+		{[]string{"--now", "--only=codes"}, 1, "the keys of codes cannot go at once"},
+		{[]string{"--now", "--only=tokens", "--only=codes"}, 1, "the keys of codes cannot go at once"},
+		{[]string{"--only=passwords"}, 2, "must be one of"},
+	} {
+		if code, stdout, stderr := retire(c.args...); code != c.code || stdout != "" || !strings.Contains(stderr, c.want) {
+			t.Errorf("%v: %d %s%s", c.args, code, stdout, stderr)
+		}
+	}
+	if !slices.Equal(slices.Concat(codes, links, tokens), slices.Concat(idsOf(keyring.CodesKeyset), idsOf(keyring.LinksKeyset), idsOf(keyring.TokensKeyset))) {
+		t.Error("a refusal changed the keys")
+	}
+	for range 2 { // the second time there is only a newest one
+		if code, _, stderr := retire("--now", "--only=tokens"); code != 0 {
+			t.Fatal(stderr)
+		}
+		if fresh := idsOf(keyring.TokensKeyset); len(fresh) != 1 || slices.Contains(tokens, fresh[0]) {
+			t.Errorf("keys of tokens are %v and were %v", fresh, tokens)
+		}
+		tokens = append(tokens, idsOf(keyring.TokensKeyset)...)
+	}
+	if !slices.Equal(links, idsOf(keyring.LinksKeyset)) {
+		t.Error("keys of links were changed too")
+	}
+	if code, _, stderr := retire("--now", "--only=links,tokens"); code != 0 {
+		t.Fatal(stderr)
+	}
+	if fresh := idsOf(keyring.LinksKeyset); len(fresh) != 1 || slices.Contains(links, fresh[0]) || !slices.Equal(codes, idsOf(keyring.CodesKeyset)) {
+		t.Errorf("keys of links are %v and were %v; of codes %v and %v", fresh, links, idsOf(keyring.CodesKeyset), codes)
+	}
+	_, stdout, _ := command(t, "", "audit", "list", "--database-url="+database, "--state-dir="+dir)
+	if strings.Count(stdout, `"keys retire --only=tokens --now"`) != 2 || strings.Count(stdout, `"keys retire --only=links,tokens --now"`) != 1 || strings.Count(stdout, "keys retire") != 3 {
+		t.Errorf("the audit log says %s", stdout)
+	}
 }

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+
+	"giftcards/store"
 )
 
 // version is what git calls the source; `make build` and the image set it.
@@ -81,6 +83,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 	err = kongCtx.Run(&session{Context: ctx, config: &p.config, connectPause: connectPause, stdin: stdin, stdout: stdout, stderr: stderr})
 	if err != nil {
+		if denied := store.Denied(err); denied != "" && kongCtx.Command() != "serve" {
+			err = fmt.Errorf("the role in DATABASE_URL may not do this (%s): use the owner of the tables", denied)
+		}
 		fmt.Fprintln(stderr, "giftcards:", err)
 		return exitFailed
 	}

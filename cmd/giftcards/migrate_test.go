@@ -2,6 +2,8 @@ package main
 
 import (
 	"net/http"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -20,7 +22,7 @@ func TestServingNeedsNoOwner(t *testing.T) {
 	if code, _, stderr := command(t, "", "migrate", "up", "--serve-role=nobody_at_all", "--database-url="+owner, "--state-dir="+dir); code != 1 || !strings.Contains(stderr, "make it first") {
 		t.Errorf("a role that is not there: %d %s", code, stderr)
 	}
-	if code, _, stderr := command(t, "", "demo", "--database-url="+serving, "--state-dir="+dir, "--listen="+address); code != 0 {
+	if code, _, stderr := command(t, "", "demo", "--database-url="+owner, "--state-dir="+dir, "--listen="+address); code != 0 {
 		t.Fatalf("demo: %d %s", code, stderr)
 	}
 	server := start(t, dir, address, "DATABASE_URL="+serving)
@@ -30,5 +32,36 @@ func TestServingNeedsNoOwner(t *testing.T) {
 	}
 	if err := server.stop(syscall.SIGTERM); err != nil || strings.Contains(server.output.String(), "permission denied") {
 		t.Errorf("SIGTERM: %v\n%s", err, server.output.String())
+	}
+}
+
+// TestWhatOnlyTheOwnerMayDoSaysSoInOneSentence: every command that writes merchants,
+// programs or users, or grants, tried as the role that serves.
+func TestWhatOnlyTheOwnerMayDoSaysSoInOneSentence(t *testing.T) {
+	t.Parallel()
+	dir, owner := t.TempDir(), storetest.URL(t)
+	if code, _, stderr := command(t, "", "demo", "--database-url="+owner, "--state-dir="+dir); code != 0 {
+		t.Fatalf("demo: %d %s", code, stderr)
+	}
+	made, err := readDemo(filepath.Join(dir, "demo.json"))
+	must(t, err)
+	sentence := regexp.MustCompile(`^giftcards: the role in DATABASE_URL may not do this \(permission denied for [^\n]+\): use the owner of the tables\n$`)
+	for _, args := range [][]string{
+		{"merchant", "create", "Bookshop"},
+		{"program", "create", "--merchant=" + made.MerchantID, "More gift cards"},
+		{"user", "create", "--merchant=" + made.MerchantID, "ada@example.com"},
+		{"user", "password", demoUser}, {"user", "role", demoUser, "reader"}, {"user", "deactivate", demoUser}, {"user", "activate", demoUser},
+		{"demo", "--state-dir=" + t.TempDir()},
+		{"migrate", "up", "--serve-role=" + storetest.ServingRole},
+	} {
+		code, stdout, stderr := command(t, "a long password\n", append([]string{"--database-url=" + storetest.Serving(owner), "--state-dir=" + dir}, args...)...)
+		if code != 1 || stdout != "" || !sentence.MatchString(stderr) {
+			t.Errorf("%v: %d %s%s", args, code, stdout, stderr)
+		}
+	}
+	for _, args := range [][]string{{"user", "list"}, {"audit", "list"}, {"messages", "list"}, {"messages", "retry", "--all"}, {"migrate", "status"}, {"migrate", "up"}} {
+		if code, _, stderr := command(t, "", append([]string{"--database-url=" + storetest.Serving(owner), "--state-dir=" + dir}, args...)...); code != 0 {
+			t.Errorf("%v, which serving may: %d %s", args, code, stderr)
+		}
 	}
 }

@@ -18,13 +18,40 @@ delete from revoked_tokens where id in (
 )
 `
 
-// Oldest first, bounded by @batch.
-func (q *Queries) DeleteExpiredTokens(ctx context.Context, now time.Time, batch int32) (int64, error) {
-	result, err := q.db.Exec(ctx, deleteExpiredTokens, now, batch)
+// Those that expired before a time, oldest first, @batch at most.
+func (q *Queries) DeleteExpiredTokens(ctx context.Context, before time.Time, batch int32) (int64, error) {
+	result, err := q.db.Exec(ctx, deleteExpiredTokens, before, batch)
 	if err != nil {
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const findLinkHolder = `-- name: FindLinkHolder :one
+select u.active, u.role, u.tokens_valid_after, u.merchant_id = p.merchant_id as same_merchant
+from users u cross join programs p
+where u.id = $1 and p.id = $2
+`
+
+type FindLinkHolderRow struct {
+	Active           bool
+	Role             string
+	TokensValidAfter *time.Time
+	SameMerchant     bool
+}
+
+// What decides whether a user may still have the codes of a program's cards. By
+// primary keys, without a lock; no row if there is no such user or program.
+func (q *Queries) FindLinkHolder(ctx context.Context, userID id.ID, programID id.ID) (FindLinkHolderRow, error) {
+	row := q.db.QueryRow(ctx, findLinkHolder, userID, programID)
+	var i FindLinkHolderRow
+	err := row.Scan(
+		&i.Active,
+		&i.Role,
+		&i.TokensValidAfter,
+		&i.SameMerchant,
+	)
+	return i, err
 }
 
 const findProgram = `-- name: FindProgram :one
@@ -232,12 +259,15 @@ func (q *Queries) RevokeToken(ctx context.Context, iD string, expiresAt time.Tim
 }
 
 const setPassword = `-- name: SetPassword :one
-update users set password_hash = $1, tokens_valid_after = $2::timestamptz
+update users set password_hash = $1,
+    tokens_valid_after = greatest($2::timestamptz, tokens_valid_after + interval '1 second')
 where email = $3 returning id, merchant_id, email, name, password_hash, active, created_at, role, tokens_valid_after
 `
 
-// Tokens given before @tokens_valid_after are of no use from now on. By
-// users_email_key; no row if nobody has the address.
+// Tokens given before tokens_valid_after are of no use from now on. It becomes
+// @tokens_valid_after, but a second later than it was at least: a token given after
+// an earlier change in the same second says that later second. By users_email_key;
+// no row if nobody has the address.
 func (q *Queries) SetPassword(ctx context.Context, passwordHash string, tokensValidAfter time.Time, email string) (User, error) {
 	row := q.db.QueryRow(ctx, setPassword, passwordHash, tokensValidAfter, email)
 	var i User
@@ -256,12 +286,13 @@ func (q *Queries) SetPassword(ctx context.Context, passwordHash string, tokensVa
 }
 
 const setUserActive = `-- name: SetUserActive :one
-update users set active = $1, tokens_valid_after = $2::timestamptz
+update users set active = $1,
+    tokens_valid_after = greatest($2::timestamptz, tokens_valid_after + interval '1 second')
 where email = $3 returning id, merchant_id, email, name, password_hash, active, created_at, role, tokens_valid_after
 `
 
-// Tokens given before @tokens_valid_after are of no use from now on. By
-// users_email_key; no row if nobody has the address.
+// Ends tokens as SetPassword does. By users_email_key; no row if nobody has the
+// address.
 func (q *Queries) SetUserActive(ctx context.Context, active bool, tokensValidAfter time.Time, email string) (User, error) {
 	row := q.db.QueryRow(ctx, setUserActive, active, tokensValidAfter, email)
 	var i User

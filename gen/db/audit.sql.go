@@ -26,21 +26,22 @@ func (q *Queries) ExpireAuditLog(ctx context.Context, before time.Time, batch in
 }
 
 const insertAuditEntry = `-- name: InsertAuditEntry :exec
-insert into audit_log (at, operation, user_id, merchant_id, program_id, subject, cards, client, request_id)
+insert into audit_log (at, operation, user_id, merchant_id, program_id, subject, cards, client, request_id, client_request_id)
 values ($1, $2, $3, coalesce($4::bytea, (select p.merchant_id from programs p where p.id = $5)),
-    $5, $6, $7, $8, $9)
+    $5, $6, $7, $8, $9, $10)
 `
 
 type InsertAuditEntryParams struct {
-	At         time.Time
-	Operation  string
-	UserID     id.ID
-	MerchantID []byte
-	ProgramID  id.ID
-	Subject    []byte
-	Cards      int32
-	Client     string
-	RequestID  *string
+	At              time.Time
+	Operation       string
+	UserID          id.ID
+	MerchantID      []byte
+	ProgramID       id.ID
+	Subject         []byte
+	Cards           int32
+	Client          string
+	RequestID       *string
+	ClientRequestID *string
 }
 
 // Of the program's merchant, unless another one is named.
@@ -55,12 +56,13 @@ func (q *Queries) InsertAuditEntry(ctx context.Context, arg InsertAuditEntryPara
 		arg.Cards,
 		arg.Client,
 		arg.RequestID,
+		arg.ClientRequestID,
 	)
 	return err
 }
 
 const listAuditEntries = `-- name: ListAuditEntries :many
-select at, operation, user_id, merchant_id, program_id, subject, cards, client, request_id from audit_log
+select at, operation, user_id, merchant_id, program_id, subject, cards, client, request_id, client_request_id from audit_log
 where at >= $1::timestamptz
   and ($2::bytea is null or merchant_id = $2)
   and ($3::bytea is null or user_id = $3)
@@ -100,6 +102,7 @@ func (q *Queries) ListAuditEntries(ctx context.Context, arg ListAuditEntriesPara
 			&i.Cards,
 			&i.Client,
 			&i.RequestID,
+			&i.ClientRequestID,
 		); err != nil {
 			return nil, err
 		}

@@ -58,8 +58,8 @@ with allowed as materialized (
     from card c cross join lateral (values ('email', c.customer_email), ('sms', c.customer_phone)) as m (channel, address)
     where m.address is not null
 ), entry as (
-    insert into audit_log (at, operation, user_id, merchant_id, program_id, subject, cards, client, request_id)
-    select $12, $7, $1, $2, $6, $13, 1, $26, $27
+    insert into audit_log (at, operation, user_id, merchant_id, program_id, subject, cards, client, request_id, client_request_id)
+    select $12, $7, $1, $2, $6, $13, 1, $26, $27, $28
     where exists (select from card)
 )
 select exists (select from allowed) as allowed, exists (select from limited) as limited, exists (select from card) as created
@@ -93,6 +93,7 @@ type CreateGiftCardParams struct {
 	ExpiresAt        time.Time
 	Client           string
 	RequestID        *string
+	ClientRequestID  *string
 }
 
 type CreateGiftCardRow struct {
@@ -135,6 +136,7 @@ func (q *Queries) CreateGiftCard(ctx context.Context, arg CreateGiftCardParams) 
 		arg.ExpiresAt,
 		arg.Client,
 		arg.RequestID,
+		arg.ClientRequestID,
 	)
 	var i CreateGiftCardRow
 	err := row.Scan(&i.Allowed, &i.Limited, &i.Created)

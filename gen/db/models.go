@@ -63,15 +63,16 @@ func (ns NullRiverJobState) Value() (driver.Value, error) {
 }
 
 type AuditLog struct {
-	At         time.Time
-	Operation  string
-	UserID     id.ID
-	MerchantID id.ID
-	ProgramID  id.ID
-	Subject    []byte
-	Cards      int32
-	Client     string
-	RequestID  *string
+	At              time.Time
+	Operation       string
+	UserID          id.ID
+	MerchantID      id.ID
+	ProgramID       id.ID
+	Subject         []byte
+	Cards           int32
+	Client          string
+	RequestID       *string
+	ClientRequestID *string
 }
 
 type BulkRecipient struct {

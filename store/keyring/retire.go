@@ -37,15 +37,15 @@ func List(path string) ([]Key, error) {
 // said.
 var ErrNotNewest = errors.New("the keys were rotated meanwhile")
 
-// Retire removes all keys but the newest of each keyset from the file, whose
+// Retire removes all keys but the newest of each of the keysets from the file, whose
 // newest key for codes must be codeKey, or it fails with ErrNotNewest, wrapped.
 // What was made with the others is refused from then on, for ever.
-func Retire(path string, codeKey uint32) error {
+func Retire(path string, keysets []string, codeKey uint32) error {
 	err := replace(path, func(current map[string]*keyset.Handle) (map[string]*keyset.Handle, error) {
 		if current[CodesKeyset].KeysetInfo().GetPrimaryKeyId() != codeKey {
 			return nil, ErrNotNewest
 		}
-		return eachKeyset(func(name string) (*keyset.Handle, error) { return newestOnly(current[name]) })
+		return changed(current, keysets, newestOnly)
 	})
 	if err != nil {
 		return fmt.Errorf("retire keys: %w", err)
@@ -53,7 +53,39 @@ func Retire(path string, codeKey uint32) error {
 	return nil
 }
 
-func newestOnly(handle *keyset.Handle) (*keyset.Handle, error) {
+// ErrCodesSealed says that the keys of codes cannot be renewed.
+var ErrCodesSealed = errors.New("the keys of codes cannot go at once, because codes in the database are sealed with them: use giftcards keys rotate, wait until keys list says that codes are sealed anew, and then keys retire")
+
+// Renew puts one new key in the place of all keys of each of the keysets. What was
+// made with them is refused from then on, for ever: by a Ring in use within a second,
+// by any other as soon as it is used. It fails with ErrCodesSealed if one of the
+// keysets is that of codes, and then changes nothing.
+func Renew(path string, keysets []string) error {
+	if slices.Contains(keysets, CodesKeyset) {
+		return ErrCodesSealed
+	}
+	err := replace(path, func(current map[string]*keyset.Handle) (map[string]*keyset.Handle, error) {
+		return changed(current, keysets, func(name string, _ *keyset.Handle) (*keyset.Handle, error) {
+			return withNewPrimary(nil, templates[name]())
+		})
+	})
+	if err != nil {
+		return fmt.Errorf("renew keys: %w", err)
+	}
+	return nil
+}
+
+// changed is current with those of the names as change makes them.
+func changed(current map[string]*keyset.Handle, names []string, change func(name string, handle *keyset.Handle) (*keyset.Handle, error)) (map[string]*keyset.Handle, error) {
+	return eachKeyset(func(name string) (*keyset.Handle, error) {
+		if !slices.Contains(names, name) {
+			return current[name], nil
+		}
+		return change(name, current[name])
+	})
+}
+
+func newestOnly(_ string, handle *keyset.Handle) (*keyset.Handle, error) {
 	manager, info := keyset.NewManagerFromHandle(handle), handle.KeysetInfo()
 	for _, key := range info.GetKeyInfo() {
 		if key.GetKeyId() == info.GetPrimaryKeyId() {

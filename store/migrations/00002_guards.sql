@@ -13,7 +13,7 @@ alter table users
 create table audit_log (
     at          timestamptz not null,
     operation   text        not null, -- such as createGiftCard, or an operator's command
-    user_id     bytea, -- null: an operator, a worker, or the holder of a CSV link
+    user_id     bytea, -- null: an operator or a worker
     merchant_id bytea,
     program_id  bytea,
     subject     bytea, -- the id of what it is about: 16 bytes are a task's

@@ -10,15 +10,22 @@ left join programs p on p.id = @program_id
 left join merchants m on m.id = p.merchant_id
 where u.id = @user_id;
 
+-- name: FindLinkHolder :one
+-- What decides whether a user may still have the codes of a program's cards. By
+-- primary keys, without a lock; no row if there is no such user or program.
+select u.active, u.role, u.tokens_valid_after, u.merchant_id = p.merchant_id as same_merchant
+from users u cross join programs p
+where u.id = @user_id and p.id = @program_id;
+
 -- name: RevokeToken :exec
 -- Idempotent.
 insert into revoked_tokens (id, expires_at) values ($1, $2)
 on conflict on constraint revoked_tokens_pkey do nothing;
 
 -- name: DeleteExpiredTokens :execrows
--- Oldest first, bounded by @batch.
+-- Those that expired before a time, oldest first, @batch at most.
 delete from revoked_tokens where id in (
-    select t.id from revoked_tokens t where t.expires_at < @now::timestamptz order by t.expires_at limit @batch for update skip locked
+    select t.id from revoked_tokens t where t.expires_at < @before::timestamptz order by t.expires_at limit @batch for update skip locked
 );
 
 -- name: InsertMerchant :exec
@@ -45,15 +52,19 @@ select * from users order by id;
 select * from users where email = $1;
 
 -- name: SetPassword :one
--- Tokens given before @tokens_valid_after are of no use from now on. By
--- users_email_key; no row if nobody has the address.
-update users set password_hash = @password_hash, tokens_valid_after = @tokens_valid_after::timestamptz
+-- Tokens given before tokens_valid_after are of no use from now on. It becomes
+-- @tokens_valid_after, but a second later than it was at least: a token given after
+-- an earlier change in the same second says that later second. By users_email_key;
+-- no row if nobody has the address.
+update users set password_hash = @password_hash,
+    tokens_valid_after = greatest(@tokens_valid_after::timestamptz, tokens_valid_after + interval '1 second')
 where email = @email returning *;
 
 -- name: SetUserActive :one
--- Tokens given before @tokens_valid_after are of no use from now on. By
--- users_email_key; no row if nobody has the address.
-update users set active = @active, tokens_valid_after = @tokens_valid_after::timestamptz
+-- Ends tokens as SetPassword does. By users_email_key; no row if nobody has the
+-- address.
+update users set active = @active,
+    tokens_valid_after = greatest(@tokens_valid_after::timestamptz, tokens_valid_after + interval '1 second')
 where email = @email returning *;
 
 -- name: SetUserRole :one

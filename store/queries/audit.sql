@@ -1,8 +1,8 @@
 -- name: InsertAuditEntry :exec
 -- Of the program's merchant, unless another one is named.
-insert into audit_log (at, operation, user_id, merchant_id, program_id, subject, cards, client, request_id)
+insert into audit_log (at, operation, user_id, merchant_id, program_id, subject, cards, client, request_id, client_request_id)
 values (@at, @operation, @user_id, coalesce(@merchant_id::bytea, (select p.merchant_id from programs p where p.id = @program_id)),
-    @program_id, @subject, @cards, @client, @request_id);
+    @program_id, @subject, @cards, @client, @request_id, @client_request_id);
 
 -- name: ListAuditEntries :many
 -- The latest first, at most @up_to; of one merchant and one user unless they are

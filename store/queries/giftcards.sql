@@ -30,8 +30,8 @@ with allowed as materialized (
     from card c cross join lateral (values ('email', c.customer_email), ('sms', c.customer_phone)) as m (channel, address)
     where m.address is not null
 ), entry as (
-    insert into audit_log (at, operation, user_id, merchant_id, program_id, subject, cards, client, request_id)
-    select @created_at, @operation, @user_id, @merchant_id, @program_id, @id, 1, @client, @request_id
+    insert into audit_log (at, operation, user_id, merchant_id, program_id, subject, cards, client, request_id, client_request_id)
+    select @created_at, @operation, @user_id, @merchant_id, @program_id, @id, 1, @client, @request_id, @client_request_id
     where exists (select from card)
 )
 select exists (select from allowed) as allowed, exists (select from limited) as limited, exists (select from card) as created;

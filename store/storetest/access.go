@@ -9,6 +9,24 @@ import (
 	"giftcards/store/id"
 )
 
+// AsOwner runs do in a transaction of the owner of the tables, also if s is of a role
+// that serves, which may not do what operators do.
+func AsOwner[T any](t testing.TB, s *store.Store, do func(*store.Tx) (T, error)) T {
+	t.Helper()
+	done, err := store.Write(t.Context(), s, func(tx *store.Tx) (T, error) {
+		// The test's servers log in as the owner, and take the lesser role then: see Serving.
+		if _, err := tx.Unwrap().Exec(t.Context(), "set local role none"); err != nil {
+			var none T
+			return none, err
+		}
+		return do(tx)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return done
+}
+
 // Access is that of a new issuer of the program's merchant.
 func Access(t testing.TB, s *store.Store, program id.ID) store.Access {
 	t.Helper()
@@ -16,14 +34,11 @@ func Access(t testing.TB, s *store.Store, program id.ID) store.Access {
 	if err := s.Pool().QueryRow(t.Context(), "select merchant_id from programs where id = $1", program).Scan(&merchant); err != nil {
 		t.Fatal(err)
 	}
-	user, err := store.Write(t.Context(), s, func(tx *store.Tx) (store.User, error) {
+	user := AsOwner(t, s, func(tx *store.Tx) (store.User, error) {
 		return tx.AddUser(t.Context(), store.User{
 			MerchantID: merchant, Email: uuid.NewString() + "@example.com", PasswordHash: "no password", Role: store.RoleIssuer,
 		})
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	access, err := s.FindAccess(t.Context(), user.ID, uuid.NewString(), program)
 	if err != nil {
 		t.Fatal(err)
