@@ -50,6 +50,23 @@ func (s *Store) findAccess(ctx context.Context, of []db.FindAccessParams) ([]*db
 	return findEach(len(of), s.q.FindAccess(ctx, of).QueryRow)
 }
 
+// CheckAccess fails with ErrAccessChanged unless token and user are as they were when
+// the access was found. A statement of this transaction that comes later may still
+// commit after a change of the user that commits meanwhile; ask after whatever waits.
+func (tx *Tx) CheckAccess(ctx context.Context, access Access) error {
+	unchanged, err := tx.q.AccessUnchanged(ctx, db.AccessUnchangedParams{
+		TokenID: access.TokenID, UserID: access.User.ID, MerchantID: access.User.MerchantID,
+		Role: access.User.Role, TokensValidAfter: access.User.TokensValidAfter,
+	})
+	switch {
+	case err != nil:
+		return fmt.Errorf("check access: %w", err)
+	case !unchanged:
+		return ErrAccessChanged
+	}
+	return nil
+}
+
 // RevokeToken makes a token useless on every instance, at once. It can be
 // forgotten after expiresAt, when the token ends by itself.
 func (tx *Tx) RevokeToken(ctx context.Context, token string, expiresAt time.Time) error {

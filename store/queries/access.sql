@@ -10,6 +10,20 @@ left join programs p on p.id = @program_id
 left join merchants m on m.id = p.merchant_id
 where u.id = @user_id;
 
+-- name: AccessUnchanged :one
+-- Whether token and user are as they were when the access was found. By primary keys,
+-- without a lock. Statements that ask it on the way, instead of a query more, are
+-- CreateGiftCard, createCardsSQL and FindTask.
+select (exists (
+        select from users u where u.id = @user_id and u.active and u.merchant_id = @merchant_id and u.role = @role
+        and u.tokens_valid_after is not distinct from sqlc.narg('tokens_valid_after')::timestamptz)
+    and not exists (select from revoked_tokens r where r.id = @token_id))::boolean as unchanged;
+
+-- name: LockUser :exec
+-- Keeps the user as they are until the transaction ends; waits for whoever changes
+-- them. None is fine.
+select from users where id = $1 for share;
+
 -- name: RevokeToken :exec
 -- Idempotent.
 insert into revoked_tokens (id, expires_at) values ($1, $2)
