@@ -52,7 +52,7 @@ func (s *Server) BulkIssueGiftCards(ctx context.Context, request api.BulkIssueGi
 }
 
 func (s *Server) addTask(ctx context.Context, tx *store.Tx, who *principal, terms store.Terms, count int, recipients []store.Recipient) (int, any, error) {
-	task, err := tx.AddTask(ctx, terms, count, recipients)
+	task, err := tx.AddTask(ctx, who.access, terms, count, recipients)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -61,6 +61,11 @@ func (s *Server) addTask(ctx context.Context, tx *store.Tx, who *principal, term
 	}
 	if err := tx.Audit(ctx, who.audits("bulkIssueGiftCards", terms.ProgramID, task.ID[:], count)); err != nil {
 		return 0, nil, err
+	}
+	if s.MerchantBacklog > 0 {
+		if err := tx.LimitBacklog(ctx, terms.ProgramID, s.MerchantBacklog); err != nil {
+			return 0, nil, err
+		}
 	}
 	return http.StatusAccepted, api.BulkIssuanceAsyncResponse{TaskId: task.ID.String(), Status: store.TaskPending}, nil
 }

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -15,8 +16,9 @@ import (
 
 // refusal is an answer of {"detail": "<sentence>"}.
 type refusal struct {
-	status int
-	detail string
+	status     int
+	detail     string
+	retryAfter int // seconds, of a 429 or 503; retryAfter if zero
 }
 
 func (r *refusal) Error() string { return r.detail }
@@ -25,6 +27,7 @@ var statusOf = map[store.Kind]int{
 	store.NotFound:    http.StatusNotFound,
 	store.Forbidden:   http.StatusForbidden,
 	store.Unavailable: http.StatusServiceUnavailable,
+	store.Exhausted:   http.StatusTooManyRequests,
 }
 
 // handleError is the one place where an error becomes an answer. What it does not
@@ -51,7 +54,7 @@ func (s *Server) handleError(err error, c echo.Context) {
 		header.Set(echo.HeaderWWWAuthenticate, "Bearer")
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
 		if header.Get(echo.HeaderRetryAfter) == "" { // a limit knows better
-			header.Set(echo.HeaderRetryAfter, strconv.Itoa(retryAfter))
+			header.Set(echo.HeaderRetryAfter, strconv.Itoa(cmp.Or(answer.retryAfter, retryAfter)))
 		}
 	case http.StatusMethodNotAllowed:
 		header.Set(echo.HeaderAllow, allowed(c))
@@ -70,7 +73,11 @@ func (s *Server) refusalOf(err error, c echo.Context) *refusal {
 			if known.Kind == store.Unavailable {
 				s.Logger.WarnContext(c.Request().Context(), "database unavailable", "error", err, "request_id", requestID(c))
 			}
-			return &refusal{status: status, detail: known.Message}
+			answer := &refusal{status: status, detail: known.Message}
+			if known.Kind == store.Exhausted {
+				answer.retryAfter = backlogRetry
+			}
+			return answer
 		}
 	}
 	if errors.Is(err, context.Canceled) { // nobody reads the answer

@@ -21,6 +21,7 @@ const (
 	cardsWritten // by tasks, committed or not
 	tasksCompleted
 	tasksFailed
+	tasksStopped
 	mailsSent
 	mailsDeferred
 	mailsFailed
@@ -68,6 +69,7 @@ var counters = []struct {
 	}},
 	{"giftcards_tasks_finished_total", "Tasks that came to their end, with all their cards or with none.", map[int]attribute.Set{
 		tasksCompleted: labels("status", TaskCompleted), tasksFailed: labels("status", TaskFailed),
+		tasksStopped: labels("status", "stopped"),
 	}},
 	{"giftcards_message_attempts_total", "Attempts to send a message, by what they ended with.", map[int]attribute.Set{
 		mailsSent: labels("channel", ChannelEmail, "outcome", MessageSent), mailsDeferred: labels("channel", ChannelEmail, "outcome", "deferred"),

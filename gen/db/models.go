@@ -86,21 +86,23 @@ type BulkRecipient struct {
 }
 
 type BulkTask struct {
-	ProgramID      id.ID
-	ID             uuid.UUID
-	Status         string
-	CardCount      int32
-	ByCount        bool
-	InitialValue   money.Amount
-	IsPhysical     bool
-	DesignTemplate *string
-	ExpiresAt      time.Time
-	FirstCardID    id.ID
-	JobID          *int64
-	Attempts       int16
-	Error          *string
-	CreatedAt      time.Time
-	CompletedAt    *time.Time
+	ProgramID        id.ID
+	ID               uuid.UUID
+	Status           string
+	CardCount        int32
+	ByCount          bool
+	InitialValue     money.Amount
+	IsPhysical       bool
+	DesignTemplate   *string
+	ExpiresAt        time.Time
+	FirstCardID      id.ID
+	JobID            *int64
+	Attempts         int16
+	Error            *string
+	CreatedAt        time.Time
+	CompletedAt      *time.Time
+	UserID           id.ID
+	TokensValidAfter *time.Time
 }
 
 type GiftCard struct {
@@ -196,6 +198,12 @@ type RiverJob struct {
 	Queue       string
 	ScheduledAt time.Time
 	AttemptedAt *time.Time
+}
+
+type TaskCancellation struct {
+	ProgramID id.ID
+	TaskID    uuid.UUID
+	CreatedAt time.Time
 }
 
 type TaskRecipient struct {
