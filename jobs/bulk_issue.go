@@ -110,7 +110,7 @@ func (w *bulkIssueWorker) Work(ctx context.Context, job *river.Job[bulkIssueArgs
 		_, err := river.JobCompleteTx[*riverpgxv5.Driver](ctx, tx.Unwrap(), job)
 		return struct{}{}, err
 	})
-	stopped := (*store.TaskStopped)(nil)
+	stopped := (*store.TaskStoppedError)(nil)
 	switch {
 	case err == nil:
 		progress.completed()

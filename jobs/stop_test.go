@@ -1,6 +1,7 @@
 package jobs_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -29,24 +30,24 @@ func (f fixture) do(t *testing.T, do func(*store.Tx) error) {
 }
 
 // changes of a user that end what they started.
-var changes = map[string]func(*testing.T, *store.Tx, string) error{
-	"deactivated": func(t *testing.T, tx *store.Tx, email string) error {
-		_, err := tx.SetActive(t.Context(), email, false)
+var changes = map[string]func(context.Context, *store.Tx, string) error{
+	"deactivated": func(ctx context.Context, tx *store.Tx, email string) error {
+		_, err := tx.SetActive(ctx, email, false)
 		return err
 	},
-	"deactivated and activated": func(t *testing.T, tx *store.Tx, email string) error {
-		if _, err := tx.SetActive(t.Context(), email, false); err != nil {
+	"deactivated and activated": func(ctx context.Context, tx *store.Tx, email string) error {
+		if _, err := tx.SetActive(ctx, email, false); err != nil {
 			return err
 		}
-		_, err := tx.SetActive(t.Context(), email, true)
+		_, err := tx.SetActive(ctx, email, true)
 		return err
 	},
-	"a reader now": func(t *testing.T, tx *store.Tx, email string) error {
-		_, err := tx.SetRole(t.Context(), email, store.RoleReader)
+	"a reader now": func(ctx context.Context, tx *store.Tx, email string) error {
+		_, err := tx.SetRole(ctx, email, store.RoleReader)
 		return err
 	},
-	"with a new password": func(t *testing.T, tx *store.Tx, email string) error {
-		_, err := tx.SetPassword(t.Context(), email, "another hash")
+	"with a new password": func(ctx context.Context, tx *store.Tx, email string) error {
+		_, err := tx.SetPassword(ctx, email, "another hash")
 		return err
 	},
 }
@@ -86,7 +87,7 @@ func TestATaskThatWaitsEndsWithItsUser(t *testing.T) {
 			access := storetest.Access(t, f.Store, f.program.ID)
 			work := f.prepare(t)
 			task := f.addFor(t, access, work, 60)
-			f.do(t, func(tx *store.Tx) error { return change(t, tx, access.User.Email) })
+			f.do(t, func(tx *store.Tx) error { return change(t.Context(), tx, access.User.Email) })
 			f.run(t, work)
 			f.wantStopped(t, task, userOutSentence)
 			if n := f.count(t, "audit_log where operation = 'stopTask' and octet_length(subject) = 16 and client = 'worker'"); n != 1 {
@@ -105,7 +106,7 @@ func TestATaskInWorkEndsWithItsUser(t *testing.T) {
 			f := setup(t)
 			access := storetest.Access(t, f.Store, f.program.ID)
 			task, release := f.inWorkFor(t, access, f.start(t))
-			f.do(t, func(tx *store.Tx) error { return change(t, tx, access.User.Email) })
+			f.do(t, func(tx *store.Tx) error { return change(t.Context(), tx, access.User.Email) })
 			release()
 			f.wantStopped(t, task, userOutSentence)
 		})

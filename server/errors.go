@@ -30,6 +30,10 @@ var statusOf = map[store.Kind]int{
 	store.Exhausted:   http.StatusTooManyRequests,
 }
 
+// retryAfterOf is how long a refused caller is told to wait, in seconds; retryAfter
+// where it says nothing.
+var retryAfterOf = map[store.Kind]int{store.Exhausted: backlogRetry}
+
 // handleError is the one place where an error becomes an answer. What it does not
 // know is a fault of ours: 500, without its text, which the log has.
 func (s *Server) handleError(err error, c echo.Context) {
@@ -73,11 +77,7 @@ func (s *Server) refusalOf(err error, c echo.Context) *refusal {
 			if known.Kind == store.Unavailable {
 				s.Logger.WarnContext(c.Request().Context(), "database unavailable", "error", err, "request_id", requestID(c))
 			}
-			answer := &refusal{status: status, detail: known.Message}
-			if known.Kind == store.Exhausted {
-				answer.retryAfter = backlogRetry
-			}
-			return answer
+			return &refusal{status: status, detail: known.Message, retryAfter: retryAfterOf[known.Kind]}
 		}
 	}
 	if errors.Is(err, context.Canceled) { // nobody reads the answer

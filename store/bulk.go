@@ -149,7 +149,7 @@ func (tx *Tx) GiveBackAttempt(ctx context.Context, program id.ID, task uuid.UUID
 // IssueTask issues all cards of the task and completes it, or does nothing if it
 // is finished: a job may run twice, even at the same time. After each chunk it
 // tells written how many there are by now, not yet committed. It holds at most
-// one chunk of cards in memory. It fails with a *TaskStopped if the task's user may
+// one chunk of cards in memory. It fails with a *TaskStoppedError if the task's user may
 // not issue any more, or an operator has cancelled the task.
 func (tx *Tx) IssueTask(ctx context.Context, program id.ID, taskID uuid.UUID, written func(cards int)) error {
 	row, err := tx.q.LockTask(ctx, program, taskID)

@@ -13,23 +13,23 @@ import (
 	"giftcards/store/id"
 )
 
-// TaskStopped is the error of a task that must end without cards, whatever is tried.
-type TaskStopped struct {
+// TaskStoppedError is the error of a task that must end without cards, whatever is tried.
+type TaskStoppedError struct {
 	// Reason is a sentence for the merchant.
 	Reason string
 }
 
-func (e *TaskStopped) Error() string { return "task stopped: " + e.Reason }
+func (e *TaskStoppedError) Error() string { return "task stopped: " + e.Reason }
 
 var (
-	errTaskCancelled = &TaskStopped{"The task was cancelled by an operator; no card was issued."}
-	errUserOut       = &TaskStopped{"The user who asked for the cards may not issue them any more; no card was issued."}
+	errTaskCancelled = &TaskStoppedError{"The task was cancelled by an operator; no card was issued."}
+	errUserOut       = &TaskStoppedError{"The user who asked for the cards may not issue them any more; no card was issued."}
 )
 
 // Cancelled reports whether an operator cancelled the task, and no worker was faster.
 func (t Task) Cancelled() bool { return t.Error != nil && *t.Error == errTaskCancelled.Reason }
 
-// checkTask fails with a *TaskStopped if the task must not go on. It sees what
+// checkTask fails with a *TaskStoppedError if the task must not go on. It sees what
 // committed since the transaction began.
 func (tx *Tx) checkTask(ctx context.Context, task Task) error {
 	stop, err := tx.q.FindTaskStop(ctx, task.ProgramID, task.ID)
@@ -70,7 +70,7 @@ func (tx *Tx) failTask(ctx context.Context, program id.ID, task uuid.UUID, reaso
 
 // StopTask ends an unfinished task as stopped says, and writes that down in the audit
 // log.
-func (tx *Tx) StopTask(ctx context.Context, program id.ID, task uuid.UUID, stopped *TaskStopped) error {
+func (tx *Tx) StopTask(ctx context.Context, program id.ID, task uuid.UUID, stopped *TaskStoppedError) error {
 	failed, err := tx.failTask(ctx, program, task, stopped.Reason, tasksStopped)
 	if err != nil || !failed {
 		return err
@@ -148,7 +148,7 @@ func (tx *Tx) FinishCancellation(ctx context.Context, program id.ID, task uuid.U
 	if err := tx.q.LimitLockWait(ctx, fmt.Sprintf("%dms", wait.Milliseconds())); err != nil {
 		return Task{}, fmt.Errorf("limit wait for task: %w", err)
 	}
-	row, err := tx.q.LockTask(ctx, program, task)
+	_, err := tx.q.LockTask(ctx, program, task)
 	if busy := (*pgconn.PgError)(nil); errors.As(err, &busy) && busy.Code == "55P03" {
 		return Task{}, ErrTaskBusy
 	}
@@ -158,7 +158,7 @@ func (tx *Tx) FinishCancellation(ctx context.Context, program id.ID, task uuid.U
 	if _, err := tx.failTask(ctx, program, task, errTaskCancelled.Reason, tasksStopped); err != nil {
 		return Task{}, err
 	}
-	row, err = tx.q.LockTask(ctx, program, task)
+	row, err := tx.q.LockTask(ctx, program, task)
 	return Task{row}, wrap(err, "read cancelled task")
 }
 

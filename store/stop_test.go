@@ -41,7 +41,7 @@ func TestATaskLooksBeforeEachChunkWhetherItMustStop(t *testing.T) {
 					write(t, f.Store, func(other *store.Tx) (struct{}, error) { return struct{}{}, stop(other, task, access.User) })
 				})
 			})
-			stopped := (*store.TaskStopped)(nil)
+			stopped := (*store.TaskStoppedError)(nil)
 			if !errors.As(err, &stopped) || len(told) != 1 {
 				t.Errorf("%v, after chunks that ended at %v", err, told)
 			}
