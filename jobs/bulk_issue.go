@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivertype"
 
 	"giftcards/store"
 	"giftcards/store/id"
@@ -48,6 +49,22 @@ func (j *Jobs) EnqueueBulkIssue(ctx context.Context, tx *store.Tx, task store.Ta
 		return fmt.Errorf("enqueue bulk issue: %w", err)
 	}
 	return tx.SetTaskJob(ctx, task, inserted.Job.ID)
+}
+
+// Cancel ends the job of a task in the transaction that ends the task, so that it is not
+// tried again. It needs no running Jobs. A job that is gone is fine.
+func Cancel(ctx context.Context, tx *store.Tx, task store.Task) error {
+	if task.JobID == nil {
+		return nil
+	}
+	client, err := river.NewClient(riverpgxv5.New(nil), &river.Config{})
+	if err != nil {
+		return fmt.Errorf("cancel job: %w", err)
+	}
+	if _, err := client.JobCancelTx(ctx, tx.Unwrap(), *task.JobID); err != nil && !errors.Is(err, rivertype.ErrNotFound) {
+		return fmt.Errorf("cancel job: %w", err)
+	}
+	return nil
 }
 
 type bulkIssueWorker struct {
@@ -93,10 +110,14 @@ func (w *bulkIssueWorker) Work(ctx context.Context, job *river.Job[bulkIssueArgs
 		_, err := river.JobCompleteTx[*riverpgxv5.Driver](ctx, tx.Unwrap(), job)
 		return struct{}{}, err
 	})
+	stopped := (*store.TaskStoppedError)(nil)
 	switch {
 	case err == nil:
 		progress.completed()
 		return nil
+	case errors.As(err, &stopped): // another attempt would end in the same way
+		w.logger.WarnContext(ctx, "task stopped", "task_id", task, "reason", stopped.Reason)
+		return end(ctx, w.store, func(ctx context.Context, tx *store.Tx) error { return tx.StopTask(ctx, program, task, stopped) })
 	case errors.Is(err, store.ErrNoSlot): // another one took it meanwhile
 		return errors.Join(wait(job), giveBack(ctx, w.store, program, task))
 	case errors.Is(ctx.Err(), context.Canceled): // an orderly stop; one that took too long is an attempt
@@ -130,22 +151,23 @@ func wait(job *river.Job[bulkIssueArgs]) error {
 // giveBack does not count an attempt that was none, or that an orderly stop cut
 // off.
 func giveBack(ctx context.Context, s *store.Store, program id.ID, task uuid.UUID) error {
+	return end(ctx, s, func(ctx context.Context, tx *store.Tx) error { return tx.GiveBackAttempt(ctx, program, task) })
+}
+
+// end writes down how an attempt ended, also after the job's context has ended.
+func end(ctx context.Context, s *store.Store, write func(context.Context, *store.Tx) error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cancelTimeout)
 	defer cancel()
-	_, err := store.Write(ctx, s, func(tx *store.Tx) (struct{}, error) {
-		return struct{}{}, tx.GiveBackAttempt(ctx, program, task)
-	})
+	_, err := store.Write(ctx, s, func(tx *store.Tx) (struct{}, error) { return struct{}{}, write(ctx, tx) })
 	return err
 }
 
 // giveUp lets the task fail, also when its last attempt took too long.
 func giveUp(ctx context.Context, s *store.Store, program id.ID, task uuid.UUID) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cancelTimeout)
-	defer cancel()
-	_, err := store.Write(ctx, s, func(tx *store.Tx) (struct{}, error) {
-		return struct{}{}, tx.FailTask(ctx, program, task, giveUpReason)
+	return end(ctx, s, func(ctx context.Context, tx *store.Tx) error {
+		_, err := tx.FailTask(ctx, program, task, giveUpReason)
+		return err
 	})
-	return err
 }
 
 // progress tells the log how far a task is.

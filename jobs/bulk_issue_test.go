@@ -179,11 +179,17 @@ func TestTwoInstancesShareTheSlots(t *testing.T) {
 // transaction for release.
 func (f fixture) inWork(t *testing.T, work *jobs.Jobs) (task store.Task, release func()) {
 	t.Helper()
+	return f.inWorkFor(t, store.Access{}, work)
+}
+
+// inWorkFor is inWork for a user.
+func (f fixture) inWorkFor(t *testing.T, access store.Access, work *jobs.Jobs) (task store.Task, release func()) {
+	t.Helper()
 	release = f.hold(t, func(tx *store.Tx) error {
 		_, err := tx.Unwrap().Exec(t.Context(), "lock table task_recipients in exclusive mode")
 		return err
 	})
-	task = f.add(t, work, large)
+	task = f.addFor(t, access, work, large)
 	for f.count(t, "pg_locks join pg_stat_activity using (pid) where not granted and datname = current_database()") == 0 {
 		time.Sleep(10 * time.Millisecond)
 	}

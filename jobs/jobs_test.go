@@ -80,10 +80,16 @@ func (f fixture) prepare(t *testing.T, change ...func(*jobs.Options)) *jobs.Jobs
 // add adds a task of n cards, enqueued if work is not nil.
 func (f fixture) add(t *testing.T, work *jobs.Jobs, n int) store.Task {
 	t.Helper()
+	return f.addFor(t, store.Access{}, work, n)
+}
+
+// addFor is add for a user.
+func (f fixture) addFor(t *testing.T, access store.Access, work *jobs.Jobs, n int) store.Task {
+	t.Helper()
 	value, err := money.Parse("5")
 	must(t, err)
 	task, err := store.Write(t.Context(), f.Store, func(tx *store.Tx) (store.Task, error) {
-		task, err := tx.AddTask(t.Context(), store.Terms{ProgramID: f.program.ID, InitialValue: value}, n, nil)
+		task, err := tx.AddTask(t.Context(), access, store.Terms{ProgramID: f.program.ID, InitialValue: value}, n, nil)
 		if err == nil && work != nil {
 			err = work.EnqueueBulkIssue(t.Context(), tx, task)
 		}
@@ -99,7 +105,7 @@ func (f fixture) issueTask(t testing.TB, recipients []store.Recipient) {
 	value, err := money.Parse("5")
 	must(t, err)
 	_, err = store.Write(t.Context(), f.Store, func(tx *store.Tx) (struct{}, error) {
-		task, err := tx.AddTask(t.Context(), store.Terms{ProgramID: f.program.ID, InitialValue: value}, len(recipients), recipients)
+		task, err := tx.AddTask(t.Context(), store.Access{}, store.Terms{ProgramID: f.program.ID, InitialValue: value}, len(recipients), recipients)
 		if err != nil {
 			return struct{}{}, err
 		}

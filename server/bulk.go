@@ -17,42 +17,43 @@ import (
 // BulkIssueGiftCards issues up to the threshold of cards at once, and more by a
 // task.
 func (s *Server) BulkIssueGiftCards(ctx context.Context, request api.BulkIssueGiftCardsRequestObject) (api.BulkIssueGiftCardsResponseObject, error) {
-	who := caller(ctx)
-	program, err := who.issuing()
-	if err != nil {
-		return nil, err
-	}
-	body := request.Body
-	key, err := idempotencyKey(program, "bulkIssueGiftCards", request.Params.IdempotencyKey, hashBulk(body))
-	if err != nil {
-		return nil, err
-	}
-	terms, recipients := fromBulk(program, body)
-	terms.IssuedBy = who.access.User.ID
-	count := len(recipients)
-	if body.Count != nil {
-		count = *body.Count
-	}
-	answer, err := s.once(ctx, key, func(tx *store.Tx) (int, any, error) {
-		if count > s.BulkThreshold {
-			return s.addTask(ctx, tx, who, terms, count, recipients)
+	return asCaller(ctx, s, func(who *principal) (api.BulkIssueGiftCardsResponseObject, error) {
+		program, err := who.issuing()
+		if err != nil {
+			return nil, err
 		}
+		body := request.Body
+		key, err := idempotencyKey(program, "bulkIssueGiftCards", request.Params.IdempotencyKey, hashBulk(body))
+		if err != nil {
+			return nil, err
+		}
+		terms, recipients := fromBulk(program, body)
+		terms.IssuedBy = who.access.User.ID
+		count := len(recipients)
 		if body.Count != nil {
-			recipients = make([]store.Recipient, count) // nobody known
+			count = *body.Count
 		}
-		return issueAtOnce(ctx, tx, who, terms, recipients)
+		answer, err := s.once(ctx, who, key, func(tx *store.Tx) (int, any, error) {
+			if count > s.BulkThreshold {
+				return s.addTask(ctx, tx, who, terms, count, recipients)
+			}
+			if body.Count != nil {
+				recipients = make([]store.Recipient, count) // nobody known
+			}
+			return issueAtOnce(ctx, tx, who, terms, recipients)
+		})
+		if err != nil {
+			return nil, err
+		}
+		if answer.Status == http.StatusAccepted {
+			return bulkAccepted(program.ID, answer)
+		}
+		return s.bulkIssued(who, program.ID, body.Count != nil, answer)
 	})
-	if err != nil {
-		return nil, err
-	}
-	if answer.Status == http.StatusAccepted {
-		return bulkAccepted(program.ID, answer)
-	}
-	return s.bulkIssued(who, program.ID, body.Count != nil, answer)
 }
 
 func (s *Server) addTask(ctx context.Context, tx *store.Tx, who *principal, terms store.Terms, count int, recipients []store.Recipient) (int, any, error) {
-	task, err := tx.AddTask(ctx, terms, count, recipients)
+	task, err := tx.AddTask(ctx, who.access, terms, count, recipients)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -61,6 +62,11 @@ func (s *Server) addTask(ctx context.Context, tx *store.Tx, who *principal, term
 	}
 	if err := tx.Audit(ctx, who.audits("bulkIssueGiftCards", terms.ProgramID, task.ID[:], count)); err != nil {
 		return 0, nil, err
+	}
+	if s.MerchantBacklog > 0 {
+		if err := tx.LimitBacklog(ctx, terms.ProgramID, s.MerchantBacklog); err != nil {
+			return 0, nil, err
+		}
 	}
 	return http.StatusAccepted, api.BulkIssuanceAsyncResponse{TaskId: task.ID.String(), Status: store.TaskPending}, nil
 }

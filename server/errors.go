@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -15,8 +16,9 @@ import (
 
 // refusal is an answer of {"detail": "<sentence>"}.
 type refusal struct {
-	status int
-	detail string
+	status     int
+	detail     string
+	retryAfter int // seconds, of a 429 or 503; retryAfter if zero
 }
 
 func (r *refusal) Error() string { return r.detail }
@@ -25,7 +27,12 @@ var statusOf = map[store.Kind]int{
 	store.NotFound:    http.StatusNotFound,
 	store.Forbidden:   http.StatusForbidden,
 	store.Unavailable: http.StatusServiceUnavailable,
+	store.Exhausted:   http.StatusTooManyRequests,
 }
+
+// retryAfterOf is how long a refused caller is told to wait, in seconds; retryAfter
+// where it says nothing.
+var retryAfterOf = map[store.Kind]int{store.Exhausted: backlogRetry}
 
 // handleError is the one place where an error becomes an answer. What it does not
 // know is a fault of ours: 500, without its text, which the log has.
@@ -51,7 +58,7 @@ func (s *Server) handleError(err error, c echo.Context) {
 		header.Set(echo.HeaderWWWAuthenticate, "Bearer")
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
 		if header.Get(echo.HeaderRetryAfter) == "" { // a limit knows better
-			header.Set(echo.HeaderRetryAfter, strconv.Itoa(retryAfter))
+			header.Set(echo.HeaderRetryAfter, strconv.Itoa(cmp.Or(answer.retryAfter, retryAfter)))
 		}
 	case http.StatusMethodNotAllowed:
 		header.Set(echo.HeaderAllow, allowed(c))
@@ -70,7 +77,7 @@ func (s *Server) refusalOf(err error, c echo.Context) *refusal {
 			if known.Kind == store.Unavailable {
 				s.logger(c).WarnContext(c.Request().Context(), "database unavailable", "error", err)
 			}
-			return &refusal{status: status, detail: known.Message}
+			return &refusal{status: status, detail: known.Message, retryAfter: retryAfterOf[known.Kind]}
 		}
 	}
 	if errors.Is(err, context.Canceled) { // nobody reads the answer

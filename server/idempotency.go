@@ -61,17 +61,25 @@ func hashBulk(body *api.BulkIssueGiftCardRequest) func(*json.Encoder) error {
 
 // once carries out effect in one transaction, together with its key, or returns
 // the answer that was given under the key before. Without a key it just carries
-// it out. effect returns the status and the body of the answer.
-func (s *Server) once(ctx context.Context, key *store.Key, effect func(*store.Tx) (int, any, error)) (store.Answer, error) {
+// it out. effect returns the status and the body of the answer. Nothing is done, and
+// no answer is given again, for a caller whose access is not as it was: once then
+// fails with store.ErrAccessChanged, so call it within asCaller.
+func (s *Server) once(ctx context.Context, who *principal, key *store.Key, effect func(*store.Tx) (int, any, error)) (store.Answer, error) {
 	answer, err := store.Write(ctx, s.Store, func(tx *store.Tx) (store.Answer, error) {
+		var prior *store.Answer
 		if key != nil {
-			prior, err := tx.ClaimKey(ctx, *key)
-			if err != nil {
+			var err error
+			if prior, err = tx.ClaimKey(ctx, *key); err != nil {
 				return store.Answer{}, err
 			}
-			if prior != nil {
-				return *prior, nil
-			}
+		}
+		// After the claim, which may have waited for another request; the body of this one
+		// may have come for a minute since the access was judged.
+		if err := tx.CheckAccess(ctx, who.access); err != nil {
+			return store.Answer{}, err
+		}
+		if prior != nil {
+			return *prior, nil
 		}
 		status, body, err := effect(tx)
 		if err != nil {

@@ -57,6 +57,7 @@ func TestMetricsCountWhatHappened(t *testing.T) {
 		`giftcards_cards_issued_total{by="task"}`:                                     60,
 		`giftcards_tasks_finished_total{status="completed"}`:                          1,
 		`giftcards_tasks_finished_total{status="failed"}`:                             0,
+		`giftcards_tasks_finished_total{status="stopped"}`:                            0,
 		`giftcards_idempotent_replays_total`:                                          2,
 		`giftcards_validation_errors_total{type="decimal_parsing"}`:                   1,
 		`giftcards_validation_errors_total{type="json_invalid"}`:                      1,

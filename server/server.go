@@ -48,6 +48,9 @@ type Options struct {
 	BulkThreshold int
 	// BulkMaximum is how many cards a bulk request may ask for.
 	BulkMaximum int
+	// MerchantBacklog is how many cards the unfinished tasks of a merchant may have
+	// together; a request for more is answered 429. 0 is no limit.
+	MerchantBacklog int
 	// BulkBodyLimit is the largest body of a bulk request, in bytes.
 	BulkBodyLimit int64
 	// LargeBodies is how many requests with a body of a MiB or more are served at
@@ -93,6 +96,7 @@ const (
 	MaxHeaderBytes   = 64 << 10        // a token, and whatever proxies add
 	bodyLimit        = 64 << 10        // of all operations but bulk
 	retryAfter       = 2               // seconds, of a 503 and of an unfinished task
+	backlogRetry     = 30              // seconds, of a merchant with too many unfinished cards: workers issue some 100,000 meanwhile
 )
 
 // Server implements the generated strict interface, an operation a method.

@@ -13,6 +13,7 @@ import (
 
 	"giftcards/gen/api"
 	"giftcards/openapi"
+	"giftcards/server"
 	"giftcards/server/servertest"
 	"giftcards/store"
 )
@@ -80,19 +81,25 @@ var parameterPattern = regexp.MustCompile(`\{\w+\}`)
 // try asks for an operation on things, with an Authorization header unless empty.
 func (w *world) try(o operation, x things, authorization string, header http.Header) servertest.Answer {
 	w.t.Helper()
+	path, body := w.request(o, x)
+	return w.send(o.method, path, body, authorization, header)
+}
+
+// request is the path and the body of an operation on things.
+func (w *world) request(o operation, x things) (path, body string) {
+	w.t.Helper()
 	values := map[string]string{"{programId}": x.program, "{taskId}": x.task, "{link}": x.link}
-	path := parameterPattern.ReplaceAllStringFunc(o.path, func(name string) string {
+	path = parameterPattern.ReplaceAllStringFunc(o.path, func(name string) string {
 		value, ok := values[name]
 		if !ok {
 			w.t.Errorf("%s: say in things what %s is", o.name, name)
 		}
 		return value
 	})
-	body := ""
 	if of := attempts[o.name].body; of != nil {
 		body = of(x)
 	}
-	return w.send(o.method, path, body, authorization, header)
+	return path, body
 }
 
 func (w *world) send(method, path, body, authorization string, header http.Header) servertest.Answer {
@@ -124,9 +131,9 @@ type world struct {
 	cases                int
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T, change ...func(*server.Options)) *world {
 	t.Helper()
-	s := servertest.NewCounting(t)
+	s := servertest.NewCounting(t, change...)
 	w := &world{t: t, s: s, owner: s.Merchant(), stranger: s.Merchant()}
 	of := func(m *servertest.Merchant) things {
 		many := 60

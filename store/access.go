@@ -70,6 +70,23 @@ func (tx *Tx) CheckLink(ctx context.Context, user, program id.ID, given time.Tim
 	return nil
 }
 
+// CheckAccess fails with ErrAccessChanged unless token and user are as they were when
+// the access was found. A statement of this transaction that comes later may still
+// commit after a change of the user that commits meanwhile; ask after whatever waits.
+func (tx *Tx) CheckAccess(ctx context.Context, access Access) error {
+	unchanged, err := tx.q.AccessUnchanged(ctx, db.AccessUnchangedParams{
+		TokenID: access.TokenID, UserID: access.User.ID, MerchantID: access.User.MerchantID,
+		Role: access.User.Role, TokensValidAfter: access.User.TokensValidAfter,
+	})
+	switch {
+	case err != nil:
+		return fmt.Errorf("check access: %w", err)
+	case !unchanged:
+		return ErrAccessChanged
+	}
+	return nil
+}
+
 // RevokeToken makes a token useless on every instance, at once. It is forgotten some
 // time after expiresAt, when the token has ended by itself.
 func (tx *Tx) RevokeToken(ctx context.Context, token string, expiresAt time.Time) error {

@@ -14,7 +14,9 @@ import (
 func TestNothingIsDoneForAnAccessThatHasChanged(t *testing.T) {
 	t.Parallel()
 	f := sharing(t)
-	task := write(t, f.Store, func(tx *store.Tx) (store.Task, error) { return tx.AddTask(t.Context(), f.terms(t), 60, nil) })
+	task := write(t, f.Store, func(tx *store.Tx) (store.Task, error) {
+		return tx.AddTask(t.Context(), store.Access{}, f.terms(t), 60, nil)
+	})
 	for name, change := range map[string]func(*store.Tx, store.Access) error{
 		"deactivated": func(tx *store.Tx, a store.Access) error {
 			_, err := tx.SetActive(t.Context(), a.User.Email, false)

@@ -44,7 +44,7 @@ func TestTheBacklogIsWhatWaits(t *testing.T) {
 	address, phone := "ada@example.com", "+442079460018"
 	write(t, f.Store, func(tx *store.Tx) (struct{}, error) {
 		terms := f.terms(t)
-		if _, err := tx.AddTask(t.Context(), terms, 7, nil); err != nil {
+		if _, err := tx.AddTask(t.Context(), store.Access{}, terms, 7, nil); err != nil {
 			return struct{}{}, err
 		}
 		if _, err := tx.IssueCards(t.Context(), terms, []store.Recipient{{Email: &address, Phone: &phone}, {Email: &address}}); err != nil {

@@ -38,8 +38,9 @@ func (t Task) Batch() Batch {
 // recipients if there are any (then count is their number), else for the
 // merchant to hand out. Nothing is issued yet, but the cards count towards the daily
 // limits from now on: it fails with a Forbidden error that names a limit if they would
-// go over it.
-func (tx *Tx) AddTask(ctx context.Context, terms Terms, count int, recipients []Recipient) (Task, error) {
+// go over it. The task is the access's user's: it fails if they may not issue any more
+// by the time its cards are written. With the zero Access it belongs to nobody.
+func (tx *Tx) AddTask(ctx context.Context, access Access, terms Terms, count int, recipients []Recipient) (Task, error) {
 	if count < 1 || count > id.MaxBlock {
 		return Task{}, fmt.Errorf("task of %d cards: want 1 to %d", count, id.MaxBlock)
 	}
@@ -60,6 +61,8 @@ func (tx *Tx) AddTask(ctx context.Context, terms Terms, count int, recipients []
 		FirstCardID:    id.NewBlock(tx.now, count),
 		CreatedAt:      tx.now,
 		CountedIn:      countedIn,
+
+		UserID: access.User.ID, TokensValidAfter: access.User.TokensValidAfter,
 	}
 	row, err := tx.q.InsertTask(ctx, task)
 	if err != nil {
@@ -152,7 +155,8 @@ func (tx *Tx) GiveBackAttempt(ctx context.Context, program id.ID, task uuid.UUID
 // IssueTask issues all cards of the task and completes it, or does nothing if it
 // is finished: a job may run twice, even at the same time. After each chunk it
 // tells written how many there are by now, not yet committed. It holds at most
-// one chunk of cards in memory.
+// one chunk of cards in memory. It fails with a *TaskStoppedError if the task's user may
+// not issue any more, or an operator has cancelled the task.
 func (tx *Tx) IssueTask(ctx context.Context, program id.ID, taskID uuid.UUID, written func(cards int)) error {
 	row, err := tx.q.LockTask(ctx, program, taskID)
 	if err != nil {
@@ -166,6 +170,36 @@ func (tx *Tx) IssueTask(ctx context.Context, program id.ID, taskID uuid.UUID, wr
 		ProgramID: program, InitialValue: task.InitialValue, IsPhysical: task.IsPhysical,
 		DesignTemplate: task.DesignTemplate, ExpiresAt: &task.ExpiresAt,
 	}
+	if err := tx.writeChunks(ctx, task, terms, written); err != nil {
+		return err
+	}
+	if err := tx.q.DeleteRecipients(ctx, program, taskID); err != nil {
+		return fmt.Errorf("delete recipients: %w", err)
+	}
+	completed, err := tx.q.CompleteTask(ctx, tx.now, program, taskID)
+	if err != nil {
+		return fmt.Errorf("complete task: %w", err)
+	}
+	tx.tally[tasksCompleted] += completed
+	tx.tally.issued(cardsByTasks, valueByTasks, int(task.CardCount), task.InitialValue)
+	err = tx.Audit(ctx, AuditEntry{
+		Operation: "issueTask", ProgramID: program, Subject: taskID[:], Cards: task.CardCount, Client: "worker",
+	})
+	if err != nil {
+		return err
+	}
+	// Last, so that the lock on the user is held for as short as possible: a change of
+	// the user that comes first is seen here, and a later one waits for the commit. The
+	// other side locks the user and then no task, so the two cannot lock each other out.
+	if err := tx.q.ShareUser(ctx, task.UserID[:]); err != nil {
+		return fmt.Errorf("share user of task: %w", err)
+	}
+	return tx.checkTask(ctx, task)
+}
+
+// writeChunks writes all cards of the task with their messages, making a chunk while
+// PostgreSQL writes the one before.
+func (tx *Tx) writeChunks(ctx context.Context, task Task, terms Terms, written func(cards int)) error {
 	next, err := tx.makeChunk(ctx, task, terms, 0)
 	if err != nil {
 		return err
@@ -176,6 +210,11 @@ func (tx *Tx) IssueTask(ctx context.Context, program id.ID, taskID uuid.UUID, wr
 			return chunk.err
 		}
 		if next, err = tx.makeChunk(ctx, task, terms, end); err != nil {
+			return err
+		}
+		// Before each chunk, because all of them can take a minute, and none is issued
+		// before the commit.
+		if err := tx.checkTask(ctx, task); err != nil {
 			return err
 		}
 		if err := tx.copyCards(ctx, chunk.cards); err != nil {
@@ -189,18 +228,7 @@ func (tx *Tx) IssueTask(ctx context.Context, program id.ID, taskID uuid.UUID, wr
 		tx.store.counts[cardsWritten].Add(int64(len(chunk.cards)))
 		written(min(end, int(task.CardCount)))
 	}
-	if err := tx.q.DeleteRecipients(ctx, program, taskID); err != nil {
-		return fmt.Errorf("delete recipients: %w", err)
-	}
-	completed, err := tx.q.CompleteTask(ctx, tx.now, program, taskID)
-	if err != nil {
-		return fmt.Errorf("complete task: %w", err)
-	}
-	tx.tally[tasksCompleted] += completed
-	tx.tally.issued(cardsByTasks, valueByTasks, int(task.CardCount), task.InitialValue)
-	return tx.Audit(ctx, AuditEntry{
-		Operation: "issueTask", ProgramID: program, Subject: taskID[:], Cards: task.CardCount, Client: "worker",
-	})
+	return nil
 }
 
 // chunk is rows that are not written yet, or why there are none.
@@ -276,28 +304,6 @@ func (tx *Tx) copyCards(ctx context.Context, cards []db.CopyGiftCardsParams) err
 		}
 	}
 	return errNumbersExhausted
-}
-
-// FailTask ends an unfinished task without cards; reason is a sentence for the
-// merchant. Its cards no longer count towards the daily limits. A finished task stays
-// as it is.
-func (tx *Tx) FailTask(ctx context.Context, program id.ID, task uuid.UUID, reason string) error {
-	failed, err := tx.q.FailTask(ctx, db.FailTaskParams{
-		ProgramID: program, ID: task, Error: reason, CompletedAt: tx.now,
-	})
-	if err != nil {
-		return fmt.Errorf("fail task: %w", err)
-	}
-	tx.tally[tasksFailed] += failed
-	if failed > 0 {
-		if err := tx.giveBackIssued(ctx, program, task); err != nil {
-			return err
-		}
-	}
-	if err := tx.q.DeleteRecipients(ctx, program, task); err != nil {
-		return fmt.Errorf("delete recipients: %w", err)
-	}
-	return nil
 }
 
 // AbandonedTasks returns, and locks, at most limit unfinished tasks that nobody

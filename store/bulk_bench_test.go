@@ -47,7 +47,7 @@ func BenchmarkIssueTask(b *testing.B) {
 	for range 5 {
 		issued = append(issued, perSecond(func() error {
 			_, err := store.Write(b.Context(), s, func(tx *store.Tx) (struct{}, error) {
-				task, err := tx.AddTask(b.Context(), store.Terms{ProgramID: id.New(tx.Now()), InitialValue: value}, b.N, nil)
+				task, err := tx.AddTask(b.Context(), store.Access{}, store.Terms{ProgramID: id.New(tx.Now()), InitialValue: value}, b.N, nil)
 				if err != nil {
 					return struct{}{}, err
 				}

@@ -11,7 +11,9 @@ func TestATakenNumberCostsATaskOneChunk(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	const cards, chunk = 10_005, 10_000
-	task := write(t, f.Store, func(tx *store.Tx) (store.Task, error) { return tx.AddTask(t.Context(), f.terms(t), cards, nil) })
+	task := write(t, f.Store, func(tx *store.Tx) (store.Task, error) {
+		return tx.AddTask(t.Context(), store.Access{}, f.terms(t), cards, nil)
+	})
 	last := task.FirstCardID.Plus(cards - 1)
 	_, err := f.Pool().Exec(t.Context(), `
 		create sequence written; create sequence collided;

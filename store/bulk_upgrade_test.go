@@ -12,7 +12,7 @@ func TestATaskOfTheVersionBeforeIsIssued(t *testing.T) {
 	f := setup(t)
 	ada, grace := "ada@example.com", "grace@example.com"
 	task := write(t, f.Store, func(tx *store.Tx) (store.Task, error) {
-		return tx.AddTask(t.Context(), f.terms(t), 2, []store.Recipient{{Email: &ada}, {Name: &grace}})
+		return tx.AddTask(t.Context(), store.Access{}, f.terms(t), 2, []store.Recipient{{Email: &ada}, {Name: &grace}})
 	})
 	for _, statement := range []string{
 		"delete from task_recipients",

@@ -19,6 +19,7 @@ const (
 	Forbidden                   // it is somebody else's
 	Conflict                    // it contradicts what is stored
 	Unavailable                 // the database is away; the same later may work
+	Exhausted                   // the caller has too much under way; the same later may work
 )
 
 // Error is a refusal with a cause that its receiver understands.
@@ -52,6 +53,7 @@ var (
 	ErrUserNotFound     = &Error{Kind: NotFound, Message: "User not found"}
 	ErrBadName          = &Error{Kind: Conflict, Message: "A name must have 1 to 255 characters"}
 	ErrEmailTaken       = &Error{Kind: Conflict, Message: "A user with this e-mail address exists"}
+	ErrBacklogFull      = &Error{Kind: Exhausted, Message: "Too many cards of the merchant are waiting to be issued"}
 	// ErrKeyReused says that the idempotency key was used for another request.
 	ErrKeyReused = &Error{Kind: Conflict, Message: "idempotency-key was used for another request"}
 )

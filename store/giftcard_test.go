@@ -113,7 +113,7 @@ func TestATaskMeetsTakenNumbersToo(t *testing.T) {
 		return tx.IssueCards(t.Context(), f.terms(t), make([]store.Recipient, 1))
 	})
 	task := write(t, f.Store, func(tx *store.Tx) (store.Task, error) {
-		return tx.AddTask(t.Context(), f.terms(t), 8, nil)
+		return tx.AddTask(t.Context(), store.Access{}, f.terms(t), 8, nil)
 	})
 	write(t, f.Store, func(tx *store.Tx) (struct{}, error) {
 		return struct{}{}, tx.IssueTask(t.Context(), task.ProgramID, task.ID, func(int) {})
@@ -127,7 +127,7 @@ func TestATaskIssuesOnceHoweverOftenItRuns(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	task := write(t, f.Store, func(tx *store.Tx) (store.Task, error) {
-		return tx.AddTask(t.Context(), f.terms(t), 70, nil)
+		return tx.AddTask(t.Context(), store.Access{}, f.terms(t), 70, nil)
 	})
 	done := make(chan error)
 	for range 4 {
@@ -150,12 +150,18 @@ func TestAFailedTaskHasNoCardsNorRecipientsAndStaysFailed(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	task := write(t, f.Store, func(tx *store.Tx) (store.Task, error) {
-		return tx.AddTask(t.Context(), f.terms(t), 2, make([]store.Recipient, 2))
+		return tx.AddTask(t.Context(), store.Access{}, f.terms(t), 2, make([]store.Recipient, 2))
 	})
 	for _, do := range []func(*store.Tx) error{
-		func(tx *store.Tx) error { return tx.FailTask(t.Context(), task.ProgramID, task.ID, "No.") },
+		func(tx *store.Tx) error {
+			_, err := tx.FailTask(t.Context(), task.ProgramID, task.ID, "No.")
+			return err
+		},
 		func(tx *store.Tx) error { return tx.IssueTask(t.Context(), task.ProgramID, task.ID, func(int) {}) },
-		func(tx *store.Tx) error { return tx.FailTask(t.Context(), task.ProgramID, task.ID, "Another reason.") },
+		func(tx *store.Tx) error {
+			_, err := tx.FailTask(t.Context(), task.ProgramID, task.ID, "Another reason.")
+			return err
+		},
 	} {
 		write(t, f.Store, func(tx *store.Tx) (struct{}, error) { return struct{}{}, do(tx) })
 	}

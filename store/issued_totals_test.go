@@ -42,7 +42,8 @@ func TestAFailedTaskGivesItsCardsBackOnTheDayItWasAdded(t *testing.T) {
 	}
 	fail := func(task store.Task) {
 		write(t, f.Store, func(tx *store.Tx) (struct{}, error) {
-			return struct{}{}, tx.FailTask(t.Context(), task.ProgramID, task.ID, "No.")
+			_, err := tx.FailTask(t.Context(), task.ProgramID, task.ID, "No.")
+			return struct{}{}, err
 		})
 	}
 	want := func(when string, program, ofUser string) {

@@ -75,7 +75,7 @@ func (f fixture) bulk(ctx context.Context, terms store.Terms, cards int) error {
 }
 
 func (f fixture) addTask(ctx context.Context, terms store.Terms, cards int) (store.Task, error) {
-	return store.Write(ctx, f.Store, func(tx *store.Tx) (store.Task, error) { return tx.AddTask(ctx, terms, cards, nil) })
+	return store.Write(ctx, f.Store, func(tx *store.Tx) (store.Task, error) { return tx.AddTask(ctx, store.Access{}, terms, cards, nil) })
 }
 
 // total is what is counted for a scope on the day of the clock, as "cards value".

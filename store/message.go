@@ -28,7 +28,7 @@ const (
 	MessageScheduled = "scheduled" // to be sent, perhaps again
 	MessageSent      = "sent"      // the server took it
 	MessageFailed    = "failed"    // given up; an operator may retry it
-	MessageDropped   = "dropped"   // the card was of no more use before its time
+	MessageDropped   = "dropped"   // the card was of no more use before its time, or an operator dropped it
 )
 
 // MessageStates are all of them.

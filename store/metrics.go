@@ -26,6 +26,7 @@ const (
 	cardsWritten // by tasks, committed or not
 	tasksCompleted
 	tasksFailed
+	tasksStopped
 	mailsSent
 	mailsDeferred
 	mailsFailed
@@ -92,6 +93,7 @@ var counters = []struct {
 	}},
 	{"giftcards_tasks_finished_total", "Tasks that came to their end, with all their cards or with none.", map[int]attribute.Set{
 		tasksCompleted: labels("status", TaskCompleted), tasksFailed: labels("status", TaskFailed),
+		tasksStopped: labels("status", "stopped"),
 	}},
 	{"giftcards_limit_refusals_total", "Requests that were refused because they would go over a daily limit.", map[int]attribute.Set{
 		refusedByProgramLimit: labels("limit", "program"), refusedByUserLimit: labels("limit", "user"),

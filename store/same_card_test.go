@@ -101,7 +101,7 @@ func (f fixture) issueInEveryWay(t *testing.T) map[string]rows {
 		return tx.IssueCards(t.Context(), terms, []store.Recipient{recipient})
 	})[0].ID)
 	task := write(t, f.Store, func(tx *store.Tx) (store.Task, error) {
-		return tx.AddTask(t.Context(), terms, 1, []store.Recipient{recipient})
+		return tx.AddTask(t.Context(), store.Access{}, terms, 1, []store.Recipient{recipient})
 	})
 	write(t, f.Store, func(tx *store.Tx) (struct{}, error) {
 		return struct{}{}, tx.IssueTask(t.Context(), task.ProgramID, task.ID, func(int) {})

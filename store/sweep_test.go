@@ -36,9 +36,9 @@ func TestThingsLastForTheirTimeAndNoLonger(t *testing.T) {
 	f.clock.Move(-1000 * day) // the database itself refuses to forget the last 30 days of its own clock
 	email := "ada@example.com"
 	task := write(t, f.Store, func(tx *store.Tx) (store.Task, error) {
-		task, err := tx.AddTask(t.Context(), f.terms(t), 2, []store.Recipient{{Email: &email}, {}})
+		task, err := tx.AddTask(t.Context(), store.Access{}, f.terms(t), 2, []store.Recipient{{Email: &email}, {}})
 		must(t, err)
-		_, err = tx.AddTask(t.Context(), f.terms(t), 2, nil) // is never finished
+		_, err = tx.AddTask(t.Context(), store.Access{}, f.terms(t), 2, nil) // is never finished
 		must(t, err)
 		must(t, tx.IssueTask(t.Context(), f.program, task.ID, func(int) {})) // writes to the audit log
 		key := store.Key{ProgramID: f.program, Operation: "test", Key: "k"}

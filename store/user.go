@@ -68,6 +68,9 @@ func (tx *Tx) AddUser(ctx context.Context, user User) (User, error) {
 // SetPassword changes a user's password hash and ends all tokens given so far.
 // It fails with ErrUserNotFound.
 func (tx *Tx) SetPassword(ctx context.Context, email, passwordHash string) (User, error) {
+	if err := tx.lockUser(ctx, email); err != nil {
+		return User{}, err
+	}
 	user, err := tx.q.SetPassword(ctx, passwordHash, tx.endOfTokens(), CleanEmail(email))
 	return known(user, err, "set password")
 }
@@ -75,6 +78,9 @@ func (tx *Tx) SetPassword(ctx context.Context, email, passwordHash string) (User
 // SetActive lets a user in or keeps them out, and ends all tokens given so far.
 // It fails with ErrUserNotFound.
 func (tx *Tx) SetActive(ctx context.Context, email string, active bool) (User, error) {
+	if err := tx.lockUser(ctx, email); err != nil {
+		return User{}, err
+	}
 	user, err := tx.q.SetUserActive(ctx, active, tx.endOfTokens(), CleanEmail(email))
 	return known(user, err, "set user active")
 }
@@ -82,8 +88,19 @@ func (tx *Tx) SetActive(ctx context.Context, email string, active bool) (User, e
 // SetRole changes a user's role; their tokens have it at once. It fails with
 // ErrUserNotFound.
 func (tx *Tx) SetRole(ctx context.Context, email, role string) (User, error) {
+	if err := tx.lockUser(ctx, email); err != nil {
+		return User{}, err
+	}
 	user, err := tx.q.SetUserRole(ctx, role, CleanEmail(email))
 	return known(user, err, "set role")
+}
+
+// lockUser waits for the tasks of the user that are about to commit; see ShareUser.
+func (tx *Tx) lockUser(ctx context.Context, email string) error {
+	if err := tx.q.LockUser(ctx, CleanEmail(email)); err != nil {
+		return fmt.Errorf("lock user: %w", err)
+	}
+	return nil
 }
 
 // endOfTokens is the second after this one, because tokens say in whole seconds when

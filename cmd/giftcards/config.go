@@ -153,6 +153,8 @@ func (c *config) check(f faults) {
 	note("token-lifetime", c.TokenLifetime >= time.Minute, "want a minute at least")
 	note("link-lifetime", c.LinkLifetime >= time.Minute, "want a minute at least")
 	c.checkLifetimes(note)
+	note("merchant-backlog", c.MerchantBacklog >= c.BulkMaximum && c.MerchantBacklog <= maxBacklog,
+		fmt.Sprintf("want --bulk-maximum (%d) to %d, not %d", c.BulkMaximum, maxBacklog, c.MerchantBacklog))
 	c.concurrency.check(f)
 	c.protection.check(f)
 	_, err = c.level()
@@ -189,6 +191,7 @@ const adminOff = "off"
 const (
 	maxThreshold = 1_000
 	maxMaximum   = 10_000_000
+	maxBacklog   = 1_000_000_000
 	maxBodyMiB   = 1_024
 	maxDrain     = 10 * time.Minute
 )

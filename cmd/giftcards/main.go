@@ -45,7 +45,8 @@ type program struct {
 	Program  programCommand  `cmd:"" help:"Create and list gift-card programs, and limit what may be issued in them a day."`
 	User     userCommand     `cmd:"" help:"Create and list users, change password and role, keep users out, and limit what they may issue a day."`
 	Audit    auditCommand    `cmd:"" help:"List who did what, from where."`
-	Messages messagesCommand `cmd:"" help:"List messages to recipients, and retry those that failed."`
+	Tasks    tasksCommand    `cmd:"" help:"List bulk tasks, and cancel unfinished ones."`
+	Messages messagesCommand `cmd:"" help:"List messages to recipients, retry those that failed, and drop those that were not sent."`
 	Keys     keysCommand     `cmd:"" help:"Look after the server's secret keys."`
 	Health   healthCommand   `cmd:"" help:"Ask the server on this machine whether it is ready; exit code 1 unless it is."`
 	Licences licencesCommand `cmd:"" help:"Print the licences and notices of all that the program is made of."`

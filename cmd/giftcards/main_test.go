@@ -29,13 +29,13 @@ func TestAllBadSettingsAreNamedInOneMessage(t *testing.T) {
 	t.Parallel()
 	code, _, stderr := command(t, "", "serve", "--listen=nowhere", "--bulk-threshold=many", "--bulk-maximum=0", "--link-lifetime=soon",
 		"--card-prefix=x", "--log-level=loud", "--log-format=xml", "--base-url=ftp://x", "--bulk-body-limit=0", "--token-lifetime=1s", "--drain=1h", "--database-url=postgres://localhost/x?default_query_exec_mode=exec", "--key-lifetime=1h", "--task-lifetime=2h", "--message-lifetime=1h", "--audit-lifetime=719h",
-		"--smtp-url=http://user@mail.example.com", "--mail-from=nobody", "--mail-per-second=0", "--small-tasks=0", "--large-tasks=0", "--merchant-tasks=0", "--large-bodies=many", "--sms-url=http://sms.example.com", "--sms-per-second=many", "--template-dir=/nowhere")
+		"--smtp-url=http://user@mail.example.com", "--mail-from=nobody", "--mail-per-second=0", "--small-tasks=0", "--large-tasks=0", "--merchant-tasks=0", "--merchant-backlog=-1", "--large-bodies=many", "--sms-url=http://sms.example.com", "--sms-per-second=many", "--template-dir=/nowhere")
 	if code != 2 {
 		t.Errorf("exit code %d, want 2", code)
 	}
 	for _, flag := range []string{"listen", "bulk-threshold", "bulk-maximum", "link-lifetime", "card-prefix", "log-level", "log-format", "base-url", "bulk-body-limit", "token-lifetime", "drain", "database-url", "task-lifetime", "message-lifetime", "audit-lifetime",
 		"smtp-url", "mail-from", "mail-per-second", "sms-url", "sms-account", "sms-from", "sms-token-file", "sms-per-second", "template-dir",
-		"small-tasks", "large-tasks", "merchant-tasks", "large-bodies"} {
+		"small-tasks", "large-tasks", "merchant-tasks", "merchant-backlog", "large-bodies"} {
 		if !strings.Contains(stderr, "--"+flag+": ") {
 			t.Errorf("--%s is not named in\n%s", flag, stderr)
 		}
@@ -55,6 +55,24 @@ func TestLifetimesFitEachOther(t *testing.T) {
 		"tasks as long":         {[]string{"--key-lifetime=2h", "--task-lifetime=2h"}, ""},
 		"tasks that are longer": {[]string{"--task-lifetime=720h0m1s"}, "--task-lifetime: "},
 		"too short tasks":       {[]string{"--task-lifetime=59m"}, "--task-lifetime: "},
+	} {
+		code, _, stderr := command(t, "", append([]string{"version"}, c.args...)...)
+		if (code == 0) != (c.want == "") || !strings.Contains(stderr, c.want) {
+			t.Errorf("%s: exit code %d\n%s", name, code, stderr)
+		}
+	}
+}
+
+// TestABacklogHasRoomForTheLargestTask: a larger one would be refused for ever.
+func TestABacklogHasRoomForTheLargestTask(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		args []string
+		want string // empty: no fault
+	}{
+		"as large":     {[]string{"--merchant-backlog=100000"}, ""},
+		"smaller":      {[]string{"--merchant-backlog=99999"}, "--merchant-backlog: want --bulk-maximum (100000)"},
+		"a large task": {[]string{"--bulk-maximum=1000001"}, "--merchant-backlog: want --bulk-maximum (1000001)"},
 	} {
 		code, _, stderr := command(t, "", append([]string{"version"}, c.args...)...)
 		if (code == 0) != (c.want == "") || !strings.Contains(stderr, c.want) {

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/google/uuid"
+
 	"giftcards/store"
 	"giftcards/store/id"
 )
@@ -13,6 +15,7 @@ import (
 type messagesCommand struct {
 	List  listMessages  `cmd:"" help:"List messages in a state, the latest first."`
 	Retry retryMessages `cmd:"" help:"Make failed messages, and those that wait for another attempt, due at once."`
+	Drop  dropMessages  `cmd:"" help:"Drop messages that were not sent, scheduled and failed ones, for good: of some cards, or of all that fit the flags."`
 }
 
 type listMessages struct {
@@ -87,4 +90,81 @@ func (c retryMessages) Run(s *session) error {
 		}
 		return printedRetry{len(retried)}, s.audit(tx, store.AuditEntry{Operation: "messages retry", Cards: int32(len(retried))})
 	})
+}
+
+type dropMessages struct {
+	Cards     []id.ID       `arg:"" optional:"" name:"card-id" help:"Cards whose messages to drop."`
+	User      string        `placeholder:"EMAIL" help:"Those of the cards that this user issued: one by one and in bulk as far back as the audit log goes, by tasks as long as a task is kept; not by tasks that an earlier version added."`
+	Merchant  id.ID         `placeholder:"ID" help:"Those of this merchant's cards."`
+	Task      uuid.UUID     `placeholder:"ID" help:"Those of this task's cards, as long as the task is kept."`
+	OlderThan time.Duration `placeholder:"DURATION" help:"Only those of cards that were issued longer ago than that, such as 1h."`
+}
+
+type printedDrop struct {
+	Dropped int `json:"dropped"`
+	// BeingSent are the cards of those among them that a sender has at this moment: they
+	// may arrive once.
+	BeingSent []id.ID `json:"beingSent"`
+}
+
+func (c dropMessages) Run(s *session) error {
+	if len(c.Cards) == 0 && c.User == "" && c.Merchant.IsZero() && c.Task == uuid.Nil {
+		return errors.New("name cards, --user, --merchant or --task")
+	}
+	if c.OlderThan < 0 {
+		return errors.New("--older-than: want a duration such as 24h")
+	}
+	return printWritten(s, func(tx *store.Tx) (printedDrop, error) {
+		user, err := userNamed(s, tx, c.User)
+		if err != nil {
+			return printedDrop{}, err
+		}
+		dropped, err := tx.DropMessages(s, store.MessageFilter{
+			Cards: c.Cards, Merchant: c.Merchant, User: user.ID, Task: c.Task, OlderThan: c.OlderThan,
+		})
+		if err != nil {
+			return printedDrop{}, err
+		}
+		printed, err := c.result(dropped)
+		if err != nil {
+			return printedDrop{}, err
+		}
+		return printed, s.audit(tx, c.entry(user, len(dropped)))
+	})
+}
+
+// result fails if a named card has nothing to drop: the operator means another one.
+func (c dropMessages) result(dropped []store.DroppedMessage) (printedDrop, error) {
+	printed := printedDrop{Dropped: len(dropped), BeingSent: []id.ID{}}
+	had := map[id.ID]bool{}
+	for _, m := range dropped {
+		had[m.CardID] = true
+		if m.BeingSent {
+			printed.BeingSent = append(printed.BeingSent, m.CardID)
+		}
+	}
+	for _, card := range c.Cards {
+		if !had[card] {
+			return printedDrop{}, fmt.Errorf("card %s has no message to drop, so none was dropped: giftcards messages list says how they stand", card)
+		}
+	}
+	return printed, nil
+}
+
+// entry is what the audit log is to know: the subject is the most special thing that
+// was named.
+func (c dropMessages) entry(user store.User, dropped int) store.AuditEntry {
+	entry := store.AuditEntry{Operation: "messages drop", MerchantID: c.Merchant, Cards: int32(dropped)}
+	if entry.MerchantID.IsZero() {
+		entry.MerchantID = user.MerchantID
+	}
+	switch {
+	case len(c.Cards) > 0:
+		entry.Subject = c.Cards[0][:]
+	case c.Task != uuid.Nil:
+		entry.Subject = c.Task[:]
+	case !user.ID.IsZero():
+		entry.Subject = user.ID[:]
+	}
+	return entry
 }

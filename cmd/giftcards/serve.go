@@ -113,7 +113,7 @@ func (s *session) newJobs(st *store.Store, obs *observability, log *slog.Logger)
 func (s *session) newServer(o server.Options, obs *observability) (*server.Server, error) {
 	o.BaseURL = s.config.BaseURL
 	o.BulkThreshold, o.BulkMaximum, o.BulkBodyLimit = s.config.BulkThreshold, s.config.BulkMaximum, int64(s.config.BulkBodyLimit)<<20
-	o.LargeBodies = s.config.LargeBodies
+	o.LargeBodies, o.MerchantBacklog = s.config.LargeBodies, s.config.MerchantBacklog
 	o.TokenLifetime, o.LinkLifetime = s.config.TokenLifetime, s.config.LinkLifetime
 	o.Meter, o.Tracer = obs.meter(), obs.tracer()
 	s.config.protection.apply(&o)

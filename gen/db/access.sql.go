@@ -12,6 +12,37 @@ import (
 	"giftcards/store/id"
 )
 
+const accessUnchanged = `-- name: AccessUnchanged :one
+select (exists (
+        select from users u where u.id = $1 and u.active and u.merchant_id = $2 and u.role = $3
+        and u.tokens_valid_after is not distinct from $4::timestamptz)
+    and not exists (select from revoked_tokens r where r.id = $5))::boolean as unchanged
+`
+
+type AccessUnchangedParams struct {
+	UserID           id.ID
+	MerchantID       id.ID
+	Role             string
+	TokensValidAfter *time.Time
+	TokenID          string
+}
+
+// Whether token and user are as they were when the access was found. By primary keys,
+// without a lock. Statements that ask it on the way, instead of a query more, are
+// CreateGiftCard, createCardsSQL and FindTask.
+func (q *Queries) AccessUnchanged(ctx context.Context, arg AccessUnchangedParams) (bool, error) {
+	row := q.db.QueryRow(ctx, accessUnchanged,
+		arg.UserID,
+		arg.MerchantID,
+		arg.Role,
+		arg.TokensValidAfter,
+		arg.TokenID,
+	)
+	var unchanged bool
+	err := row.Scan(&unchanged)
+	return unchanged, err
+}
+
 const deleteExpiredTokens = `-- name: DeleteExpiredTokens :execrows
 delete from revoked_tokens where id in (
     select t.id from revoked_tokens t where t.expires_at < $1::timestamptz order by t.expires_at limit $2 for update skip locked
@@ -247,6 +278,17 @@ func (q *Queries) ListUsers(ctx context.Context) ([]User, error) {
 	return items, nil
 }
 
+const lockUser = `-- name: LockUser :exec
+select pg_advisory_xact_lock(hashtextextended('user ' || encode(u.id, 'hex'), 0)) from users u where u.email = $1
+`
+
+// Must come before each change of a user: waits for the transactions that ShareUser
+// keeps the user for. None with the address is fine.
+func (q *Queries) LockUser(ctx context.Context, email string) error {
+	_, err := q.db.Exec(ctx, lockUser, email)
+	return err
+}
+
 const revokeToken = `-- name: RevokeToken :exec
 insert into revoked_tokens (id, expires_at) values ($1, $2)
 on conflict on constraint revoked_tokens_pkey do nothing
@@ -331,4 +373,16 @@ func (q *Queries) SetUserRole(ctx context.Context, role string, email string) (U
 		&i.TokensValidAfter,
 	)
 	return i, err
+}
+
+const shareUser = `-- name: ShareUser :exec
+select pg_advisory_xact_lock_shared(hashtextextended('user ' || encode($1::bytea, 'hex'), 0))
+`
+
+// Keeps the user as they are until the transaction ends; waits for a change of the
+// user that is under way. An advisory lock, because a lock on the row would need the
+// privilege to change users, which a role that serves does not have.
+func (q *Queries) ShareUser(ctx context.Context, argID []byte) error {
+	_, err := q.db.Exec(ctx, shareUser, argID)
+	return err
 }

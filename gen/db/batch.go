@@ -109,7 +109,7 @@ func (b *FindAccessBatchResults) Close() error {
 }
 
 const findTask = `-- name: FindTask :batchone
-select t.program_id, t.id, t.status, t.card_count, t.by_count, t.initial_value, t.is_physical, t.design_template, t.expires_at, t.first_card_id, t.job_id, t.attempts, t.error, t.created_at, t.completed_at, t.counted_in, (
+select t.program_id, t.id, t.status, t.card_count, t.by_count, t.initial_value, t.is_physical, t.design_template, t.expires_at, t.first_card_id, t.job_id, t.attempts, t.error, t.created_at, t.completed_at, t.user_id, t.tokens_valid_after, t.counted_in, (
     exists (select from users u where u.id = $1 and u.active and u.merchant_id = $2 and u.role = $3
         and u.tokens_valid_after is not distinct from $4::timestamptz)
     and not exists (select from revoked_tokens r where r.id = $5))::boolean as access_unchanged
@@ -184,6 +184,8 @@ func (b *FindTaskBatchResults) QueryRow(f func(int, FindTaskRow, error)) {
 			&i.BulkTask.Error,
 			&i.BulkTask.CreatedAt,
 			&i.BulkTask.CompletedAt,
+			&i.BulkTask.UserID,
+			&i.BulkTask.TokensValidAfter,
 			&i.BulkTask.CountedIn,
 			&i.AccessUnchanged,
 		)

@@ -28,6 +28,24 @@ func (q *Queries) CompleteTask(ctx context.Context, completedAt time.Time, progr
 	return result.RowsAffected(), nil
 }
 
+const countBacklog = `-- name: CountBacklog :one
+select coalesce(sum(t.card_count), 0)::bigint as cards
+from programs p
+join programs o on o.merchant_id = p.merchant_id
+join bulk_tasks t on t.program_id = o.id and t.status in ('pending', 'processing')
+where p.id = $1
+`
+
+// The cards of all unfinished tasks of the program's merchant. Must be a statement of
+// its own, after LockBacklog: it sees what committed meanwhile. Uses
+// bulk_tasks_unfinished_program_idx.
+func (q *Queries) CountBacklog(ctx context.Context, argID id.ID) (int64, error) {
+	row := q.db.QueryRow(ctx, countBacklog, argID)
+	var cards int64
+	err := row.Scan(&cards)
+	return cards, err
+}
+
 const countOlderTasks = `-- name: CountOlderTasks :one
 select count(*) from bulk_tasks t
 join programs o on o.id = t.program_id
@@ -47,21 +65,35 @@ func (q *Queries) CountOlderTasks(ctx context.Context, programID id.ID, taskID u
 	return count, err
 }
 
-const deleteFinishedTasks = `-- name: DeleteFinishedTasks :execrows
-delete from bulk_tasks where (program_id, id) in (
-    select t.program_id, t.id from bulk_tasks t
-    where t.status in ('completed', 'failed') and t.created_at < $1::timestamptz
-    order by t.created_at limit $2 for update skip locked
-)
+const deleteCancellation = `-- name: DeleteCancellation :exec
+delete from task_cancellations where program_id = $1 and task_id = $2
 `
 
-// Oldest first, bounded by @batch. Uses bulk_tasks_finished_idx.
+// By primary key. None is fine.
+func (q *Queries) DeleteCancellation(ctx context.Context, programID id.ID, taskID uuid.UUID) error {
+	_, err := q.db.Exec(ctx, deleteCancellation, programID, taskID)
+	return err
+}
+
+const deleteFinishedTasks = `-- name: DeleteFinishedTasks :one
+with deleted as (
+    delete from bulk_tasks where (program_id, id) in (
+        select t.program_id, t.id from bulk_tasks t
+        where t.status in ('completed', 'failed') and t.created_at < $1::timestamptz
+        order by t.created_at limit $2 for update skip locked)
+    returning program_id, id
+), cancelled as (
+    delete from task_cancellations c using deleted d where c.program_id = d.program_id and c.task_id = d.id
+)
+select count(*) from deleted
+`
+
+// Oldest first, bounded by @batch, with cancellations that came too late. Uses bulk_tasks_finished_idx.
 func (q *Queries) DeleteFinishedTasks(ctx context.Context, before time.Time, batch int32) (int64, error) {
-	result, err := q.db.Exec(ctx, deleteFinishedTasks, before, batch)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
+	row := q.db.QueryRow(ctx, deleteFinishedTasks, before, batch)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
 }
 
 const deleteRecipients = `-- name: DeleteRecipients :exec
@@ -114,6 +146,29 @@ func (q *Queries) FindRecipients(ctx context.Context, programID id.ID, taskID uu
 	return recipients, err
 }
 
+const findTaskStop = `-- name: FindTaskStop :one
+select (t.user_id is null or exists (
+        select from users u where u.id = t.user_id and u.active and u.role = 'issuer'
+        and u.tokens_valid_after is not distinct from t.tokens_valid_after))::boolean as allowed,
+    exists (select from task_cancellations c where c.program_id = t.program_id and c.task_id = t.id) as cancelled
+from bulk_tasks t where t.program_id = $1 and t.id = $2
+`
+
+type FindTaskStopRow struct {
+	Allowed   bool
+	Cancelled bool
+}
+
+// Whether the task's user may still issue, and whether an operator has cancelled the
+// task. By primary keys, without a lock, so that a worker sees what committed since
+// it locked the task. A task without a user is allowed.
+func (q *Queries) FindTaskStop(ctx context.Context, programID id.ID, iD uuid.UUID) (FindTaskStopRow, error) {
+	row := q.db.QueryRow(ctx, findTaskStop, programID, iD)
+	var i FindTaskStopRow
+	err := row.Scan(&i.Allowed, &i.Cancelled)
+	return i, err
+}
+
 const giveBackAttempt = `-- name: GiveBackAttempt :exec
 update bulk_tasks set attempts = attempts - 1
 where program_id = $1 and id = $2 and status = 'processing' and attempts > 0
@@ -150,24 +205,26 @@ func (q *Queries) InsertRecipients(ctx context.Context, arg InsertRecipientsPara
 
 const insertTask = `-- name: InsertTask :one
 insert into bulk_tasks (program_id, id, card_count, by_count, initial_value, is_physical, design_template,
-    expires_at, first_card_id, created_at, counted_in)
+    expires_at, first_card_id, user_id, tokens_valid_after, created_at, counted_in)
 values ($1, $2, $3, $4, $5, $6, $7,
-    $8, $9, $10, $11)
-returning program_id, id, status, card_count, by_count, initial_value, is_physical, design_template, expires_at, first_card_id, job_id, attempts, error, created_at, completed_at, counted_in
+    $8, $9, $10, $11, $12, $13)
+returning program_id, id, status, card_count, by_count, initial_value, is_physical, design_template, expires_at, first_card_id, job_id, attempts, error, created_at, completed_at, user_id, tokens_valid_after, counted_in
 `
 
 type InsertTaskParams struct {
-	ProgramID      id.ID
-	ID             uuid.UUID
-	CardCount      int32
-	ByCount        bool
-	InitialValue   money.Amount
-	IsPhysical     bool
-	DesignTemplate *string
-	ExpiresAt      time.Time
-	FirstCardID    id.ID
-	CreatedAt      time.Time
-	CountedIn      [][]byte
+	ProgramID        id.ID
+	ID               uuid.UUID
+	CardCount        int32
+	ByCount          bool
+	InitialValue     money.Amount
+	IsPhysical       bool
+	DesignTemplate   *string
+	ExpiresAt        time.Time
+	FirstCardID      id.ID
+	UserID           id.ID
+	TokensValidAfter *time.Time
+	CreatedAt        time.Time
+	CountedIn        [][]byte
 }
 
 // A pending one, without a job. Nobody else sees it before the commit.
@@ -182,6 +239,8 @@ func (q *Queries) InsertTask(ctx context.Context, arg InsertTaskParams) (BulkTas
 		arg.DesignTemplate,
 		arg.ExpiresAt,
 		arg.FirstCardID,
+		arg.UserID,
+		arg.TokensValidAfter,
 		arg.CreatedAt,
 		arg.CountedIn,
 	)
@@ -202,9 +261,21 @@ func (q *Queries) InsertTask(ctx context.Context, arg InsertTaskParams) (BulkTas
 		&i.Error,
 		&i.CreatedAt,
 		&i.CompletedAt,
+		&i.UserID,
+		&i.TokensValidAfter,
 		&i.CountedIn,
 	)
 	return i, err
+}
+
+const limitLockWait = `-- name: LimitLockWait :exec
+select set_config('lock_timeout', $1::text, true)
+`
+
+// How long a statement of this transaction waits for a lock.
+func (q *Queries) LimitLockWait(ctx context.Context, wait string) error {
+	_, err := q.db.Exec(ctx, limitLockWait, wait)
+	return err
 }
 
 const listOldRecipients = `-- name: ListOldRecipients :many
@@ -256,8 +327,79 @@ func (q *Queries) ListOldRecipients(ctx context.Context, arg ListOldRecipientsPa
 	return items, nil
 }
 
+const listTasks = `-- name: ListTasks :many
+select t.program_id, t.id, t.status, t.card_count, t.by_count, t.initial_value, t.is_physical, t.design_template, t.expires_at, t.first_card_id, t.job_id, t.attempts, t.error, t.created_at, t.completed_at, t.user_id, t.tokens_valid_after, t.counted_in, p.merchant_id from bulk_tasks t
+join programs p on p.id = t.program_id
+where ($1::text is null or t.status = $1::text)
+  and ($2::bytea is null or p.merchant_id = $2)
+  and ($3::bytea is null or t.user_id = $3)
+  and ($4::timestamptz is null or t.created_at < $4::timestamptz)
+order by t.created_at desc, t.id limit $5
+`
+
+type ListTasksParams struct {
+	Status     *string
+	MerchantID []byte
+	UserID     []byte
+	Before     *time.Time
+	UpTo       int32
+}
+
+type ListTasksRow struct {
+	BulkTask   BulkTask
+	MerchantID id.ID
+}
+
+// The latest first, at most @up_to; only those that fit what is not null. Without a
+// lock.
+func (q *Queries) ListTasks(ctx context.Context, arg ListTasksParams) ([]ListTasksRow, error) {
+	rows, err := q.db.Query(ctx, listTasks,
+		arg.Status,
+		arg.MerchantID,
+		arg.UserID,
+		arg.Before,
+		arg.UpTo,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListTasksRow
+	for rows.Next() {
+		var i ListTasksRow
+		if err := rows.Scan(
+			&i.BulkTask.ProgramID,
+			&i.BulkTask.ID,
+			&i.BulkTask.Status,
+			&i.BulkTask.CardCount,
+			&i.BulkTask.ByCount,
+			&i.BulkTask.InitialValue,
+			&i.BulkTask.IsPhysical,
+			&i.BulkTask.DesignTemplate,
+			&i.BulkTask.ExpiresAt,
+			&i.BulkTask.FirstCardID,
+			&i.BulkTask.JobID,
+			&i.BulkTask.Attempts,
+			&i.BulkTask.Error,
+			&i.BulkTask.CreatedAt,
+			&i.BulkTask.CompletedAt,
+			&i.BulkTask.UserID,
+			&i.BulkTask.TokensValidAfter,
+			&i.BulkTask.CountedIn,
+			&i.MerchantID,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const lockAbandonedTasks = `-- name: LockAbandonedTasks :many
-select t.program_id, t.id, t.status, t.card_count, t.by_count, t.initial_value, t.is_physical, t.design_template, t.expires_at, t.first_card_id, t.job_id, t.attempts, t.error, t.created_at, t.completed_at, t.counted_in from bulk_tasks t
+select t.program_id, t.id, t.status, t.card_count, t.by_count, t.initial_value, t.is_physical, t.design_template, t.expires_at, t.first_card_id, t.job_id, t.attempts, t.error, t.created_at, t.completed_at, t.user_id, t.tokens_valid_after, t.counted_in from bulk_tasks t
 where t.status in ('pending', 'processing')
   and not exists (
     select from river_job j where j.id = t.job_id
@@ -295,6 +437,8 @@ func (q *Queries) LockAbandonedTasks(ctx context.Context, grace time.Duration, b
 			&i.Error,
 			&i.CreatedAt,
 			&i.CompletedAt,
+			&i.UserID,
+			&i.TokensValidAfter,
 			&i.CountedIn,
 		); err != nil {
 			return nil, err
@@ -307,8 +451,19 @@ func (q *Queries) LockAbandonedTasks(ctx context.Context, grace time.Duration, b
 	return items, nil
 }
 
+const lockBacklog = `-- name: LockBacklog :exec
+select pg_advisory_xact_lock(hashtextextended('backlog of ' || encode(p.merchant_id, 'hex'), 0)) from programs p where p.id = $1
+`
+
+// Waits for whoever else adds a task of the program's merchant, until the transaction
+// ends.
+func (q *Queries) LockBacklog(ctx context.Context, argID id.ID) error {
+	_, err := q.db.Exec(ctx, lockBacklog, argID)
+	return err
+}
+
 const lockTask = `-- name: LockTask :one
-select program_id, id, status, card_count, by_count, initial_value, is_physical, design_template, expires_at, first_card_id, job_id, attempts, error, created_at, completed_at, counted_in from bulk_tasks where program_id = $1 and id = $2 for update
+select program_id, id, status, card_count, by_count, initial_value, is_physical, design_template, expires_at, first_card_id, job_id, attempts, error, created_at, completed_at, user_id, tokens_valid_after, counted_in from bulk_tasks where program_id = $1 and id = $2 for update
 `
 
 // By primary key; waits for whoever else works on the task.
@@ -331,9 +486,82 @@ func (q *Queries) LockTask(ctx context.Context, programID id.ID, iD uuid.UUID) (
 		&i.Error,
 		&i.CreatedAt,
 		&i.CompletedAt,
+		&i.UserID,
+		&i.TokensValidAfter,
 		&i.CountedIn,
 	)
 	return i, err
+}
+
+const requestCancellations = `-- name: RequestCancellations :many
+with chosen as materialized (
+    select t.program_id, t.id, t.status in ('pending', 'processing') as unfinished from bulk_tasks t
+    join programs p on p.id = t.program_id
+    where (t.status in ('pending', 'processing') or $1::uuid[] is not null)
+      and ($1::uuid[] is null or t.id = any ($1::uuid[]))
+      and ($2::bytea is null or p.merchant_id = $2)
+      and ($3::bytea is null or t.user_id = $3)
+), asked as (
+    insert into task_cancellations (program_id, task_id, created_at)
+    select c.program_id, c.id, $4 from chosen c where c.unfinished
+    on conflict on constraint task_cancellations_pkey do nothing
+)
+select t.program_id, t.id, t.status, t.card_count, t.by_count, t.initial_value, t.is_physical, t.design_template, t.expires_at, t.first_card_id, t.job_id, t.attempts, t.error, t.created_at, t.completed_at, t.user_id, t.tokens_valid_after, t.counted_in from bulk_tasks t join chosen c on c.program_id = t.program_id and c.id = t.id
+order by t.created_at, t.id
+`
+
+type RequestCancellationsParams struct {
+	Ids        []uuid.UUID
+	MerchantID []byte
+	UserID     []byte
+	Now        time.Time
+}
+
+// Has workers end the unfinished ones of the named tasks, or all unfinished ones that
+// fit what is not null. Returns them, and the named tasks that are finished. Takes no
+// lock on tasks, so it does not wait for a worker.
+func (q *Queries) RequestCancellations(ctx context.Context, arg RequestCancellationsParams) ([]BulkTask, error) {
+	rows, err := q.db.Query(ctx, requestCancellations,
+		arg.Ids,
+		arg.MerchantID,
+		arg.UserID,
+		arg.Now,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []BulkTask
+	for rows.Next() {
+		var i BulkTask
+		if err := rows.Scan(
+			&i.ProgramID,
+			&i.ID,
+			&i.Status,
+			&i.CardCount,
+			&i.ByCount,
+			&i.InitialValue,
+			&i.IsPhysical,
+			&i.DesignTemplate,
+			&i.ExpiresAt,
+			&i.FirstCardID,
+			&i.JobID,
+			&i.Attempts,
+			&i.Error,
+			&i.CreatedAt,
+			&i.CompletedAt,
+			&i.UserID,
+			&i.TokensValidAfter,
+			&i.CountedIn,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const setTaskJob = `-- name: SetTaskJob :exec

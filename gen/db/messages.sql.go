@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"giftcards/store/id"
+	"github.com/google/uuid"
 )
 
 const claimMessage = `-- name: ClaimMessage :one
@@ -223,6 +224,86 @@ func (q *Queries) DeleteEndedMessages(ctx context.Context, cardID id.ID, before 
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const dropMessages = `-- name: DropMessages :many
+with found as materialized (
+    select m.program_id, m.card_id, m.channel,
+        (m.status = 'scheduled' and m.unconfirmed > 0 and m.next_attempt_at > $1::timestamptz
+            and m.next_attempt_at <= $4::timestamptz)::boolean as being_sent
+    from messages m
+    join programs p on p.id = m.program_id
+    where m.status in ('scheduled', 'failed')
+      and ($5::bytea[] is null or m.card_id = any ($5::bytea[]))
+      and ($6::bytea is null or p.merchant_id = $6)
+      and ($7::timestamptz is null or m.created_at < $7::timestamptz)
+      and ($8::uuid[] is null or (m.program_id, substring(m.card_id from 1 for 9)) in (
+          select t.program_id, substring(t.first_card_id from 1 for 9) from bulk_tasks t where t.id = any ($8::uuid[])))
+      and ($9::bytea is null or exists (
+          select from audit_log a where a.at = m.created_at and a.user_id = $9 and a.program_id = m.program_id
+          and (a.subject = m.card_id
+            or a.cards > 1 and octet_length(a.subject) = 12 and substring(a.subject from 1 for 9) = substring(m.card_id from 1 for 9)))
+        or (m.program_id, substring(m.card_id from 1 for 9)) in (
+          select t.program_id, substring(t.first_card_id from 1 for 9) from bulk_tasks t where t.user_id = $9))
+    order by m.program_id, m.card_id, m.channel
+    for update of m
+)
+update messages m set status = 'dropped', next_attempt_at = $1,
+    last_error = case when f.being_sent then $2::text else $3::text end
+from found f where m.program_id = f.program_id and m.card_id = f.card_id and m.channel = f.channel
+returning m.card_id, f.being_sent
+`
+
+type DropMessagesParams struct {
+	Now        time.Time
+	LateReason string
+	Reason     string
+	LeaseEnd   time.Time
+	CardIds    [][]byte
+	MerchantID []byte
+	Before     *time.Time
+	TaskIds    []uuid.UUID
+	UserID     []byte
+}
+
+type DropMessagesRow struct {
+	CardID    id.ID
+	BeingSent bool
+}
+
+// Drops the scheduled and failed ones that fit what is not null, and says which of
+// them a sender may have at this moment. A user's are those of the cards that the audit
+// log or a task has under their id: entries have the time of their cards' messages, so
+// each message costs a look into audit_log_at_idx. A block of cards has its first nine
+// bytes for itself. Waits for whoever changes one of them.
+func (q *Queries) DropMessages(ctx context.Context, arg DropMessagesParams) ([]DropMessagesRow, error) {
+	rows, err := q.db.Query(ctx, dropMessages,
+		arg.Now,
+		arg.LateReason,
+		arg.Reason,
+		arg.LeaseEnd,
+		arg.CardIds,
+		arg.MerchantID,
+		arg.Before,
+		arg.TaskIds,
+		arg.UserID,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []DropMessagesRow
+	for rows.Next() {
+		var i DropMessagesRow
+		if err := rows.Scan(&i.CardID, &i.BeingSent); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const findMessageCard = `-- name: FindMessageCard :one

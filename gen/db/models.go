@@ -87,22 +87,24 @@ type BulkRecipient struct {
 }
 
 type BulkTask struct {
-	ProgramID      id.ID
-	ID             uuid.UUID
-	Status         string
-	CardCount      int32
-	ByCount        bool
-	InitialValue   money.Amount
-	IsPhysical     bool
-	DesignTemplate *string
-	ExpiresAt      time.Time
-	FirstCardID    id.ID
-	JobID          *int64
-	Attempts       int16
-	Error          *string
-	CreatedAt      time.Time
-	CompletedAt    *time.Time
-	CountedIn      [][]byte
+	ProgramID        id.ID
+	ID               uuid.UUID
+	Status           string
+	CardCount        int32
+	ByCount          bool
+	InitialValue     money.Amount
+	IsPhysical       bool
+	DesignTemplate   *string
+	ExpiresAt        time.Time
+	FirstCardID      id.ID
+	JobID            *int64
+	Attempts         int16
+	Error            *string
+	CreatedAt        time.Time
+	CompletedAt      *time.Time
+	UserID           id.ID
+	TokensValidAfter *time.Time
+	CountedIn        [][]byte
 }
 
 type GiftCard struct {
@@ -216,6 +218,12 @@ type RiverJob struct {
 	Queue       string
 	ScheduledAt time.Time
 	AttemptedAt *time.Time
+}
+
+type TaskCancellation struct {
+	ProgramID id.ID
+	TaskID    uuid.UUID
+	CreatedAt time.Time
 }
 
 type TaskRecipient struct {

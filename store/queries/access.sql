@@ -17,6 +17,26 @@ select u.active, u.role, u.tokens_valid_after, u.merchant_id = p.merchant_id as 
 from users u cross join programs p
 where u.id = @user_id and p.id = @program_id;
 
+-- name: AccessUnchanged :one
+-- Whether token and user are as they were when the access was found. By primary keys,
+-- without a lock. Statements that ask it on the way, instead of a query more, are
+-- CreateGiftCard, createCardsSQL and FindTask.
+select (exists (
+        select from users u where u.id = @user_id and u.active and u.merchant_id = @merchant_id and u.role = @role
+        and u.tokens_valid_after is not distinct from sqlc.narg('tokens_valid_after')::timestamptz)
+    and not exists (select from revoked_tokens r where r.id = @token_id))::boolean as unchanged;
+
+-- name: ShareUser :exec
+-- Keeps the user as they are until the transaction ends; waits for a change of the
+-- user that is under way. An advisory lock, because a lock on the row would need the
+-- privilege to change users, which a role that serves does not have.
+select pg_advisory_xact_lock_shared(hashtextextended('user ' || encode(@id::bytea, 'hex'), 0));
+
+-- name: LockUser :exec
+-- Must come before each change of a user: waits for the transactions that ShareUser
+-- keeps the user for. None with the address is fine.
+select pg_advisory_xact_lock(hashtextextended('user ' || encode(u.id, 'hex'), 0)) from users u where u.email = @email;
+
 -- name: RevokeToken :exec
 -- Idempotent.
 insert into revoked_tokens (id, expires_at) values ($1, $2)

@@ -1,10 +1,25 @@
 -- name: InsertTask :one
 -- A pending one, without a job. Nobody else sees it before the commit.
 insert into bulk_tasks (program_id, id, card_count, by_count, initial_value, is_physical, design_template,
-    expires_at, first_card_id, created_at, counted_in)
+    expires_at, first_card_id, user_id, tokens_valid_after, created_at, counted_in)
 values (@program_id, @id, @card_count, @by_count, @initial_value, @is_physical, @design_template,
-    @expires_at, @first_card_id, @created_at, @counted_in)
+    @expires_at, @first_card_id, @user_id, @tokens_valid_after, @created_at, @counted_in)
 returning *;
+
+-- name: LockBacklog :exec
+-- Waits for whoever else adds a task of the program's merchant, until the transaction
+-- ends.
+select pg_advisory_xact_lock(hashtextextended('backlog of ' || encode(p.merchant_id, 'hex'), 0)) from programs p where p.id = $1;
+
+-- name: CountBacklog :one
+-- The cards of all unfinished tasks of the program's merchant. Must be a statement of
+-- its own, after LockBacklog: it sees what committed meanwhile. Uses
+-- bulk_tasks_unfinished_program_idx.
+select coalesce(sum(t.card_count), 0)::bigint as cards
+from programs p
+join programs o on o.merchant_id = p.merchant_id
+join bulk_tasks t on t.program_id = o.id and t.status in ('pending', 'processing')
+where p.id = $1;
 
 -- name: SetTaskJob :exec
 -- By primary key, of a task that this transaction inserted or has locked: else it would
@@ -20,9 +35,57 @@ select sqlc.embed(t), (
     and not exists (select from revoked_tokens r where r.id = @token_id))::boolean as access_unchanged
 from bulk_tasks t where t.program_id = @program_id and t.id = @id;
 
+-- name: LimitLockWait :exec
+-- How long a statement of this transaction waits for a lock.
+select set_config('lock_timeout', @wait::text, true);
+
 -- name: LockTask :one
 -- By primary key; waits for whoever else works on the task.
 select * from bulk_tasks where program_id = $1 and id = $2 for update;
+
+-- name: FindTaskStop :one
+-- Whether the task's user may still issue, and whether an operator has cancelled the
+-- task. By primary keys, without a lock, so that a worker sees what committed since
+-- it locked the task. A task without a user is allowed.
+select (t.user_id is null or exists (
+        select from users u where u.id = t.user_id and u.active and u.role = 'issuer'
+        and u.tokens_valid_after is not distinct from t.tokens_valid_after))::boolean as allowed,
+    exists (select from task_cancellations c where c.program_id = t.program_id and c.task_id = t.id) as cancelled
+from bulk_tasks t where t.program_id = $1 and t.id = $2;
+
+-- name: ListTasks :many
+-- The latest first, at most @up_to; only those that fit what is not null. Without a
+-- lock.
+select sqlc.embed(t), p.merchant_id from bulk_tasks t
+join programs p on p.id = t.program_id
+where (sqlc.narg('status')::text is null or t.status = sqlc.narg('status')::text)
+  and (@merchant_id::bytea is null or p.merchant_id = @merchant_id)
+  and (@user_id::bytea is null or t.user_id = @user_id)
+  and (sqlc.narg('before')::timestamptz is null or t.created_at < sqlc.narg('before')::timestamptz)
+order by t.created_at desc, t.id limit @up_to;
+
+-- name: RequestCancellations :many
+-- Has workers end the unfinished ones of the named tasks, or all unfinished ones that
+-- fit what is not null. Returns them, and the named tasks that are finished. Takes no
+-- lock on tasks, so it does not wait for a worker.
+with chosen as materialized (
+    select t.program_id, t.id, t.status in ('pending', 'processing') as unfinished from bulk_tasks t
+    join programs p on p.id = t.program_id
+    where (t.status in ('pending', 'processing') or @ids::uuid[] is not null)
+      and (@ids::uuid[] is null or t.id = any (@ids::uuid[]))
+      and (@merchant_id::bytea is null or p.merchant_id = @merchant_id)
+      and (@user_id::bytea is null or t.user_id = @user_id)
+), asked as (
+    insert into task_cancellations (program_id, task_id, created_at)
+    select c.program_id, c.id, @now from chosen c where c.unfinished
+    on conflict on constraint task_cancellations_pkey do nothing
+)
+select t.* from bulk_tasks t join chosen c on c.program_id = t.program_id and c.id = t.id
+order by t.created_at, t.id;
+
+-- name: DeleteCancellation :exec
+-- By primary key. None is fine.
+delete from task_cancellations where program_id = $1 and task_id = $2;
 
 -- name: CountOlderTasks :one
 -- Unfinished tasks of the same merchant whose job is in @queue, and came first; not
@@ -99,10 +162,15 @@ order by position limit @batch;
 with old as (delete from bulk_recipients b where b.program_id = @program_id and b.task_id = @task_id)
 delete from task_recipients t where t.program_id = @program_id and t.task_id = @task_id;
 
--- name: DeleteFinishedTasks :execrows
--- Oldest first, bounded by @batch. Uses bulk_tasks_finished_idx.
-delete from bulk_tasks where (program_id, id) in (
-    select t.program_id, t.id from bulk_tasks t
-    where t.status in ('completed', 'failed') and t.created_at < @before::timestamptz
-    order by t.created_at limit @batch for update skip locked
-);
+-- name: DeleteFinishedTasks :one
+-- Oldest first, bounded by @batch, with cancellations that came too late. Uses bulk_tasks_finished_idx.
+with deleted as (
+    delete from bulk_tasks where (program_id, id) in (
+        select t.program_id, t.id from bulk_tasks t
+        where t.status in ('completed', 'failed') and t.created_at < @before::timestamptz
+        order by t.created_at limit @batch for update skip locked)
+    returning program_id, id
+), cancelled as (
+    delete from task_cancellations c using deleted d where c.program_id = d.program_id and c.task_id = d.id
+)
+select count(*) from deleted;

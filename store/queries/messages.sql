@@ -131,6 +131,38 @@ where status = 'scheduled' and attempts > 0 and next_attempt_at > @lease_end::ti
   and (sqlc.narg('card_ids')::bytea[] is null or card_id = any (sqlc.narg('card_ids')::bytea[]))
 returning card_id;
 
+-- name: DropMessages :many
+-- Drops the scheduled and failed ones that fit what is not null, and says which of
+-- them a sender may have at this moment. A user's are those of the cards that the audit
+-- log or a task has under their id: entries have the time of their cards' messages, so
+-- each message costs a look into audit_log_at_idx. A block of cards has its first nine
+-- bytes for itself. Waits for whoever changes one of them.
+with found as materialized (
+    select m.program_id, m.card_id, m.channel,
+        (m.status = 'scheduled' and m.unconfirmed > 0 and m.next_attempt_at > @now::timestamptz
+            and m.next_attempt_at <= @lease_end::timestamptz)::boolean as being_sent
+    from messages m
+    join programs p on p.id = m.program_id
+    where m.status in ('scheduled', 'failed')
+      and (sqlc.narg('card_ids')::bytea[] is null or m.card_id = any (sqlc.narg('card_ids')::bytea[]))
+      and (@merchant_id::bytea is null or p.merchant_id = @merchant_id)
+      and (sqlc.narg('before')::timestamptz is null or m.created_at < sqlc.narg('before')::timestamptz)
+      and (@task_ids::uuid[] is null or (m.program_id, substring(m.card_id from 1 for 9)) in (
+          select t.program_id, substring(t.first_card_id from 1 for 9) from bulk_tasks t where t.id = any (@task_ids::uuid[])))
+      and (@user_id::bytea is null or exists (
+          select from audit_log a where a.at = m.created_at and a.user_id = @user_id and a.program_id = m.program_id
+          and (a.subject = m.card_id
+            or a.cards > 1 and octet_length(a.subject) = 12 and substring(a.subject from 1 for 9) = substring(m.card_id from 1 for 9)))
+        or (m.program_id, substring(m.card_id from 1 for 9)) in (
+          select t.program_id, substring(t.first_card_id from 1 for 9) from bulk_tasks t where t.user_id = @user_id))
+    order by m.program_id, m.card_id, m.channel
+    for update of m
+)
+update messages m set status = 'dropped', next_attempt_at = @now,
+    last_error = case when f.being_sent then @late_reason::text else @reason::text end
+from found f where m.program_id = f.program_id and m.card_id = f.card_id and m.channel = f.channel
+returning m.card_id, f.being_sent;
+
 -- name: DeleteEndedMessages :execrows
 -- Sent ones, and ones that were given up or dropped, before a time; @batch at most.
 -- Of each program it looks at messages of cards before @card_id only, by primary

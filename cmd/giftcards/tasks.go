@@ -1,0 +1,161 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"giftcards/jobs"
+	"giftcards/store"
+	"giftcards/store/id"
+)
+
+type tasksCommand struct {
+	List   listTasks   `cmd:"" help:"List bulk tasks, the latest first."`
+	Cancel cancelTasks `cmd:"" help:"End unfinished tasks without cards: those named, or all of a user or merchant. A completed task stays as it is, and so do its cards."`
+}
+
+type listTasks struct {
+	Status    string        `enum:",pending,processing,completed,failed" default:"" help:"pending, processing, completed or failed. Default: all."`
+	Merchant  id.ID         `placeholder:"ID" help:"Of this merchant only."`
+	User      string        `placeholder:"EMAIL" help:"Of this user only."`
+	OlderThan time.Duration `placeholder:"DURATION" help:"Only those added longer ago than that, such as 1h."`
+	Limit     int           `default:"100" help:"How many at most (${default})."`
+}
+
+type printedTask struct {
+	TaskID      uuid.UUID  `json:"taskId"`
+	ProgramID   id.ID      `json:"programId"`
+	MerchantID  id.ID      `json:"merchantId"`
+	UserID      *id.ID     `json:"userId"` // null: added by an earlier version
+	Status      string     `json:"status"`
+	Cards       int32      `json:"cards"`
+	Attempts    int16      `json:"attempts"`
+	CreatedAt   time.Time  `json:"createdAt"`
+	CompletedAt *time.Time `json:"completedAt"`
+	Error       *string    `json:"error"`
+}
+
+func toPrintedTask(t store.ListedTask) printedTask {
+	return printedTask{
+		TaskID: t.ID, ProgramID: t.ProgramID, MerchantID: t.MerchantID, UserID: orNull(t.UserID), Status: t.Status, Cards: t.CardCount,
+		Attempts: t.Attempts, CreatedAt: t.CreatedAt.UTC(), CompletedAt: t.CompletedAt, Error: t.Error,
+	}
+}
+
+func (c listTasks) Run(s *session) error {
+	if c.Limit < 1 || c.Limit > maxListed {
+		return fmt.Errorf("--limit: want 1 to %d", maxListed)
+	}
+	if c.OlderThan < 0 {
+		return errors.New("--older-than: want a duration such as 24h")
+	}
+	return printRead(s, func(tx *store.Tx) ([]printedTask, error) {
+		user, err := userNamed(s, tx, c.User)
+		if err != nil {
+			return nil, err
+		}
+		rows, err := tx.Tasks(s, store.TaskFilter{Status: c.Status, Merchant: c.Merchant, User: user.ID, OlderThan: c.OlderThan}, c.Limit)
+		return each(rows, err, toPrintedTask)
+	})
+}
+
+// userNamed is the user with the address, the zero User without an address.
+func userNamed(s *session, tx *store.Tx, email string) (store.User, error) {
+	if email == "" {
+		return store.User{}, nil
+	}
+	user, err := tx.FindUserByEmail(s, email)
+	return user, naming(email, err)
+}
+
+type cancelTasks struct {
+	Tasks    []uuid.UUID `arg:"" optional:"" name:"task-id" help:"Tasks to cancel."`
+	User     string      `placeholder:"EMAIL" help:"Cancel all unfinished tasks of this user."`
+	Merchant id.ID       `placeholder:"ID" help:"Cancel all unfinished tasks of this merchant."`
+}
+
+// What became of a task that was to be cancelled.
+const (
+	outcomeCancelled = "cancelled"
+	outcomeStopping  = "stopping" // its worker does not answer, and will stop when it goes on
+)
+
+type printedCancel struct {
+	TaskID    uuid.UUID `json:"taskId"`
+	ProgramID id.ID     `json:"programId"`
+	Cards     int32     `json:"cards"`
+	// Outcome is cancelled, stopping, or how the task had ended before: completed or failed.
+	Outcome string `json:"outcome"`
+}
+
+// cancelWait is how long a cancelled task's worker gets to notice: it looks before
+// each chunk of cards, which takes about a second.
+const cancelWait = 15 * time.Second
+
+// Run first has the workers stop, for all tasks in one transaction, and then ends each
+// task in one of its own, because that waits for the task's worker.
+func (c cancelTasks) Run(s *session) error {
+	if (len(c.Tasks) > 0) == (c.User != "" || !c.Merchant.IsZero()) {
+		return errors.New("name tasks, or --user or --merchant")
+	}
+	return printResult(s, func(st *store.Store) ([]printedCancel, error) {
+		tasks, err := store.Write(s, st, func(tx *store.Tx) ([]store.Task, error) { return c.request(s, tx) })
+		if err != nil {
+			return nil, err
+		}
+		printed := make([]printedCancel, len(tasks))
+		for i, task := range tasks {
+			printed[i] = printedCancel{TaskID: task.ID, ProgramID: task.ProgramID, Cards: task.CardCount, Outcome: task.Status}
+			if task.Finished() {
+				continue
+			}
+			if printed[i].Outcome, err = finishCancellation(s, st, task, cancelWait); err != nil {
+				return nil, fmt.Errorf("task %s: %w", task.ID, err)
+			}
+		}
+		return printed, nil
+	})
+}
+
+func (c cancelTasks) request(s *session, tx *store.Tx) ([]store.Task, error) {
+	user, err := userNamed(s, tx, c.User)
+	if err != nil {
+		return nil, err
+	}
+	tasks, err := tx.RequestCancellations(s, c.Tasks, c.Merchant, user.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, task := range tasks {
+		if task.Finished() {
+			continue
+		}
+		err := s.audit(tx, store.AuditEntry{Operation: "tasks cancel", ProgramID: task.ProgramID, Subject: task.ID[:], Cards: task.CardCount})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return tasks, nil
+}
+
+func finishCancellation(s *session, st *store.Store, task store.Task, wait time.Duration) (outcome string, err error) {
+	ended, err := store.Write(s, st, func(tx *store.Tx) (store.Task, error) {
+		ended, err := tx.FinishCancellation(s, task.ProgramID, task.ID, wait)
+		if err != nil {
+			return store.Task{}, err
+		}
+		return ended, jobs.Cancel(s, tx, ended)
+	})
+	switch {
+	case errors.Is(err, store.ErrTaskBusy):
+		return outcomeStopping, nil
+	case err != nil:
+		return "", err
+	case ended.Cancelled():
+		return outcomeCancelled, nil
+	}
+	return ended.Status, nil
+}

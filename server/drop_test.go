@@ -1,0 +1,184 @@
+package server_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"giftcards/server"
+	"giftcards/server/servertest"
+	"giftcards/store"
+	"giftcards/store/id"
+)
+
+// issuer issues cards with messages, in every way that there is, on a server whose jobs
+// have stopped.
+type issuer struct {
+	s              *servertest.Server
+	t              *testing.T
+	merchant       *servertest.Merchant
+	id             id.ID
+	bearer         string
+	alone, oneBulk string // cards
+	task           store.Task
+}
+
+const messagesOfAnIssuer = 1 + 1 + 3 + 60
+
+func newIssuer(t *testing.T, s *servertest.Server, m *servertest.Merchant) *issuer {
+	t.Helper()
+	i := &issuer{s: s, t: t, merchant: m}
+	added := user(t, s, m.ID)
+	i.bearer = "Bearer " + mint(t, s, added, m.ID)
+	var err error
+	i.id, err = id.Parse(added)
+	must(t, err)
+	i.alone = i.post("", `{"initialValue":5,"merchantId":"`+m.ID+`","customerEmail":"ada@example.com"}`).ID
+	i.oneBulk = i.bulk(1).Cards[0].ID
+	i.bulk(3)
+	task, err := uuid.Parse(i.bulk(60).TaskID)
+	must(t, err)
+	program, err := id.Parse(m.ProgramID)
+	must(t, err)
+	i.write(func(tx *store.Tx) error { return tx.IssueTask(t.Context(), program, task, func(int) {}) })
+	i.task.ProgramID, i.task.ID = program, task
+	return i
+}
+
+type issued struct {
+	ID, TaskID string
+	Cards      []struct{ ID string }
+}
+
+func (i *issuer) bulk(n int) issued {
+	i.t.Helper()
+	recipients := strings.Repeat(`{"customerEmail":"grace@example.com"},`, n)
+	return i.post("/bulk", fmt.Sprintf(`{"initialValue":5,"recipients":[%s]}`, strings.TrimSuffix(recipients, ",")))
+}
+
+func (i *issuer) post(path, body string) (made issued) {
+	i.t.Helper()
+	header := http.Header{"Content-Type": {"application/json"}, "Authorization": {i.bearer}}
+	answer := i.merchant.Do(http.MethodPost, i.merchant.Cards()+path, header, []byte(body))
+	if err := json.Unmarshal(answer.Body, &made); err != nil || answer.Status >= 300 {
+		i.t.Fatalf("%d %s", answer.Status, answer.Body)
+	}
+	return made
+}
+
+func (i *issuer) write(do func(*store.Tx) error) {
+	i.t.Helper()
+	_, err := store.Write(i.t.Context(), i.s.Store, func(tx *store.Tx) (struct{}, error) { return struct{}{}, do(tx) })
+	must(i.t, err)
+}
+
+func (i *issuer) drop(f store.MessageFilter) (dropped []store.DroppedMessage) {
+	i.t.Helper()
+	i.write(func(tx *store.Tx) (err error) {
+		dropped, err = tx.DropMessages(i.t.Context(), f)
+		return err
+	})
+	return dropped
+}
+
+func withoutJobs(t *testing.T, change ...func(*server.Options)) *servertest.Server {
+	t.Helper()
+	s := servertest.New(t, change...)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	must(t, s.Jobs.Stop(ctx))
+	return s
+}
+
+// TestAUsersMessagesAreDroppedHoweverTheCardWasIssued, and nobody else's.
+func TestAUsersMessagesAreDroppedHoweverTheCardWasIssued(t *testing.T) {
+	t.Parallel()
+	s := withoutJobs(t)
+	m := s.Merchant()
+	out, colleague, stranger := newIssuer(t, s, m), newIssuer(t, s, m), newIssuer(t, s, s.Merchant())
+	if n := len(out.drop(store.MessageFilter{User: out.id, OlderThan: time.Hour})); n != 0 {
+		t.Errorf("%d messages of cards of the last hour were dropped as older", n)
+	}
+	if n := len(out.drop(store.MessageFilter{User: out.id, Merchant: stranger.merchantID()})); n != 0 {
+		t.Errorf("%d messages of another merchant were dropped", n)
+	}
+	if n := len(out.drop(store.MessageFilter{User: out.id})); n != messagesOfAnIssuer {
+		t.Errorf("%d messages were dropped, want %d", n, messagesOfAnIssuer)
+	}
+	for name, c := range map[string]struct {
+		filter store.MessageFilter
+		want   int
+	}{
+		"a colleague's single card":       {store.MessageFilter{Cards: []id.ID{colleague.card(colleague.alone)}}, 1},
+		"a colleague's bulk of one":       {store.MessageFilter{Cards: []id.ID{colleague.card(colleague.oneBulk)}}, 1},
+		"a colleague's task":              {store.MessageFilter{Task: colleague.task.ID}, 60},
+		"what another merchant has":       {store.MessageFilter{Merchant: stranger.merchantID()}, messagesOfAnIssuer},
+		"a card that is dropped already":  {store.MessageFilter{Cards: []id.ID{out.card(out.alone)}}, 0},
+		"a task of which all are dropped": {store.MessageFilter{Task: out.task.ID}, 0},
+	} {
+		if n := len(out.drop(c.filter)); n != c.want {
+			t.Errorf("%s: %d messages were dropped, want %d", name, n, c.want)
+		}
+	}
+	if n := len(out.drop(store.MessageFilter{Merchant: out.merchantID()})); n != 3 {
+		t.Errorf("%d messages of the merchant were left, want the 3 of the colleague's bulk", n)
+	}
+}
+
+func (i *issuer) merchantID() id.ID { return i.card(i.merchant.ID) }
+
+func (i *issuer) card(text string) id.ID {
+	i.t.Helper()
+	parsed, err := id.Parse(text)
+	must(i.t, err)
+	return parsed
+}
+
+// TestAMessageThatIsDroppedWhileItIsSentIsToldAndNotSentAgain, whatever its sender
+// hears.
+func TestAMessageThatIsDroppedWhileItIsSentIsToldAndNotSentAgain(t *testing.T) {
+	t.Parallel()
+	for name, record := range map[string]func(context.Context, *store.Tx, *store.Due) error{
+		"taken":    func(ctx context.Context, tx *store.Tx, due *store.Due) error { return tx.MessageSent(ctx, due) },
+		"released": func(ctx context.Context, tx *store.Tx, due *store.Due) error { return tx.MessageReleased(ctx, due) },
+		"unconfirmed": func(ctx context.Context, tx *store.Tx, due *store.Due) error {
+			return tx.MessageDeferred(ctx, due, "", true)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := withoutJobs(t)
+			i := newIssuer(t, s, s.Merchant())
+			lane := store.Lane{Channel: store.ChannelEmail}
+			var due *store.Due
+			claim := func() {
+				i.write(func(tx *store.Tx) (err error) {
+					due, err = tx.ClaimMessage(t.Context(), lane, id.ID{})
+					return err
+				})
+			}
+			claim()
+			claimed := due
+			var told []id.ID
+			for _, m := range i.drop(store.MessageFilter{User: i.id}) {
+				if m.BeingSent {
+					told = append(told, m.CardID)
+				}
+			}
+			if len(told) != 1 || told[0] != claimed.CardID {
+				t.Errorf("told of %v, want %s", told, claimed.CardID)
+			}
+			i.write(func(tx *store.Tx) error { return record(t.Context(), tx, claimed) })
+			s.Clock.Move(time.Hour)
+			if claim(); due != nil {
+				t.Errorf("%s is sent again", due.CardID)
+			}
+		})
+	}
+}

@@ -1,0 +1,187 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"giftcards/gen/db"
+	"giftcards/store/id"
+)
+
+// TaskStoppedError is the error of a task that must end without cards, whatever is tried.
+type TaskStoppedError struct {
+	// Reason is a sentence for the merchant.
+	Reason string
+}
+
+func (e *TaskStoppedError) Error() string { return "task stopped: " + e.Reason }
+
+var (
+	errTaskCancelled = &TaskStoppedError{"The task was cancelled by an operator; no card was issued."}
+	errUserOut       = &TaskStoppedError{"The user who asked for the cards may not issue them any more; no card was issued."}
+)
+
+// Cancelled reports whether an operator cancelled the task, and no worker was faster.
+func (t Task) Cancelled() bool { return t.Error != nil && *t.Error == errTaskCancelled.Reason }
+
+// checkTask fails with a *TaskStoppedError if the task must not go on. It sees what
+// committed since the transaction began.
+func (tx *Tx) checkTask(ctx context.Context, task Task) error {
+	stop, err := tx.q.FindTaskStop(ctx, task.ProgramID, task.ID)
+	switch {
+	case err != nil:
+		return fmt.Errorf("check task: %w", err)
+	case stop.Cancelled:
+		return errTaskCancelled
+	case !stop.Allowed:
+		return errUserOut
+	}
+	return nil
+}
+
+// FailTask ends an unfinished task without cards; reason is a sentence for the
+// merchant. Its cards no longer count towards the daily limits. It reports whether it
+// did: a finished task stays as it is.
+func (tx *Tx) FailTask(ctx context.Context, program id.ID, task uuid.UUID, reason string) (bool, error) {
+	return tx.failTask(ctx, program, task, reason, tasksFailed)
+}
+
+// failTask is FailTask, counted as a kind: nobody has to mend a task that was stopped.
+func (tx *Tx) failTask(ctx context.Context, program id.ID, task uuid.UUID, reason string, kind int) (bool, error) {
+	failed, err := tx.q.FailTask(ctx, db.FailTaskParams{
+		ProgramID: program, ID: task, Error: reason, CompletedAt: tx.now,
+	})
+	if err != nil {
+		return false, fmt.Errorf("fail task: %w", err)
+	}
+	tx.tally[kind] += failed
+	if failed > 0 {
+		if err := tx.giveBackIssued(ctx, program, task); err != nil {
+			return false, err
+		}
+	}
+	if err := tx.q.DeleteRecipients(ctx, program, task); err != nil {
+		return false, fmt.Errorf("delete recipients: %w", err)
+	}
+	if err := tx.q.DeleteCancellation(ctx, program, task); err != nil {
+		return false, fmt.Errorf("delete cancellation: %w", err)
+	}
+	return failed > 0, nil
+}
+
+// StopTask ends an unfinished task as stopped says, and writes that down in the audit
+// log.
+func (tx *Tx) StopTask(ctx context.Context, program id.ID, task uuid.UUID, stopped *TaskStoppedError) error {
+	failed, err := tx.failTask(ctx, program, task, stopped.Reason, tasksStopped)
+	if err != nil || !failed {
+		return err
+	}
+	return tx.Audit(ctx, AuditEntry{Operation: "stopTask", ProgramID: program, Subject: task[:], Client: "worker"})
+}
+
+// TaskFilter chooses tasks: those that fit everything that is not zero.
+type TaskFilter struct {
+	Status    string
+	Merchant  id.ID
+	User      id.ID
+	OlderThan time.Duration
+}
+
+// ListedTask is a task with the merchant of its program.
+type ListedTask struct {
+	Task
+	MerchantID id.ID
+}
+
+// Tasks returns the tasks that fit, the latest first, limit at most.
+func (tx *Tx) Tasks(ctx context.Context, f TaskFilter, limit int) ([]ListedTask, error) {
+	params := db.ListTasksParams{
+		MerchantID: nullable(f.Merchant), UserID: nullable(f.User), Before: tx.before(f.OlderThan), UpTo: int32(limit),
+	}
+	if f.Status != "" {
+		params.Status = &f.Status
+	}
+	rows, err := tx.q.ListTasks(ctx, params)
+	return column(rows, func(r db.ListTasksRow) ListedTask { return ListedTask{Task{r.BulkTask}, r.MerchantID} }), wrap(err, "list tasks")
+}
+
+// before is the time that something older than age is from before; nil for no age.
+func (tx *Tx) before(age time.Duration) *time.Time {
+	if age == 0 {
+		return nil
+	}
+	before := tx.now.Add(-age)
+	return &before
+}
+
+// RequestCancellations has the unfinished ones of the named tasks end without cards,
+// or, without names, all unfinished ones of a merchant and a user that are not zero.
+// A worker sees it, once this transaction is committed, before it writes its next
+// chunk and before it commits. It returns the tasks that were unfinished, and named
+// ones that were finished before; a name without a task is ErrTaskNotFound. Call
+// FinishCancellation for each after the commit.
+func (tx *Tx) RequestCancellations(ctx context.Context, named []uuid.UUID, merchant, user id.ID) ([]Task, error) {
+	rows, err := tx.q.RequestCancellations(ctx, db.RequestCancellationsParams{
+		Ids: named, MerchantID: nullable(merchant), UserID: nullable(user), Now: tx.now,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("request cancellations: %w", err)
+	}
+	found := map[uuid.UUID]bool{}
+	for _, row := range rows {
+		found[row.ID] = true
+	}
+	for _, name := range named {
+		if !found[name] {
+			return nil, fmt.Errorf("%w: %s", ErrTaskNotFound, name)
+		}
+	}
+	return column(rows, func(r db.BulkTask) Task { return Task{r} }), nil
+}
+
+// ErrTaskBusy says that a worker has the task for longer than was waited.
+var ErrTaskBusy = errors.New("a worker has the task")
+
+// FinishCancellation ends a task whose cancellation was requested, and returns it as it
+// is then: failed, or completed if its worker was faster. It waits for the worker, and
+// fails with ErrTaskBusy after a time; the worker is then stopped by the request.
+func (tx *Tx) FinishCancellation(ctx context.Context, program id.ID, task uuid.UUID, wait time.Duration) (Task, error) {
+	if err := tx.q.LimitLockWait(ctx, fmt.Sprintf("%dms", wait.Milliseconds())); err != nil {
+		return Task{}, fmt.Errorf("limit wait for task: %w", err)
+	}
+	_, err := tx.q.LockTask(ctx, program, task)
+	if busy := (*pgconn.PgError)(nil); errors.As(err, &busy) && busy.Code == "55P03" {
+		return Task{}, ErrTaskBusy
+	}
+	if err != nil {
+		return Task{}, fmt.Errorf("lock task: %w", err)
+	}
+	if _, err := tx.failTask(ctx, program, task, errTaskCancelled.Reason, tasksStopped); err != nil {
+		return Task{}, err
+	}
+	row, err := tx.q.LockTask(ctx, program, task)
+	return Task{row}, wrap(err, "read cancelled task")
+}
+
+// LimitBacklog fails with ErrBacklogFull if the unfinished tasks of the program's
+// merchant, those of this transaction too, have more than so many cards. Of two
+// transactions of one merchant the later waits here until the first is over, so call
+// it last.
+func (tx *Tx) LimitBacklog(ctx context.Context, program id.ID, cards int) error {
+	if err := tx.q.LockBacklog(ctx, program); err != nil {
+		return fmt.Errorf("lock backlog: %w", err)
+	}
+	waiting, err := tx.q.CountBacklog(ctx, program)
+	switch {
+	case err != nil:
+		return fmt.Errorf("count backlog: %w", err)
+	case waiting > int64(cards):
+		return ErrBacklogFull
+	}
+	return nil
+}

@@ -1,0 +1,141 @@
+package store_test
+
+import (
+	"errors"
+	"sync"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"giftcards/store"
+	"giftcards/store/id"
+	"giftcards/store/storetest"
+)
+
+// TestATaskLooksBeforeEachChunkWhetherItMustStop, so that one that takes minutes ends
+// within a second.
+func TestATaskLooksBeforeEachChunkWhetherItMustStop(t *testing.T) {
+	t.Parallel()
+	for name, stop := range map[string]func(*store.Tx, store.Task, store.User) error{
+		"cancelled": func(tx *store.Tx, task store.Task, _ store.User) error {
+			_, err := tx.RequestCancellations(t.Context(), []uuid.UUID{task.ID}, id.ID{}, id.ID{})
+			return err
+		},
+		"the user is out": func(tx *store.Tx, _ store.Task, user store.User) error {
+			_, err := tx.SetActive(t.Context(), user.Email, false)
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := setup(t)
+			access := storetest.Access(t, f.Store, f.program)
+			task := write(t, f.Store, func(tx *store.Tx) (store.Task, error) {
+				return tx.AddTask(t.Context(), access, f.terms(t), 30_000, nil)
+			})
+			var told []int
+			_, err := store.Write(t.Context(), f.Store, func(tx *store.Tx) (struct{}, error) {
+				return struct{}{}, tx.IssueTask(t.Context(), task.ProgramID, task.ID, func(n int) {
+					told = append(told, n)
+					write(t, f.Store, func(other *store.Tx) (struct{}, error) { return struct{}{}, stop(other, task, access.User) })
+				})
+			})
+			stopped := (*store.TaskStoppedError)(nil)
+			if !errors.As(err, &stopped) || len(told) != 1 {
+				t.Errorf("%v, after chunks that ended at %v", err, told)
+			}
+			if n := count(t, f.Store); n != 0 {
+				t.Errorf("%d cards", n)
+			}
+		})
+	}
+}
+
+// TestAChangeOfAUserWaitsForATaskThatIsAboutToCommit: whoever keeps a user out knows,
+// once that is done, that no card of theirs is to come.
+func TestAChangeOfAUserWaitsForATaskThatIsAboutToCommit(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	access := storetest.Access(t, f.Store, f.program)
+	task := write(t, f.Store, func(tx *store.Tx) (store.Task, error) {
+		return tx.AddTask(t.Context(), access, f.terms(t), 10, nil)
+	})
+	deactivate := func(tx *store.Tx) (struct{}, error) {
+		if _, err := tx.Unwrap().Exec(t.Context(), "set local lock_timeout = '100ms'"); err != nil {
+			return struct{}{}, err
+		}
+		_, err := tx.SetActive(t.Context(), access.User.Email, false)
+		return struct{}{}, err
+	}
+	var meanwhile error
+	write(t, f.Store, func(tx *store.Tx) (struct{}, error) {
+		err := tx.IssueTask(t.Context(), task.ProgramID, task.ID, func(int) {})
+		_, meanwhile = store.Write(t.Context(), f.Store, deactivate)
+		return struct{}{}, err
+	})
+	if busy := (*pgconn.PgError)(nil); !errors.As(meanwhile, &busy) || busy.Code != "55P03" {
+		t.Errorf("before the commit: %v", meanwhile)
+	}
+	write(t, f.Store, deactivate)
+}
+
+// TestABacklogIsBoundedWhoeverAddsAtTheSameMoment, for each merchant alone and over all
+// of its programs.
+func TestABacklogIsBoundedWhoeverAddsAtTheSameMoment(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	const adders, cards, most = 4, 60, 130
+	second := write(t, f.Store, func(tx *store.Tx) (store.Program, error) {
+		var merchant id.ID
+		err := tx.Unwrap().QueryRow(t.Context(), "select merchant_id from programs where id = $1", f.program).Scan(&merchant)
+		if err != nil {
+			return store.Program{}, err
+		}
+		return tx.AddProgram(t.Context(), merchant, "Second")
+	})
+	// All have added their task before the first of them counts.
+	var all sync.WaitGroup
+	all.Add(adders)
+	together := func() { all.Done(); all.Wait() }
+	add := func(program id.ID, limit int, added func()) error {
+		terms := f.terms(t)
+		terms.ProgramID = program
+		_, err := store.Write(t.Context(), f.Store, func(tx *store.Tx) (store.Task, error) {
+			task, err := tx.AddTask(t.Context(), store.Access{}, terms, cards, nil)
+			if err != nil {
+				return store.Task{}, err
+			}
+			added()
+			return task, tx.LimitBacklog(t.Context(), program, limit)
+		})
+		return err
+	}
+	results := make([]error, adders)
+	var adding sync.WaitGroup
+	for i := range results {
+		adding.Go(func() { results[i] = add([]id.ID{f.program, second.ID}[i%2], most, together) })
+	}
+	adding.Wait()
+	added := 0
+	for _, err := range results {
+		switch {
+		case err == nil:
+			added++
+		case !errors.Is(err, store.ErrBacklogFull):
+			t.Error(err)
+		}
+	}
+	if added != most/cards {
+		t.Errorf("%d tasks of %d cards were added, want %d", added, cards, most/cards)
+	}
+	must(t, add(f.program, (added+1)*cards, func() {}))
+	other := write(t, f.Store, func(tx *store.Tx) (store.Program, error) {
+		merchant, err := tx.AddMerchant(t.Context(), "Another")
+		if err != nil {
+			return store.Program{}, err
+		}
+		return tx.AddProgram(t.Context(), merchant.ID, "Program")
+	})
+	must(t, add(other.ID, cards, func() {}))
+}
