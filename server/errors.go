@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"net/http"
 	"strconv"
 
@@ -17,6 +18,7 @@ import (
 type refusal struct {
 	status int
 	detail string
+	header http.Header // nil if there is nothing to add
 }
 
 func (r *refusal) Error() string { return r.detail }
@@ -46,6 +48,7 @@ func (s *Server) handleError(err error, c echo.Context) {
 	answer := s.refusalOf(err, c)
 	header := c.Response().Header()
 	header.Del(echo.HeaderContentDisposition)
+	maps.Copy(header, answer.header)
 	switch answer.status {
 	case http.StatusUnauthorized:
 		header.Set(echo.HeaderWWWAuthenticate, "Bearer")

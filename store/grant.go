@@ -16,7 +16,7 @@ var grants = []struct{ privileges, objects string }{
 	{"select", "goose_db_version, river_migration"},
 	{"select, insert", "audit_log, merchants, programs"},
 	{"select, insert, update", "gift_cards, key_checks, reseals, users"},
-	{"select, insert, update, delete", "bulk_recipients, bulk_tasks, task_recipients, idempotency_keys, messages, revoked_tokens, " +
+	{"select, insert, update, delete", "bulk_recipients, bulk_tasks, task_recipients, idempotency_keys, known_logins, messages, revoked_tokens, " +
 		"river_job, river_leader, river_notification, river_queue"},
 	{"usage", "sequence river_job_id_seq, river_notification_id_seq"},
 	{"execute", "function expire_audit_log(timestamptz, integer)"},

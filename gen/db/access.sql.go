@@ -27,6 +27,36 @@ func (q *Queries) DeleteExpiredTokens(ctx context.Context, now time.Time, batch 
 	return result.RowsAffected(), nil
 }
 
+const deleteOldKnownLogins = `-- name: DeleteOldKnownLogins :execrows
+delete from known_logins where (user_id, network) in (
+    select k.user_id, k.network from known_logins k
+    where k.last_seen < $1::timestamptz order by k.last_seen limit $2 for update skip locked
+)
+`
+
+// Oldest first, bounded by @batch. Uses known_logins_last_seen_idx.
+func (q *Queries) DeleteOldKnownLogins(ctx context.Context, before time.Time, batch int32) (int64, error) {
+	result, err := q.db.Exec(ctx, deleteOldKnownLogins, before, batch)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const deleteSurplusKnownLogins = `-- name: DeleteSurplusKnownLogins :exec
+delete from known_logins d where d.user_id = $1 and d.network in (
+    select k.network from known_logins k where k.user_id = $1
+    order by k.last_seen desc, k.network offset $2 for update skip locked
+)
+`
+
+// All of a user but the newest @keep. Skips rows that a concurrent login deletes or
+// writes. By known_logins_pkey.
+func (q *Queries) DeleteSurplusKnownLogins(ctx context.Context, userID id.ID, keep int32) error {
+	_, err := q.db.Exec(ctx, deleteSurplusKnownLogins, userID, keep)
+	return err
+}
+
 const findUserByEmail = `-- name: FindUserByEmail :one
 select id, merchant_id, email, name, password_hash, active, created_at, role, tokens_valid_after from users where email = $1
 `
@@ -215,12 +245,16 @@ func (q *Queries) RevokeToken(ctx context.Context, iD string, expiresAt time.Tim
 }
 
 const setPassword = `-- name: SetPassword :one
-update users set password_hash = $1, tokens_valid_after = $2::timestamptz
-where email = $3 returning id, merchant_id, email, name, password_hash, active, created_at, role, tokens_valid_after
+with forgotten as (
+    delete from known_logins k using users o where o.email = $3 and k.user_id = o.id
+)
+update users u set password_hash = $1, tokens_valid_after = $2::timestamptz
+where u.email = $3 returning u.id, u.merchant_id, u.email, u.name, u.password_hash, u.active, u.created_at, u.role, u.tokens_valid_after
 `
 
-// Tokens given before @tokens_valid_after are of no use from now on. By
-// users_email_key; no row if nobody has the address.
+// Tokens given before @tokens_valid_after are of no use from now on, and where the
+// user logged in with the old password is forgotten. By users_email_key; no row if
+// nobody has the address.
 func (q *Queries) SetPassword(ctx context.Context, passwordHash string, tokensValidAfter time.Time, email string) (User, error) {
 	row := q.db.QueryRow(ctx, setPassword, passwordHash, tokensValidAfter, email)
 	var i User
@@ -283,4 +317,15 @@ func (q *Queries) SetUserRole(ctx context.Context, role string, email string) (U
 		&i.TokensValidAfter,
 	)
 	return i, err
+}
+
+const upsertKnownLogin = `-- name: UpsertKnownLogin :exec
+insert into known_logins (user_id, network, last_seen) values ($1, $2, $3)
+on conflict on constraint known_logins_pkey do update set last_seen = greatest(known_logins.last_seen, excluded.last_seen)
+`
+
+// Waits for a concurrent login of the user from the network.
+func (q *Queries) UpsertKnownLogin(ctx context.Context, userID id.ID, network []byte, lastSeen time.Time) error {
+	_, err := q.db.Exec(ctx, upsertKnownLogin, userID, network, lastSeen)
+	return err
 }

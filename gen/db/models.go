@@ -144,6 +144,12 @@ type KeyCheck struct {
 	Sealed []byte
 }
 
+type KnownLogin struct {
+	UserID   id.ID
+	Network  []byte
+	LastSeen time.Time
+}
+
 type Merchant struct {
 	ID        id.ID
 	Name      string
