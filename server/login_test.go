@@ -121,11 +121,12 @@ func TestRightPasswordsCountToo(t *testing.T) {
 }
 
 // TestAUserIsLetInWhileOthersFillTheQueue: with hashes that take as long as in
-// production, from a network of the attacker's and from one shared with them.
+// production, the attacked user from where they are known, also in the attackers' own
+// network, and another user from anywhere.
 func TestAUserIsLetInWhileOthersFillTheQueue(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t, trustHere)
-	m := s.Merchant()
+	m, other := s.Merchant(), s.Merchant()
 	for _, address := range []string{"192.0.2.1", "203.0.113.1"} {
 		wantStatus(t, "at home", loginFrom(t, s, address, m.Email, m.Password), http.StatusOK)
 	}
@@ -147,7 +148,8 @@ func TestAUserIsLetInWhileOthersFillTheQueue(t *testing.T) {
 			}
 		})
 	}
-	for range 5 {
+	for i := range 5 {
+		wantStatus(t, "another user at a new address", loginFrom(t, s, fmt.Sprintf("172.16.%d.1", i), other.Email, other.Password), http.StatusOK)
 		for _, address := range []string{"192.0.2.1", "203.0.113.1"} {
 			wantStatus(t, "at home, under attack", loginFrom(t, s, address, m.Email, m.Password), http.StatusOK)
 		}
