@@ -8,9 +8,9 @@ import (
 	"time"
 
 	"giftcards/gen/api"
+	"giftcards/server/password"
 	"giftcards/server/servertest"
 	"giftcards/store"
-	"giftcards/store/password"
 	"giftcards/store/storetest"
 )
 

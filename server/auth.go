@@ -45,7 +45,7 @@ func (s *Server) authenticate(operations map[string]operation) echo.MiddlewareFu
 					return err
 				}
 				// Before the database is asked: what is above the limit costs no query.
-				if err := s.limits.token.take(c.Response().Header(), claims.ID, s.Store.Now()); err != nil {
+				if err := s.limits.user.take(c.Response().Header(), claims.Subject, s.Store.Now()); err != nil {
 					return err
 				}
 				who = &principal{claims: claims, programID: pathValue(c, "programId")}

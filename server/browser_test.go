@@ -57,7 +57,7 @@ func TestOnlyTheNamedOriginsMayCall(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t, func(o *server.Options) {
 		o.CORSOrigins = []string{"https://shop.example.com", "http://localhost:3000"}
-		o.TokenRate = 1
+		o.UserRate = 1
 	})
 	m := s.Merchant()
 	s.Clock.Stop()

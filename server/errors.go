@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"net/http"
 	"strconv"
 
@@ -18,7 +19,8 @@ import (
 type refusal struct {
 	status     int
 	detail     string
-	retryAfter int // seconds, of a 429 or 503; retryAfter if zero
+	retryAfter int         // seconds, of a 429 or 503; retryAfter if zero
+	header     http.Header // nil if there is nothing to add
 }
 
 func (r *refusal) Error() string { return r.detail }
@@ -53,6 +55,7 @@ func (s *Server) handleError(err error, c echo.Context) {
 	answer := s.refusalOf(err, c)
 	header := c.Response().Header()
 	header.Del(echo.HeaderContentDisposition)
+	maps.Copy(header, answer.header)
 	switch answer.status {
 	case http.StatusUnauthorized:
 		header.Set(echo.HeaderWWWAuthenticate, "Bearer")

@@ -1,8 +1,6 @@
 package server
 
 import (
-	"crypto/sha256"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -11,58 +9,31 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"giftcards/gen/api"
 	"giftcards/server/ratelimit"
-	"giftcards/store"
 )
 
 // limits are what one process counts of its callers; nil where a limit is off.
 type limits struct {
 	address *limit[netip.Prefix]
-	token   *limit[string]
-
-	link *limit[[csvLinkSize]byte] // downloads over one link
-
-	// Wrong passwords: of an address, of a user from all addresses together, and
-	// of a user from an address where this user has logged in before.
-	loginAddress *limit[netip.Prefix]
-	loginUser    *limit[userName]
-	loginKnown   *limit[knownLogin]
-}
-
-// userName is the hash of a user name as it is looked up: of one size, however
-// much was sent.
-type userName [sha256.Size]byte
-
-// knownLogin is an address from which a user has logged in.
-type knownLogin struct {
-	address netip.Prefix
-	user    userName
+	user    *limit[string]            // by id, over all tokens of the user
+	link    *limit[[csvLinkSize]byte] // downloads over one link
 }
 
 const (
-	// limitWindow is how long a quota of requests lasts; who sends none for so long
-	// may send them all at once.
+	// limitWindow is how long a quota of requests lasts: after so long without a
+	// request all of it can be used at once.
 	limitWindow = 2 * time.Second
 	// linkWindow is how long the quota of downloads over one link lasts.
 	linkWindow = time.Minute
-	// loginWindow is how long it takes to get back all wrong passwords.
-	loginWindow = 5 * time.Minute
-	// userFactor is how many times as many wrong passwords a user has as an address:
-	// so many addresses at least it takes to slow down a user, not one.
-	userFactor = 5
 	// limitKeys is how many keys a limit remembers: about 15 MB of them.
 	limitKeys = 1 << 16
 )
 
 func newLimits(o Options) limits {
 	return limits{
-		address:      newLimit[netip.Prefix]("address", o.AddressRate*int(limitWindow/time.Second), limitWindow),
-		token:        newLimit[string]("token", o.TokenRate*int(limitWindow/time.Second), limitWindow),
-		link:         newLimit[[csvLinkSize]byte]("link", o.LinkDownloads, linkWindow),
-		loginAddress: newLimit[netip.Prefix]("login", o.FailedLogins, loginWindow),
-		loginUser:    newLimit[userName]("login", o.FailedLogins*userFactor, loginWindow),
-		loginKnown:   newLimit[knownLogin]("login", o.FailedLogins, loginWindow),
+		address: newLimit[netip.Prefix]("address", o.AddressRate*int(limitWindow/time.Second), limitWindow),
+		user:    newLimit[string]("user", o.UserRate*int(limitWindow/time.Second), limitWindow),
+		link:    newLimit[[csvLinkSize]byte]("link", o.LinkDownloads, linkWindow),
 	}
 }
 
@@ -93,6 +64,13 @@ func (l *limit[K]) take(header http.Header, key K, now time.Time) error {
 		return nil
 	}
 	return l.tell(header, l.Take(key, now))
+}
+
+// refuse is the answer to a Take that was not granted.
+func (l *limit[K]) refuse(taken ratelimit.Taken) error {
+	header := http.Header{}
+	_ = l.tell(header, taken) // errTooMany, without the headers
+	return &refusal{status: errTooMany.status, detail: errTooMany.detail, header: header}
 }
 
 // tell writes the headers, and fails with errTooMany if nothing was granted. It
@@ -128,69 +106,22 @@ func (s *Server) limitByAddress(next echo.HandlerFunc) echo.HandlerFunc {
 
 // clientAddress is the caller's address, of IPv6 the /64 network, which is what
 // one household or machine has.
-func clientAddress(c echo.Context) netip.Prefix {
-	address, err := netip.ParseAddr(c.RealIP())
+func clientAddress(c echo.Context) netip.Prefix { return network(c.RealIP(), 32, 64) }
+
+// network is the network of an address, with so many bits of IPv4 and of IPv6. What
+// is no address, because the connection has none, is the zero Prefix.
+func network(text string, bits4, bits6 int) netip.Prefix {
+	address, err := netip.ParseAddr(text)
 	if err != nil {
-		return netip.Prefix{} // no network connection: all such count as one
+		return netip.Prefix{}
 	}
 	address = address.Unmap()
-	bits := address.BitLen()
+	bits := bits4
 	if address.Is6() {
-		bits = 64
+		bits = bits6
 	}
 	prefix, _ := address.Prefix(bits) // bits fit
 	return prefix
-}
-
-// limitLogins slows down the guessing of passwords. A password that is wrong
-// counts, whether there is such a user or not; a right one does not. Who logged in
-// from an address before is judged there by this pair alone, so that strangers
-// cannot keep a user out who logs in from where they always do.
-func (s *Server) limitLogins(next api.StrictHandlerFunc, operation string) api.StrictHandlerFunc {
-	if operation != "CreateToken" || s.limits.loginAddress == nil {
-		return next
-	}
-	return func(c echo.Context, request any) (any, error) {
-		name := store.CleanEmail(request.(api.CreateTokenRequestObject).Body.Username)
-		login := knownLogin{clientAddress(c), sha256.Sum256([]byte(name))}
-		giveBack, err := s.takeLogin(c.Response().Header(), login)
-		if err != nil {
-			return nil, err
-		}
-		answer, err := next(c, request)
-		if errors.Is(err, errBadLogin) {
-			return nil, err
-		}
-		giveBack() // no password was wrong
-		if err == nil {
-			s.limits.loginKnown.Remember(login)
-		}
-		return answer, err
-	}
-}
-
-// takeLogin counts a wrong password in advance, so that many at the same time
-// are no more than one after the other. How many are left it does not tell: that
-// would say who has logged in from the address before.
-func (s *Server) takeLogin(header http.Header, login knownLogin) (giveBack func(), err error) {
-	l, now := &s.limits, s.Store.Now()
-	if l.loginKnown.Knows(login) {
-		if taken := l.loginKnown.Take(login, now); !taken.OK {
-			return nil, l.loginKnown.tell(header, taken)
-		}
-		return func() { l.loginKnown.GiveBack(login) }, nil
-	}
-	if taken := l.loginAddress.Take(login.address, now); !taken.OK {
-		return nil, l.loginAddress.tell(header, taken)
-	}
-	if taken := l.loginUser.Take(login.user, now); !taken.OK {
-		l.loginAddress.GiveBack(login.address) // no password was tried
-		return nil, l.loginUser.tell(header, taken)
-	}
-	return func() {
-		l.loginAddress.GiveBack(login.address)
-		l.loginUser.GiveBack(login.user)
-	}, nil
 }
 
 // takeDownload counts a download over a link, because each writes to the audit log,

@@ -9,10 +9,10 @@ import (
 
 	"giftcards/gen/api"
 	"giftcards/server"
+	"giftcards/server/password"
 	"giftcards/server/servertest"
 	"giftcards/store"
 	"giftcards/store/id"
-	"giftcards/store/password"
 )
 
 // links are one from each place that gives them: an answer at once, its replay, a poll.

@@ -1,11 +1,13 @@
 package server_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -58,13 +60,74 @@ func TestTheLogKeepsSecrets(t *testing.T) {
 	// Refusals, too, must not repeat what was sent.
 	m.Do(http.MethodPost, m.Cards(), jsonHeader, fmt.Appendf(nil, `{"customerName":%q,"customerEmail":"not-an-address-%s"}`, name, email))
 	get(t, s, s.URL+"/v2/giftcards/downloads/"+strings.Repeat("secret", 5)+"?q="+email)
-	secrets = append(secrets, "secretsecret", "not-an-address")
+	loginFrom(t, s, "", "nobody-"+email, "a-wrong-password")
+	loginFrom(t, s, "", m.Email, "a-wrong-password")
+	secrets = append(secrets, "secretsecret", "not-an-address", "a-wrong-password")
 	log := s.Log.String()
 	if !strings.Contains(log, `"route":"/v2/giftcards/programs/:programId/cards"`) {
 		t.Fatalf("the log has no requests:\n%s", log)
 	}
 	for _, secret := range secrets {
 		if strings.Contains(log, secret) {
+			t.Errorf("the log has %q", secret)
+		}
+	}
+}
+
+// TestARefusedLoginLeavesALineWithItsAddress and neither the name nor the password:
+// people type the one where the other belongs. Nobody can fill the log with them.
+func TestARefusedLoginLeavesALineWithItsAddress(t *testing.T) {
+	t.Parallel()
+	s := servertest.NewCounting(t, trustHere, failedLogins(1))
+	m := s.Merchant()
+	s.Clock.Stop()
+	type line struct {
+		Client, User, Reason, Msg string
+		Request                   string `json:"request_id"`
+		Status                    int
+		Unlogged                  int `json:"unlogged_before"`
+	}
+	lines := func() (found []line) {
+		for text := range strings.Lines(s.Log.String()) {
+			var l line
+			if err := json.Unmarshal([]byte(text), &l); err != nil {
+				t.Fatal(err)
+			}
+			if l.Msg == "login refused" {
+				found = append(found, l)
+			} else if strings.Contains(text, "192.0.2.") || strings.Contains(text, "198.51.100.") {
+				t.Errorf("another line has an address: %s", text)
+			}
+		}
+		return found
+	}
+	wrong := loginFrom(t, s, "192.0.2.1", m.Email, "hidden-password")
+	loginFrom(t, s, "192.0.2.1", m.Email, "hidden-password") // a second line within the second
+	s.Clock.Move(time.Second)
+	limited := loginFrom(t, s, "192.0.2.1", strings.ToUpper(m.Email), "hidden-password")
+	long := loginFrom(t, s, "192.0.2.2", "hidden-name", strings.Repeat("hidden-password", 100))
+	user, nobody := s.Keys.Pseudonym(m.Email), s.Keys.Pseudonym("hidden-name")
+	id := func(answer servertest.Answer) string { return answer.Header.Get("X-Request-Id") }
+	want := []line{
+		{"192.0.2.1", user, "password", "login refused", id(wrong), 401, 0},
+		{"192.0.2.1", user, "limit", "login refused", id(limited), 429, 1},
+		{"192.0.2.2", nobody, "password", "login refused", id(long), 401, 0},
+	}
+	if got := lines(); !slices.Equal(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+	s.Clock.Move(time.Minute)
+	for i := range 50 { // of so many addresses, 20 have a line in this second
+		loginFrom(t, s, fmt.Sprintf("198.51.100.%d", i), "hidden-name", "hidden-password")
+	}
+	s.Clock.Move(time.Second)
+	loginFrom(t, s, "198.51.100.0", "hidden-name", "hidden-password")
+	got := lines()[3:]
+	if last := got[len(got)-1]; len(got) != 21 || last.Unlogged != 30 {
+		t.Errorf("%d lines of 51 refused logins, the last says that %d have none", len(got), last.Unlogged)
+	}
+	for _, secret := range []string{m.Email, "hidden-", m.Password} {
+		if strings.Contains(strings.ToLower(s.Log.String()), secret) {
 			t.Errorf("the log has %q", secret)
 		}
 	}

@@ -63,14 +63,15 @@ type Options struct {
 	// BaseURL begins the links in answers, such as https://cards.example.com. With
 	// https, browsers are told to use nothing else.
 	BaseURL string
-	// AddressRate and TokenRate are how many requests a second an address and a
-	// token may send for long, twice as many at once; 0 is no limit.
-	AddressRate, TokenRate int
+	// AddressRate and UserRate are how many requests a second an address and all
+	// tokens of a user may send for long, twice as many at once; 0 is no limit.
+	AddressRate, UserRate int
 	// LinkDownloads is how many downloads over one CSV link a minute grants, all of
 	// them at once if need be; 0 is no limit.
 	LinkDownloads int
 	// FailedLogins is how many wrong passwords an address may send in 5 minutes; a
-	// user may get five times as many from all addresses together. 0 is no limit.
+	// user may get five times as many from all addresses together, and six times as
+	// many right ones. 0 is no limit; what may wait to be checked is bounded all the same.
 	FailedLogins int
 	// TrustedProxies are the networks whose X-Forwarded-For is believed.
 	TrustedProxies []*net.IPNet
@@ -104,6 +105,7 @@ type Server struct {
 	Options
 	validator       *validate.Validator
 	limits          limits
+	logins          logins
 	granted         *expirable.LRU[granted, store.Access]
 	instrumentation *instrumentation
 	echo            *echo.Echo
@@ -120,7 +122,7 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	granted := expirable.NewLRU[granted, store.Access](maxGranted, nil, grantedLifetime)
-	s := &Server{Options: o, limits: newLimits(o), granted: granted, echo: echo.New(), bodies: bodies{
+	s := &Server{Options: o, limits: newLimits(o), logins: newLogins(o), granted: granted, echo: echo.New(), bodies: bodies{
 		slots: make(chan struct{}, cmp.Or(o.LargeBodies, DefaultLargeBodies)), wait: cmp.Or(o.LargeBodyWait, largeBodyWait),
 	}}
 	s.validator, err = validate.Compile(document, openapi.Complete, s.rules())
@@ -132,7 +134,7 @@ func New(o Options) (*Server, error) {
 	e.Binder = binder{}
 	e.HTTPErrorHandler = s.handleError
 	e.IPExtractor = addressFrom(o.TrustedProxies)
-	api.RegisterHandlers(e, api.NewStrictHandler(s, []api.StrictMiddlewareFunc{refuseEmptyAnswer, s.limitLogins}))
+	api.RegisterHandlers(e, api.NewStrictHandler(s, []api.StrictMiddlewareFunc{refuseEmptyAnswer}))
 	operations, err := s.operations(document, e.Routes())
 	if err != nil {
 		return nil, err
@@ -160,7 +162,7 @@ func New(o Options) (*Server, error) {
 		declaredMethodsOnly,        // echo answers OPTIONS by itself; the document does not
 		s.limitByAddress,           // before anything is done for a stranger
 		limitTime,                  // nothing is waited for without end
-		s.authenticate(operations), // limits by token, before the database is asked
+		s.authenticate(operations), // limits by user, before the database is asked
 		s.validate(operations),     // reads the body; the handler gets what was validated
 	)
 	return s, nil

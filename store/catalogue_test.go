@@ -16,6 +16,7 @@ var keysWithoutProgram = map[string]string{
 	"programs_pkey":              "it is the program's own id",
 	"users_pkey":                 "a user works on all programs of a merchant",
 	"users_email_key":            "a login names an address and nothing else",
+	"known_logins_pkey":          "a login is for all programs of a merchant",
 	"revoked_tokens_pkey":        "a token is for all programs of a merchant",
 	"gift_cards_card_number_key": "a till knows nothing of a card but its number",
 	"key_checks_pkey":            "one row for the whole database",

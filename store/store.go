@@ -46,6 +46,7 @@ type Store struct {
 	q       *db.Queries // each call a transaction of its own
 	creates shared[creation, outcome]
 	access  shared[db.FindAccessParams, *db.FindAccessRow]
+	logins  shared[db.FindLoginParams, *db.FindLoginRow]
 	tasks   shared[db.FindTaskParams, *db.FindTaskRow]
 	keys    *keyring.Ring
 	numbers numberSpace
@@ -92,6 +93,7 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	}
 	s.creates = shared[creation, outcome]{run: s.createCards, off: !o.ShareTransactions}
 	s.access = shared[db.FindAccessParams, *db.FindAccessRow]{run: s.findAccess, off: !o.ShareTransactions}
+	s.logins = shared[db.FindLoginParams, *db.FindLoginRow]{run: s.findLogins, off: !o.ShareTransactions}
 	s.tasks = shared[db.FindTaskParams, *db.FindTaskRow]{run: s.findTasks, off: !o.ShareTransactions}
 	return s, nil
 }

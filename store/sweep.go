@@ -44,6 +44,7 @@ func (tx *Tx) DeleteExpired(ctx context.Context, l Lifetimes, batch int) (total 
 		{"keys", func() (int64, error) { return tx.q.DeleteExpiredKeys(ctx, tx.now.Add(-l.Keys), limit) }},
 		{"totals", func() (int64, error) { return tx.q.DeleteOldTotals(ctx, tx.now.Add(-totalsKept), limit) }},
 		{"tokens", func() (int64, error) { return tx.q.DeleteExpiredTokens(ctx, tx.now.Add(-revokedTokensKept), limit) }},
+		{"known logins", func() (int64, error) { return tx.q.DeleteOldKnownLogins(ctx, tx.now.Add(-knownLoginLifetime), limit) }},
 		{"messages", func() (int64, error) {
 			return tx.q.DeleteEndedMessages(ctx, id.Least(messagesBefore.Add(time.Second)), messagesBefore, limit)
 		}},

@@ -65,8 +65,8 @@ func (tx *Tx) AddUser(ctx context.Context, user User) (User, error) {
 	return user, nil
 }
 
-// SetPassword changes a user's password hash and ends all tokens given so far.
-// It fails with ErrUserNotFound.
+// SetPassword changes a user's password hash, ends all tokens given so far and
+// forgets from where the user has logged in. It fails with ErrUserNotFound.
 func (tx *Tx) SetPassword(ctx context.Context, email, passwordHash string) (User, error) {
 	if err := tx.lockUser(ctx, email); err != nil {
 		return User{}, err

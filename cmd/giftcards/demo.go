@@ -11,8 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"giftcards/server/password"
 	"giftcards/store"
-	"giftcards/store/password"
 	"giftcards/store/private"
 )
 
@@ -170,7 +170,7 @@ func (s *session) demoWorks(st *store.Store, known demo, chosen string) (bool, e
 	if !user.Active {
 		return false, errDemoDeactivated
 	}
-	works, err := password.Matches(s, known.Password, user.PasswordHash)
+	works, err := password.Matches(known.Password, user.PasswordHash)
 	if err == nil && !works && known != (demo{}) && chosen == "" {
 		err = fmt.Errorf("%s: %w", s.demoFile(), errDemoChanged)
 	}

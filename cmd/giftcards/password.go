@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/term"
 
-	"giftcards/store/password"
+	"giftcards/server/password"
 )
 
 // askPassword reads a new password, without echo from a terminal and otherwise

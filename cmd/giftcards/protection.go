@@ -22,10 +22,10 @@ type protection struct {
 	TrustedProxy []string `env:"GIFTCARDS_TRUSTED_PROXY" placeholder:"CIDR" help:"Addresses of proxies, such as 10.0.0.0/8, whose X-Forwarded-For says who asks; several with commas. Default: none."`
 	CORSOrigin   []string `name:"cors-origin" env:"GIFTCARDS_CORS_ORIGIN" placeholder:"ORIGIN" help:"Origins such as https://shop.example.com whose pages may call the server; several with commas. Default: none."`
 
-	TokenRate     int `env:"GIFTCARDS_TOKEN_RATE" default:"1000" placeholder:"N" help:"Requests a second that one token may send, twice as many at once; 0 is no limit (${default})."`
+	UserRate      int `env:"GIFTCARDS_USER_RATE" default:"1000" placeholder:"N" help:"Requests a second that the tokens of one user may send together, twice as many at once; 0 is no limit (${default})."`
 	AddressRate   int `env:"GIFTCARDS_ADDRESS_RATE" default:"2000" placeholder:"N" help:"Requests a second that one address may send, twice as many at once; 0 is no limit (${default})."`
 	LinkDownloads int `env:"GIFTCARDS_LINK_DOWNLOADS" default:"10" placeholder:"N" help:"Downloads a minute over one CSV link, all of them at once if need be; 0 is no limit (${default})."`
-	FailedLogins  int `env:"GIFTCARDS_FAILED_LOGINS" default:"10" placeholder:"N" help:"Wrong passwords that one address may send in 5 minutes, and five times as many for one user; 0 is no limit (${default})."`
+	FailedLogins  int `env:"GIFTCARDS_FAILED_LOGINS" default:"10" placeholder:"N" help:"Wrong passwords that one address may send in 5 minutes; five times as many for one user, and six times as many right ones; 0 is no limit (${default})."`
 
 	proxies []*net.IPNet
 }
@@ -52,7 +52,7 @@ func (p *protection) check(f faults) {
 			f.note("cors-origin", false, fmt.Sprintf("want origins such as https://shop.example.com, not %q", origin))
 		}
 	}
-	for flag, rate := range map[string]int{"token-rate": p.TokenRate, "address-rate": p.AddressRate, "link-downloads": p.LinkDownloads, "failed-logins": p.FailedLogins} {
+	for flag, rate := range map[string]int{"user-rate": p.UserRate, "address-rate": p.AddressRate, "link-downloads": p.LinkDownloads, "failed-logins": p.FailedLogins} {
 		f.note(flag, rate >= 0 && rate <= maxRate, "want 0 to "+strconv.Itoa(maxRate))
 	}
 }
@@ -77,7 +77,7 @@ func (p *protection) scheme() string {
 
 // apply puts the settings into the server's.
 func (p *protection) apply(o *server.Options) {
-	o.TokenRate, o.AddressRate, o.LinkDownloads, o.FailedLogins = p.TokenRate, p.AddressRate, p.LinkDownloads, p.FailedLogins
+	o.UserRate, o.AddressRate, o.LinkDownloads, o.FailedLogins = p.UserRate, p.AddressRate, p.LinkDownloads, p.FailedLogins
 	o.TrustedProxies, o.CORSOrigins = p.proxies, p.CORSOrigin
 }
 

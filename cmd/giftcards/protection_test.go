@@ -129,7 +129,7 @@ func TestSettingsThatWouldNotProtectAreRefused(t *testing.T) {
 	}{
 		"all of them": {[]string{
 			"--tls-cert=" + certFile, "--tls-key=" + keyFile, "--trusted-proxy=10.0.0.0/8,2001:db8::/32", "--cors-origin=https://shop.example.com,http://localhost:3000",
-			"--token-rate=0", "--address-rate=0", "--failed-logins=0",
+			"--user-rate=0", "--address-rate=0", "--failed-logins=0",
 		}, ""},
 		"a certificate without a key": {[]string{"--tls-cert=" + certFile}, "--tls-cert: "},
 		"a key without a certificate": {[]string{"--tls-key=" + keyFile}, "--tls-cert: "},
@@ -143,7 +143,7 @@ func TestSettingsThatWouldNotProtectAreRefused(t *testing.T) {
 		"null":                        {[]string{"--cors-origin=null"}, "--cors-origin: "},
 		"no scheme":                   {[]string{"--cors-origin=shop.example.com"}, "--cors-origin: "},
 		"capitals":                    {[]string{"--cors-origin=https://Shop.example.com"}, "--cors-origin: "},
-		"a rate below none":           {[]string{"--token-rate=-1"}, "--token-rate: "},
+		"a rate below none":           {[]string{"--user-rate=-1"}, "--user-rate: "},
 		"a rate that is no number":    {[]string{"--address-rate=many"}, "--address-rate: "},
 		"beyond what can be":          {[]string{"--failed-logins=1000001"}, "--failed-logins: "},
 	} {
@@ -169,7 +169,7 @@ func TestHelpAndFaultsTellNoSecret(t *testing.T) {
 		t.Setenv(name, value)
 	}
 	for _, args := range [][]string{
-		{"--help"}, {"serve", "--help"}, {"serve", "--nothing"}, {"serve", "--token-rate=-1"}, {"serve", "--sms-url=nonsense"},
+		{"--help"}, {"serve", "--help"}, {"serve", "--nothing"}, {"serve", "--user-rate=-1"}, {"serve", "--sms-url=nonsense"},
 		{"version", "--smtp-url=smtp://user@mail.example.com", "--mail-from=a@example.com", "--sms-url=https://sms.example.com"},
 	} {
 		if _, stdout, stderr := command(t, "", args...); strings.Contains(stdout+stderr, "hidden-") {

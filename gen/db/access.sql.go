@@ -58,6 +58,36 @@ func (q *Queries) DeleteExpiredTokens(ctx context.Context, before time.Time, bat
 	return result.RowsAffected(), nil
 }
 
+const deleteOldKnownLogins = `-- name: DeleteOldKnownLogins :execrows
+delete from known_logins where (user_id, network) in (
+    select k.user_id, k.network from known_logins k
+    where k.last_seen < $1::timestamptz order by k.last_seen limit $2 for update skip locked
+)
+`
+
+// Oldest first, bounded by @batch. Uses known_logins_last_seen_idx.
+func (q *Queries) DeleteOldKnownLogins(ctx context.Context, before time.Time, batch int32) (int64, error) {
+	result, err := q.db.Exec(ctx, deleteOldKnownLogins, before, batch)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const deleteSurplusKnownLogins = `-- name: DeleteSurplusKnownLogins :exec
+delete from known_logins d where d.user_id = $1 and d.network in (
+    select k.network from known_logins k where k.user_id = $1
+    order by k.last_seen desc, k.network offset $2 for update skip locked
+)
+`
+
+// All of a user but the newest @keep. Skips rows that a concurrent login deletes or
+// writes. By known_logins_pkey.
+func (q *Queries) DeleteSurplusKnownLogins(ctx context.Context, userID id.ID, keep int32) error {
+	_, err := q.db.Exec(ctx, deleteSurplusKnownLogins, userID, keep)
+	return err
+}
+
 const findLinkHolder = `-- name: FindLinkHolder :one
 select u.active, u.role, u.tokens_valid_after, u.merchant_id = p.merchant_id as same_merchant
 from users u cross join programs p
@@ -301,15 +331,19 @@ func (q *Queries) RevokeToken(ctx context.Context, iD string, expiresAt time.Tim
 }
 
 const setPassword = `-- name: SetPassword :one
-update users set password_hash = $1,
-    tokens_valid_after = greatest($2::timestamptz, tokens_valid_after + interval '1 second')
-where email = $3 returning id, merchant_id, email, name, password_hash, active, created_at, role, tokens_valid_after
+with forgotten as (
+    delete from known_logins k using users o where o.email = $3 and k.user_id = o.id
+)
+update users u set password_hash = $1,
+    tokens_valid_after = greatest($2::timestamptz, u.tokens_valid_after + interval '1 second')
+where u.email = $3 returning u.id, u.merchant_id, u.email, u.name, u.password_hash, u.active, u.created_at, u.role, u.tokens_valid_after
 `
 
 // Tokens given before tokens_valid_after are of no use from now on. It becomes
 // @tokens_valid_after, but a second later than it was at least: a token given after
-// an earlier change in the same second says that later second. By users_email_key;
-// no row if nobody has the address.
+// an earlier change in the same second says that later second. The networks where the
+// user logged in with the old password are forgotten. By users_email_key; no row if
+// nobody has the address.
 func (q *Queries) SetPassword(ctx context.Context, passwordHash string, tokensValidAfter time.Time, email string) (User, error) {
 	row := q.db.QueryRow(ctx, setPassword, passwordHash, tokensValidAfter, email)
 	var i User
@@ -384,5 +418,16 @@ select pg_advisory_xact_lock_shared(hashtextextended('user ' || encode($1::bytea
 // privilege to change users, which a role that serves does not have.
 func (q *Queries) ShareUser(ctx context.Context, argID []byte) error {
 	_, err := q.db.Exec(ctx, shareUser, argID)
+	return err
+}
+
+const upsertKnownLogin = `-- name: UpsertKnownLogin :exec
+insert into known_logins (user_id, network, last_seen) values ($1, $2, $3)
+on conflict on constraint known_logins_pkey do update set last_seen = greatest(known_logins.last_seen, excluded.last_seen)
+`
+
+// Waits for a concurrent login of the user from the network.
+func (q *Queries) UpsertKnownLogin(ctx context.Context, userID id.ID, network []byte, lastSeen time.Time) error {
+	_, err := q.db.Exec(ctx, upsertKnownLogin, userID, network, lastSeen)
 	return err
 }

@@ -108,6 +108,78 @@ func (b *FindAccessBatchResults) Close() error {
 	return b.br.Close()
 }
 
+const findLogin = `-- name: FindLogin :batchone
+select u.id, u.merchant_id, u.email, u.name, u.password_hash, u.active, u.created_at, u.role, u.tokens_valid_after, k.last_seen
+from users u left join known_logins k on k.user_id = u.id and k.network = $1
+where u.email = $2
+`
+
+type FindLoginBatchResults struct {
+	br     pgx.BatchResults
+	tot    int
+	closed bool
+}
+
+type FindLoginParams struct {
+	Network []byte
+	Email   string
+}
+
+type FindLoginRow struct {
+	User     User
+	LastSeen *time.Time
+}
+
+// The user with the address, and when they were last seen in the network (null: never,
+// or too long ago). By users_email_key and known_logins_pkey; without a lock. No row if
+// nobody has the address.
+func (q *Queries) FindLogin(ctx context.Context, arg []FindLoginParams) *FindLoginBatchResults {
+	batch := &pgx.Batch{}
+	for _, a := range arg {
+		vals := []interface{}{
+			a.Network,
+			a.Email,
+		}
+		batch.Queue(findLogin, vals...)
+	}
+	br := q.db.SendBatch(ctx, batch)
+	return &FindLoginBatchResults{br, len(arg), false}
+}
+
+func (b *FindLoginBatchResults) QueryRow(f func(int, FindLoginRow, error)) {
+	defer b.br.Close()
+	for t := 0; t < b.tot; t++ {
+		var i FindLoginRow
+		if b.closed {
+			if f != nil {
+				f(t, i, ErrBatchAlreadyClosed)
+			}
+			continue
+		}
+		row := b.br.QueryRow()
+		err := row.Scan(
+			&i.User.ID,
+			&i.User.MerchantID,
+			&i.User.Email,
+			&i.User.Name,
+			&i.User.PasswordHash,
+			&i.User.Active,
+			&i.User.CreatedAt,
+			&i.User.Role,
+			&i.User.TokensValidAfter,
+			&i.LastSeen,
+		)
+		if f != nil {
+			f(t, i, err)
+		}
+	}
+}
+
+func (b *FindLoginBatchResults) Close() error {
+	b.closed = true
+	return b.br.Close()
+}
+
 const findTask = `-- name: FindTask :batchone
 select t.program_id, t.id, t.status, t.card_count, t.by_count, t.initial_value, t.is_physical, t.design_template, t.expires_at, t.first_card_id, t.job_id, t.attempts, t.error, t.created_at, t.completed_at, t.user_id, t.tokens_valid_after, t.counted_in, (
     exists (select from users u where u.id = $1 and u.active and u.merchant_id = $2 and u.role = $3

@@ -166,6 +166,12 @@ type KeyUse struct {
 	Sealed int64
 }
 
+type KnownLogin struct {
+	UserID   id.ID
+	Network  []byte
+	LastSeen time.Time
+}
+
 type Merchant struct {
 	ID        id.ID
 	Name      string

@@ -4,33 +4,43 @@
 package ratelimit
 
 import (
-	"sync/atomic"
+	"container/heap"
+	"sync"
 	"time"
-
-	lru "github.com/hashicorp/golang-lru/v2"
 )
 
 // Limiter grants each key a quota at once, which comes back evenly over a window.
 // It is safe for concurrent use. Of a nil Limiter everything is granted.
 type Limiter[K comparable] struct {
-	window  time.Duration
-	every   time.Duration // one of the quota comes back
-	buckets *lru.Cache[K, *bucket]
+	window int64 // nanoseconds
+	every  int64 // nanoseconds until one of the quota comes back
+	keys   int
+
+	mutex   sync.Mutex
+	buckets map[K]*bucket[K]
+	queue   queue[K] // the same buckets, by when it is worth looking at each
+	rest    bucket[K]
 }
 
-// A bucket is the time at which it will be full again, in nanoseconds since 1970:
-// the generic cell rate algorithm, which needs no other state.
-type bucket struct{ full atomic.Int64 }
+// A bucket holds the time at which it will be full again, in nanoseconds since
+// 1970: the generic cell rate algorithm, which needs no other state.
+type bucket[K comparable] struct {
+	key  K
+	full int64
+	due  int64 // its place in the queue: full, as it was when the queue was last put in order
+}
 
-// New returns a Limiter that remembers the given number of keys, those used last.
-// A key that is forgotten has its whole quota again. quota and keys are 1 at
-// least.
+// New returns a Limiter that remembers the given number of keys. A key is forgotten
+// only once its quota is whole again, so forgetting changes nothing for it. While
+// all places are taken by keys that used some of theirs, keys that are not
+// remembered share one quota. quota and keys are 1 at least.
 func New[K comparable](quota int, window time.Duration, keys int) *Limiter[K] {
-	buckets, err := lru.New[K, *bucket](keys)
-	if err != nil {
-		panic(err) // keys < 1
+	if quota < 1 || keys < 1 {
+		panic("ratelimit: quota and keys must be 1 at least")
 	}
-	return &Limiter[K]{window: window, every: max(1, window/time.Duration(quota)), buckets: buckets}
+	return &Limiter[K]{
+		window: int64(window), every: max(1, int64(window)/int64(quota)), keys: keys, buckets: map[K]*bucket[K]{},
+	}
 }
 
 // Taken is the answer to Take.
@@ -44,54 +54,84 @@ type Taken struct {
 
 // Take takes one of the key's quota, if there is one.
 func (l *Limiter[K]) Take(key K, now time.Time) Taken {
+	return l.look(key, now, true)
+}
+
+// Look is what Take would answer, and takes nothing.
+func (l *Limiter[K]) Look(key K, now time.Time) Taken {
+	return l.look(key, now, false)
+}
+
+func (l *Limiter[K]) look(key K, now time.Time, take bool) Taken {
 	if l == nil {
 		return Taken{OK: true}
 	}
-	b, t := l.bucket(key), now.UnixNano()
-	for {
-		seen := b.full.Load()
-		if empty := t + int64(l.window); seen > empty { // the clock was set back
-			b.full.CompareAndSwap(seen, empty)
-			continue
-		}
-		next := max(seen, t) + int64(l.every)
-		spare := t + int64(l.window) - next
-		if spare < 0 {
-			return Taken{Wait: time.Duration(-spare)}
-		}
-		if b.full.CompareAndSwap(seen, next) {
-			return Taken{OK: true, Left: int(spare / int64(l.every)), Wait: time.Duration(next - t)}
-		}
+	t := now.UnixNano()
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	b, ok := l.buckets[key]
+	if !ok {
+		b = l.add(key, t)
 	}
+	// Not more than empty, which it would be where the clock was set back.
+	b.full = min(b.full, t+l.window)
+	next := max(b.full, t) + l.every
+	spare := t + l.window - next
+	if spare < 0 {
+		return Taken{Wait: time.Duration(-spare)}
+	}
+	if take {
+		b.full = next
+	}
+	return Taken{OK: true, Left: int(spare / l.every), Wait: time.Duration(next - t)}
 }
 
-// GiveBack undoes a Take of the key that was granted.
+// GiveBack undoes a Take of the key that was granted. A key that is not remembered
+// gets nothing back.
 func (l *Limiter[K]) GiveBack(key K) {
 	if l == nil {
 		return
 	}
-	if b, ok := l.buckets.Get(key); ok {
-		b.full.Add(-int64(l.every))
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	if b, ok := l.buckets[key]; ok {
+		b.full -= l.every
 	}
 }
 
-// Knows reports whether the key is remembered.
-func (l *Limiter[K]) Knows(key K) bool { return l != nil && l.buckets.Contains(key) }
-
-// Remember remembers the key, with its whole quota if it is new.
-func (l *Limiter[K]) Remember(key K) {
-	if l != nil {
-		l.bucket(key)
-	}
-}
-
-func (l *Limiter[K]) bucket(key K) *bucket {
-	if b, ok := l.buckets.Get(key); ok {
+// add returns a bucket for a new key, in the place of one that is full if there is
+// no other place, or the one that all new keys share.
+func (l *Limiter[K]) add(key K, now int64) *bucket[K] {
+	if len(l.buckets) < l.keys {
+		b := &bucket[K]{key: key, full: now, due: now}
+		l.buckets[key] = b
+		heap.Push(&l.queue, b)
 		return b
 	}
-	fresh := new(bucket)
-	if b, ok, _ := l.buckets.PeekOrAdd(key, fresh); ok {
-		return b // another one was faster
+	// What is due later than an empty bucket would be is from before the clock was set back.
+	for l.queue[0].due <= now || l.queue[0].due > now+l.window {
+		b := l.queue[0]
+		if b.full = min(b.full, now+l.window); b.full > now {
+			// It was used since its place in the queue was chosen. Moving it only now, and
+			// not at each use, keeps the heap off the path of known keys.
+			b.due = b.full
+			heap.Fix(&l.queue, 0)
+			continue
+		}
+		delete(l.buckets, b.key)
+		*b = bucket[K]{key: key, full: now, due: now}
+		l.buckets[key] = b
+		heap.Fix(&l.queue, 0)
+		return b
 	}
-	return fresh
+	return &l.rest
 }
+
+// queue is a heap of buckets, the one first that is due first.
+type queue[K comparable] []*bucket[K]
+
+func (q queue[K]) Len() int           { return len(q) }
+func (q queue[K]) Less(i, j int) bool { return q[i].due < q[j].due }
+func (q queue[K]) Swap(i, j int)      { q[i], q[j] = q[j], q[i] }
+func (q *queue[K]) Push(b any)        { *q = append(*q, b.(*bucket[K])) }
+func (q *queue[K]) Pop() any          { panic("a bucket never leaves the queue") }

@@ -70,22 +70,83 @@ func TestAClockSetBackLocksNobodyOut(t *testing.T) {
 	}
 }
 
-func TestMemoryIsBounded(t *testing.T) {
+// TestAKeyIsForgottenOnlyOnceItsQuotaIsWhole however many others come, and
+// wherever its turn is in between.
+func TestAKeyIsForgottenOnlyOnceItsQuotaIsWhole(t *testing.T) {
 	t.Parallel()
-	l := ratelimit.New[int](1, time.Minute, 2)
+	l := ratelimit.New[int](2, time.Minute, 3)
+	for range 2 {
+		l.Take(0, start)
+	}
+	now := start
+	for key := 1; key < 1000; key++ { // each is whole again 30 seconds later
+		now = start.Add(time.Duration(key) * 50 * time.Millisecond)
+		l.Take(key, now)
+		if got := l.Look(0, now); got.OK != (now.Sub(start) >= 30*time.Second) {
+			t.Fatalf("after %d other keys and %s: %+v", key, now.Sub(start), got)
+		}
+	}
+	l.Take(0, now)
+	if got := l.Look(0, now.Add(time.Second)); got.OK {
+		t.Errorf("used again: %+v", got)
+	}
+	// The first places that are whole again are the first to go.
+	now = start.Add(time.Hour)
 	for key := range 3 {
-		l.Take(key, start)
+		l.Take(5000+key, now)
 	}
-	if l.Knows(0) || !l.Knows(1) || !l.Knows(2) {
-		t.Error("not the two used last are known")
+	if got := l.Take(0, now); !got.OK || got.Left != 1 {
+		t.Errorf("an hour later: %+v", got)
 	}
-	l.Remember(3)
-	if got := l.Take(3, start); !l.Knows(3) || !got.OK {
-		t.Errorf("a remembered key: %+v", got)
+}
+
+// TestNewKeysShareOneQuotaWhileNoPlaceIsFree and memory stays bounded.
+func TestNewKeysShareOneQuotaWhileNoPlaceIsFree(t *testing.T) {
+	t.Parallel()
+	l := ratelimit.New[int](2, time.Minute, 2)
+	l.Take(1, start)
+	l.Take(2, start)
+	if first, second, third := l.Take(3, start), l.Take(4, start), l.Take(5, start); !first.OK || !second.OK || third.OK {
+		t.Errorf("three keys that are not remembered: %+v, %+v, %+v, want two granted", first, second, third)
 	}
-	l.Remember(3)
+	l.GiveBack(3) // it may be any of theirs
 	if got := l.Take(3, start); got.OK {
-		t.Error("remembering a known key gives its quota back")
+		t.Errorf("what is shared was given back to one: %+v", got)
+	}
+	if got := l.Take(1, start); !got.OK {
+		t.Errorf("a key that is remembered: %+v", got)
+	}
+	if got := l.Take(6, start.Add(30*time.Second)); !got.OK || got.Left != 1 {
+		t.Errorf("a new key when a place is free: %+v", got)
+	}
+}
+
+// TestAClockSetBackLeavesPlacesForNewKeys after one window.
+func TestAClockSetBackLeavesPlacesForNewKeys(t *testing.T) {
+	t.Parallel()
+	l := ratelimit.New[int](2, time.Minute, 2)
+	l.Take(1, start)
+	l.Take(2, start)
+	back := start.Add(-time.Hour)
+	l.Take(3, back)
+	for key := 4; key < 6; key++ {
+		if got := l.Take(key, back.Add(time.Minute)); !got.OK || got.Left != 1 {
+			t.Errorf("key %d: %+v", key, got)
+		}
+	}
+}
+
+func TestLookingTakesNothing(t *testing.T) {
+	t.Parallel()
+	l := ratelimit.New[string](1, time.Minute, 10)
+	for range 3 {
+		if got := l.Look("a", start); !got.OK {
+			t.Fatalf("%+v", got)
+		}
+	}
+	l.Take("a", start)
+	if got := l.Look("a", start); got.OK || got.Wait != time.Minute {
+		t.Errorf("%+v", got)
 	}
 }
 
@@ -112,9 +173,8 @@ func TestNoneIsGrantedTwice(t *testing.T) {
 func TestNoLimiterGrantsEverything(t *testing.T) {
 	t.Parallel()
 	var l *ratelimit.Limiter[string]
-	l.Remember("a")
 	l.GiveBack("a")
-	if got := l.Take("a", start); !got.OK || l.Knows("a") {
+	if got := l.Take("a", start); !got.OK {
 		t.Errorf("%+v", got)
 	}
 }
@@ -130,10 +190,26 @@ func BenchmarkTake(b *testing.B) {
 	}
 }
 
-// BenchmarkTakeOfNewKeys is the worst case: a flood of keys, each unknown.
+// BenchmarkTakeOfNewKeys is a flood of keys, each unknown, and each in the place of
+// another one.
 func BenchmarkTakeOfNewKeys(b *testing.B) {
 	l := ratelimit.New[int](10, time.Second, 1<<10)
-	key := 0
+	key, now := 0, start
+	b.ReportAllocs()
+	for b.Loop() {
+		key++
+		now = now.Add(time.Millisecond)
+		l.Take(key, now)
+	}
+}
+
+// BenchmarkTakeOfKeysThatFindNoPlace is a flood of keys while all are in use.
+func BenchmarkTakeOfKeysThatFindNoPlace(b *testing.B) {
+	l := ratelimit.New[int](10, time.Hour, 1<<16)
+	for key := range 1 << 16 {
+		l.Take(key, start)
+	}
+	key := 1 << 16
 	b.ReportAllocs()
 	for b.Loop() {
 		key++

@@ -213,3 +213,18 @@ func BenchmarkVerifyTokenRefused(b *testing.B) {
 		}
 	}
 }
+
+// TestAPseudonymIsTheSameEverywhereUntilKeysAreRotated and tells nothing without them.
+func TestAPseudonymIsTheSameEverywhereUntilKeysAreRotated(t *testing.T) {
+	t.Parallel()
+	ring, path := create(t)
+	other := open(t, path)
+	stranger, _ := create(t)
+	one := ring.Pseudonym("ada@example.com")
+	if !regexp.MustCompile(`^[0-9a-f]{16}$`).MatchString(one) || one != other.Pseudonym("ada@example.com") {
+		t.Errorf("pseudonyms %q and %q", one, other.Pseudonym("ada@example.com"))
+	}
+	if one == ring.Pseudonym("bob@example.com") || one == stranger.Pseudonym("ada@example.com") {
+		t.Error("another text, or another server's keys, have the same pseudonym")
+	}
+}

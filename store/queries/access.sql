@@ -71,14 +71,46 @@ select * from users order by id;
 -- has the address.
 select * from users where email = $1;
 
+-- name: FindLogin :batchone
+-- The user with the address, and when they were last seen in the network (null: never,
+-- or too long ago). By users_email_key and known_logins_pkey; without a lock. No row if
+-- nobody has the address.
+select sqlc.embed(u), k.last_seen
+from users u left join known_logins k on k.user_id = u.id and k.network = @network
+where u.email = @email;
+
+-- name: UpsertKnownLogin :exec
+-- Waits for a concurrent login of the user from the network.
+insert into known_logins (user_id, network, last_seen) values (@user_id, @network, @last_seen)
+on conflict on constraint known_logins_pkey do update set last_seen = greatest(known_logins.last_seen, excluded.last_seen);
+
+-- name: DeleteSurplusKnownLogins :exec
+-- All of a user but the newest @keep. Skips rows that a concurrent login deletes or
+-- writes. By known_logins_pkey.
+delete from known_logins d where d.user_id = @user_id and d.network in (
+    select k.network from known_logins k where k.user_id = @user_id
+    order by k.last_seen desc, k.network offset @keep for update skip locked
+);
+
+-- name: DeleteOldKnownLogins :execrows
+-- Oldest first, bounded by @batch. Uses known_logins_last_seen_idx.
+delete from known_logins where (user_id, network) in (
+    select k.user_id, k.network from known_logins k
+    where k.last_seen < @before::timestamptz order by k.last_seen limit @batch for update skip locked
+);
+
 -- name: SetPassword :one
 -- Tokens given before tokens_valid_after are of no use from now on. It becomes
 -- @tokens_valid_after, but a second later than it was at least: a token given after
--- an earlier change in the same second says that later second. By users_email_key;
--- no row if nobody has the address.
-update users set password_hash = @password_hash,
-    tokens_valid_after = greatest(@tokens_valid_after::timestamptz, tokens_valid_after + interval '1 second')
-where email = @email returning *;
+-- an earlier change in the same second says that later second. The networks where the
+-- user logged in with the old password are forgotten. By users_email_key; no row if
+-- nobody has the address.
+with forgotten as (
+    delete from known_logins k using users o where o.email = @email and k.user_id = o.id
+)
+update users u set password_hash = @password_hash,
+    tokens_valid_after = greatest(@tokens_valid_after::timestamptz, u.tokens_valid_after + interval '1 second')
+where u.email = @email returning u.*;
 
 -- name: SetUserActive :one
 -- Ends tokens as SetPassword does. By users_email_key; no row if nobody has the

@@ -139,7 +139,7 @@ func (g *giftcards) start() {
 	cmd.Env = []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "DATABASE_URL=" + g.database,
 		"GIFTCARDS_LISTEN=" + g.address, "GIFTCARDS_STATE_DIR=" + g.state,
-		"GIFTCARDS_ADMIN_LISTEN=off", "GIFTCARDS_TOKEN_RATE=0", "GIFTCARDS_ADDRESS_RATE=0",
+		"GIFTCARDS_ADMIN_LISTEN=off", "GIFTCARDS_USER_RATE=0", "GIFTCARDS_ADDRESS_RATE=0",
 	}
 	g.process = g.trial.launch(cmd, filepath.Join(g.state, "server-"+g.address[10:]+".log"), syscall.SIGKILL)
 	g.starts++

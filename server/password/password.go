@@ -3,10 +3,8 @@
 package password
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"sync"
 
 	"github.com/alexedwards/argon2id"
@@ -25,34 +23,6 @@ var ErrLength = fmt.Errorf("password must have %d to %d bytes", MinLength, MaxLe
 // parameters are OWASP's for argon2id with 19 MiB.
 var parameters = &argon2id.Params{Memory: 19 * 1024, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32}
 
-// ErrBusy says that too many hashes are waited for already.
-var ErrBusy = errors.New("too many passwords to check")
-
-// slots bounds how many hashes are computed at a time, and with it their memory;
-// half of the processors are left for everything else. queue bounds how many wait.
-var (
-	slots = make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2))
-	queue = make(chan struct{}, 64)
-)
-
-// enter waits for a slot; leave must be called after.
-func enter(ctx context.Context) error {
-	select {
-	case queue <- struct{}{}:
-		defer func() { <-queue }()
-	default:
-		return ErrBusy
-	}
-	select {
-	case slots <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-func leave() { <-slots }
-
 // Hash returns the hash of password, or ErrLength.
 func Hash(password string) (string, error) {
 	if len(password) < MinLength || len(password) > MaxLength {
@@ -65,17 +35,13 @@ func Hash(password string) (string, error) {
 var absent = sync.OnceValues(func() (string, error) { return argon2id.CreateHash("nobody has this password", parameters) })
 
 // Matches reports whether hash is the hash of password. An empty hash (no such
-// user) matches nothing and takes as long as any other. Where too many ask at a
-// time it fails with ErrBusy, and when ctx ends with its error.
-func Matches(ctx context.Context, password, hash string) (bool, error) {
+// user) matches nothing and takes as long as any other. It takes memory and a
+// processor for a while: a server asks in turn, by a Queue.
+func Matches(password, hash string) (bool, error) {
 	if len(password) > MaxLength {
 		return false, nil
 	}
 	unknown := hash == ""
-	if err := enter(ctx); err != nil {
-		return false, err
-	}
-	defer leave()
 	if unknown {
 		var err error
 		if hash, err = absent(); err != nil {

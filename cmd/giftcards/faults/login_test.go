@@ -1,0 +1,189 @@
+package faults_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// TestAUserGetsInWhileLoginsAreAttacked from where they have logged in before: every
+// time, at the first try, whatever the attackers send from however many addresses.
+func TestAUserGetsInWhileLoginsAreAttacked(t *testing.T) {
+	t.Parallel()
+	all := newTrial(t, "logins")
+	dir := all.directory()
+	pg := all.newPostgres(dir)
+	m := all.newMerchant(dir, pg.url())
+	for _, one := range []struct {
+		name   string
+		attack func(*siege)
+	}{
+		{"one user's right password from eight addresses", rightPasswords},
+		{"unknown users from all of a /48", unknownUsers},
+		{"passwords that are too long, of many names", longPasswords},
+		{"the user's wrong passwords used up, and a restart", usedUp},
+	} {
+		t.Run(one.name, func(t *testing.T) { // one after the other: each wants all of the machine
+			tr := newTrial(t, one.name)
+			g := &siege{trial: tr, home: "203.0.113.7", merchant: m}
+			g.server = tr.newGiftcards(dir, pg.url(), "--trusted-proxy=127.0.0.0/8")
+			if status := g.login(g.home, g.merchant.Username, g.merchant.Password); status != http.StatusOK {
+				t.Fatalf("a login in peace: %d", status)
+			}
+			ctx, end := context.WithCancel(tr.ctx)
+			g.ctx = ctx
+			one.attack(g)
+			g.victim()
+			end()
+			g.attackers.Wait()
+			g.server.kill()
+		})
+	}
+}
+
+// siege is a server whose logins are attacked, and its victim.
+type siege struct {
+	*trial
+	server    *giftcards
+	merchant  merchant
+	home      string // address from which the victim has logged in before
+	ctx       context.Context
+	attackers sync.WaitGroup
+	client    http.Client
+}
+
+// login tries to log in by way of a proxy, and returns the status, or 0 without an
+// answer.
+func (g *siege) login(from, user, password string) int {
+	return g.send(g.trial.ctx, from, user, password)
+}
+
+func (g *siege) send(ctx context.Context, from, user, password string) int {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, g.server.url()+"/v2/token",
+		strings.NewReader(url.Values{"username": {user}, "password": {password}}.Encode()))
+	g.must(err)
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.Header.Set("X-Forwarded-For", from)
+	answer, err := g.client.Do(r)
+	if err != nil {
+		return 0
+	}
+	defer answer.Body.Close()
+	_, _ = io.Copy(io.Discard, answer.Body)
+	g.requests.Add(1)
+	return answer.StatusCode
+}
+
+// keepOn has an attacker send attempts until the siege is over: the n-th of the i-th
+// attacker is what next says.
+func (g *siege) keepOn(attackers int, next func(i, n int) (from, user, password string)) {
+	for i := range attackers {
+		g.attackers.Go(func() {
+			for n := 0; g.ctx.Err() == nil; n++ {
+				from, user, password := next(i, n)
+				if g.send(g.ctx, from, user, password) != http.StatusOK {
+					time.Sleep(5 * time.Millisecond) // refusals alone must not take all of a small machine
+				}
+			}
+		})
+	}
+	time.Sleep(2 * time.Second) // all are at it
+}
+
+// victim logs in at home, again and again.
+func (g *siege) victim() {
+	g.Helper()
+	var took []time.Duration
+	for i := range size(20, 5) {
+		start := time.Now()
+		status := g.login(g.home, g.merchant.Username, g.merchant.Password)
+		took = append(took, time.Since(start))
+		if status != http.StatusOK {
+			g.exceptionf("login %d of the victim: %d", i+1, status)
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
+	g.faults.Add(g.requests.Load())
+	slices.Sort(took)
+	g.note = fmt.Sprintf("%d logins: median %s, slowest %s", len(took), took[len(took)/2].Round(time.Millisecond), took[len(took)-1].Round(time.Millisecond))
+}
+
+// rightPasswords is one user of the merchant's who logs in over and over.
+func rightPasswords(g *siege) {
+	path, err := built()
+	g.must(err)
+	const name, password = "other@example.com", "the right password"
+	cmd := exec.Command(path, "user", "create", "--merchant="+g.merchant.MerchantID, name)
+	cmd.Env = []string{"HOME=" + os.Getenv("HOME"), "DATABASE_URL=" + g.server.database}
+	cmd.Stdin = strings.NewReader(password + "\n")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		g.Fatalf("user create: %v %s", err, out)
+	}
+	g.keepOn(8*25, func(i, _ int) (string, string, string) { return fmt.Sprintf("198.51.%d.1", i%8), name, password })
+}
+
+// unknownUsers is one network of IPv6 whose every request comes from another /64.
+func unknownUsers(g *siege) {
+	g.keepOn(200, func(i, n int) (string, string, string) {
+		return fmt.Sprintf("2001:db8:0:%x::1", (i+200*n)%(1<<16)), fmt.Sprintf("nobody-%d-%d@example.com", i, n), "a wrong password"
+	})
+}
+
+// longPasswords uses up what may be guessed of the victim, and then sends more names
+// than a server remembers.
+func longPasswords(g *siege) {
+	wrong := func(i int) int {
+		return g.login(fmt.Sprintf("198.51.100.%d", i), g.merchant.Username, "a wrong password")
+	}
+	guessed := func(from int) (tried int) {
+		for i := from; i < from+60; i++ {
+			if wrong(i) == http.StatusUnauthorized {
+				tried++
+			}
+		}
+		return tried
+	}
+	if tried := guessed(0); tried < 50 || tried > 55 {
+		g.exceptionf("%d guesses were tried, want 50 and what came back meanwhile", tried)
+	}
+	long, names := strings.Repeat("x", 1025), size(66_000, 2_000)
+	var all sync.WaitGroup
+	for i := range 20 {
+		all.Go(func() {
+			for n := i; n < names; n += 20 {
+				g.login(fmt.Sprintf("2001:db8:%x:%x::1", n/10>>16, n/10&0xffff), fmt.Sprintf("name-%d@example.com", n), long)
+			}
+		})
+	}
+	start := time.Now()
+	all.Wait()
+	again := int(time.Since(start)/(6*time.Second)) + 15 // one comes back every 6 seconds, also while 60 are tried
+	if tried := guessed(100); tried > again {
+		g.exceptionf("%d more guesses were tried after %d other names, want %d at most", tried, names, again)
+	}
+	g.keepOn(20, func(i, n int) (string, string, string) {
+		return fmt.Sprintf("2001:db8:%x:%x::1", 0x100+i, n%(1<<16)), fmt.Sprintf("more-%d-%d@example.com", i, n), long
+	})
+}
+
+// usedUp is six addresses that use up the victim's wrong passwords, on a server that
+// has forgotten everything by a restart.
+func usedUp(g *siege) {
+	g.server.kill()
+	g.server.start()
+	g.keepOn(6, func(i, _ int) (string, string, string) {
+		return fmt.Sprintf("198.51.%d.1", i), g.merchant.Username, "a wrong password"
+	})
+	g.until("a quota that is used up", func() bool {
+		return g.login("192.0.2.99", g.merchant.Username, "a wrong password") == http.StatusTooManyRequests
+	})
+}
