@@ -14,6 +14,8 @@ type Backlog struct {
 	Tasks          []Waiting // by state: TaskPending and TaskProcessing, both always
 	Messages       []Waiting // due ones, by lane, all of them always
 	FailedMessages int64     // for an operator to judge
+	// WrittenMessages are in files, and nobody got them.
+	WrittenMessages int64
 }
 
 // Waiting is how many of a kind wait, and for how long the one that is due
@@ -84,6 +86,9 @@ func (tx *Tx) Backlog(ctx context.Context) (Backlog, error) {
 		}
 		b.Messages = append(b.Messages, waiting)
 	}
-	b.FailedMessages, err = tx.q.CountFailedMessages(ctx, backlogLimit)
-	return b, wrap(err, "count failed messages")
+	if b.FailedMessages, err = tx.q.CountFailedMessages(ctx, backlogLimit); err != nil {
+		return Backlog{}, wrap(err, "count failed messages")
+	}
+	b.WrittenMessages, err = tx.q.CountWrittenMessages(ctx, backlogLimit)
+	return b, wrap(err, "count written messages")
 }

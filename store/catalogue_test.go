@@ -18,6 +18,7 @@ var keysWithoutProgram = map[string]string{
 	"users_email_key":            "a login names an address and nothing else",
 	"revoked_tokens_pkey":        "a token is for all programs of a merchant",
 	"gift_cards_card_number_key": "a till knows nothing of a card but its number",
+	"message_origins_pkey":       "one row for the whole database",
 	"key_checks_pkey":            "one row for the whole database",
 	"reseals_pkey":               "one row for the whole database",
 }

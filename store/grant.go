@@ -14,8 +14,9 @@ import (
 // needs the privilege to update it.
 var grants = []struct{ privileges, objects string }{
 	{"select", "goose_db_version, river_migration"},
-	{"select, insert", "audit_log, merchants, programs"},
-	{"select, insert, update", "gift_cards, key_checks, reseals, users"},
+	{"select, insert", "audit_log, merchants"},
+	{"select, insert, update (time_zone)", "programs"},
+	{"select, insert, update", "gift_cards, key_checks, message_origins, reseals, users"},
 	{"select, insert, update, delete", "bulk_recipients, bulk_tasks, task_recipients, idempotency_keys, messages, revoked_tokens, " +
 		"river_job, river_leader, river_notification, river_queue"},
 	{"usage", "sequence river_job_id_seq, river_notification_id_seq"},

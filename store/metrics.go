@@ -22,10 +22,12 @@ const (
 	tasksCompleted
 	tasksFailed
 	mailsSent
+	mailsWritten
 	mailsDeferred
 	mailsFailed
 	mailsDropped
 	textsSent
+	textsWritten
 	textsDeferred
 	textsFailed
 	textsDropped
@@ -48,7 +50,7 @@ func (c *counts) add(t *tally) {
 
 // message counts an attempt that left a message in a state.
 func (t *tally) message(channel, status string) {
-	kind := map[string]int{MessageSent: mailsSent, MessageScheduled: mailsDeferred, MessageFailed: mailsFailed, MessageDropped: mailsDropped}[status]
+	kind := map[string]int{MessageSent: mailsSent, MessageWritten: mailsWritten, MessageScheduled: mailsDeferred, MessageFailed: mailsFailed, MessageDropped: mailsDropped}[status]
 	if channel == ChannelSMS {
 		kind += textsSent - mailsSent
 	}
@@ -72,6 +74,7 @@ var counters = []struct {
 	{"giftcards_message_attempts_total", "Attempts to send a message, by what they ended with.", map[int]attribute.Set{
 		mailsSent: labels("channel", ChannelEmail, "outcome", MessageSent), mailsDeferred: labels("channel", ChannelEmail, "outcome", "deferred"),
 		mailsFailed: labels("channel", ChannelEmail, "outcome", MessageFailed), mailsDropped: labels("channel", ChannelEmail, "outcome", MessageDropped),
+		mailsWritten: labels("channel", ChannelEmail, "outcome", MessageWritten), textsWritten: labels("channel", ChannelSMS, "outcome", MessageWritten),
 		textsSent: labels("channel", ChannelSMS, "outcome", MessageSent), textsDeferred: labels("channel", ChannelSMS, "outcome", "deferred"),
 		textsFailed: labels("channel", ChannelSMS, "outcome", MessageFailed), textsDropped: labels("channel", ChannelSMS, "outcome", MessageDropped),
 	}},
@@ -153,7 +156,9 @@ func (s *Store) measureBacklog(meter metric.Meter) error {
 		metric.WithDescription("For how long the message that is due longest has been due."))
 	failed, failedErr := meter.Int64ObservableGauge("giftcards_messages_failed",
 		metric.WithDescription("Messages that were given up and not retried, of all instances."))
-	if err := errors.Join(jobsErr, jobAgeErr, tasksErr, taskAgeErr, dueErr, lateErr, failedErr); err != nil {
+	written, writtenErr := meter.Int64ObservableGauge("giftcards_messages_written",
+		metric.WithDescription("Messages that were written to files and sent to nobody, of all instances."))
+	if err := errors.Join(jobsErr, jobAgeErr, tasksErr, taskAgeErr, dueErr, lateErr, failedErr, writtenErr); err != nil {
 		return fmt.Errorf("measure: %w", err)
 	}
 	var last cachedBacklog
@@ -182,8 +187,9 @@ func (s *Store) measureBacklog(meter metric.Meter) error {
 			o.ObserveFloat64(late, w.Age.Seconds(), lane)
 		}
 		o.ObserveInt64(failed, b.FailedMessages)
+		o.ObserveInt64(written, b.WrittenMessages)
 		return nil
-	}, jobs, jobAge, tasks, taskAge, due, late, failed)
+	}, jobs, jobAge, tasks, taskAge, due, late, failed, written)
 	return err
 }
 

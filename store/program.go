@@ -2,9 +2,14 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
+	"time"
+	_ "time/tzdata" // zones are known wherever the program runs
 	"unicode/utf8"
+
+	"github.com/jackc/pgx/v5"
 
 	"giftcards/gen/db"
 	"giftcards/store/id"
@@ -47,7 +52,7 @@ func (tx *Tx) AddProgram(ctx context.Context, merchant id.ID, name string) (Prog
 	if err != nil {
 		return Program{}, err
 	}
-	program := Program{ID: id.New(tx.now), MerchantID: merchant, Name: name, CreatedAt: tx.now}
+	program := Program{ID: id.New(tx.now), MerchantID: merchant, Name: name, CreatedAt: tx.now, TimeZone: time.UTC.String()}
 	err = tx.q.InsertProgram(ctx, db.InsertProgramParams(program))
 	if violates(err, constraintProgramMerchant) {
 		return Program{}, ErrMerchantNotFound
@@ -56,6 +61,20 @@ func (tx *Tx) AddProgram(ctx context.Context, merchant id.ID, name string) (Prog
 		return Program{}, fmt.Errorf("insert program: %w", err)
 	}
 	return program, nil
+}
+
+// SetProgramZone sets the zone, an IANA name such as Europe/Paris, in which the days of a
+// program's messages begin and end. It fails with ErrProgramNotFound or ErrBadZone.
+func (tx *Tx) SetProgramZone(ctx context.Context, program id.ID, zone string) (Program, error) {
+	// Local would be each server's own.
+	if _, err := time.LoadLocation(zone); err != nil || zone == "" || zone == time.Local.String() {
+		return Program{}, ErrBadZone
+	}
+	changed, err := tx.q.SetProgramZone(ctx, zone, program)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Program{}, ErrProgramNotFound
+	}
+	return changed, wrap(err, "set zone of program")
 }
 
 // Merchants returns all merchants, oldest first.

@@ -61,7 +61,7 @@ func (q *Queries) InsertMerchant(ctx context.Context, iD id.ID, name string, cre
 }
 
 const insertProgram = `-- name: InsertProgram :exec
-insert into programs (id, merchant_id, name, created_at) values ($1, $2, $3, $4)
+insert into programs (id, merchant_id, name, created_at, time_zone) values ($1, $2, $3, $4, $5)
 `
 
 type InsertProgramParams struct {
@@ -69,6 +69,7 @@ type InsertProgramParams struct {
 	MerchantID id.ID
 	Name       string
 	CreatedAt  time.Time
+	TimeZone   string
 }
 
 // Fails on programs_merchant_id_fkey if there is no such merchant.
@@ -78,6 +79,7 @@ func (q *Queries) InsertProgram(ctx context.Context, arg InsertProgramParams) er
 		arg.MerchantID,
 		arg.Name,
 		arg.CreatedAt,
+		arg.TimeZone,
 	)
 	return err
 }
@@ -137,7 +139,7 @@ func (q *Queries) ListMerchants(ctx context.Context) ([]Merchant, error) {
 }
 
 const listPrograms = `-- name: ListPrograms :many
-select id, merchant_id, name, created_at from programs order by id
+select id, merchant_id, name, created_at, time_zone from programs order by id
 `
 
 // All, of every merchant, in the order of the primary key: oldest first. Without a
@@ -156,6 +158,7 @@ func (q *Queries) ListPrograms(ctx context.Context) ([]Program, error) {
 			&i.MerchantID,
 			&i.Name,
 			&i.CreatedAt,
+			&i.TimeZone,
 		); err != nil {
 			return nil, err
 		}
@@ -234,6 +237,24 @@ func (q *Queries) SetPassword(ctx context.Context, passwordHash string, tokensVa
 		&i.CreatedAt,
 		&i.Role,
 		&i.TokensValidAfter,
+	)
+	return i, err
+}
+
+const setProgramZone = `-- name: SetProgramZone :one
+update programs set time_zone = $1 where id = $2 returning id, merchant_id, name, created_at, time_zone
+`
+
+// By primary key; no row if there is no such program.
+func (q *Queries) SetProgramZone(ctx context.Context, timeZone string, iD id.ID) (Program, error) {
+	row := q.db.QueryRow(ctx, setProgramZone, timeZone, iD)
+	var i Program
+	err := row.Scan(
+		&i.ID,
+		&i.MerchantID,
+		&i.Name,
+		&i.CreatedAt,
+		&i.TimeZone,
 	)
 	return i, err
 }
