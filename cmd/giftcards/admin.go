@@ -92,6 +92,7 @@ func (listMerchants) Run(s *session) error {
 type programCommand struct {
 	Create createProgram `cmd:"" help:"Create a gift-card program of a merchant."`
 	List   listPrograms  `cmd:"" help:"List all programs."`
+	Zone   programZone   `cmd:"" help:"Set the time zone in which the days of a program's messages begin and end."`
 }
 
 type createProgram struct {
@@ -106,6 +107,7 @@ type printedProgram struct {
 	MerchantID id.ID     `json:"merchantId"`
 	Name       string    `json:"name"`
 	CreatedAt  time.Time `json:"createdAt"`
+	TimeZone   string    `json:"timeZone"`
 }
 
 func (c createProgram) Run(s *session) error {
@@ -122,5 +124,22 @@ func (listPrograms) Run(s *session) error {
 	return printRead(s, func(tx *store.Tx) ([]printedProgram, error) {
 		rows, err := tx.Programs(s)
 		return each(rows, err, func(p store.Program) printedProgram { return printedProgram(p) })
+	})
+}
+
+type programZone struct {
+	Program id.ID  `arg:"" name:"program-id" help:"Whose it is."`
+	Zone    string `arg:"" name:"zone" help:"Its IANA name, such as Europe/Paris."`
+}
+
+func (c programZone) Run(s *session) error {
+	return printWritten(s, func(tx *store.Tx) (printedProgram, error) {
+		program, err := tx.SetProgramZone(s, c.Program, c.Zone)
+		if err != nil {
+			return printedProgram{}, naming(c.Program.String(), err)
+		}
+		return printedProgram(program), s.audit(tx, store.AuditEntry{
+			Operation: "program zone", MerchantID: program.MerchantID, ProgramID: program.ID, Subject: program.ID[:],
+		})
 	})
 }

@@ -53,7 +53,7 @@ func TestABackupBringsEverythingBack(t *testing.T) {
 	t.Parallel()
 	first, second := private(t), private(t)
 	dir, restored, address := stateDir(t), stateDir(t), freePort(t)
-	server := start(t, dir, address, "DATABASE_URL="+first)
+	server := start(t, dir, address, "DATABASE_URL="+first, "GIFTCARDS_SMTP_URL=outbox", "GIFTCARDS_SMS_URL=outbox")
 	if code, _, stderr := command(t, "", "demo", "--database-url="+first, "--state-dir="+dir, "--listen="+address); code != 0 {
 		t.Fatal(stderr)
 	}
@@ -77,14 +77,14 @@ func TestABackupBringsEverythingBack(t *testing.T) {
 	path, err := binary()
 	must(t, err)
 	cmd := exec.CommandContext(t.Context(), path, "serve", "--listen="+address, "--state-dir="+restored)
-	cmd.Env = append(os.Environ(), "DATABASE_URL="+second)
+	cmd.Env = append(os.Environ(), "DATABASE_URL="+second, "GIFTCARDS_SMTP_URL=outbox", "GIFTCARDS_SMS_URL=outbox")
 	if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), "keys.json is missing") {
 		t.Errorf("without its keys: %v %s", err, out)
 	}
 	keys, err := os.ReadFile(filepath.Join(dir, "keys.json"))
 	must(t, err)
 	must(t, os.WriteFile(filepath.Join(restored, "keys.json"), keys, 0o600))
-	server = start(t, restored, address, "DATABASE_URL="+second)
+	server = start(t, restored, address, "DATABASE_URL="+second, "GIFTCARDS_SMTP_URL=outbox", "GIFTCARDS_SMS_URL=outbox")
 	status, again, err := c.do(t.Context(), http.MethodPost, "/bulk", "the-key", body) // with the token from before
 	if err != nil || status != http.StatusCreated || !bytes.Equal(download(t, again), csv) {
 		t.Errorf("after the restore: %d %s %v", status, again, err)
