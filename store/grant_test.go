@@ -36,7 +36,7 @@ func TestTheServingRoleMayServeAndNoMore(t *testing.T) {
 		"alter table audit_log disable trigger all", "drop trigger audit_log_append_only on audit_log",
 		"drop function expire_audit_log(timestamptz, integer)", "create or replace function refuse_audit_change() returns trigger language sql as ''",
 		"update audit_log set client = 'x'", "delete from audit_log", "truncate audit_log", "truncate gift_cards",
-		"delete from gift_cards", "delete from users", "delete from programs", "update programs set merchant_id = merchant_id",
+		"delete from gift_cards", "delete from users", "delete from programs", "update programs set merchant_id = merchant_id", "update programs set name = name", "delete from message_origins",
 		"insert into goose_db_version (version_id, is_applied) values (9, true)", "delete from river_migration",
 		"drop index gift_cards_card_number_key", "reindex table river_job",
 	} {

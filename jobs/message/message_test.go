@@ -110,7 +110,7 @@ var hostile = map[string]string{
 	"more addresses":   "mailto:a@evil.com a@evil.com tel:+4915112345 javascript:alert(1) //evil.com http:\\\\evil.com user:pw@evil.com:80/p?q#f",
 	"hidden joints":    "evil.\u2060com evil\u200b.com evil.\u00adcom http:\u200d//evil.com evil.\u202acom evil\uff0ecom evil\u3002com evil.c\u0301om",
 	"IP addresses":     "192.0.2.1 http://192.0.2.1/x 2001:db8::1 [2001:db8::1] 2001:1:2:3:4:5:6:7",
-	"paths of files":   `\\\\server\share \\\\3232235777\x \\\\evil.com@SSL\x file:\\\\server ＼＼server＼share \\`+"\u200b"+`\server`,
+	"paths of files":   `\\\\server\share \\\\3232235777\x \\\\evil.com@SSL\x file:\\\\server ＼＼server＼share \\` + "\u200b" + `\server`,
 	"dots of others":   "evil．рф evil。中国 evil｡рф evil․com evil．ｃｏｍ evil.\u00adрф www.nosuch ftp.nosuch evil.xn--p1ai evil.onion evil.local evil.example",
 	"schemes":          "skype:ada callto:1 sms:1 HTTPS:evil xmpp:a geo:1,2 hotel:x data:text a@localhost a@[192.0.2.1] a＠evil.com",
 	"in brackets":      "(evil.com) <evil.com> [x](http://evil.com) \"evil.com\" ,evil.com",

@@ -116,8 +116,12 @@ func judge(status int, text []byte, readErr error) (id string, err error) {
 	case status/100 == 2:
 		return "", &Error{Unconfirmed: true, Stage: "answer", Code: status, Err: errors.Join(errors.New("an answer without an id"), readErr)}
 	}
+	login := status == http.StatusUnauthorized || status == http.StatusNotFound // of the account
 	words := fmt.Sprintf("HTTP %d", status)
-	if understood && answer.Message != "" {
+	switch {
+	case understood && login: // goes into the log: no message, which may name the recipient
+		words += fmt.Sprintf(", %d", answer.Code)
+	case understood && answer.Message != "":
 		words = said(fmt.Sprintf("HTTP %d, %d %s", status, answer.Code, answer.Message))
 	}
 	permanent := status/100 == 4 && !slices.Contains(senderRefused, answer.Code)
@@ -126,6 +130,6 @@ func judge(status int, text []byte, readErr error) (id string, err error) {
 		permanent = false
 	}
 	lost := status == http.StatusBadGateway || status == http.StatusGatewayTimeout // whatever is behind the gateway may have it
-	login := status == http.StatusUnauthorized || status == http.StatusNotFound // of the account; others may name the recipient
+	login := status == http.StatusUnauthorized || status == http.StatusNotFound    // of the account; others may name the recipient
 	return "", &Error{Permanent: permanent, Unconfirmed: lost, Settings: login, Stage: "answer", Code: status, Err: errors.New(words)}
 }
