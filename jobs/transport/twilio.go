@@ -130,6 +130,5 @@ func judge(status int, text []byte, readErr error) (id string, err error) {
 		permanent = false
 	}
 	lost := status == http.StatusBadGateway || status == http.StatusGatewayTimeout // whatever is behind the gateway may have it
-	login := status == http.StatusUnauthorized || status == http.StatusNotFound    // of the account; others may name the recipient
 	return "", &Error{Permanent: permanent, Unconfirmed: lost, Settings: login, Stage: "answer", Code: status, Err: errors.New(words)}
 }
