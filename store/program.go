@@ -67,7 +67,7 @@ func (tx *Tx) AddProgram(ctx context.Context, merchant id.ID, name string) (Prog
 // program's messages begin and end. It fails with ErrProgramNotFound or ErrBadZone.
 func (tx *Tx) SetProgramZone(ctx context.Context, program id.ID, zone string) (Program, error) {
 	// Local would be each server's own.
-	if _, err := time.LoadLocation(zone); err != nil || zone == "" || zone == time.Local.String() {
+	if _, err := time.LoadLocation(zone); err != nil || zone == "" || zone == "Local" {
 		return Program{}, ErrBadZone
 	}
 	changed, err := tx.q.SetProgramZone(ctx, zone, program)
