@@ -27,7 +27,6 @@ func noted(t *testing.T, templates *message.Templates, typed string) string {
 func TestEveryTopLevelDomainIsBrokenUp(t *testing.T) {
 	t.Parallel()
 	templates := load(t, "")
-	links := relaxed()
 	for some := range slices.Chunk(slices.Concat(xurls.TLDs, xurls.PseudoTLDs), 100) { // in one message: to compose each is slow
 		var typed strings.Builder
 		for _, tld := range some {
@@ -38,9 +37,6 @@ func TestEveryTopLevelDomainIsBrokenUp(t *testing.T) {
 			typed.WriteString("evil." + tld + " " + strings.ToUpper("evil."+tld) + "/x evil.co." + inASCII + " a@evil." + tld + "\n")
 		}
 		seen := noted(t, templates, typed.String())
-		if found := links.FindAllString(seen, -1); found != nil {
-			t.Errorf("links %q", found)
-		}
 		for word := range strings.FieldsSeq(seen) {
 			if name, tld, ok := strings.Cut(word, "."); ok && name != "" && tld != "" {
 				t.Errorf("%q is in one piece", word)
@@ -80,6 +76,9 @@ func TestNoLinkHidesBehindWhatStandsBesideIt(t *testing.T) {
 	links := regexp.MustCompile(`evil\.com|://`)
 	var typed strings.Builder
 	for r := rune(' '); r < 0x3100; r++ {
+		if r > 0x250 && unicode.IsLetter(r) && r%16 != 0 {
+			continue // some letters of each script do
+		}
 		if r >= unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r) { // those make another word of it, such as comet
 			typed.WriteString("x " + string(r) + "evil.com" + string(r) + " http://x" + string(r) + "\n")
 		}
