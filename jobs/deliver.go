@@ -38,6 +38,7 @@ const SendTimeout = store.MessageLease - leftForRecord
 
 const (
 	leftForRecord = 30 * time.Second
+	ownPause      = 2 * time.Second // between looks whether a copy may send by now
 	recordTimeout = 5 * time.Second
 	recordPause   = time.Second
 	lookPause     = 2 * time.Second // when the database is away
@@ -51,14 +52,21 @@ type courier struct {
 	lane    store.Lane
 	sender  transport.Sender
 	workers int
+	faults  *settingsFaults
 	due     chan id.ID      // a message is due (of this program's tasks), one of the workers should take it
 	permits <-chan struct{} // one may be sent now
 }
 
 // deliver sends messages until ctx ends, and waits for those being sent, which
-// end with sending.
+// end with sending. A copy of the database sends none until an operator says so.
 func (j *Jobs) deliver(ctx, sending context.Context) {
+	defer j.options.Delivery.Mail.Sender.Close()
+	defer j.options.Delivery.SMS.Sender.Close()
+	if !j.awaitOwnership(ctx) {
+		return
+	}
 	var all sync.WaitGroup
+	faults := &settingsFaults{now: j.store.Now}
 	for channel, route := range map[string]Route{
 		store.ChannelEmail: j.options.Delivery.Mail, store.ChannelSMS: j.options.Delivery.SMS,
 	} {
@@ -68,7 +76,7 @@ func (j *Jobs) deliver(ctx, sending context.Context) {
 			{lane: store.Lane{Channel: channel}, workers: cardWorkers, permits: cards},
 			{lane: store.Lane{Channel: channel, Bulk: true}, workers: bulkWorkers, permits: bulk},
 		} {
-			c.Jobs, c.sender, c.due = j, route.Sender, make(chan id.ID)
+			c.Jobs, c.sender, c.faults, c.due = j, route.Sender, faults, make(chan id.ID)
 			all.Go(func() { c.look(ctx) })
 			for range c.workers {
 				all.Go(func() { c.work(ctx, sending) })
@@ -76,8 +84,31 @@ func (j *Jobs) deliver(ctx, sending context.Context) {
 		}
 	}
 	all.Wait()
-	j.options.Delivery.Mail.Sender.Close()
-	j.options.Delivery.SMS.Sender.Close()
+}
+
+// awaitOwnership waits until messages are to be sent from this database, and reports
+// false if ctx ends before.
+func (j *Jobs) awaitOwnership(ctx context.Context) bool {
+	for said := false; ; {
+		owns, err := store.Write(ctx, j.store, func(tx *store.Tx) (bool, error) { return tx.OwnsMessages(ctx) })
+		switch {
+		case owns && said:
+			j.options.Logger.InfoContext(ctx, "messages are sent again")
+			return true
+		case owns:
+			return true
+		case err != nil && ctx.Err() == nil:
+			j.options.Logger.WarnContext(ctx, "looking whether messages may be sent failed", "error", err)
+		case !said && err == nil:
+			said = true
+			j.options.Logger.WarnContext(ctx, "no message is sent, because this database is a copy of the one that messages were sent from: giftcards messages resume has them sent from here")
+		}
+		select {
+		case <-time.After(ownPause):
+		case <-ctx.Done():
+			return false
+		}
+	}
 }
 
 // pace gives out permits at a rate, to cards issued at once before those of
@@ -191,16 +222,20 @@ func (c *courier) send(ctx context.Context, due *store.Due, code string) error {
 		}
 		return *s
 	}
+	zone, err := time.LoadLocation(due.TimeZone)
+	if err != nil {
+		return err
+	}
 	content, err := c.options.Delivery.Templates.Compose(message.Gift{
 		Merchant: due.MerchantName, Sender: text(due.Card.SenderName), Recipient: text(due.Card.CustomerName), Note: text(due.Card.CustomMessage),
 		Value: due.Card.InitialValue.String(), Number: store.FormatNumber(due.Card.CardNumber), Code: code,
-		ExpiresAt: due.Card.ExpiresAt, Design: text(due.Card.DesignTemplate),
+		ExpiresAt: due.Card.ExpiresAt, Now: c.store.Now(), Zone: zone, Design: text(due.Card.DesignTemplate),
 	})
 	if err != nil {
 		return err
 	}
 	m := transport.Message{
-		ID: due.CardID.String(), To: due.Address, FromName: due.MerchantName, Date: c.store.Now(),
+		ID: due.CardID.String(), Sequence: int(due.Sequence), To: due.Address, FromName: content.From, Date: c.store.Now(),
 		Subject: content.Subject, Text: content.Text, HTML: content.HTML,
 	}
 	if due.Channel == store.ChannelSMS {
@@ -211,6 +246,9 @@ func (c *courier) send(ctx context.Context, due *store.Due, code string) error {
 
 // outcome is how what came of sending is to be recorded.
 func (c *courier) outcome(ctx context.Context, due *store.Due, code string, sent error) func(context.Context, *store.Tx) error {
+	if _, toFile := c.sender.(*transport.Outbox); sent == nil && toFile {
+		return func(ctx context.Context, tx *store.Tx) error { return tx.MessageWritten(ctx, due) }
+	}
 	if sent == nil {
 		return func(ctx context.Context, tx *store.Tx) error { return tx.MessageSent(ctx, due) }
 	}
@@ -221,9 +259,7 @@ func (c *courier) outcome(ctx context.Context, due *store.Due, code string, sent
 	if ctx.Err() != nil && !failed.Permanent && !failed.Unconfirmed {
 		return func(ctx context.Context, tx *store.Tx) error { return tx.MessageReleased(ctx, due) }
 	}
-	// Neither the address nor the server's words, which may hold it.
-	c.options.Logger.WarnContext(ctx, "message not delivered", "card_id", due.CardID, "channel", due.Channel, "attempt", due.Attempts,
-		"stage", failed.Stage, "code", failed.Code, "permanent", failed.Permanent, "unconfirmed", failed.Unconfirmed)
+	c.logFailure(ctx, due, failed)
 	number := store.FormatNumber(due.Card.CardNumber)
 	reason := strings.NewReplacer(number, "[number]", message.Group(number), "[number]", code, "[code]").
 		Replace(failed.Error()) // a server may repeat what it was sent
@@ -236,6 +272,20 @@ func (c *courier) outcome(ctx context.Context, due *store.Due, code string, sent
 		}
 		return tx.MessageDeferred(ctx, due, reason, failed.Unconfirmed)
 	}
+}
+
+// logFailure tells of an attempt that failed, of a fault of the settings by its cause.
+func (c *courier) logFailure(ctx context.Context, due *store.Due, failed *transport.Error) {
+	if failed.Settings {
+		if attempts := c.faults.tell(due.Channel, failed); attempts > 0 {
+			c.options.Logger.WarnContext(ctx, "messages cannot be handed over", "channel", due.Channel,
+				"stage", failed.Stage, "code", failed.Code, "attempts", attempts, "error", failed.Err)
+		}
+		return
+	}
+	// Neither the address nor the server's words, which may hold it.
+	c.options.Logger.WarnContext(ctx, "message not delivered", "card_id", due.CardID, "channel", due.Channel, "attempt", due.Attempts,
+		"stage", failed.Stage, "code", failed.Code, "permanent", failed.Permanent, "unconfirmed", failed.Unconfirmed)
 }
 
 // record writes down an outcome, again and again while the lease lasts: what is

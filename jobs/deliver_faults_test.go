@@ -31,7 +31,7 @@ func TestAMessageRefusedForGoodIsListedAndRetried(t *testing.T) {
 					yield(c.ID)
 				}
 			})
-			return tx.RetryMessages(t.Context(), ids, false)
+			return tx.RetryMessages(t.Context(), ids, store.RetryFailed)
 		})
 		must(t, err)
 		return len(retried)

@@ -78,8 +78,9 @@ func newPost(t testing.TB, hooks smtptest.Hooks) *post {
 	return p
 }
 
-// run delivers messages until it is stopped, at the latest when the test ends.
-func (p *post) run(perSecond int) (stop func()) {
+// run delivers messages until it is stopped, at the latest when the test ends; change
+// may alter how.
+func (p *post) run(perSecond int, change ...func(*jobs.Delivery)) (stop func()) {
 	p.t.Helper()
 	templates, err := message.Load("")
 	must(p.t, err)
@@ -88,15 +89,18 @@ func (p *post) run(perSecond int) (stop func()) {
 		From: "cards@example.com", Timeout: 5 * time.Second, TLS: p.mails.TLS,
 	})
 	must(p.t, err)
+	delivery := &jobs.Delivery{
+		Templates: templates, LookEvery: 20 * time.Millisecond,
+		Mail: jobs.Route{Sender: mails, PerSecond: perSecond},
+		SMS: jobs.Route{PerSecond: perSecond, Sender: transport.NewTwilio(transport.TwilioOptions{
+			URL: p.texts.URL, Account: "AC1", Token: "token", From: "Books", Timeout: 5 * time.Second,
+		})},
+	}
+	for _, f := range change {
+		f(delivery)
+	}
 	work, err := jobs.New(p.Store, jobs.Options{
-		Logger: slog.New(slog.NewJSONHandler(p.log, nil)), Lifetimes: storetest.Lifetimes, SweepEvery: 50 * time.Millisecond,
-		Delivery: &jobs.Delivery{
-			Templates: templates, LookEvery: 20 * time.Millisecond,
-			Mail: jobs.Route{Sender: mails, PerSecond: perSecond},
-			SMS: jobs.Route{PerSecond: perSecond, Sender: transport.NewTwilio(transport.TwilioOptions{
-				URL: p.texts.URL, Account: "AC1", Token: "token", From: "Books", Timeout: 5 * time.Second,
-			})},
-		},
+		Logger: slog.New(slog.NewJSONHandler(p.log, nil)), Lifetimes: storetest.Lifetimes, SweepEvery: 50 * time.Millisecond, Delivery: delivery,
 	})
 	must(p.t, err)
 	must(p.t, work.Start(p.t.Context()))

@@ -15,6 +15,8 @@ type Backlog struct {
 	Messages       []Waiting // due ones, by lane, all of them always
 	FailedMessages int64     // for an operator to judge
 	CodeKeySeals   int64     // codes that the newest key has sealed, uncapped; see CodeKeyLimit
+	// WrittenMessages are in files, and nobody got them.
+	WrittenMessages int64
 }
 
 // Waiting is how many of a kind wait, and for how long the one that is due
@@ -89,7 +91,10 @@ func (tx *Tx) Backlog(ctx context.Context) (Backlog, error) {
 		return Backlog{}, wrap(err, "count failed messages")
 	}
 	if tx.store.keys != nil { // commands have none
-		b.CodeKeySeals, err = tx.q.FindKeyUses(ctx, int64(tx.store.keys.CodeKey()))
+		if b.CodeKeySeals, err = tx.q.FindKeyUses(ctx, int64(tx.store.keys.CodeKey())); err != nil {
+			return Backlog{}, wrap(err, "find key uses")
+		}
 	}
-	return b, wrap(err, "find key uses")
+	b.WrittenMessages, err = tx.q.CountWrittenMessages(ctx, backlogLimit)
+	return b, wrap(err, "count written messages")
 }

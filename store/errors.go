@@ -50,8 +50,10 @@ var (
 	ErrLinkEnded        = &Error{Kind: Forbidden, Message: "Download link is invalid or has expired"}
 	ErrTaskNotFound     = &Error{Kind: NotFound, Message: "Task not found"}
 	ErrMerchantNotFound = &Error{Kind: NotFound, Message: "Merchant not found"}
+	ErrCardNotFound     = &Error{Kind: NotFound, Message: "Card not found"}
 	ErrUserNotFound     = &Error{Kind: NotFound, Message: "User not found"}
 	ErrBadName          = &Error{Kind: Conflict, Message: "A name must have 1 to 255 characters"}
+	ErrBadZone          = &Error{Kind: Conflict, Message: "A time zone must have a name of the IANA database, such as Europe/Paris"}
 	ErrEmailTaken       = &Error{Kind: Conflict, Message: "A user with this e-mail address exists"}
 	ErrBacklogFull      = &Error{Kind: Exhausted, Message: "Too many cards of the merchant are waiting to be issued"}
 	// ErrKeyReused says that the idempotency key was used for another request.

@@ -41,7 +41,7 @@ func TestTheServingRoleMayServeAndNoMore(t *testing.T) {
 		"insert into users (id, merchant_id, email, password_hash, created_at) values (decode(repeat('00', 12), 'hex'), decode(repeat('00', 12), 'hex'), 'x', 'x', now())",
 		"insert into merchants (id, name, created_at) values (decode(repeat('00', 12), 'hex'), 'x', now())", "update merchants set name = 'x'",
 		"insert into programs (id, merchant_id, name, created_at) values (decode(repeat('00', 12), 'hex'), decode(repeat('00', 12), 'hex'), 'x', now())",
-		"update programs set merchant_id = merchant_id",
+		"update programs set merchant_id = merchant_id", "update programs set time_zone = 'UTC'", "delete from message_origins",
 		"insert into goose_db_version (version_id, is_applied) values (9, true)", "delete from river_migration",
 		"drop index gift_cards_card_number_key", "reindex table river_job",
 	} {

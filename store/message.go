@@ -27,12 +27,13 @@ const (
 const (
 	MessageScheduled = "scheduled" // to be sent, perhaps again
 	MessageSent      = "sent"      // the server took it
+	MessageWritten   = "written"   // it is in a file, and nobody got it; an operator may retry it
 	MessageFailed    = "failed"    // given up; an operator may retry it
 	MessageDropped   = "dropped"   // the card was of no more use before its time, or an operator dropped it
 )
 
 // MessageStates are all of them.
-var MessageStates = []string{MessageScheduled, MessageSent, MessageFailed, MessageDropped}
+var MessageStates = []string{MessageScheduled, MessageSent, MessageWritten, MessageFailed, MessageDropped}
 
 // Lane is a queue of messages. Those of tasks are in one of their own, where
 // programs take turns, so that nobody waits for another one's hundred thousand.
@@ -47,6 +48,7 @@ type Due struct {
 	Message
 	Card         GiftCard
 	MerchantName string
+	TimeZone     string // of the program, an IANA name
 }
 
 const (
@@ -148,7 +150,7 @@ func (tx *Tx) ClaimMessage(ctx context.Context, lane Lane, program id.ID) (*Due,
 		status, reason := MessageFailed, "there is no such card"
 		switch found, err := tx.q.FindMessageCard(ctx, row.ProgramID, row.CardID); {
 		case err == nil:
-			due.Card, due.MerchantName = found.GiftCard, found.MerchantName
+			due.Card, due.MerchantName, due.TimeZone = found.GiftCard, found.MerchantName, found.TimeZone
 			status, reason = tx.unfit(due)
 		case !errors.Is(err, pgx.ErrNoRows): // one bad row must not block the lane
 			return nil, fmt.Errorf("find card of message: %w", err)
@@ -202,6 +204,16 @@ func (tx *Tx) MessageSent(ctx context.Context, due *Due) error {
 		return fmt.Errorf("lock card: %w", err)
 	}
 	return wrap(tx.q.SetCardDelivered(ctx, tx.now, due.ProgramID, due.CardID), "record delivered card")
+}
+
+// MessageWritten records that the message is in a file, whoever else has claimed it
+// meanwhile. That delivers no card.
+func (tx *Tx) MessageWritten(ctx context.Context, due *Due) error {
+	changed, err := tx.q.SetMessageWritten(ctx, due.ProgramID, due.CardID, due.Channel)
+	if changed > 0 {
+		tx.tally.message(due.Channel, MessageWritten)
+	}
+	return wrap(err, "record written message")
 }
 
 func wrap(err error, doing string) error {
@@ -270,21 +282,4 @@ func (tx *Tx) Messages(ctx context.Context, status string, limit int) ([]Message
 	}
 	rows, err := tx.q.ListMessages(ctx, status, int32(limit))
 	return rows, wrap(err, "list messages")
-}
-
-// RetryMessages makes messages due at once, and returns their cards, one for each
-// message: of some cards, or of all if cards is empty. Failed ones are as if they
-// were new, sent ones too if again is set; those that wait for another attempt have
-// waited enough. A message that is being sent is left alone.
-func (tx *Tx) RetryMessages(ctx context.Context, cards []id.ID, again bool) ([]id.ID, error) {
-	var ids [][]byte
-	for _, card := range cards {
-		ids = append(ids, card[:])
-	}
-	ended, err := tx.q.RetryMessages(ctx, tx.now, again, ids)
-	if err != nil {
-		return nil, fmt.Errorf("retry messages: %w", err)
-	}
-	waiting, err := tx.q.HurryMessages(ctx, tx.now, tx.now.Add(MessageLease), ids)
-	return append(ended, waiting...), wrap(err, "hurry messages")
 }

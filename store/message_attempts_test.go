@@ -225,7 +225,8 @@ func TestAReleasedMessageIsAsItWasAndDueAtOnce(t *testing.T) {
 func TestARecordThatComesLateChangesNothing(t *testing.T) {
 	t.Parallel()
 	records := map[string]func(context.Context, *store.Tx, *store.Due) error{
-		"sent": func(ctx context.Context, tx *store.Tx, due *store.Due) error { return tx.MessageSent(ctx, due) },
+		"written": func(ctx context.Context, tx *store.Tx, due *store.Due) error { return tx.MessageWritten(ctx, due) },
+		"sent":    func(ctx context.Context, tx *store.Tx, due *store.Due) error { return tx.MessageSent(ctx, due) },
 		"refused": func(ctx context.Context, tx *store.Tx, due *store.Due) error {
 			return tx.MessageRefused(ctx, due, "late")
 		},
@@ -236,6 +237,7 @@ func TestARecordThatComesLateChangesNothing(t *testing.T) {
 	}
 	for meanwhile, change := range map[string]string{
 		"sent":    "update messages set status = 'sent', sent_at = created_at",
+		"written": "update messages set status = 'written'",
 		"failed":  "update messages set status = 'failed', last_error = 'no'",
 		"dropped": "update messages set status = 'dropped', last_error = 'the card expired'",
 		"claimed": "update messages set attempts = attempts + 1",
@@ -248,7 +250,7 @@ func TestARecordThatComesLateChangesNothing(t *testing.T) {
 			f.exec(t, change)
 			before := f.message(t)
 			for name, record := range records {
-				if name == "sent" && meanwhile == "claimed" {
+				if (name == "sent" || name == "written") && meanwhile == "claimed" {
 					continue // it is, whoever has claimed it
 				}
 				f.record(t, func(tx *store.Tx) error { return record(t.Context(), tx, due) })

@@ -77,16 +77,16 @@ func TestARetryLeavesAloneWhatIsBeingSent(t *testing.T) {
 	})
 	claimed(sending, func(*store.Tx, *store.Due) error { return nil })
 	planned := f.addressed(t, &later)
-	retry := func(again bool, cards ...id.ID) []id.ID {
-		return write(t, f.Store, func(tx *store.Tx) ([]id.ID, error) { return tx.RetryMessages(t.Context(), cards, again) })
+	retry := func(which store.Retry, cards ...id.ID) []id.ID {
+		return write(t, f.Store, func(tx *store.Tx) ([]id.ID, error) { return tx.RetryMessages(t.Context(), cards, which) })
 	}
-	if got := retry(false); !slices.Equal(got, []id.ID{failed.ID, deferred.ID}) {
+	if got := retry(store.RetryFailed); !slices.Equal(got, []id.ID{failed.ID, deferred.ID}) {
 		t.Errorf("of all, %v were retried, want %v", got, []id.ID{failed.ID, deferred.ID})
 	}
-	if got := retry(false, sent.ID, sending.ID, planned.ID); len(got) != 0 {
+	if got := retry(store.RetryFailed, sent.ID, sending.ID, planned.ID); len(got) != 0 {
 		t.Errorf("%v were retried, though sent, being sent or not yet due", got)
 	}
-	if got := retry(true, sent.ID, sending.ID); !slices.Equal(got, []id.ID{sent.ID}) {
+	if got := retry(store.RetrySent, sent.ID, sending.ID); !slices.Equal(got, []id.ID{sent.ID}) {
 		t.Errorf("%v were sent again, want %v", got, sent.ID)
 	}
 	if n := f.count(t, "messages where status = 'scheduled' and next_attempt_at <= now()"); n != 3 {

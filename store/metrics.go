@@ -28,10 +28,12 @@ const (
 	tasksFailed
 	tasksStopped
 	mailsSent
+	mailsWritten
 	mailsDeferred
 	mailsFailed
 	mailsDropped
 	textsSent
+	textsWritten
 	textsDeferred
 	textsFailed
 	textsDropped
@@ -73,7 +75,7 @@ func (c *counts) issuedAtOnce(cards int, value money.Amount) {
 
 // message counts an attempt that left a message in a state.
 func (t *tally) message(channel, status string) {
-	kind := map[string]int{MessageSent: mailsSent, MessageScheduled: mailsDeferred, MessageFailed: mailsFailed, MessageDropped: mailsDropped}[status]
+	kind := map[string]int{MessageSent: mailsSent, MessageWritten: mailsWritten, MessageScheduled: mailsDeferred, MessageFailed: mailsFailed, MessageDropped: mailsDropped}[status]
 	if channel == ChannelSMS {
 		kind += textsSent - mailsSent
 	}
@@ -101,6 +103,7 @@ var counters = []struct {
 	{"giftcards_message_attempts_total", "Attempts to send a message, by what they ended with.", map[int]attribute.Set{
 		mailsSent: labels("channel", ChannelEmail, "outcome", MessageSent), mailsDeferred: labels("channel", ChannelEmail, "outcome", "deferred"),
 		mailsFailed: labels("channel", ChannelEmail, "outcome", MessageFailed), mailsDropped: labels("channel", ChannelEmail, "outcome", MessageDropped),
+		mailsWritten: labels("channel", ChannelEmail, "outcome", MessageWritten), textsWritten: labels("channel", ChannelSMS, "outcome", MessageWritten),
 		textsSent: labels("channel", ChannelSMS, "outcome", MessageSent), textsDeferred: labels("channel", ChannelSMS, "outcome", "deferred"),
 		textsFailed: labels("channel", ChannelSMS, "outcome", MessageFailed), textsDropped: labels("channel", ChannelSMS, "outcome", MessageDropped),
 	}},
@@ -198,7 +201,9 @@ func (s *Store) measureBacklog(meter metric.Meter) error {
 		metric.WithDescription("Messages that were given up and not retried, of all instances."))
 	seals, sealsErr := meter.Int64ObservableGauge("giftcards_code_key_seals",
 		metric.WithDescription("Security codes that the newest key has sealed, by all instances."))
-	if err := errors.Join(jobsErr, jobAgeErr, tasksErr, taskAgeErr, dueErr, lateErr, failedErr, sealsErr); err != nil {
+	written, writtenErr := meter.Int64ObservableGauge("giftcards_messages_written",
+		metric.WithDescription("Messages that were written to files and sent to nobody, of all instances."))
+	if err := errors.Join(jobsErr, jobAgeErr, tasksErr, taskAgeErr, dueErr, lateErr, failedErr, writtenErr, sealsErr); err != nil {
 		return fmt.Errorf("measure: %w", err)
 	}
 	var last cachedBacklog
@@ -227,9 +232,10 @@ func (s *Store) measureBacklog(meter metric.Meter) error {
 			o.ObserveFloat64(late, w.Age.Seconds(), lane)
 		}
 		o.ObserveInt64(failed, b.FailedMessages)
+		o.ObserveInt64(written, b.WrittenMessages)
 		o.ObserveInt64(seals, b.CodeKeySeals)
 		return nil
-	}, jobs, jobAge, tasks, taskAge, due, late, failed, seals)
+	}, jobs, jobAge, tasks, taskAge, due, late, failed, written, seals)
 	return err
 }
 

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
+	_ "time/tzdata" // zones are known wherever the program runs
 	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
@@ -50,7 +52,7 @@ func (tx *Tx) AddProgram(ctx context.Context, merchant id.ID, name string) (Prog
 	if err != nil {
 		return Program{}, err
 	}
-	program := Program{ID: id.New(tx.now), MerchantID: merchant, Name: name, CreatedAt: tx.now}
+	program := Program{ID: id.New(tx.now), MerchantID: merchant, Name: name, CreatedAt: tx.now, TimeZone: time.UTC.String()}
 	err = tx.q.InsertProgram(ctx, db.InsertProgramParams(program))
 	if violates(err, constraintProgramMerchant) {
 		return Program{}, ErrMerchantNotFound
@@ -68,6 +70,20 @@ func (tx *Tx) FindProgram(ctx context.Context, program id.ID) (Program, error) {
 		return Program{}, ErrProgramNotFound
 	}
 	return found, wrap(err, "find program")
+}
+
+// SetProgramZone sets the zone, an IANA name such as Europe/Paris, in which the days of a
+// program's messages begin and end. It fails with ErrProgramNotFound or ErrBadZone.
+func (tx *Tx) SetProgramZone(ctx context.Context, program id.ID, zone string) (Program, error) {
+	// Local would be each server's own.
+	if _, err := time.LoadLocation(zone); err != nil || zone == "" || zone == "Local" {
+		return Program{}, ErrBadZone
+	}
+	changed, err := tx.q.SetProgramZone(ctx, zone, program)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Program{}, ErrProgramNotFound
+	}
+	return changed, wrap(err, "set zone of program")
 }
 
 // Merchants returns all merchants, oldest first.

@@ -26,7 +26,7 @@ type shop struct {
 // serverEnvironment is that of the server and its commands; nothing of the
 // caller's settings gets in.
 func (b *bench) serverEnvironment() []string {
-	return []string{"PATH=" + os.Getenv("PATH"), "DATABASE_URL=" + b.db.server.URL(), "GIFTCARDS_STATE_DIR=" + b.dir}
+	return []string{"PATH=" + os.Getenv("PATH"), "DATABASE_URL=" + b.db.server.URL(), "GIFTCARDS_STATE_DIR=" + b.dir, "GIFTCARDS_SMTP_URL=outbox", "GIFTCARDS_SMS_URL=outbox"}
 }
 
 // adminAddress is where the server that lines share tells its metrics.

@@ -93,6 +93,7 @@ type programCommand struct {
 	Create createProgram `cmd:"" help:"Create a gift-card program of a merchant."`
 	List   listPrograms  `cmd:"" help:"List all programs."`
 	Limits limitProgram  `cmd:"" help:"Limit what may be issued in a program a day."`
+	Zone   programZone   `cmd:"" help:"Set the time zone in which the days of a program's messages begin and end."`
 }
 
 type createProgram struct {
@@ -112,11 +113,14 @@ type printedProgram struct {
 	MerchantID id.ID     `json:"merchantId"`
 	Name       string    `json:"name"`
 	CreatedAt  time.Time `json:"createdAt"`
+	TimeZone   string    `json:"timeZone"`
 	printedLimits
 }
 
 func toPrintedProgram(p store.Program, limits store.Limits) printedProgram {
-	return printedProgram{ID: p.ID, MerchantID: p.MerchantID, Name: p.Name, CreatedAt: p.CreatedAt, printedLimits: printedLimits(limits)}
+	return printedProgram{
+		ID: p.ID, MerchantID: p.MerchantID, Name: p.Name, CreatedAt: p.CreatedAt, TimeZone: p.TimeZone, printedLimits: printedLimits(limits),
+	}
 }
 
 func (c createProgram) Run(s *session) error {
@@ -158,5 +162,26 @@ func (c limitProgram) Run(s *session) error {
 			return printedProgram{}, err
 		}
 		return toPrintedProgram(program, all[program.ID]), s.audit(tx, store.AuditEntry{Operation: "program limits", ProgramID: program.ID, Subject: program.ID[:]})
+	})
+}
+
+type programZone struct {
+	Program id.ID  `arg:"" name:"program-id" help:"Whose it is."`
+	Zone    string `arg:"" name:"zone" help:"Its IANA name, such as Europe/Paris."`
+}
+
+func (c programZone) Run(s *session) error {
+	return printWritten(s, func(tx *store.Tx) (printedProgram, error) {
+		program, err := tx.SetProgramZone(s, c.Program, c.Zone)
+		if err != nil {
+			return printedProgram{}, naming(c.Program.String(), err)
+		}
+		all, err := tx.Limits(s)
+		if err != nil {
+			return printedProgram{}, err
+		}
+		return toPrintedProgram(program, all[program.ID]), s.audit(tx, store.AuditEntry{
+			Operation: "program zone", MerchantID: program.MerchantID, ProgramID: program.ID, Subject: program.ID[:],
+		})
 	})
 }

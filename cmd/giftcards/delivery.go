@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"golang.org/x/net/idna"
+
 	"giftcards/jobs"
 	"giftcards/jobs/message"
 	"giftcards/jobs/transport"
@@ -18,8 +20,9 @@ import (
 // delivery is the settings of messages to recipients. Secrets are no flags: what
 // a process was started with, everybody on the machine may read.
 type delivery struct {
-	SMTPURL          string `name:"smtp-url" env:"GIFTCARDS_SMTP_URL" placeholder:"URL" help:"Server to send mail over: smtp://USER@HOST:PORT (STARTTLS, demanded), smtps:// (TLS) or, on this machine, smtp+plain://; or outbox, which is the directory in the state directory where mail is written by default, if text messages have no provider either."`
+	SMTPURL          string `name:"smtp-url" env:"GIFTCARDS_SMTP_URL" placeholder:"URL" help:"Server to send mail over: smtp://USER@HOST:PORT (STARTTLS, demanded), smtps:// (TLS) or, on this machine, smtp+plain://; or outbox, which is the directory in the state directory where mail is written by default, with a private database and if text messages have no provider either."`
 	SMTPPasswordFile string `name:"smtp-password-file" env:"GIFTCARDS_SMTP_PASSWORD_FILE" placeholder:"FILE" help:"Holds the password of the SMTP user; or it is in $$GIFTCARDS_SMTP_PASSWORD."`
+	SMTPHelo         string `name:"smtp-helo" env:"GIFTCARDS_SMTP_HELO" placeholder:"HOST" help:"What this machine calls itself to the SMTP server (EHLO). Default: the domain of --mail-from."`
 	MailFrom         string `env:"GIFTCARDS_MAIL_FROM" placeholder:"ADDRESS" help:"Address that mail comes from; needed with --smtp-url."`
 	MailPerSecond    int    `env:"GIFTCARDS_MAIL_PER_SECOND" default:"20" help:"Mails that one instance sends in a second, at most (${default})."`
 	SMSURL           string `name:"sms-url" env:"GIFTCARDS_SMS_URL" placeholder:"URL" help:"Provider of text messages with Twilio's Messages API, such as https://api.twilio.com; or outbox, as for mail."`
@@ -35,8 +38,8 @@ type delivery struct {
 }
 
 // toOutbox is the address of messages that are written to files. It must be named
-// where the other channel has a server: a setting that was forgotten would have
-// cards that are worth something marked as sent.
+// where the other channel has a server, and with a database of the operator's own: a
+// setting that was forgotten would leave cards that are worth something in files.
 const toOutbox = "outbox"
 
 func (d *delivery) sendsMail() bool { return d.SMTPURL != "" && d.SMTPURL != toOutbox }
@@ -46,31 +49,36 @@ func (d *delivery) sendsSMS() bool { return d.SMSURL != "" && d.SMSURL != toOutb
 // maxPerSecond is more than one instance can send.
 const maxPerSecond = 10_000
 
-// check is for those who send: other commands need no secrets.
-func (d *delivery) check(f faults) {
+// check is for those who send: other commands need no secrets. Only with a private
+// database may both channels be left out.
+func (d *delivery) check(f faults, private bool) {
 	f.note("mail-per-second", d.MailPerSecond >= 1 && d.MailPerSecond <= maxPerSecond, fmt.Sprintf("want 1 to %d", maxPerSecond))
 	f.note("sms-per-second", d.SMSPerSecond >= 1 && d.SMSPerSecond <= maxPerSecond, fmt.Sprintf("want 1 to %d", maxPerSecond))
 	var err error
 	d.templates, err = message.Load(d.TemplateDir)
 	f.note("template-dir", err == nil, fmt.Sprint(err))
-	d.checkMail(f)
-	d.checkSMS(f)
+	d.checkMail(f, private)
+	d.checkSMS(f, private)
 }
 
-func (d *delivery) checkMail(f faults) {
+func (d *delivery) checkMail(f faults, private bool) {
 	if d.sendsMail() || d.MailFrom != "" {
 		address, fault := senderAddress(d.MailFrom)
 		f.note("mail-from", fault == nil, fmt.Sprint(fault))
 		d.MailFrom = address
 	}
 	if !d.sendsMail() {
-		f.note("smtp-url", d.SMTPURL == toOutbox || !d.sendsSMS(), "want a server, or outbox for mail that is only written to files, as text messages are sent")
+		f.note("smtp-url", d.SMTPURL == toOutbox || private && !d.sendsSMS(), "want a server, or outbox to have mail written to files only")
 		return
 	}
 	var err error
 	d.smtp, err = smtpServer(d.SMTPURL)
 	f.note("smtp-url", err == nil, fmt.Sprint(err))
 	d.smtp.From, d.smtp.Timeout = d.MailFrom, jobs.SendTimeout
+	if d.SMTPHelo != "" {
+		d.smtp.Hello, err = helo(d.SMTPHelo)
+		f.note("smtp-helo", err == nil, fmt.Sprint(err))
+	}
 	if d.smtp.Username != "" {
 		d.smtp.Password, err = secret(smtpPasswordVariable, d.SMTPPasswordFile)
 		f.note("smtp-password-file", err == nil, fmt.Sprint(err))
@@ -79,10 +87,10 @@ func (d *delivery) checkMail(f faults) {
 	}
 }
 
-func (d *delivery) checkSMS(f faults) {
+func (d *delivery) checkSMS(f faults, private bool) {
 	if !d.sendsSMS() {
 		unset := d.SMSURL == "" && d.SMSAccount == "" && d.SMSFrom == "" && d.SMSTokenFile == ""
-		f.note("sms-url", d.SMSURL == toOutbox || unset && !d.sendsMail(), "want a provider, or outbox for text messages that are only written to files, as other settings are for sending")
+		f.note("sms-url", d.SMSURL == toOutbox || unset && private && !d.sendsMail(), "want a provider, or outbox to have text messages written to files only")
 		return
 	}
 	f.note("sms-url", secureURL(d.SMSURL), "want an https address without user and password, not what is set")
@@ -112,6 +120,23 @@ func senderAddress(address string) (string, error) {
 		return "", fmt.Errorf("want an e-mail address with ASCII before the @: %w", err)
 	}
 	return inASCII, nil
+}
+
+// helo writes a host's name as servers take it: in ASCII, with a dot, or an address in
+// brackets.
+func helo(host string) (string, error) {
+	fault := errors.New("want the name of a host such as mail.example.com, or an address such as [192.0.2.1]")
+	if address, isLiteral := strings.CutPrefix(host, "["); isLiteral {
+		if net.ParseIP(strings.TrimPrefix(strings.TrimSuffix(address, "]"), "IPv6:")) == nil || !strings.HasSuffix(host, "]") {
+			return "", fault
+		}
+		return host, nil
+	}
+	name, err := idna.Lookup.ToASCII(host)
+	if err != nil || !strings.Contains(strings.Trim(name, "."), ".") {
+		return "", fault
+	}
+	return name, nil
 }
 
 // smtpServer reads an address such as smtp://user@host:587.

@@ -42,11 +42,11 @@ type program struct {
 	Demo     demoCommand     `cmd:"" help:"Print the demo merchant, user and program, making them if there are none. Without demo.json, the demo user gets a new password."`
 	Migrate  migrateCommand  `cmd:"" help:"Bring the database to this program's schema, or say how it stands."`
 	Merchant merchantCommand `cmd:"" help:"Create and list merchants."`
-	Program  programCommand  `cmd:"" help:"Create and list gift-card programs, and limit what may be issued in them a day."`
+	Program  programCommand  `cmd:"" help:"Create and list gift-card programs, set their time zone, and limit what may be issued in them a day."`
 	User     userCommand     `cmd:"" help:"Create and list users, change password and role, keep users out, and limit what they may issue a day."`
 	Audit    auditCommand    `cmd:"" help:"List who did what, from where."`
 	Tasks    tasksCommand    `cmd:"" help:"List bulk tasks, and cancel unfinished ones."`
-	Messages messagesCommand `cmd:"" help:"List messages to recipients, retry those that failed, and drop those that were not sent."`
+	Messages messagesCommand `cmd:"" help:"List messages to recipients, retry those that failed, drop those that were not sent, and try the settings."`
 	Keys     keysCommand     `cmd:"" help:"Look after the server's secret keys."`
 	Health   healthCommand   `cmd:"" help:"Ask the server on this machine whether it is ready; exit code 1 unless it is."`
 	Licences licencesCommand `cmd:"" help:"Print the licences and notices of all that the program is made of."`
@@ -75,8 +75,11 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return code
 	}
 	p.config.check(faults)
-	if kongCtx.Command() == "serve" {
-		p.config.delivery.check(faults)
+	switch kongCtx.Command() {
+	case "serve":
+		p.config.delivery.check(faults, p.config.DatabaseURL == "")
+	case "messages test <address>":
+		p.config.delivery.check(faults, true)
 	}
 	if len(faults) > 0 {
 		fmt.Fprintln(stderr, faults)

@@ -13,13 +13,15 @@ import (
 )
 
 type messagesCommand struct {
-	List  listMessages  `cmd:"" help:"List messages in a state, the latest first."`
-	Retry retryMessages `cmd:"" help:"Make failed messages, and those that wait for another attempt, due at once."`
-	Drop  dropMessages  `cmd:"" help:"Drop messages that were not sent, scheduled and failed ones, for good: of some cards, or of all that fit the flags."`
+	List   listMessages   `cmd:"" help:"List messages in a state, the latest first."`
+	Retry  retryMessages  `cmd:"" help:"Make failed messages, and those that wait for another attempt, due at once."`
+	Drop   dropMessages   `cmd:"" help:"Drop messages that were not sent, for good: of some cards, or of all that fit the flags."`
+	Resume resumeMessages `cmd:"" help:"Send messages from this database, which is a copy of the one that they were sent from."`
+	Test   tryMessage     `cmd:"" help:"Send a message that says it is a test, and print what the server said."`
 }
 
 type listMessages struct {
-	Status string `enum:"scheduled,sent,failed,dropped" default:"failed" help:"scheduled, sent, failed or dropped (${default})."`
+	Status string `enum:"scheduled,sent,written,failed,dropped" default:"failed" help:"scheduled, sent, written, failed or dropped (${default})."`
 	Limit  int    `default:"100" help:"How many at most (${default})."`
 }
 
@@ -62,24 +64,48 @@ func (c listMessages) Run(s *session) error {
 const maxListed = 100_000
 
 type retryMessages struct {
-	Cards []id.ID `arg:"" optional:"" name:"card-id" help:"Cards whose messages to retry."`
-	All   bool    `help:"Retry those of all cards."`
-	Sent  bool    `help:"Send what was sent to these cards' recipients once more, too."`
+	Cards   []id.ID `arg:"" optional:"" name:"card-id" help:"Cards whose messages to retry."`
+	All     bool    `help:"Retry those of all cards."`
+	Sent    bool    `help:"Send what was sent to these cards' recipients once more, too."`
+	Written bool    `help:"Send what was only written to files, of these cards or of all, and nothing else."`
+	To      string  `placeholder:"ADDRESS" help:"Send the message of one card to this mail address or telephone number, and keep it as the card's."`
 }
 
 type printedRetry struct {
 	Retried int `json:"retried"`
 }
 
-func (c retryMessages) Run(s *session) error {
-	if c.All == (len(c.Cards) > 0) {
+// fault says which flags do not go together.
+func (c retryMessages) fault() error {
+	switch {
+	case c.To != "" && (len(c.Cards) != 1 || c.All || c.Written):
+		return errors.New("--to is for one named card, with or without --sent")
+	case c.All && len(c.Cards) > 0 || !c.All && !c.Written && len(c.Cards) == 0:
 		return errors.New("name cards, or --all")
-	}
-	if c.All && c.Sent {
+	case c.All && c.Sent:
 		return errors.New("--sent is for named cards only")
+	case c.Written && c.Sent:
+		return errors.New("--sent takes what was written, too: give it alone")
+	}
+	return nil
+}
+
+func (c retryMessages) Run(s *session) error {
+	if err := c.fault(); err != nil {
+		return err
+	}
+	if c.To != "" {
+		return c.readdress(s)
+	}
+	which := store.RetryFailed
+	switch {
+	case c.Sent:
+		which = store.RetrySent
+	case c.Written:
+		which = store.RetryWritten
 	}
 	return printWritten(s, func(tx *store.Tx) (printedRetry, error) {
-		retried, err := tx.RetryMessages(s, c.Cards, c.Sent)
+		retried, err := tx.RetryMessages(s, c.Cards, which)
 		if err != nil {
 			return printedRetry{}, err
 		}
@@ -167,4 +193,34 @@ func (c dropMessages) entry(user store.User, dropped int) store.AuditEntry {
 		entry.Subject = user.ID[:]
 	}
 	return entry
+}
+
+// readdress sends the message of a card to another address, which stays the card's.
+func (c retryMessages) readdress(s *session) error {
+	channel, address, err := recipient(c.To)
+	if err != nil {
+		return fmt.Errorf("--to: %w", err)
+	}
+	card := c.Cards[0]
+	return printWritten(s, func(tx *store.Tx) (printedRetry, error) {
+		if err := tx.Readdress(s, card, channel, address, c.Sent); err != nil {
+			return printedRetry{}, naming(card.String(), err)
+		}
+		return printedRetry{1}, s.audit(tx, store.AuditEntry{Operation: "messages retry --to", Subject: card[:], Cards: 1})
+	})
+}
+
+type resumeMessages struct{}
+
+type printedResume struct {
+	Resumed bool `json:"resumed"`
+}
+
+func (resumeMessages) Run(s *session) error {
+	return printWritten(s, func(tx *store.Tx) (printedResume, error) {
+		if err := tx.ResumeMessages(s); err != nil {
+			return printedResume{}, err
+		}
+		return printedResume{true}, s.audit(tx, store.AuditEntry{Operation: "messages resume"})
+	})
 }

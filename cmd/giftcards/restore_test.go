@@ -53,7 +53,7 @@ func TestABackupBringsEverythingBack(t *testing.T) {
 	t.Parallel()
 	first, second := private(t), private(t)
 	dir, restored, address := stateDir(t), stateDir(t), freePort(t)
-	server := start(t, dir, address, "DATABASE_URL="+first)
+	server := start(t, dir, address, "DATABASE_URL="+first, "GIFTCARDS_SMTP_URL=outbox", "GIFTCARDS_SMS_URL=outbox")
 	if code, _, stderr := command(t, "", "demo", "--database-url="+first, "--state-dir="+dir, "--listen="+address); code != 0 {
 		t.Fatal(stderr)
 	}
@@ -64,6 +64,8 @@ func TestABackupBringsEverythingBack(t *testing.T) {
 		t.Fatalf("bulk: %d %s %v", status, issued, err)
 	}
 	csv := download(t, issued)
+	card := c.issueTo(t, "ada@example.com")
+	eventually(t, "the mail", func() bool { return exists(filepath.Join(dir, "outbox", card+".eml")) })
 
 	dump := filepath.Join(dir, "giftcards.dump") // while the server runs
 	postgres(t, "pg_dump", first, "--format=custom", "--file="+dump)
@@ -77,21 +79,22 @@ func TestABackupBringsEverythingBack(t *testing.T) {
 	path, err := binary()
 	must(t, err)
 	cmd := exec.CommandContext(t.Context(), path, "serve", "--listen="+address, "--state-dir="+restored)
-	cmd.Env = append(os.Environ(), "DATABASE_URL="+second)
+	cmd.Env = append(os.Environ(), "DATABASE_URL="+second, "GIFTCARDS_SMTP_URL=outbox", "GIFTCARDS_SMS_URL=outbox")
 	if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), "keys.json is missing") {
 		t.Errorf("without its keys: %v %s", err, out)
 	}
 	keys, err := os.ReadFile(filepath.Join(dir, "keys.json"))
 	must(t, err)
 	must(t, os.WriteFile(filepath.Join(restored, "keys.json"), keys, 0o600))
-	server = start(t, restored, address, "DATABASE_URL="+second)
+	server = start(t, restored, address, "DATABASE_URL="+second, "GIFTCARDS_SMTP_URL=outbox", "GIFTCARDS_SMS_URL=outbox")
 	status, again, err := c.do(t.Context(), http.MethodPost, "/bulk", "the-key", body) // with the token from before
 	if err != nil || status != http.StatusCreated || !bytes.Equal(download(t, again), csv) {
 		t.Errorf("after the restore: %d %s %v", status, again, err)
 	}
-	if n := countCards(t, second); n != 3 {
-		t.Errorf("%d cards, want the 3 of before the backup", n)
+	if n := countCards(t, second); n != 4 {
+		t.Errorf("%d cards, want the 4 of before the backup", n)
 	}
+	checkCopySendsWhenTold(t, c, server, second, restored)
 	if status, answer, err := c.do(t.Context(), http.MethodPost, "/bulk", "after the restore", body); err != nil || status != http.StatusCreated {
 		t.Errorf("bulk: %d %s %v", status, answer, err)
 	}
@@ -113,4 +116,24 @@ func download(t *testing.T, issued []byte) []byte {
 		t.Fatalf("CSV: %d %s", response.StatusCode, text.String())
 	}
 	return text.Bytes()
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// checkCopySendsWhenTold issues a card on the restored copy, whose mail waits until an
+// operator says that the copy is the one to send from.
+func checkCopySendsWhenTold(t *testing.T, c client, server *process, database, dir string) {
+	t.Helper()
+	card := c.issueTo(t, "ada@example.com")
+	eventually(t, "word that nothing is sent", func() bool { return strings.Contains(server.output.String(), "this database is a copy") })
+	if path := filepath.Join(dir, "outbox"); exists(path) {
+		t.Errorf("the copy wrote to %s", path)
+	}
+	if code, _, stderr := command(t, "", "messages", "resume", "--database-url="+database, "--state-dir="+dir); code != 0 {
+		t.Fatal(stderr)
+	}
+	eventually(t, "the mail after messages resume", func() bool { return exists(filepath.Join(dir, "outbox", card+".eml")) })
 }

@@ -165,7 +165,7 @@ func TestAnUpgradeFailsNoRequest(t *testing.T) {
 		from = current
 	}
 	dir := stateDir(t)
-	env := []string{"DATABASE_URL=" + private.URL(), "GIFTCARDS_DRAIN=" + upgradeDrain.String()}
+	env := []string{"DATABASE_URL=" + private.URL(), "GIFTCARDS_DRAIN=" + upgradeDrain.String(), "GIFTCARDS_SMTP_URL=outbox", "GIFTCARDS_SMS_URL=outbox"}
 	command := func(program string, args ...string) {
 		t.Helper()
 		cmd := exec.CommandContext(t.Context(), program, append(args, "--state-dir="+dir)...)

@@ -116,7 +116,7 @@ func (q *Queries) FindLinkHolder(ctx context.Context, userID id.ID, programID id
 }
 
 const findProgram = `-- name: FindProgram :one
-select id, merchant_id, name, created_at from programs where id = $1
+select id, merchant_id, name, created_at, time_zone from programs where id = $1
 `
 
 // By primary key; no row if there is no such program.
@@ -128,6 +128,7 @@ func (q *Queries) FindProgram(ctx context.Context, argID id.ID) (Program, error)
 		&i.MerchantID,
 		&i.Name,
 		&i.CreatedAt,
+		&i.TimeZone,
 	)
 	return i, err
 }
@@ -166,7 +167,7 @@ func (q *Queries) InsertMerchant(ctx context.Context, iD id.ID, name string, cre
 }
 
 const insertProgram = `-- name: InsertProgram :exec
-insert into programs (id, merchant_id, name, created_at) values ($1, $2, $3, $4)
+insert into programs (id, merchant_id, name, created_at, time_zone) values ($1, $2, $3, $4, $5)
 `
 
 type InsertProgramParams struct {
@@ -174,6 +175,7 @@ type InsertProgramParams struct {
 	MerchantID id.ID
 	Name       string
 	CreatedAt  time.Time
+	TimeZone   string
 }
 
 // Fails on programs_merchant_id_fkey if there is no such merchant.
@@ -183,6 +185,7 @@ func (q *Queries) InsertProgram(ctx context.Context, arg InsertProgramParams) er
 		arg.MerchantID,
 		arg.Name,
 		arg.CreatedAt,
+		arg.TimeZone,
 	)
 	return err
 }
@@ -242,7 +245,7 @@ func (q *Queries) ListMerchants(ctx context.Context) ([]Merchant, error) {
 }
 
 const listPrograms = `-- name: ListPrograms :many
-select id, merchant_id, name, created_at from programs order by id
+select id, merchant_id, name, created_at, time_zone from programs order by id
 `
 
 // All, of every merchant, in the order of the primary key: oldest first. Without a
@@ -261,6 +264,7 @@ func (q *Queries) ListPrograms(ctx context.Context) ([]Program, error) {
 			&i.MerchantID,
 			&i.Name,
 			&i.CreatedAt,
+			&i.TimeZone,
 		); err != nil {
 			return nil, err
 		}
@@ -357,6 +361,24 @@ func (q *Queries) SetPassword(ctx context.Context, passwordHash string, tokensVa
 		&i.CreatedAt,
 		&i.Role,
 		&i.TokensValidAfter,
+	)
+	return i, err
+}
+
+const setProgramZone = `-- name: SetProgramZone :one
+update programs set time_zone = $1 where id = $2 returning id, merchant_id, name, created_at, time_zone
+`
+
+// By primary key; no row if there is no such program.
+func (q *Queries) SetProgramZone(ctx context.Context, timeZone string, iD id.ID) (Program, error) {
+	row := q.db.QueryRow(ctx, setProgramZone, timeZone, iD)
+	var i Program
+	err := row.Scan(
+		&i.ID,
+		&i.MerchantID,
+		&i.Name,
+		&i.CreatedAt,
+		&i.TimeZone,
 	)
 	return i, err
 }

@@ -97,3 +97,15 @@ func (q *Queries) CountUnfinishedTasks(ctx context.Context, upTo int32) ([]Count
 	}
 	return items, nil
 }
+
+const countWrittenMessages = `-- name: CountWrittenMessages :one
+select count(*) from (select from messages where status = 'written' limit $1) as m
+`
+
+// Uses messages_unsent_idx.
+func (q *Queries) CountWrittenMessages(ctx context.Context, upTo int32) (int64, error) {
+	row := q.db.QueryRow(ctx, countWrittenMessages, upTo)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}

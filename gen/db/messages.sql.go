@@ -23,7 +23,7 @@ update messages m
 set attempts = m.attempts + 1, unconfirmed = m.unconfirmed + 1, next_attempt_at = $1,
     give_up_at = coalesce(m.give_up_at, $2::timestamptz)
 from due where m.program_id = due.program_id and m.card_id = due.card_id and m.channel = due.channel
-returning m.program_id, m.card_id, m.channel, m.address, m.bulk, m.send_at, m.status, m.attempts, m.unconfirmed, m.next_attempt_at, m.give_up_at, m.last_error, m.sent_at, m.created_at
+returning m.program_id, m.card_id, m.channel, m.address, m.bulk, m.send_at, m.status, m.attempts, m.unconfirmed, m.next_attempt_at, m.give_up_at, m.last_error, m.sent_at, m.created_at, m.sequence
 `
 
 type ClaimMessageParams struct {
@@ -59,6 +59,7 @@ func (q *Queries) ClaimMessage(ctx context.Context, arg ClaimMessageParams) (Mes
 		&i.LastError,
 		&i.SentAt,
 		&i.CreatedAt,
+		&i.Sequence,
 	)
 	return i, err
 }
@@ -74,7 +75,7 @@ update messages m
 set attempts = m.attempts + 1, unconfirmed = m.unconfirmed + 1, next_attempt_at = $1,
     give_up_at = coalesce(m.give_up_at, $2::timestamptz)
 from due where m.program_id = due.program_id and m.card_id = due.card_id and m.channel = due.channel
-returning m.program_id, m.card_id, m.channel, m.address, m.bulk, m.send_at, m.status, m.attempts, m.unconfirmed, m.next_attempt_at, m.give_up_at, m.last_error, m.sent_at, m.created_at
+returning m.program_id, m.card_id, m.channel, m.address, m.bulk, m.send_at, m.status, m.attempts, m.unconfirmed, m.next_attempt_at, m.give_up_at, m.last_error, m.sent_at, m.created_at, m.sequence
 `
 
 type ClaimTaskMessageParams struct {
@@ -111,6 +112,7 @@ func (q *Queries) ClaimTaskMessage(ctx context.Context, arg ClaimTaskMessagePara
 		&i.LastError,
 		&i.SentAt,
 		&i.CreatedAt,
+		&i.Sequence,
 	)
 	return i, err
 }
@@ -233,7 +235,7 @@ with found as materialized (
             and m.next_attempt_at <= $4::timestamptz)::boolean as being_sent
     from messages m
     join programs p on p.id = m.program_id
-    where m.status in ('scheduled', 'failed')
+    where m.status in ('scheduled', 'failed', 'written')
       and ($5::bytea[] is null or m.card_id = any ($5::bytea[]))
       and ($6::bytea is null or p.merchant_id = $6)
       and ($7::timestamptz is null or m.created_at < $7::timestamptz)
@@ -271,7 +273,7 @@ type DropMessagesRow struct {
 	BeingSent bool
 }
 
-// Drops the scheduled and failed ones that fit what is not null, and says which of
+// Drops the scheduled, failed and written ones that fit what is not null, and says which of
 // them a sender may have at this moment. A user's are those of the cards that the audit
 // log or a task has under their id: entries have the time of their cards' messages, so
 // each message costs a look into audit_log_at_idx. A block of cards has its first nine
@@ -306,8 +308,22 @@ func (q *Queries) DropMessages(ctx context.Context, arg DropMessagesParams) ([]D
 	return items, nil
 }
 
+const findCardProgram = `-- name: FindCardProgram :one
+select c.program_id from programs p join gift_cards c on c.program_id = p.id and c.id = $1
+for no key update of c
+`
+
+// The program of a card of which the id alone is known: one look at gift_cards_pkey for
+// each program. Waits for whoever else changes the card.
+func (q *Queries) FindCardProgram(ctx context.Context, argID id.ID) (id.ID, error) {
+	row := q.db.QueryRow(ctx, findCardProgram, argID)
+	var program_id id.ID
+	err := row.Scan(&program_id)
+	return program_id, err
+}
+
 const findMessageCard = `-- name: FindMessageCard :one
-select c.program_id, c.id, c.card_number, c.sealed_code, c.status, c.balance, c.initial_value, c.is_physical, c.design_template, c.customer_email, c.customer_phone, c.customer_name, c.sender_name, c.custom_message, c.deliver_at, c.delivered, c.expires_at, c.created_at, c.updated_at, c.activated_at, c.suspended_at, c.suspended_until, c.suspended_reason, m.name as merchant_name
+select c.program_id, c.id, c.card_number, c.sealed_code, c.status, c.balance, c.initial_value, c.is_physical, c.design_template, c.customer_email, c.customer_phone, c.customer_name, c.sender_name, c.custom_message, c.deliver_at, c.delivered, c.expires_at, c.created_at, c.updated_at, c.activated_at, c.suspended_at, c.suspended_until, c.suspended_reason, m.name as merchant_name, p.time_zone
 from gift_cards c
 join programs p on p.id = c.program_id
 join merchants m on m.id = p.merchant_id
@@ -317,9 +333,11 @@ where c.program_id = $1 and c.id = $2
 type FindMessageCardRow struct {
 	GiftCard     GiftCard
 	MerchantName string
+	TimeZone     string
 }
 
-// A card with the name of its merchant, by primary keys, without a lock.
+// A card with the name of its merchant and the zone of its program, by primary keys,
+// without a lock.
 func (q *Queries) FindMessageCard(ctx context.Context, programID id.ID, iD id.ID) (FindMessageCardRow, error) {
 	row := q.db.QueryRow(ctx, findMessageCard, programID, iD)
 	var i FindMessageCardRow
@@ -348,6 +366,7 @@ func (q *Queries) FindMessageCard(ctx context.Context, programID id.ID, iD id.ID
 		&i.GiftCard.SuspendedUntil,
 		&i.GiftCard.SuspendedReason,
 		&i.MerchantName,
+		&i.TimeZone,
 	)
 	return i, err
 }
@@ -381,8 +400,34 @@ func (q *Queries) HurryMessages(ctx context.Context, now time.Time, leaseEnd tim
 	return items, nil
 }
 
+const insertMessageOrigin = `-- name: InsertMessageOrigin :exec
+insert into message_origins (system, database_oid)
+select c.system_identifier, d.oid::bigint from pg_control_system() c, pg_catalog.pg_database d where d.datname = current_database()
+on conflict on constraint message_origins_pkey do nothing
+`
+
+// The database it runs in, unless there is an origin already.
+func (q *Queries) InsertMessageOrigin(ctx context.Context) error {
+	_, err := q.db.Exec(ctx, insertMessageOrigin)
+	return err
+}
+
+const isMessageOrigin = `-- name: IsMessageOrigin :one
+select exists (
+    select from message_origins o, pg_control_system() c, pg_catalog.pg_database d
+    where d.datname = current_database() and o.system = c.system_identifier and o.database_oid = d.oid::bigint)
+`
+
+// Whether it runs in the database that messages are sent from.
+func (q *Queries) IsMessageOrigin(ctx context.Context) (bool, error) {
+	row := q.db.QueryRow(ctx, isMessageOrigin)
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
+}
+
 const listMessages = `-- name: ListMessages :many
-select program_id, card_id, channel, address, bulk, send_at, status, attempts, unconfirmed, next_attempt_at, give_up_at, last_error, sent_at, created_at from messages where status = $1 order by send_at desc, card_id desc, channel limit $2
+select program_id, card_id, channel, address, bulk, send_at, status, attempts, unconfirmed, next_attempt_at, give_up_at, last_error, sent_at, created_at, sequence from messages where status = $1 order by send_at desc, card_id desc, channel limit $2
 `
 
 // The latest first, at most @up_to.
@@ -410,6 +455,7 @@ func (q *Queries) ListMessages(ctx context.Context, status string, upTo int32) (
 			&i.LastError,
 			&i.SentAt,
 			&i.CreatedAt,
+			&i.Sequence,
 		); err != nil {
 			return nil, err
 		}
@@ -431,18 +477,60 @@ func (q *Queries) LockCard(ctx context.Context, programID id.ID, iD id.ID) error
 	return err
 }
 
+const lockMessage = `-- name: LockMessage :one
+select program_id, card_id, channel, address, bulk, send_at, status, attempts, unconfirmed, next_attempt_at, give_up_at, last_error, sent_at, created_at, sequence from messages where program_id = $1 and card_id = $2 and channel = $3 for update
+`
+
+// By primary key; waits for whoever else changes it. No row if the card has no message
+// by the channel.
+func (q *Queries) LockMessage(ctx context.Context, programID id.ID, cardID id.ID, channel string) (Message, error) {
+	row := q.db.QueryRow(ctx, lockMessage, programID, cardID, channel)
+	var i Message
+	err := row.Scan(
+		&i.ProgramID,
+		&i.CardID,
+		&i.Channel,
+		&i.Address,
+		&i.Bulk,
+		&i.SendAt,
+		&i.Status,
+		&i.Attempts,
+		&i.Unconfirmed,
+		&i.NextAttemptAt,
+		&i.GiveUpAt,
+		&i.LastError,
+		&i.SentAt,
+		&i.CreatedAt,
+		&i.Sequence,
+	)
+	return i, err
+}
+
 const retryMessages = `-- name: RetryMessages :many
 update messages
-set status = 'scheduled', attempts = 0, unconfirmed = 0, give_up_at = null, sent_at = null, next_attempt_at = $1
-where (status = 'failed' or $2::boolean and status = 'sent')
-  and ($3::bytea[] is null or card_id = any ($3::bytea[]))
+set sequence = sequence + case when $1::boolean and status in ('sent', 'written') then 1 else 0 end,
+    status = 'scheduled', attempts = 0, unconfirmed = 0, give_up_at = null, sent_at = null, next_attempt_at = $2
+where status = any ($3::text[])
+  and ($4::bytea[] is null or card_id = any ($4::bytea[]))
 returning card_id
 `
 
-// Failed ones, and sent ones if @again, are as if they were new: of @card_ids or, if
-// that is null, of all.
-func (q *Queries) RetryMessages(ctx context.Context, now time.Time, again bool, cardIds [][]byte) ([]id.ID, error) {
-	rows, err := q.db.Query(ctx, retryMessages, now, again, cardIds)
+type RetryMessagesParams struct {
+	Again   bool
+	Now     time.Time
+	States  []string
+	CardIds [][]byte
+}
+
+// Those in one of @states are as if they were new: of @card_ids or, if that is null, of
+// all. With @again, what has left or was written gets a new Message-ID.
+func (q *Queries) RetryMessages(ctx context.Context, arg RetryMessagesParams) ([]id.ID, error) {
+	rows, err := q.db.Query(ctx, retryMessages,
+		arg.Again,
+		arg.Now,
+		arg.States,
+		arg.CardIds,
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -474,10 +562,146 @@ func (q *Queries) SetCardDelivered(ctx context.Context, now time.Time, programID
 	return err
 }
 
+const setCardEmail = `-- name: SetCardEmail :one
+update gift_cards set customer_email = $1, updated_at = $2::timestamptz
+where program_id = $3 and id = $4 returning program_id, id, card_number, sealed_code, status, balance, initial_value, is_physical, design_template, customer_email, customer_phone, customer_name, sender_name, custom_message, deliver_at, delivered, expires_at, created_at, updated_at, activated_at, suspended_at, suspended_until, suspended_reason
+`
+
+type SetCardEmailParams struct {
+	CustomerEmail *string
+	Now           time.Time
+	ProgramID     id.ID
+	ID            id.ID
+}
+
+// By primary key.
+func (q *Queries) SetCardEmail(ctx context.Context, arg SetCardEmailParams) (GiftCard, error) {
+	row := q.db.QueryRow(ctx, setCardEmail,
+		arg.CustomerEmail,
+		arg.Now,
+		arg.ProgramID,
+		arg.ID,
+	)
+	var i GiftCard
+	err := row.Scan(
+		&i.ProgramID,
+		&i.ID,
+		&i.CardNumber,
+		&i.SealedCode,
+		&i.Status,
+		&i.Balance,
+		&i.InitialValue,
+		&i.IsPhysical,
+		&i.DesignTemplate,
+		&i.CustomerEmail,
+		&i.CustomerPhone,
+		&i.CustomerName,
+		&i.SenderName,
+		&i.CustomMessage,
+		&i.DeliverAt,
+		&i.Delivered,
+		&i.ExpiresAt,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+		&i.ActivatedAt,
+		&i.SuspendedAt,
+		&i.SuspendedUntil,
+		&i.SuspendedReason,
+	)
+	return i, err
+}
+
+const setCardPhone = `-- name: SetCardPhone :one
+update gift_cards set customer_phone = $1, updated_at = $2::timestamptz
+where program_id = $3 and id = $4 returning program_id, id, card_number, sealed_code, status, balance, initial_value, is_physical, design_template, customer_email, customer_phone, customer_name, sender_name, custom_message, deliver_at, delivered, expires_at, created_at, updated_at, activated_at, suspended_at, suspended_until, suspended_reason
+`
+
+type SetCardPhoneParams struct {
+	CustomerPhone *string
+	Now           time.Time
+	ProgramID     id.ID
+	ID            id.ID
+}
+
+// By primary key.
+func (q *Queries) SetCardPhone(ctx context.Context, arg SetCardPhoneParams) (GiftCard, error) {
+	row := q.db.QueryRow(ctx, setCardPhone,
+		arg.CustomerPhone,
+		arg.Now,
+		arg.ProgramID,
+		arg.ID,
+	)
+	var i GiftCard
+	err := row.Scan(
+		&i.ProgramID,
+		&i.ID,
+		&i.CardNumber,
+		&i.SealedCode,
+		&i.Status,
+		&i.Balance,
+		&i.InitialValue,
+		&i.IsPhysical,
+		&i.DesignTemplate,
+		&i.CustomerEmail,
+		&i.CustomerPhone,
+		&i.CustomerName,
+		&i.SenderName,
+		&i.CustomMessage,
+		&i.DeliverAt,
+		&i.Delivered,
+		&i.ExpiresAt,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+		&i.ActivatedAt,
+		&i.SuspendedAt,
+		&i.SuspendedUntil,
+		&i.SuspendedReason,
+	)
+	return i, err
+}
+
+const setMessageAddress = `-- name: SetMessageAddress :exec
+update messages
+set address = $1, sequence = sequence + case when status in ('sent', 'written') then 1 else 0 end, last_error = null,
+    status = 'scheduled', attempts = 0, unconfirmed = 0, give_up_at = null, sent_at = null, next_attempt_at = $2
+where program_id = $3 and card_id = $4 and channel = $5
+`
+
+type SetMessageAddressParams struct {
+	Address       string
+	NextAttemptAt time.Time
+	ProgramID     id.ID
+	CardID        id.ID
+	Channel       string
+}
+
+// The message is as if it were new, for another address. By primary key.
+func (q *Queries) SetMessageAddress(ctx context.Context, arg SetMessageAddressParams) error {
+	_, err := q.db.Exec(ctx, setMessageAddress,
+		arg.Address,
+		arg.NextAttemptAt,
+		arg.ProgramID,
+		arg.CardID,
+		arg.Channel,
+	)
+	return err
+}
+
+const setMessageOrigin = `-- name: SetMessageOrigin :exec
+update message_origins o set system = c.system_identifier, database_oid = d.oid::bigint
+from pg_control_system() c, pg_catalog.pg_database d where d.datname = current_database()
+`
+
+// The database it runs in.
+func (q *Queries) SetMessageOrigin(ctx context.Context) error {
+	_, err := q.db.Exec(ctx, setMessageOrigin)
+	return err
+}
+
 const setMessageSent = `-- name: SetMessageSent :execrows
 update messages set status = 'sent', sent_at = $1::timestamptz, last_error = null
 where program_id = $2 and card_id = $3 and channel = $4
-  and status not in ('sent', 'failed', 'dropped')
+  and status not in ('sent', 'written', 'failed', 'dropped')
 `
 
 type SetMessageSentParams struct {
@@ -506,7 +730,7 @@ const setMessageUnsent = `-- name: SetMessageUnsent :execrows
 update messages
 set status = $1, attempts = $2, unconfirmed = $3, next_attempt_at = $4, last_error = $5
 where program_id = $6 and card_id = $7 and channel = $8
-  and status not in ('sent', 'failed', 'dropped') and attempts = $9
+  and status not in ('sent', 'written', 'failed', 'dropped') and attempts = $9
 `
 
 type SetMessageUnsentParams struct {
@@ -535,6 +759,21 @@ func (q *Queries) SetMessageUnsent(ctx context.Context, arg SetMessageUnsentPara
 		arg.Channel,
 		arg.Attempt,
 	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const setMessageWritten = `-- name: SetMessageWritten :execrows
+update messages set status = 'written', last_error = null
+where program_id = $1 and card_id = $2 and channel = $3
+  and status not in ('sent', 'written', 'failed', 'dropped')
+`
+
+// As SetMessageSent, for a message that is in a file and has not left.
+func (q *Queries) SetMessageWritten(ctx context.Context, programID id.ID, cardID id.ID, channel string) (int64, error) {
+	result, err := q.db.Exec(ctx, setMessageWritten, programID, cardID, channel)
 	if err != nil {
 		return 0, err
 	}

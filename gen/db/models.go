@@ -193,6 +193,13 @@ type Message struct {
 	LastError     *string
 	SentAt        *time.Time
 	CreatedAt     time.Time
+	Sequence      int16
+}
+
+type MessageOrigin struct {
+	ID          id.ID
+	System      int64
+	DatabaseOid int64
 }
 
 type Program struct {
@@ -200,6 +207,7 @@ type Program struct {
 	MerchantID id.ID
 	Name       string
 	CreatedAt  time.Time
+	TimeZone   string
 }
 
 type Reseal struct {

@@ -20,11 +20,14 @@ type Gift struct {
 	Number                  string // 16 digits
 	Code                    string // 6 digits
 	ExpiresAt               time.Time
-	Design                  string // slug of a template, as typed
+	Now                     time.Time      // when the message is made
+	Zone                    *time.Location // of the program; in it days begin and end
+	Design                  string         // slug of a template, as typed
 }
 
 // Content is a message in all its forms.
 type Content struct {
+	From    string // name of the sender of a mail: one line, not encoded
 	Subject string // one line, not encoded
 	Text    string
 	HTML    string
@@ -55,6 +58,7 @@ func (t *Templates) Compose(g Gift) (Content, error) {
 		return Content{}, err
 	}
 	return Content{
+		From:    merchant(g.Merchant),
 		Subject: strings.Join(strings.Fields(subject.String()), " "),
 		Text:    strings.TrimSpace(words.String()) + "\n",
 		HTML:    html.String(),
@@ -64,20 +68,29 @@ func (t *Templates) Compose(g Gift) (Content, error) {
 
 func asIs(s string) string { return s }
 
+// merchant is a merchant's name as it may stand in a header. Its operator chose it, so
+// that an address in it may stay.
+func merchant(name string) string { return undirected(text.Line(name)) }
+
 // data makes what templates get: names cut by shorten, lines put into isolation
 // by enclose.
 func (g Gift) data(shorten, enclose func(string) string) data {
-	name := func(s string) string { return enclose(shorten(strings.TrimSpace(inert(text.Line(s))))) }
+	name := func(s string) string {
+		if s = strings.TrimSpace(inert(text.Line(s))); blank(s) {
+			return ""
+		}
+		return enclose(shorten(s))
+	}
 	d := data{
-		Merchant:  enclose(shorten(text.Line(g.Merchant))),
+		Merchant:  enclose(shorten(merchant(g.Merchant))),
 		Sender:    name(g.Sender),
 		Recipient: name(g.Recipient),
 		Value:     g.Value,
 		Number:    Group(g.Number),
 		Code:      g.Code,
-		Expires:   g.ExpiresAt.UTC().Format("2 January 2006"),
+		Expires:   validUntil(g.ExpiresAt, g.Now, g.Zone),
 	}
-	if note := strings.TrimSpace(inert(text.Message(g.Note))); note != "" {
+	if note := strings.TrimSpace(inert(text.Message(g.Note))); !blank(note) {
 		for line := range strings.SplitSeq(note, "\n") {
 			d.Message = append(d.Message, enclose(line))
 		}

@@ -37,7 +37,8 @@ func compose(t *testing.T, templates *message.Templates, g message.Gift) message
 func gift() message.Gift {
 	return message.Gift{
 		Merchant: "Blackwood Books", Sender: "Grace", Recipient: "Ada", Note: "Happy birthday!\nYours, Grace",
-		Value: "50.00", Number: "9849474666052496", Code: "046275", ExpiresAt: time.Date(2027, 11, 23, 12, 0, 0, 0, time.UTC),
+		Value: "50.00", Number: "9849474666052496", Code: "046275", ExpiresAt: time.Date(2027, 11, 24, 12, 0, 0, 0, time.UTC),
+		Now: time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC), Zone: time.UTC,
 	}
 }
 
@@ -109,6 +110,9 @@ var hostile = map[string]string{
 	"more addresses":   "mailto:a@evil.com a@evil.com tel:+4915112345 javascript:alert(1) //evil.com http:\\\\evil.com user:pw@evil.com:80/p?q#f",
 	"hidden joints":    "evil.\u2060com evil\u200b.com evil.\u00adcom http:\u200d//evil.com evil.\u202acom evil\uff0ecom evil\u3002com evil.c\u0301om",
 	"IP addresses":     "192.0.2.1 http://192.0.2.1/x 2001:db8::1 [2001:db8::1] 2001:1:2:3:4:5:6:7",
+	"paths of files":   `\\\\server\share \\\\3232235777\x \\\\evil.com@SSL\x file:\\\\server ＼＼server＼share \\` + "\u200b" + `\server`,
+	"dots of others":   "evil．рф evil。中国 evil｡рф evil․com evil．ｃｏｍ evil.\u00adрф www.nosuch ftp.nosuch evil.xn--p1ai evil.onion evil.local evil.example",
+	"schemes":          "skype:ada callto:1 sms:1 HTTPS:evil xmpp:a geo:1,2 hotel:x data:text a@localhost a@[192.0.2.1] a＠evil.com",
 	"in brackets":      "(evil.com) <evil.com> [x](http://evil.com) \"evil.com\" ,evil.com",
 	"right to left":    "\u202e\u2066\u2069\u200f שלום \u202dabc\u2069\u202c",
 	"255 emoji":        strings.Repeat("🎁", 255),
@@ -195,6 +199,8 @@ func TestFiveHundredCodePointsOfAnything(t *testing.T) {
 func TestOrdinaryWordsStayAsTyped(t *testing.T) {
 	t.Parallel()
 	for _, typed := range []string{
+		"J.R.R. Tolkien", "Dr. K.H. Lüdenscheidt e.V.", "See p.5, z.B. the Ph.D. party", "24.Dezember", "Oh no :/", "a :/ b", "Dr.Smith", "e.g. i.e. a.m. U.S.A. d.h.", "24.12.2026",
+		"Re:hello", "o:) xD:D <3:3", "Wow...Really", "v1.2 §3.4", "¯\\_(ツ)_/¯", "C:\\x", "Meet me@5", "St.Gallen", "Bernd a.d.Elbe", "now::then?",
 		"Tom & Jerry: 5 < 6, at 5:30, for 3.50 (or 1.000,00) on 1.2.2027 at 10:30:15.", "Wow... Really?! Yes!", "Dr. No", `She said "go."`, "100% – ½ 🎁", "¿Qué tal?", "C'est l'été.", "你好。再见。",
 	} {
 		g := gift()

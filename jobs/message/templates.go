@@ -139,7 +139,7 @@ func (t *Templates) try() error {
 			has := func(bit int, typed string) string { return strings.Repeat(typed, known>>bit&1) }
 			_, err := t.Compose(Gift{
 				Merchant: "M", Sender: has(0, "S"), Recipient: has(1, "R"), Note: has(2, "N"),
-				Value: "1.00", Number: "9000000000000000", Code: "000000", ExpiresAt: time.Unix(0, 0), Design: design,
+				Value: "1.00", Number: "9000000000000000", Code: "000000", ExpiresAt: time.Unix(0, 0), Zone: time.UTC, Design: design,
 			})
 			if err != nil {
 				return err

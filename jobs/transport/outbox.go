@@ -51,6 +51,7 @@ func (o *Outbox) Send(_ context.Context, m Message) error {
 	if err := writeFile(o.dir, name, text); err != nil {
 		return &Error{Stage: "write", Err: fmt.Errorf("outbox: %w", err)}
 	}
+	m.taken("written to " + filepath.Join(o.dir, name))
 	return nil
 }
 

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/textproto"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -30,6 +28,7 @@ type SMTPOptions struct {
 	Security           string // STARTTLS, TLS or Plain
 	Username, Password string // no authentication if empty
 	From               string // address that mail comes from
+	Hello              string // name of this machine as the server is told it, the domain of From if empty
 	// Timeout bounds the handing over of one mail, connecting included.
 	Timeout time.Duration
 	// TLS may replace the system's trust, for tests.
@@ -87,6 +86,9 @@ func NewSMTP(o SMTPOptions) (*SMTP, error) {
 	if o.TLS == nil {
 		o.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
+	if o.Hello == "" {
+		_, o.Hello, _ = strings.Cut(o.From, "@")
+	}
 	o.TLS = o.TLS.Clone()
 	o.TLS.ServerName = host
 	return &SMTP{options: o, host: host}, nil
@@ -103,13 +105,15 @@ func (s *SMTP) Send(ctx context.Context, m Message) error {
 	defer cancel()
 	c, err := s.connect(limited)
 	if err != nil {
-		return &Error{Stage: "connect", Code: code(err), Err: errors.New(said(err.Error()))}
+		return &Error{Settings: true, Stage: "connect", Code: code(err), Err: errors.New(said(err.Error()))}
 	}
 	defer context.AfterFunc(ctx, func() { c.hurry(deadline(limited)) })()
-	if failed := c.send(mail); failed != nil {
+	words, failed := c.send(mail)
+	if failed != nil {
 		_ = c.net.Close()
 		return failed
 	}
+	m.taken(words)
 	s.keep(c)
 	return nil
 }
@@ -125,50 +129,36 @@ func (c *connection) hurry(deadline time.Time) {
 	}
 }
 
-// send goes through one mail transaction.
-func (c *connection) send(mail envelope) *Error {
+// send goes through one mail transaction and returns the words with which the server
+// took the mail.
+func (c *connection) send(mail envelope) (words string, failed *Error) {
 	if able, _ := c.Extension("SMTPUTF8"); mail.utf8 && !able {
-		return &Error{Permanent: true, Stage: "recipient", Err: errors.New("the server takes no addresses beyond ASCII")}
+		return "", &Error{Permanent: true, Stage: "recipient", Err: errors.New("the server takes no addresses beyond ASCII")}
 	}
 	if err := c.Mail(mail.from); err != nil {
-		return refusal("sender", err)
+		return "", refusal("sender", err)
 	}
 	if err := c.Rcpt(mail.to); err != nil {
-		return refusal("recipient", err)
+		return "", refusal("recipient", err)
 	}
 	body, err := c.Data()
 	if err != nil {
-		return refusal("data", err)
+		return "", refusal("data", err)
 	}
 	if _, err := mail.WriteTo(body); err != nil {
-		return &Error{Stage: "data", Err: err} // without its last line it is no mail
+		return "", &Error{Stage: "data", Err: err} // without its last line it is no mail
 	}
 	c.whole.Store(true)
 	defer c.whole.Store(false)
 	if err := body.Close(); err != nil {
 		failed := refusal("end", err)
 		failed.Unconfirmed = failed.Code == 0
-		return failed
+		return "", failed
 	}
-	return nil
-}
-
-// unauthenticated are the refusals of RFC 4954 of who is not logged in, or not well
-// enough: they are not this mail's fault, and the operator's to mend.
-var unauthenticated = []int{530, 534, 535, 538}
-
-// refusal tells the server's answer from a broken connection.
-func refusal(stage string, err error) *Error {
-	answered := code(err)
-	return &Error{Permanent: answered >= 500 && !slices.Contains(unauthenticated, answered), Stage: stage, Code: answered, Err: errors.New(said(err.Error()))}
-}
-
-// code is that of a server's refusal; anything else, nonsense too, has none.
-func code(err error) int {
-	if answer, ok := errors.AsType[*textproto.Error](err); ok && answer.Code >= 400 && answer.Code <= 599 {
-		return answer.Code
+	if answered, ok := body.(*smtp.DataCloser); ok {
+		words = answered.ServerResponse()
 	}
-	return 0
+	return words, nil
 }
 
 // connect returns a connection on which a mail can begin.
@@ -217,10 +207,9 @@ func (s *SMTP) greet(raw net.Conn) (*smtp.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	if name, err := os.Hostname(); err == nil {
-		if err := client.Hello(name); err != nil {
-			return nil, err
-		}
+	// Not the name of the machine: in a container that is no name which servers take.
+	if err := client.Hello(s.options.Hello); err != nil {
+		return nil, err
 	}
 	if s.options.Security == STARTTLS {
 		if offered, _ := client.Extension("STARTTLS"); !offered {

@@ -115,3 +115,35 @@ func TestMailsAtOnceShareNoConnection(t *testing.T) {
 		t.Errorf("%d mails over %d connections", mails, connections)
 	}
 }
+
+// TestTheServerIsToldANameThatServersTake: the domain that mail comes from, or the one
+// that is set, before STARTTLS and after it.
+func TestTheServerIsToldANameThatServersTake(t *testing.T) {
+	t.Parallel()
+	for set, want := range map[string]string{"": "example.com", "mail.example.net": "mail.example.net", "[192.0.2.1]": "[192.0.2.1]"} {
+		server := smtptest.New(t, smtptest.Hooks{})
+		s := sender(t, server, func(o *transport.SMTPOptions) { o.Hello = set })
+		must(t, s.Send(t.Context(), gift("a@example.com")))
+		if got := server.Mails()[0].Hello; got != want {
+			t.Errorf("set to %q, the server is told %q, want %q", set, got, want)
+		}
+	}
+}
+
+// TestTheServersWordsArePassedOn of a mail that it took.
+func TestTheServersWordsArePassedOn(t *testing.T) {
+	t.Parallel()
+	s, err := transport.NewSMTP(transport.SMTPOptions{
+		Address:  script(t, "220 hi\r\n", "250 localhost\r\n", "250 ok\r\n", "250 ok\r\n", "354 go\r\n250 2.0.0 Ok: queued as 4F1\r\n"),
+		Security: transport.Plain, From: "cards@example.com", Timeout: 10 * time.Second,
+	})
+	must(t, err)
+	t.Cleanup(s.Close)
+	var words string
+	m := gift("a@example.com")
+	m.Taken = func(said string) { words = said }
+	must(t, s.Send(t.Context(), m))
+	if words != "2.0.0 Ok: queued as 4F1" {
+		t.Errorf("the server said %q", words)
+	}
+}

@@ -91,7 +91,7 @@ func TestARefusalIsForGoodOrForNowAsTheServerSays(t *testing.T) {
 	}{
 		"recipient for good":   {refuseRecipient(550), "a@example.com", transport.Error{Permanent: true, Stage: "recipient", Code: 550}},
 		"recipient for now":    {refuseRecipient(451), "a@example.com", transport.Error{Stage: "recipient", Code: 451}},
-		"mail for good":        {refuseData(554), "a@example.com", transport.Error{Permanent: true, Stage: "end", Code: 554}},
+		"mail refused":         {refuseData(554), "a@example.com", transport.Error{Stage: "end", Code: 554}},
 		"mail for now":         {refuseData(452), "a@example.com", transport.Error{Stage: "end", Code: 452}},
 		"dropped before DATA":  {smtptest.Hooks{Recipient: func(string) error { return smtptest.ErrHangUp }}, "a@example.com", transport.Error{Stage: "recipient"}},
 		"dropped after DATA":   {smtptest.Hooks{Data: func(smtptest.Mail) error { return smtptest.ErrHangUp }}, "a@example.com", transport.Error{Unconfirmed: true, Stage: "end"}},
@@ -226,10 +226,10 @@ func TestNonsenseIsUnconfirmedOnlyOnceTheMailIsWhole(t *testing.T) {
 		answers []string
 		want    transport.Error
 	}{
-		"a sender refused for good": {[]string{"220 hi\r\n", "250 localhost\r\n", "553 not you\r\n"}, transport.Error{Stage: "sender", Code: 553, Permanent: true}},
-		"a sender refused for now":  {[]string{"220 hi\r\n", "250 localhost\r\n", "421 later\r\n"}, transport.Error{Stage: "sender", Code: 421}},
-		"not logged in":             {[]string{"220 hi\r\n", "250 localhost\r\n", "530 5.7.0 Authentication required\r\n"}, transport.Error{Stage: "sender", Code: 530}},
-		"to MAIL":                   {[]string{"220 hi\r\n", "250 localhost\r\n", "what?\r\n"}, transport.Error{Stage: "sender"}},
+		"a sender refused for good": {[]string{"220 hi\r\n", "250 localhost\r\n", "553 not you\r\n"}, transport.Error{Stage: "sender", Code: 553, Settings: true}},
+		"a sender refused for now":  {[]string{"220 hi\r\n", "250 localhost\r\n", "421 later\r\n"}, transport.Error{Stage: "sender", Code: 421, Settings: true}},
+		"not logged in":             {[]string{"220 hi\r\n", "250 localhost\r\n", "530 5.7.0 Authentication required\r\n"}, transport.Error{Stage: "sender", Code: 530, Settings: true}},
+		"to MAIL":                   {[]string{"220 hi\r\n", "250 localhost\r\n", "what?\r\n"}, transport.Error{Stage: "sender", Settings: true}},
 		"to RCPT":                   {[]string{"220 hi\r\n", "250 localhost\r\n", "250 ok\r\n", "999 sure\r\n"}, transport.Error{Stage: "recipient"}},
 		"to DATA":                   {[]string{"220 hi\r\n", "250 localhost\r\n", "250 ok\r\n", "250 ok\r\n", "250 not 354\r\n"}, transport.Error{Stage: "data"}},
 		"to the end": {

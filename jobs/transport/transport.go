@@ -15,13 +15,25 @@ import (
 // To and Text.
 type Message struct {
 	// ID is the same whenever the message is sent again: letters, digits and dots.
-	ID       string
+	ID string
+	// Sequence is how often the message was sent once more on purpose. Each time its
+	// mail gets another Message-ID: mail programs show only one of two with the same.
+	Sequence int
 	To       string // an address, or a number in E.164
 	FromName string
 	Subject  string
 	Text     string
 	HTML     string
 	Date     time.Time
+	// Taken, unless nil, gets the words with which the server took the message.
+	Taken func(words string)
+}
+
+// taken passes on what the server said.
+func (m Message) taken(words string) {
+	if m.Taken != nil {
+		m.Taken(said(words))
+	}
 }
 
 // Sender hands messages over. It is safe for concurrent use.
@@ -40,6 +52,9 @@ type Error struct {
 	Permanent bool
 	// Unconfirmed: perhaps it was, nobody said.
 	Unconfirmed bool
+	// Settings: it was not asked for this message, but for any. The settings or the
+	// server are at fault, and Err names no recipient.
+	Settings bool
 	// Stage is where it happened: a word such as connect or recipient.
 	Stage string
 	// Code is the server's, 0 if it said none.

@@ -76,14 +76,18 @@ func (t *Twilio) Send(ctx context.Context, m Message) error {
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	response, err := t.client.Do(request)
 	if err != nil && !connected.Load() {
-		return &Error{Stage: "connect", Err: errors.New(said(err.Error()))}
+		return &Error{Settings: true, Stage: "connect", Err: errors.New(said(err.Error()))}
 	}
 	if err != nil {
 		return &Error{Stage: "request", Unconfirmed: true, Err: errors.New(said(err.Error()))}
 	}
 	defer response.Body.Close()
 	text, readErr := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
-	return judge(response.StatusCode, text, readErr)
+	id, err := judge(response.StatusCode, text, readErr)
+	if err == nil {
+		m.taken(fmt.Sprintf("HTTP %d, %s", response.StatusCode, id))
+	}
+	return err
 }
 
 // checkNumber refuses an extension: telephone exchanges read no text messages.
@@ -98,8 +102,8 @@ func checkNumber(number string) error {
 // the account's.
 var senderRefused = []int{21212, 21603, 21606, 21659, 21660}
 
-// judge tells what an answer means.
-func judge(status int, text []byte, readErr error) error {
+// judge tells what an answer means: the provider's id of a message that it took.
+func judge(status int, text []byte, readErr error) (id string, err error) {
 	var answer struct {
 		SID     string `json:"sid"`
 		Code    int    `json:"code"`
@@ -108,12 +112,16 @@ func judge(status int, text []byte, readErr error) error {
 	understood := json.Unmarshal(text, &answer) == nil
 	switch {
 	case status/100 == 2 && understood && answer.SID != "":
-		return nil
+		return answer.SID, nil
 	case status/100 == 2:
-		return &Error{Unconfirmed: true, Stage: "answer", Code: status, Err: errors.Join(errors.New("an answer without an id"), readErr)}
+		return "", &Error{Unconfirmed: true, Stage: "answer", Code: status, Err: errors.Join(errors.New("an answer without an id"), readErr)}
 	}
+	login := status == http.StatusUnauthorized || status == http.StatusNotFound // of the account
 	words := fmt.Sprintf("HTTP %d", status)
-	if understood && answer.Message != "" {
+	switch {
+	case understood && login: // goes into the log: no message, which may name the recipient
+		words += fmt.Sprintf(", %d", answer.Code)
+	case understood && answer.Message != "":
 		words = said(fmt.Sprintf("HTTP %d, %d %s", status, answer.Code, answer.Message))
 	}
 	permanent := status/100 == 4 && !slices.Contains(senderRefused, answer.Code)
@@ -122,5 +130,5 @@ func judge(status int, text []byte, readErr error) error {
 		permanent = false
 	}
 	lost := status == http.StatusBadGateway || status == http.StatusGatewayTimeout // whatever is behind the gateway may have it
-	return &Error{Permanent: permanent, Unconfirmed: lost, Stage: "answer", Code: status, Err: errors.New(words)}
+	return "", &Error{Permanent: permanent, Unconfirmed: lost, Settings: login, Stage: "answer", Code: status, Err: errors.New(words)}
 }

@@ -25,6 +25,10 @@ func (s *schema) checkPhone(t *tape, i uint32) *ErrorDetail {
 	return fault("value_error", "value is not a valid phone number")
 }
 
+// Phone returns a telephone number as the API stores it: in E.164, with its extension.
+// ok is false for what the API refuses.
+func Phone(number string) (normalized string, ok bool) { return normalizePhone(number) }
+
 // normalizePhone is an international number that is valid, in E.164 with its
 // extension.
 func normalizePhone(text string) (string, bool) {

@@ -126,7 +126,11 @@ update users set role = @role where email = @email returning *;
 
 -- name: InsertProgram :exec
 -- Fails on programs_merchant_id_fkey if there is no such merchant.
-insert into programs (id, merchant_id, name, created_at) values (@id, @merchant_id, @name, @created_at);
+insert into programs (id, merchant_id, name, created_at, time_zone) values (@id, @merchant_id, @name, @created_at, @time_zone);
+
+-- name: SetProgramZone :one
+-- By primary key; no row if there is no such program.
+update programs set time_zone = @time_zone where id = @id returning *;
 
 -- name: FindProgram :one
 -- By primary key; no row if there is no such program.

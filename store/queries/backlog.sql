@@ -17,3 +17,7 @@ group by t.status;
 -- name: CountFailedMessages :one
 -- Uses messages_unsent_idx.
 select count(*) from (select from messages where status = 'failed' limit @up_to) as m;
+
+-- name: CountWrittenMessages :one
+-- Uses messages_unsent_idx.
+select count(*) from (select from messages where status = 'written' limit @up_to) as m;

@@ -77,8 +77,9 @@ from due where m.program_id = due.program_id and m.card_id = due.card_id and m.c
 returning m.*;
 
 -- name: FindMessageCard :one
--- A card with the name of its merchant, by primary keys, without a lock.
-select sqlc.embed(c), m.name as merchant_name
+-- A card with the name of its merchant and the zone of its program, by primary keys,
+-- without a lock.
+select sqlc.embed(c), m.name as merchant_name, p.time_zone
 from gift_cards c
 join programs p on p.id = c.program_id
 join merchants m on m.id = p.merchant_id
@@ -89,7 +90,13 @@ where c.program_id = $1 and c.id = $2;
 -- for "scheduled", a planner without statistics walks all that is due.
 update messages set status = 'sent', sent_at = @sent_at::timestamptz, last_error = null
 where program_id = @program_id and card_id = @card_id and channel = @channel
-  and status not in ('sent', 'failed', 'dropped');
+  and status not in ('sent', 'written', 'failed', 'dropped');
+
+-- name: SetMessageWritten :execrows
+-- As SetMessageSent, for a message that is in a file and has not left.
+update messages set status = 'written', last_error = null
+where program_id = @program_id and card_id = @card_id and channel = @channel
+  and status not in ('sent', 'written', 'failed', 'dropped');
 
 -- name: LockCard :exec
 -- Waits for whoever else changes the card.
@@ -108,18 +115,19 @@ where c.program_id = @program_id and c.id = @card_id and not c.delivered and not
 update messages
 set status = @status, attempts = @attempts, unconfirmed = @unconfirmed, next_attempt_at = @next_attempt_at, last_error = @last_error
 where program_id = @program_id and card_id = @card_id and channel = @channel
-  and status not in ('sent', 'failed', 'dropped') and attempts = @attempt;
+  and status not in ('sent', 'written', 'failed', 'dropped') and attempts = @attempt;
 
 -- name: ListMessages :many
 -- The latest first, at most @up_to.
 select * from messages where status = @status order by send_at desc, card_id desc, channel limit @up_to;
 
 -- name: RetryMessages :many
--- Failed ones, and sent ones if @again, are as if they were new: of @card_ids or, if
--- that is null, of all.
+-- Those in one of @states are as if they were new: of @card_ids or, if that is null, of
+-- all. With @again, what has left or was written gets a new Message-ID.
 update messages
-set status = 'scheduled', attempts = 0, unconfirmed = 0, give_up_at = null, sent_at = null, next_attempt_at = @now
-where (status = 'failed' or @again::boolean and status = 'sent')
+set sequence = sequence + case when @again::boolean and status in ('sent', 'written') then 1 else 0 end,
+    status = 'scheduled', attempts = 0, unconfirmed = 0, give_up_at = null, sent_at = null, next_attempt_at = @now
+where status = any (@states::text[])
   and (sqlc.narg('card_ids')::bytea[] is null or card_id = any (sqlc.narg('card_ids')::bytea[]))
 returning card_id;
 
@@ -132,7 +140,7 @@ where status = 'scheduled' and attempts > 0 and next_attempt_at > @lease_end::ti
 returning card_id;
 
 -- name: DropMessages :many
--- Drops the scheduled and failed ones that fit what is not null, and says which of
+-- Drops the scheduled, failed and written ones that fit what is not null, and says which of
 -- them a sender may have at this moment. A user's are those of the cards that the audit
 -- log or a task has under their id: entries have the time of their cards' messages, so
 -- each message costs a look into audit_log_at_idx. A block of cards has its first nine
@@ -143,7 +151,7 @@ with found as materialized (
             and m.next_attempt_at <= @lease_end::timestamptz)::boolean as being_sent
     from messages m
     join programs p on p.id = m.program_id
-    where m.status in ('scheduled', 'failed')
+    where m.status in ('scheduled', 'failed', 'written')
       and (sqlc.narg('card_ids')::bytea[] is null or m.card_id = any (sqlc.narg('card_ids')::bytea[]))
       and (@merchant_id::bytea is null or p.merchant_id = @merchant_id)
       and (sqlc.narg('before')::timestamptz is null or m.created_at < sqlc.narg('before')::timestamptz)
@@ -175,3 +183,48 @@ delete from messages m using (
         limit @batch for update skip locked) e
     limit @batch) ended
 where m.program_id = ended.program_id and m.card_id = ended.card_id and m.channel = ended.channel;
+
+-- name: FindCardProgram :one
+-- The program of a card of which the id alone is known: one look at gift_cards_pkey for
+-- each program. Waits for whoever else changes the card.
+select c.program_id from programs p join gift_cards c on c.program_id = p.id and c.id = @id
+for no key update of c;
+
+-- name: LockMessage :one
+-- By primary key; waits for whoever else changes it. No row if the card has no message
+-- by the channel.
+select * from messages where program_id = $1 and card_id = $2 and channel = $3 for update;
+
+-- name: SetMessageAddress :exec
+-- The message is as if it were new, for another address. By primary key.
+update messages
+set address = @address, sequence = sequence + case when status in ('sent', 'written') then 1 else 0 end, last_error = null,
+    status = 'scheduled', attempts = 0, unconfirmed = 0, give_up_at = null, sent_at = null, next_attempt_at = @next_attempt_at
+where program_id = @program_id and card_id = @card_id and channel = @channel;
+
+-- name: SetCardEmail :one
+-- By primary key.
+update gift_cards set customer_email = @customer_email, updated_at = @now::timestamptz
+where program_id = @program_id and id = @id returning *;
+
+-- name: SetCardPhone :one
+-- By primary key.
+update gift_cards set customer_phone = @customer_phone, updated_at = @now::timestamptz
+where program_id = @program_id and id = @id returning *;
+
+-- name: InsertMessageOrigin :exec
+-- The database it runs in, unless there is an origin already.
+insert into message_origins (system, database_oid)
+select c.system_identifier, d.oid::bigint from pg_control_system() c, pg_catalog.pg_database d where d.datname = current_database()
+on conflict on constraint message_origins_pkey do nothing;
+
+-- name: SetMessageOrigin :exec
+-- The database it runs in.
+update message_origins o set system = c.system_identifier, database_oid = d.oid::bigint
+from pg_control_system() c, pg_catalog.pg_database d where d.datname = current_database();
+
+-- name: IsMessageOrigin :one
+-- Whether it runs in the database that messages are sent from.
+select exists (
+    select from message_origins o, pg_control_system() c, pg_catalog.pg_database d
+    where d.datname = current_database() and o.system = c.system_identifier and o.database_oid = d.oid::bigint);

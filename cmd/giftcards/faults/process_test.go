@@ -137,7 +137,7 @@ func (g *giftcards) start() {
 	g.trial.must(err)
 	cmd := exec.Command(path, append([]string{"serve"}, g.args...)...)
 	cmd.Env = []string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "DATABASE_URL=" + g.database,
+		"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "DATABASE_URL=" + g.database, "GIFTCARDS_SMTP_URL=outbox", "GIFTCARDS_SMS_URL=outbox",
 		"GIFTCARDS_LISTEN=" + g.address, "GIFTCARDS_STATE_DIR=" + g.state,
 		"GIFTCARDS_ADMIN_LISTEN=off", "GIFTCARDS_USER_RATE=0", "GIFTCARDS_ADDRESS_RATE=0",
 	}

@@ -45,6 +45,7 @@ func Refuse(code int, text string) error {
 type Mail struct {
 	From, To string // of the envelope
 	ID       string // its Message-ID
+	Hello    string // how the client called itself
 	At       time.Time
 	*mail.Message
 	Raw []byte
@@ -213,7 +214,7 @@ func (s *session) Data(r io.Reader) error {
 	if err != nil {
 		return Refuse(554, "not a mail")
 	}
-	m := Mail{From: s.from, To: s.to, ID: message.Header.Get("Message-Id"), At: time.Now(), Message: message, Raw: raw}
+	m := Mail{From: s.from, To: s.to, Hello: s.conn.Hostname(), ID: message.Header.Get("Message-Id"), At: time.Now(), Message: message, Raw: raw}
 	s.server.mutex.Lock()
 	s.server.mails = append(s.server.mails, m)
 	s.server.mutex.Unlock()

@@ -1,0 +1,25 @@
+package message
+
+import (
+	"strings"
+	"time"
+)
+
+// untilMidnight is how close to midnight an expiry means the whole day: people write
+// 23:59 or 23:59:59.
+const untilMidnight = time.Minute
+
+// validUntil names the last whole day on which a card can be spent, in the zone of its
+// program: for an expiry at 00:00 on the 5th, the 4th. If that day is over at now, it
+// gives the instant of the expiry with its offset, such as 5 March 2027, 18:00
+// UTC+01:00.
+func validUntil(expires, now time.Time, zone *time.Location) string {
+	// Whatever day the expiry falls on, the day before it is whole. That needs no start
+	// of a day, which in some zones is not midnight.
+	end := expires.Add(untilMidnight).In(zone)
+	lastDay := time.Date(end.Year(), end.Month(), end.Day()-1, 12, 0, 0, 0, zone)
+	if lastDay.Format(time.DateOnly) >= now.In(zone).Format(time.DateOnly) {
+		return lastDay.Format("2 January 2006")
+	}
+	return strings.TrimSuffix(expires.In(zone).Format("2 January 2006, 15:04 UTCZ07:00"), "Z")
+}
