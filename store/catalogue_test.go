@@ -20,6 +20,7 @@ var keysWithoutProgram = map[string]string{
 	"gift_cards_card_number_key": "a till knows nothing of a card but its number",
 	"key_checks_pkey":            "one row for the whole database",
 	"reseals_pkey":               "one row for the whole database",
+	"schema_compatibility_pkey":  "a row for each schema of the whole database",
 }
 
 // toolsTables belong to the migrations and to River, whose rows are jobs and not

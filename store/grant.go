@@ -13,7 +13,7 @@ import (
 // grants are what a role needs to serve, and all that it gets. Locking a row
 // needs the privilege to update it.
 var grants = []struct{ privileges, objects string }{
-	{"select", "goose_db_version, river_migration"},
+	{"select", "goose_db_version, river_migration, schema_compatibility"},
 	{"select, insert", "audit_log, merchants, programs"},
 	{"select, insert, update", "gift_cards, key_checks, reseals, users"},
 	{"select, insert, update, delete", "bulk_recipients, bulk_tasks, task_recipients, idempotency_keys, messages, revoked_tokens, " +
