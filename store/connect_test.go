@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -81,17 +82,20 @@ func TestAConnectionThatCannotWriteIsNotKept(t *testing.T) {
 	must(t, err)
 	defer st.Close()
 	// As sessions on a standby are: each of them refuses to write until it ends.
-	var held []interface{ Release() }
-	for range 3 {
-		conn, err := st.Pool().Acquire(t.Context())
-		must(t, err)
-		_, err = conn.Exec(t.Context(), "set default_transaction_read_only = on")
-		must(t, err)
-		held = append(held, conn)
+	readOnly := func() {
+		var held []interface{ Release() }
+		for range 3 {
+			conn, err := st.Pool().Acquire(t.Context())
+			must(t, err)
+			_, err = conn.Exec(t.Context(), "set default_transaction_read_only = on")
+			must(t, err)
+			held = append(held, conn)
+		}
+		for _, conn := range held {
+			conn.Release()
+		}
 	}
-	for _, conn := range held {
-		conn.Release()
-	}
+	readOnly()
 	add := func() error {
 		_, err := store.Write(t.Context(), st, func(tx *store.Tx) (store.Merchant, error) { return tx.AddMerchant(t.Context(), "A") })
 		return err
@@ -102,6 +106,15 @@ func TestAConnectionThatCannotWriteIsNotKept(t *testing.T) {
 	for range 6 {
 		if err := add(); err != nil {
 			t.Errorf("after that: %v", err)
+		}
+	}
+	readOnly()
+	if err := st.CheckWritable(t.Context()); !errors.Is(err, store.ErrNotWritable) {
+		t.Errorf("a check in a read-only session: %v", err)
+	}
+	for range 6 {
+		if err := st.CheckWritable(t.Context()); err != nil {
+			t.Errorf("the next check: %v", err)
 		}
 	}
 }
