@@ -21,6 +21,8 @@ type principal struct {
 	access    store.Access
 	// remembered: access is what the database said up to a minute ago.
 	remembered bool
+	// head: the answer has no body, and so hands out nothing.
+	head bool
 	// client is the network address, and requestID what the log calls the request.
 	client, requestID string
 }
@@ -52,7 +54,7 @@ func (s *Server) authenticate(operations map[string]operation) echo.MiddlewareFu
 					return err
 				}
 			}
-			who.client, who.requestID = c.RealIP(), requestID(c)
+			who.client, who.requestID, who.head = c.RealIP(), requestID(c), c.Request().Method == http.MethodHead
 			c.SetRequest(c.Request().WithContext(context.WithValue(ctx, principalKey{}, who)))
 			err := next(c)
 			if err != nil && who.remembered { // nobody has asked the database yet

@@ -39,17 +39,22 @@ func (s *Server) DownloadGiftCards(ctx context.Context, request api.DownloadGift
 	if end := time.Unix(int64(binary.BigEndian.Uint64(payload[28:])), 0); !s.Store.Now().Before(end) {
 		return nil, errBadLink
 	}
+	download := csvDownload{server: s, ctx: ctx, batch: batch, headOnly: caller(ctx).head}
+	if download.headOnly {
+		return download, nil // no code leaves, so the audit log has nothing to tell
+	}
 	// Before the first code leaves.
 	_, err = store.Write(ctx, s.Store, func(tx *store.Tx) (struct{}, error) {
 		return struct{}{}, tx.Audit(ctx, caller(ctx).audits("downloadGiftCards", batch.ProgramID, batch.First[:], batch.Count))
 	})
-	return csvDownload{server: s, ctx: ctx, batch: batch}, err
+	return download, err
 }
 
 type csvDownload struct {
-	server *Server
-	ctx    context.Context
-	batch  store.Batch
+	server   *Server
+	ctx      context.Context
+	batch    store.Batch
+	headOnly bool // without the body
 }
 
 // VisitDownloadGiftCardsResponse writes the CSV.
@@ -57,6 +62,10 @@ func (d csvDownload) VisitDownloadGiftCardsResponse(w http.ResponseWriter) error
 	header := w.Header()
 	header.Set("Content-Type", "text/csv; charset=utf-8")
 	header.Set("Content-Disposition", `attachment; filename="gift-cards.csv"`)
+	if d.headOnly {
+		w.WriteHeader(http.StatusOK)
+		return nil
+	}
 	terms, err := d.server.Store.BatchTerms(d.ctx, d.batch)
 	if err != nil {
 		return err

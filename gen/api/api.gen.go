@@ -1697,6 +1697,8 @@ type CreateGiftCardResponse struct {
 	JSON408 *ErrorDetail
 	// JSON413 the response for an HTTP 413 `application/json` response
 	JSON413 *ErrorDetail
+	// JSON415 the response for an HTTP 415 `application/json` response
+	JSON415 *ErrorDetail
 	// JSON422 the response for an HTTP 422 `application/json` response
 	JSON422 *HTTPValidationError
 	// JSON429 the response for an HTTP 429 `application/json` response
@@ -1743,6 +1745,11 @@ func (r CreateGiftCardResponse) GetJSON408() *ErrorDetail {
 // GetJSON413 returns the response for an HTTP 413 `application/json` response
 func (r CreateGiftCardResponse) GetJSON413() *ErrorDetail {
 	return r.JSON413
+}
+
+// GetJSON415 returns the response for an HTTP 415 `application/json` response
+func (r CreateGiftCardResponse) GetJSON415() *ErrorDetail {
+	return r.JSON415
 }
 
 // GetJSON422 returns the response for an HTTP 422 `application/json` response
@@ -1840,6 +1847,8 @@ type BulkIssueGiftCardsResponse struct {
 	JSON408 *ErrorDetail
 	// JSON413 the response for an HTTP 413 `application/json` response
 	JSON413 *ErrorDetail
+	// JSON415 the response for an HTTP 415 `application/json` response
+	JSON415 *ErrorDetail
 	// JSON422 the response for an HTTP 422 `application/json` response
 	JSON422 *HTTPValidationError
 	// JSON429 the response for an HTTP 429 `application/json` response
@@ -1893,6 +1902,11 @@ func (r BulkIssueGiftCardsResponse) GetJSON408() *ErrorDetail {
 // GetJSON413 returns the response for an HTTP 413 `application/json` response
 func (r BulkIssueGiftCardsResponse) GetJSON413() *ErrorDetail {
 	return r.JSON413
+}
+
+// GetJSON415 returns the response for an HTTP 415 `application/json` response
+func (r BulkIssueGiftCardsResponse) GetJSON415() *ErrorDetail {
+	return r.JSON415
 }
 
 // GetJSON422 returns the response for an HTTP 422 `application/json` response
@@ -2191,6 +2205,8 @@ type CreateTokenResponse struct {
 	JSON408 *ErrorDetail
 	// JSON413 the response for an HTTP 413 `application/json` response
 	JSON413 *ErrorDetail
+	// JSON415 the response for an HTTP 415 `application/json` response
+	JSON415 *ErrorDetail
 	// JSON422 the response for an HTTP 422 `application/json` response
 	JSON422 *HTTPValidationError
 	// JSON429 the response for an HTTP 429 `application/json` response
@@ -2225,6 +2241,11 @@ func (r CreateTokenResponse) GetJSON408() *ErrorDetail {
 // GetJSON413 returns the response for an HTTP 413 `application/json` response
 func (r CreateTokenResponse) GetJSON413() *ErrorDetail {
 	return r.JSON413
+}
+
+// GetJSON415 returns the response for an HTTP 415 `application/json` response
+func (r CreateTokenResponse) GetJSON415() *ErrorDetail {
+	return r.JSON415
 }
 
 // GetJSON422 returns the response for an HTTP 422 `application/json` response
@@ -2304,6 +2325,8 @@ type LogoutResponse struct {
 	JSON408 *ErrorDetail
 	// JSON413 the response for an HTTP 413 `application/json` response
 	JSON413 *ErrorDetail
+	// JSON415 the response for an HTTP 415 `application/json` response
+	JSON415 *ErrorDetail
 	// JSON422 the response for an HTTP 422 `application/json` response
 	JSON422 *HTTPValidationError
 	// JSON429 the response for an HTTP 429 `application/json` response
@@ -2338,6 +2361,11 @@ func (r LogoutResponse) GetJSON408() *ErrorDetail {
 // GetJSON413 returns the response for an HTTP 413 `application/json` response
 func (r LogoutResponse) GetJSON413() *ErrorDetail {
 	return r.JSON413
+}
+
+// GetJSON415 returns the response for an HTTP 415 `application/json` response
+func (r LogoutResponse) GetJSON415() *ErrorDetail {
+	return r.JSON415
 }
 
 // GetJSON422 returns the response for an HTTP 422 `application/json` response
@@ -2978,6 +3006,13 @@ func ParseCreateGiftCardResponse(rsp *http.Response) (*CreateGiftCardResponse, e
 		}
 		response.JSON413 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON415 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
 		var dest HTTPValidationError
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -3130,6 +3165,13 @@ func ParseBulkIssueGiftCardsResponse(rsp *http.Response) (*BulkIssueGiftCardsRes
 			return nil, err
 		}
 		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON415 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
 		var dest HTTPValidationError
@@ -3527,6 +3569,13 @@ func ParseCreateTokenResponse(rsp *http.Response) (*CreateTokenResponse, error) 
 		}
 		response.JSON413 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON415 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
 		var dest HTTPValidationError
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -3648,6 +3697,13 @@ func ParseLogoutResponse(rsp *http.Response) (*LogoutResponse, error) {
 			return nil, err
 		}
 		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON415 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
 		var dest HTTPValidationError
@@ -4381,6 +4437,20 @@ func (response CreateGiftCard413JSONResponse) VisitCreateGiftCardResponse(w http
 	return err
 }
 
+type CreateGiftCard415JSONResponse ErrorDetail
+
+func (response CreateGiftCard415JSONResponse) VisitCreateGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateGiftCard422JSONResponse HTTPValidationError
 
 func (response CreateGiftCard422JSONResponse) VisitCreateGiftCardResponse(w http.ResponseWriter) error {
@@ -4597,6 +4667,20 @@ func (response BulkIssueGiftCards413JSONResponse) VisitBulkIssueGiftCardsRespons
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BulkIssueGiftCards415JSONResponse ErrorDetail
+
+func (response BulkIssueGiftCards415JSONResponse) VisitBulkIssueGiftCardsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -5039,6 +5123,20 @@ func (response CreateToken413JSONResponse) VisitCreateTokenResponse(w http.Respo
 	return err
 }
 
+type CreateToken415JSONResponse ErrorDetail
+
+func (response CreateToken415JSONResponse) VisitCreateTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateToken422JSONResponse HTTPValidationError
 
 func (response CreateToken422JSONResponse) VisitCreateTokenResponse(w http.ResponseWriter) error {
@@ -5186,6 +5284,20 @@ func (response Logout413JSONResponse) VisitLogoutResponse(w http.ResponseWriter)
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Logout415JSONResponse ErrorDetail
+
+func (response Logout415JSONResponse) VisitLogoutResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -5592,100 +5704,101 @@ func (sh *strictHandler) Logout(ctx echo.Context) error {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7H3bcttIkvar5A9PxC95QYmkLLubio5Ztdzu0azdVlhyazYsrVgEkmSNgCp0VYEU2suIud3r3UfYJ5sn",
-	"2agDTiRI6jzdMbwjQSArKysPX2Ylil+9gMcJZ8iU9HpfPRmMMSbm4/c8zK4iPqLsasjFFQkClPJK8Wtk",
-	"V5Ou+5BwqfTNieAJCkXRPBpEFJm6oqH+Qlj2cej1vnz1VJag1/OkEpSNvJlfXGFpFHmzS99TVEX6wpEh",
-	"AMeh53s3LS5CFF5vf+bnlCUGAlWd+pCLmCiv5yVEyikX+tk7j3hqCVdGfT3zvZEgTF3ZR6tDJkQpFMzr",
-	"ef+RD/qHO436oyYMZ/rXypB7M7+cRG/JzByFk2WTrdDrznxPBtxyH+KQpJGmVqFyan5dQeLVzPdSiYKR",
-	"2FDJH/ycX1vxbGc28z2Bv6RUYOj1vpSEKtOsCOX2ilcMygd/xcAu24i3LJPemb7xHRexN/O979Po+ljK",
-	"lLAAD2XGgk8oE84kLmqvVESlsi6rBFlop1WIzN7VNO8Rb+mLLXlNkxZPFOWMRK2EU6a0PJRI0Ygnpgrj",
-	"RGVeb0giiXMrpoi8Pg6rwj4j8pqGTzTkwiq58asLs1SG8wsxJ/DTlfIOiAjNB82b+fAHgUOv573YLZ3T",
-	"rvNMuzldDI+ICE/TOCYi0wMWlmzIFRwRIUjm3ULegZy85VMWcRJ+FtG9PZechI5KKqJ142pLHxIaYXjE",
-	"U6YaB9VLOEKxctR3hkZgaKwZUlsytfLLh8ypWLHmVOaGv6v6VMfw3Rov0aXTO6iStoHTwkCXKFIpwweq",
-	"VFWFVq6607m1ktejR6gwPFwWvUKisKVog0tdyUBOl6xVgG/+QbquwzcKwcV9h/vBPLxmlDfPb1GvFy3q",
-	"XkPWzW+t3yjD1C1C0mPGmnsEkYLbJR6gYtUr7B9/pEOlTe0T/pJiI/BcXICYMhqnsdfr+HdZjKNyGUr1",
-	"DVHSETvDOImImsOCMbl5j2ykxl6v027fxXbfGqoqpzq3zHiTUIHykf3FD5YqUfMgjzKqKIl+JlFaA3rH",
-	"9vrEXF+BQLyeF3OG2c5hXEgwByc0Triwq0a0nLwRHSrjtHel4gJ3zZN6xSsKpW3rZJxJGpCohsmc7pXW",
-	"k+R3FewNOI+QsDshpNIoBAY0oXlmdN+Y8imncqeA8qkc++7Mv16IxdVFbTDBBcNaZYTlhBbNL5WKxx9Q",
-	"SjJabh77dzOPI0M0dkTn80HzI4ofYkKjJRaC5re7D4kif7Kq3U35TcnHTy4/apx4d3//Ply4VKnmFfLx",
-	"Tsac4bI82Px2nxHzJ+sZJLLwcSd4aijOT+/VbNagoaXWrdLNGoBrxIc/pfEARdWz6UeYvbomh6a1CHkc",
-	"rk56fS8iUr3jqXhLR1TVIvV7ItWQpyK0v6ygs7dgy6GD0z/lPM8N02TfNbk0CPBIIFG3CK/Pat+d9m/E",
-	"wLvPbOCvnt/A9wy6iegExSMjjbeWah1pdDr/ADT17fOiqTcbNFVNOWMUwZgwZdOMVdDpJAsJUzT4aNxT",
-	"vQb8+hkD0f5KGFWbUdXEGl1pg8816exbVM6vhSgDQY0kvZ53Ps6AgLBPw5RIEDhMJYY+UAacIUhkClmA",
-	"O54/56XDgmZpE6rJQ65K3ByR+fR7nlI5nXLGy+p8JFB0Qh6/9nGY071d7WNAIp1yVuXzvbv0DJb48EKt",
-	"gX9EzO2trDQoIqVemkYprq4NvJn594NNj1MDD4wxOYVpVpOa2VkVeApuXhcxuRH+PAjurJBBdzUEegji",
-	"WVXGqSKQ47to2rzrvrPGdfZWgq2HgKsVg75ejbgeBLBWDLv/XKhrhYZVeMBwFSR4W9z0IESwgpXXa0Dh",
-	"w0DgioE788hwpaupor2ncDXfFqnm3VHSqtLsbweOPlxGrxaQ7GMj1xXq0n5obv8IPOw9AqReoSxVxP4Q",
-	"L/zB0biVF9aKnwg+EiR+/Cl1X61IHe6fKqyYzpvaJs2queTYudgCWbuRJlOZaE4eG0uf5nTXR45Ot8rH",
-	"JyRSZy73lGpORlgy64ZuV4f+zNTS0tADpZAa0uu40a41TcInSG0+W6rrF+PN+jLhoEhy5vJYmWtdibar",
-	"8/FriVs1UC4u/8Kq1DW1Birnge08ApuDgTV3V3P+C6BhHqkveOuqm3HJVLUpaz6TXZHtnlZ6har5u/4d",
-	"NGGw0gVkaazxGOVMZ+z6q16msq/ICBmrAitkrT9NOLWXQrQb/U0cL9kAnvnen87OTn4mEQ0NBz/k2/DL",
-	"Cge32uKapzfzlxYcKk04lXpDfncTcw0y/xOSSI2XNX+UnjaXLb+uymjV5viSGsjinnWNhQYWPx6matw1",
-	"jWdN9Y8ApSx+vI+fPDQkTAfcbfBePCQnTsFWAPsPQ1Jpb3sKxGQaGu0QD5q+m8yt5q/DvbnxLJtvfBwg",
-	"EbZskTc76PtUluCTlTIq2l7VkQYVKoo1Cz7lbIyQu0TrW+xTF+yCHSol6CBVKHsXDABAoqAkss4ftqQS",
-	"2z3QBOx1sJUb4ENQVaoJkdI+rz9pyR2HyBQd0joV/Sto1oGWvy8nloqoxsOYCCSDCOHzp/eNjy3UNBfZ",
-	"qUJuLTPNTcnM2nbYinhqLTTm+vrtQBPybedUEeJTQXWUoqzYuagEchHdaZevxp/fNH07/mW9E9goTpNS",
-	"zYNl7SZvSJyYJ/dx8CYY7pNvXoffvtnfD4d75HWw/+2enk2lpv6qNjn9tdL//KXd+pa0hpdfu69mTT3Q",
-	"1saO2ZCvKRDXbdUaV63Si0/lpTSuJmFM2SpneWhueCIOXs98t5nZa9rezOsP8bJi/uMUXc14P6PQehY+",
-	"7j6ZpjzJKd8mxX+aMkj8gPrtcXyLuq1O/SIeEOu57zfQ+/z5W+xpsAdktD/dIpfVAXyKA0nvX5I7d4+v",
-	"LX41JTLWBC7nInbNmzR4vbWAN1A3tS0NzhTeNL9WUPERlCVpvW/aXJhT3YgHNSRdLaIRVutYr6z0crzs",
-	"e7EcVUcts5uVkS5/a6W2jZe/cnL7gKSnY1lwT1UWYy12NwE3SAVV2am2Wyt9C8M0Giq/vcsdzJ/Pz2xi",
-	"VwFAfz4/AwuiwSA74ANFKMMQhoLHcPLx9Ax2J91d86POsoyTwBris4yNlUq82cws5pDbzlGmSGCW1Xlg",
-	"T6ZJwoX614hnJFLZTsj15N3LJe/txbd8BKf2PheRLXHZ292tPLfryLdS6c3mp3XBzjEKeIyguIFCFdqH",
-	"J8f/D87GVOpPkAg+oSHKUgrAUwFuIHBJLQyRqFSg9IFEEZ9SNoKMp/pu0/kqiEKYUjWGCRGUpxJ02qxd",
-	"uwTCQogJIyPUj5SkQ6LIjgaa54QpTemXFEVW5XRCCRAGh8dApKRS6fu2jiKShujDUSokFz6cUxbKVAy3",
-	"/winiGayXz4cncCx44tyBqOUhni5NSfFkI92CN1NIpKNBE9Z+CIOku0diy91hk8DdKCiggJ73mFCgjG2",
-	"ujvtcu0q17SBoIjlx+EpigkNcMn6uc8tJ+KWeagl3TNVU84FonN2FNIucWenvdPRg/EEGUmo1/P2djqG",
-	"p4SosTGH3bFJLn/Vn0f25bZF/J8IblaeMDlFIbWSa4dmJKdhnctQf/W09VrPaIh32+1cy13nJkmSiFq/",
-	"s/tXV7qzQXVdyK0lwcaI6nz+O8odPddX3W8fbcxq80HDkGeca7XN8o4JI5gxkhCFmf4novA9jWmDVP/E",
-	"pzb/IFGEArTihtIHmQZjIBIubBJ54R2I79oH6rsOTMcoEBhnCFRChENlrMZ9H5DgGigDAhIDzsIdOLRL",
-	"pfMcrsZ2CJVKlBCTDMZkgkC1SfHCYxlpzEXWmV9OonXCIxpkzRryS8oVATUmtm0klRhCmvh6LqEgQ9Wi",
-	"qIYtreMkoS3tCyJD00mr1enAVFCFEqhqEsMv33Xb7fbB9LsuDLkA/aWQup54101cPubMUYmsdThUNlmr",
-	"T/rUDqed0pRQBQMccoGgRKYdHxkRamJBGcwsDC7HW/WGgNG1/Uc0njWKfAgm7ciTYu1gUByYzxEfwZjo",
-	"ZYGUhSjMxb+0XIdR6zg0Rrff3ns2oxujiQsDIo3qkynJfOCiwrm+rDiHQSqzeZP8R65pBZB4vS+Xvifz",
-	"nmHvMHIpJhlJDXw+5u5Vepf6uV2BJMxWe+mqVASSYGyKHSa2UhN+Q99804KacnGNAkTK5AFgJBH223vm",
-	"V1L0eFlzliSTMNWfqISYSknZaDEAfLLsbfz/xv9v/P/G/2/8/x39v/Gfq/z/pLtbtrbk77/K3a8RZdez",
-	"lWHBPGKsgSEM0ui6aPClDMyrixBznS4RCUenP8PWp3dH8KrzTduHz2fvWt/4YOUHEWW43bN7ALZW7UM+",
-	"HwgMCbfHC6anxwezkZj5QMMdU4LXzILOOaXNnesvBBuH5vZ5DyDhUaTFzgUI1AmY/qLXOOd+RCc6J4Wh",
-	"QDnWk1uMSjnxfKfSVPiJIDEqow9fmuQl6Ugn95pXH3hCfkmLFNl66x2zmW0OxlDjMr/TD6zUjiJbszfO",
-	"O5zLtcFT4Y3aDeSkbkvzdBotxiiB6eLW8zDlFv1lOqbBWF/KYKrji32heM5mjiwHrbdUJlzSvLq4YqLz",
-	"HOmw/Lwewmga1aFhQiIaai3SXsztbG+AwgYobIDCBij8DoFCHtKcq7aOvQIcTAuQjXUNwMEVEuXu16IV",
-	"abZbHGCSH6tVn6x9xwEIMJzCqOgwogxcc0XebGSKuwRGyNBkm1WkYHxQDSyYuq6r4aN0vytpVse4aVuX",
-	"3XJbokbYHciQCB/iVCpgXAHeBIgh7JvrctsHSTQC+RUtHVe5Dt02P7j3HzSpROAEmYK/nJ76BcsaTqSM",
-	"6ojfed0yrbQLkyCQ/zKHfRIUkko3A/OUE8ivKDi4PrgiAXc+CUOo9sXZBF2gSgVzU7BUc2kKTATqBN32",
-	"dGkZnhSAxjVhaKWHrcY3wrZ74D5BQjKjR2aPgDK9jnVOysY3DYPsrm7ZLzGkGOlAVC6VD2V3nA/15jg7",
-	"r1p/nOH9k52pY3y+Bc72bTCcRhm4LsGKAtppFroXRTBAuMg7fi687QNn6ZVV0gZv+sJDGKRWhaywLeip",
-	"o8e6BBehYwMGrDb4rQeCJ/buhgNPZjN/3gw7Wmu7+/uQCMqUKe0cnh4dH0MwJoIEmisfBkRodGeiLIYH",
-	"QBiYHU+4xsxifanDJXNo2czAOr1yDjTEOOEKWZC1rjHzmjg/rtzzb5gtQ7NG077nYfZoPr/5PcdZfd9Q",
-	"y3u2gKY7j8bEQqtmQ/Q5Tc1m2TCNoLJZXAkwhQhV65PJb7Ch+erEGrur22k10vhOg3ha7MZU3tgkkSkT",
-	"avsQFEPgaTUYSxIjzK1cHdrkPYx6JLPV2gjkO88VwX/i2uzNvhqJpIndBAYk9HMcb5PDCb/GEIrt14qM",
-	"z8/PW4epGmsKgXux5zedtuR7qQOMOBuZmEeYBae5Oy4gTCpR/H8JgkcIIUdpvJnZerU5XlI0/pp5vHrG",
-	"VTOw3M3F8MvcNUWkST+oclx985zSHfAwg5CGVlJC0Ak67kwtRNEYLVudvWdnS9vzgE/s7rSkv+oUNs7F",
-	"1O0+Xhm9oeu5ga/yFijarDcJ8yZh3iTMm4T5N5owFymyxYh50vsIufHuII2ulyfIL168gO/T6BrMoUdQ",
-	"jqIzHHNNQpxGiiYRlvmLdF6FslFUpIM78I6LHKinSV53lhkLLpgaC5RjHoWw1ddkrjSZK83blSkGXOnb",
-	"roq7+joJs9q3394uslIJROAFy/Mp/cxYcMZTGWWV7FMnpnGMIdUOJbN8RUSMUMCAqGDsMmzH9wWjtj0s",
-	"0TTJIlFiQ//xW7s57UbQDsfV+U06+PJlfjSj2ZKQL1/2LlgL+kYgfdhyS74Nf//b/1gptTiLsp6bmPFA",
-	"jENxhJ5R5wMgZl8j3zTRuWZeHi44kVbQOciCgDAIqXSvN5jfbA1A7hiOylP6+rAVUaksTwmKVvFTD5AE",
-	"Y1ctkUUOHWWQCGwlPEl1amz4MZUCPciITpCVWTZlQ+7kx7iiQ2f3mlxIZWIWInSiOyFqDGUxIJddocz9",
-	"HnzgbMTffg9523LuluZa+Sy9vFCg87eXL2Grv+zcvv62HalaPuj34FQRobR556WPrfZOuwN//9t/Q6ft",
-	"t9vtnXZ72z5Y1A36Pehr0+9b1XBX7fKaW+tlhX4PPuaVCftLK3/7HmSUjswjxZuD1bvxRjtRqtwW1QFU",
-	"y0z/svd6H0KSyaryvXzJxcuXtZXvwYdUpWZF8SaIUkknmMvOpnywpU0B/v5f/wuFXW67ldFIDLrtjl38",
-	"/rKjifvzFI11wUXabu/hUqrdBqq1w7P7sNW3x6T2fejbQN7fdkZY5oiO6gmREvpzuWM/3xhUGqxdY213",
-	"TpIhRhq/KZGRQdSwObegTvL5Syy/vwLI0sMzn7kGsvQk7X+mWki33X0SgdaPuW+ClS7UHtTDer4pMMhc",
-	"wN2BEx5FGmISBXnD/87vX/h++fZCwyFmOp9T3CALM56RxEp3UX2briVwiAKbTua6d+5iytg3yrD0wORl",
-	"U3/b1N829bdN/W1Tf9vU3zb1t0397bdXf7NlsIaK12OV4na/2sx1ed/rixcvLPI1SLqszmlwXek7cEdA",
-	"CIFM5V0sfAiE2RKW7ZbVbLVcEccVpwygfPyqSwvylLwHRxihyIqqWVGoGmTmWcNZwc/Jx9OzepmgVrCp",
-	"/9dJXq5xOX8P+pWmiT78p/luX/irXir+Q6i4Yv/w5sLruyJO8V80fR/6ZrXMh1qPb9+WyfLal00iHCvw",
-	"3XdQH8cQrvyvjqZn/sxnPZmCOW1AnEFChOlM1tdTgQvVCK0tVXndqhZR/M/M+kLEkn+2KasQT1XluHzC",
-	"d3KW/JnOfUoAD06rDsB1RsF0TCMsEj/tMvNGNS6g1Ox6kNzkXZu86/nyrk1CsUkoNgnFJqHYJBS3SSgM",
-	"kq8g8hoOX5NUqPzkv8Y84bNEAQMcU9eVbU9sKWNqHSP+iKo4AegpX3VePGbolojqnw+mbALpJpBuAukm",
-	"kG4C6W0C6Y+owAQXcCEsj5z2XNjLmb+kxS3/v38wf5APW0MuYkAW8BDD7R04p2oMH94dAjLBowhtMLXb",
-	"wjDmUSihPBTY+JDqubzmVbKIBJjX3iqHrS17Kyc/yPZ2LRY3rel02tJMt1IROb7vUObgYXZlZn415OLK",
-	"8ndl+LuadN0HI7hbNWE8nolVD/X9TUKEc8HZyGTsjMTmzaTEadITVCw2e5mbvcwNYtogpg1i2iCmp3n5",
-	"/r1BP++4APuXCFCcpz+Ho6rFh92Ij7g9urcZXH0yKbJ7Yd1sYeT58gFERJlj96PIvV9PFYxQwat2ZxEa",
-	"vbcDPRBwkDCktkv6pHZs8cLZ6vPH7W5KFBtcssElG1yywSUbXLLBJU9bySlC/QLyqMOX+nn3Xy5nl+Zf",
-	"aCbNx9+dCB6mgftTgPqx8iShO9Uj6c2fLNix56nY/q+y7cs3foYL4+12yh6XynbN4nEn7/kIKPNBIsJ0",
-	"zIG4w/fLDgHfaBdPVYWkK4X4iyxVF5hEJipqD0iNbpqXFf5Ykqmcvji7nP1fAAAA//8=",
+	"7H3rcttIku6r5IEn4kg+oERKlt1NRcccWW73aI7dVlhye05YWrEIJMkaAVXoqgJptJcR83d/7z7CPtk8",
+	"yUZdcCNBUvfpicE/EgSysrLy8mVWovjNC3iccIZMSa//zZPBBGNiPr7mYXYV8TFlVyMurkgQoJRXil8j",
+	"u5ruuQ8Jl0rfnAieoFAUzaNBRJGpKxrqL4RlH0Ze/8s3T2UJen1PKkHZ2Jv7xRWWRpE3v/Q9RVWkLxwb",
+	"AnASer73tcNFiMLrH8z9nLLEQKCqUx9xERPl9b2ESDnjQj976xHPLOHKqC/nvjcWhKkr+2h1yIQohYJ5",
+	"fe/f8kH/cKtRf9KE4Vz/Whlyf+6Xk+ivmJmjcLpqshV6e3PfkwG33Ic4ImmkqVWonJlf15B4Mfe9VKJg",
+	"JDZU8gc/5dfWPNubz31P4K8pFRh6/S8loco0K0K5ueIVg/LhXzGwyzbmHcukd65vfMtF7M1973UaXZ9I",
+	"mRIW4JHMWPARZcKZxGXtlYqoVNZllSAL7bQKkdm7muY95h19sSOvadLhiaKckaiTcMqUlocSKRrxxFRh",
+	"nKjM649IJHFhxRSR1ydhVdjnRF7T8JGGXFolN351YVbKcHEhFgR+tlbeARGh+aB5Mx/+IHDk9b1nu6Vz",
+	"2nWeaTeni+ExEeFZGsdEZHrAwpINuYIjIgTJvBvIO5DTN3zGIk7CTyK6s+eS09BRSUW0aVxt6SNCIwyP",
+	"ecpU46B6Ccco1o761tAIDI0NQ2pLplZ++ZA5FSvWnMrC8LdVn+oYvlvjFbp0dgtV0jZwVhjoCkUqZXhP",
+	"laqq0NpVdzq3UfJ69AgVhkeroldIFHYUbXCpaxnI6ZKNCvDdP0jXdfhGIbi463A/moc3jPLq6S3q5bJF",
+	"3WnIuvlt9BtlmLpBSHrIWHOHIFJwu8IDVKx6jf3jT3SktKl9xF9TbASeywsQU0bjNPb6Pf82i3FcLkOp",
+	"viFKOmbnGCcRUQtYMCZf3yEbq4nX73W7t7HdN4aqyqkuLDN+TahA+cD+4kdLlahFkEcZVZREv5AorQG9",
+	"E3t9aq6vQSBe34s5w2znKC4kmIMTGidc2FUjWk7emI6Ucdq7UnGBu+ZJveIVhdK2dTrJJA1IVMNkTvdK",
+	"60nyuwr2hpxHSNitEFJpFAIDmtA8M7prTPmYU7lVQPlYjn175l8uxeLqojaY4JJhrTPCckLL5pdKxeP3",
+	"KCUZrzaPg9uZx7EhGjuii/mg+RHFjzGh0QoLQfPb7YdEkT9Z1e6m/Kbk42eXHzVOfO/g4C5cuFSp5hXy",
+	"8U4nnOGqPNj8dpcR8yfrGSSy8GEneGYoLk7vxXzeoKGl1q3TzRqAa8SHP6fxEEXVs+lHmL26IYemtQh5",
+	"Eq5Pen0vIlK95al4Q8dU1SL1OyLViKcitL+sobO/ZMuhg9M/5zwvDNNk3zW5NAjwWCBRNwivT2rfve7v",
+	"xMD3ntjAXzy9ge8bdBPRKYoHRhpvLNU60uj1/gFo6vunRVOvWjRVTTljFMGEMGXTjHXQ6TQLCVM0+GDc",
+	"U70G/PIJA9HBWhhVm1HVxBpdaYPPNensG1TOr4UoA0GNJL2+93mSAQFhn4YZkSBwlEoMfaAMOEOQyBSy",
+	"AHc8f8FLhwXN0iZUk4dcl7g5Iovp9yKlcjrljFfV+Uig6JQ8fO3jKKd7s9rHkEQ65azK57W79ASWeP9C",
+	"rYF/RCzsraw1KCKlXppGKa6vDbya+3eDTQ9TAw+MMTmFaVaTmtlZFXgMbl4WMbkR/twL7qyRwd56CHQf",
+	"xLOujFNFICe30bRF131rjevtrwVb9wFXawZ9uR5x3QtgrRn24KlQ1xoNq/CA4TpI8Ka46V6IYA0rLzeA",
+	"wvuBwDUD9xaR4VpXU0V7j+Fqvi9SzdujpHWl2d8PHL2/jF4sIdmHRq5r1KV739z+AXjYfwBIvUZZqoj9",
+	"Pl74vaNxIy+sFT8RfCxI/PBT2nuxJnW4e6qwZjqvaps06+aSY+diC2TjRppMZaI5eWgsfZbT3Rw5entV",
+	"Pj4ikTpzuaNUczLCktk0dLc69CemVpaG7imF1JDexI12rWkSPkJq88lS3bwYrzaXCYdFkrOQx8pc60q0",
+	"XZ2PX0vcqoFyefmXVqWuqTVQuQhsFxHYAgysubua818CDYtIfclbV92MS6aqTVmLmeyabPes0itUzd/1",
+	"76AJg5UuIEtjjccoZzpj11/1MpV9RUbIWBVYIWv9acqpvRSi3ehv4njFBvDc9/50fn76C4loaDj4Md+G",
+	"X1U4uNEW1yK9ub+y4FBpwqnUG/K7m5hrkPmfkERqsqr5o/S0uWz5dVVG6zbHV9RAlvesayw0sPjhKFWT",
+	"PdN41lT/CFDK4se7+MkjQ8J0wN0E78UjcuoUbA2wfz8ilfa2x0BMpqHRDnGv6bvJ3Gj+OtybG8+zxcbH",
+	"IRJhyxZ5s4O+T2UJPlopo6LtVR1pUKGiWLPkU84nCLlLtL7FPnXBLtiRUoIOU4Wyf8EAACQKSiLr/GFL",
+	"KrHdB03AXgdbuQE+AlWlmhAp7fP6k5bcSYhM0RGtU9G/gmYdaPn7amKpiGo8TIhAMowQPn181/jYUk1z",
+	"mZ0q5NYy09yUzGxsh62Ip9ZCY65v3g40Id92ThUhPhVURynKip2LSiAX0a12+Wr8+U3Tt+Nf1juBjeI0",
+	"KdUiWNZu8iuJE/PkAQ5fBaMD8t3L8PtXBwfhaJ+8DA6+39ezqdTUX9Qmp79W+p+/dDvfk87o8tvei3lT",
+	"D7S1sRM24hsKxHVbtcZVq/TiY3kpjatJGFO2zlkemRseiYOXc99tZvabtjfz+kO8qpj/MEVXM94vKLSe",
+	"hQ+7T6YpT3PKN0nxH6cMEt+jfnsS36Buq1O/iAfEeu67DfQuf/4GexrsHhntzzfIZXUAn+FQ0ruX5D67",
+	"xzcWv5oSGWsClwsRu+ZNGrzeRsAbqK+1LQ3OFH5tfq2g4iMoS9J637S5sKC6EQ9qSLpaRCOs1rFeWenV",
+	"eNn3YjmujlpmN2sjXf7WSm0bL3/l5OYBSU/HsuCeqizGRuxuAm6QCqqyM223VvoWhmk0VH57mzuYP38+",
+	"t4ldBQD9+fM5WBANBtkBHypCGYYwEjyG0w9n57A73ds1P+osyzgJrCE+y9hEqcSbz81ijrjtHGWKBGZZ",
+	"nQf2ZJokXKj/G/GMRCrbCbmevHu55J29+IaP4cze5yKyJS77u7uV53Yd+U4qvfnitC7YZ4wCHiMobqBQ",
+	"hfbR6cn/gvMJlfoTJIJPaYiylALwVIAbCFxSCyMkKhUofSBRxGeUjSHjqb7bdL4KohBmVE1gSgTlqQSd",
+	"NmvXLoGwEGLCyBj1IyXpkCiyo4HmZ8KUpvRriiKrcjqlBAiDoxMgUlKp9H1bxxFJQ/ThOBWSCx8+UxbK",
+	"VIy2/whniGayX94fn8KJ44tyBuOUhni5tSDFkI93CN1NIpKNBU9Z+CwOku0diy91hk8DdKCiggL73lFC",
+	"ggl29na65dpVrmkDQRHLD6MzFFMa4Ir1c587TsQd81BHumeqppwLROfsKKRd4t5Od6enB+MJMpJQr+/t",
+	"7/QMTwlRE2MOuxOTXP6mP4/ty23L+D8R3Kw8YXKGQmol1w7NSE7DOpeh/uZp67We0RDf63ZzLXedmyRJ",
+	"Imr9zu5fXenOBtVNIbeWBBsjqvP5/1Hu6Lm+2Pv+wcasNh80DHnOuVbbLO+YMIKZIAlRmOl/JArf0Zg2",
+	"SPVPfGbzDxJFKEArbih9kGkwASLhwiaRF96h+KF7qH7owWyCAoFxhkAlRDhSxmrc9yEJroEyICAx4Czc",
+	"gSO7VDrP4Wpih1CpRAkxyWBCpghUmxQvPJaRxkJknfvlJDqnPKJB1qwhv6ZcEVATYttGUokhpImv5xIK",
+	"MlIdimrU0TpOEtrRviAyNJ20Or0ezARVKIGqJjH8+sNet9s9nP2wByMuQH8ppK4nvucmLh9y5qhE1jka",
+	"KZus1Sd9ZofTTmlGqIIhjrhAUCLTjo+MCTWxoAxmFgaX4617Q8Do2sEDGs8GRT4Ck3bkSbF2MCgOzeeI",
+	"j2FC9LJAykIU5uJfOq7DqHMSGqM76O4/mdFN0MSFIZFG9cmMZD5wUeFcX1acwzCV2aJJ/iPXtAJIvP6X",
+	"S9+Tec+wdxS5FJOMpQY+H3L3Kr1L/dyuQBJm6710VSoCSTAxxQ4TW6kJv6FvvmlBzbi4RgEiZfIQMJII",
+	"B9198ysperysOUuSSZjpT1RCTKWkbLwcAD5a9lr/3/r/1v+3/r/1/7f0/8Z/rvP/073dsrUlf/9V7n6L",
+	"KLuerw0L5hFjDQxhmEbXRYMvZWBeXYSY63SJSDg++wW2Pr49hhe977o+fDp/2/nOBys/iCjD7b7dA7C1",
+	"ah/y+UBgSLg9XjA9PT6YjcTMBxrumBK8ZhZ0zilt7lx/Idg4NLfPewgJjyItdi5AoE7A9Be9xjn3YzrV",
+	"OSmMBMqJntxyVMqJ5zuVpsJPBIlRGX340iQvScc6ude8+sAT8mtapMjWW++YzWxzMIaalPmdfmCtdhTZ",
+	"mr1x0eFcbgyeCr+q3UBO67a0SKfRYowSmC5uPQ9TbtFfZhMaTPSlDGY6vtgXihds5thy0HlDZcIlzauL",
+	"aya6yJEOy0/rIYymUR0apiSiodYi7cXcznYLFFqg0AKFFij8EwKFPKQ5V20dewU4mBYgG+sagIMrJMrd",
+	"b0Ur0ny3OMAkP1arPln7jgMQYDiDcdFhRBm45oq82cgUdwmMkaHJNqtIwfigGlgwdV1Xw0fpflfSrI5x",
+	"07Yuu+W2RI2we5AhET7EqVTAuAL8GiCGcGCuy20fJNEI5De0dFzlOnTb/ODef9CkEoFTZAr+cnbmFyxr",
+	"OJEyqiN+72XHtNIuTYJA/ssC9klQSCrdDMxTTiC/oeDg+uCKBNz5JAyh2hdnE3SBKhXMTcFSzaUpMBGo",
+	"E3Tb06VleFoAGteEoZUethrfCNvug/sECcmMHpk9Asr0OtY5KRvfNAyyu7plv8SIYqQDUblUPpTdcT7U",
+	"m+PsvGr9cYb3j3amjvHFFjjbt8FwFmXgugQrCminWeheFMEQ4SLv+Lnwtg+dpVdWSRu86QsPYZhaFbLC",
+	"tqCnjh7rElyGjg0YsNrgtxkIntq7Gw48mc/9RTPsaa3dOziARFCmTGnn6Oz45ASCCREk0Fz5MCRCozsT",
+	"ZTE8BMLA7HjCNWYW60sdLplDy2YG1umVc6AhxglXyIKsc42Z18T5SeWe/4fZKjRrNO01D7MH8/nN7znO",
+	"6/uGWt7zJTTdezAmllo1G6LPWWo2y0ZpBJXN4kqAKUSoOh9NfoMNzVen1thd3U6rkcZ3GsTTYjem8sYm",
+	"iUyZUNuHoBgCT6vBWJIYYWHl6tAm72HUI5mt1kYg33uqCP4z12Zv9tVIJE3sJjAkoZ/jeJscTvk1hlBs",
+	"v1Zk/Pnz585RqiaaQuBe7Pldpy35XuoQI87GJuYRZsFp7o4LCJNKFP9bguARQshRGm9mtl5tjpcUjb9m",
+	"Hi+ecNUMLHdzMfwyd00RadIPqhxX3z2ldIc8zCCkoZWUEHSKjjtTC1E0RstWb//J2dL2PORTuzst6W86",
+	"hY1zMfUOnpwfDeUJ5Kn/jyzgOqqWGdf4N5rswGseUo2aNPgl18j0L6aaQIQT5d7ew+0ANDRsN0yhvAWK",
+	"DvE2129z/TbXb3P932muX2T3Ft7m+foDpPW7wzS6Xp3bP3v2DF6n0TWY85qgHEUnZ+aahDiNFE0iLFMv",
+	"6bwKZeOoyGR34C0XeY6RJnnJXGYsuGBqIlBOeBTC1kCTudJkrjRvV6aOcaVvuyruGuj80WrfQXe7SKhN",
+	"oLlgeSqon5kIzngqo6ySOOucOo4xpNqhZJaviIgxChgSFUxcccDxfcGo7WxLNE2yTJRY1HLyxu6ruxG0",
+	"w3FbFCaTff48P1XS7KbI58/7F6wDAyOQAWy5Jd+Gv//tv6yUOpxFWd9NzHggxqE4/c+o86EOwWe/QL7f",
+	"o9PkvLJdcCKtoHN8CAFhEFLp3swwv9nyhdwxHJUHDA5gK6JSWZ4SFJ3ipz4gCSau0COL9D/KIBHYSXiS",
+	"6qze8GOKHHqQMZ0iKwsElI24kx/jio6c3WtyIZWJWYjQie6UqAmUdYxcdoUyD/rwnrMxf/Ma8o7r3C0t",
+	"dCFaenmNQ6eez5/D1mDVkYODbTtStfIx6MOZIkJp886rNlvdnW4P/v63/4Re1+92uzvd7rZ9sCh5DPow",
+	"0KY/sKrhrtrlNbfWKyKDPnzIiyr2l05+cADIKB2bR4qXHqt341ftRKlyu2uHUK2Q/Z/9lwcQkkxWle/5",
+	"cy6eP6+tfB/epyo1K4pfgyiVdIq57Gy2ClvaFODv//HfUNjltlsZjcRgr9uziz9YdaryYJGisS64SLvd",
+	"fVxJda+Bau3c7wFsDewJrwMfBjaQD7adEZbpraN6SqSEwULaO8j3NJUGa9dY21iUZISRxm9KZGQYNewr",
+	"LqmTfPrq0D9f7WbluZ9PXL5ZeQj4v1IZZ6+79ygCrZ/Q3wQrXag9rIf1fD9jmLmAuwOnPIo0xCQK8ncV",
+	"dv75he+XL140nL+m8znFDbIw4xlJrHUX1RcBOwJHKLDpULE75y6mAv9VGZbumby0pcO2dNiWDtvSYVs6",
+	"bEuHbemwLR22pcMHLB3aCl5Dse6hqoi732zSvbrb+NmzZxa0mySgLCzqvKDS7eEO3hACmcp7h/gICLPV",
+	"N9ujrNnquPqTq6sZLPzwBaMO5NWEPhxjhCIrCn5FjW2YmWcNZwU/px/OzusVjlqtqf4PM3mlyZUr+jCo",
+	"tKoM4N/Nd/uaZfVS8c9NxRX7N0MX3sDVn4p/ABr4MDCrZT7UOqsHtsKXl+1s/uNYgR9+gPo4hnDl34w0",
+	"PfMXSpvJFMxpA+IMEiJMP7i+ngpcKqRobanK60ZllOLffTbXUFb8n1BZQHmsAs3lI74JteIvjO5Svbh3",
+	"RngIrh8NZhMaYZGzapeZtwdyAaVm14NkmzK2KePTpYxtQtEmFG1C0SYUbUJxk4TCIPkKIq/h8A1JhcrP",
+	"W2zMEz5JFDDECXW98PacnDKm1jHiT6iKc5ce8wXz5cOdboio/vVgShtI20DaBtI2kLaB9CaB9CdUYIIL",
+	"uBCWR057Gu/l3F/RnXdKpJxxEeqloQy2RlzEgCzgIYbbO/CZqgm8f3sEyASPIrTB1O5ow4RHoYTyKGbj",
+	"Q6qnIZsX+CISYF57qxxxt+pdqPz44Jt1h3ztzGazjma6k4rI8X2LMgcPsysz86sRF1eWvyvD39V0z30w",
+	"grtR/8jDmVj1KOXfJUT4LDgbm4ydkdi8D5Y4TXqEikW7Ddtuw7ZgrwV7LdhrwV57WsPCaQ3vDHB7ywXY",
+	"/9CA4g8YFiBgtW6yG/Ext2c9N+PCjya7dyccmN2XPNU/hIgo8z8NUeQOZKAKxqjgRbe3jOre2YHuiZVI",
+	"GFLbm35aO+d66TD+xfOZ2+pKC6laSNVCqhZStZCqhVQtpFpRPytQyhJoqiOv+n87fLmcX5p/XJo2H/V4",
+	"KniYBu4PMOp/oUASulP9+wXzhyJ27EUqtuuubLbzjZ/hwni7nbKzqLJJtny0zzs+Bsp8kIgwm3Ag7o8m",
+	"yr4M32gXT1WFpCtA+cssVReYRCagaw9IjW6at1v+WJKpnDQ6v5z/TwAAAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

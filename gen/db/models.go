@@ -198,6 +198,11 @@ type RiverJob struct {
 	AttemptedAt *time.Time
 }
 
+type SchemaCompatibility struct {
+	Schema        int64
+	OldestProgram int64
+}
+
 type TaskRecipient struct {
 	ProgramID  id.ID
 	TaskID     uuid.UUID

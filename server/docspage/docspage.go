@@ -45,11 +45,13 @@ var (
 
 // Handler serves the page at /docs and /docs/, and its scripts below, to GET and
 // HEAD; it is to be mounted at both. documentURL is the path of the OpenAPI
-// document on this server.
-func Handler(documentURL string) http.Handler {
+// document on this server. base is the path that browsers find the server below, ""
+// if none: requests come without it, and addresses in the page begin with it.
+func Handler(base, documentURL string) http.Handler {
 	startPath, scalarPath := versionedPath("start", startScript), versionedPath("scalar", scalarGzip)
 	page := []byte(strings.NewReplacer(
-		"{{start}}", startPath, "{{scalar}}", scalarPath, "{{document}}", html.EscapeString(documentURL),
+		"{{start}}", html.EscapeString(base+startPath), "{{scalar}}", html.EscapeString(base+scalarPath),
+		"{{document}}", html.EscapeString(base+documentURL), "{{base}}", html.EscapeString(base),
 	).Replace(pageText))
 	pageTag := entityTag(page)
 

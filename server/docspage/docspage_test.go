@@ -13,7 +13,7 @@ import (
 	"giftcards/server/docspage"
 )
 
-var handler = docspage.Handler("/openapi-complete.json")
+var handler = docspage.Handler("", "/openapi-complete.json")
 
 func call(t *testing.T, method, path string, header http.Header) *http.Response {
 	t.Helper()
@@ -60,7 +60,7 @@ func TestPageIsServedAtBothAddressesAndReadsTheDocument(t *testing.T) {
 func TestDocumentAddressCannotEndItsAttribute(t *testing.T) {
 	t.Parallel()
 	recorder := httptest.NewRecorder()
-	docspage.Handler(`/a"><script>`).ServeHTTP(recorder, httptest.NewRequest("GET", "/docs", nil))
+	docspage.Handler("", `/a"><script>`).ServeHTTP(recorder, httptest.NewRequest("GET", "/docs", nil))
 	if page := recorder.Body.String(); strings.Contains(page, `"><script>`) {
 		t.Error(page)
 	}

@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 
 	"github.com/alexedwards/argon2id"
+	"golang.org/x/text/unicode/norm"
 )
 
 // MinLength and MaxLength bound a password, in bytes: the lower against guessing,
@@ -53,8 +55,14 @@ func enter(ctx context.Context) error {
 
 func leave() { <-slots }
 
-// Hash returns the hash of password, or ErrLength.
+// normalized is how a password is hashed: keyboards and systems write one and the same
+// letter in different ways (RFC 8265).
+func normalized(password string) string { return norm.NFKC.String(password) }
+
+// Hash returns the hash of password, or ErrLength. Different ways to write the same
+// letters have the same hash.
 func Hash(password string) (string, error) {
+	password = normalized(password)
 	if len(password) < MinLength || len(password) > MaxLength {
 		return "", ErrLength
 	}
@@ -68,7 +76,13 @@ var absent = sync.OnceValues(func() (string, error) { return argon2id.CreateHash
 // user) matches nothing and takes as long as any other. Where too many ask at a
 // time it fails with ErrBusy, and when ctx ends with its error.
 func Matches(ctx context.Context, password, hash string) (bool, error) {
-	if len(password) > MaxLength {
+	// The second is for hashes from before passwords were normalised.
+	candidates := []string{normalized(password)}
+	if password != candidates[0] {
+		candidates = append(candidates, password)
+	}
+	candidates = slices.DeleteFunc(candidates, func(c string) bool { return len(c) > MaxLength })
+	if len(candidates) == 0 {
 		return false, nil
 	}
 	unknown := hash == ""
@@ -82,9 +96,14 @@ func Matches(ctx context.Context, password, hash string) (bool, error) {
 			return false, err
 		}
 	}
-	matches, err := argon2id.ComparePasswordAndHash(password, hash)
-	if err != nil {
-		return false, errors.Join(errors.New("stored password hash is broken"), err)
+	for _, candidate := range candidates {
+		matches, err := argon2id.ComparePasswordAndHash(candidate, hash)
+		if err != nil {
+			return false, errors.Join(errors.New("stored password hash is broken"), err)
+		}
+		if matches {
+			return !unknown, nil
+		}
 	}
-	return matches && !unknown, nil
+	return false, nil
 }

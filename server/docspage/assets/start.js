@@ -3,7 +3,7 @@
 const reference = document.getElementById("reference");
 Scalar.createApiReference(reference, {
   url: reference.dataset.document,
-  servers: [{ url: location.origin }],
+  servers: [{ url: location.origin + reference.dataset.base }],
   proxyUrl: "",
   telemetry: false,
   withDefaultFonts: false,
