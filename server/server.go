@@ -179,7 +179,7 @@ func (s *Server) documents(router headToo) error {
 		router.GET(path, documentHandler(document))
 	}
 	router.GET("/", func(c echo.Context) error { return c.Redirect(http.StatusFound, s.basePath+"/docs") })
-	docs := echo.WrapHandler(docspage.Handler(s.basePath, "/openapi-complete.json"))
+	docs := echo.WrapHandler(docspage.Handler("/openapi-complete.json"))
 	router.GET("/docs", docs)
 	router.GET("/docs/*", docs)
 	return nil

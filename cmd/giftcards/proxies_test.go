@@ -222,7 +222,7 @@ func passesEverythingOn(t *testing.T, dir, front string) {
 	_, _, page := c.do(http.MethodGet, proxied+"/docs", nil, nil, 0)
 	addresses := regexp.MustCompile(`(?:src|data-document)="([^"]*)"`).FindAllStringSubmatch(string(page), -1)
 	for _, address := range addresses {
-		if status, _, _ := c.do(http.MethodGet, "https://example.com"+address[1], nil, nil, 0); status != http.StatusOK {
+		if status, _, _ := c.do(http.MethodGet, proxied+"/"+address[1], nil, nil, 0); status != http.StatusOK {
 			t.Errorf("%s of the page: %d", address[1], status)
 		}
 	}
