@@ -79,7 +79,7 @@ func TestPageAsksNoOtherServer(t *testing.T) {
 			t.Errorf("script at %s", path)
 		}
 	}
-	for _, option := range []string{"telemetry: false", "withDefaultFonts: false", "agent: { disabled: true }", "mcp: { disabled: true }", `proxyUrl: ""`, "url: new URL(".", source)"} {
+	for _, option := range []string{"telemetry: false", "withDefaultFonts: false", "agent: { disabled: true }", "mcp: { disabled: true }", `proxyUrl: ""`, "new URL(\".\", source)"} {
 		if !strings.Contains(ours, option) {
 			t.Errorf("not set: %s", option)
 		}
