@@ -38,9 +38,9 @@ func TestAPathOfTheBaseURLIsHonouredEverywhere(t *testing.T) {
 			t.Errorf("%s: task %d, poll %d", name, accepted.Status, poll.Status)
 		}
 		issued := m.Do(http.MethodPost, prefix+m.Cards()+"/bulk", jsonHeader, []byte(`{"initialValue":5,"count":1}`))
-		var link struct{ CsvDownloadUrl string }
+		var link struct{ CsvDownloadURL string }
 		must(t, json.Unmarshal(issued.Body, &link))
-		if csv := follow("", link.CsvDownloadUrl); csv.Status != http.StatusOK {
+		if csv := follow("", link.CsvDownloadURL); csv.Status != http.StatusOK {
 			t.Errorf("%s: CSV %d", name, csv.Status)
 		}
 		for _, root := range []string{prefix + "/", prefix} {

@@ -195,7 +195,7 @@ const demoUnfinished = ".new"
 // beginDemoFile makes sure that path can be written, and its directory if there is
 // none, and returns what writes it. A crash leaves the old file or the new one.
 func beginDemoFile(path string) (finish func(demo) error, err error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // as serve makes it: the private PostgreSQL's user must enter
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { // as serve makes it: the user of the private PostgreSQL must enter
 		return nil, err
 	}
 	temporary := path + demoUnfinished

@@ -127,12 +127,13 @@ type proxyClient struct {
 }
 
 func newProxyClient(t *testing.T, front string) *proxyClient {
+	t.Helper()
 	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}}
 	return &proxyClient{t: t, Client: http.Client{
 		Timeout:       2 * time.Minute,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{
-			TLSClientConfig: &tls.Config{InsecureSkipVerify: true, ServerName: "example.com"}, //nolint:gosec // the test's own certificate
+			TLSClientConfig: &tls.Config{InsecureSkipVerify: true, ServerName: "example.com"},
 			DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 				return dialer.DialContext(ctx, "tcp", front)
 			},
@@ -211,12 +212,12 @@ func passesEverythingOn(t *testing.T, dir, front string) {
 		}
 	}
 	_, _, text = c.post(cards+"/bulk", `{"initialValue":5,"count":2}`)
-	var issued struct{ CsvDownloadUrl string }
+	var issued struct{ CsvDownloadURL string }
 	must(t, json.Unmarshal(text, &issued))
-	if status, _, text = c.do(http.MethodGet, issued.CsvDownloadUrl, nil, nil, 0); status != http.StatusOK || strings.Count(string(text), "\n") != 3 {
-		t.Errorf("CSV %s: %d %s", issued.CsvDownloadUrl, status, text)
+	if status, _, text = c.do(http.MethodGet, issued.CsvDownloadURL, nil, nil, 0); status != http.StatusOK || strings.Count(string(text), "\n") != 3 {
+		t.Errorf("CSV %s: %d %s", issued.CsvDownloadURL, status, text)
 	}
-	if status, _, text = c.do(http.MethodHead, issued.CsvDownloadUrl, nil, nil, 0); status != http.StatusOK || len(text) > 0 {
+	if status, _, text = c.do(http.MethodHead, issued.CsvDownloadURL, nil, nil, 0); status != http.StatusOK || len(text) > 0 {
 		t.Errorf("HEAD of the CSV: %d", status)
 	}
 	_, _, page := c.do(http.MethodGet, proxied+"/docs", nil, nil, 0)
