@@ -21,6 +21,7 @@ type principal struct {
 	access    store.Access
 	// remembered: access is what the database said up to a minute ago.
 	remembered bool
+	head       bool        // the answer has no body, and so hands out nothing
 	client     string      // network address
 	request    requestIDs  // as in the log
 	answer     http.Header // of the answer to the request
@@ -54,6 +55,7 @@ func (s *Server) authenticate(operations map[string]operation) echo.MiddlewareFu
 				}
 			}
 			who.client, who.request, who.answer = c.RealIP(), requestIDsOf(c), c.Response().Header()
+			who.head = c.Request().Method == http.MethodHead
 			c.SetRequest(c.Request().WithContext(context.WithValue(ctx, principalKey{}, who)))
 			err := next(c)
 			if err != nil && who.remembered { // nobody has asked the database yet

@@ -206,6 +206,48 @@ func TestTheSlotOfALargeBodyIsGivenBack(t *testing.T) {
 	}
 }
 
+// TestACompressedBodyIsA415 once it is known who sends it, and before it is judged.
+func TestACompressedBodyIsA415(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t)
+	m := s.Merchant()
+	valid := `{"initialValue":5,"merchantId":"` + m.ID + `"}`
+	for name, c := range map[string]struct {
+		path, token string
+		encoding    []string
+		body        string
+		status      int
+	}{
+		"gzip":                  {m.Cards(), "", []string{"gzip"}, valid, 415},
+		"gzip, of a bulk":       {m.Cards() + "/bulk", "", []string{"gzip"}, `{}`, 415},
+		"gzip, of a login":      {"/v2/token", "", []string{"br"}, "username=a", 415},
+		"in other letters":      {m.Cards(), "", []string{"GZip"}, valid, 415},
+		"one of several":        {m.Cards(), "", []string{"identity, deflate"}, valid, 415},
+		"in a second header":    {m.Cards(), "", []string{"identity", "zstd"}, valid, 415},
+		"unknown":               {m.Cards(), "", []string{"x"}, "", 415},
+		"identity":              {m.Cards(), "", []string{"Identity"}, valid, 201},
+		"empty":                 {m.Cards(), "", []string{""}, valid, 201},
+		"of a stranger":         {m.Cards(), "Bearer nonsense", []string{"gzip"}, valid, 401},
+		"of nobody's program":   {strings.Replace(m.Cards(), m.ProgramID, strings.Repeat("0", 24), 1), "", []string{"gzip"}, valid, 415},
+		"of a method elsewhere": {"/v2/token/logout", "", []string{"gzip"}, "", 200},
+	} {
+		header := http.Header{"Content-Type": jsonHeader["Content-Type"], "Content-Encoding": c.encoding}
+		if c.path == "/v2/token" {
+			header.Set("Content-Type", "application/x-www-form-urlencoded")
+		}
+		if c.token != "" {
+			header.Set("Authorization", c.token)
+		}
+		answer := m.Do(http.MethodPost, c.path, header, []byte(c.body))
+		if answer.Status != c.status || c.status == 415 && string(answer.Body) != `{"detail":"Request body must be sent without Content-Encoding"}`+"\n" {
+			t.Errorf("%s: %d %s, want %d", name, answer.Status, answer.Body, c.status)
+		}
+		if c.path == "/v2/token/logout" {
+			m.Token = s.Login(m.Email, m.Password)
+		}
+	}
+}
+
 func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {

@@ -42,11 +42,14 @@ func (s *Server) allowOrigins() echo.MiddlewareFunc {
 			return r.Method == http.MethodOptions &&
 				(r.Header.Get(echo.HeaderOrigin) == "" || r.Header.Get(echo.HeaderAccessControlRequestMethod) == "")
 		},
-		AllowOrigins:  s.CORSOrigins,
-		AllowMethods:  []string{http.MethodGet, http.MethodPost},
-		AllowHeaders:  []string{echo.HeaderAuthorization, echo.HeaderContentType, "Idempotency-Key", echo.HeaderXRequestID},
-		ExposeHeaders: []string{echo.HeaderLocation, echo.HeaderRetryAfter, "Idempotent-Replayed", "RateLimit", "RateLimit-Policy", echo.HeaderXRequestID},
-		MaxAge:        600, // seconds, which every browser grants
+		AllowOrigins: s.CORSOrigins,
+		AllowMethods: []string{http.MethodGet, http.MethodHead, http.MethodPost},
+		AllowHeaders: []string{echo.HeaderAuthorization, echo.HeaderContentType, "Idempotency-Key", echo.HeaderXRequestID},
+		ExposeHeaders: []string{
+			echo.HeaderWWWAuthenticate, echo.HeaderLocation, "Link", echo.HeaderRetryAfter, "Idempotent-Replayed",
+			"RateLimit", "RateLimit-Policy", echo.HeaderXRequestID,
+		},
+		MaxAge: 600, // seconds, which every browser grants
 	})
 }
 

@@ -46,7 +46,7 @@ func (s *Server) BulkIssueGiftCards(ctx context.Context, request api.BulkIssueGi
 			return nil, err
 		}
 		if answer.Status == http.StatusAccepted {
-			return bulkAccepted(program.ID, answer)
+			return s.bulkAccepted(program.ID, answer)
 		}
 		return s.bulkIssued(who, program.ID, body.Count != nil, answer)
 	})
@@ -86,13 +86,13 @@ func issueAtOnce(ctx context.Context, tx *store.Tx, who *principal, terms store.
 	return http.StatusCreated, issued, nil
 }
 
-func bulkAccepted(program id.ID, a store.Answer) (api.BulkIssueGiftCardsResponseObject, error) {
+func (s *Server) bulkAccepted(program id.ID, a store.Answer) (api.BulkIssueGiftCardsResponseObject, error) {
 	accepted, err := as[api.BulkIssuanceAsyncResponse](a)
 	return api.BulkIssueGiftCards202JSONResponse{
 		Body: accepted,
 		Headers: api.BulkIssueGiftCards202ResponseHeaders{
 			IdempotentReplayed: replayed(a),
-			Location:           fmt.Sprintf("/v2/giftcards/programs/%s/cards/bulk/%s", program, accepted.TaskId),
+			Location:           fmt.Sprintf("%s/v2/giftcards/programs/%s/cards/bulk/%s", s.basePath, program, accepted.TaskId),
 			RetryAfter:         retryAfter,
 		},
 	}, err

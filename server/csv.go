@@ -70,6 +70,13 @@ func (s *Server) DownloadGiftCards(ctx context.Context, request api.DownloadGift
 		return nil, errBadLink
 	}
 	who := *caller(ctx)
+	download := csvDownload{server: s, ctx: ctx, batch: link.batch, headOnly: who.head}
+	if download.headOnly { // no code leaves: the audit log has nothing to tell, and the quota stays
+		_, err := store.Read(ctx, s.Store, func(tx *store.Tx) (struct{}, error) {
+			return struct{}{}, tx.CheckLink(ctx, link.user, link.batch.ProgramID, link.given)
+		})
+		return download, err
+	}
 	giveBack, err := s.takeDownload(who.answer, signed)
 	if err != nil {
 		return nil, err
@@ -85,13 +92,14 @@ func (s *Server) DownloadGiftCards(ctx context.Context, request api.DownloadGift
 	if err != nil {
 		giveBack() // nothing was written to the audit log
 	}
-	return csvDownload{server: s, ctx: ctx, batch: link.batch}, err
+	return download, err
 }
 
 type csvDownload struct {
-	server *Server
-	ctx    context.Context
-	batch  store.Batch
+	server   *Server
+	ctx      context.Context
+	batch    store.Batch
+	headOnly bool // without the body
 }
 
 // VisitDownloadGiftCardsResponse writes the CSV.
@@ -99,6 +107,10 @@ func (d csvDownload) VisitDownloadGiftCardsResponse(w http.ResponseWriter) error
 	header := w.Header()
 	header.Set("Content-Type", "text/csv; charset=utf-8")
 	header.Set("Content-Disposition", `attachment; filename="gift-cards.csv"`)
+	if d.headOnly {
+		w.WriteHeader(http.StatusOK)
+		return nil
+	}
 	terms, err := d.server.Store.BatchTerms(d.ctx, d.batch)
 	if err != nil {
 		return err

@@ -43,7 +43,7 @@ type operationLabels struct {
 }
 
 // countedStatuses are those that the server answers.
-var countedStatuses = []int{200, 201, 202, 204, 302, 304, 400, 401, 403, 404, 405, 408, 413, 422, 429, 500, 503}
+var countedStatuses = []int{200, 201, 202, 204, 302, 304, 400, 401, 403, 404, 405, 408, 413, 415, 422, 429, 500, 503}
 
 func newOperationLabels(name string) *operationLabels {
 	labels := func(status string) []metric.RecordOption {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -19,6 +20,7 @@ type requestKey struct{}
 var (
 	errTooLarge       = &refusal{status: http.StatusRequestEntityTooLarge, detail: "Request body is too large"}
 	errBodyIncomplete = &refusal{status: http.StatusRequestTimeout, detail: "Request body did not arrive"}
+	errEncoded        = &refusal{status: http.StatusUnsupportedMediaType, detail: "Request body must be sent without Content-Encoding"}
 	errBusy           = &refusal{status: http.StatusServiceUnavailable, detail: "Too many large requests at once"}
 )
 
@@ -34,6 +36,9 @@ func (s *Server) validate(operations map[string]operation) echo.MiddlewareFunc {
 			r := c.Request()
 			var body []byte
 			if op.hasBody {
+				if isEncoded(r.Header) {
+					return errEncoded
+				}
 				read, release, err := s.bodies.read(c.Response(), r, op.bodyLimit)
 				defer release() // also after a panic
 				if err != nil {
@@ -55,6 +60,17 @@ func (s *Server) validate(operations map[string]operation) echo.MiddlewareFunc {
 			return next(c)
 		}
 	}
+}
+
+// isEncoded reports whether a body has a Content-Encoding, such as gzip, other than
+// identity, which is none.
+func isEncoded(header http.Header) bool {
+	for encoding := range strings.SplitSeq(strings.Join(header.Values(echo.HeaderContentEncoding), ","), ",") {
+		if encoding = strings.TrimSpace(encoding); encoding != "" && !strings.EqualFold(encoding, "identity") {
+			return true
+		}
+	}
+	return false
 }
 
 // largeBody is the size in bytes from which a body needs a slot. A body costs up

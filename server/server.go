@@ -61,7 +61,8 @@ type Options struct {
 	// TokenLifetime and LinkLifetime are how long bearer tokens and CSV links last.
 	TokenLifetime, LinkLifetime time.Duration
 	// BaseURL begins the links in answers, such as https://cards.example.com. With
-	// https, browsers are told to use nothing else.
+	// https, browsers are told to use nothing else. If it has a path, such as
+	// https://example.com/cards, the server answers below this path as well as without it.
 	BaseURL string
 	// AddressRate and UserRate are how many requests a second an address and all
 	// tokens of a user may send for long, twice as many at once; 0 is no limit.
@@ -109,6 +110,8 @@ type Server struct {
 	granted         *expirable.LRU[granted, store.Access]
 	instrumentation *instrumentation
 	echo            *echo.Echo
+	handler         http.Handler // echo, below the path of BaseURL too
+	basePath        string
 	bodies          bodies
 }
 
@@ -130,11 +133,16 @@ func New(o Options) (*Server, error) {
 		return nil, fmt.Errorf("compile the validator: %w", err)
 	}
 
+	if s.basePath, err = basePath(o.BaseURL); err != nil {
+		return nil, err
+	}
 	e := s.echo
+	s.handler = below(s.basePath, e)
 	e.Binder = binder{}
 	e.HTTPErrorHandler = s.handleError
 	e.IPExtractor = addressFrom(o.TrustedProxies)
-	api.RegisterHandlers(e, api.NewStrictHandler(s, []api.StrictMiddlewareFunc{refuseEmptyAnswer}))
+	router := headToo{e, document}
+	api.RegisterHandlers(router, api.NewStrictHandler(s, []api.StrictMiddlewareFunc{refuseEmptyAnswer}))
 	operations, err := s.operations(document, e.Routes())
 	if err != nil {
 		return nil, err
@@ -142,15 +150,9 @@ func New(o Options) (*Server, error) {
 	if s.instrumentation, err = newInstrumentation(o, operations); err != nil {
 		return nil, fmt.Errorf("measure requests: %w", err)
 	}
-	for path, document := range map[string][]byte{
-		"/openapi.json": openapi.Published, "/openapi-complete.json": openapi.Complete, "/openapi-sdk.json": openapi.SDK,
-	} {
-		e.GET(path, documentHandler(document))
+	if err := s.documents(router); err != nil {
+		return nil, err
 	}
-	e.GET("/", func(c echo.Context) error { return c.Redirect(http.StatusFound, "/docs") })
-	docs := echo.WrapHandler(docspage.Handler("/openapi-complete.json"))
-	e.GET("/docs", docs)
-	e.GET("/docs/*", docs)
 
 	// THE list of what happens to every request, outermost first.
 	e.Use(
@@ -169,7 +171,28 @@ func New(o Options) (*Server, error) {
 }
 
 // ServeHTTP answers a request.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.ServeHTTP(w, r) }
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+
+// documents adds the documents and the page for people. The published document is
+// served byte for byte; the others name this server if BaseURL has a path.
+func (s *Server) documents(router headToo) error {
+	for path, document := range map[string][]byte{
+		"/openapi.json": openapi.Published, "/openapi-complete.json": openapi.Complete, "/openapi-sdk.json": openapi.SDK,
+	} {
+		if s.basePath != "" && path != "/openapi.json" {
+			var err error
+			if document, err = withServer(document, s.BaseURL); err != nil {
+				return fmt.Errorf("%s: %w", path, err)
+			}
+		}
+		router.GET(path, documentHandler(document))
+	}
+	router.GET("/", func(c echo.Context) error { return c.Redirect(http.StatusFound, s.basePath+"/docs") })
+	docs := echo.WrapHandler(docspage.Handler("/openapi-complete.json"))
+	router.GET("/docs", docs)
+	router.GET("/docs/*", docs)
+	return nil
+}
 
 // operation is what the chain knows of one: its place in the document, and how
 // it differs from the others.
@@ -187,14 +210,14 @@ type operation struct {
 func (s *Server) operations(document *openapi3.T, routes []*echo.Route) (map[string]operation, error) {
 	operations := map[string]operation{}
 	for _, route := range routes {
-		found, ok := s.validator.Operation(route.Method, documentPath(route.Path))
+		found, ok := s.validator.Operation(declaredMethod(route.Method), documentPath(route.Path))
 		if !ok {
 			return nil, fmt.Errorf("route %s %s is not in the document", route.Method, route.Path)
 		}
 		declared := document.Paths.Find(found.Path).GetOperation(found.Method)
 		op := operation{
 			Operation:      found,
-			public:         declared.Security != nil && len(*declared.Security) == 0,
+			public:         isPublic(declared),
 			hasBody:        declared.RequestBody != nil,
 			rechecksAccess: rechecksAccess[found.Method+" "+found.Path],
 			bodyLimit:      bodyLimit,
@@ -204,8 +227,12 @@ func (s *Server) operations(document *openapi3.T, routes []*echo.Route) (map[str
 		}
 		operations[route.Method+" "+route.Path] = op
 	}
-	if all := len(s.validator.Operations()); all != len(operations) {
-		return nil, fmt.Errorf("the document has %d operations, %d have a route", all, len(operations))
+	routed := map[*validate.Operation]bool{}
+	for _, op := range operations {
+		routed[op.Operation] = true
+	}
+	if all := len(s.validator.Operations()); all != len(routed) {
+		return nil, fmt.Errorf("the document has %d operations, %d have a route", all, len(routed))
 	}
 	return operations, nil
 }

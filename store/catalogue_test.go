@@ -25,6 +25,7 @@ var keysWithoutProgram = map[string]string{
 	"issuing_limits_pkey":        "a limit is a program's, or a user's in all programs",
 	"issued_totals_pkey":         "as the limits",
 	"reseals_pkey":               "one row for the whole database",
+	"schema_compatibility_pkey":  "a row for each schema of the whole database",
 }
 
 // toolsTables belong to the migrations and to River, whose rows are jobs and not

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/puddle/v2"
@@ -96,15 +97,7 @@ func classify(err error) error {
 
 func unavailable(err error) bool {
 	if pg := (*pgconn.PgError)(nil); errors.As(err, &pg) {
-		switch pg.Code {
-		case "40001", "40P01": // serialization failure, deadlock: the other one won
-			return true
-		case "57014": // query cancelled, by a time-out of the server
-			return true
-		}
-		// 08 connection, 53 resources (disk full, too many connections),
-		// 57P operator intervention (shutdown, starting up), 25006 a standby.
-		return pg.Code[:2] == "08" || pg.Code[:2] == "53" || pg.Code[:3] == "57P" || pg.Code == "25006"
+		return passing(pg.Code)
 	}
 	if connect := (*pgconn.ConnectError)(nil); errors.As(err, &connect) {
 		return true
@@ -115,4 +108,24 @@ func unavailable(err error) bool {
 	// pgx reports a connection that ends in mid-use as the bare end of its input.
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
 		errors.Is(err, puddle.ErrClosedPool) || errors.Is(err, context.DeadlineExceeded) || pgconn.SafeToRetry(err)
+}
+
+// passing reports whether a SQLSTATE says that the same may work later.
+func passing(code string) bool {
+	switch code {
+	case "40001", "40P01", "40003": // serialization failure, deadlock, unknown how the statement ended
+		return true
+	case "55P03", "57014", "25P03", "25P04": // lock_timeout, statement_timeout, idle_in_transaction_session_timeout, transaction_timeout
+		return true
+	case codeReadOnly, "58030": // a standby, a disk that fails
+		return true
+	}
+	// 08 connection, 53 resources (disk full, too many connections), 57P operator
+	// intervention (shutdown, starting up, session ended, idle_session_timeout).
+	for _, class := range []string{"08", "53", "57P"} {
+		if strings.HasPrefix(code, class) {
+			return true
+		}
+	}
+	return false
 }

@@ -14,7 +14,7 @@ import (
 // needs the privilege to update it. Merchants, programs and users are the operator's
 // to change, who works as the owner.
 var grants = []struct{ privileges, objects string }{
-	{"select", "goose_db_version, river_migration, merchants, programs, users, issuing_limits"},
+	{"select", "goose_db_version, river_migration, schema_compatibility, merchants, programs, users, issuing_limits"},
 	{"select, insert", "audit_log"},
 	{"select, insert, update", "gift_cards, key_checks, key_uses, message_origins, reseals"},
 	{"select, insert, update, delete", "bulk_recipients, bulk_tasks, task_cancellations, task_recipients, idempotency_keys, known_logins, messages, revoked_tokens, " +

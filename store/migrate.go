@@ -28,25 +28,39 @@ const migrationLock = 0x67696674 // "gift"
 type Versions struct {
 	Schema       int64 `json:"schema"`
 	SchemaWanted int64 `json:"schemaWanted"`
-	River        int   `json:"river"`
-	RiverWanted  int   `json:"riverWanted"`
+	// OldestProgram is the oldest schema whose programs may run on this one, 0 if the
+	// database does not say.
+	OldestProgram int64 `json:"oldestProgram"`
+	River         int   `json:"river"`
+	RiverWanted   int   `json:"riverWanted"`
 }
 
 // Current reports whether the database has just the schema that is wanted.
 func (v Versions) Current() bool { return v.Schema == v.SchemaWanted && v.River == v.RiverWanted }
 
-// newer returns an error if the database knows migrations that this program does
-// not: an older program on a newer schema would corrupt what it cannot see.
-func (v Versions) newer() error {
-	if v.Schema > v.SchemaWanted || v.River > v.RiverWanted {
+// Usable reports whether this program may run on the database as it is: the schema is
+// current, or a newer one that says that it works for this program too.
+func (v Versions) Usable() bool { return v.Current() || v.beyond() && v.refusal() == nil }
+
+// beyond reports whether there is nothing to migrate, and more than this program knows.
+func (v Versions) beyond() bool {
+	return v.Schema >= v.SchemaWanted && v.River >= v.RiverWanted && !v.Current()
+}
+
+// refusal is an error if the database has migrations that this program does not know,
+// and that do not say that it may run all the same: it would corrupt what it cannot
+// see. Of River's migrations nobody says so.
+func (v Versions) refusal() error {
+	welcome := v.Schema <= v.SchemaWanted || v.OldestProgram > 0 && v.OldestProgram <= v.SchemaWanted
+	if !welcome || v.River > v.RiverWanted {
 		return fmt.Errorf("the database has schema %d (River's %d), this program knows %d (%d): run the newer program",
 			v.Schema, v.River, v.SchemaWanted, v.RiverWanted)
 	}
 	return nil
 }
 
-// Migrate brings the database at url to the schema of this program, or fails if
-// it is beyond. Concurrent calls, by whatever process, take turns. A database
+// Migrate brings the database at url to the schema of this program. A newer schema is
+// left as it is if this program may run on it, and is an error if not. Concurrent calls, by whatever process, take turns. A database
 // that is current already is only looked at: a role that may no more than serve
 // can do that.
 func Migrate(ctx context.Context, url string) error {
@@ -55,8 +69,11 @@ func Migrate(ctx context.Context, url string) error {
 		if err != nil {
 			return err
 		}
-		if err := versions.newer(); err != nil || versions.Current() {
+		if err := versions.refusal(); err != nil {
 			return err
+		}
+		if versions.Usable() {
+			return nil
 		}
 		if _, err := m.goose.Up(ctx); err != nil {
 			return fmt.Errorf("migrate: %w", err)
@@ -67,7 +84,7 @@ func Migrate(ctx context.Context, url string) error {
 		return nil
 	})
 	if denied := Denied(err); denied != "" {
-		return fmt.Errorf("the database has not the schema of this program, and this role may not change it: run giftcards migrate up as the owner of the database (%s)", denied)
+		return fmt.Errorf("the schema of the database is not the one of this program, and this role may not change it: run giftcards migrate up as the owner of the database (%s)", denied)
 	}
 	return err
 }
@@ -88,9 +105,13 @@ type migrator struct {
 }
 
 func migrating(ctx context.Context, url string, do func(migrator) error) error {
-	pool, err := pgxpool.New(ctx, url)
+	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return fmt.Errorf("database address: %w", err)
+	}
+	pool, err := newPool(ctx, config)
+	if err != nil {
+		return fmt.Errorf("database pool: %w", err)
 	}
 	defer pool.Close()
 	lock, err := pool.Begin(ctx)
@@ -102,6 +123,9 @@ func migrating(ctx context.Context, url string, do func(migrator) error) error {
 	// stay behind in the pooler's connection.
 	if _, err := lock.Exec(ctx, "select pg_advisory_xact_lock($1)", int64(migrationLock)); err != nil {
 		return fmt.Errorf("lock migrations: %w", err)
+	}
+	if err := checkEncoding(ctx, lock); err != nil {
+		return err
 	}
 
 	files, err := fs.Sub(migrations, "migrations")
@@ -125,12 +149,26 @@ func (m migrator) versions(ctx context.Context) (v Versions, err error) {
 	if v.Schema, v.SchemaWanted, err = m.goose.GetVersions(ctx); err != nil {
 		return Versions{}, fmt.Errorf("schema version: %w", err)
 	}
+	if v.OldestProgram, err = m.oldestProgram(ctx, v.Schema); err != nil {
+		return Versions{}, fmt.Errorf("programs that may run on schema %d: %w", v.Schema, err)
+	}
 	if v.River, err = m.riverVersion(ctx); err != nil {
 		return Versions{}, fmt.Errorf("schema version of River: %w", err)
 	}
 	all := m.river.AllVersions()
 	v.RiverWanted = all[len(all)-1].Version
 	return v, nil
+}
+
+// oldestProgram is what schema_compatibility says of a schema, 0 if nothing.
+func (m migrator) oldestProgram(ctx context.Context, schema int64) (oldest int64, err error) {
+	var exists bool
+	err = m.pool.QueryRow(ctx, "select to_regclass('schema_compatibility') is not null").Scan(&exists)
+	if err != nil || !exists {
+		return 0, err
+	}
+	err = m.pool.QueryRow(ctx, "select coalesce(max(oldest_program), 0) from schema_compatibility where schema = $1", schema).Scan(&oldest)
+	return oldest, err
 }
 
 // riverVersion is River's newest migration in the database, 0 without any. River

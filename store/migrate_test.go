@@ -1,8 +1,12 @@
 package store_test
 
 import (
+	"context"
+	"fmt"
+	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -29,13 +33,80 @@ func TestANewerSchemaIsRefused(t *testing.T) {
 		"insert into river_migration (line, version) values ('main', 999)",
 	} {
 		url := storetest.URL(t)
-		connection, err := pgx.Connect(t.Context(), url)
-		must(t, err)
-		_, err = connection.Exec(t.Context(), newer)
-		must(t, err)
-		must(t, connection.Close(t.Context()))
+		execute(t, url, newer)
 		if err := store.Migrate(t.Context(), url); err == nil || !strings.Contains(err.Error(), "run the newer program") {
 			t.Errorf("%s: %v", newer, err)
+		}
+	}
+}
+
+// TestAnOlderProgramRunsOnANewerSchemaThatSaysSo and on no other.
+func TestAnOlderProgramRunsOnANewerSchemaThatSaysSo(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		oldest func(ours int64) int64
+		usable bool
+	}{
+		"for this program":      {func(ours int64) int64 { return ours }, true},
+		"for older ones too":    {func(ours int64) int64 { return ours - 1 }, true},
+		"for newer ones alone":  {func(ours int64) int64 { return ours + 1 }, false},
+		"for the newest, it is": {func(int64) int64 { return 99999 }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			url := storetest.URL(t)
+			before, err := store.MigrationVersions(t.Context(), url)
+			must(t, err)
+			execute(t, url, "insert into goose_db_version (version_id, is_applied) values (99999, true)")
+			execute(t, url, "insert into schema_compatibility (schema, oldest_program) values (99999, $1)", c.oldest(before.SchemaWanted))
+			for _, role := range []string{url, storetest.Serving(url)} {
+				if err := store.Migrate(t.Context(), role); (err == nil) != c.usable {
+					t.Errorf("migrate: %v", err)
+				}
+				versions, err := store.MigrationVersions(t.Context(), role)
+				must(t, err)
+				if versions.Usable() != c.usable || versions.Schema != 99999 || versions.Current() {
+					t.Errorf("%+v, usable %v", versions, versions.Usable())
+				}
+			}
+		})
+	}
+}
+
+// TestTheNewestSchemaSaysWhichProgramsMayRunOnIt, which a migration easily forgets.
+func TestTheNewestSchemaSaysWhichProgramsMayRunOnIt(t *testing.T) {
+	t.Parallel()
+	versions, err := store.MigrationVersions(t.Context(), storetest.URL(t))
+	must(t, err)
+	if versions.OldestProgram == 0 {
+		t.Errorf("migration %d adds no row to schema_compatibility", versions.Schema)
+	}
+}
+
+// TestADatabaseThatIsNotUTF8IsRefused before anything is written.
+func TestADatabaseThatIsNotUTF8IsRefused(t *testing.T) {
+	t.Parallel()
+	server := storetest.URL(t)
+	for _, encoding := range []string{"LATIN1", "SQL_ASCII"} {
+		name := fmt.Sprintf("giftcards_test_%s_%d", strings.ToLower(encoding), time.Now().UnixNano())
+		execute(t, server, "create database "+name+" encoding '"+encoding+"' template template0 lc_collate 'C' lc_ctype 'C'")
+		t.Cleanup(func() { execute(t, server, "drop database "+name) })
+		u, err := url.Parse(server)
+		must(t, err)
+		u.Path = "/" + name
+		_, versions := store.MigrationVersions(t.Context(), u.String())
+		for _, err := range []error{store.Migrate(t.Context(), u.String()), versions} {
+			if err == nil || !strings.Contains(err.Error(), "the database has the encoding "+encoding+", and only UTF8 works") || store.IsUnavailable(err) {
+				t.Errorf("%s: %v", encoding, err)
+			}
+		}
+		conn, err := pgx.Connect(t.Context(), u.String())
+		must(t, err)
+		var tables int
+		must(t, conn.QueryRow(t.Context(), "select count(*) from pg_class where relnamespace = 'public'::regnamespace").Scan(&tables))
+		must(t, conn.Close(t.Context()))
+		if tables != 0 {
+			t.Errorf("%s: %d tables were made", encoding, tables)
 		}
 	}
 }
@@ -50,4 +121,15 @@ func TestMigrationsTakeTurns(t *testing.T) {
 	for range 4 {
 		must(t, <-done)
 	}
+}
+
+// execute runs a statement in a session of its own.
+func execute(t *testing.T, url, statement string, arguments ...any) {
+	t.Helper()
+	ctx := context.WithoutCancel(t.Context()) // also in a cleanup
+	conn, err := pgx.Connect(ctx, url)
+	must(t, err)
+	defer conn.Close(ctx)
+	_, err = conn.Exec(ctx, statement, arguments...)
+	must(t, err)
 }

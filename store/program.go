@@ -52,6 +52,9 @@ func (tx *Tx) AddProgram(ctx context.Context, merchant id.ID, name string) (Prog
 	if err != nil {
 		return Program{}, err
 	}
+	if merchant.IsZero() { // it would be written as null
+		return Program{}, ErrMerchantNotFound
+	}
 	program := Program{ID: id.New(tx.now), MerchantID: merchant, Name: name, CreatedAt: tx.now, TimeZone: time.UTC.String()}
 	err = tx.q.InsertProgram(ctx, db.InsertProgramParams(program))
 	if violates(err, constraintProgramMerchant) {

@@ -57,7 +57,7 @@ type Store struct {
 const defaultMaxConns = 16
 
 // Open connects to the database at url (a pgx connection string). The database
-// need not be reachable yet: Ping says.
+// need not be reachable yet: CheckWritable says.
 func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	if o.CardPrefix == "" {
 		o.CardPrefix = "9"
@@ -80,7 +80,7 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 		config.MaxConns = defaultMaxConns
 	}
 	config.ConnConfig.Tracer = o.Tracer
-	pool, err := pgxpool.NewWithConfig(ctx, config)
+	pool, err := newPool(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("database pool: %w", err)
 	}
@@ -119,9 +119,6 @@ func (s *Store) Close() { s.pool.Close() }
 
 // Pool is the store's own pool. It is River's way in, nobody else's.
 func (s *Store) Pool() *pgxpool.Pool { return s.pool }
-
-// Ping fails if the database does not answer.
-func (s *Store) Ping(ctx context.Context) error { return classify(s.pool.Ping(ctx)) }
 
 // Now is the store's clock, in UTC and in the microseconds that PostgreSQL keeps.
 func (s *Store) Now() time.Time { return s.now().UTC().Truncate(time.Microsecond) }

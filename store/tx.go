@@ -28,14 +28,18 @@ func (tx *Tx) Unwrap() pgx.Tx { return tx.tx }
 // Write runs do in a transaction and returns what it returned, after the commit.
 // An error of do, or of the commit, leaves nothing behind (but a commit whose
 // answer was lost may have happened: only an idempotency key makes a retry safe).
+//
+// Each statement sees what was committed before it, whatever the default of a role or
+// a database is. The access mode stays unsaid: a standby refuses "read write" with an
+// error of another kind than it refuses a write.
 func Write[T any](ctx context.Context, s *Store, do func(*Tx) (T, error)) (T, error) {
-	return run(ctx, s, pgx.TxOptions{}, do)
+	return run(ctx, s, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, do)
 }
 
 // Read runs do in a transaction that sees one state of the database and can
 // change nothing.
 func Read[T any](ctx context.Context, s *Store, do func(*Tx) (T, error)) (T, error) {
-	return run(ctx, s, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, do)
+	return run(ctx, s, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly, DeferrableMode: pgx.NotDeferrable}, do)
 }
 
 const rollbackTimeout = 5 * time.Second

@@ -50,6 +50,9 @@ func known(user User, err error, doing string) (User, error) {
 func (tx *Tx) AddUser(ctx context.Context, user User) (User, error) {
 	user.ID, user.Active, user.CreatedAt = id.New(tx.now), true, tx.now
 	user.Email = CleanEmail(user.Email)
+	if user.MerchantID.IsZero() { // it would be written as null
+		return User{}, ErrMerchantNotFound
+	}
 	err := tx.q.InsertUser(ctx, db.InsertUserParams{
 		ID: user.ID, MerchantID: user.MerchantID, Email: user.Email, Name: user.Name,
 		PasswordHash: user.PasswordHash, Role: user.Role, CreatedAt: user.CreatedAt,

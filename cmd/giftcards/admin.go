@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"giftcards/store"
@@ -55,6 +56,18 @@ func each[R, P any](rows []R, err error, convert func(R) P) ([]P, error) {
 	return printed, err
 }
 
+// ofMerchant keeps the rows of one merchant. It fails if there is no such merchant.
+func ofMerchant[R any](s *session, tx *store.Tx, merchant id.ID, rows []R, owner func(R) id.ID) ([]R, error) {
+	merchants, err := tx.Merchants(s)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.ContainsFunc(merchants, func(m store.Merchant) bool { return m.ID == merchant }) {
+		return nil, naming(merchant.String(), store.ErrMerchantNotFound)
+	}
+	return slices.DeleteFunc(rows, func(r R) bool { return owner(r) != merchant }), nil
+}
+
 type merchantCommand struct {
 	Create createMerchant `cmd:"" help:"Create a merchant."`
 	List   listMerchants  `cmd:"" help:"List all merchants."`
@@ -91,7 +104,7 @@ func (listMerchants) Run(s *session) error {
 
 type programCommand struct {
 	Create createProgram `cmd:"" help:"Create a gift-card program of a merchant."`
-	List   listPrograms  `cmd:"" help:"List all programs."`
+	List   listPrograms  `cmd:"" help:"List all programs, or those of a merchant."`
 	Limits limitProgram  `cmd:"" help:"Limit what may be issued in a program a day."`
 	Zone   programZone   `cmd:"" help:"Set the time zone in which the days of a program's messages begin and end."`
 }
@@ -101,7 +114,9 @@ type createProgram struct {
 	Name     string `arg:"" help:"What it is called."`
 }
 
-type listPrograms struct{}
+type listPrograms struct {
+	Merchant *id.ID `placeholder:"ID" help:"Of this merchant only."`
+}
 
 type limitProgram struct {
 	Program     id.ID `arg:"" placeholder:"ID" help:"The program."`
@@ -133,13 +148,16 @@ func (c createProgram) Run(s *session) error {
 	})
 }
 
-func (listPrograms) Run(s *session) error {
+func (c listPrograms) Run(s *session) error {
 	return printRead(s, func(tx *store.Tx) ([]printedProgram, error) {
 		limits, err := tx.Limits(s)
 		if err != nil {
 			return nil, err
 		}
 		rows, err := tx.Programs(s)
+		if c.Merchant != nil && err == nil {
+			rows, err = ofMerchant(s, tx, *c.Merchant, rows, func(p store.Program) id.ID { return p.MerchantID })
+		}
 		return each(rows, err, func(p store.Program) printedProgram { return toPrintedProgram(p, limits[p.ID]) })
 	})
 }

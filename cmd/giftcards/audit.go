@@ -38,8 +38,8 @@ type auditCommand struct {
 }
 
 type listAudit struct {
-	Merchant id.ID         `placeholder:"ID" help:"Of this merchant only."`
-	User     id.ID         `placeholder:"ID" help:"Of this user only."`
+	Merchant *id.ID        `placeholder:"ID" help:"Of this merchant only."`
+	User     *id.ID        `placeholder:"ID" help:"Of this user only."`
 	Since    time.Duration `placeholder:"DURATION" help:"Of the last hours, such as 24h. Default: all that is kept."`
 	Limit    int           `default:"100" help:"How many at most (${default})."`
 }
@@ -87,12 +87,21 @@ func (c listAudit) Run(s *session) error {
 	if c.Since < 0 {
 		return errors.New("--since: want a duration such as 24h")
 	}
+	var merchant, user id.ID // zero: of all
+	for _, asked := range []struct{ flag, into *id.ID }{{c.Merchant, &merchant}, {c.User, &user}} {
+		if asked.flag == nil {
+			continue
+		}
+		if *asked.into = *asked.flag; asked.into.IsZero() { // nobody has this id
+			return s.printJSON([]printedAuditEntry{})
+		}
+	}
 	return printRead(s, func(tx *store.Tx) ([]printedAuditEntry, error) {
 		var since time.Time
 		if c.Since > 0 {
 			since = tx.Now().Add(-c.Since)
 		}
-		rows, err := tx.AuditEntries(s, c.Merchant, c.User, since, c.Limit)
+		rows, err := tx.AuditEntries(s, merchant, user, since, c.Limit)
 		return each(rows, err, toPrintedAuditEntry)
 	})
 }

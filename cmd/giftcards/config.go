@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -10,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,7 +27,7 @@ import (
 // config is every setting: as a flag, as an environment variable, and in --help.
 type config struct {
 	Listen      string `env:"GIFTCARDS_LISTEN" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where to listen (${default})."`
-	BaseURL     string `env:"GIFTCARDS_BASE_URL" placeholder:"URL" help:"How clients reach the server; begins the CSV links. Default: http:// or https:// and the address listened on."`
+	BaseURL     string `env:"GIFTCARDS_BASE_URL" placeholder:"URL" help:"How clients reach the server, with a path if a proxy has it below one; begins the CSV links. Default: http:// or https:// and the address listened on."`
 	DatabaseURL string `env:"DATABASE_URL" placeholder:"URL" help:"PostgreSQL to use. Default: a private one in the state directory."`
 	PollOnly    bool   `env:"GIFTCARDS_POLL_ONLY" help:"Look for new tasks once a second instead of being notified: needed behind a transaction pooler such as PgBouncer."`
 	StateDir    string `env:"GIFTCARDS_STATE_DIR" placeholder:"DIR" help:"Where the private database, the keys and demo.json are. Default: /var/lib/giftcards as root, else giftcards in the XDG state directory."`
@@ -56,6 +58,8 @@ type config struct {
 
 	LogLevel  string `env:"GIFTCARDS_LOG_LEVEL" default:"info" help:"debug, info, warn or error (${default})."`
 	LogFormat string `env:"GIFTCARDS_LOG_FORMAT" default:"text" help:"text or json (${default})."`
+
+	listenURL string // where a client on this machine finds the server
 }
 
 // faults are what is wrong with the settings, by flag or variable: all of it is
@@ -112,18 +116,20 @@ func (c *config) check(f faults) {
 	host, port, err := net.SplitHostPort(c.Listen)
 	listens := err == nil && isPort(port)
 	note("listen", listens, "want host:port, a port from 1 to 65535, not "+strconv.Quote(c.Listen))
-	if c.BaseURL == "" && listens {
+	if listens {
 		if host == "" || net.ParseIP(host).IsUnspecified() {
 			host = "localhost"
 		}
-		c.BaseURL = c.scheme() + net.JoinHostPort(host, port)
+		c.listenURL = c.scheme() + net.JoinHostPort(host, port)
+		c.BaseURL = cmp.Or(c.BaseURL, c.listenURL)
 	}
 	_, port, err = net.SplitHostPort(c.AdminListen)
 	note("admin-listen", c.AdminListen == adminOff || err == nil && isPort(port) && c.AdminListen != c.Listen,
 		"want host:port, not that of --listen, or off, not "+strconv.Quote(c.AdminListen))
-	base, err := url.Parse(c.BaseURL)
-	note("base-url", !listens && c.BaseURL == "" || err == nil && (base.Scheme == "http" || base.Scheme == "https") && base.Host != "",
-		"want an http or https address, not "+strconv.Quote(c.BaseURL))
+	if c.BaseURL != "" || listens {
+		err = checkBaseURL(c.BaseURL)
+		note("base-url", err == nil, fmt.Sprint(err))
+	}
 	c.BaseURL = strings.TrimSuffix(c.BaseURL, "/")
 
 	maps.Copy(f, telemetry.Faults())
@@ -160,6 +166,26 @@ func (c *config) check(f faults) {
 	_, err = c.level()
 	note("log-level", err == nil, fmt.Sprintf("want debug, info, warn or error, not %q", c.LogLevel))
 	note("log-format", c.LogFormat == "text" || c.LogFormat == "json", fmt.Sprintf("want text or json, not %q", c.LogFormat))
+}
+
+// basePathPattern is what the path of a base URL may be: nothing in it needs escapes.
+var basePathPattern = regexp.MustCompile(`^(/[A-Za-z0-9][A-Za-z0-9._~-]*)*/?$`)
+
+// ownPaths begin what the server answers without a base path. It must know them from
+// the same below one.
+var ownPaths = []string{"v2", "docs", "healthz", "readyz", "openapi.json", "openapi-complete.json", "openapi-sdk.json"}
+
+func checkBaseURL(address string) error {
+	base, err := url.Parse(address)
+	if err != nil || base.Scheme != "http" && base.Scheme != "https" || base.Host == "" || base.User != nil ||
+		base.RawQuery != "" || base.ForceQuery || base.Fragment != "" || !basePathPattern.MatchString(base.EscapedPath()) {
+		return fmt.Errorf("want an http or https address such as https://example.com/cards, not %q", address)
+	}
+	first, _, _ := strings.Cut(strings.TrimPrefix(base.Path, "/"), "/")
+	if slices.Contains(ownPaths, first) {
+		return fmt.Errorf("the path must not begin with /%s, which is a path of the server itself", first)
+	}
+	return nil
 }
 
 func isPort(port string) bool {

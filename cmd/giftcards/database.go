@@ -81,9 +81,9 @@ func (s *session) migrate(url string) error {
 			return err
 		}
 		if attempt == connectAttempts {
-			return fmt.Errorf("the database is away, gave up after %d attempts: %s", attempt, firstLine(err))
+			return fmt.Errorf("the database is away, gave up after %d attempts: %s", attempt, oneLine(err))
 		}
-		fmt.Fprintf(s.stderr, "giftcards: the database is away, trying again in %s (%d of %d): %v\n", s.connectPause, attempt, connectAttempts, firstLine(err))
+		fmt.Fprintf(s.stderr, "giftcards: the database is away, trying again in %s (%d of %d): %s\n", s.connectPause, attempt, connectAttempts, oneLine(err))
 		select {
 		case <-s.Done():
 			return errors.New("interrupted")
@@ -92,10 +92,17 @@ func (s *session) migrate(url string) error {
 	}
 }
 
-// firstLine leaves out that each of a host's addresses was tried.
-func firstLine(err error) string {
-	line, _, _ := strings.Cut(err.Error(), "\n")
-	return strings.TrimSuffix(line, ":")
+// oneLine writes an error in one line: pgx tells in a line each which addresses were
+// tried and why each failed. No password is in it.
+func oneLine(err error) string {
+	lines := strings.Split(err.Error(), "\n")
+	for i := range lines {
+		lines[i] = strings.TrimSpace(lines[i])
+	}
+	if len(lines) == 1 {
+		return lines[0]
+	}
+	return lines[0] + " " + strings.Join(lines[1:], "; ")
 }
 
 // withDatabase runs do with the database's address, for commands that do one
@@ -120,8 +127,8 @@ func (s *session) withStore(do func(*store.Store) error) error {
 		if err != nil {
 			return err
 		}
-		if !versions.Current() {
-			return errors.New("the database has not the schema of this program: run giftcards migrate up")
+		if !versions.Usable() {
+			return errors.New("the schema of the database is not the one of this program: run giftcards migrate up")
 		}
 		opened, err := store.Open(s, url, store.Options{})
 		if err != nil {

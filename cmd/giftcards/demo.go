@@ -143,16 +143,21 @@ func (s *session) ensureDemo(st *store.Store, serving bool) (demo, error) {
 	if err != nil {
 		return demo{}, err
 	}
+	// Before anything is made: a password that cannot be kept is known to nobody.
+	finish, err := beginDemoFile(s.demoFile())
+	if err != nil {
+		return demo{}, err
+	}
 	if !works || chosen != "" && chosen != known.Password {
 		if chosen == "" {
 			chosen = rand.Text()
 		}
 		if known, err = makeDemo(s, st, chosen); err != nil {
-			return demo{}, err
+			return demo{}, errors.Join(err, os.Remove(s.demoFile()+demoUnfinished))
 		}
 	}
 	known.BaseURL = address
-	return known, writeDemo(s.demoFile(), known)
+	return known, finish(known)
 }
 
 // demoWorks reports whether the known demo can log in: false if it has no user, or
@@ -188,15 +193,27 @@ func readDemo(path string) (d demo, err error) {
 	return d, nil
 }
 
-func writeDemo(path string, d demo) error {
-	text, err := json.MarshalIndent(d, "", "  ") //nolint:gosec // the password is what the file is for, and its mode is 0600
-	if err != nil {
-		return err
+// demoUnfinished ends the name of a demo.json that is being written.
+const demoUnfinished = ".new"
+
+// beginDemoFile makes sure that path can be written, and its directory if there is
+// none, and returns what writes it. A crash leaves the old file or the new one.
+func beginDemoFile(path string) (finish func(demo) error, err error) {
+	if _, err := private.Dir(filepath.Dir(path)); err != nil {
+		return nil, err
 	}
-	// Not in place: a crash must not leave half a file.
-	temporary := path + ".new"
-	if err := private.WriteFile(temporary, append(text, '\n')); err != nil {
-		return err
+	temporary := path + demoUnfinished
+	if err := private.WriteFile(temporary, nil); err != nil {
+		return nil, err
 	}
-	return os.Rename(temporary, path)
+	return func(d demo) error {
+		text, err := json.MarshalIndent(d, "", "  ") //nolint:gosec // the password is what the file is for, and its mode is 0600
+		if err != nil {
+			return err
+		}
+		if err := private.WriteFile(temporary, append(text, '\n')); err != nil {
+			return err
+		}
+		return os.Rename(temporary, path)
+	}, nil
 }

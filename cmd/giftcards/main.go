@@ -38,6 +38,8 @@ func main() {
 type program struct {
 	config
 
+	ShowVersion kong.VersionFlag `name:"version" help:"Print the version."`
+
 	Serve    serveCommand    `cmd:"" help:"Run the server."`
 	Demo     demoCommand     `cmd:"" help:"Print the demo merchant, user and program, making them if there are none. Without demo.json, the demo user gets a new password."`
 	Migrate  migrateCommand  `cmd:"" help:"Bring the database to this program's schema, or say how it stands."`
@@ -59,11 +61,12 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	faults := faults{}
 	parser, err := kong.New(&p, append(faults.options(),
 		kong.Name("giftcards"),
-		kong.Description("Issues gift cards over LoyaltyDog's API. Every flag can be set by the environment variable beside it; GIFTCARDS_DEMO_PASSWORD, which is no flag, chooses the demo user's password."),
-		kong.Vars{"admin_listen": defaultAdminListen},
+		kong.Description("Issues gift cards over LoyaltyDog's API. Every flag can be set by the environment variable beside it. The variable GIFTCARDS_DEMO_PASSWORD chooses the demo user's password; there is no flag for it."),
+		kong.Vars{"admin_listen": defaultAdminListen, "version": version},
 		concurrencyVars,
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(code int) { panic(exit(code)) }), // --help
+		kong.Help(printHelp),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 	)...)
 	if err != nil {
@@ -75,6 +78,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return code
 	}
 	p.config.check(faults)
+	checkVariables(parser.Model.Node, os.Environ(), faults)
 	switch kongCtx.Command() {
 	case "serve":
 		p.config.delivery.check(faults, p.config.DatabaseURL == "")

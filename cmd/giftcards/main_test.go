@@ -119,9 +119,14 @@ func TestADatabaseThatIsAwayIsWaitedForWithinLimits(t *testing.T) {
 	t.Parallel()
 	var stderr bytes.Buffer
 	s := &session{Context: t.Context(), stderr: &stderr, connectPause: time.Millisecond}
-	err := s.migrate("postgres://127.0.0.1:1/x")
+	err := s.migrate("postgres://shop:secret-word@127.0.0.1:1/x")
 	if err == nil || !strings.Contains(err.Error(), "gave up") || strings.Count(stderr.String(), "trying again") != connectAttempts-1 {
 		t.Errorf("error %v after\n%s", err, stderr.String())
+	}
+	for _, said := range append(strings.Split(strings.TrimSpace(stderr.String()), "\n"), fmt.Sprint(err)) {
+		if !strings.Contains(said, "127.0.0.1:1") || !strings.Contains(said, "connection refused") || strings.Contains(said, "secret-word") {
+			t.Errorf("host, port and reason, but no password, are wanted in %q", said)
+		}
 	}
 }
 

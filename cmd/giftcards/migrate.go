@@ -8,7 +8,7 @@ import (
 
 type migrateCommand struct {
 	Up     migrateUp     `cmd:"" help:"Apply what is missing."`
-	Status migrateStatus `cmd:"" help:"Say how the database stands; exit code 1 unless it is current."`
+	Status migrateStatus `cmd:"" help:"Say how the database stands, and the oldest schema whose programs may run on it; exit code 1 unless this program may."`
 }
 
 type migrateUp struct {
@@ -60,8 +60,8 @@ func (migrateStatus) Run(s *session) error {
 		if err := s.printJSON(versions); err != nil {
 			return err
 		}
-		if !versions.Current() {
-			return errors.New("the database is not at this program's schema")
+		if !versions.Usable() {
+			return errors.New("the schema of the database is not one that this program may run on")
 		}
 		return nil
 	})

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"giftcards/jobs"
 	"giftcards/store"
@@ -39,6 +40,10 @@ func (r *readiness) check(ctx context.Context) error {
 	return errors.New(reason)
 }
 
+// databaseCheck is how long the database may take to say that it takes writes: shorter
+// than the 3 seconds within which /readyz answers.
+const databaseCheck = 2 * time.Second
+
 // missing returns "" if nothing is.
 func (r *readiness) missing(ctx context.Context) (reason string, cause error) {
 	if r.stopping.Load() {
@@ -50,7 +55,13 @@ func (r *readiness) missing(ctx context.Context) (reason string, cause error) {
 	if err := r.keys.Err(); err != nil { // keys that others made are unknown: their tokens would be refused
 		return "Key file cannot be read", err
 	}
-	if err := r.store.Ping(ctx); err != nil {
+	// A database that hangs, or a pool that is exhausted, must not make a probe wait.
+	ctx, cancel := context.WithTimeout(ctx, databaseCheck)
+	defer cancel()
+	switch err := r.store.CheckWritable(ctx); {
+	case errors.Is(err, store.ErrNotWritable):
+		return "Database takes no writes", err
+	case err != nil:
 		return "Database is not reachable", err
 	}
 	return "", nil

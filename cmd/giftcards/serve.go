@@ -197,7 +197,11 @@ func (s *session) greet(st *store.Store, d database) error {
 			return err
 		}
 	}
-	fmt.Fprintf(s.stdout, "giftcards listens on %s (documentation: %s/docs)\n", s.config.BaseURL, s.config.BaseURL)
+	reached := ""
+	if s.config.BaseURL != s.config.listenURL {
+		reached = ", clients reach it at " + s.config.BaseURL
+	}
+	fmt.Fprintf(s.stdout, "giftcards listens on %s%s (documentation: %s/docs)\n", s.config.listenURL, reached, s.config.BaseURL)
 	if kept := s.config.keptInOutbox(); kept != "" {
 		fmt.Fprintf(s.stdout, "%s to recipients are not sent, but written to %s\n", kept, s.outbox())
 		if d.private == nil { // nobody reads the greeting of a service

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -9,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -149,16 +151,64 @@ func startLoad(t *testing.T, c client) *load {
 	return l
 }
 
-// TestAnUpgradeFailsNoRequest rolls two servers behind a proxy under load, twice:
-// first from the version that upgradeFrom names (without it, from this one) to
-// this one, over its migrations, each old server taken out of the proxy before it
-// is stopped; then from this one to itself, stopped as it is.
+// newerProgram builds this program with one more migration, on whose schema this
+// version may run too: the next release, as far as an upgrade knows.
+var newerProgram = sync.OnceValues(func() (string, error) {
+	current, err := binary()
+	if err != nil {
+		return "", err
+	}
+	dir := filepath.Dir(current) // which goes at the end
+	migrations, err := filepath.Abs("../../store/migrations")
+	if err != nil {
+		return "", err
+	}
+	names, err := filepath.Glob(filepath.Join(migrations, "*.sql"))
+	if err != nil {
+		return "", err
+	}
+	var ours int64
+	if _, err := fmt.Sscanf(filepath.Base(names[len(names)-1]), "%d_", &ours); err != nil { // Glob sorts
+		return "", err
+	}
+	migration := filepath.Join(dir, "next.sql")
+	sql := fmt.Sprintf(`-- +goose Up
+alter table gift_cards add column next text;
+insert into schema_compatibility (schema, oldest_program) values (%d, %d);
+-- +goose Down
+alter table gift_cards drop column next;
+`, ours+1, ours)
+	if err := os.WriteFile(migration, []byte(sql), 0o600); err != nil {
+		return "", err
+	}
+	overlay, err := json.Marshal(map[string]map[string]string{"Replace": {filepath.Join(migrations, fmt.Sprintf("%05d_next.sql", ours+1)): migration}})
+	if err != nil {
+		return "", err
+	}
+	if err := os.WriteFile(filepath.Join(dir, "overlay.json"), overlay, 0o600); err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "giftcards-next")
+	out, err := exec.Command("go", "build", "-overlay", filepath.Join(dir, "overlay.json"), "-o", path, ".").CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("%w: %s", err, out)
+	}
+	return path, err
+})
+
+// TestAnUpgradeFailsNoRequest rolls two servers behind a proxy under load: first from
+// the version that upgradeFrom names (without it, from this one) to this one, over its
+// migrations, each old server taken out of the proxy before it is stopped; then from
+// this one to itself, stopped as it is; then to the next one, over its migration, and
+// back, as after a bad release. The cards that the next one made stay.
 func TestAnUpgradeFailsNoRequest(t *testing.T) {
 	t.Parallel()
 	private, err := embedded.Start(t.Context(), embedded.Options{Ephemeral: true})
 	must(t, err)
 	t.Cleanup(func() { _ = private.Stop(context.WithoutCancel(t.Context())) })
 	current, err := binary()
+	must(t, err)
+	next, err := newerProgram()
 	must(t, err)
 	from := os.Getenv(upgradeFrom)
 	if from == "" {
@@ -193,9 +243,9 @@ func TestAnUpgradeFailsNoRequest(t *testing.T) {
 			time.Sleep(upgradeCheck)
 		}
 	}
-	roll := func(takeOut bool) {
+	roll := func(to string, takeOut bool) {
 		for n, old := range running {
-			running[n] = balancer.add(t, startProgram(t, current, dir, freePort(t), env...))
+			running[n] = balancer.add(t, startProgram(t, to, dir, freePort(t), env...))
 			if takeOut {
 				balancer.takeOut(old)
 				for !balancer.idle(old) {
@@ -214,9 +264,16 @@ func TestAnUpgradeFailsNoRequest(t *testing.T) {
 	command(current, "migrate", "up")
 	waitFor(50)
 	report("migrated, still the old version")
-	roll(true)
+	roll(current, true)
 	report("this version; now restarted by SIGTERM alone")
-	roll(false)
+	roll(current, false)
+	command(next, "migrate", "up")
+	report("migrated to the schema of the next version")
+	roll(next, false)
+	report("the next version; now the way back")
+	roll(current, false)
+	command(current, "migrate", "status")
+	report("this version again, on the newer schema")
 	l.stop()
 	l.workers.Wait()
 	report("end")
@@ -238,6 +295,7 @@ func countCards(t *testing.T, database string) (n int64) {
 	conn, err := pgx.Connect(t.Context(), database)
 	must(t, err)
 	defer conn.Close(t.Context())
-	must(t, conn.QueryRow(t.Context(), "select count(*) from gift_cards").Scan(&n))
+	// The column next is there: the schema is still the newer one.
+	must(t, conn.QueryRow(t.Context(), "select count(*) from gift_cards where next is null").Scan(&n))
 	return n
 }

@@ -11,7 +11,7 @@ import (
 
 type userCommand struct {
 	Create     createUser     `cmd:"" help:"Create a user of a merchant; the password comes from the terminal or standard input."`
-	List       listUsers      `cmd:"" help:"List all users."`
+	List       listUsers      `cmd:"" help:"List all users, or those of a merchant."`
 	Password   changePassword `cmd:"" help:"Change a user's password, which ends their tokens; it comes from the terminal or standard input."`
 	Role       changeRole     `cmd:"" help:"Change what a user may do."`
 	Deactivate deactivateUser `cmd:"" help:"Keep a user out, at once and with every token."`
@@ -26,7 +26,9 @@ type createUser struct {
 	Email    string `arg:"" help:"E-mail address, which is the user name."`
 }
 
-type listUsers struct{}
+type listUsers struct {
+	Merchant *id.ID `placeholder:"ID" help:"Of this merchant only."`
+}
 
 type (
 	changePassword struct {
@@ -83,13 +85,16 @@ func (c createUser) Run(s *session) error {
 	return s.changeUser("user create", c.Merchant.String(), func(tx *store.Tx) (store.User, error) { return tx.AddUser(s, user) })
 }
 
-func (listUsers) Run(s *session) error {
+func (c listUsers) Run(s *session) error {
 	return printRead(s, func(tx *store.Tx) ([]printedUser, error) {
 		limits, err := tx.Limits(s)
 		if err != nil {
 			return nil, err
 		}
 		rows, err := tx.Users(s)
+		if c.Merchant != nil && err == nil {
+			rows, err = ofMerchant(s, tx, *c.Merchant, rows, func(u store.User) id.ID { return u.MerchantID })
+		}
 		return each(rows, err, func(u store.User) printedUser { return toPrintedUser(u, limits[u.ID]) })
 	})
 }

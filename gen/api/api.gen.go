@@ -1697,6 +1697,8 @@ type CreateGiftCardResponse struct {
 	JSON408 *ErrorDetail
 	// JSON413 the response for an HTTP 413 `application/json` response
 	JSON413 *ErrorDetail
+	// JSON415 the response for an HTTP 415 `application/json` response
+	JSON415 *ErrorDetail
 	// JSON422 the response for an HTTP 422 `application/json` response
 	JSON422 *HTTPValidationError
 	// JSON429 the response for an HTTP 429 `application/json` response
@@ -1743,6 +1745,11 @@ func (r CreateGiftCardResponse) GetJSON408() *ErrorDetail {
 // GetJSON413 returns the response for an HTTP 413 `application/json` response
 func (r CreateGiftCardResponse) GetJSON413() *ErrorDetail {
 	return r.JSON413
+}
+
+// GetJSON415 returns the response for an HTTP 415 `application/json` response
+func (r CreateGiftCardResponse) GetJSON415() *ErrorDetail {
+	return r.JSON415
 }
 
 // GetJSON422 returns the response for an HTTP 422 `application/json` response
@@ -1840,6 +1847,8 @@ type BulkIssueGiftCardsResponse struct {
 	JSON408 *ErrorDetail
 	// JSON413 the response for an HTTP 413 `application/json` response
 	JSON413 *ErrorDetail
+	// JSON415 the response for an HTTP 415 `application/json` response
+	JSON415 *ErrorDetail
 	// JSON422 the response for an HTTP 422 `application/json` response
 	JSON422 *HTTPValidationError
 	// JSON429 the response for an HTTP 429 `application/json` response
@@ -1893,6 +1902,11 @@ func (r BulkIssueGiftCardsResponse) GetJSON408() *ErrorDetail {
 // GetJSON413 returns the response for an HTTP 413 `application/json` response
 func (r BulkIssueGiftCardsResponse) GetJSON413() *ErrorDetail {
 	return r.JSON413
+}
+
+// GetJSON415 returns the response for an HTTP 415 `application/json` response
+func (r BulkIssueGiftCardsResponse) GetJSON415() *ErrorDetail {
+	return r.JSON415
 }
 
 // GetJSON422 returns the response for an HTTP 422 `application/json` response
@@ -2191,6 +2205,8 @@ type CreateTokenResponse struct {
 	JSON408 *ErrorDetail
 	// JSON413 the response for an HTTP 413 `application/json` response
 	JSON413 *ErrorDetail
+	// JSON415 the response for an HTTP 415 `application/json` response
+	JSON415 *ErrorDetail
 	// JSON422 the response for an HTTP 422 `application/json` response
 	JSON422 *HTTPValidationError
 	// JSON429 the response for an HTTP 429 `application/json` response
@@ -2225,6 +2241,11 @@ func (r CreateTokenResponse) GetJSON408() *ErrorDetail {
 // GetJSON413 returns the response for an HTTP 413 `application/json` response
 func (r CreateTokenResponse) GetJSON413() *ErrorDetail {
 	return r.JSON413
+}
+
+// GetJSON415 returns the response for an HTTP 415 `application/json` response
+func (r CreateTokenResponse) GetJSON415() *ErrorDetail {
+	return r.JSON415
 }
 
 // GetJSON422 returns the response for an HTTP 422 `application/json` response
@@ -2304,6 +2325,8 @@ type LogoutResponse struct {
 	JSON408 *ErrorDetail
 	// JSON413 the response for an HTTP 413 `application/json` response
 	JSON413 *ErrorDetail
+	// JSON415 the response for an HTTP 415 `application/json` response
+	JSON415 *ErrorDetail
 	// JSON422 the response for an HTTP 422 `application/json` response
 	JSON422 *HTTPValidationError
 	// JSON429 the response for an HTTP 429 `application/json` response
@@ -2338,6 +2361,11 @@ func (r LogoutResponse) GetJSON408() *ErrorDetail {
 // GetJSON413 returns the response for an HTTP 413 `application/json` response
 func (r LogoutResponse) GetJSON413() *ErrorDetail {
 	return r.JSON413
+}
+
+// GetJSON415 returns the response for an HTTP 415 `application/json` response
+func (r LogoutResponse) GetJSON415() *ErrorDetail {
+	return r.JSON415
 }
 
 // GetJSON422 returns the response for an HTTP 422 `application/json` response
@@ -2978,6 +3006,13 @@ func ParseCreateGiftCardResponse(rsp *http.Response) (*CreateGiftCardResponse, e
 		}
 		response.JSON413 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON415 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
 		var dest HTTPValidationError
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -3130,6 +3165,13 @@ func ParseBulkIssueGiftCardsResponse(rsp *http.Response) (*BulkIssueGiftCardsRes
 			return nil, err
 		}
 		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON415 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
 		var dest HTTPValidationError
@@ -3527,6 +3569,13 @@ func ParseCreateTokenResponse(rsp *http.Response) (*CreateTokenResponse, error) 
 		}
 		response.JSON413 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON415 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
 		var dest HTTPValidationError
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -3648,6 +3697,13 @@ func ParseLogoutResponse(rsp *http.Response) (*LogoutResponse, error) {
 			return nil, err
 		}
 		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON415 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
 		var dest HTTPValidationError
@@ -4381,6 +4437,20 @@ func (response CreateGiftCard413JSONResponse) VisitCreateGiftCardResponse(w http
 	return err
 }
 
+type CreateGiftCard415JSONResponse ErrorDetail
+
+func (response CreateGiftCard415JSONResponse) VisitCreateGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateGiftCard422JSONResponse HTTPValidationError
 
 func (response CreateGiftCard422JSONResponse) VisitCreateGiftCardResponse(w http.ResponseWriter) error {
@@ -4597,6 +4667,20 @@ func (response BulkIssueGiftCards413JSONResponse) VisitBulkIssueGiftCardsRespons
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BulkIssueGiftCards415JSONResponse ErrorDetail
+
+func (response BulkIssueGiftCards415JSONResponse) VisitBulkIssueGiftCardsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -5039,6 +5123,20 @@ func (response CreateToken413JSONResponse) VisitCreateTokenResponse(w http.Respo
 	return err
 }
 
+type CreateToken415JSONResponse ErrorDetail
+
+func (response CreateToken415JSONResponse) VisitCreateTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateToken422JSONResponse HTTPValidationError
 
 func (response CreateToken422JSONResponse) VisitCreateTokenResponse(w http.ResponseWriter) error {
@@ -5186,6 +5284,20 @@ func (response Logout413JSONResponse) VisitLogoutResponse(w http.ResponseWriter)
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Logout415JSONResponse ErrorDetail
+
+func (response Logout415JSONResponse) VisitLogoutResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -5592,106 +5704,106 @@ func (sh *strictHandler) Logout(ctx echo.Context) error {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7H3pchs5kv+r5L88ESP5X6RI6nCbio5ZWW73aNZuKyy5PRuWVgSrkiRGRaAaQJGu9jJivu7n3UfYJ5sn",
-	"2cBRF1kkdbdnm18UVB0JIJHHLxMJ1Fcv4OOYM2RKet2vngxGOCbm5yseplcRH1J2NeDiigQBSnml+DWy",
-	"q0nH/Yi5VPrhWPAYhaJoXg0iikxd0VD/Q1j6fuB1P3/1VBqj1/WkEpQNvZmfX2FJFHmzS99TVEX6wrEh",
-	"ACeh53tfGlyEKLzu/szPKEsMBKoq9QEXY6K8rhcTKadc6Hdv3eKZJVxq9WDme0NBmLqyr5abjIlSKJjX",
-	"9f49a/QPt2r1R00YzvXdUpO7M78YRHfJyByF02WDLdHrzHxPBtz2PsQBSSJNrUTlzNxdQWJv5nuJRMHI",
-	"2FDJXvyYXVvxbns28z2BvyRUYOh1PxeESsMsMeXmgpc3yvt/w8BO25A3bCe9c/3gGy7G3sz3XiXR9YmU",
-	"CWEBHsmUBR9QxpxJXJReqYhKZJVXMbLQDitnmX2qbtxD3tAXG/Kaxg0eK8oZiRoxp0xpfiiRoGHPmCoc",
-	"xyr1ugMSSZybMUXk9UlYZvY5kdc0fKQmF2bJtV+emKU8nJ+IOYafreR3QERofui+mR9/EDjwut6zncI4",
-	"7TjLtJPRxfCYiPAsGY+JSHWDuSYbcnmPiBAk9W7A70BOXvMpizgJP4rozpZLTkJHJRHRuna1pg8IjTA8",
-	"5glTtY3qKRyiWNnqG0MjMDTWNKk1mVr+ZU1mVCxbMypzzd9WfMpt+G6Ol8jS2S1ESevAWa6gSwSp4OE9",
-	"RaosQitn3cncWs7r1iNUGB4t814hUdhQtMakruxARpesFYDvfiNZ1+4bheDirs39YF5e08qLp9eog0WN",
-	"ulOTVfVbazcKN3UDl/SQvuYOTiTv7RILUNLqFfqPP9KB0qr2AX9JsBZ4Lk7AmDI6TsZet+3fZjKOi2ko",
-	"xDdESYfsHMdxRNQcFhyTL2+RDdXI67Zbrdvo7mtDVWVU56YZv8RUoHxge/GDpUrUPMijjCpKop9JlFSA",
-	"3om9PjHXVyAQr+uNOcO0eTTOOZiBEzqOubCzRjSfvCEdKGO0d6TiAnfMm3rGSwKldet0lEoakKiCyZzs",
-	"FdoTZ0/l3etzHiFht0JIhVIIDGhMs8jorj7lQ0blVg7lQ9H27Tt/sOCLy5Nao4ILirVKCYsBLapfIhUf",
-	"v0MpyXC5euzfTj2ODdGxIzofD5qbKH4YExot0RA0927fJIrszbJ018U3RT9+cvFR7cA7+/t36YULlSpW",
-	"IWvvdMQZLouDzb27tJi9WY0gkYUPO8AzQ3F+eHuzWY2EFlK3SjYrAK4WH/6UjPsoypZNv8Ls1TUxNK14",
-	"yJNwddDrexGR6g1PxGs6pKriqd8SqQY8EaG9s4LO7oIuhw5O/5T1ea6ZOv2u8KWGgccCibqBe31S/W63",
-	"vhEF7zyxgu89vYLvGnQT0QmKB0Yary3VKtJot38DNPXyadHUiw2aKoecYxTBiDBlw4xV0Ok0DQlTNHhv",
-	"zFM1B3zwhI5ofyWMqoyorGK1prTG5ppw9jUqZ9dClIGghpNe1/s0SoGAsG/DlEgQOEgkhj5QBpwhSGQK",
-	"WYBNz5+z0mFOs9AJVWchVwVujsh8+D1PqRhOMeJleT4SKDohD5/7OMro3iz30SeRDjnL/HnlLj2BJt4/",
-	"UWvgHxFzaysrFYpIqaemlourcwMvZv7dYNPD5MADo0xOYOrFpKJ2VgQeozcHuU+uhT/3gjsreNBZDYHu",
-	"g3hWpXHKCOTkNpI2b7pvLXHt3ZVg6z7gakWjB6sR170A1opm958Kda2QsFIfMFwFCV7nD90LEazoysEa",
-	"UHg/ELii4fY8Mlxpaspo7zFMzcs81Lw9SlqVmv124Oj9ebS3gGQfGrmuEJfWfWP7B+jD7gNA6hXCUkbs",
-	"97HC7xyNG1lhLfix4ENBxg8/pM7eitDh7qHCiuG8qCzSrBpLhp3zJZC1C2kykbHuyUNj6bOM7nrP0e6U",
-	"+/EBidSRyx25mpERlsy6plvlpj8ytTQ1dE8uJIb0ut5o05rE4SOENh8t1fWT8WJ9mrCfBzlzcazMpK5A",
-	"2+Xx+JXArewoF6d/YVaqkloBlfPAdh6BzcHAirmrGP8F0DCP1BesddnMuGCqXJQ1H8muiHbPSrVC5fhd",
-	"3wdNGCx3AVky1niMcqYjdv2vnqairsgwGcsMy3mtf004tZdCtAv9dT1esgA8870/n5+f/kwiGpoe/JAt",
-	"wy9LHNxoiWue3sxfmnAoFeGU8g3Z03Wdq+H5n5FEarSs+KOwtBlv+XWZR6sWx5fkQBbXrCtdqOni+6NE",
-	"jTqm8Kwu/xGglPnNu9jJI0PCVMDdBO+NB+TUCdgKYP9uQErlbY+BmExBo23iXsN3g7nR+LW7Nw+ep/OF",
-	"j30kwqYtsmIH/ZxKY3y0VEZJ2ssyUiNCebJmwaacjxAyk2hti33rgl2wI6UE7ScKZfeCAQBIFJRE1vjD",
-	"llRiuwuagL0ONnMDfACqTDUmUtr39S/NuZMQmaIDWqWi74LuOtDi/nJiiYgqfRgRgaQfIXz88Lb2tYWc",
-	"5mJ3ypBb80z3pujM2nLYEnsqJTTm+vrlQOPybeVU7uITQbWXoixfuSg5chHdapWv0j+/bvi2/ctqJbAR",
-	"nDqhmgfL2kx+IePYvLmP/RfBYJ98dxC+fLG/Hw52yUGw/3JXj6aUU9+rDE7/W6p//txqvCSNweXXzt6s",
-	"rgba6tgJG/A1CeKqrlrlqmR68bGslMbVJBxTtspYHpkHHqkHBzPfLWZ265Y3s/zDeFky/2GSrqa9n1Fo",
-	"OQsfdp1MU55klG8S4j9OGmR8j/ztyfgGeVsd+kU8INZy362ht9n7N1jTYPeIaH+6QSyrHfgU+5LePSX3",
-	"yb2+NvlVF8hYFbic89gVa1Jj9dYC3kB9qSxpcKbwS/22gpKNoCxOqnXT5sKc6EY8qCDpchKNsErFemmm",
-	"l+Nl3xvLYbnVIrpZ6emyXSuVZbxsy8nNHZIeju2Ce6s0GWuxu3G4QSKoSs+03lruWxim0VDx35vMwPzl",
-	"07kN7EoA6C+fzsGCaDDIDnhfEcowhIHgYzh9f3YOO5POjrmpoyxjJLCC+GzHRkrF3mxmJnPAbeUoUyQw",
-	"0+ossCeTOOZC/UvEUxKptBlyPXi3ueStvfiaD+HMPuc8siUuuzs7pfd2HPlGIr3Z/LAu2CeMAj5GUNxA",
-	"oRLto9OT/wfnIyr1L4gFn9AQZcEF4IkA1xC4oBYGSFQiUPpAoohPKRtCyhP9tKl8FUQhTKkawYQIyhMJ",
-	"OmzWpl0CYSGMCSND1K8UpEOiSFMDzU+EKU3plwRFWu7phBIgDI5OgEhJpdLPbR1HJAnRh+NESC58+ERZ",
-	"KBMx2P4TnCGawX5+d3wKJ65flDMYJjTEy605LoZ82CR0J45IOhQ8YeGzcRBvNy2+1BE+DdCBihIK7HpH",
-	"MQlG2Og0W8Xcla5pBUExlu8HZygmNMAl8+d+NxyLG+alhnTvlFU5Y4iO2VFIO8XtZqvZ1o3xGBmJqdf1",
-	"dptt06eYqJFRh52RCS5/1b+HdnPbIv6PBTczT5icopBayLVBM5zTsM5FqL96WnutZTTEO61WJuWucpPE",
-	"cUSt3dn5m0vdWae6zuVWgmCjRNV+/hvKph7rXuflg7VZLj6oafKccy22aVYxYRgzQhKiMMP/QBS+pWNa",
-	"w9U/86mNP0gUoQAtuKH0QSbBCIiEC7Nb7cI7FN+3DtX3bZiOUCAwzhCohAgHyiiN+79PgmugDAhIDDgL",
-	"m3BkZ0qHOVyNbAsqkShhTFIYkQkC1RrFc4NlmDHnWGd+MYbGKY9okNYLyC8JVwTUiNiqkURiCEns66GE",
-	"ggxUg6IaNLSIk5g2tCmIDE3HrEa7DVNBFUqgqoYLv3zfabVah9PvOzDgAvQ/Oc/1uDtu3PIhB45KpI2j",
-	"gbKhWnXMZ7Y5bZKmhCro44ALBCVSbfbIkFDjCQpXZkFw0d6q/QFG0vYfUHXWiPERmKAjC4m1eUFxaH5H",
-	"fAgjomcFEhaiMBetFfijhL82XKFR4yT0YTqiwUhLo37Gzc4fJfApAzqwsqFJtTXTDvYgQh3FSR/sipUP",
-	"Idd/R2k8QmZdgmlSBlw41d5v7T6Zao/QeJ8+kUbDyJSkPnBR4pAZKufQT2Q6r/i/peyUYI/X/XzpezKr",
-	"TPaOIhfIkqHU8Op9ZsSld6nf2xFIwnS1LyhzRSAJRialYjw4NU4+9M1/mlFTLq5RgEiYPASMJMJ+a9fc",
-	"JXklmZUMSVIJU/2LShhTKSkbLrqZD7Z7Gy+z8TIbL7PxMhsv8016GWOlV3mZSWenKNPJ9vLKna8RZdez",
-	"lc7HvGK0jiH0k+g6L1amDMw2TBhzHfoRCcdnP8PWhzfHsNf+ruXDx/M3je98sPyDiDLc7tr1DJt39yEb",
-	"DwSGhFuvBlOf5INZFE19oGHTLCfozoKOn6XNA1Q3NzfhRIFbs7b+EPVsmPhXT65JFshMGbQBgumIA5HX",
-	"GBrrQ9UhxDyK9GxxAQJ1DKr/Kck9DOlEh+UwEChHmidNOOrzCQIpLbXkDAau5UlzzvS9UDItY3udl4v+",
-	"NhtQttJrVkiIIGNURgY/182RpEOGoWnDBx6TX5I8xWD9UNMUA5iDRdSoiI/1CyslMo927YPzxvRyLSxQ",
-	"+EXtBHJS1d95OrVaagTPVMHrcZh0lf7HWiM1whSm2nXaDdlzenpse9B4TWXMJc2ysysGOt8jDTie1ioZ",
-	"CaHa7U1IREPfGFVXF2AslHbApl5gA4c2cGgDhzZwaAOHlsChzIk652BdSQkemaIt611r4JFL/cqdr3nx",
-	"2GwnP3ImOwitOli7K0WDAJzCMK8JowxcOUxWHmbgCIEhMjSRexkPGWGoQCKTiXerLijdfWVFz7gGm0nf",
-	"covYhtltSJEIH8aJVMC4xkQBYgj75rrc9kESjbN+RUvHrTWErjAD3I4VTSoWOEGm4K9nZ37eZY1+EkY1",
-	"xmgfNIxULwyCQHZnDuHFKCSVbgTmLceQX1FwcJWLeTLDaReGUK5ktOBOoEoEc0OwVDNuCowFSmTKVuFp",
-	"Hp7mEMqVzWihh63aPXzbXXC/ICapkSOzqkOZnsdqT4pSRQ287Dp8UeEyoBhpd1dMlQ9FPaMP1XJGO65K",
-	"RaPp+wc7Utfx+aJFW2nDcBql4Oo6SwJoh5nLXhRBH+Eiq9G68LYPnaaXZkkrvKnkD6GfWBGyzLYwq4pX",
-	"qxxcBKs1qLNckrkeep7ap2uOqJnN/Hk1NEa3s78PsaBMmTTZ0dnxyQkEIyJIYA1xnwiNJ40zx/AQCAOz",
-	"Rg3XmNqIRmqvrEFIjput0SvGQEMcx1whC9LGNaZeXc9PSs/8K6bL8LORtFc8TB/M5tfvTJ1VV3o1v2cL",
-	"+L39YJ1YKK6t8T5niVneHCQRlJb3Sw4mZ6FqfDDhGNaUy51aZXc5UC1GGkbqsIHm62elPbYkMilXrR+C",
-	"Ygg8KTt9ScYIczNXhVBZ1aluySyO14YO7afy4D9xrfZmJZRE0vhuAn0S+lnsYGPZCddhbr5gXuLxp0+f",
-	"GkeJGmkKgduK9RiBkitDqx7gNsl2KGUlyd5rQqMUDGzOkFq23G1y3xh2XU5Cq7F5zgwM2q0WEAg1funY",
-	"yMEU9cOYhowORwo+nh8bxJvZ7Pr2nb2BPkacDY1HJcxC7PxFo0k8wnoKH6V+lqTGchoEUhhkad7N37nR",
-	"8E2qIh+7ecUER8XQ91utVrM0fPPPchbM/IcDj/F6dvn5KP4oQbMNQo7ScMeULdj4PvMqOfq0kzzlSRTC",
-	"kNtMih7gUvHgosyxJvzE1ch4bJklCeBIM8jmhYiqsMXG1K29J1RbE/65zptRM3dNEWnCXKpcr757ynCg",
-	"z8MUQhraCRKCTtD1zqT8FB2j7VZ798m7pQ26ybYZU01/dQbAJUQ6D7cmVbNRoaZfxSOQ74zY5GU2eZlN",
-	"XmaTl/ld52XyTIwNRbLcygOkYHb6SXS9PA/z7NkzeJVE12BOQ4OiFR1Im2sSxkmkaByVUZkzXpQNo1x2",
-	"mvCGiyweTOJsQUWmLLhgaiRQjngUwlZPk7nSZK50364M1rjSj13lT/V0rG+lfL+1XYI3ROAFy8J2/c5I",
-	"cMYTGaWlJAeGQMdjDKm2W6ntV0TEEAX0iQpGWJH5C0Zt3WisaZJFosQCjJPXtp7EtaANm1v9MlmH58+z",
-	"M1vN+p58/rx7wRrQMwzpwZab8m34x9//23KpwVmUZuDcWDrGIT9b04jzIRCzSJgtkF0wyNc98p5Iy+gM",
-	"PkJAGIRUun1P5p5NNcmm6VFxfGcPtiIqle1TjKKR3+qCxs8uKSfzVE2UQiywEfM4ifQU6P7kC4ZDOkFW",
-	"JHMoG3DHP8YVHTi91+RCKmMzEaFj3SlRIyhyThnvcmHudeEdZ0P++hVk+xky8zdX42vpZfmoVzxMnz+H",
-	"rd6yAz1727alcpaq14UzRYTS6p1l2LZazVYb/vH3/4J2y7fRw7Z9MU9P9brQ06rfs6LhrtrpNY9Ws1e9",
-	"LrzPEmD2TiM7lgNklAzNK/mW4vLT+EUbUeoWb9NDKGcz///uwb4G7bIsfM+fc/H8eWXmu/AuUYmZUfwS",
-	"RImkE8x4ZzMLsKVVAf7xn/8DuV5uu5nReA86rbad/N6yM8t78xSNdsFF0mrt4lKqnRqqlVP1e7DVs+cn",
-	"93zoWcDQ23ZKWKQiHNVTIiX05lIUvWyVXWlIeI2VNWtJBhhplKhESvoRLmbxFsRJPn0m758vz7b0VN0n",
-	"TrUtPWL/95Ry67Q6j8LQ6vcv6uCrc7WHVbeerT31U+dwm3DKo0hDWaIg2wnU/Odnvl9sa6o53VCHjYob",
-	"ZGGrcDQnVpqL8jbbhsABCqw7su/OMZJZLfmiTJfuGSRt0rybNO8mzbtJ827SvJs07xOmea3uZFfzAt1K",
-	"0OxyoSbXCP0yGtFit8kUbzLFm0zxJlP8DWWKbcK2Jjf7UEnjna82x7J8u8OzZ89sjGZiviKPrMPAUiGW",
-	"O8VICGQqK+vjAyDMJlvtJgndrYZLN7o0qgl9Hj4/2IAsedSFY4xQpHl+N0+parM/cts38v6cvj87rya0",
-	"KqnF6ue6ssSiy051oVeqIuvBf5j/7Z718qX8M3j5FfvNtguv59KN+efUej70zGyZH5WtHT2b0M2ytDbc",
-	"dV2B77+HajuGcOnTcJqe+R7dejJ55wzKZBATYTak6OuJwIW8mZaWMr9ulDXLP5W2PmW25ONsRb7ssfJx",
-	"l4+44XPJ9+Dukqy6dwLgEFypqHYKEeYpCm0ys8pdLqCQ7Koz3mQIfssdMzcKSp0nvGlc+i0HiJvIZxO2",
-	"bMKWTdiyCVu+nbDFxAsl3F9B+2tCF5UdkVsbjZj8ch9H1G2GsUebFZ67ikR/RJUflfeYp3Usnsd3Q9z2",
-	"+wNDG3e9cdcbd71x1xt3/e246x9RgXFh4Bxl5p/tMe2XM39JYekpkXLKRahFgDLYGnAxBmQBDzHcbsIn",
-	"qkbw7s0RIBM8ijAsn/Ux4lEooTij30xm+Zh8s084IgFmecTS2afLtlxm58rfrLDpS2M6nTZ0pxuJiFy/",
-	"b5Gy4WF6ZUZ+NeDiyvbvyvTvatJxPwzjblT69HCqXD5j/5sEIp8EZ0OTfWBkbLadxk6SHiH7sllA3iwg",
-	"b3DZBpdtcNkGl/0zn9/y1mCsN1yA/Q4S5B/RmUNr5UTKTsSH3J7XXw/hPphw39WSmUWfLPY/hIgo862d",
-	"KHJHtFAFQ1Sw12ovArC3tqF7whoShtTugDitfKtg4YMq82fsb9ItG/SzQT8b9LNBPxv0s0E//xeyUjmg",
-	"WMA3VZBU/ZTO58vZpfnA3aT+ZNhTwcMkcN8bqn6xhsS0Wf7ajfl+k217nsrJ3M4G35gzLoxNbRa1R6UF",
-	"rsVzud7yIVDmg0S0h+667/oUlRu+kWKeqBJJl9bxF7tUnmASGd+rRZEaHTDbnf5UkCkdhjy7nP1vAAAA",
-	"//8=",
+	"7F17c9s4kv8qfcxWrZ2jZEmJk4lSU3uOM5n1XjJxxc5kr2KfBZEtCWsK4ACgFE5OVfvv/X33Ee6T7Se5",
+	"woMviZL8nmwN/3HJfDSARj9+3WiAX72AT2POkCnp9b96MpjglJifr3iYXkR8TNnFiIsLEgQo5YXil8gu",
+	"Zj33I+ZS6YdjwWMUiqJ5NYgoMnVBQ/0PYen7kdf//NVTaYxe35NKUDb2Fn5+hSVR5C3OfU9RFekLh4YA",
+	"HIWe731pcRGi8Pr7Cz+jLDEQqKrUR1xMifL6XkyknHOh3712iyeWcKnVZwvfGwvC1IV9tdxkTJRCwby+",
+	"959Zo3+4Vqs/asJwqu+Wmnyy8ItB9NeMzFE4XjfYEr3ewvdkwG3vQxyRJNLUSlROzN0NJJ4ufC+RKBiZ",
+	"GirZix+zaxve7S4Wvifwl4QKDL3+54JQaZglplxd8PJG+fBvGNhpG/OW7aR3qh98w8XUW/jeqyS6PJIy",
+	"ISzAA5my4APKmDOJq9IrFVGJrPIqRhbaYeUss0/VjXvMW/piS17SuMVjRTkjUSvmlCnNDyUSNOyZUoXT",
+	"WKVef0QiiUszpoi8PArLzD4l8pKG99Tkyiy59ssTs5aHyxOxxPCTjfwOiAjND9038+MPAkde33u0Vxin",
+	"PWeZ9jK6GB4SEZ4k0ykRqW4w12RDLu8REYKk3hX4HcjZaz5nESfhRxHd2HLJWeioJCLa1q7W9BGhEYaH",
+	"PGGqtlE9hWMUG1t9Y2gEhsaWJrUmU8u/rMmMimVrRmWp+euKT7kN383xGlk6uYYoaR04yRV0jSAVPLyl",
+	"SJVFaOOsO5nbynndeoQKw4N13iskCluK1pjUjR3I6JKtAvDdbyTr2n2jEFzctLkfzMtbWnn+8Br1bFWj",
+	"btRkVf222o3CTV3BJd2lr7mBE8l7u8YClLR6g/7jj3SktKp9wF8SrAWeqxMwpYxOk6nX7/rXmYzDYhoK",
+	"8Q1R0jE7xWkcEbWEBafky1tkYzXx+t1O5zq6+9pQVRnVpWnGLzEVKO/YXvxgqRK1DPIoo4qS6GcSJRWg",
+	"d2Svz8z1DQjE63tTzjBtH0xzDmbghE5jLuysEc0nb0xHyhjtPam4wD3zpp7xkkBp3TqepJIGJKpgMid7",
+	"hfbE2VN594acR0jYtRBSoRQCAxrTLDK6qU/5kFG5lkP5ULR9/c4/W/HF5UmtUcEVxdqkhMWAVtUvkYpP",
+	"36GUZLxePfavpx6HhujUEV2OB81NFD9MCY3WaAiae9dvEkX2Zlm66+Kboh8/ufioduC9/f2b9MKFShWr",
+	"kLV3POEM18XB5t5NWszerEaQyMK7HeCJobg8vKeLRY2EFlK3STYrAK4WH/6UTIcoypZNv8Ls1S0xNK14",
+	"yKNwc9DrexGR6g1PxGs6pqriqd8SqUY8EaG9s4HOkxVdDh2c/inr81Izdfpd4UsNAw8FEnUF9/qg+t3t",
+	"fCMK3ntgBX/68Ar+xKCbiM5Q3DHSeG2pVpFGt/sboKkXD4umnjdoqhxyTlEEE8KUDTM2QafjNCRM0eC9",
+	"MU/VHPCzB3RE+xthVGVEZRWrNaU1NteEs69RObsWogwENZz0+t6nSQoEhH0b5kSCwFEiMfSBMuAMQSJT",
+	"yAJse/6SlQ5zmoVOqDoLuSlwc0SWw+9lSsVwihGvy/ORQNEZufvcx0FG92q5jyGJdMhZ5s8rd+kBNPH2",
+	"iVoD/4hYWlvZqFBESj01tVzcnBt4vvBvBpvuJgceGGVyAlMvJhW1syJwH715lvvkWvhzK7izgQe9zRDo",
+	"NohnUxqnjECOriNpy6b72hLXfbIRbN0GXG1o9NlmxHUrgLWh2f2HQl0bJKzUBww3QYLX+UO3QgQbuvJs",
+	"Cyi8HQjc0HB3GRluNDVltHcfpuZFHmpeHyVtSs1+O3D09jx6uoJk7xq5bhCXzm1j+zvow5M7gNQbhKWM",
+	"2G9jhd85GleywlrwY8HHgkzvfki9pxtCh5uHChuG87yySLNpLBl2zpdAti6kyUTGuid3jaVPMrrbPUe3",
+	"V+7HByRSRy435GpGRlgy25rulJv+yNTa1NAtuZAY0tt6o01rEof3ENp8tFS3T8bz7WnCYR7kLMWxMpO6",
+	"Am2Xx+NXAreyo1yd/pVZqUpqBVQuA9tlBLYEAyvmrmL8V0DDMlJfsdZlM+OCqXJR1nIkuyHaPSnVCpXj",
+	"d30fNGGw3AVkyVTjMcqZjtj1v3qairoiw2QsMyzntf4149ReCtEu9Nf1eM0C8ML3/nx6evwziWhoevBD",
+	"tgy/LnFwpSWuZXoLf23CoVSEU8o3ZE/Xda6G539GEqnJuuKPwtJmvOWXZR5tWhxfkwNZXbOudKGmi+8P",
+	"EjXpmcKzuvxHgFLmN29iJw8MCVMBdxW8Nx2RYydgG4D9uxEplbfdB2IyBY22iVsN3w3mSuPX7t48eJou",
+	"Fz4OkQibtsiKHfRzKo3x3lIZJWkvy0iNCOXJmhWbcjpByEyitS32rTN2xg6UEnSYKJT9MwYAIFFQElnj",
+	"DztSid0+aAL2OtjMDfARqDLVmEhp39e/NOeOQmSKjmiVir4LuutAi/vriSUiqvRhQgSSYYTw8cPb2tdW",
+	"cpqr3SlDbs0z3ZuiM1vLYUvsqZTQmOvblwONy7eVU7mLTwTVXoqyfOWi5MhFdK1Vvkr//Lrh2/bPq5XA",
+	"RnDqhGoZLGsz+YVMY/PmPg6fB6N98t2z8MXz/f1w9IQ8C/ZfPNGjKeXUn1YGp/8t1T9/7rRekNbo/Gvv",
+	"6aKuBtrq2BEb8S0J4qquWuWqZHrxvqyUxtUknFK2yVgemAfuqQfPFr5bzOzXLW9m+YfpumT+3SRdTXs/",
+	"o9ByFt7tOpmmPMsoXyXEv580yPQW+duj6RXytjr0i3hArOW+WUNvs/evsKbBbhHR/nSFWFY78DkOJb15",
+	"Su6Te31r8qsukLEqcL7ksSvWpMbqbQW8gfpSWdLgTOGX+m0FJRtBWZxU66bNhSXRjXhQQdLlJBphlYr1",
+	"0kyvx8u+N5XjcqtFdLPR02W7VirLeNmWk6s7JD0c2wX3VmkytmJ343CDRFCVnmi9tdy3MEyjoeK/N5mB",
+	"+cunUxvYlQDQXz6dggXRYJAd8KEilGEII8GncPz+5BT2Zr09c1NHWcZIYAXx2Y5NlIq9xcJM5ojbylGm",
+	"SGCm1VlgTyZxzIX6t4inJFJpO+R68G5zyVt78TUfw4l9znlkS1z29/ZK7+058q1EeovlYZ2xTxgFfIqg",
+	"uIFCJdoHx0f/AqcTKvUviAWf0RBlwQXgiQDXELigFkZIVCJQ+kCiiM8pG0PKE/20qXwVRCHMqZrAjAjK",
+	"Ewk6bNamXQJhIUwJI2PUrxSkQ6JIWwPNT4QpTemXBEVa7umMEiAMDo6ASEml0s/tHEYkCdGHw0RILnz4",
+	"RFkoEzHa/ROcIJrBfn53eAxHrl+UMxgnNMTznSUuhnzcJnQvjkg6Fjxh4aNpEO+2Lb7UET4N0IGKEgrs",
+	"ewcxCSbY6rU7xdyVrmkFQTGV70cnKGY0wDXz5363HItb5qWWdO+UVTljiI7ZUUg7xd12p93VjfEYGYmp",
+	"1/eetLumTzFRE6MOexMTXP6qf4/t5rZV/B8LbmaeMDlHIbWQa4NmOKdhnYtQf/W09lrLaIj3Op1Myl3l",
+	"JonjiFq7s/c3l7qzTnWby60EwUaJqv38D5RtPdanvRd31ma5+KCmyVPOtdimWcWEYcwESYjCDP8DUfiW",
+	"TmkNV//M5zb+IFGEArTghtIHmQQTIBLOzG61M++l+L7zUn3fhfkEBQLjDIFKiHCkjNK4/4ckuATKgIDE",
+	"gLOwDQd2pnSYw9XEtqASiRKmJIUJmSFQrVE8N1iGGUuOdeEXY2gd84gGab2A/JJwRUBNiK0aSSSGkMS+",
+	"HkooyEi1KKpRS4s4iWlLm4LI0HTManW7MBdUoQSqarjwy/e9Tqfzcv59D0ZcgP4n57ked8+NW97lwFGJ",
+	"tHUwUjZUq475xDanTdKcUAVDHHGBoESqzR4ZE2o8QeHKLAgu2tu0P8BI2v4dqs4WMT4AE3RkIbE2Lyhe",
+	"mt8RH8OE6FmBhIUozEVrBf4o4a8tV2jUOgp9mE9oMNHSqJ9xs/NHCXzOgI6sbGhSXc20Z08hQh3FSR/s",
+	"ipUPIdd/J2k8QWZdgmlSBlw41d7vPHkw1Z6g8T5DIo2GkTlJfeCixCEzVM5hmMh0WfF/S9kpwR6v//nc",
+	"92RWmewdRC6QJWOp4dX7zIhL71y/tyeQhOlmX1DmikASTExKxXhwapx86Jv/NKPmXFyiAJEw+RIwkgj7",
+	"nSfmLskryaxkSJJKmOtfVMKUSknZeNXNfLDda7xM42UaL9N4mcbLfJNexljpTV5m1tsrynSyvbxy72tE",
+	"2eVio/MxrxitYwjDJLrMi5UpA7MNE6Zch35EwuHJz7Dz4c0hPO1+1/Hh4+mb1nc+WP5BRBnu9u16hs27",
+	"+5CNBwJDwq1Xg6lP8sEsiqY+0LBtlhN0Z0HHz9LmAaqbm9twpMCtWVt/iHo2TPyrJ9ckC2SmDNoAwXzC",
+	"gchLDI31oeolxDyK9GxxAQJ1DKr/Kck9jOlMh+UwEignmidtOBjyGQIpLbXkDAau5UlzzvS9UDItY097",
+	"L1b9bTagbKXXrJAQQaaojAx+rpsjSccMQ9OGDzwmvyR5isH6obYpBjAHi6hJER/rFzZKZB7t2geXjen5",
+	"Vlig8IvaC+Ssqr/LdGq11AieqYLX4zDpKv2PtUZqginMteu0G7KX9PTQ9qD1msqYS5plZzcMdLlHGnA8",
+	"rFUyEkK125uRiIa+MaquLsBYKO2ATb1AA4caONTAoQYONXBoDRzKnKhzDtaVlOCRKdqy3rUGHrnUr9z7",
+	"mhePLfbyI2eyg9Cqg7W7UjQIwDmM85owysCVw2TlYQaOEBgjQxO5l/GQEYYKJDKZeLfqgtLdV1b0jGuw",
+	"mfQdt4htmN2FFInwYZpIBYxrTBQghrBvrstdHyTROOtXtHTcWkPoCjPA7VjRpGKBM2QK/npy4udd1ugn",
+	"YVRjjO6zlpHqlUEQyO4sIbwYhaTSjcC85RjyKwoOrnIxT2Y47cIQypWMFtwJVIlgbgiWasZNgbFAiUzZ",
+	"KjzNw+McQrmyGS30sFO7h2+3D+4XxCQ1cmRWdSjT81jtSVGqqIGXXYcvKlxGFCPt7oqp8qGoZ/ShWs5o",
+	"x1WpaDR9/2BH6jq+XLRoK20YzqMUXF1nSQDtMHPZiyIYIpxlNVpn3u5Lp+mlWdIKbyr5QxgmVoQssy3M",
+	"quLVKgdXwWoN6iyXZG6Hnsf26ZojahYLf1kNjdHt7e9DLChTJk12cHJ4dATBhAgSWEM8JELjSePMMXwJ",
+	"hIFZo4ZLTG1EI7VX1iAkx83W6BVjoCFOY66QBWnrElOvrudHpWf+HdN1+NlI2isepndm8+t3pi6qK72a",
+	"34sV/N69s06sFNfWeJ+TxCxvjpIISsv7JQeTs1C1PphwDGvK5Y6tsrscqBYjDSN12EDz9bPSHlsSmZSr",
+	"1g9BMQSelJ2+JFOEpZmrQqis6lS3ZBbHa0OH7kN58J+4VnuzEkoiaXw3gSEJ/Sx2sLHsjOswN18wL/H4",
+	"06dPrYNETTSFwG3Fuo9AyZWhVQ9wm2U7lLKSZO81oVEKBjZnSC1b7ja5bwz7Lieh1dg8ZwYG3U4HCIQa",
+	"v/Rs5GCK+mFKQ0bHEwUfTw8N4s1sdn37zt7AECPOxsajEmYhdv6i0SQeYT2Fj1I/S1JjOQ0CKQyyNO/m",
+	"71xp+CZVkY/dvGKCo2Lo+51Op10avvlnPQsW/t2Bx3g7u/x8FH+UoNkGIUdpuGPKFmx8n3mVHH3aSZ7z",
+	"JAphzG0mRQ9wrXhwUeZYG37iamI8tsySBHCgGWTzQkRV2GJj6s7TB1RbE/65zptRM3dNEWnCXKpcr757",
+	"yHBgyMMUQhraCRKCztD1zqT8FJ2i7Vb3yYN3Sxt0k20zppr+6gyA68/+g/dHB3oEsmzTDyzgGlYVkf34",
+	"Vxq34RUPKVp7pcglMn3HJLCIcKzs9e5uOa1mj0XNEIpHIN/U0aSUmpRSk1JqUkq/65RSnkSyUVSWFrqD",
+	"7NHeMIku16eQHj16BK+S6BLMQW5QtHLGzpi5JmGaRIrGURlQOuNF2TjKZacNb7jIQtkkztaCZMqCM6Ym",
+	"AuWERyHsDDSZC03mQvftwsCkC/3YRf7UwAeXXYL9zm4JmRGBZyzLOOh3JoIznsgoLeVnMAQ6nWJItd1K",
+	"bb8iIsYoYEhUMMGKzJ8xakteY02TrBIlFhsdvbalMK4Fbdjcwp1JmDx+nB03a5Ym5ePH/TPWgoFhyAB2",
+	"3JTvwj/+/r+WSy3OojSLK4ylYxzyY0GNOL/Ujv7k53xt74xBvmST90RaRmfIFwLCIKTSbdky92yWTLZN",
+	"j4qTRwewE1GpbJ9iFK38Vh809Hf5RJlnmaIUYoGtmMdJpKdA9ydf6xzTGbIiD0XZiDv+Ma7oyOm9JhdS",
+	"GZuJCB3rjomaQJEuy3iXC/OgD+84G/PXryDbipGZv6XyZEsvS6W94mH6+DHsDNadRTrYtS2VE2yDPpwo",
+	"IpRW7yw5uNNpd7rwj7//D3Q7vg18du2LeWZt0IeBVv2BFQ131U6vebSaeBv04X2Wu7N3WtmJIiCjZGxe",
+	"yXdDl5/GL9qIUrfunL6EciL2X58829fxhiwL3+PHXDx+XJn5PrxLVGJmFL8EUSLpDDPe2aQI7GhVgH/8",
+	"9/9Brpe7bmY03oNep2snf7DuuPXBMkWjXXCWdDpPcC3VXg3VygcBBrAzsEc/D3wYWMAw2HVKWGRRHNVj",
+	"IiUMlrIrg6xAQGlIeImV5XZJRhhplKhESoYRriYgV8RJPnwS8p8vRbj2QOAHzhKu/TrA7ylb2Ov07oWh",
+	"1U931MFX52pfVt16tmw2TJ3DbcMxjyINZYmCbBNT+5+f+X6xI6vmYEYdNipukIUtINKc2GguyjuEWwJH",
+	"KLDutMEbx0hmoeeLMl26ZZDUZKibDHWToW4y1E2GuslQNxnqq2SordpnV/Oy6Eq879K4Jk0KwzKQ0hrT",
+	"JLmbJHeT5G6S3N9QktvmmmvSyneV7977atND6zeZPHr0yIaXJlwtUuA6gi2Vv7mzo4RAprJiSj4Cwmye",
+	"2G5N0d1quUypywCbqO3uU5styPJefTjECEWap6bzbLA2+xO3aSbvz/H7k9NqLq6SFa1+JC3LibrEWh8G",
+	"pdq9AfyX+d+eFFC+lH98ML9iv5R35g1cpjT/iN3Ah4GZLfOjsqFmYHPRWYLZRuquK/D991BtxxAufZBP",
+	"0zNfAdxOJu+cAcgMYiLMNiB9PRG4kvLT0lLm15USfvkH6rZn+9Z8Eq9I9d1XKvH8HrfZrvkK303ybLfO",
+	"XbwEV6CrnUKEeXZFm8ysXpoLKCS76oyb5MZvuU/pSvG084RXDam/5di2iXyasKUJW5qwpQlbvp2wxcQL",
+	"JdxfQftbQheVHUxcG42Y1PgQJ9RtQbIHyhWeu4pEf0SVH1B4n2ekrJ6CeEXc9vsDQ427btx1464bd924",
+	"62/HXf+ICowLA+coM/9sD8c/X/hramKPiZRzLkItApTBzoiLKSALeIjhbhs+UTWBd28OAJngUYRh+YSV",
+	"CY9CCcWXEcxklj9OYHZnRyTALI9YOnF23UbX7DT/q9VkfWnN5/OW7nQrEZHr9zVSNjxML8zIL0ZcXNj+",
+	"XZj+Xcx67odh3JWqtu5OlctfNvgmgcgnwdnYZB8YmZrNvrGTpHvIvjRr383adwMpG0jZQMoGUjaQ8jc5",
+	"8OetgYdvuAD74SzIv7q0BDTLOaC9iI+5/cBDPfr8YDIVroLPrFdlaYuXEBFlPs4URe5MH6pgjAqedrqr",
+	"2PGtbeiWiIyEIbX7To4rH7dY+QLP8kcZmkxRA9wa4NYAtwa4NcCtAW4NcPtNc4E5FlqBZlV8V/1s1Ofz",
+	"xbn5mOOs/hTkY8HDJHDf1qp+nYnEtF3+spP5Vplte5nK0dJWGN+YMy6MTW0XFV+lZcXVM+je8jFQ5oNE",
+	"tAdMu29YFfUyvpFinqgSSZdM81e7VJ5gEhnYoEWRGh0w++P+VJApHfy9OF/8fwAAAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -234,6 +234,11 @@ type RiverJob struct {
 	AttemptedAt *time.Time
 }
 
+type SchemaCompatibility struct {
+	Schema        int64
+	OldestProgram int64
+}
+
 type TaskCancellation struct {
 	ProgramID id.ID
 	TaskID    uuid.UUID

@@ -45,13 +45,17 @@ var (
 
 // Handler serves the page at /docs and /docs/, and its scripts below, to GET and
 // HEAD; it is to be mounted at both. documentURL is the path of the OpenAPI
-// document on this server.
+// document on this server. Addresses in the page are relative, so that it works below
+// whatever path a proxy has it.
 func Handler(documentURL string) http.Handler {
 	startPath, scalarPath := versionedPath("start", startScript), versionedPath("scalar", scalarGzip)
-	page := []byte(strings.NewReplacer(
-		"{{start}}", startPath, "{{scalar}}", scalarPath, "{{document}}", html.EscapeString(documentURL),
-	).Replace(pageText))
-	pageTag := entityTag(page)
+	pages := map[string][]byte{}
+	for path, root := range map[string]string{prefix: "", prefix + "/": "../"} { // the last slash decides what relative means
+		relative := func(path string) string { return html.EscapeString(root + strings.TrimPrefix(path, "/")) }
+		pages[path] = []byte(strings.NewReplacer(
+			"{{start}}", relative(startPath), "{{scalar}}", relative(scalarPath), "{{document}}", relative(documentURL),
+		).Replace(pageText))
+	}
 
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Content-Type-Options", "nosniff")
@@ -65,7 +69,8 @@ func Handler(documentURL string) http.Handler {
 			w.Header().Set("Content-Security-Policy", contentPolicy)
 			w.Header().Set("Referrer-Policy", "no-referrer")
 			w.Header().Set("Cache-Control", "no-cache")
-			serve(w, r, "text/html; charset=utf-8", pageTag, page)
+			page := pages[r.URL.Path]
+			serve(w, r, "text/html; charset=utf-8", entityTag(page), page)
 		case startPath:
 			serveScript(w, r, startPath, startScript)
 		case scalarPath:

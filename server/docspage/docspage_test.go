@@ -40,18 +40,18 @@ func scripts(t *testing.T) (scalar, start string) {
 	if len(found) != 2 || !strings.Contains(found[0][1], "/scalar-") || !strings.Contains(found[1][1], "/start-") {
 		t.Fatalf("scripts of the page: %v", found)
 	}
-	return found[0][1], found[1][1]
+	return "/" + found[0][1], "/" + found[1][1]
 }
 
 func TestPageIsServedAtBothAddressesAndReadsTheDocument(t *testing.T) {
 	t.Parallel()
-	for _, path := range []string{"/docs", "/docs/"} {
+	for path, document := range map[string]string{"/docs": "openapi-complete.json", "/docs/": "../openapi-complete.json"} {
 		response := call(t, "GET", path, nil)
 		page := body(t, response)
 		if response.StatusCode != http.StatusOK || response.Header.Get("Content-Type") != "text/html; charset=utf-8" {
 			t.Errorf("%s: %d %s", path, response.StatusCode, response.Header.Get("Content-Type"))
 		}
-		if !strings.Contains(page, `data-document="/openapi-complete.json"`) || strings.Contains(page, "{{") {
+		if !strings.Contains(page, `data-document="`+document+`"`) || strings.Contains(page, "{{") {
 			t.Errorf("%s: %s", path, page)
 		}
 	}
@@ -79,7 +79,7 @@ func TestPageAsksNoOtherServer(t *testing.T) {
 			t.Errorf("script at %s", path)
 		}
 	}
-	for _, option := range []string{"telemetry: false", "withDefaultFonts: false", "agent: { disabled: true }", "mcp: { disabled: true }", `proxyUrl: ""`, "url: location.origin"} {
+	for _, option := range []string{"telemetry: false", "withDefaultFonts: false", "agent: { disabled: true }", "mcp: { disabled: true }", `proxyUrl: ""`, "new URL(\".\", source)"} {
 		if !strings.Contains(ours, option) {
 			t.Errorf("not set: %s", option)
 		}

@@ -5,9 +5,11 @@ package password
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/alexedwards/argon2id"
+	"golang.org/x/text/unicode/norm"
 )
 
 // MinLength and MaxLength bound a password, in bytes: the lower against guessing,
@@ -23,8 +25,14 @@ var ErrLength = fmt.Errorf("password must have %d to %d bytes", MinLength, MaxLe
 // parameters are OWASP's for argon2id with 19 MiB.
 var parameters = &argon2id.Params{Memory: 19 * 1024, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32}
 
-// Hash returns the hash of password, or ErrLength.
+// normalized is how a password is hashed: keyboards and systems write one and the same
+// letter in different ways (RFC 8265).
+func normalized(password string) string { return norm.NFKC.String(password) }
+
+// Hash returns the hash of password, or ErrLength. Different ways to write the same
+// letters have the same hash.
 func Hash(password string) (string, error) {
+	password = normalized(password)
 	if len(password) < MinLength || len(password) > MaxLength {
 		return "", ErrLength
 	}
@@ -38,7 +46,13 @@ var absent = sync.OnceValues(func() (string, error) { return argon2id.CreateHash
 // user) matches nothing and takes as long as any other. It takes memory and a
 // processor for a while: a server asks in turn, by a Queue.
 func Matches(password, hash string) (bool, error) {
-	if len(password) > MaxLength {
+	// The second is for hashes from before passwords were normalised.
+	candidates := []string{normalized(password)}
+	if password != candidates[0] {
+		candidates = append(candidates, password)
+	}
+	candidates = slices.DeleteFunc(candidates, func(c string) bool { return len(c) > MaxLength })
+	if len(candidates) == 0 {
 		return false, nil
 	}
 	unknown := hash == ""
@@ -48,9 +62,14 @@ func Matches(password, hash string) (bool, error) {
 			return false, err
 		}
 	}
-	matches, err := argon2id.ComparePasswordAndHash(password, hash)
-	if err != nil {
-		return false, errors.Join(errors.New("stored password hash is broken"), err)
+	for _, candidate := range candidates {
+		matches, err := argon2id.ComparePasswordAndHash(candidate, hash)
+		if err != nil {
+			return false, errors.Join(errors.New("stored password hash is broken"), err)
+		}
+		if matches {
+			return !unknown, nil
+		}
 	}
-	return matches && !unknown, nil
+	return false, nil
 }

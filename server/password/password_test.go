@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/alexedwards/argon2id"
+
 	"giftcards/server/password"
 )
 
@@ -23,6 +25,38 @@ func TestOnlyTheSamePasswordMatches(t *testing.T) {
 	} {
 		if got, err := password.Matches(given, hash); got != want || err != nil {
 			t.Errorf("Matches(%.20q) = %v, %v, want %v", given, got, err, want)
+		}
+	}
+}
+
+// TestOneWordTypedInTwoWaysIsOnePassword: as the systems of a Mac and of a PC write
+// it. A hash of what was typed, from before passwords were normalised, still works.
+func TestOneWordTypedInTwoWaysIsOnePassword(t *testing.T) {
+	t.Parallel()
+	const composed, decomposed, wide = "Zoë's Käsekuchen", "Zoe\u0308's Ka\u0308sekuchen", "Zoë's Käseｋuchen"
+	hashed := func(typed string) string {
+		hash, err := password.Hash(typed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return hash
+	}
+	before, err := argon2id.CreateHash(decomposed, &argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32})
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := strings.Repeat("e\u0308", 500) // 1,500 bytes, 1,000 as they are hashed
+	for _, c := range []struct {
+		hash, typed string
+		want        bool
+	}{
+		{hashed(composed), composed, true}, {hashed(composed), decomposed, true}, {hashed(composed), wide, true},
+		{hashed(decomposed), composed, true}, {hashed(decomposed), decomposed, true}, {hashed(long), long, true},
+		{before, decomposed, true}, {before, composed, false},
+		{hashed(composed), "Zoe's Kasekuchen", false}, {"", decomposed, false},
+	} {
+		if got, err := password.Matches(c.typed, c.hash); got != c.want || err != nil {
+			t.Errorf("Matches(%+.20q) = %v, %v, want %v", c.typed, got, err, c.want)
 		}
 	}
 }

@@ -85,10 +85,10 @@ func Undeclared(r *http.Request, response *http.Response, body []byte) error {
 		return err
 	}
 	path, ok := doc.find(r)
-	if !ok {
+	if !ok || r.Method == http.MethodHead && response.StatusCode == http.StatusMethodNotAllowed {
 		return nil // documents, pages, unknown paths and methods are not the contract's
 	}
-	method, status := strings.ToLower(r.Method), strconv.Itoa(response.StatusCode)
+	method, status := declaredMethod(r), strconv.Itoa(response.StatusCode)
 	declared, ok := doc.paths[path][method].Responses[status]
 	if !ok {
 		return fmt.Errorf("status %s is not declared", status)
@@ -113,7 +113,7 @@ func Undeclared(r *http.Request, response *http.Response, body []byte) error {
 	if _, ok := declared.Content[mediaType]; !ok {
 		return fmt.Errorf("media type %s is not declared", mediaType)
 	}
-	if mediaType != "application/json" {
+	if mediaType != "application/json" || r.Method == http.MethodHead {
 		return nil
 	}
 	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(body))
@@ -121,6 +121,15 @@ func Undeclared(r *http.Request, response *http.Response, body []byte) error {
 		return err
 	}
 	return doc.check(at+pointer("content", mediaType, "schema"), value)
+}
+
+// declaredMethod is the method under which the document has an operation. HEAD is
+// answered as GET, without the body.
+func declaredMethod(r *http.Request) string {
+	if r.Method == http.MethodHead {
+		return "get"
+	}
+	return strings.ToLower(r.Method)
 }
 
 func (d *documentIndex) check(at string, value any) error {
@@ -153,7 +162,7 @@ func pointer(parts ...string) string {
 func (d *documentIndex) find(r *http.Request) (path string, ok bool) {
 	sent := strings.Split(r.URL.EscapedPath(), "/")
 	for path, item := range d.paths {
-		if _, ok := item[strings.ToLower(r.Method)]; ok && matches(strings.Split(path, "/"), sent) {
+		if _, ok := item[declaredMethod(r)]; ok && matches(strings.Split(path, "/"), sent) {
 			return path, true
 		}
 	}

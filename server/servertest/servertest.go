@@ -96,7 +96,7 @@ func start(t testing.TB, databaseURL, keyFile string, share bool, change []func(
 		Store: st, Jobs: work, Keys: keys, Logger: logger,
 		BulkThreshold: 50, BulkMaximum: 100_000, BulkBodyLimit: 64 << 20,
 		TokenLifetime: time.Hour, LinkLifetime: time.Hour,
-		Ready: st.Ping, Meter: metrics.Meter(),
+		Ready: st.CheckWritable, Meter: metrics.Meter(),
 	}
 	listener := httptest.NewUnstartedServer(nil)
 	options.BaseURL = "http://" + listener.Listener.Addr().String()

@@ -42,12 +42,15 @@ type Server struct {
 // ctx bounds the start only. The server ends at Stop, or with this process
 // however that ends. A second start on the same state directory is refused.
 // Errors say in one sentence what is wrong and what the way out is.
+// Start takes libpq's variables (PGHOST, PGSERVICE, ...) out of the environment of this
+// process, see forgetVariables.
 func Start(ctx context.Context, o Options) (*Server, error) {
 	s := &Server{ephemeral: o.Ephemeral, logger: o.Logger, done: make(chan struct{})}
 	if s.logger == nil {
 		s.logger = slog.New(slog.DiscardHandler)
 	}
 	begin := time.Now()
+	forgetVariables()
 	if err := s.start(ctx, o); err != nil {
 		s.abandon()
 		return nil, fmt.Errorf("private PostgreSQL: %w", err)
@@ -246,7 +249,7 @@ func (s *Server) URL() string { return s.address(role, role) }
 // and for psql.
 func (s *Server) AdminURL() string { return s.address(superuser, role) }
 
-// address leaves nothing out, so that no PG* variable of the caller fills in.
+// address leaves out nothing that psql would fill in by itself.
 func (s *Server) address(user, database string) string {
 	host := strings.NewReplacer("+", "%20", "%2F", "/").Replace(url.QueryEscape(s.socketDir))
 	return fmt.Sprintf("postgres://%s@/%s?host=%s&port=%s&sslmode=disable", user, database, host, postgresPort)

@@ -10,8 +10,9 @@ func Exists(stateDir string) bool { return exists(filepath.Join(stateDir, "data"
 
 // Running returns what URL returns in the process that runs a PostgreSQL in
 // stateDir, for a second process of the same user. It reports false if none is
-// ready there.
+// ready there. Like Start, it takes libpq's variables out of the environment.
 func Running(stateDir string) (url string, running bool) {
+	forgetVariables()
 	dir, err := canonical(stateDir)
 	if err != nil {
 		return "", false

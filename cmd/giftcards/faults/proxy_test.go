@@ -68,6 +68,14 @@ func (tr *trial) newProxy(target string) *proxy {
 	return p
 }
 
+// lead leads to another target from now on, and breaks what leads to the one before.
+func (p *proxy) lead(target string) {
+	p.mutex.Lock()
+	p.target = target
+	p.mutex.Unlock()
+	p.breakAll()
+}
+
 func (p *proxy) address() string { return p.listener.Addr().String() }
 
 // arm awaits a boundary.
@@ -151,7 +159,10 @@ type pair struct {
 }
 
 func (p *proxy) serve(client net.Conn) {
-	database, err := net.DialTimeout("tcp", p.target, 5*time.Second)
+	p.mutex.Lock()
+	target := p.target
+	p.mutex.Unlock()
+	database, err := net.DialTimeout("tcp", target, 5*time.Second)
 	if err != nil {
 		client.Close()
 		return

@@ -46,6 +46,43 @@ func promotedStandby(tr *trial) {
 	l.audit(primary.adminIn())
 }
 
+// mistakenAddress points the one address that the server knows at a standby for a
+// second, ten times, as a name that is changed too early does. Sessions that were
+// begun meanwhile can't write, and must not outlive it.
+func mistakenAddress(tr *trial) {
+	tr.Helper()
+	dir := tr.directory()
+	primary := tr.newPostgres(dir)
+	standby := &postgres{trial: tr, bin: primary.bin, data: filepath.Join(dir, "other"), port: tr.freePort()}
+	standby.follow(primary)
+	p := tr.newProxy(primary.address())
+	url := databaseURL("giftcards", p.address(), "&connect_timeout=2")
+	m := tr.newMerchant(dir, url)
+	server := tr.newGiftcards(dir, url)
+	m.login(tr, server.url())
+	l := tr.newLoad(m, server.url)
+	var longest time.Duration
+	l.during(8, func() {
+		for range 10 {
+			time.Sleep(tr.upTo(time.Second))
+			p.lead(standby.address())
+			tr.faults.Add(1)
+			tr.until("not ready on a standby", func() bool { return !ok(server.url() + "/readyz") })
+			time.Sleep(time.Second)
+			p.lead(primary.address())
+			back := time.Now()
+			l.carryOut(l.card())
+			longest = max(longest, time.Since(back))
+			tr.until("ready again", func() bool { return ok(server.url() + "/readyz") })
+		}
+	})
+	tr.note = fmt.Sprintf("writes again at most %s after the address leads to the primary", longest.Round(time.Millisecond))
+	if longest > 2*time.Second {
+		tr.exceptionf("the first write came %s after the address led to the primary again", longest)
+	}
+	l.audit(primary.adminIn())
+}
+
 // follow makes p the synchronous standby of a primary, from nothing.
 func (p *postgres) follow(primary *postgres) {
 	p.trial.Helper()

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
+const ourPrefix = "GIFTCARDS_"
+
+// secretVariables are settings that are no flags.
+var secretVariables = []string{demoVariable, smtpPasswordVariable, smsTokenVariable}
+
+// otherVariables begin like settings and are none: what tests, and the clients in
+// openapi/, are told.
+var otherVariables = []string{
+	"GIFTCARDS_TEST_DATABASE_URL", "GIFTCARDS_TEST_HELPER", "GIFTCARDS_UPGRADE_FROM", "GIFTCARDS_PROXY",
+	"GIFTCARDS_URL", "GIFTCARDS_USERNAME", "GIFTCARDS_PASSWORD", "GIFTCARDS_MERCHANT", "GIFTCARDS_MERCHANT_ID",
+	"GIFTCARDS_PROGRAM", "GIFTCARDS_PROGRAM_ID", "GIFTCARDS_FOREIGN_PROGRAM",
+}
+
+// serviceVariable is what Kubernetes adds to every container of a namespace that has a
+// service called giftcards, or giftcards-something.
+var serviceVariable = regexp.MustCompile(`^GIFTCARDS(_[A-Z0-9_]+)?_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`)
+
+// checkVariables notes variables with our prefix that are no settings: a setting with a
+// typing error would else be ignored without a word, and it may be one of security.
+func checkVariables(root *kong.Node, environment []string, f faults) {
+	settings := append(settingVariables(root), secretVariables...)
+	for _, variable := range environment {
+		name, _, _ := strings.Cut(variable, "=")
+		if !strings.HasPrefix(name, ourPrefix) || slices.Contains(settings, name) || slices.Contains(otherVariables, name) || serviceVariable.MatchString(name) {
+			continue
+		}
+		f[name] = "there is no such setting"
+		if meant := nearest(name, settings); meant != "" {
+			f[name] += fmt.Sprintf(", did you mean %s?", meant)
+		}
+	}
+}
+
+// settingVariables are the variables of all flags of all commands.
+func settingVariables(node *kong.Node) (names []string) {
+	for _, flag := range node.Flags {
+		names = append(names, flag.Envs...)
+	}
+	for _, child := range node.Children {
+		names = append(names, settingVariables(child)...)
+	}
+	return names
+}
+
+// nearest is the name that needs the fewest changes to become name, "" if all
+// need more than 3.
+func nearest(name string, names []string) (meant string) {
+	fewest := 4
+	for _, candidate := range names {
+		if n := changes(name, candidate); n < fewest {
+			fewest, meant = n, candidate
+		}
+	}
+	return meant
+}
+
+// changes is the Levenshtein distance of two texts: how many bytes must be added,
+// removed or replaced to make one of the other.
+func changes(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			replaced := diagonal
+			if a[i] != b[j] {
+				replaced++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(replaced, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,36 @@
+package server
+
+import (
+	"net/http"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/labstack/echo/v4"
+)
+
+// headToo is a router on which HEAD is answered as GET, without the body, wherever no
+// token is needed: monitors, load balancers and previews of links ask so. The other
+// operations know the methods of the document alone.
+type headToo struct {
+	*echo.Echo
+	document *openapi3.T
+}
+
+// GET adds a route for GET, and one for HEAD.
+func (r headToo) GET(path string, h echo.HandlerFunc, m ...echo.MiddlewareFunc) *echo.Route {
+	item := r.document.Paths.Find(documentPath(path))
+	if item == nil || isPublic(item.Get) {
+		r.HEAD(path, h, m...)
+	}
+	return r.Echo.GET(path, h, m...)
+}
+
+// isPublic reports whether an operation needs no token.
+func isPublic(o *openapi3.Operation) bool { return o.Security != nil && len(*o.Security) == 0 }
+
+// declaredMethod is the method under which the document has what is asked for.
+func declaredMethod(method string) string {
+	if method == http.MethodHead {
+		return http.MethodGet
+	}
+	return method
+}
