@@ -39,11 +39,7 @@ func (s *Server) DownloadGiftCards(ctx context.Context, request api.DownloadGift
 	if end := time.Unix(int64(binary.BigEndian.Uint64(payload[28:])), 0); !s.Store.Now().Before(end) {
 		return nil, errBadLink
 	}
-	// Before the first code leaves.
-	_, err = store.Write(ctx, s.Store, func(tx *store.Tx) (struct{}, error) {
-		return struct{}{}, tx.Audit(ctx, caller(ctx).audits("downloadGiftCards", batch.ProgramID, batch.First[:], batch.Count))
-	})
-	return csvDownload{server: s, ctx: ctx, batch: batch}, err
+	return csvDownload{server: s, ctx: ctx, batch: batch}, nil
 }
 
 type csvDownload struct {
@@ -54,6 +50,19 @@ type csvDownload struct {
 
 // VisitDownloadGiftCardsResponse writes the CSV.
 func (d csvDownload) VisitDownloadGiftCardsResponse(w http.ResponseWriter) error {
+	who := caller(d.ctx)
+	end, err := d.server.streams.take(who, d.batch)
+	if err != nil {
+		return err
+	}
+	defer end()
+	// Before the first code leaves, but not for a download that is turned away.
+	_, err = store.Write(d.ctx, d.server.Store, func(tx *store.Tx) (struct{}, error) {
+		return struct{}{}, tx.Audit(d.ctx, who.audits("downloadGiftCards", d.batch.ProgramID, d.batch.First[:], d.batch.Count))
+	})
+	if err != nil {
+		return err
+	}
 	header := w.Header()
 	header.Set("Content-Type", "text/csv; charset=utf-8")
 	header.Set("Content-Disposition", `attachment; filename="gift-cards.csv"`)

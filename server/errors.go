@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -43,7 +44,7 @@ func (s *Server) handleError(err error, c echo.Context) {
 		s.writeJSON(c, http.StatusUnprocessableEntity, map[string]validate.Errors{"detail": invalid})
 		return
 	}
-	answer := s.refusalOf(err, c)
+	answer, large := s.refusalOf(err, c), answerFirst(c)
 	header := c.Response().Header()
 	header.Del(echo.HeaderContentDisposition)
 	switch answer.status {
@@ -59,6 +60,12 @@ func (s *Server) handleError(err error, c echo.Context) {
 		header.Set("Connection", "close") // the rest of the body may still come
 	}
 	s.writeJSON(c, answer.status, map[string]string{"detail": answer.detail})
+	switch answer.status {
+	case http.StatusForbidden, http.StatusNotFound, http.StatusServiceUnavailable:
+		if large { // of a caller whom we know
+			s.discardBody(c)
+		}
+	}
 }
 
 func (s *Server) refusalOf(err error, c echo.Context) *refusal {
@@ -72,6 +79,10 @@ func (s *Server) refusalOf(err error, c echo.Context) *refusal {
 			}
 			return &refusal{status: status, detail: known.Message}
 		}
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		s.Logger.WarnContext(c.Request().Context(), "request took too long", "error", err, "route", c.Path(), "request_id", requestID(c))
+		return &refusal{status: http.StatusServiceUnavailable, detail: "Service unavailable"}
 	}
 	if errors.Is(err, context.Canceled) { // nobody reads the answer
 		s.Logger.InfoContext(c.Request().Context(), "the client has gone", "route", c.Path(), "request_id", requestID(c))
@@ -87,8 +98,16 @@ func (s *Server) refusalOf(err error, c echo.Context) *refusal {
 	return &refusal{status: http.StatusInternalServerError, detail: http.StatusText(http.StatusInternalServerError)}
 }
 
+// writeJSON writes a whole answer, with its length: a client must know that it has
+// all of it, although the server may still take in the request's body.
 func (s *Server) writeJSON(c echo.Context, status int, body any) {
-	if err := c.JSON(status, body); err != nil {
+	encoded, err := json.Marshal(body)
+	if err == nil {
+		encoded = append(encoded, '\n')
+		c.Response().Header().Set(echo.HeaderContentLength, strconv.Itoa(len(encoded)))
+		err = c.JSONBlob(status, encoded)
+	}
+	if err != nil {
 		s.Logger.InfoContext(c.Request().Context(), "answer not sent", "error", err, "request_id", requestID(c))
 	}
 }

@@ -123,8 +123,11 @@ func (s *Server) limitByAddress(next echo.HandlerFunc) echo.HandlerFunc {
 
 // clientAddress is the caller's address, of IPv6 the /64 network, which is what
 // one household or machine has.
-func clientAddress(c echo.Context) netip.Prefix {
-	address, err := netip.ParseAddr(c.RealIP())
+func clientAddress(c echo.Context) netip.Prefix { return network(c.RealIP()) }
+
+// network is the network of an address, as clientAddress has it.
+func network(text string) netip.Prefix {
+	address, err := netip.ParseAddr(text)
 	if err != nil {
 		return netip.Prefix{} // no network connection: all such count as one
 	}

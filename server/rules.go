@@ -13,9 +13,9 @@ const maxKeyLength = 255
 func (s *Server) rules() validate.Options {
 	return validate.Options{
 		Fields: map[string]validate.FieldRule{
-			"CreateGiftCardRequest.expiresAt":     s.expiryWithinBounds,
-			"BulkIssueGiftCardRequest.expiresAt":  s.expiryWithinBounds,
-			"BulkIssueGiftCardRequest.count":      s.atMostMaximum,
+			"CreateGiftCardRequest.expiresAt":    s.expiryWithinBounds,
+			"BulkIssueGiftCardRequest.expiresAt": s.expiryWithinBounds,
+			"BulkIssueGiftCardRequest.count":     s.atMostMaximum,
 		},
 		Lists: map[string]validate.ListBounds{
 			"BulkIssueGiftCardRequest.recipients": {Least: 1, Most: s.BulkMaximum},

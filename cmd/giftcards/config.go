@@ -154,6 +154,7 @@ func (c *config) check(f faults) {
 	note("link-lifetime", c.LinkLifetime >= time.Minute, "want a minute at least")
 	c.checkLifetimes(note)
 	c.concurrency.check(f)
+	c.checkBodies(f, c.BulkBodyLimit)
 	c.protection.check(f)
 	_, err = c.level()
 	note("log-level", err == nil, fmt.Sprintf("want debug, info, warn or error, not %q", c.LogLevel))

@@ -67,6 +67,7 @@ func (serveCommand) Run(s *session) (err error) {
 	if err != nil {
 		return fmt.Errorf("%w (choose another address with --listen)", err)
 	}
+	listener = server.LimitConnections(listener, s.config.MaxConnections, s.config.proxies)
 	if err := s.openAdmin(observability, work, readiness.check); err != nil {
 		return err
 	}
@@ -113,7 +114,7 @@ func (s *session) newJobs(st *store.Store, obs *observability, log *slog.Logger)
 func (s *session) newServer(o server.Options, obs *observability) (*server.Server, error) {
 	o.BaseURL = s.config.BaseURL
 	o.BulkThreshold, o.BulkMaximum, o.BulkBodyLimit = s.config.BulkThreshold, s.config.BulkMaximum, int64(s.config.BulkBodyLimit)<<20
-	o.LargeBodies = s.config.LargeBodies
+	o.BodyBudget = int64(s.config.BodyBudget) << 20
 	o.TokenLifetime, o.LinkLifetime = s.config.TokenLifetime, s.config.LinkLifetime
 	o.Meter, o.Tracer = obs.meter(), obs.tracer()
 	s.config.protection.apply(&o)

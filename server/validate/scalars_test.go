@@ -38,7 +38,7 @@ func TestDecimalKeepsTheExactNumber(t *testing.T) {
 		`"1.` + strings.Repeat("3", 100) + `"`: "1." + strings.Repeat("3", 100),
 		`"1.5` + strings.Repeat("0", 99) + `"`: "1.5" + strings.Repeat("0", 99), `"1.5` + strings.Repeat("0", 100) + `"`: "1.5",
 		`25` + strings.Repeat("0", 200) + `e-200`: "25",
-		`"1.` + strings.Repeat("0", 20000) + `"`: "1",
+		`"1.` + strings.Repeat("0", 20000) + `"`:  "1",
 	} {
 		if refused, got := check(t, amountSchema(), value); refused != "" || got != want {
 			t.Errorf("%.40s: got %q %.40s, want %.40s", value, refused, got, want)

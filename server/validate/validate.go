@@ -35,10 +35,10 @@ type ListBounds struct{ Least, Most int }
 // Options are the rules that the document cannot state. A rule whose key matches
 // nothing in the document is a mistake that Compile reports.
 type Options struct {
-	Fields map[string]FieldRule // by "SchemaName.property"
+	Fields map[string]FieldRule  // by "SchemaName.property"
 	Lists  map[string]ListBounds // by "SchemaName.property", a list
-	Bodies map[string]BodyRule  // by "SchemaName", the schema of a request body
-	Params map[string]FieldRule // by "<in>.<lower-case name>", for example "header.idempotency-key"
+	Bodies map[string]BodyRule   // by "SchemaName", the schema of a request body
+	Params map[string]FieldRule  // by "<in>.<lower-case name>", for example "header.idempotency-key"
 }
 
 // Validator judges the requests of every operation in a document. It is safe
