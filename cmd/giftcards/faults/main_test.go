@@ -55,6 +55,7 @@ func TestFaults(t *testing.T) {
 		{"clock jumped", true, jumpingClock},
 		{"behind PgBouncer", false, transactionPooler},
 		{"standby promoted", false, promotedStandby},
+		{"flooded", true, floodedServer},
 	} {
 		if !*full && !kind.inSlice {
 			continue
