@@ -5,6 +5,7 @@ import (
 	"io"
 	"math"
 	"net/http"
+	"runtime"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -148,6 +149,13 @@ func (b *bodyRead) reserve(ctx context.Context, class bodyClass, size int64) err
 		}
 		return errBusy
 	}
+	if class.oneAtATime {
+		giveBack := release
+		release = func() {
+			runtime.GC() // or the next body comes on top of what this one leaves behind
+			giveBack()
+		}
+	}
 	b.held = append(b.held, release)
 	b.from.restart() // the client could not send meanwhile
 	return nil
@@ -159,6 +167,9 @@ func (b *bodyRead) readUpTo(body []byte, most int64) (_ []byte, whole bool, err 
 	for {
 		if len(body) == cap(body) {
 			size := min(max(4<<10, 2*int64(cap(body))), max(most, int64(len(body))))
+			if len(body) >= mediumBody {
+				size = most // there is one at a time, and doubling would leave as much behind
+			}
 			if b.length < 0 && size == b.limit {
 				size++ // room for the byte too many
 			}

@@ -145,7 +145,7 @@ func (f *flood) keep(ctx context.Context, count int, use func(net.Conn)) {
 					end()
 					_ = conn.Close()
 				}
-				pause(ctx, time.Second)
+				pause(ctx, 5*time.Second) // to keep connections is the attack, not to send gigabytes
 			}
 		})
 	}
