@@ -35,8 +35,10 @@ const (
 	// bodyWait is how long a request waits for memory, if Options don't say. It
 	// leaves most of BodyTimeout for the body.
 	bodyWait = 20 * time.Second
-	// A body must arrive at leastArrival bytes a second, averaged, after bodyGrace.
+	// A body must arrive at leastArrival bytes a second, averaged, after bodyGrace,
+	// and without a pause of bodyPause, however fast it came before.
 	bodyGrace    = 5 * time.Second
+	bodyPause    = 10 * time.Second
 	leastArrival = 16 << 10
 )
 
@@ -212,9 +214,10 @@ func (a *arriving) restart() { a.start, a.read = time.Now(), 0 }
 
 // Read extends the deadline by what has arrived.
 func (a *arriving) Read(p []byte) (int, error) {
-	allowed := bodyGrace + time.Duration(a.read)*time.Second/leastArrival
+	now := time.Now()
+	allowed := min(bodyGrace+time.Duration(a.read)*time.Second/leastArrival, now.Sub(a.start)+bodyPause, BodyTimeout)
 	// A writer that knows no deadlines has no connection that could be slow.
-	_ = a.controller.SetReadDeadline(a.start.Add(min(allowed, BodyTimeout)))
+	_ = a.controller.SetReadDeadline(a.start.Add(allowed))
 	n, err := a.body.Read(p)
 	a.read += int64(n)
 	return n, err
