@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"io"
 	"math"
 	"net/http"
@@ -125,8 +126,9 @@ func (b *bodyRead) all(ctx context.Context) (body []byte, err error) {
 		if err := b.reserve(ctx, class, most); err != nil {
 			return nil, err
 		}
-		whole := false
-		if body, whole, err = b.readUpTo(body, most); whole || err != nil {
+		var whole bool
+		body, whole, err = b.readUpTo(body, most)
+		if whole || err != nil {
 			return body, err
 		}
 	}
@@ -188,7 +190,7 @@ func (b *bodyRead) readUpTo(body []byte, most int64) (_ []byte, whole bool, err 
 		switch {
 		case int64(len(body)) > b.limit:
 			return nil, false, errTooLarge
-		case err == io.EOF && int64(len(body)) >= b.length:
+		case errors.Is(err, io.EOF) && int64(len(body)) >= b.length:
 			return body, true, nil
 		case err != nil:
 			return nil, false, errBodyIncomplete

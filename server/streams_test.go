@@ -100,7 +100,8 @@ func streamPaths(t *testing.T, m *servertest.Merchant, batches int, poll bool) (
 		many := 12_000
 		task := bulk(t, m, nil, api.BulkIssueGiftCardRequest{InitialValue: amount(t, "5"), Count: &many}).JSON202.TaskId
 		link := *pollToEnd(t, m, task).CsvDownloadUrl
-		path := link[strings.Index(link, "/v2/"):]
+		_, path, _ := strings.Cut(strings.TrimPrefix(link, "http://"), "/")
+		path = "/" + path
 		if poll {
 			path = m.Cards() + "/bulk/" + task
 		}

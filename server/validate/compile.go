@@ -221,7 +221,7 @@ func (c *compiler) preset(ref *openapi3.SchemaRef) (*tape, error) {
 	if syntax != nil {
 		return nil, fmt.Errorf("default: %s", syntax.reason)
 	}
-	w := newWalk(context.Background(), t) // a default is no request's
+	w := newWalk(context.Background(), t) //nolint:forbidigo // a default is no request's
 	if !w.value(s, 0) {
 		return nil, fmt.Errorf("default: %w", w.errors)
 	}

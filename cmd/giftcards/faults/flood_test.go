@@ -229,7 +229,8 @@ func (f *flood) csvLink(count int) (path string) {
 		_, answer, err := l.do(http.MethodGet, "/bulk/"+task.TaskID, "", "")
 		return err == nil && json.Unmarshal(answer, &task) == nil && task.CsvDownloadURL != ""
 	})
-	return task.CsvDownloadURL[strings.Index(task.CsvDownloadURL, "/v2/"):]
+	_, path, _ = strings.Cut(task.CsvDownloadURL, f.server.address)
+	return path
 }
 
 // newUser makes a user, by the operator's commands: of a merchant and program of its
@@ -268,7 +269,7 @@ func (tr *trial) needFiles(count uint64) {
 	tr.Helper()
 	var limit syscall.Rlimit
 	tr.must(syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit)) // Go has raised it as far as it goes
-	if uint64(limit.Cur) < count {
+	if limit.Cur < count {
 		tr.Fatalf("the flood needs %d open files, and %d are allowed: raise the limit (ulimit -n)", count, limit.Cur)
 	}
 }
