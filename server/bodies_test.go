@@ -1,207 +1,319 @@
 package server_test
 
 import (
-	"bytes"
+	"bufio"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
-	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"giftcards/server"
 	"giftcards/server/servertest"
+	"giftcards/store"
 )
 
-// bulkFront is a server without time limits on its connections, which tells when it
-// begins to read a large body.
-type bulkFront struct {
-	*servertest.Server
-	t        testing.TB
-	merchant *servertest.Merchant
-	path     string
-	reading  chan struct{}
+// sending is a request whose body a test sends piece by piece.
+type sending struct {
+	t    *testing.T
+	conn net.Conn
 }
 
-func newBulkFront(t *testing.T, wait time.Duration, change ...func(*server.Options)) *bulkFront {
+// begin sends the head of a bulk request with a token. A length of -1 announces
+// chunks.
+func begin(t *testing.T, s *servertest.Server, path, token string, length int) *sending {
 	t.Helper()
-	var options server.Options
-	f := &bulkFront{t: t, reading: make(chan struct{}, 100)}
-	f.Server = servertest.New(t, func(o *server.Options) {
-		o.LargeBodyWait = wait
-		for _, do := range change {
-			do(o)
-		}
-		options = *o
-	})
-	handler, err := server.New(options)
+	conn, err := net.Dial("tcp", strings.TrimPrefix(s.URL, "http://"))
 	must(t, err)
-	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == f.merchant.Cards()+"/bulk" {
-			r.Body = &toldBody{ReadCloser: r.Body, reading: f.reading, large: r.ContentLength >= 1<<20}
-		}
-		handler.ServeHTTP(w, r)
-	}))
-	t.Cleanup(front.Close)
-	f.merchant = f.Merchant()
-	f.path = front.URL + f.merchant.Cards() + "/bulk"
-	return f
-}
-
-// toldBody tells of its first byte read, or of the one that makes it large.
-type toldBody struct {
-	io.ReadCloser
-	reading chan<- struct{}
-	large   bool
-	read    int
-	told    bool
-}
-
-func (b *toldBody) Read(p []byte) (int, error) {
-	if !b.told && (b.large || b.read >= 1<<20) {
-		b.told = true
-		b.reading <- struct{}{}
+	t.Cleanup(func() { _ = conn.Close() })
+	must(t, conn.SetDeadline(time.Now().Add(time.Minute)))
+	size := fmt.Sprintf("Content-Length: %d", length)
+	if length < 0 {
+		size = "Transfer-Encoding: chunked"
 	}
-	n, err := b.ReadCloser.Read(p)
-	b.read += n
-	return n, err
+	r := &sending{t: t, conn: conn}
+	r.send(fmt.Sprintf("POST %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\n%s\r\n\r\n", path, token, size))
+	return r
 }
 
-// begin sends a request, of a known length or in chunks, all but its end. finish
-// sends the end and returns the answer.
-func (f *bulkFront) begin(ctx context.Context, body string, chunked bool) (finish func() servertest.Answer) {
-	f.t.Helper()
-	out, in := io.Pipe()
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, f.path, out)
-	must(f.t, err)
-	if !chunked {
-		r.ContentLength = int64(len(body))
+func (r *sending) send(text string) {
+	r.t.Helper()
+	_, err := io.WriteString(r.conn, text)
+	must(r.t, err)
+}
+
+func (r *sending) chunk(text string) { r.send(fmt.Sprintf("%x\r\n%s\r\n", len(text), text)) }
+
+// answer waits a minute at most.
+func (r *sending) answer() servertest.Answer {
+	r.t.Helper()
+	response, err := http.ReadResponse(bufio.NewReader(r.conn), nil)
+	if err != nil {
+		r.t.Errorf("no answer: %v", err)
+		return servertest.Answer{}
 	}
-	r.Header.Set("Authorization", "Bearer "+f.merchant.Token)
-	answers := make(chan servertest.Answer, 1)
-	go func() {
-		response, err := f.HTTP().Do(r)
-		if err != nil { // cancelled
-			answers <- servertest.Answer{}
-			return
-		}
-		defer response.Body.Close()
-		text, _ := io.ReadAll(response.Body)
-		answers <- servertest.Answer{Status: response.StatusCode, Header: response.Header, Body: text}
-	}()
-	go func() { _, _ = io.WriteString(in, body[:len(body)-1]) }()
-	return func() servertest.Answer {
-		go func() { // nobody may be reading any more
-			_, _ = io.WriteString(in, body[len(body)-1:])
-			_ = in.Close()
-		}()
-		return <-answers
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	must(r.t, err)
+	if response.Close { // where the library keeps it
+		response.Header.Set("Connection", "close")
+	}
+	return servertest.Answer{Status: response.StatusCode, Header: response.Header, Body: body}
+}
+
+// bulkBody asks for count cards in so many bytes.
+func bulkBody(size int, count string) string {
+	begin, end := `{"initialValue": 5, "count": `+count+`, "padding": "`, `"}`
+	return begin + strings.Repeat("x", size-len(begin)-len(end)) + end
+}
+
+func wantDetail(t *testing.T, what string, answer servertest.Answer, status int, detail string) {
+	t.Helper()
+	var body struct{ Detail any }
+	if err := json.Unmarshal(answer.Body, &body); err != nil || answer.Status != status || body.Detail != detail {
+		t.Errorf("%s: %d %.200s, want %d %s", what, answer.Status, answer.Body, status, detail)
 	}
 }
 
-// send sends a whole request.
-func (f *bulkFront) send(body string) servertest.Answer {
-	f.t.Helper()
-	r, err := http.NewRequestWithContext(f.t.Context(), http.MethodPost, f.path, strings.NewReader(body))
-	must(f.t, err)
-	r.Header.Set("Authorization", "Bearer "+f.merchant.Token)
-	return f.Send(r)
+const (
+	inMedium = 1_500_000 // a body of the class below 4 MiB
+	inLarge  = 5 << 20   // and of that above
+)
+
+// idle begins requests that never send their bodies.
+func idle(t *testing.T, s *servertest.Server, m *servertest.Merchant, count, size int) {
+	t.Helper()
+	for range count {
+		begin(t, s, m.Cards()+"/bulk", m.Token, size)
+	}
 }
 
-// largeRequest asks for count cards in 3 MiB.
-func largeRequest(count string) string {
-	return `{"initialValue": 5, "count": ` + count + `, "padding": "` + strings.Repeat("x", 3<<20) + `"}`
-}
-
-// TestALargeBodyWaitsForTheOneBeforeIt while small ones pass.
-func TestALargeBodyWaitsForTheOneBeforeIt(t *testing.T) {
+// TestAMerchantsIdleConnectionsKeepNobodyElseOut: the bodies that they announce take
+// that merchant's share, and no more.
+func TestAMerchantsIdleConnectionsKeepNobodyElseOut(t *testing.T) {
 	t.Parallel()
-	for name, chunked := range map[string]bool{"of known length": false, "in chunks": true} {
-		t.Run(name, func(t *testing.T) {
+	for _, c := range []struct {
+		name              string
+		idleSize, size    int
+		idle, alsoChunked int
+	}{
+		{name: "small", idle: 70, idleSize: 64 << 10, size: 60 << 10},
+		{name: "medium", idle: 10, idleSize: inMedium, size: inMedium},
+		{name: "medium, in chunks", alsoChunked: 3, size: inMedium},
+		{name: "large", idle: 2, idleSize: 64 << 20, size: inMedium},
+	} {
+		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			f := newBulkFront(t, time.Minute)
-			first := f.begin(t.Context(), largeRequest("1"), chunked)
-			<-f.reading
-			second := f.begin(t.Context(), largeRequest("1"), chunked)
-			if small := f.send(`{"initialValue": 5, "count": 1}`); small.Status != http.StatusCreated {
-				t.Errorf("a small request meanwhile: %d %s", small.Status, small.Body)
+			s := servertest.New(t)
+			attacker, victim := s.Merchant(), s.Merchant()
+			idle(t, s, attacker, c.idle, c.idleSize)
+			for range c.alsoChunked {
+				begin(t, s, attacker.Cards()+"/bulk", attacker.Token, -1).chunk(bulkBody(100<<10, "1"))
 			}
-			if len(f.reading) > 0 {
-				t.Error("the second body is read while the first is being served")
-			}
-			for _, finish := range []func() servertest.Answer{first, second} {
-				if answer := finish(); answer.Status != http.StatusCreated {
-					t.Errorf("answer %d %.200s", answer.Status, answer.Body)
+			for range 3 {
+				answer := victim.Do(http.MethodPost, victim.Cards()+"/bulk", jsonHeader, []byte(bulkBody(c.size, "1")))
+				if answer.Status != http.StatusCreated {
+					t.Errorf("another merchant's request: %d %.200s", answer.Status, answer.Body)
 				}
-			}
-			if len(f.reading) != 1 {
-				t.Error("the second body was not seen as large")
 			}
 		})
 	}
 }
 
-// TestALargeBodyThatWaitsForLongIsTurnedAway with a time to come back.
+// TestALargeBodyThatWaitsForLongIsTurnedAway with a time to come back; smaller ones
+// pass meanwhile.
 func TestALargeBodyThatWaitsForLongIsTurnedAway(t *testing.T) {
 	t.Parallel()
-	f := newBulkFront(t, 10*time.Millisecond)
-	first := f.begin(t.Context(), largeRequest("1"), false)
-	<-f.reading
-	answer := f.send(largeRequest("1"))
-	var body struct{ Detail string }
-	must(t, json.NewDecoder(bytes.NewReader(answer.Body)).Decode(&body))
-	if answer.Status != http.StatusServiceUnavailable || answer.Header.Get("Retry-After") == "" || body.Detail != "Too many large requests at once" {
-		t.Errorf("answer %d, Retry-After %q, %s", answer.Status, answer.Header.Get("Retry-After"), answer.Body)
+	s := servertest.New(t, func(o *server.Options) { o.BodyWait = 10 * time.Millisecond })
+	m := s.Merchant()
+	path := m.Cards() + "/bulk"
+	body := bulkBody(inLarge, "1")
+	first := begin(t, s, path, m.Token, len(body))
+	first.send(body[:len(body)-1]) // more than the systems between us hold: it is being read
+	answer := m.Do(http.MethodPost, path, jsonHeader, []byte(body))
+	wantDetail(t, "the second", answer, http.StatusServiceUnavailable, "Too many large requests at once")
+	if answer.Header.Get("Retry-After") == "" {
+		t.Error("the second: no Retry-After")
 	}
-	if answer := first(); answer.Status != http.StatusCreated {
-		t.Errorf("the first one's answer: %d %.200s", answer.Status, answer.Body)
+	if answer := m.Do(http.MethodPost, path, jsonHeader, []byte(bulkBody(inMedium, "1"))); answer.Status != http.StatusCreated {
+		t.Errorf("a smaller one: %d %.200s", answer.Status, answer.Body)
+	}
+	first.send(body[len(body)-1:])
+	if answer := first.answer(); answer.Status != http.StatusCreated {
+		t.Errorf("the first: %d %.200s", answer.Status, answer.Body)
 	}
 }
 
-// TestTheSlotOfALargeBodyIsGivenBack however its request ends: the next one would
-// be turned away.
-func TestTheSlotOfALargeBodyIsGivenBack(t *testing.T) {
+// TestABodyGivesItsMemoryBack however its request ends: where one at a time is
+// served, the next one would be turned away.
+func TestABodyGivesItsMemoryBack(t *testing.T) {
 	t.Parallel()
-	f := newBulkFront(t, 20*time.Second, func(o *server.Options) { o.Jobs = nil })
-	for name, end := range map[string]func(){
-		"refused": func() {
-			if answer := f.send(largeRequest("-1")); answer.Status != http.StatusUnprocessableEntity {
-				t.Errorf("answer %d", answer.Status)
+	s := servertest.New(t, func(o *server.Options) { o.Jobs = nil })
+	m := s.Merchant()
+	path := m.Cards() + "/bulk"
+	do := func(body string, want int) func() {
+		return func() {
+			if answer := m.Do(http.MethodPost, path, jsonHeader, []byte(body)); answer.Status != want {
+				t.Errorf("answer %d %.200s, want %d", answer.Status, answer.Body, want)
 			}
-		},
-		"not JSON": func() {
-			if answer := f.send(strings.Repeat("[", 2<<20)); answer.Status != http.StatusUnprocessableEntity {
-				t.Errorf("answer %d", answer.Status)
-			}
-		},
-		"panicked": func() {
-			if answer := f.send(largeRequest("51")); answer.Status != http.StatusInternalServerError { // without jobs
-				t.Errorf("answer %d", answer.Status)
-			}
-		},
-		"hung up": func() {
-			ctx, hangUp := context.WithCancel(t.Context())
-			finish := f.begin(ctx, largeRequest("1"), false)
-			<-f.reading
-			hangUp()
-			finish()
-		},
-		"hung up in a chunk": func() {
-			ctx, hangUp := context.WithCancel(t.Context())
-			finish := f.begin(ctx, largeRequest("1"), true)
-			<-f.reading
-			hangUp()
-			finish()
-		},
-	} {
-		end()
-		if answer := f.send(largeRequest("1")); answer.Status != http.StatusCreated {
-			t.Errorf("%s: the next one's answer: %d %.200s", name, answer.Status, answer.Body)
 		}
-		for len(f.reading) > 0 {
-			<-f.reading
+	}
+	hangUp := func(length int) func() {
+		return func() {
+			r := begin(t, s, path, m.Token, length)
+			if length < 0 {
+				r.chunk(bulkBody(inLarge, "1"))
+			} else {
+				r.send(bulkBody(length, "1")[:length-1])
+			}
+			must(t, r.conn.Close())
+		}
+	}
+	for _, c := range []struct {
+		name string
+		end  func()
+	}{
+		{"refused", do(bulkBody(inLarge, "-1"), http.StatusUnprocessableEntity)},
+		{"not JSON", do(strings.Repeat("[", inLarge), http.StatusUnprocessableEntity)},
+		{"panicked", do(bulkBody(inLarge, "51"), http.StatusInternalServerError)}, // without jobs
+		{"hung up", hangUp(inLarge)},
+		{"hung up in a chunk", hangUp(-1)},
+	} {
+		c.end()
+		t.Logf("the next one after: %s", c.name)
+		do(bulkBody(inLarge, "1"), http.StatusCreated)()
+	}
+}
+
+// TestAccessIsJudgedBeforeALargeBodyComes, and a small body before access.
+func TestAccessIsJudgedBeforeALargeBodyComes(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t)
+	owner, stranger := s.Merchant(), s.Merchant()
+	reader := mint(t, s, userAs(t, s, owner.ID, store.RoleReader), owner.ID)
+	nowhere := strings.Replace(owner.Cards(), owner.ProgramID, strings.Repeat("0", 24), 1)
+	for _, c := range []struct {
+		name, path, token string
+		status            int
+		detail            string
+	}{
+		{"no token", owner.Cards(), "", http.StatusUnauthorized, "Not authenticated"},
+		{"a bad token", owner.Cards(), "x.y.z", http.StatusUnauthorized, "Could not validate credentials"},
+		{"a reader", owner.Cards(), reader, http.StatusForbidden, "User may not issue gift cards"},
+		{"another merchant", owner.Cards(), stranger.Token, http.StatusForbidden, "Program belongs to another merchant"},
+		{"no such program", nowhere, owner.Token, http.StatusNotFound, "Program not found"},
+	} {
+		for _, length := range []int{65<<10 + 1, 200 << 10, inMedium, 64 << 20} {
+			wantDetail(t, fmt.Sprintf("%s, %d bytes that do not come", c.name, length),
+				begin(t, s, c.path+"/bulk", c.token, length).answer(), c.status, c.detail)
+		}
+		if c.status == http.StatusUnauthorized {
+			continue
+		}
+		chunked := begin(t, s, c.path+"/bulk", c.token, -1)
+		chunked.chunk(strings.Repeat(" ", 65<<10))
+		wantDetail(t, c.name+", in chunks", chunked.answer(), c.status, c.detail)
+
+		small := begin(t, s, c.path+"/bulk", c.token, 2)
+		small.send("{}")
+		if answer := small.answer(); answer.Status != http.StatusUnprocessableEntity {
+			t.Errorf("%s, a small body: %d %.200s", c.name, answer.Status, answer.Body)
+		}
+	}
+}
+
+// TestAClientThatSendsAllBeforeItReadsGetsItsAnswer, although the server had it
+// ready before: the connection is not torn down under it.
+func TestAClientThatSendsAllBeforeItReadsGetsItsAnswer(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t)
+	owner, stranger := s.Merchant(), s.Merchant()
+	body := bulkBody(10<<20, "1")
+	r := begin(t, s, owner.Cards()+"/bulk", stranger.Token, len(body))
+	r.send(body)
+	wantDetail(t, "a stranger", r.answer(), http.StatusForbidden, "Program belongs to another merchant")
+}
+
+// TestABodyMustArriveAtALeastRate: one that drips is answered 408, and its connection
+// is closed, long before the whole body's time is over. One that comes steadily is
+// not cut off.
+func TestABodyMustArriveAtALeastRate(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t)
+	m := s.Merchant()
+	var all sync.WaitGroup
+	for _, size := range []int{200, 60 << 10, inMedium, inLarge} {
+		all.Go(func() {
+			r := begin(t, s, m.Cards()+"/bulk", m.Token, size)
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			go func() {
+				for ctx.Err() == nil {
+					if _, err := io.WriteString(r.conn, " "); err != nil {
+						return
+					}
+					time.Sleep(100 * time.Millisecond)
+				}
+			}()
+			answer := r.answer()
+			wantDetail(t, fmt.Sprintf("%d bytes, a few a second", size), answer, http.StatusRequestTimeout, "Request body did not arrive")
+			if answer.Header.Get("Connection") != "close" {
+				t.Errorf("%d bytes: the connection is kept", size)
+			}
+		})
+	}
+	all.Go(func() {
+		body := bulkBody(400<<10, "1")
+		r := begin(t, s, m.Cards()+"/bulk", m.Token, len(body))
+		for piece := range slicesOf(body, 16) { // for longer than the grace
+			r.send(piece)
+			time.Sleep(400 * time.Millisecond)
+		}
+		if answer := r.answer(); answer.Status != http.StatusCreated {
+			t.Errorf("a steady body: %d %.200s", answer.Status, answer.Body)
+		}
+	})
+	all.Wait()
+}
+
+// slicesOf yields text in so many pieces.
+func slicesOf(text string, pieces int) func(func(string) bool) {
+	return func(yield func(string) bool) {
+		size := len(text)/pieces + 1
+		for len(text) > 0 {
+			piece := text[:min(size, len(text))]
+			if text = text[len(piece):]; !yield(piece) {
+				return
+			}
+		}
+	}
+}
+
+// TestBodiesOfEverySizeArriveWhole, announced or in chunks, at the bounds of the
+// classes too.
+func TestBodiesOfEverySizeArriveWhole(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t, func(o *server.Options) { o.BulkBodyLimit = 6 << 20 })
+	m := s.Merchant()
+	path := m.Cards() + "/bulk"
+	for _, size := range []int{100, 16<<10 - 1, 16 << 10, 16<<10 + 1, 64<<10 - 1, 64 << 10, 64<<10 + 1, 4<<20 - 1, 4 << 20, 4<<20 + 1, 6<<20 - 1, 6 << 20, 6<<20 + 1} {
+		body := bulkBody(size, "1")
+		want := http.StatusCreated
+		if size > 6<<20 {
+			want = http.StatusRequestEntityTooLarge
+		}
+		for name, reader := range map[string]io.Reader{"announced": strings.NewReader(body), "in chunks": io.MultiReader(strings.NewReader(body))} {
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+path, reader)
+			must(t, err)
+			r.Header.Set("Authorization", "Bearer "+m.Token)
+			if answer := s.Send(r); answer.Status != want {
+				t.Errorf("%d bytes, %s: %d %.200s", size, name, answer.Status, answer.Body)
+			}
 		}
 	}
 }

@@ -171,6 +171,11 @@ type completedTask struct {
 
 // VisitPollBulkIssuanceResponse writes the answer.
 func (t completedTask) VisitPollBulkIssuanceResponse(w http.ResponseWriter) error {
+	streaming, err := t.server.streams.take(caller(t.ctx), t.task.Batch())
+	if err != nil {
+		return err
+	}
+	defer streaming()
 	status := api.BulkIssuanceTaskStatus{TaskId: t.task.ID.String(), Status: t.task.Status, CompletedAt: t.task.CompletedAt}
 	issued := int(t.task.CardCount)
 	status.IssuedCount, status.Cards = &issued, &[]api.BulkIssuedCardSummary{}

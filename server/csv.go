@@ -70,54 +70,80 @@ func (s *Server) DownloadGiftCards(ctx context.Context, request api.DownloadGift
 		return nil, errBadLink
 	}
 	who := *caller(ctx)
-	download := csvDownload{server: s, ctx: ctx, batch: link.batch, headOnly: who.head}
-	if download.headOnly { // no code leaves: the audit log has nothing to tell, and the quota stays
-		_, err := store.Read(ctx, s.Store, func(tx *store.Tx) (struct{}, error) {
-			return struct{}{}, tx.CheckLink(ctx, link.user, link.batch.ProgramID, link.given)
-		})
+	who.access.User.ID = link.user
+	download := csvDownload{server: s, ctx: ctx, who: &who, link: link, headOnly: who.head}
+	if download.headOnly { // no code leaves: the audit log has nothing to tell, and no quota is used
+		_, err := store.Read(ctx, s.Store, func(tx *store.Tx) (struct{}, error) { return struct{}{}, download.check(tx) })
 		return download, err
 	}
-	giveBack, err := s.takeDownload(who.answer, signed)
-	if err != nil {
-		return nil, err
-	}
-	who.access.User.ID = link.user
-	// Before the first code leaves.
-	_, err = store.Write(ctx, s.Store, func(tx *store.Tx) (struct{}, error) {
-		if err := tx.CheckLink(ctx, link.user, link.batch.ProgramID, link.given); err != nil {
-			return struct{}{}, err
-		}
-		return struct{}{}, tx.Audit(ctx, who.audits("downloadGiftCards", link.batch.ProgramID, link.batch.First[:], link.batch.Count))
-	})
-	if err != nil {
-		giveBack() // nothing was written to the audit log
-	}
-	return download, err
+	return download, nil
 }
 
+// csvDownload is the answer to a good link.
 type csvDownload struct {
 	server   *Server
 	ctx      context.Context
-	batch    store.Batch
+	who      *principal // the link's user
+	link     csvLink
 	headOnly bool // without the body
+}
+
+// check fails with store.ErrLinkEnded if the link's user may not have the codes any more.
+func (d csvDownload) check(tx *store.Tx) error {
+	return tx.CheckLink(d.ctx, d.link.user, d.link.batch.ProgramID, d.link.given)
 }
 
 // VisitDownloadGiftCardsResponse writes the CSV.
 func (d csvDownload) VisitDownloadGiftCardsResponse(w http.ResponseWriter) error {
 	header := w.Header()
+	if !d.headOnly {
+		end, err := d.begin(header)
+		if err != nil {
+			return err
+		}
+		defer end()
+	}
 	header.Set("Content-Type", "text/csv; charset=utf-8")
 	header.Set("Content-Disposition", `attachment; filename="gift-cards.csv"`)
 	if d.headOnly {
 		w.WriteHeader(http.StatusOK)
 		return nil
 	}
-	terms, err := d.server.Store.BatchTerms(d.ctx, d.batch)
+	terms, err := d.server.Store.BatchTerms(d.ctx, d.link.batch)
 	if err != nil {
 		return err
 	}
-	return d.server.stream(d.ctx, w, d.batch, cardList{
+	return d.server.stream(d.ctx, w, d.link.batch, cardList{
 		begin: "cardNumber,securityCode,initialValue,expiresAt,id\r\n", append: d.server.csvLine(terms),
 	})
+}
+
+// begin counts the download and writes it to the audit log. That comes before the
+// first code leaves, but after the bounds, so that a download that is turned away
+// leaves no entry. The caller calls end when the download is over.
+func (d csvDownload) begin(header http.Header) (end func(), err error) {
+	batch := d.link.batch
+	end, err = d.server.streams.take(d.who, batch)
+	if err != nil {
+		return nil, err
+	}
+	giveBack, err := d.server.takeDownload(header, d.link.payload())
+	if err == nil {
+		_, err = store.Write(d.ctx, d.server.Store, func(tx *store.Tx) (struct{}, error) {
+			if err := d.check(tx); err != nil {
+				return struct{}{}, err
+			}
+			return struct{}{}, tx.Audit(d.ctx, d.who.audits("downloadGiftCards", batch.ProgramID, batch.First[:], batch.Count))
+		})
+		if err != nil {
+			giveBack() // nothing was written to the audit log
+		}
+	}
+	if err != nil {
+		end()
+		return nil, err
+	}
+	return end, nil
 }
 
 // csvLine returns how a card is written as a line of RFC 4180. No field can begin

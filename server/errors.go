@@ -3,6 +3,7 @@ package server
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"maps"
@@ -52,7 +53,7 @@ func (s *Server) handleError(err error, c echo.Context) {
 		s.writeJSON(c, http.StatusUnprocessableEntity, map[string]validate.Errors{"detail": invalid})
 		return
 	}
-	answer := s.refusalOf(err, c)
+	answer, large := s.refusalOf(err, c), answerFirst(c)
 	header := c.Response().Header()
 	header.Del(echo.HeaderContentDisposition)
 	maps.Copy(header, answer.header)
@@ -69,6 +70,12 @@ func (s *Server) handleError(err error, c echo.Context) {
 		header.Set("Connection", "close") // the rest of the body may still come
 	}
 	s.writeJSON(c, answer.status, map[string]string{"detail": answer.detail})
+	switch answer.status {
+	case http.StatusForbidden, http.StatusNotFound, http.StatusServiceUnavailable:
+		if large { // of a caller whom we know
+			s.discardBody(c)
+		}
+	}
 }
 
 func (s *Server) refusalOf(err error, c echo.Context) *refusal {
@@ -82,6 +89,10 @@ func (s *Server) refusalOf(err error, c echo.Context) *refusal {
 			}
 			return &refusal{status: status, detail: known.Message, retryAfter: retryAfterOf[known.Kind]}
 		}
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		s.logger(c).WarnContext(c.Request().Context(), "request took too long", "error", err, "route", c.Path())
+		return &refusal{status: http.StatusServiceUnavailable, detail: "Service unavailable"}
 	}
 	if errors.Is(err, context.Canceled) { // nobody reads the answer
 		s.logger(c).InfoContext(c.Request().Context(), "the client has gone", "route", c.Path())
@@ -97,8 +108,16 @@ func (s *Server) refusalOf(err error, c echo.Context) *refusal {
 	return &refusal{status: http.StatusInternalServerError, detail: http.StatusText(http.StatusInternalServerError)}
 }
 
+// writeJSON writes a whole answer, with its length: a client must know that it has
+// all of it, although the server may still take in the request's body.
 func (s *Server) writeJSON(c echo.Context, status int, body any) {
-	if err := c.JSON(status, body); err != nil {
+	encoded, err := json.Marshal(body)
+	if err == nil {
+		encoded = append(encoded, '\n')
+		c.Response().Header().Set(echo.HeaderContentLength, strconv.Itoa(len(encoded)))
+		err = c.JSONBlob(status, encoded)
+	}
+	if err != nil {
 		s.logger(c).InfoContext(c.Request().Context(), "answer not sent", "error", err)
 	}
 }

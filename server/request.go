@@ -1,14 +1,11 @@
 package server
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -17,12 +14,7 @@ import (
 
 type requestKey struct{}
 
-var (
-	errTooLarge       = &refusal{status: http.StatusRequestEntityTooLarge, detail: "Request body is too large"}
-	errBodyIncomplete = &refusal{status: http.StatusRequestTimeout, detail: "Request body did not arrive"}
-	errEncoded        = &refusal{status: http.StatusUnsupportedMediaType, detail: "Request body must be sent without Content-Encoding"}
-	errBusy           = &refusal{status: http.StatusServiceUnavailable, detail: "Too many large requests at once"}
-)
+var errEncoded = &refusal{status: http.StatusUnsupportedMediaType, detail: "Request body must be sent without Content-Encoding"}
 
 // validate reads the body, judges the whole request by the document, and keeps
 // what it accepted for the binder.
@@ -39,7 +31,7 @@ func (s *Server) validate(operations map[string]operation) echo.MiddlewareFunc {
 				if isEncoded(r.Header) {
 					return errEncoded
 				}
-				read, release, err := s.bodies.read(c.Response(), r, op.bodyLimit)
+				read, release, err := s.readBody(c, op)
 				defer release() // also after a panic
 				if err != nil {
 					return err
@@ -49,6 +41,9 @@ func (s *Server) validate(operations map[string]operation) echo.MiddlewareFunc {
 			request, invalid := op.Validate(r, func(name string) string { return pathValue(c, name) }, body)
 			if len(invalid) > 0 {
 				return invalid
+			}
+			if request == nil { // the client has gone, or it took too long
+				return r.Context().Err()
 			}
 			r = r.WithContext(context.WithValue(r.Context(), requestKey{}, request))
 			// Generated code asks for forms by way of the request.
@@ -71,85 +66,6 @@ func isEncoded(header http.Header) bool {
 		}
 	}
 	return false
-}
-
-// largeBody is the size in bytes from which a body needs a slot. A body costs up
-// to four times its size while it is served: some dozens of this size are no
-// matter, two of the largest are.
-const largeBody = 1 << 20
-
-// largeBodyWait is how long a request waits for a slot, if Options don't say. It
-// leaves most of BodyTimeout, which goes on, for the body.
-const largeBodyWait = 20 * time.Second
-
-// bodies bounds how many requests with large bodies are served at once.
-type bodies struct {
-	slots chan struct{}
-	wait  time.Duration
-}
-
-// take takes a slot when one is free.
-func (b *bodies) take(ctx context.Context) error {
-	timeout := time.NewTimer(b.wait)
-	defer timeout.Stop()
-	select {
-	case b.slots <- struct{}{}:
-		return nil
-	case <-timeout.C:
-		return errBusy
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// read reads a body of at most limit bytes. A large one takes a slot before it is
-// read, as it is in memory from then on: a slow sender, who has a token, keeps it
-// for BodyTimeout at most. The caller calls release when it is done with the body,
-// also after an error.
-func (b *bodies) read(w http.ResponseWriter, r *http.Request, limit int64) (body []byte, release func(), err error) {
-	release = func() {}
-	if r.ContentLength > limit {
-		return nil, release, errTooLarge
-	}
-	rest := http.MaxBytesReader(w, r.Body, limit)
-	take := func() error {
-		if err := b.take(r.Context()); err != nil {
-			_, _ = io.Copy(io.Discard, rest) // most clients read no answer before they have sent all
-			return err
-		}
-		release = func() { <-b.slots }
-		return nil
-	}
-	if r.ContentLength >= largeBody {
-		if err := take(); err != nil {
-			return nil, release, err
-		}
-	}
-	if r.ContentLength > 0 { // one allocation of the right size
-		body = make([]byte, r.ContentLength)
-		_, err = io.ReadFull(rest, body)
-		return body, release, refuseUnread(err)
-	}
-	if body, err = io.ReadAll(io.LimitReader(rest, largeBody)); err != nil || len(body) < largeBody {
-		return body, release, refuseUnread(err)
-	}
-	if err := take(); err != nil {
-		return nil, release, err
-	}
-	all := bytes.NewBuffer(body)
-	_, err = all.ReadFrom(rest)
-	return all.Bytes(), release, refuseUnread(err)
-}
-
-// refuseUnread says why a body could not be read.
-func refuseUnread(err error) error {
-	if err == nil {
-		return nil
-	}
-	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return errTooLarge
-	}
-	return errBodyIncomplete
 }
 
 // pathValue is a path parameter, decoded. Echo leaves it as it was sent if the

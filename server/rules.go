@@ -13,10 +13,12 @@ const maxKeyLength = 255
 func (s *Server) rules() validate.Options {
 	return validate.Options{
 		Fields: map[string]validate.FieldRule{
-			"CreateGiftCardRequest.expiresAt":     s.expiryWithinBounds,
-			"BulkIssueGiftCardRequest.expiresAt":  s.expiryWithinBounds,
-			"BulkIssueGiftCardRequest.count":      s.atMostMaximum,
-			"BulkIssueGiftCardRequest.recipients": s.recipientsWithinBounds,
+			"CreateGiftCardRequest.expiresAt":    s.expiryWithinBounds,
+			"BulkIssueGiftCardRequest.expiresAt": s.expiryWithinBounds,
+			"BulkIssueGiftCardRequest.count":     s.atMostMaximum,
+		},
+		Lists: map[string]validate.ListBounds{
+			"BulkIssueGiftCardRequest.recipients": {Least: 1, Most: s.BulkMaximum},
 		},
 		Bodies: map[string]validate.BodyRule{
 			"CreateGiftCardRequest":    s.deliversBeforeExpiry,
@@ -43,16 +45,6 @@ func (s *Server) expiryWithinBounds(expiresAt validate.Value) *validate.ErrorDet
 func (s *Server) atMostMaximum(count validate.Value) *validate.ErrorDetail {
 	if count.Int() > int64(s.BulkMaximum) {
 		return validate.TooLarge(int64(s.BulkMaximum))
-	}
-	return nil
-}
-
-func (s *Server) recipientsWithinBounds(recipients validate.Value) *validate.ErrorDetail {
-	switch n := recipients.Len(); {
-	case n < 1:
-		return validate.ListTooShort(1, n)
-	case n > s.BulkMaximum:
-		return validate.ListTooLong(s.BulkMaximum, n)
 	}
 	return nil
 }

@@ -5,7 +5,6 @@
 package server
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -53,11 +52,11 @@ type Options struct {
 	MerchantBacklog int
 	// BulkBodyLimit is the largest body of a bulk request, in bytes.
 	BulkBodyLimit int64
-	// LargeBodies is how many requests with a body of a MiB or more are served at
-	// once, DefaultLargeBodies if zero. The next waits for LargeBodyWait, 20 s if
-	// zero, and is then answered 503.
-	LargeBodies   int
-	LargeBodyWait time.Duration
+	// BodyBudget is the memory for request bodies, in bytes, LeastBodyBudget if zero.
+	// A request that finds none waits for BodyWait, 20 s if zero, and is then
+	// answered 503.
+	BodyBudget int64
+	BodyWait   time.Duration
 	// TokenLifetime and LinkLifetime are how long bearer tokens and CSV links last.
 	TokenLifetime, LinkLifetime time.Duration
 	// BaseURL begins the links in answers, such as https://cards.example.com. With
@@ -82,9 +81,6 @@ type Options struct {
 	// Ready returns an error that says what is missing; nil if all is well.
 	Ready func(context.Context) error
 }
-
-// DefaultLargeBodies is what Options have if they don't say.
-const DefaultLargeBodies = 1
 
 // Limits that are no settings: a request beyond them is not slow but stuck. In
 // order: headers < body < request < writing < streaming.
@@ -112,7 +108,8 @@ type Server struct {
 	echo            *echo.Echo
 	handler         http.Handler // echo, below the path of BaseURL too
 	basePath        string
-	bodies          bodies
+	bodies          *bodies
+	streams         *streams
 }
 
 var _ api.StrictServerInterface = (*Server)(nil)
@@ -125,9 +122,9 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	granted := expirable.NewLRU[granted, store.Access](maxGranted, nil, grantedLifetime)
-	s := &Server{Options: o, limits: newLimits(o), logins: newLogins(o), granted: granted, echo: echo.New(), bodies: bodies{
-		slots: make(chan struct{}, cmp.Or(o.LargeBodies, DefaultLargeBodies)), wait: cmp.Or(o.LargeBodyWait, largeBodyWait),
-	}}
+	s := &Server{
+		Options: o, limits: newLimits(o), logins: newLogins(o), granted: granted, echo: echo.New(), bodies: newBodies(o), streams: newStreams(),
+	}
 	s.validator, err = validate.Compile(document, openapi.Complete, s.rules())
 	if err != nil {
 		return nil, fmt.Errorf("compile the validator: %w", err)

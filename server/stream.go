@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"time"
 
 	"giftcards/store"
 )
@@ -24,10 +23,8 @@ type cardList struct {
 func (s *Server) stream(ctx context.Context, w http.ResponseWriter, batch store.Batch, list cardList) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), streamingTimeout)
 	defer cancel()
-	if err := http.NewResponseController(w).SetWriteDeadline(time.Now().Add(streamingTimeout)); err != nil {
-		return fmt.Errorf("extend the time to write: %w", err)
-	}
-	out := bufio.NewWriterSize(toClient{w}, streamBuffer)
+	client := newReadingClient(w)
+	out := bufio.NewWriterSize(client, streamBuffer)
 	_, _ = out.WriteString(list.begin) // the buffer keeps an error for Flush
 	first := true
 	for page, err := range s.Store.Pages(ctx, batch) {
@@ -49,7 +46,11 @@ func (s *Server) stream(ctx context.Context, w http.ResponseWriter, batch store.
 		}
 	}
 	_, _ = out.WriteString(list.end)
-	return out.Flush()
+	if err := out.Flush(); err != nil {
+		return err
+	}
+	client.end()
+	return nil
 }
 
 const streamBuffer = 32 << 10
@@ -57,13 +58,10 @@ const streamBuffer = 32 << 10
 // errClientGone is no fault of ours, nor of the database.
 var errClientGone = errors.New("the client has gone")
 
-// toClient tells a client that hung up from a database that did.
-type toClient struct{ http.ResponseWriter }
-
-func (w toClient) Write(p []byte) (int, error) {
-	n, err := w.ResponseWriter.Write(p)
-	if err != nil {
-		return n, fmt.Errorf("%w: %s", errClientGone, err.Error()) // not to be taken for the database's
+// asClientGone marks an error of writing, so that it is not taken for the database's.
+func asClientGone(err error) error {
+	if err == nil {
+		return nil
 	}
-	return n, nil
+	return fmt.Errorf("%w: %s", errClientGone, err.Error())
 }

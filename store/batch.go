@@ -44,7 +44,7 @@ type IssuedCard struct {
 
 // pageSize is how many cards are read at a time: enough that the round trip does
 // not show, few enough that memory stays flat.
-const pageSize = 10_000
+const pageSize = 1_000
 
 // Pages returns the cards of the batch in the order asked for, some at a time,
 // and reads the next while the last is being used. It ends with the first error,

@@ -16,7 +16,9 @@ type concurrency struct {
 	LargeTasks      int `env:"GIFTCARDS_LARGE_TASKS" default:"${large_tasks}" help:"Larger tasks that run at a time (${default})."`
 	MerchantTasks   int `env:"GIFTCARDS_MERCHANT_TASKS" default:"${merchant_tasks}" help:"Larger tasks of one merchant that run at a time, over all instances (${default})."`
 	MerchantBacklog int `env:"GIFTCARDS_MERCHANT_BACKLOG" default:"1000000" help:"Cards that the unfinished tasks of one merchant may have together (${default}); a bulk request for more is answered 429. Not less than --bulk-maximum."`
-	LargeBodies     int `env:"GIFTCARDS_LARGE_BODIES" default:"${large_bodies}" help:"Requests with a body of a MiB or more that are served at a time (${default}); each takes up to four times its size in memory."`
+	BodyBudget      int `env:"GIFTCARDS_BODY_BUDGET" placeholder:"MIB" help:"Memory for request bodies, in MiB; a request that finds none waits, and is then turned away. Default: --bulk-body-limit and ${body_rest}, which is the least."`
+	// LargeBodies is gone; the old name is still read, to say so.
+	LargeBodies string `hidden:"" env:"GIFTCARDS_LARGE_BODIES"`
 }
 
 // concurrencyVars are the rules of other packages that these settings tell.
@@ -25,16 +27,35 @@ var concurrencyVars = kong.Vars{
 	"small_tasks":    strconv.Itoa(jobs.DefaultSmallWorkers),
 	"large_tasks":    strconv.Itoa(jobs.DefaultLargeWorkers),
 	"merchant_tasks": strconv.Itoa(jobs.DefaultMerchantTasks),
-	"large_bodies":   strconv.Itoa(server.DefaultLargeBodies),
+	"body_rest":      strconv.Itoa(leastBodyBudget(0)),
 }
 
-// maxAtOnce is more than one machine can do at a time.
-const maxAtOnce = 1_000
+// Bounds of settings: more than one machine can do at a time, and more memory than
+// bodies need on any.
+const (
+	maxAtOnce    = 1_000
+	maxBudgetMiB = 1 << 20
+)
 
 func (c *concurrency) check(f faults) {
 	for flag, value := range map[string]int{
-		"small-tasks": c.SmallTasks, "large-tasks": c.LargeTasks, "merchant-tasks": c.MerchantTasks, "large-bodies": c.LargeBodies,
+		"small-tasks": c.SmallTasks, "large-tasks": c.LargeTasks, "merchant-tasks": c.MerchantTasks,
 	} {
 		f.note(flag, value >= 1 && value <= maxAtOnce, fmt.Sprintf("want 1 to %d, not %d", maxAtOnce, value))
 	}
+	f.note("large-bodies", c.LargeBodies == "", "is gone: set --body-budget (GIFTCARDS_BODY_BUDGET), the memory for request bodies in MiB")
+}
+
+// checkBodies notes a budget that is too small for the largest body.
+func (c *concurrency) checkBodies(f faults, bulkBodyLimit int) {
+	least := leastBodyBudget(bulkBodyLimit)
+	if c.BodyBudget == 0 {
+		c.BodyBudget = least
+	}
+	f.note("body-budget", c.BodyBudget >= least && c.BodyBudget <= maxBudgetMiB, fmt.Sprintf("want %d to %d, not %d", least, maxBudgetMiB, c.BodyBudget))
+}
+
+// leastBodyBudget is what bodies need if one may have so many MiB, in MiB.
+func leastBodyBudget(bulkBodyLimit int) int {
+	return int(server.LeastBodyBudget(int64(bulkBodyLimit)<<20) >> 20)
 }

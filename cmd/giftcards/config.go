@@ -162,6 +162,7 @@ func (c *config) check(f faults) {
 	note("merchant-backlog", c.MerchantBacklog >= c.BulkMaximum && c.MerchantBacklog <= maxBacklog,
 		fmt.Sprintf("want --bulk-maximum (%d) to %d, not %d", c.BulkMaximum, maxBacklog, c.MerchantBacklog))
 	c.concurrency.check(f)
+	c.checkBodies(f, c.BulkBodyLimit)
 	c.protection.check(f)
 	_, err = c.level()
 	note("log-level", err == nil, fmt.Sprintf("want debug, info, warn or error, not %q", c.LogLevel))

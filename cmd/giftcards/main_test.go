@@ -29,15 +29,46 @@ func TestAllBadSettingsAreNamedInOneMessage(t *testing.T) {
 	t.Parallel()
 	code, _, stderr := command(t, "", "serve", "--listen=nowhere", "--bulk-threshold=many", "--bulk-maximum=0", "--link-lifetime=soon",
 		"--card-prefix=x", "--log-level=loud", "--log-format=xml", "--base-url=ftp://x", "--bulk-body-limit=0", "--token-lifetime=1s", "--drain=1h", "--database-url=postgres://localhost/x?default_query_exec_mode=exec", "--key-lifetime=1h", "--task-lifetime=2h", "--message-lifetime=1h", "--audit-lifetime=719h",
-		"--smtp-url=http://user@mail.example.com", "--mail-from=nobody", "--mail-per-second=0", "--small-tasks=0", "--large-tasks=0", "--merchant-tasks=0", "--merchant-backlog=-1", "--large-bodies=many", "--sms-url=http://sms.example.com", "--sms-per-second=many", "--template-dir=/nowhere")
+		"--smtp-url=http://user@mail.example.com", "--mail-from=nobody", "--mail-per-second=0", "--small-tasks=0", "--large-tasks=0", "--merchant-tasks=0", "--merchant-backlog=-1", "--large-bodies=2", "--body-budget=few", "--max-connections=0", "--sms-url=http://sms.example.com", "--sms-per-second=many", "--template-dir=/nowhere")
 	if code != 2 {
 		t.Errorf("exit code %d, want 2", code)
 	}
 	for _, flag := range []string{"listen", "bulk-threshold", "bulk-maximum", "link-lifetime", "card-prefix", "log-level", "log-format", "base-url", "bulk-body-limit", "token-lifetime", "drain", "database-url", "task-lifetime", "message-lifetime", "audit-lifetime",
 		"smtp-url", "mail-from", "mail-per-second", "sms-url", "sms-account", "sms-from", "sms-token-file", "sms-per-second", "template-dir",
-		"small-tasks", "large-tasks", "merchant-tasks", "merchant-backlog", "large-bodies"} {
+		"small-tasks", "large-tasks", "merchant-tasks", "merchant-backlog", "large-bodies", "body-budget", "max-connections"} {
 		if !strings.Contains(stderr, "--"+flag+": ") {
 			t.Errorf("--%s is not named in\n%s", flag, stderr)
+		}
+	}
+}
+
+// TestTheSettingThatIsGoneNamesTheNewOne, as a flag and as a variable.
+func TestTheSettingThatIsGoneNamesTheNewOne(t *testing.T) {
+	for name, args := range map[string][]string{"flag": {"version", "--large-bodies=2"}, "variable": {"version"}} {
+		if name == "variable" {
+			t.Setenv("GIFTCARDS_LARGE_BODIES", "2")
+		}
+		if code, _, stderr := command(t, "", args...); code != 2 || !strings.Contains(stderr, "--large-bodies: is gone: set --body-budget") {
+			t.Errorf("%s: %d %s", name, code, stderr)
+		}
+	}
+}
+
+// TestTheBodyBudgetFitsTheLargestBody: the default follows --bulk-body-limit.
+func TestTheBodyBudgetFitsTheLargestBody(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		args []string
+		want string // empty: no fault
+	}{
+		"a larger limit alone": {[]string{"--bulk-body-limit=1024"}, ""},
+		"the least":            {[]string{"--body-budget=112"}, ""},
+		"too small":            {[]string{"--body-budget=111"}, "--body-budget: want 112 to "},
+		"a smaller limit":      {[]string{"--bulk-body-limit=8", "--body-budget=56"}, ""},
+	} {
+		code, _, stderr := command(t, "", append([]string{"version"}, c.args...)...)
+		if (code == 0) != (c.want == "") || !strings.Contains(stderr, c.want) {
+			t.Errorf("%s: exit code %d\n%s", name, code, stderr)
 		}
 	}
 }

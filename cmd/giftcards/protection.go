@@ -22,6 +22,8 @@ type protection struct {
 	TrustedProxy []string `env:"GIFTCARDS_TRUSTED_PROXY" placeholder:"CIDR" help:"Addresses of proxies, such as 10.0.0.0/8, whose X-Forwarded-For says who asks; several with commas. Default: none."`
 	CORSOrigin   []string `name:"cors-origin" env:"GIFTCARDS_CORS_ORIGIN" placeholder:"ORIGIN" help:"Origins such as https://shop.example.com whose pages may call the server; several with commas. Default: none."`
 
+	MaxConnections int `env:"GIFTCARDS_MAX_CONNECTIONS" default:"4096" placeholder:"N" help:"Connections that are open at once, an eighth of them from one address that is neither a trusted proxy's nor this machine's (${default})."`
+
 	UserRate      int `env:"GIFTCARDS_USER_RATE" default:"1000" placeholder:"N" help:"Requests a second that the tokens of one user may send together, twice as many at once; 0 is no limit (${default})."`
 	AddressRate   int `env:"GIFTCARDS_ADDRESS_RATE" default:"2000" placeholder:"N" help:"Requests a second that one address may send, twice as many at once; 0 is no limit (${default})."`
 	LinkDownloads int `env:"GIFTCARDS_LINK_DOWNLOADS" default:"10" placeholder:"N" help:"Downloads a minute over one CSV link, all of them at once if need be; 0 is no limit (${default})."`
@@ -32,6 +34,9 @@ type protection struct {
 
 // maxRate is more than one instance can answer.
 const maxRate = 1_000_000
+
+// leastConnections leave one address as many as a browser opens.
+const leastConnections = 64
 
 func (p *protection) check(f faults) {
 	f.note("tls-cert", (p.TLSCert == "") == (p.TLSKey == ""), "needs --tls-key, and the other way round")
@@ -52,6 +57,7 @@ func (p *protection) check(f faults) {
 			f.note("cors-origin", false, fmt.Sprintf("want origins such as https://shop.example.com, not %q", origin))
 		}
 	}
+	f.note("max-connections", p.MaxConnections >= leastConnections && p.MaxConnections <= maxRate, fmt.Sprintf("want %d to %d, not %d", leastConnections, maxRate, p.MaxConnections))
 	for flag, rate := range map[string]int{"user-rate": p.UserRate, "address-rate": p.AddressRate, "link-downloads": p.LinkDownloads, "failed-logins": p.FailedLogins} {
 		f.note(flag, rate >= 0 && rate <= maxRate, "want 0 to "+strconv.Itoa(maxRate))
 	}

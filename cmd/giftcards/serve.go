@@ -67,6 +67,7 @@ func (serveCommand) Run(s *session) (err error) {
 	if err != nil {
 		return fmt.Errorf("%w (choose another address with --listen)", err)
 	}
+	listener = server.LimitConnections(listener, s.config.MaxConnections, append(thisMachine(), s.config.proxies...))
 	if err := s.openAdmin(observability, work, readiness.check); err != nil {
 		return err
 	}
@@ -80,6 +81,12 @@ func (serveCommand) Run(s *session) (err error) {
 	h := newHTTPServer(closing(handler, &stopping), log)
 	h.TLSConfig = s.config.tlsConfig(log)
 	return s.serve(listener, h, d, &stopping)
+}
+
+// thisMachine are the addresses of the machine itself. What runs here, such as a load
+// test or a proxy, may open as many connections as there are.
+func thisMachine() []*net.IPNet {
+	return []*net.IPNet{{IP: net.IPv4(127, 0, 0, 0), Mask: net.CIDRMask(8, 32)}, {IP: net.IPv6loopback, Mask: net.CIDRMask(128, 128)}}
 }
 
 // openStore opens the database and makes sure that keys are those of its codes.
@@ -113,7 +120,7 @@ func (s *session) newJobs(st *store.Store, obs *observability, log *slog.Logger)
 func (s *session) newServer(o server.Options, obs *observability) (*server.Server, error) {
 	o.BaseURL = s.config.BaseURL
 	o.BulkThreshold, o.BulkMaximum, o.BulkBodyLimit = s.config.BulkThreshold, s.config.BulkMaximum, int64(s.config.BulkBodyLimit)<<20
-	o.LargeBodies, o.MerchantBacklog = s.config.LargeBodies, s.config.MerchantBacklog
+	o.BodyBudget, o.MerchantBacklog = int64(s.config.BodyBudget)<<20, s.config.MerchantBacklog
 	o.TokenLifetime, o.LinkLifetime = s.config.TokenLifetime, s.config.LinkLifetime
 	o.Meter, o.Tracer = obs.meter(), obs.tracer()
 	s.config.protection.apply(&o)

@@ -106,6 +106,7 @@ func start(t testing.TB, databaseURL, keyFile string, share bool, change []func(
 	handler, err := server.New(options)
 	must(t, err)
 	listener.Config = &http.Server{Handler: counter.count(handler), ReadHeaderTimeout: time.Second, ReadTimeout: 2 * time.Second, WriteTimeout: 20 * time.Second, MaxHeaderBytes: server.MaxHeaderBytes}
+	listener.Listener = server.LimitConnections(listener.Listener, 4096, options.TrustedProxies)
 	listener.Start()
 	t.Cleanup(listener.Close)
 	must(t, work.Start(t.Context()))

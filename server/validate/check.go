@@ -1,8 +1,14 @@
 package validate
 
+import (
+	"context"
+	"runtime"
+)
+
 // walk is one walk over one value of a request: it collects the errors and knows
 // the place it is at.
 type walk struct {
+	ctx    context.Context
 	tape   *tape
 	errors Errors
 	place  []step
@@ -15,8 +21,8 @@ type step struct {
 	index int
 }
 
-func newWalk(t *tape) *walk {
-	w := &walk{tape: t}
+func newWalk(ctx context.Context, t *tape) *walk {
+	w := &walk{ctx: ctx, tape: t}
 	w.place = w.space[:0]
 	return w
 }
@@ -56,6 +62,9 @@ func (w *walk) add(err ErrorDetail) {
 
 // property judges the node i as a property or parameter, its rule included.
 func (w *walk) property(p *property, i uint32) {
+	if p.bounds != nil && w.tape.nodes[i].kind == kindArray && !w.length(i, p.bounds.Least, p.bounds.Most) {
+		return
+	}
 	if !w.value(p.schema, i) || p.rule == nil || w.tape.nodes[i].kind == kindNull {
 		return
 	}
@@ -132,25 +141,42 @@ func (w *walk) object(o *object, i uint32) bool {
 	return len(w.errors) == before
 }
 
-// array judges the items of an array.
+// length judges how many items the array i has; most is -1 for no bound.
+func (w *walk) length(i uint32, least, most int) bool {
+	switch length := w.tape.length(i); {
+	case most >= 0 && length > most:
+		w.refuse(i, listTooLong(most, length))
+		return false
+	case length < least:
+		w.refuse(i, listTooShort(least, length))
+		return false
+	}
+	return true
+}
+
+// pauseEvery is after how many items of a list the walk lets other requests go
+// first, and asks whether its own still has a context: some of the dearest items
+// take a millisecond, and a processor would be kept for ten otherwise.
+const pauseEvery = 20
+
+// array judges the items of an array. It stops when the request's context ends.
 func (w *walk) array(s *schema, i uint32) bool {
 	if w.tape.nodes[i].kind != kindArray {
 		w.refuse(i, fault("list_type", "Input should be a valid list"))
 		return false
 	}
-	if s.maxLength >= 0 || s.minLength > 0 {
-		switch length := w.tape.length(i); {
-		case s.maxLength >= 0 && length > s.maxLength:
-			w.refuse(i, ListTooLong(s.maxLength, length))
-			return false
-		case length < s.minLength:
-			w.refuse(i, ListTooShort(s.minLength, length))
-			return false
-		}
+	if (s.maxLength >= 0 || s.minLength > 0) && !w.length(i, s.minLength, s.maxLength) {
+		return false
 	}
 	before := len(w.errors)
 	w.place = append(w.place, step{})
 	for item, end := i+1, w.tape.nodes[i].link; item < end && !w.full(); item = w.tape.next(item) {
+		if w.place[len(w.place)-1].index%pauseEvery == pauseEvery-1 {
+			runtime.Gosched()
+			if w.ctx.Err() != nil {
+				break
+			}
+		}
 		w.value(s.items, item)
 		w.place[len(w.place)-1].index++
 	}

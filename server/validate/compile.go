@@ -1,6 +1,7 @@
 package validate
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -37,6 +38,9 @@ func (c *compiler) unused() error {
 	var names []string
 	for name := range c.options.Fields {
 		names = append(names, "field "+name)
+	}
+	for name := range c.options.Lists {
+		names = append(names, "list "+name)
 	}
 	for name := range c.options.Bodies {
 		names = append(names, "body "+name)
@@ -193,6 +197,10 @@ func (c *compiler) property(object, name string, ref *openapi3.SchemaRef) (prope
 	if p.rule = c.options.Fields[rule]; p.rule != nil {
 		c.used["field "+rule] = true
 	}
+	if bounds, ok := c.options.Lists[rule]; ok && s.kind == schemaArray {
+		p.bounds = &bounds
+		c.used["list "+rule] = true
+	}
 	return p, nil
 }
 
@@ -213,7 +221,7 @@ func (c *compiler) preset(ref *openapi3.SchemaRef) (*tape, error) {
 	if syntax != nil {
 		return nil, fmt.Errorf("default: %s", syntax.reason)
 	}
-	w := newWalk(t)
+	w := newWalk(context.Background(), t) //nolint:forbidigo // a default is no request's
 	if !w.value(s, 0) {
 		return nil, fmt.Errorf("default: %w", w.errors)
 	}

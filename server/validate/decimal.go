@@ -3,15 +3,11 @@ package validate
 import (
 	"bytes"
 	"encoding/json"
+	"math"
 	"strconv"
 	"strings"
-)
 
-// Decimals with more places than PostgreSQL's numeric holds are refused, and
-// those with more digits before the point than any amount has.
-const (
-	maxDecimalPlaces = 16383
-	maxWholeDigits   = 1000
+	"giftcards/store/money"
 )
 
 // decimalPattern is what Pydantic writes into a document for the text form of a
@@ -54,11 +50,16 @@ func (s *schema) checkDecimal(t *tape, i uint32) *ErrorDetail {
 	switch t.nodes[i].kind {
 	case kindInt, kindFloat:
 		source := t.source(i)
-		// Python reads a number as a float, and one too large as infinite.
-		if t.nodes[i].kind == kindFloat && overflows(source) {
-			return fault("finite_number", "Input should be a finite number")
-		}
 		d, _ := parseDecimal(source, buffer[:0])
+		if t.nodes[i].kind == kindFloat {
+			// Python reads a float: one too large is infinite, one too small is 0.
+			switch f, _ := strconv.ParseFloat(source, 64); {
+			case math.IsInf(f, 0):
+				return fault("finite_number", "Input should be a finite number")
+			case f == 0 && len(d.digits) > 0:
+				d = decimal{}
+			}
+		}
 		return s.acceptDecimal(t, i, d, source)
 	case kindString, kindEscaped, kindText:
 	default:
@@ -75,7 +76,7 @@ func (s *schema) checkDecimal(t *tape, i uint32) *ErrorDetail {
 		}
 		return fault("decimal_parsing", "Input should be a valid decimal")
 	}
-	if err := s.decimals.check(d); err != nil {
+	if _, err := s.judgeDecimal(d); err != nil {
 		return err
 	}
 	if !isPlainDecimal(text) {
@@ -84,34 +85,39 @@ func (s *schema) checkDecimal(t *tape, i uint32) *ErrorDetail {
 	return s.acceptDecimal(t, i, d, text)
 }
 
-// acceptDecimal checks the bounds and leaves the number's plain text as the
-// validated value.
+// acceptDecimal judges d and leaves the number's plain text as the validated value.
 func (s *schema) acceptDecimal(t *tape, i uint32, d decimal, text string) *ErrorDetail {
-	if err := s.decimals.check(d); err != nil {
-		return err
-	}
-	canonical := isCanonicalDecimal(text)
-	if -d.exponent > maxDecimalPlaces {
-		d, canonical = d.trimmed(), false
-	}
+	kept, err := s.judgeDecimal(d)
 	switch {
-	case -d.exponent > maxDecimalPlaces:
-		return &ErrorDetail{
-			Type: "decimal_max_places",
-			Msg:  "Decimal input should have no more than " + plural(maxDecimalPlaces, "decimal place"),
-			Ctx:  map[string]any{"decimal_places": maxDecimalPlaces},
-		}
-	case int64(len(d.digits))+d.exponent > maxWholeDigits:
+	case err != nil:
+		return err
+	case int64(len(kept.digits))+kept.exponent > money.MaxWholeDigits:
 		return &ErrorDetail{
 			Type: "decimal_whole_digits",
-			Msg:  "Decimal input should have no more than " + plural(maxWholeDigits, "digit") + " before the decimal point",
-			Ctx:  map[string]any{"whole_digits": maxWholeDigits},
+			Msg:  "Decimal input should have no more than " + plural(money.MaxWholeDigits, "digit") + " before the decimal point",
+			Ctx:  map[string]any{"whole_digits": money.MaxWholeDigits},
 		}
-	}
-	if !canonical {
-		t.setText(i, d.plain())
+	case kept.exponent != d.exponent || !isCanonicalDecimal(text):
+		t.setText(i, kept.plain())
 	}
 	return nil
+}
+
+// judgeDecimal counts the decimal places and then checks the bounds, as Pydantic
+// does. Trailing zeros count only where the others are not too many: they are
+// dropped from a number that is too long with them.
+func (s *schema) judgeDecimal(d decimal) (decimal, *ErrorDetail) {
+	if -d.exponent > money.MaxDecimals {
+		d = d.trimmed()
+	}
+	if -d.exponent > money.MaxDecimals {
+		return d, &ErrorDetail{
+			Type: "decimal_max_places",
+			Msg:  "Decimal input should have no more than " + plural(money.MaxDecimals, "decimal place"),
+			Ctx:  map[string]any{"decimal_places": money.MaxDecimals},
+		}
+	}
+	return d, s.decimals.check(d)
 }
 
 func (b *decimalBounds) check(d decimal) *ErrorDetail {
@@ -182,6 +188,10 @@ func (d decimal) compareMagnitude(other decimal) int {
 
 // trimmed is d without trailing zeros after the point.
 func (d decimal) trimmed() decimal {
+	if len(d.digits) == 0 {
+		d.exponent = 0
+		return d
+	}
 	kept := bytes.TrimRight(d.digits, "0")
 	dropped := min(int64(len(d.digits)-len(kept)), max(-d.exponent, 0))
 	d.digits = d.digits[:int64(len(d.digits))-dropped]

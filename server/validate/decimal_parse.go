@@ -134,12 +134,6 @@ func isPythonSpace(r rune) bool {
 	return unicode.IsSpace(r) || 0x1C <= r && r <= 0x1F
 }
 
-// overflows reports whether a JSON number is beyond what a float can hold.
-func overflows(number string) bool {
-	f, _ := strconv.ParseFloat(number, 64)
-	return math.IsInf(f, 0)
-}
-
 // isPlainDecimal is Pydantic's decimal pattern, with ASCII digits.
 func isPlainDecimal(s string) bool {
 	if s != "" && (s[0] == '-' || s[0] == '+') {

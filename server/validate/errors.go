@@ -86,8 +86,8 @@ func TooLarge(maximum int64) *ErrorDetail {
 	}
 }
 
-// ListTooShort refuses a list of too few items: too_short.
-func ListTooShort(minimum, actual int) *ErrorDetail {
+// listTooShort refuses a list of too few items: too_short.
+func listTooShort(minimum, actual int) *ErrorDetail {
 	return &ErrorDetail{
 		Type: "too_short",
 		Msg:  "List should have at least " + plural(minimum, "item") + " after validation, not " + strconv.Itoa(actual),
@@ -95,8 +95,8 @@ func ListTooShort(minimum, actual int) *ErrorDetail {
 	}
 }
 
-// ListTooLong refuses a list of too many items: too_long.
-func ListTooLong(maximum, actual int) *ErrorDetail {
+// listTooLong refuses a list of too many items: too_long.
+func listTooLong(maximum, actual int) *ErrorDetail {
 	return &ErrorDetail{
 		Type: "too_long",
 		Msg:  "List should have at most " + plural(maximum, "item") + " after validation, not " + strconv.Itoa(actual),

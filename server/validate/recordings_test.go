@@ -34,16 +34,8 @@ func cardRules() validate.Options {
 				}
 				return nil
 			},
-			"BulkIssueGiftCardRequest.recipients": func(v validate.Value) *validate.ErrorDetail {
-				switch n := v.Len(); {
-				case n == 0:
-					return validate.ListTooShort(1, n)
-				case n > 100_000:
-					return validate.ListTooLong(100_000, n)
-				}
-				return nil
-			},
 		},
+		Lists: map[string]validate.ListBounds{"BulkIssueGiftCardRequest.recipients": {Least: 1, Most: 100_000}},
 		Bodies: map[string]validate.BodyRule{
 			"CreateGiftCardRequest": func(v validate.Value) *validate.ErrorDetail {
 				deliver, expires := v.Field("deliverAt"), v.Field("expiresAt")

@@ -1,6 +1,7 @@
 package validate
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"strings"
@@ -37,7 +38,8 @@ func (r *Request) Form() url.Values { return r.form }
 // size and may not change it before the Request is done with), path gives a path
 // parameter, percent-decoded. A body that is not JSON is the only error then;
 // otherwise all errors come in the order path, query, header, body, and the
-// rules on the whole body come last, if there are no others.
+// rules on the whole body come last, if there are no others. It returns neither a
+// request nor errors if the context of r ended before all was judged.
 func (o *Operation) Validate(r *http.Request, path func(name string) string, body []byte) (*Request, Errors) {
 	request := &Request{operation: o}
 	b, syntax := o.readBody(r, body)
@@ -53,7 +55,10 @@ func (o *Operation) Validate(r *http.Request, path func(name string) string, bod
 	errs := o.checkParams(request, r, path)
 	if o.body != nil {
 		request.form = b.form
-		errs = append(errs, o.checkBody(request, b)...)
+		errs = append(errs, o.checkBody(r.Context(), request, b)...)
+	}
+	if r.Context().Err() != nil { // the walk may have stopped
+		return nil, nil //nolint:nilerr // no answer is wanted any more
 	}
 	if len(errs) == 0 && o.rule != nil {
 		if err := o.rule(request.body); err != nil {
@@ -116,7 +121,7 @@ func (o *Operation) checkParams(request *Request, r *http.Request, path func(nam
 		return nil
 	}
 	t := &tape{nodes: make([]node, 0, len(o.params)), texts: make([]string, 0, len(o.params))}
-	w := newWalk(t)
+	w := newWalk(r.Context(), t)
 	w.place = append(w.place, step{}, step{})
 	request.params = make([]Value, len(o.params))
 	var query []pair
@@ -171,8 +176,8 @@ func latin1(s string) string {
 	return s
 }
 
-func (o *Operation) checkBody(request *Request, b body) Errors {
-	w := newWalk(b.tape)
+func (o *Operation) checkBody(ctx context.Context, request *Request, b body) Errors {
+	w := newWalk(ctx, b.tape)
 	w.place = append(w.place, step{name: "body"})
 	switch {
 	case o.form:

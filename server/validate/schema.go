@@ -53,6 +53,7 @@ type property struct {
 	schema   *schema
 	required bool
 	preset   *tape // the document's default
+	bounds   *ListBounds
 	rule     FieldRule
 }
 

@@ -28,12 +28,17 @@ type FieldRule func(Value) *ErrorDetail
 // itself); the validator completes Loc and fills in Input.
 type BodyRule func(Value) *ErrorDetail
 
+// ListBounds are how many items a list may have. They are judged before the items,
+// so that a list of too many costs no more than counting them.
+type ListBounds struct{ Least, Most int }
+
 // Options are the rules that the document cannot state. A rule whose key matches
 // nothing in the document is a mistake that Compile reports.
 type Options struct {
-	Fields map[string]FieldRule // by "SchemaName.property"
-	Bodies map[string]BodyRule  // by "SchemaName", the schema of a request body
-	Params map[string]FieldRule // by "<in>.<lower-case name>", for example "header.idempotency-key"
+	Fields map[string]FieldRule  // by "SchemaName.property"
+	Lists  map[string]ListBounds // by "SchemaName.property", a list
+	Bodies map[string]BodyRule   // by "SchemaName", the schema of a request body
+	Params map[string]FieldRule  // by "<in>.<lower-case name>", for example "header.idempotency-key"
 }
 
 // Validator judges the requests of every operation in a document. It is safe

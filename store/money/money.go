@@ -1,5 +1,5 @@
 // Package money owns how an amount of money is read, printed, compared and
-// stored: as an exact decimal of any scale, never a float and never rounded.
+// stored: as an exact decimal, never a float and never rounded.
 // It must not know what an amount is for, nor which bounds a card sets on it.
 package money
 
@@ -19,19 +19,25 @@ import (
 var (
 	// ErrSyntax says that a text is not a decimal number.
 	ErrSyntax = errors.New("not a decimal number")
-	// ErrTooLarge says that a decimal number has more than 1,000 digits before
-	// the point. It is far from any bound on an amount, on the side of its sign.
+	// ErrTooLarge says that a decimal number has more than MaxWholeDigits digits
+	// before the point. It is far from any bound on an amount, on the side of its sign.
 	ErrTooLarge = errors.New("more digits before the point than an amount can have")
-	// ErrTooPrecise says that a decimal number has more than 16,383 digits
-	// after the point, which is all that a PostgreSQL numeric keeps.
+	// ErrTooPrecise says that a decimal number has more digits after the point
+	// than an amount can have: MaxDecimals to be read, storedDecimals to be stored.
 	ErrTooPrecise = errors.New("more digits after the point than an amount can have")
 )
 
 const (
-	// maxWholeDigits is less than PostgreSQL's 131,072, because comparing that
-	// many takes tens of milliseconds and "1e131071" is quickly sent.
-	maxWholeDigits = 1000
-	maxScale       = 16383
+	// MaxDecimals is how many digits after the point Parse reads. Each of them is
+	// encoded, stored and printed for every card, and encoding takes quadratic time.
+	MaxDecimals = 100
+	// MaxWholeDigits is how many digits before the point an amount can have. It is
+	// less than PostgreSQL's 131,072, because comparing that many takes tens of
+	// milliseconds and "1e131071" is quickly sent.
+	MaxWholeDigits = 1000
+	// storedDecimals is how many decimals a PostgreSQL numeric keeps. Cards that are
+	// older than MaxDecimals may have as many, and stay readable.
+	storedDecimals = 16383
 	// printedScale is the least number of decimals an amount is written with.
 	printedScale = 2
 	// uint64Digits is how many decimal digits always fit a uint64.
@@ -68,10 +74,10 @@ func Parse(text string) (Amount, error) {
 		}
 		scale = 0
 	}
-	if len(digits)+zeros-scale > maxWholeDigits {
+	if len(digits)+zeros-scale > MaxWholeDigits {
 		return Amount{}, fmt.Errorf("read amount: %w", ErrTooLarge)
 	}
-	if scale > maxScale {
+	if scale > MaxDecimals {
 		return Amount{}, fmt.Errorf("read amount: %w", ErrTooPrecise)
 	}
 	return Amount{apd.Decimal{
@@ -239,9 +245,9 @@ func (a *Amount) ScanNumeric(numeric pgtype.Numeric) error {
 		return errors.New("scan amount: it is NULL")
 	case numeric.NaN || numeric.InfinityModifier != pgtype.Finite:
 		return errors.New("scan amount: it is not finite")
-	case numeric.Exp > maxWholeDigits:
+	case numeric.Exp > MaxWholeDigits:
 		return fmt.Errorf("scan amount: %w", ErrTooLarge)
-	case numeric.Exp < -maxScale:
+	case numeric.Exp < -storedDecimals:
 		return fmt.Errorf("scan amount: %w", ErrTooPrecise)
 	}
 	var amount Amount

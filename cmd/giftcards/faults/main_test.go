@@ -56,6 +56,7 @@ func TestFaults(t *testing.T) {
 		{"behind PgBouncer", false, transactionPooler},
 		{"standby promoted", false, promotedStandby},
 		{"address of a standby", false, mistakenAddress},
+		{"flooded", true, floodedServer},
 	} {
 		if !*full && !kind.inSlice {
 			continue

@@ -1,6 +1,30 @@
 package faults_test
 
-import "syscall"
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"strconv"
+	"syscall"
+)
 
 // dieWithUs has the kernel end a child when the thread that started it ends.
 func dieWithUs(a *syscall.SysProcAttr, s syscall.Signal) { a.Pdeathsig = s }
+
+var residentPattern = regexp.MustCompile(`Vm(HWM|RSS):\s+(\d+) kB`)
+
+// residentMemory is what a process has resident now and has had at most, in bytes.
+func residentMemory(tr *trial, pid int) (now, peak int64) {
+	tr.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	tr.must(err)
+	found := residentPattern.FindAllSubmatch(status, -1) // HWM comes first
+	if len(found) != 2 {
+		tr.Fatalf("the kernel does not say what process %d has resident: %s", pid, status)
+	}
+	peak, err = strconv.ParseInt(string(found[0][2]), 10, 64)
+	tr.must(err)
+	now, err = strconv.ParseInt(string(found[1][2]), 10, 64)
+	tr.must(err)
+	return now << 10, peak << 10
+}

@@ -1,0 +1,275 @@
+package faults_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// floodMemory is what a server with default settings may have resident while it is
+// flooded, in bytes.
+const floodMemory = 256 << 20
+
+// floodedServer has one merchant's users flood a server with requests that they
+// never finish, answers that they hardly read, and the dearest body there is. The
+// server's memory stays bounded, and another merchant is served as if they were not
+// there, if more slowly.
+func floodedServer(tr *trial) {
+	tr.Helper()
+	tr.needFiles(uint64(size(4_000, 400)))
+	dir := tr.directory()
+	pg := tr.newPostgres(dir)
+	victim := tr.newMerchant(dir, pg.url())
+	// As behind a proxy, so that one machine may open all connections.
+	server := tr.newGiftcards(dir, pg.url(), "--trusted-proxy=127.0.0.0/8")
+	victim.login(tr, server.url())
+	f := &flood{trial: tr, server: server, victim: tr.newLoad(victim, server.url)}
+	f.attacker = tr.newUser(dir, pg.url(), "issuer", merchant{})
+	f.reader = tr.newUser(dir, pg.url(), "reader", f.attacker)
+	f.attacker.login(tr, server.url())
+	f.reader.login(tr, server.url())
+	f.link = f.csvLink(size(100_000, 20_000))
+
+	quiet := f.creates(size(10, 1))
+	ctx, stop := context.WithCancel(tr.ctx)
+	var attack sync.WaitGroup
+	attack.Go(func() { f.unfinished(ctx, size(2_000, 200)) })
+	attack.Go(func() { f.slowReaders(ctx, size(500, 50)) })
+	attack.Go(func() { f.dearest(ctx, size(64<<20, 8<<20)) })
+	tr.until("the flood", func() bool { return f.opened.Load() >= int64(size(2_000, 200)) })
+	flooded := f.creates(size(30, 2))
+	f.largeRequests(size(5, 2))
+	resident, peak := residentMemory(tr, server.Process.Pid)
+	stop()
+	attack.Wait()
+
+	tr.faults.Add(f.opened.Load())
+	tr.note = fmt.Sprintf("resident %d MiB, at most %d; a create's p99 %s quiet, %s flooded; dearest bodies answered %d", resident>>20, peak>>20,
+		p99(quiet).Round(time.Millisecond), p99(flooded).Round(time.Millisecond), f.dear.Load())
+	tr.Log(tr.note)
+	if peak > floodMemory {
+		tr.exceptionf("the server had %d MiB resident, more than %d", peak>>20, floodMemory>>20)
+	}
+	if *full && p99(flooded) > 10*p99(quiet) { // the slice is too short to tell
+		tr.exceptionf("a create's p99 is %s in the flood, %s without", p99(flooded), p99(quiet))
+	}
+	cards, err := ask[int64](tr.ctx, pg.adminIn(), "select count(*) from gift_cards where encode(program_id, 'hex') = $1", victim.ProgramID)
+	tr.must(err)
+	if cards != tr.cards.Load() {
+		tr.exceptionf("the merchant has %d cards, and was answered %d", cards, tr.cards.Load())
+	}
+}
+
+type flood struct {
+	trial            *trial
+	server           *giftcards
+	victim           *load
+	attacker, reader merchant
+	link             string
+
+	opened atomic.Int64 // connections of the flood
+	dear   atomic.Int64
+}
+
+// p99 of durations.
+func p99(all []time.Duration) time.Duration {
+	slices.Sort(all)
+	return all[len(all)*99/100]
+}
+
+// creates has the victim create cards for so many seconds, two at a time, and
+// returns how long each took.
+func (f *flood) creates(seconds int) (took []time.Duration) {
+	f.trial.Helper()
+	var mutex sync.Mutex
+	var all sync.WaitGroup
+	end := time.Now().Add(time.Duration(seconds) * time.Second)
+	for range 2 {
+		all.Go(func() {
+			for time.Now().Before(end) {
+				o := f.victim.card()
+				start := time.Now()
+				f.victimSends("", o.key, o.body)
+				mutex.Lock()
+				took = append(took, time.Since(start))
+				mutex.Unlock()
+			}
+		})
+	}
+	all.Wait()
+	return took
+}
+
+// largeRequests has the victim send bulk requests of 1.5 MB.
+func (f *flood) largeRequests(count int) {
+	f.trial.Helper()
+	for range count {
+		f.victimSends("/bulk", f.victim.newKey("large"), `{"initialValue":5,"count":1,"x":"`+strings.Repeat("x", 1_500_000)+`"}`)
+	}
+}
+
+func (f *flood) victimSends(path, key, body string) {
+	f.trial.requests.Add(1)
+	status, answer, err := f.victim.do(http.MethodPost, path, key, body)
+	if err != nil || status != http.StatusCreated {
+		f.trial.exceptionf("another merchant's %s: %d %.300s %v", key, status, answer, err)
+		return
+	}
+	f.trial.cards.Add(1)
+}
+
+// keep keeps count connections open until ctx ends; what the server closes is
+// opened anew.
+func (f *flood) keep(ctx context.Context, count int, use func(net.Conn)) {
+	var all sync.WaitGroup
+	for range count {
+		all.Go(func() {
+			for ctx.Err() == nil {
+				conn, err := (&net.Dialer{Timeout: 10 * time.Second}).DialContext(ctx, "tcp", f.server.address)
+				if err == nil {
+					f.opened.Add(1)
+					end := context.AfterFunc(ctx, func() { _ = conn.Close() })
+					use(conn)
+					end()
+					_ = conn.Close()
+				}
+				pause(ctx, 5*time.Second) // to keep connections is the attack, not to send gigabytes
+			}
+		})
+	}
+	all.Wait()
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
+
+// unfinished keeps requests of a reader to no program, whose bodies lack one byte.
+func (f *flood) unfinished(ctx context.Context, count int) {
+	body := strings.Repeat(" ", 1<<20-2)
+	head := fmt.Sprintf("POST /v2/giftcards/programs/%024d/cards/bulk HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n",
+		0, f.reader.token, len(body)+1)
+	f.keep(ctx, count, func(conn net.Conn) {
+		if _, err := io.WriteString(conn, head+body); err == nil {
+			_, _ = io.Copy(io.Discard, conn) // until the server has enough of it
+		}
+	})
+}
+
+// slowReaders keep downloads of one link, and read a byte now and then.
+func (f *flood) slowReaders(ctx context.Context, count int) {
+	f.keep(ctx, count, func(conn net.Conn) {
+		_ = conn.(*net.TCPConn).SetReadBuffer(4 << 10)
+		if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", f.link); err != nil {
+			return
+		}
+		for one := make([]byte, 64); ctx.Err() == nil; pause(ctx, 100*time.Millisecond) {
+			if _, err := conn.Read(one); err != nil || bytes.Contains(one, []byte(" 429 ")) {
+				return
+			}
+		}
+	})
+}
+
+// dearest sends bulk requests of so many bytes, the most expensive to judge: each
+// recipient has an address of another script and a telephone number. There are no
+// more of them than a request may have; the rest of the bytes is their names.
+func (f *flood) dearest(ctx context.Context, bytes int) {
+	const recipients = 99_000
+	name := strings.Repeat("ж", max(10, (bytes/recipients-110)/2))
+	var body strings.Builder
+	body.WriteString(`{"initialValue":"0.01","expiresAt":"never","recipients":[`)
+	for i := 0; body.Len() < bytes-2_000; i++ {
+		if i > 0 {
+			body.WriteByte(',')
+		}
+		fmt.Fprintf(&body, `{"customerEmail":"ж%d@пример%d.example","customerPhone":"+141555526%02d","x":"%s"}`, i, i, i%100, name)
+	}
+	body.WriteString(`]}`)
+	for ctx.Err() == nil {
+		r, err := http.NewRequestWithContext(ctx, http.MethodPost, f.server.url()+"/v2/giftcards/programs/"+f.attacker.ProgramID+"/cards/bulk", strings.NewReader(body.String()))
+		f.trial.must(err)
+		r.Header.Set("Authorization", "Bearer "+f.attacker.token)
+		if response, err := http.DefaultClient.Do(r); err == nil {
+			_ = response.Body.Close()
+			if response.StatusCode == http.StatusUnprocessableEntity { // for its date
+				f.dear.Add(1)
+			}
+		}
+		pause(ctx, 100*time.Millisecond)
+	}
+}
+
+// csvLink has the attacker issue cards, and returns the path of their CSV.
+func (f *flood) csvLink(count int) (path string) {
+	f.trial.Helper()
+	l := f.trial.newLoad(f.attacker, f.server.url)
+	status, answer, err := l.do(http.MethodPost, "/bulk", "", fmt.Sprintf(`{"initialValue":5,"count":%d}`, count))
+	f.trial.must(err)
+	var task struct{ TaskID, Status, CsvDownloadURL string }
+	if err := json.Unmarshal(answer, &task); err != nil || status != http.StatusAccepted {
+		f.trial.Fatalf("the attacker's cards: %d %s", status, answer)
+	}
+	f.trial.until("the attacker's cards", func() bool {
+		_, answer, err := l.do(http.MethodGet, "/bulk/"+task.TaskID, "", "")
+		return err == nil && json.Unmarshal(answer, &task) == nil && task.CsvDownloadURL != ""
+	})
+	_, path, _ = strings.Cut(task.CsvDownloadURL, f.server.address)
+	return path
+}
+
+// newUser makes a user, by the operator's commands: of a merchant and program of its
+// own, or of those of another.
+func (tr *trial) newUser(state, database, role string, of merchant) merchant {
+	tr.Helper()
+	m := of
+	m.Username, m.Password = role+"@example.com", "a password of a test"
+	command := func(stdin string, args ...string) (id string) {
+		tr.Helper()
+		path, err := built()
+		tr.must(err)
+		cmd := exec.Command(path, append(args, "--state-dir="+state)...)
+		cmd.Env = []string{"HOME=" + os.Getenv("HOME"), "DATABASE_URL=" + database}
+		cmd.Stdin = strings.NewReader(stdin)
+		var problems bytes.Buffer
+		cmd.Stderr = &problems
+		out, err := cmd.Output()
+		if err != nil {
+			tr.Fatalf("%v: %v %s", args, err, problems.String())
+		}
+		var made struct{ ID string }
+		tr.must(json.Unmarshal(out, &made))
+		return made.ID
+	}
+	if m.MerchantID == "" {
+		m.MerchantID = command("", "merchant", "create", "Attacker")
+		m.ProgramID = command("", "program", "create", "--merchant", m.MerchantID, "Cards")
+	}
+	command(m.Password+"\n", "user", "create", "--merchant", m.MerchantID, "--role="+role, m.Username)
+	return m
+}
+
+// needFiles fails unless this process may have so many files open.
+func (tr *trial) needFiles(count uint64) {
+	tr.Helper()
+	var limit syscall.Rlimit
+	tr.must(syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit)) // Go has raised it as far as it goes
+	if limit.Cur < count {
+		tr.Fatalf("the flood needs %d open files, and %d are allowed: raise the limit (ulimit -n)", count, limit.Cur)
+	}
+}

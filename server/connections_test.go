@@ -1,0 +1,94 @@
+package server_test
+
+import (
+	"net"
+	"net/http"
+	"testing"
+	"time"
+
+	"giftcards/server"
+)
+
+// limited is a server with a bound on its connections, and what it accepted.
+func limited(t *testing.T, most int, trusted ...*net.IPNet) (address string) {
+	t.Helper()
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	must(t, err)
+	h := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })}
+	go func() { _ = h.Serve(server.LimitConnections(listener, most, trusted)) }()
+	t.Cleanup(func() { _ = h.Close() })
+	return listener.Addr().String()
+}
+
+// connect opens a connection and reports whether a request on it is answered; it
+// stays open.
+func connect(t *testing.T, address string, within time.Duration) (conn net.Conn, answered bool) {
+	t.Helper()
+	conn, err := net.Dial("tcp", address)
+	must(t, err)
+	t.Cleanup(func() { _ = conn.Close() })
+	must(t, conn.SetDeadline(time.Now().Add(within)))
+	if _, err = conn.Write([]byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n")); err != nil {
+		return conn, false
+	}
+	n, _ := conn.Read(make([]byte, 12))
+	return conn, n > 0
+}
+
+// TestAnAddressGetsAnEighthOfAllConnections; what it opens beyond is closed at once,
+// and one that it closes may be opened anew.
+func TestAnAddressGetsAnEighthOfAllConnections(t *testing.T) {
+	t.Parallel()
+	address := limited(t, 32)
+	var open []net.Conn
+	for i := range 4 {
+		conn, answered := connect(t, address, time.Minute)
+		if !answered {
+			t.Errorf("connection %d is not served", i)
+		}
+		open = append(open, conn)
+	}
+	if _, answered := connect(t, address, time.Minute); answered {
+		t.Error("an address has more than its part")
+	}
+	must(t, open[0].Close())
+	until(t, "a place that was given back", func() bool {
+		_, answered := connect(t, address, time.Minute)
+		return answered
+	})
+}
+
+// TestATrustedProxyHasAllConnections and no more: the next waits until one is closed.
+func TestATrustedProxyHasAllConnections(t *testing.T) {
+	t.Parallel()
+	_, here, err := net.ParseCIDR("127.0.0.0/8")
+	must(t, err)
+	address := limited(t, 16, here)
+	var open []net.Conn
+	for i := range 16 {
+		conn, answered := connect(t, address, time.Minute)
+		if !answered {
+			t.Errorf("connection %d is not served", i)
+		}
+		open = append(open, conn)
+	}
+	waiting, answered := connect(t, address, 200*time.Millisecond)
+	if answered {
+		t.Error("there are more connections than the server may have")
+	}
+	must(t, open[0].Close())
+	must(t, waiting.SetDeadline(time.Now().Add(time.Minute)))
+	if n, err := waiting.Read(make([]byte, 12)); n == 0 {
+		t.Errorf("the connection that waited is not served: %v", err)
+	}
+}
+
+// until polls until done says so, a minute at most.
+func until(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); !done(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("a minute has passed without %s", what)
+		}
+	}
+}

@@ -1,0 +1,104 @@
+package server
+
+import (
+	"net/http"
+	"net/netip"
+	"sync"
+	"time"
+
+	"giftcards/store"
+	"giftcards/store/id"
+)
+
+// How many lists of cards are streamed at once. Each costs about 300 KB and, while
+// its client reads, a query now and then.
+const (
+	streamsOfBatch   = 8  // of the same cards
+	streamsOfUser    = 16 // over all of their tokens and links
+	streamsOfAddress = 64
+	streamsInAll     = 256
+)
+
+// A client must read a stream at leastReading bytes a second, averaged, after
+// readingGrace. What the system keeps of a connection that does not read counts as
+// read, see LimitConnections.
+const (
+	readingGrace = 10 * time.Second
+	leastReading = 8 << 10
+)
+
+var errTooManyStreams = &refusal{status: http.StatusTooManyRequests, detail: "Too many downloads at once"}
+
+// streams counts the streams that are being written, by what has a bound. Only those
+// with a stream are in the map.
+type streams struct {
+	mutex sync.Mutex
+	open  map[any]int
+}
+
+func newStreams() *streams { return &streams{open: map[any]int{}} }
+
+// Whose streams are counted: keys of the map.
+type (
+	batchStreams   store.Batch
+	userStreams    id.ID
+	addressStreams netip.Prefix
+	allStreams     struct{}
+)
+
+// take counts a stream of the caller and returns how it ends. It fails with
+// errTooManyStreams.
+func (s *streams) take(who *principal, batch store.Batch) (end func(), err error) {
+	bounds := map[any]int{
+		batchStreams(batch): streamsOfBatch, addressStreams(network(who.client, 32, 64)): streamsOfAddress, allStreams{}: streamsInAll,
+		userStreams(who.access.User.ID): streamsOfUser,
+	}
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	for key, bound := range bounds {
+		if s.open[key] >= bound {
+			return nil, errTooManyStreams
+		}
+	}
+	for key := range bounds {
+		s.open[key]++
+	}
+	return func() {
+		s.mutex.Lock()
+		defer s.mutex.Unlock()
+		for key := range bounds {
+			if s.open[key]--; s.open[key] == 0 {
+				delete(s.open, key)
+			}
+		}
+	}, nil
+}
+
+// readingClient is the client of a stream. A write fails when the client has read
+// too slowly so far, or the stream has taken streamingTimeout.
+type readingClient struct {
+	http.ResponseWriter
+
+	controller *http.ResponseController
+	start      time.Time
+	written    int64
+}
+
+func newReadingClient(w http.ResponseWriter) *readingClient {
+	return &readingClient{ResponseWriter: w, controller: http.NewResponseController(w), start: time.Now()}
+}
+
+// Write extends the deadline by what was written, and tells a client that hung up
+// from a database that did.
+func (w *readingClient) Write(p []byte) (int, error) {
+	allowed := readingGrace + time.Duration(w.written)*time.Second/leastReading
+	if err := w.controller.SetWriteDeadline(w.start.Add(min(allowed, streamingTimeout))); err != nil {
+		return 0, err
+	}
+	n, err := w.ResponseWriter.Write(p)
+	w.written += int64(n)
+	return n, asClientGone(err)
+}
+
+// end leaves time for the last bytes, which net/http still holds.
+func (w *readingClient) end() { _ = w.controller.SetWriteDeadline(time.Now().Add(readingGrace)) }

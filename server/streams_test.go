@@ -1,0 +1,159 @@
+package server_test
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"giftcards/gen/api"
+	"giftcards/server"
+	"giftcards/server/servertest"
+)
+
+// openStream asks for a list of cards and reads the head of its answer only.
+func openStream(t *testing.T, s *servertest.Server, path, token, address string) (int, net.Conn) {
+	t.Helper()
+	conn, err := net.Dial("tcp", strings.TrimPrefix(s.URL, "http://"))
+	must(t, err)
+	t.Cleanup(func() { _ = conn.Close() })
+	must(t, conn.SetDeadline(time.Now().Add(time.Minute)))
+	must(t, conn.(*net.TCPConn).SetReadBuffer(4<<10))
+	_, err = fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nX-Forwarded-For: %s\r\n\r\n", path, token, address)
+	must(t, err)
+	response, err := http.ReadResponse(bufio.NewReaderSize(conn, 64), nil)
+	must(t, err)
+	return response.StatusCode, conn
+}
+
+// TestStreamsAtOnceAreBounded by link, token and address: the next is answered 429,
+// until one of those before it ends. A download that is turned away is not in the
+// audit log.
+func TestStreamsAtOnceAreBounded(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name          string
+		bound         int
+		poll          bool
+		batches       int  // that are asked for in turn
+		sameAddresses bool // as opposed to one for each stream
+	}{
+		{name: "a link", bound: 8, batches: 1},
+		{name: "a token", bound: 16, batches: 3, poll: true},
+		{name: "an address", bound: 64, batches: 9, sameAddresses: true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := servertest.New(t, trustHere, func(o *server.Options) { o.BulkThreshold = 0 })
+			m := s.Merchant()
+			paths := streamPaths(t, m, c.batches, c.poll)
+			address := func(i int) string {
+				if c.sameAddresses {
+					return "192.0.2.1"
+				}
+				return fmt.Sprintf("192.0.2.%d", i+1)
+			}
+			var conns []net.Conn
+			for i := range c.bound {
+				status, conn := openStream(t, s, paths[i%len(paths)], m.Token, address(i))
+				if status != http.StatusOK {
+					t.Fatalf("stream %d: %d", i, status)
+				}
+				conns = append(conns, conn)
+			}
+			before := downloadsAudited(t, s)
+			answer := from(t, s, address(c.bound), http.MethodGet, paths[0], m.Token, "")
+			wantDetail(t, "one more", answer, http.StatusTooManyRequests, "Too many downloads at once")
+			if answer.Header.Get("Retry-After") == "" || answer.Header.Get("Content-Disposition") != "" {
+				t.Errorf("one more: headers %v", answer.Header)
+			}
+			if after := downloadsAudited(t, s); after != before {
+				t.Errorf("%d entries in the audit log for what was turned away", after-before)
+			}
+			for _, conn := range conns {
+				_ = conn.Close()
+			}
+			for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+				status, conn := openStream(t, s, paths[0], m.Token, address(0))
+				_ = conn.Close()
+				if status == http.StatusOK {
+					break
+				}
+				if time.Now().After(deadline) {
+					t.Fatalf("after all have ended: %d", status)
+				}
+			}
+		})
+	}
+}
+
+// streamPaths are polls or downloads of batches that are too large for what the
+// systems keep for a connection.
+func streamPaths(t *testing.T, m *servertest.Merchant, batches int, poll bool) (paths []string) {
+	t.Helper()
+	for range batches {
+		many := 12_000
+		task := bulk(t, m, nil, api.BulkIssueGiftCardRequest{InitialValue: amount(t, "5"), Count: &many}).JSON202.TaskId
+		link := *pollToEnd(t, m, task).CsvDownloadUrl
+		_, path, _ := strings.Cut(strings.TrimPrefix(link, "http://"), "/")
+		path = "/" + path
+		if poll {
+			path = m.Cards() + "/bulk/" + task
+		}
+		paths = append(paths, path)
+	}
+	return paths
+}
+
+func downloadsAudited(t *testing.T, s *servertest.Server) (entries int) {
+	t.Helper()
+	must(t, s.Store.Pool().QueryRow(t.Context(), "select count(*) from audit_log where operation = 'downloadGiftCards'").Scan(&entries))
+	return entries
+}
+
+// smallBuffers has the system keep little for each connection, so that a slow reader
+// is seen soon.
+type smallBuffers struct{ net.Listener }
+
+func (l smallBuffers) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err == nil {
+		err = conn.(*net.TCPConn).SetWriteBuffer(4 << 10)
+	}
+	return conn, err
+}
+
+// TestASlowReaderOfAStreamIsCutOff, although it would go on for ever, and one that
+// reads twice as fast as it must is not.
+func TestASlowReaderOfAStreamIsCutOff(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t, func(o *server.Options) { o.BulkThreshold = 0 })
+	m := s.Merchant()
+	path := streamPaths(t, m, 1, false)[0]
+	front := httptest.NewUnstartedServer(s.Handler)
+	front.Listener = smallBuffers{front.Listener}
+	front.Start()
+	t.Cleanup(front.Close)
+	s.URL = front.URL
+
+	_, fast := openStream(t, s, path, "", "")
+	_, slow := openStream(t, s, path, "", "")
+	cut := func() bool { return strings.Contains(s.Log.String(), "answer broken off") }
+	buffer := make([]byte, 4<<10)
+	for reads := 0; reads < 50 || !cut(); reads++ { // for longer than the grace
+		if reads == 240 {
+			t.Fatal("a minute has passed without the end of a stream that nobody reads")
+		}
+		_, err := io.ReadFull(fast, buffer)
+		must(t, err)
+		time.Sleep(250 * time.Millisecond)
+	}
+	if rest, _ := io.ReadAll(slow); strings.Contains(string(rest), "\r\n0\r\n") {
+		t.Error("the stream that nobody read came to its end")
+	}
+}

@@ -1,0 +1,66 @@
+package validate_test
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+
+	"giftcards/server/validate"
+)
+
+// TestAListOfTooManyIsRefusedBeforeItsItems are judged, as Pydantic does.
+func TestAListOfTooManyIsRefusedBeforeItsItems(t *testing.T) {
+	t.Parallel()
+	o := cardRules()
+	o.Lists = map[string]validate.ListBounds{"BulkIssueGiftCardRequest.recipients": {Least: 1, Most: 2}}
+	_, errs := send(t, compile(t, o), http.MethodPost, cards+"/bulk", jsonHeader(), []byte(`{"initialValue": 5, "recipients": [1, 2, 3]}`))
+	if got := places(errs); got != "too_long [body recipients]; " || errs[0].Msg != "List should have at most 2 items after validation, not 3" {
+		t.Errorf("got %s %v", got, errs)
+	}
+}
+
+// TestARequestWhoseContextEndedIsNotJudgedOn: neither accepted nor refused, although
+// its first item is wrong.
+func TestARequestWhoseContextEndedIsNotJudgedOn(t *testing.T) {
+	t.Parallel()
+	v := compile(t, cardRules())
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	operation, _ := v.Operation(http.MethodPost, bulkPath)
+	r := post(t, cards+"/bulk", nil).WithContext(ctx)
+	for _, recipients := range []string{"1,2", "{},{}"} {
+		if request, errs := operation.Validate(r, programID, []byte(`{"initialValue": 5, "recipients": [`+recipients+`]}`)); request != nil || errs != nil {
+			t.Errorf("%s: got %v, %v", recipients, request, errs)
+		}
+	}
+}
+
+// TestTheContextIsAskedWithinAList: a client that hangs up ends the judging.
+func TestTheContextIsAskedWithinAList(t *testing.T) {
+	t.Parallel()
+	v := compile(t, cardRules())
+	operation, _ := v.Operation(http.MethodPost, bulkPath)
+	ctx := &countingContext{Context: t.Context(), last: 3}
+	r := post(t, cards+"/bulk", nil).WithContext(ctx)
+	body := `{"initialValue": 5, "recipients": [{}` + strings.Repeat(`,{}`, 9_999) + `]}`
+	if request, errs := operation.Validate(r, programID, []byte(body)); request != nil || errs != nil {
+		t.Errorf("got %v, %v", request, errs)
+	}
+	if ctx.asked > 5 { // once more by the caller of the walk
+		t.Errorf("the context was asked %d times, although the third answer was that it had ended", ctx.asked)
+	}
+}
+
+// countingContext ends when it is asked for the last time.
+type countingContext struct {
+	context.Context
+	asked, last int
+}
+
+func (c *countingContext) Err() error {
+	if c.asked++; c.asked >= c.last {
+		return context.Canceled
+	}
+	return nil
+}
