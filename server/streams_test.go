@@ -31,7 +31,7 @@ func openStream(t *testing.T, s *servertest.Server, path, token, address string)
 	return response.StatusCode, conn
 }
 
-// TestStreamsAtOnceAreBounded by link, token and address: the next is answered 429,
+// TestStreamsAtOnceAreBounded by link, user and address: the next is answered 429,
 // until one of those before it ends. A download that is turned away is not in the
 // audit log.
 func TestStreamsAtOnceAreBounded(t *testing.T) {
@@ -40,18 +40,23 @@ func TestStreamsAtOnceAreBounded(t *testing.T) {
 		name          string
 		bound         int
 		poll          bool
-		batches       int  // that are asked for in turn
+		users         int  // whose batches are asked for in turn
+		batches       int  // of each user
 		sameAddresses bool // as opposed to one for each stream
 	}{
-		{name: "a link", bound: 8, batches: 1},
-		{name: "a token", bound: 16, batches: 3, poll: true},
-		{name: "an address", bound: 64, batches: 9, sameAddresses: true},
+		{name: "a link", bound: 8, users: 1, batches: 1},
+		{name: "a user", bound: 16, users: 1, batches: 3, poll: true},
+		{name: "a user's links", bound: 16, users: 1, batches: 3},
+		{name: "an address", bound: 64, users: 5, batches: 2, sameAddresses: true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			s := servertest.New(t, trustHere, func(o *server.Options) { o.BulkThreshold = 0 })
 			m := s.Merchant()
 			paths := streamPaths(t, m, c.batches, c.poll)
+			for range c.users - 1 {
+				paths = append(paths, streamPaths(t, s.Merchant(), c.batches, c.poll)...)
+			}
 			address := func(i int) string {
 				if c.sameAddresses {
 					return "192.0.2.1"
