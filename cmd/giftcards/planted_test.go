@@ -28,7 +28,7 @@ func TestNothingPlantedIsUsed(t *testing.T) {
 		},
 		"the same, where the database is elsewhere": {
 			func(t *testing.T, dir string) { must(t, os.Chmod(dir, 0o770)) },
-			"can be changed by others than its owner (mode 0770): run chmod go-w", []string{"serve", "--listen=" + freePort(t), database},
+			"can be changed by others than its owner (mode 0770): run chmod go-w", []string{"serve", "--listen=" + freePort(t), "--smtp-url=outbox", "--sms-url=outbox", database},
 		},
 		"a lock that leads elsewhere": {
 			func(t *testing.T, dir string) { must(t, os.Symlink(precious, filepath.Join(dir, "lock"))) },
@@ -51,7 +51,7 @@ func TestNothingPlantedIsUsed(t *testing.T) {
 				must(t, os.Chmod(sticky, 0o777|os.ModeSticky))
 				must(t, os.Symlink("tmp/keys.json", filepath.Join(dir, "keys.json")))
 			},
-			"tmp can be changed by others than its owner", []string{"serve", "--listen=" + freePort(t), database},
+			"tmp can be changed by others than its owner", []string{"serve", "--listen=" + freePort(t), "--smtp-url=outbox", "--sms-url=outbox", database},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
