@@ -23,11 +23,11 @@ func (s *Server) BulkIssueGiftCards(ctx context.Context, request api.BulkIssueGi
 		return nil, err
 	}
 	body := request.Body
-	key, err := idempotencyKey(program, "bulkIssueGiftCards", request.Params.IdempotencyKey, hashBulk(body))
+	terms, recipients := fromBulk(program, body)
+	key, err := bulkKey(who, request, terms, recipients)
 	if err != nil {
 		return nil, err
 	}
-	terms, recipients := fromBulk(program, body)
 	count := len(recipients)
 	if body.Count != nil {
 		count = *body.Count
@@ -44,10 +44,14 @@ func (s *Server) BulkIssueGiftCards(ctx context.Context, request api.BulkIssueGi
 	if err != nil {
 		return nil, err
 	}
-	if answer.Status == http.StatusAccepted {
-		return bulkAccepted(program.ID, answer)
+	return s.bulkAnswer(program.ID, body.Count != nil, answer)
+}
+
+func (s *Server) bulkAnswer(program id.ID, byCount bool, a store.Answer) (api.BulkIssueGiftCardsResponseObject, error) {
+	if a.Status == http.StatusAccepted {
+		return bulkAccepted(program, a)
 	}
-	return s.bulkIssued(program.ID, body.Count != nil, answer)
+	return s.bulkIssued(program, byCount, a)
 }
 
 func (s *Server) addTask(ctx context.Context, tx *store.Tx, who *principal, terms store.Terms, count int, recipients []store.Recipient) (int, any, error) {

@@ -125,7 +125,7 @@ func New(o Options) (*Server, error) {
 	e.Binder = binder{}
 	e.HTTPErrorHandler = s.handleError
 	e.IPExtractor = addressFrom(o.TrustedProxies)
-	api.RegisterHandlers(e, api.NewStrictHandler(s, []api.StrictMiddlewareFunc{refuseEmptyAnswer, s.limitLogins}))
+	api.RegisterHandlers(e, api.NewStrictHandler(s, []api.StrictMiddlewareFunc{refuseEmptyAnswer, s.limitLogins, s.replayOnly}))
 	operations, err := s.operations(document, e.Routes())
 	if err != nil {
 		return nil, err

@@ -37,7 +37,9 @@ func (r *Request) Form() url.Values { return r.form }
 // size and may not change it before the Request is done with), path gives a path
 // parameter, percent-decoded. A body that is not JSON is the only error then;
 // otherwise all errors come in the order path, query, header, body, and the
-// rules on the whole body come last, if there are no others.
+// rules on the whole body come last, if there are no others. The Request is nil
+// beside errors, unless all of them are provisional: what it asks for may have been
+// done before, and must not be done now.
 func (o *Operation) Validate(r *http.Request, path func(name string) string, body []byte) (*Request, Errors) {
 	request := &Request{operation: o}
 	b, syntax := o.readBody(r, body)
@@ -60,10 +62,10 @@ func (o *Operation) Validate(r *http.Request, path func(name string) string, bod
 			errs = Errors{bodyError(request.body, err)}
 		}
 	}
-	if len(errs) > 0 {
+	if !errs.provisional() {
 		return nil, errs[:min(len(errs), maxErrors)]
 	}
-	return request, nil
+	return request, errs
 }
 
 // readBody scans a body that is JSON, parses one that is a form and, as FastAPI
