@@ -42,6 +42,9 @@ func words(list string) map[string]bool {
 	return set
 }
 
+// isFlag reports whether an attribute means something without a value.
+func isFlag(attribute string) bool { return flags[strings.ToLower(attribute)] }
+
 // isElement reports whether a name, in lower case, is one of an element: a known one,
 // or a custom one such as my-button.
 func isElement(name string) bool {

@@ -1,6 +1,8 @@
 package text
 
 import (
+	"bytes"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -45,6 +47,9 @@ func Message(s string) string {
 // withoutMarkup removes the markup of s as it stands, entities undecoded. What is
 // left can be markup again, as of "<<b>i>": withoutOpenings sees to that.
 func withoutMarkup(s string) string {
+	if !strings.Contains(s, "<") {
+		return s
+	}
 	var kept strings.Builder
 	for {
 		i := strings.IndexByte(s, '<')
@@ -65,44 +70,57 @@ func withoutMarkup(s string) string {
 // markup returns the length of the markup that s, from its "<" on, begins with: with
 // what is in it, if that is a script or a style. It is 0 if s begins with text.
 func markup(s string) int {
-	if !opens(s) {
+	switch {
+	case !opens(s):
+		return 0
+	case strings.HasPrefix(s, "<!--"), strings.HasPrefix(s, "<![CDATA["), strings.HasPrefix(strings.ToLower(s[:min(len(s), 9)]), "<!doctype"),
+		s[1] == '?' && len(s) > 2 && letter(s[2]):
+		return parsed(s, false)
+	}
+	tag := strings.TrimPrefix(s[1:], "/")
+	end := strings.IndexAny(tag, " \t\n/>")
+	if end < 1 || !letter(tag[0]) {
 		return 0
 	}
+	name := strings.ToLower(tag[:end])
+	if !isElement(name) {
+		return 0
+	}
+	script := (name == "script" || name == "style") && s[1] != '/'
+	attributes := tag[end:]
+	stop := strings.IndexAny(attributes, "<>=")
+	switch {
+	case stop < 0 || attributes[stop] == '<':
+		return 0
+	case attributes[stop] == '=': // there may be a ">" in a value
+		return parsed(s, script)
+	}
+	// A tag of an element, not words that begin like one, as in "a<b and c>d".
+	if names := strings.FieldsFunc(attributes[:stop], betweenAttributes); len(names) > 0 && !slices.ContainsFunc(names, isFlag) {
+		return 0
+	}
+	if script {
+		return parsed(s, script)
+	}
+	return len(s) - len(attributes) + stop + len(">")
+}
+
+// parsed is the length of the first token in s, and of the text after it if that
+// belongs to it; 0 if the token is never closed.
+func parsed(s string, script bool) int {
 	tokens := html.NewTokenizer(strings.NewReader(s))
 	kind := tokens.Next()
-	raw := string(tokens.Raw()) // before TagName, which changes it
-	length := len(raw)
-	switch {
-	case !strings.HasSuffix(raw, ">") || kind == html.ErrorToken: // never closed
-		return 0
-	case kind == html.DoctypeToken || kind == html.CommentToken:
-		if kind == html.DoctypeToken || strings.HasPrefix(raw, "<!--") || strings.HasPrefix(raw, "<![CDATA[") || raw[1] == '?' && letter(raw[2]) {
-			return length
-		}
-		return 0 // such as "</3 and <!>"
-	}
-	name, more := tokens.TagName()
-	// A tag of an element, not words that begin like one, as in "a<b and c>d".
-	if !isElement(string(name)) || more && !strings.Contains(raw, "=") && !hasFlag(tokens) {
+	if kind == html.ErrorToken || !bytes.HasSuffix(tokens.Raw(), []byte(">")) {
 		return 0
 	}
-	if script := string(name) == "script" || string(name) == "style"; script && kind != html.EndTagToken && tokens.Next() == html.TextToken {
+	length := len(tokens.Raw())
+	if script && tokens.Next() == html.TextToken {
 		length += len(tokens.Raw())
 	}
 	return length
 }
 
-// hasFlag reports whether the tag has an attribute that means something without a
-// value.
-func hasFlag(tokens *html.Tokenizer) bool {
-	for more := true; more; {
-		var name []byte
-		if name, _, more = tokens.TagAttr(); flags[string(name)] {
-			return true
-		}
-	}
-	return false
-}
+func betweenAttributes(r rune) bool { return r == ' ' || r == '\t' || r == '\n' || r == '/' }
 
 // withoutOpenings puts a space after each "<" of s that opens a tag, a comment or
 // the like, or removes it if that would make s too long.

@@ -238,6 +238,9 @@ func BenchmarkMessage(b *testing.B) {
 		"deep":     strings.Repeat("&amp;", 1) + strings.Repeat("amp;", 120) + "lt;b>",
 		"nested":   strings.Repeat("<", 166) + strings.Repeat("b>", 166),
 		"unclosed": strings.Repeat("<b x=\"", 83),
+		"words":    strings.Repeat("<a ", 166) + ">",
+		"values":   strings.Repeat("<a =\"", 99) + ">",
+		"comments": strings.Repeat("<!--", 124) + "> x",
 		"huge":     strings.Repeat("<<b>i>&lt;", 100_000),
 	} {
 		b.Run(name, func(b *testing.B) {
