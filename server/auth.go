@@ -17,7 +17,8 @@ import (
 // principal is who makes a request, and what the database says of them.
 type principal struct {
 	claims    keyring.Claims
-	programID string // in the path
+	programID string   // in the path
+	path      []string // the values of all parameters in the path, decoded
 	access    store.Access
 	// remembered: access is what the database said up to a minute ago.
 	remembered bool
@@ -49,7 +50,7 @@ func (s *Server) authenticate(operations map[string]operation) echo.MiddlewareFu
 				if err := s.limits.user.take(c.Response().Header(), claims.Subject, s.Store.Now()); err != nil {
 					return err
 				}
-				who = &principal{claims: claims, programID: pathValue(c, "programId")}
+				who = &principal{claims: claims, programID: pathValue(c, "programId"), path: pathValues(c)}
 				if err := s.authorize(ctx, who, op.rechecksAccess); err != nil {
 					return err
 				}

@@ -23,11 +23,11 @@ func (s *Server) BulkIssueGiftCards(ctx context.Context, request api.BulkIssueGi
 			return nil, err
 		}
 		body := request.Body
-		key, err := idempotencyKey(program, "bulkIssueGiftCards", request.Params.IdempotencyKey, hashBulk(body))
+		terms, recipients := fromBulk(program, body)
+		key, err := bulkKey(who, request, terms, recipients)
 		if err != nil {
 			return nil, err
 		}
-		terms, recipients := fromBulk(program, body)
 		terms.IssuedBy = who.access.User.ID
 		count := len(recipients)
 		if body.Count != nil {
@@ -45,11 +45,15 @@ func (s *Server) BulkIssueGiftCards(ctx context.Context, request api.BulkIssueGi
 		if err != nil {
 			return nil, err
 		}
-		if answer.Status == http.StatusAccepted {
-			return s.bulkAccepted(program.ID, answer)
-		}
-		return s.bulkIssued(who, program.ID, body.Count != nil, answer)
+		return s.bulkAnswer(who, program.ID, body.Count != nil, answer)
 	})
+}
+
+func (s *Server) bulkAnswer(who *principal, program id.ID, byCount bool, a store.Answer) (api.BulkIssueGiftCardsResponseObject, error) {
+	if a.Status == http.StatusAccepted {
+		return s.bulkAccepted(program, a)
+	}
+	return s.bulkIssued(who, program, byCount, a)
 }
 
 func (s *Server) addTask(ctx context.Context, tx *store.Tx, who *principal, terms store.Terms, count int, recipients []store.Recipient) (int, any, error) {
@@ -60,7 +64,7 @@ func (s *Server) addTask(ctx context.Context, tx *store.Tx, who *principal, term
 	if err := s.Jobs.EnqueueBulkIssue(ctx, tx, task); err != nil {
 		return 0, nil, err
 	}
-	if err := tx.Audit(ctx, who.audits("bulkIssueGiftCards", terms.ProgramID, task.ID[:], count)); err != nil {
+	if err := tx.Audit(ctx, who.audits(bulkOperation, terms.ProgramID, task.ID[:], count)); err != nil {
 		return 0, nil, err
 	}
 	if s.MerchantBacklog > 0 {
@@ -76,7 +80,7 @@ func issueAtOnce(ctx context.Context, tx *store.Tx, who *principal, terms store.
 	if err != nil {
 		return 0, nil, err
 	}
-	if err := tx.Audit(ctx, who.audits("bulkIssueGiftCards", terms.ProgramID, cards[0].ID[:], len(cards))); err != nil {
+	if err := tx.Audit(ctx, who.audits(bulkOperation, terms.ProgramID, cards[0].ID[:], len(cards))); err != nil {
 		return 0, nil, err
 	}
 	issued := api.BulkIssuanceSyncResponse{IssuedCount: len(cards), Cards: make([]api.BulkIssuedCardSummary, len(cards))}

@@ -19,12 +19,12 @@ func (s *Server) CreateGiftCard(ctx context.Context, request api.CreateGiftCardR
 		if request.Body.MerchantId != program.MerchantID.String() {
 			return nil, validate.ValueError("merchantId must be the program's merchant").At(validate.Loc{"body", "merchantId"}, &request.Body.MerchantId)
 		}
-		key, err := idempotencyKey(program, "createGiftCard", request.Params.IdempotencyKey, hashCreate(request.Body))
+		terms, recipient := fromCreate(program, request.Body)
+		key, err := createKey(who, request, terms, recipient)
 		if err != nil {
 			return nil, err
 		}
-		terms, recipient := fromCreate(program, request.Body)
-		entry := who.audits("createGiftCard", program.ID, nil, 1)
+		entry := who.audits(createOperation, program.ID, nil, 1)
 		answer, err := s.Store.CreateCard(ctx, who.access, terms, recipient, key, entry, func(card *store.GiftCard) (store.Answer, error) {
 			return encodeAnswer(http.StatusCreated, toGiftCard(card, program, who.access.MerchantName))
 		})

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"strings"
 
+	"golang.org/x/text/unicode/norm"
+
 	"giftcards/gen/api"
 	"giftcards/server/validate"
 	"giftcards/store"
@@ -21,15 +23,30 @@ func bareKey(header string) string {
 	return header
 }
 
-// idempotencyKey returns the key of a request in its scope, nil without one. The
-// request is the validated one, so a retry may differ in white space or in the
-// order of its names.
-func idempotencyKey(program store.Program, operation string, header *string, hash func(*json.Encoder) error) (*store.Key, error) {
+// The operations whose answers are kept. The names are stored with the keys: renaming
+// one frees all of its keys.
+const (
+	createOperation = "createGiftCard"
+	bulkOperation   = "bulkIssueGiftCards"
+)
+
+// idempotencyKey returns the key of a request in its scope, nil without one. body
+// encodes what of the body would be stored, so a retry may differ in white space, in
+// the order of names, in what sanitising removes and in the form of Unicode. The ids
+// in the path are always part of the request: an operation on one card must never
+// be answered with the answer of another card.
+func idempotencyKey(who *principal, operation string, header *string, body func(*json.Encoder) error) (*store.Key, error) {
 	if header == nil || bareKey(*header) == "" {
 		return nil, nil
 	}
+	program, err := who.program()
+	if err != nil {
+		return nil, err
+	}
 	sum := sha256.New()
-	if err := hash(json.NewEncoder(sum)); err != nil {
+	normal := norm.NFC.Writer(sum)
+	encoder := json.NewEncoder(normal)
+	if err := errors.Join(encoder.Encode(who.path), body(encoder), normal.Close()); err != nil {
 		return nil, fmt.Errorf("hash request: %w", err)
 	}
 	return &store.Key{
@@ -37,26 +54,22 @@ func idempotencyKey(program store.Program, operation string, header *string, has
 	}, nil
 }
 
-func hashCreate(body *api.CreateGiftCardRequest) func(*json.Encoder) error {
-	return func(e *json.Encoder) error { return e.Encode(body) }
+func createKey(who *principal, request api.CreateGiftCardRequestObject, terms store.Terms, recipient store.Recipient) (*store.Key, error) {
+	return idempotencyKey(who, createOperation, request.Params.IdempotencyKey, func(e *json.Encoder) error {
+		return errors.Join(e.Encode(request.Body.MerchantId), e.Encode(terms.Sanitised()), e.Encode(recipient.Sanitised()))
+	})
 }
 
-// hashBulk encodes one recipient at a time: all at once would double the memory
+// bulkKey encodes one recipient at a time: all at once would double the memory
 // of a large request.
-func hashBulk(body *api.BulkIssueGiftCardRequest) func(*json.Encoder) error {
-	return func(e *json.Encoder) error {
-		terms := *body
-		terms.Recipients = nil
-		if err := e.Encode(terms); err != nil {
-			return err
+func bulkKey(who *principal, request api.BulkIssueGiftCardsRequestObject, terms store.Terms, recipients []store.Recipient) (*store.Key, error) {
+	return idempotencyKey(who, bulkOperation, request.Params.IdempotencyKey, func(e *json.Encoder) error {
+		err := errors.Join(e.Encode(request.Body.Count), e.Encode(terms.Sanitised()))
+		for i := 0; err == nil && i < len(recipients); i++ {
+			err = e.Encode(recipients[i].Sanitised())
 		}
-		for _, recipient := range body.Recipients {
-			if err := e.Encode(recipient); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
+		return err
+	})
 }
 
 // once carries out effect in one transaction, together with its key, or returns

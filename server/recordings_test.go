@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -14,7 +15,8 @@ import (
 )
 
 // TestAnswersAreThoseOfFastAPI sends every recorded request through the whole
-// server and compares the answer with the recorded one.
+// server and compares the answer with the recorded one. What is refused is refused in
+// the same words under an idempotency key.
 func TestAnswersAreThoseOfFastAPI(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
@@ -43,6 +45,13 @@ func TestAnswersAreThoseOfFastAPI(t *testing.T) {
 			if difference := compare(&wanted, answer); difference != "" {
 				t.Errorf("%s %s %.300s\n%s", wanted.Method, wanted.Target, wanted.Body, difference)
 				return
+			}
+			if !c.Accepted && wanted.Method == http.MethodPost && header.Get("Idempotency-Key") == "" {
+				header.Set("Idempotency-Key", c.ID)
+				keyed := m.Do(wanted.Method, wanted.Target, header, wanted.Body)
+				if keyed.Status != answer.Status || !bytes.Equal(keyed.Body, answer.Body) {
+					t.Errorf("with a key that has no answer: %d %s, without it %d %s", keyed.Status, keyed.Body, answer.Status, answer.Body)
+				}
 			}
 			mutex.Lock()
 			defer mutex.Unlock()

@@ -38,14 +38,28 @@ func (s *Server) validate(operations map[string]operation) echo.MiddlewareFunc {
 				}
 				body = read
 			}
-			request, invalid := op.Validate(r, func(name string) string { return pathValue(c, name) }, body)
+			inPath := func(name string) string { return pathValue(c, name) }
+			request, invalid := op.Validate(r, inPath, body)
+			if request == nil && len(invalid) > 0 && invalid.Provisional() {
+				accepted, err := s.keyHasAnswer(r)
+				if err != nil {
+					return err
+				}
+				if accepted {
+					request, invalid = op.ValidateRetry(r, inPath, body)
+				}
+			}
+			ctx := context.WithValue(r.Context(), requestKey{}, request)
 			if len(invalid) > 0 {
-				return invalid
+				if request == nil || !hasKey(request) {
+					return invalid
+				}
+				ctx = context.WithValue(ctx, provisionalKey{}, invalid) // replayOnly decides
 			}
 			if request == nil { // the client has gone, or it took too long
 				return r.Context().Err()
 			}
-			r = r.WithContext(context.WithValue(r.Context(), requestKey{}, request))
+			r = r.WithContext(ctx)
 			// Generated code asks for forms by way of the request.
 			r.Form, r.PostForm = request.Form(), request.Form()
 			for name, values := range r.Header { // and refuses a header that comes twice
@@ -79,6 +93,15 @@ func pathValue(c echo.Context, name string) string {
 		return decoded
 	}
 	return value
+}
+
+// pathValues are all path parameters in the route's order, decoded.
+func pathValues(c echo.Context) []string {
+	values := make([]string, 0, len(c.ParamNames()))
+	for _, name := range c.ParamNames() {
+		values = append(values, pathValue(c, name))
+	}
+	return values
 }
 
 // binder gives handlers what was validated, so that the two cannot disagree.

@@ -3,13 +3,15 @@ package server
 import (
 	"giftcards/server/validate"
 	"giftcards/store"
+	"giftcards/store/id"
 )
 
 // maxKeyLength bounds an idempotency key, without its quotes.
 const maxKeyLength = 255
 
 // rules are what the contract demands beyond the document's schemas: in prose,
-// or because a store of money needs it.
+// or because a store of money needs it. A fault that depends on the clock or on a
+// setting is provisional, because a request that was accepted may have it later.
 func (s *Server) rules() validate.Options {
 	return validate.Options{
 		Fields: map[string]validate.FieldRule{
@@ -35,29 +37,39 @@ func (s *Server) expiryWithinBounds(expiresAt validate.Value) *validate.ErrorDet
 	now := s.Store.Now()
 	switch {
 	case !expiresAt.Time().After(now):
-		return validate.NotInFuture()
+		return provisional(validate.NotInFuture())
 	case expiresAt.Time().After(store.LatestExpiry(now)):
-		return validate.ValueError("expiresAt must be at most 5 years ahead")
+		return provisional(validate.ValueError("expiresAt must be at most 5 years ahead"))
 	}
 	return nil
 }
 
+// provisional marks a fault that the same request may not have had before.
+func provisional(fault *validate.ErrorDetail) *validate.ErrorDetail {
+	fault.Provisional = true
+	return fault
+}
+
 func (s *Server) atMostMaximum(count validate.Value) *validate.ErrorDetail {
-	if count.Int() > int64(s.BulkMaximum) {
-		return validate.TooLarge(int64(s.BulkMaximum))
+	n := count.Int()
+	if n <= int64(s.BulkMaximum) {
+		return nil
 	}
-	return nil
+	fault := validate.TooLarge(int64(s.BulkMaximum))
+	fault.Provisional = n <= id.MaxBlock // no setting allows more
+	return fault
 }
 
 // deliversBeforeExpiry: not after the card's expiry, also when that is the default.
 func (s *Server) deliversBeforeExpiry(body validate.Value) *validate.ErrorDetail {
 	expiry := body.Field("expiresAt").Time()
-	if body.Field("expiresAt").IsNull() {
+	byDefault := body.Field("expiresAt").IsNull()
+	if byDefault {
 		expiry = s.Store.Now().Add(store.DefaultLifetime)
 	}
 	if body.Field("deliverAt").Time().After(expiry) {
 		refusal := validate.ValueError("deliverAt must not be after expiresAt")
-		refusal.Loc = validate.Loc{"deliverAt"}
+		refusal.Loc, refusal.Provisional = validate.Loc{"deliverAt"}, byDefault
 		return refusal
 	}
 	return nil

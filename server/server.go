@@ -139,7 +139,7 @@ func New(o Options) (*Server, error) {
 	e.HTTPErrorHandler = s.handleError
 	e.IPExtractor = addressFrom(o.TrustedProxies)
 	router := headToo{e, document}
-	api.RegisterHandlers(router, api.NewStrictHandler(s, []api.StrictMiddlewareFunc{refuseEmptyAnswer}))
+	api.RegisterHandlers(router, api.NewStrictHandler(s, []api.StrictMiddlewareFunc{refuseEmptyAnswer, s.replayOnly}))
 	operations, err := s.operations(document, e.Routes())
 	if err != nil {
 		return nil, err

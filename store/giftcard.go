@@ -26,7 +26,8 @@ type Terms struct {
 	ExpiresAt      *time.Time // nil: DefaultLifetime from now
 	DeliverAt      *time.Time // nil or past: at once
 	// IssuedBy is the user whose daily limit applies beside the program's; zero: nobody's.
-	IssuedBy id.ID
+	// It is no part of the request: a colleague's retry is the same request.
+	IssuedBy id.ID `json:"-"`
 }
 
 // Recipient is who a card is for, as far as known. Names and message are as they
@@ -43,13 +44,23 @@ type Recipient struct {
 // the provided custom message to prevent XSS"; PostgreSQL cannot store U+0000).
 // It changes recipients in place: there may be many.
 func sanitised(terms Terms, recipients []Recipient) (Terms, []Recipient) {
-	terms.DesignTemplate = clean(terms.DesignTemplate, text.Line)
 	for i, r := range recipients {
-		recipients[i].Name = clean(r.Name, text.Line)
-		recipients[i].Sender = clean(r.Sender, text.Line)
-		recipients[i].Message = clean(r.Message, text.Message)
+		recipients[i] = r.Sanitised()
 	}
-	return terms, recipients
+	return terms.Sanitised(), recipients
+}
+
+// Sanitised returns the terms as they are stored. Of these it is the same again.
+func (t Terms) Sanitised() Terms {
+	t.DesignTemplate = clean(t.DesignTemplate, text.Line)
+	return t
+}
+
+// Sanitised returns the recipient as they are stored. Of these it is the same again.
+func (r Recipient) Sanitised() Recipient {
+	r.Name, r.Sender = clean(r.Name, text.Line), clean(r.Sender, text.Line)
+	r.Message = clean(r.Message, text.Message)
+	return r
 }
 
 func clean(s *string, by func(string) string) *string {

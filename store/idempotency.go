@@ -51,6 +51,13 @@ func (tx *Tx) ClaimKey(ctx context.Context, key Key) (*Answer, error) {
 	}
 }
 
+// KeyHasAnswer reports whether a request was answered under the key, whatever request
+// it was.
+func (tx *Tx) KeyHasAnswer(ctx context.Context, key Key) (bool, error) {
+	has, err := tx.q.KeyHasAnswer(ctx, key.ProgramID, key.Operation, key.Key)
+	return has, wrap(err, "look for key")
+}
+
 // priorAnswer returns the answer given under the key, nil if there is none: a key
 // may expire just after it was found taken.
 func priorAnswer(ctx context.Context, q *db.Queries, key Key) (*Answer, error) {

@@ -77,6 +77,18 @@ func (q *Queries) FindKey(ctx context.Context, programID id.ID, operation string
 	return i, err
 }
 
+const keyHasAnswer = `-- name: KeyHasAnswer :one
+select exists (select from idempotency_keys where program_id = $1 and operation = $2 and key = $3) as has_answer
+`
+
+// By primary key, without a lock. A claimed key has an answer once it is committed.
+func (q *Queries) KeyHasAnswer(ctx context.Context, programID id.ID, operation string, key string) (bool, error) {
+	row := q.db.QueryRow(ctx, keyHasAnswer, programID, operation, key)
+	var has_answer bool
+	err := row.Scan(&has_answer)
+	return has_answer, err
+}
+
 const setKeyAnswer = `-- name: SetKeyAnswer :exec
 update idempotency_keys set status = $1, answer = $2
 where program_id = $3 and operation = $4 and key = $5

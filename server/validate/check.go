@@ -13,6 +13,9 @@ type walk struct {
 	errors Errors
 	place  []step
 	space  [8]step // of place, for all but deeper bodies
+
+	longLists bool // also judge the items of lists that have too many
+	unjudged  bool // some items were not judged
 }
 
 // step is one part of a place: a name, or a position when the name is "".
@@ -62,7 +65,7 @@ func (w *walk) add(err ErrorDetail) {
 
 // property judges the node i as a property or parameter, its rule included.
 func (w *walk) property(p *property, i uint32) {
-	if p.bounds != nil && w.tape.nodes[i].kind == kindArray && !w.length(i, p.bounds.Least, p.bounds.Most) {
+	if p.bounds != nil && w.tape.nodes[i].kind == kindArray && !w.bounded(p.bounds, i) {
 		return
 	}
 	if !w.value(p.schema, i) || p.rule == nil || w.tape.nodes[i].kind == kindNull {
@@ -71,6 +74,22 @@ func (w *walk) property(p *property, i uint32) {
 	if err := p.rule(Value{w.tape, i, p.schema}); err != nil {
 		w.refuse(i, err)
 	}
+}
+
+// bounded judges the length of the list i by a rule, and reports whether its items are
+// to be judged too. A setting may have allowed more items before.
+func (w *walk) bounded(bounds *ListBounds, i uint32) bool {
+	if w.length(i, bounds.Least, bounds.Most) {
+		return true
+	}
+	if w.tape.length(i) > bounds.Most && !w.full() {
+		w.errors[len(w.errors)-1].Provisional = true
+		if w.longLists {
+			return true
+		}
+	}
+	w.unjudged = true
+	return false
 }
 
 // value judges the node i and reports whether it is fine.

@@ -2,6 +2,7 @@ package validate
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -23,11 +24,20 @@ type ErrorDetail struct {
 	Msg   string
 	Input json.RawMessage // the value at fault as it was sent; nil leaves the key out
 	Ctx   map[string]any  // nil leaves the key out
+	// Provisional says that the clock or a setting is the reason: the same request
+	// may have been accepted before. It is not part of the answer.
+	Provisional bool
 }
 
 // Errors are the elements of a 422's detail in Pydantic's order. As JSON they are
 // the array under "detail"; an input of more than 64 KiB is left out.
 type Errors []ErrorDetail
+
+// Provisional reports whether the same request may have been accepted before: the
+// clock or a setting is the reason of each error, or there is none.
+func (e Errors) Provisional() bool {
+	return !slices.ContainsFunc(e, func(err ErrorDetail) bool { return !err.Provisional })
+}
 
 // Error joins the sentences; it names no input.
 func (e Errors) Error() string {

@@ -14,6 +14,9 @@ type Request struct {
 	params    []Value // one for each of the operation's
 	body      Value
 	form      url.Values
+
+	longLists bool // judge the items of lists that have too many
+	unjudged  bool // some items were not judged
 }
 
 // Body is a read-only view of the body, absent for an operation without one.
@@ -38,10 +41,23 @@ func (r *Request) Form() url.Values { return r.form }
 // size and may not change it before the Request is done with), path gives a path
 // parameter, percent-decoded. A body that is not JSON is the only error then;
 // otherwise all errors come in the order path, query, header, body, and the
-// rules on the whole body come last, if there are no others. It returns neither a
-// request nor errors if the context of r ended before all was judged.
+// rules on the whole body come last, if there are no others. The Request is nil
+// beside errors, unless all of them are provisional: what it asks for may have been
+// done before, and must not be done now. It returns neither a Request nor errors if
+// the context of r ended before all was judged.
 func (o *Operation) Validate(r *http.Request, path func(name string) string, body []byte) (*Request, Errors) {
-	request := &Request{operation: o}
+	return o.validate(r, path, body, false)
+}
+
+// ValidateRetry is Validate for a request that may have been accepted when lists could
+// be longer. It also judges the items of a list that has too many, which Validate does
+// not, because they may cost far more than the request is worth.
+func (o *Operation) ValidateRetry(r *http.Request, path func(name string) string, body []byte) (*Request, Errors) {
+	return o.validate(r, path, body, true)
+}
+
+func (o *Operation) validate(r *http.Request, path func(name string) string, body []byte, longLists bool) (*Request, Errors) {
+	request := &Request{operation: o, longLists: longLists}
 	b, syntax := o.readBody(r, body)
 	if syntax != nil {
 		return nil, Errors{{
@@ -65,10 +81,10 @@ func (o *Operation) Validate(r *http.Request, path func(name string) string, bod
 			errs = Errors{bodyError(request.body, err)}
 		}
 	}
-	if len(errs) > 0 {
+	if !errs.Provisional() || request.unjudged {
 		return nil, errs[:min(len(errs), maxErrors)]
 	}
-	return request, nil
+	return request, errs
 }
 
 // readBody scans a body that is JSON, parses one that is a form and, as FastAPI
@@ -178,6 +194,7 @@ func latin1(s string) string {
 
 func (o *Operation) checkBody(ctx context.Context, request *Request, b body) Errors {
 	w := newWalk(ctx, b.tape)
+	w.longLists = request.longLists
 	w.place = append(w.place, step{name: "body"})
 	switch {
 	case o.form:
@@ -188,6 +205,7 @@ func (o *Operation) checkBody(ctx context.Context, request *Request, b body) Err
 		w.object(o.body, 0)
 	}
 	request.body = Value{b.tape, 0, &schema{kind: schemaObject, object: o.body}}
+	request.unjudged = w.unjudged
 	return w.errors
 }
 

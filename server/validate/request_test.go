@@ -241,6 +241,33 @@ func TestErrorOfAHandlerHasTheSameShape(t *testing.T) {
 	}
 }
 
+// TestARequestStandsBesideFaultsOnlyIfAllAreProvisional, so that no other request can
+// be taken for one that succeeded.
+func TestARequestStandsBesideFaultsOnlyIfAllAreProvisional(t *testing.T) {
+	t.Parallel()
+	rules := cardRules()
+	rules.Fields["CreateGiftCardRequest.expiresAt"] = func(validate.Value) *validate.ErrorDetail {
+		fault := validate.NotInFuture()
+		fault.Provisional = true
+		return fault
+	}
+	v := compile(t, rules)
+	for body, want := range map[string]bool{
+		`{"initialValue":1,"merchantId":"5eb7cf5a86d9755df3a6c594","expiresAt":"2020-01-01T00:00:00Z"}`: true,
+		`{"initialValue":0,"merchantId":"5eb7cf5a86d9755df3a6c594","expiresAt":"2020-01-01T00:00:00Z"}`: false,
+		`{"initialValue":1,"expiresAt":"2020-01-01T00:00:00Z"}`:                                         false,
+		`{"initialValue":1,"merchantId":"5eb7cf5a86d9755df3a6c594","expiresAt":"2020-01-01"}`:           false,
+	} {
+		request, errs := send(t, v, http.MethodPost, cards, jsonHeader(), []byte(body))
+		if len(errs) == 0 || (request != nil) != want {
+			t.Errorf("%s: errors %v beside a request: %t, want %t", body, errs, request != nil, want)
+		}
+		if printed, err := json.Marshal(errs); err != nil || bytes.Contains(printed, []byte("rovisional")) {
+			t.Errorf("%s: printed as %s, %v", body, printed, err)
+		}
+	}
+}
+
 func FuzzValidate(f *testing.F) {
 	for _, seed := range []string{
 		card, createBody, `{"initialValue": "1e3", "recipients": [{"customerEmail": "a@bücher.de", "customerPhone": "+1 415"}], "count": 1e400}`,

@@ -10,6 +10,10 @@ on conflict on constraint idempotency_keys_pkey do nothing;
 select request_hash, status, answer from idempotency_keys
 where program_id = $1 and operation = $2 and key = $3;
 
+-- name: KeyHasAnswer :one
+-- By primary key, without a lock. A claimed key has an answer once it is committed.
+select exists (select from idempotency_keys where program_id = $1 and operation = $2 and key = $3) as has_answer;
+
 -- name: SetKeyAnswer :exec
 -- By primary key, of a key that this transaction has claimed.
 update idempotency_keys set status = @status, answer = @answer

@@ -1,7 +1,10 @@
 package text
 
 import (
+	"bytes"
+	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/net/html"
 )
@@ -10,73 +13,158 @@ import (
 // rounds; one that needs more than this was made to hide something.
 const maxRounds = 16
 
+// messageLength is how long a message may be, in code points: openings are not
+// broken up at the cost of its length.
+const messageLength = 500
+
 // Message returns a recipient's message made safe against XSS, as the contract
-// asks of customMessage: without markup, the content of script and style
-// elements, and control characters other than newline and tab, however often
-// its entities are decoded afterwards. A text with nothing of that is returned
-// as typed, its entities too. A tag that is never closed loses its "<" only.
-// The result is valid UTF-8, never more code points than s, and Message of it
-// is the same again.
+// asks of customMessage. It loses tags of elements, comments and the like, the
+// content of script and style elements, and control characters other than newline
+// and tab. Everything else is kept as typed. A "<" before something that a browser
+// would take for a tag all the same, such as in "<your friends>", gets a space
+// after it: then no browser does. Where entities hide such a "<", the message is
+// decoded first, so no tag comes out however often the result is decoded.
+//
+// The result is valid UTF-8. It is no longer than s, or than 500 code points if s is
+// shorter; a "<" goes where there is no room for its space. Message of it is the
+// same again.
 func Message(s string) string {
-	s = paragraphs(s)
+	s = withoutOpenings(withoutMarkup(paragraphs(s)))
 	seen := s // s, decoded so many times
 	for range maxRounds {
-		if cleaned := paragraphs(withoutMarkup(seen)); cleaned != seen {
-			s, seen = cleaned, cleaned
-			continue
-		}
 		decoded := html.UnescapeString(seen)
 		if decoded == seen {
 			return s
 		}
 		seen = decoded
+		if safe := withoutOpenings(paragraphs(decoded)); safe != decoded {
+			s, seen = safe, safe
+		}
 	}
 	return strings.NewReplacer("<", "", "&", "").Replace(s)
 }
 
-// withoutMarkup removes the markup of s as it stands, entities undecoded. What
-// is left can be markup again, as of "<<b>i>".
+// withoutMarkup removes the markup of s as it stands, entities undecoded. What is
+// left can be markup again, as of "<<b>i>": withoutOpenings sees to that.
 func withoutMarkup(s string) string {
 	if !strings.Contains(s, "<") {
 		return s
 	}
 	var kept strings.Builder
-	tokens := html.NewTokenizer(strings.NewReader(s))
-	for inScript := false; ; {
-		kind := tokens.Next()
-		raw := string(tokens.Raw()) // before TagName, which changes it
-		switch {
-		case kind == html.ErrorToken:
-			kept.WriteString(withoutOpenings(raw))
+	for {
+		i := strings.IndexByte(s, '<')
+		if i < 0 || strings.IndexByte(s[i:], '>') < 0 {
+			kept.WriteString(s)
 			return kept.String()
-		case kind == html.TextToken && inScript:
-			inScript = false
-		case kind == html.TextToken || !strings.HasSuffix(raw, ">"):
-			kept.WriteString(withoutOpenings(raw))
-		default:
-			name, _ := tokens.TagName()
-			inScript = kind != html.EndTagToken && (string(name) == "script" || string(name) == "style")
-			if !inScript {
-				tokens.NextIsNotRawText() // tags inside a title or a textarea are tags to us
-			}
 		}
+		kept.WriteString(s[:i])
+		length := markup(s[i:])
+		if length == 0 { // look for markup right after it
+			kept.WriteByte('<')
+			length = 1
+		}
+		s = s[i+length:]
 	}
 }
 
-// withoutOpenings removes each "<" of s that begins a tag, a comment or the
-// like which s does not close: the page around the message would.
+// markup returns the length of the markup that s, from its "<" on, begins with: with
+// what is in it, if that is a script or a style. It is 0 if s begins with text.
+func markup(s string) int {
+	switch {
+	case !opens(s):
+		return 0
+	case strings.HasPrefix(s, "<!--"), strings.HasPrefix(s, "<![CDATA["), strings.HasPrefix(strings.ToLower(s[:min(len(s), 9)]), "<!doctype"),
+		s[1] == '?' && len(s) > 2 && letter(s[2]):
+		return parsed(s, false)
+	}
+	tag := strings.TrimPrefix(s[1:], "/")
+	end := strings.IndexAny(tag, " \t\n/>")
+	if end < 1 || !letter(tag[0]) {
+		return 0
+	}
+	name := strings.ToLower(tag[:end])
+	if !isElement(name) {
+		return 0
+	}
+	script := (name == "script" || name == "style") && s[1] != '/'
+	attributes := tag[end:]
+	stop := strings.IndexAny(attributes, "<>=")
+	switch {
+	case stop < 0 || attributes[stop] == '<':
+		return 0
+	case attributes[stop] == '=': // there may be a ">" in a value
+		return parsed(s, script)
+	}
+	// A tag of an element, not words that begin like one, as in "a<b and c>d".
+	if names := strings.FieldsFunc(attributes[:stop], betweenAttributes); len(names) > 0 && !slices.ContainsFunc(names, isFlag) {
+		return 0
+	}
+	if script {
+		return parsed(s, script)
+	}
+	return len(s) - len(attributes) + stop + len(">")
+}
+
+// parsed is the length of the first token in s, and of the text after it if that
+// belongs to it; 0 if the token is never closed.
+func parsed(s string, script bool) int {
+	tokens := html.NewTokenizer(strings.NewReader(s))
+	kind := tokens.Next()
+	if kind == html.ErrorToken || !bytes.HasSuffix(tokens.Raw(), []byte(">")) {
+		return 0
+	}
+	length := len(tokens.Raw())
+	if script && tokens.Next() == html.TextToken {
+		length += len(tokens.Raw())
+	}
+	return length
+}
+
+func betweenAttributes(r rune) bool { return r == ' ' || r == '\t' || r == '\n' || r == '/' }
+
+// withoutOpenings puts a space after each "<" of s that opens a tag, a comment or
+// the like, or removes it if that would make s too long.
 func withoutOpenings(s string) string {
+	openings := 0
+	for i := range len(s) {
+		if opens(s[i:]) {
+			openings++
+		}
+	}
+	switch {
+	case openings == 0:
+		return s
+	case utf8.RuneCountInString(s)+openings > messageLength:
+		return withoutOpeningBrackets(s)
+	}
 	var kept strings.Builder
 	for i := range len(s) {
-		if s[i] == '<' && i+1 < len(s) && opensMarkup(s[i+1]) {
-			continue
-		}
 		kept.WriteByte(s[i])
+		if opens(s[i:]) {
+			kept.WriteByte(' ')
+		}
 	}
 	return kept.String()
 }
 
-// opensMarkup reports whether a "<" before c begins a tag, a comment or the like.
-func opensMarkup(c byte) bool {
-	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c == '/' || c == '!' || c == '?'
+// withoutOpeningBrackets goes from the end, because of "<<b" it must not leave "<b".
+func withoutOpeningBrackets(s string) string {
+	kept := []byte(s)
+	first := len(kept)
+	for i := len(s) - 1; i >= 0; i-- {
+		if s[i] == '<' && first < len(kept) && opensBefore(kept[first]) {
+			continue
+		}
+		first--
+		kept[first] = s[i]
+	}
+	return string(kept[first:])
 }
+
+// opens reports whether s begins with a "<" that a browser takes for the beginning
+// of a tag, a comment or the like.
+func opens(s string) bool { return len(s) > 1 && s[0] == '<' && opensBefore(s[1]) }
+
+func opensBefore(c byte) bool { return letter(c) || c == '/' || c == '!' || c == '?' }
+
+func letter(c byte) bool { return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' }

@@ -1,6 +1,6 @@
-// Package text owns what a text from outside loses before it is stored: control
-// characters from every text, and markup from a message to a recipient.
-// It must not know which field a text came from, nor judge its length.
+// Package text owns how a text from outside is made safe before it is stored: every
+// text loses control characters, and a message to a recipient its markup.
+// It must not refuse a text.
 package text
 
 import (

@@ -1,0 +1,97 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"giftcards/gen/api"
+	"giftcards/server/validate"
+	"giftcards/store"
+)
+
+// provisionalKey finds the faults of a request that may have been accepted before.
+type provisionalKey struct{}
+
+// keyHasAnswer reports whether a bulk request was accepted under the key of r. Only
+// then are the items of a list that is too long now worth judging.
+func (s *Server) keyHasAnswer(r *http.Request) (bool, error) {
+	program, err := caller(r.Context()).program()
+	key := bareKey(r.Header.Get("Idempotency-Key"))
+	if err != nil || key == "" {
+		return false, nil //nolint:nilerr // nothing of theirs can have succeeded there
+	}
+	return store.Read(r.Context(), s.Store, func(tx *store.Tx) (bool, error) {
+		return tx.KeyHasAnswer(r.Context(), store.Key{ProgramID: program.ID, Operation: bulkOperation, Key: key})
+	})
+}
+
+// hasKey reports whether a request has an idempotency key.
+func hasKey(request *validate.Request) bool {
+	return bareKey(request.Param("header", "idempotency-key").Text()) != ""
+}
+
+// replayOnly answers a request that would be refused now, and only because time has
+// passed or a setting has changed: with its first answer if it succeeded under its
+// key, else with the faults. No handler gets it, so nothing is done for it.
+func (s *Server) replayOnly(next api.StrictHandlerFunc, _ string) api.StrictHandlerFunc {
+	return func(c echo.Context, request any) (any, error) {
+		ctx := c.Request().Context()
+		faults, _ := ctx.Value(provisionalKey{}).(validate.Errors)
+		if faults == nil {
+			return next(c, request)
+		}
+		who := caller(ctx)
+		if who.remembered { // the look-up does not ask whether the access is as it was
+			if err := s.authorize(ctx, who, false); err != nil {
+				return nil, err
+			}
+		}
+		program, err := who.program()
+		if err != nil { // nothing of theirs can have succeeded there
+			return nil, faults
+		}
+		switch r := request.(type) {
+		case api.CreateGiftCardRequestObject:
+			terms, recipient := fromCreate(program, r.Body)
+			key, err := createKey(who, r, terms, recipient)
+			if err != nil {
+				return nil, err
+			}
+			answer, err := s.firstAnswer(ctx, who, key, faults)
+			if err != nil {
+				return nil, err
+			}
+			return createdCard(answer), nil
+		case api.BulkIssueGiftCardsRequestObject:
+			terms, recipients := fromBulk(program, r.Body)
+			key, err := bulkKey(who, r, terms, recipients)
+			if err != nil {
+				return nil, err
+			}
+			answer, err := s.firstAnswer(ctx, who, key, faults)
+			if err != nil {
+				return nil, err
+			}
+			return s.bulkAnswer(who, program.ID, r.Body.Count != nil, answer)
+		}
+		return nil, faults
+	}
+}
+
+// firstAnswer returns the answer that the same request got under the key, or the
+// faults if there is none. It waits for an equal request under way, because its
+// transaction claims the key; with the faults it leaves nothing behind.
+func (s *Server) firstAnswer(ctx context.Context, who *principal, key *store.Key, faults validate.Errors) (store.Answer, error) {
+	answer, err := s.once(ctx, who, key, func(*store.Tx) (int, any, error) { return 0, nil, faults })
+	if _, refused := errors.AsType[validate.Errors](err); refused { // also for a key of another request
+		return store.Answer{}, faults
+	}
+	if err != nil {
+		return store.Answer{}, err
+	}
+	_, err = who.issuing()
+	return answer, err
+}

@@ -1,0 +1,228 @@
+package server_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"giftcards/server"
+	"giftcards/server/servertest"
+	"giftcards/store"
+)
+
+// instances are two servers on one database, whose clocks and settings may differ,
+// and one issuer with a token of each.
+type instances struct {
+	t             *testing.T
+	first, second *servertest.Server
+	issuer        *servertest.Merchant
+	secondToken   string
+}
+
+// newInstances starts the second server with the change, and moves its clock.
+func newInstances(t *testing.T, moved time.Duration, change func(*server.Options)) *instances {
+	t.Helper()
+	x := &instances{t: t, first: servertest.New(t)}
+	x.second = servertest.NewOn(t, x.first.DatabaseURL, x.first.KeyFile, change)
+	x.second.Clock.Move(moved)
+	x.issuer = x.first.Merchant()
+	x.secondToken = x.second.Login(x.issuer.Email, x.issuer.Password)
+	return x
+}
+
+// retry sends a request to the second server.
+func (x *instances) retry(path, key, body string) servertest.Answer {
+	x.t.Helper()
+	r, err := http.NewRequestWithContext(x.t.Context(), http.MethodPost, x.second.URL+path, strings.NewReader(body))
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	r.Header = withKey(key)
+	r.Header.Set("Authorization", "Bearer "+x.secondToken)
+	return x.second.Send(r)
+}
+
+// withoutLink is an answer without the link to the CSV, which is fresh each time.
+func withoutLink(t *testing.T, body []byte) string {
+	t.Helper()
+	var fields map[string]any
+	if err := json.Unmarshal(body, &fields); err != nil {
+		t.Fatalf("%s: %v", body, err)
+	}
+	delete(fields, "csvDownloadUrl")
+	return fmt.Sprint(fields)
+}
+
+func unchanged(*server.Options) {}
+
+// TestARetryOfWhatSucceededFindsItThoughItWouldBeRefusedNow: the same request under
+// the same key, when time has passed, the clock of another instance is behind, or a
+// setting has changed. The same request under another key is refused as ever.
+func TestARetryOfWhatSucceededFindsItThoughItWouldBeRefusedNow(t *testing.T) {
+	t.Parallel()
+	at := func(d time.Duration) string { return time.Now().Add(d).UTC().Format(time.RFC3339Nano) }
+	soon, fiveYears := at(10*time.Minute), time.Now().AddDate(5, 0, 0).UTC().Format(time.RFC3339Nano)
+	recipients := func(n int) string { return `{"initialValue":1,"recipients":[{}` + strings.Repeat(",{}", n-1) + `]}` }
+	fewer := func(o *server.Options) { o.BulkThreshold, o.BulkMaximum = 2, 2 }
+	for name, c := range map[string]struct {
+		path, body string // %s is the merchant
+		moved      time.Duration
+		change     func(*server.Options)
+		status     int
+		fault      string // what the request is refused with now
+	}{
+		"create, expired":            {"", `{"initialValue":1,"merchantId":"%s","expiresAt":"` + soon + `"}`, 20 * time.Minute, unchanged, 201, "datetime_future"},
+		"create, expiry too far":     {"", `{"initialValue":1,"merchantId":"%s","expiresAt":"` + fiveYears + `"}`, -20 * time.Minute, unchanged, 201, "at most 5 years ahead"},
+		"create, delivered too late": {"", `{"initialValue":1,"merchantId":"%s","deliverAt":"` + at(365*24*time.Hour-5*time.Minute) + `"}`, -20 * time.Minute, unchanged, 201, "deliverAt must not be after"},
+		"bulk, expired":              {"/bulk", `{"initialValue":1,"count":2,"expiresAt":"` + soon + `"}`, 20 * time.Minute, unchanged, 201, "datetime_future"},
+		"bulk, too many":             {"/bulk", `{"initialValue":1,"count":3}`, 0, fewer, 201, "less_than_equal"},
+		"bulk, too many recipients":  {"/bulk", recipients(3), 0, fewer, 201, "too_long"},
+		"bulk, both":                 {"/bulk", `{"initialValue":1,"count":3,"expiresAt":"` + soon + `"}`, 20 * time.Minute, fewer, 201, "less_than_equal"},
+		"task, expired":              {"/bulk", `{"initialValue":1,"count":51,"expiresAt":"` + soon + `"}`, 20 * time.Minute, unchanged, 202, "datetime_future"},
+		"task, too many":             {"/bulk", `{"initialValue":1,"count":51}`, 0, fewer, 202, "less_than_equal"},
+		"task, too many recipients":  {"/bulk", recipients(51), 0, fewer, 202, "too_long"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			x := newInstances(t, c.moved, c.change)
+			path, body := x.issuer.Cards()+c.path, strings.Replace(c.body, "%s", x.issuer.ID, 1)
+			first := x.issuer.Do(http.MethodPost, path, withKey("k"), []byte(body))
+			again := x.retry(path, "k", body)
+			if first.Status != c.status || again.Status != c.status || again.Header.Get("Idempotent-Replayed") != "true" {
+				t.Fatalf("%d %s, then %d %s", first.Status, first.Body, again.Status, again.Body)
+			}
+			if withoutLink(t, first.Body) != withoutLink(t, again.Body) || first.Header.Get("Location") != again.Header.Get("Location") {
+				t.Errorf("%s, then %s", first.Body, again.Body)
+			}
+			unknown, keyless := x.retry(path, "another", body), x.retry(path, "", body)
+			if unknown.Status != http.StatusUnprocessableEntity || !bytes.Contains(unknown.Body, []byte(c.fault)) || !bytes.Equal(unknown.Body, keyless.Body) {
+				t.Errorf("under another key: %d %s, without one: %d %s", unknown.Status, unknown.Body, keyless.Status, keyless.Body)
+			}
+			if n := count(t, x.first, "idempotency_keys"); n != 1 {
+				t.Errorf("%d keys, want the first one", n)
+			}
+		})
+	}
+}
+
+// TestASettingThatTurnsATaskIntoCardsDoesNotChangeARetry, nor the other way round.
+func TestASettingThatTurnsATaskIntoCardsDoesNotChangeARetry(t *testing.T) {
+	t.Parallel()
+	x := newInstances(t, 0, func(o *server.Options) { o.BulkThreshold = 1 })
+	path, body := x.issuer.Cards()+"/bulk", `{"initialValue":1,"count":3}`
+	task := x.retry(path, "task", body)
+	asTask := x.issuer.Do(http.MethodPost, path, withKey("task"), []byte(body))
+	cards := x.issuer.Do(http.MethodPost, path, withKey("cards"), []byte(body))
+	asCards := x.retry(path, "cards", body)
+	if task.Status != http.StatusAccepted || asTask.Status != http.StatusAccepted || !bytes.Equal(task.Body, asTask.Body) {
+		t.Errorf("a task: %d %s, then %d %s", task.Status, task.Body, asTask.Status, asTask.Body)
+	}
+	if cards.Status != http.StatusCreated || asCards.Status != http.StatusCreated || withoutLink(t, cards.Body) != withoutLink(t, asCards.Body) {
+		t.Errorf("cards: %d %s, then %d %s", cards.Status, cards.Body, asCards.Status, asCards.Body)
+	}
+}
+
+// TestWhatIsNoRetryIsRefusedInTheSameWordsWithAKeyAsWithout: an expiry that has
+// passed, beside everything that keeps the request from being one that succeeded.
+func TestWhatIsNoRetryIsRefusedInTheSameWordsWithAKeyAsWithout(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t)
+	m, stranger := s.Merchant(), s.Merchant()
+	past := `"expiresAt":"2020-01-01T00:00:00Z"`
+	if answer := m.Do(http.MethodPost, m.Cards(), withKey("used"), fmt.Appendf(nil, `{"initialValue":1,"merchantId":%q}`, m.ID)); answer.Status != http.StatusCreated {
+		t.Fatalf("%d %s", answer.Status, answer.Body)
+	}
+	for name, c := range map[string]struct{ path, body string }{
+		"alone":                       {m.Cards(), `{"initialValue":1,"merchantId":"` + m.ID + `",` + past + `}`},
+		"another fault":               {m.Cards(), `{"initialValue":0,"merchantId":"` + m.ID + `",` + past + `}`},
+		"another merchant's id":       {m.Cards(), `{"initialValue":1,"merchantId":"` + stranger.ID + `",` + past + `}`},
+		"another merchant's program":  {stranger.Cards(), `{"initialValue":1,"merchantId":"` + m.ID + `",` + past + `}`},
+		"a program that is not there": {"/v2/giftcards/programs/000000000000000000000000/cards", `{"initialValue":1,"merchantId":"` + m.ID + `",` + past + `}`},
+		"neither of two":              {m.Cards() + "/bulk", `{"initialValue":1,` + past + `}`},
+		"more than any setting":       {m.Cards() + "/bulk", `{"initialValue":1,"count":9223372036854775807,` + past + `}`},
+		"more than any integer":       {m.Cards() + "/bulk", `{"initialValue":1,"count":1` + strings.Repeat("0", 40) + `,` + past + `}`},
+		"too many and too late":       {m.Cards() + "/bulk", `{"initialValue":1,"count":100001,` + past + `}`},
+	} {
+		keyless := m.Do(http.MethodPost, c.path, jsonHeader, []byte(c.body))
+		for _, key := range []string{"used", "fresh"} {
+			keyed := m.Do(http.MethodPost, c.path, withKey(key), []byte(c.body))
+			if keyed.Status != http.StatusUnprocessableEntity || !bytes.Equal(keyed.Body, keyless.Body) {
+				t.Errorf("%s, key %s: %d %s, without a key %d %s", name, key, keyed.Status, keyed.Body, keyless.Status, keyless.Body)
+			}
+		}
+	}
+	if n := count(t, s, "idempotency_keys"); n != 1 {
+		t.Errorf("%d keys, want the one that was used", n)
+	}
+}
+
+// TestARetryIsAnsweredOnlyToWhoMayMakeTheRequest: a reader gets 403, a user who is
+// out 401, though the instance remembers that they might issue.
+func TestARetryIsAnsweredOnlyToWhoMayMakeTheRequest(t *testing.T) {
+	t.Parallel()
+	soon := time.Now().Add(10 * time.Minute).UTC().Format(time.RFC3339Nano)
+	for name, c := range map[string]struct {
+		do     func(*store.Tx, string) (store.User, error)
+		status int
+	}{
+		"reader": {func(tx *store.Tx, email string) (store.User, error) {
+			return tx.SetRole(t.Context(), email, store.RoleReader)
+		}, 403},
+		"out": {func(tx *store.Tx, email string) (store.User, error) { return tx.SetActive(t.Context(), email, false) }, 401},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			x := newInstances(t, 20*time.Minute, unchanged)
+			requests := map[string]string{
+				x.issuer.Cards():           fmt.Sprintf(`{"initialValue":1,"merchantId":%q,"expiresAt":%q}`, x.issuer.ID, soon),
+				x.issuer.Cards() + "/bulk": fmt.Sprintf(`{"initialValue":1,"count":2,"expiresAt":%q}`, soon),
+			}
+			for path, body := range requests {
+				first := x.issuer.Do(http.MethodPost, path, withKey("k"), []byte(body))
+				if again := x.retry(path, "k", body); first.Status != http.StatusCreated || again.Status != http.StatusCreated {
+					t.Fatalf("%s: %d %s, then %d %s", path, first.Status, first.Body, again.Status, again.Body)
+				}
+			}
+			change(t, x.first, func(tx *store.Tx) (store.User, error) { return c.do(tx, x.issuer.Email) })
+			for path, body := range requests {
+				if again := x.retry(path, "k", body); again.Status != c.status {
+					t.Errorf("%s: %d %s, want %d", path, again.Status, again.Body, c.status)
+				}
+			}
+		})
+	}
+}
+
+// TestRequestsOfWhichTheSameIsStoredAreTheSame: Unicode may be composed or not, and
+// what sanitising removes does not count.
+func TestRequestsOfWhichTheSameIsStoredAreTheSame(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t)
+	m := s.Merchant()
+	for name, c := range map[string]struct{ path, first, again, other string }{
+		"create": {
+			m.Cards(),
+			`{"initialValue":1,"merchantId":"` + m.ID + `","customerName":"Zo\u00eb\u0007B","customMessage":"Hi"}`,
+			`{"initialValue":1,"merchantId":"` + m.ID + `","customerName":"Zoe\u0308 B","customMessage":"<b>Hi</b>\u0000"}`,
+			`{"initialValue":1,"merchantId":"` + m.ID + `","customerName":"Zoe B","customMessage":"Hi"}`,
+		},
+		"bulk": {
+			m.Cards() + "/bulk",
+			`{"initialValue":1,"designTemplate":"caf\u00e9","recipients":[{"senderName":"\u212b","customMessage":"Hi"},{}]}`,
+			`{"initialValue":1,"designTemplate":"cafe\u0301","recipients":[{"senderName":"A\u030a","customMessage":"Hi<script>x</script>"},{}]}`,
+			`{"initialValue":1,"designTemplate":"caf\u00e9","recipients":[{},{"senderName":"\u212b","customMessage":"Hi"}]}`,
+		},
+	} {
+		first, again := m.Do(http.MethodPost, c.path, withKey("k"), []byte(c.first)), m.Do(http.MethodPost, c.path, withKey("k"), []byte(c.again))
+		if first.Status != http.StatusCreated || again.Status != http.StatusCreated || !bytes.Equal(first.Body, again.Body) {
+			t.Errorf("%s: %d %s, then %d %s", name, first.Status, first.Body, again.Status, again.Body)
+		}
+		if other := m.Do(http.MethodPost, c.path, withKey("k"), []byte(c.other)); other.Status != http.StatusUnprocessableEntity {
+			t.Errorf("%s: another request: %d %s", name, other.Status, other.Body)
+		}
+	}
+}
