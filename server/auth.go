@@ -23,6 +23,7 @@ type principal struct {
 	remembered bool
 	client     string      // network address
 	request    requestIDs  // as in the log
+	accept     string      // the Accept header
 	answer     http.Header // of the answer to the request
 }
 
@@ -53,7 +54,8 @@ func (s *Server) authenticate(operations map[string]operation) echo.MiddlewareFu
 					return err
 				}
 			}
-			who.client, who.request, who.answer = c.RealIP(), requestIDsOf(c), c.Response().Header()
+			who.client, who.request = c.RealIP(), requestIDsOf(c)
+			who.accept, who.answer = c.Request().Header.Get(echo.HeaderAccept), c.Response().Header()
 			c.SetRequest(c.Request().WithContext(context.WithValue(ctx, principalKey{}, who)))
 			err := next(c)
 			if err != nil && who.remembered { // nobody has asked the database yet

@@ -45,7 +45,7 @@ func (s *Server) allowOrigins() echo.MiddlewareFunc {
 		AllowOrigins:  s.CORSOrigins,
 		AllowMethods:  []string{http.MethodGet, http.MethodPost},
 		AllowHeaders:  []string{echo.HeaderAuthorization, echo.HeaderContentType, "Idempotency-Key", echo.HeaderXRequestID},
-		ExposeHeaders: []string{echo.HeaderLocation, echo.HeaderRetryAfter, "Idempotent-Replayed", "RateLimit", "RateLimit-Policy", echo.HeaderXRequestID},
+		ExposeHeaders: []string{"Link", echo.HeaderLocation, echo.HeaderRetryAfter, "Idempotent-Replayed", "RateLimit", "RateLimit-Policy", echo.HeaderXRequestID},
 		MaxAge:        600, // seconds, which every browser grants
 	})
 }

@@ -97,7 +97,7 @@ func TestOnlyTheNamedOriginsMayCall(t *testing.T) {
 	}
 	refused := send(http.MethodGet, "/v2/token", "https://shop.example.com", "")
 	exposed := strings.Split(refused.Header.Get("Access-Control-Expose-Headers"), ",")
-	for _, name := range []string{"Location", "Retry-After", "Idempotent-Replayed", "RateLimit", "RateLimit-Policy", "X-Request-Id"} {
+	for _, name := range []string{"Link", "Location", "Retry-After", "Idempotent-Replayed", "RateLimit", "RateLimit-Policy", "X-Request-Id"} {
 		if !slices.Contains(exposed, name) {
 			t.Errorf("pages may not read %s", name)
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"giftcards/server/downloadpage"
 	"giftcards/server/validate"
 	"giftcards/store"
 )
@@ -58,6 +59,10 @@ func (s *Server) handleError(err error, c echo.Context) {
 	case http.StatusRequestTimeout:
 		header.Set("Connection", "close") // the rest of the body may still come
 	}
+	if c.Path() == downloadsRoute && prefersPage(c.Request().Header.Get(echo.HeaderAccept)) {
+		s.unsent(c, downloadpage.WriteRefusal(c.Response(), answer.status, answer.detail))
+		return
+	}
 	s.writeJSON(c, answer.status, map[string]string{"detail": answer.detail})
 }
 
@@ -87,8 +92,11 @@ func (s *Server) refusalOf(err error, c echo.Context) *refusal {
 	return &refusal{status: http.StatusInternalServerError, detail: http.StatusText(http.StatusInternalServerError)}
 }
 
-func (s *Server) writeJSON(c echo.Context, status int, body any) {
-	if err := c.JSON(status, body); err != nil {
+func (s *Server) writeJSON(c echo.Context, status int, body any) { s.unsent(c, c.JSON(status, body)) }
+
+// unsent logs why an answer could not be sent, if there is an error.
+func (s *Server) unsent(c echo.Context, err error) {
+	if err != nil {
 		s.logger(c).InfoContext(c.Request().Context(), "answer not sent", "error", err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"time"
 
@@ -15,6 +16,8 @@ import (
 type cardList struct {
 	begin, separator, end string
 	append                func(line []byte, card *store.IssuedCard) ([]byte, error)
+	// inside begins the file that the list is a part of; nil if the list is all of it.
+	inside func(io.Writer) (io.WriteCloser, error)
 }
 
 // stream writes a batch, a page at a time: it holds no more of it, and no
@@ -28,7 +31,29 @@ func (s *Server) stream(ctx context.Context, w http.ResponseWriter, batch store.
 		return fmt.Errorf("extend the time to write: %w", err)
 	}
 	out := bufio.NewWriterSize(toClient{w}, streamBuffer)
-	_, _ = out.WriteString(list.begin) // the buffer keeps an error for Flush
+	if list.inside == nil {
+		if err := s.writeList(ctx, out, batch, list); err != nil {
+			return err
+		}
+		return out.Flush()
+	}
+	file, err := list.inside(out)
+	if err != nil {
+		return err
+	}
+	rows := bufio.NewWriterSize(file, streamBuffer)
+	if err := s.writeList(ctx, rows, batch, list); err != nil {
+		return err
+	}
+	if err := errors.Join(rows.Flush(), file.Close()); err != nil {
+		return err
+	}
+	return out.Flush()
+}
+
+// writeList writes a batch and leaves its end in the buffer of out.
+func (s *Server) writeList(ctx context.Context, out *bufio.Writer, batch store.Batch, list cardList) error {
+	_, _ = out.WriteString(list.begin) // the buffer keeps an error for the next write
 	first := true
 	for page, err := range s.Store.Pages(ctx, batch) {
 		if err != nil {
@@ -48,8 +73,8 @@ func (s *Server) stream(ctx context.Context, w http.ResponseWriter, batch store.
 			}
 		}
 	}
-	_, _ = out.WriteString(list.end)
-	return out.Flush()
+	_, err := out.WriteString(list.end)
+	return err
 }
 
 const streamBuffer = 32 << 10

@@ -70,6 +70,24 @@ func (e HealthStatusStatus) Valid() bool {
 	}
 }
 
+// Defines values for DownloadGiftCardsParamsFormat.
+const (
+	Csv  DownloadGiftCardsParamsFormat = "csv"
+	Xlsx DownloadGiftCardsParamsFormat = "xlsx"
+)
+
+// Valid indicates whether the value is a known member of the DownloadGiftCardsParamsFormat enum.
+func (e DownloadGiftCardsParamsFormat) Valid() bool {
+	switch e {
+	case Csv:
+		return true
+	case Xlsx:
+		return true
+	default:
+		return false
+	}
+}
+
 // TokenForm defines model for Body_login_for_access_token_v2_token_post.
 type TokenForm struct {
 	Username     string  `json:"username"`
@@ -247,6 +265,15 @@ type ValidationError struct {
 	Ctx   *map[string]interface{} `json:"ctx,omitempty"`
 }
 
+// DownloadGiftCardsParams defines parameters for DownloadGiftCards.
+type DownloadGiftCardsParams struct {
+	// Format The kind of file.
+	Format *DownloadGiftCardsParamsFormat `form:"format,omitempty" json:"format,omitempty"`
+}
+
+// DownloadGiftCardsParamsFormat defines parameters for DownloadGiftCards.
+type DownloadGiftCardsParamsFormat string
+
 // CreateGiftCardParams defines parameters for CreateGiftCard.
 type CreateGiftCardParams struct {
 	// IdempotencyKey 1 to 255 printable ASCII characters, bare or quoted; an empty key counts as none.
@@ -357,10 +384,10 @@ type ClientInterface interface {
 
 	// DownloadGiftCards Download issued cards
 	//
-	// The cards of one bulk request in count mode, as CSV (RFC 4180, UTF-8, header line): card number, security code, initial value, expiry, id. The link comes from csvDownloadUrl. It expires, and ends with the tokens of the user who asked for it; polling or replaying the request gives a fresh one. Above a number of downloads over one link the answer is 429.
+	// The cards of one request, with their security codes, as CSV (RFC 4180, UTF-8, header line): card number, security code, initial value, expiry, id. With format=xlsx it is an Excel workbook of the same columns, in which every cell is text, so that no digit is lost. A client whose Accept header prefers text/html and that names no format, as a browser does, gets a page that offers both files; the page has no codes, and is no download. The link comes from csvDownloadUrl or from a Link header. It expires, and ends with the tokens of the user who asked for it; polling or replaying the request gives a fresh one. Above a number of downloads over one link the answer is 429.
 	//
 	// Corresponds with GET /v2/giftcards/downloads/{link} (the `DownloadGiftCards` operationId).
-	DownloadGiftCards(ctx context.Context, link string, reqEditors ...RequestEditorFn) (*http.Response, error)
+	DownloadGiftCards(ctx context.Context, link string, params *DownloadGiftCardsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateGiftCardWithBody Creategiftcard
 	//
@@ -561,11 +588,11 @@ func (c *Client) Readyz(ctx context.Context, reqEditors ...RequestEditorFn) (*ht
 
 // DownloadGiftCards Download issued cards
 //
-// The cards of one bulk request in count mode, as CSV (RFC 4180, UTF-8, header line): card number, security code, initial value, expiry, id. The link comes from csvDownloadUrl. It expires, and ends with the tokens of the user who asked for it; polling or replaying the request gives a fresh one. Above a number of downloads over one link the answer is 429.
+// The cards of one request, with their security codes, as CSV (RFC 4180, UTF-8, header line): card number, security code, initial value, expiry, id. With format=xlsx it is an Excel workbook of the same columns, in which every cell is text, so that no digit is lost. A client whose Accept header prefers text/html and that names no format, as a browser does, gets a page that offers both files; the page has no codes, and is no download. The link comes from csvDownloadUrl or from a Link header. It expires, and ends with the tokens of the user who asked for it; polling or replaying the request gives a fresh one. Above a number of downloads over one link the answer is 429.
 //
 // Corresponds with GET /v2/giftcards/downloads/{link} (the `DownloadGiftCards` operationId).
-func (c *Client) DownloadGiftCards(ctx context.Context, link string, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewDownloadGiftCardsRequest(c.Server, link)
+func (c *Client) DownloadGiftCards(ctx context.Context, link string, params *DownloadGiftCardsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDownloadGiftCardsRequest(c.Server, link, params)
 	if err != nil {
 		return nil, err
 	}
@@ -887,7 +914,7 @@ func NewReadyzRequest(server string) (*http.Request, error) {
 }
 
 // NewDownloadGiftCardsRequest constructs an http.Request for the DownloadGiftCards method
-func NewDownloadGiftCardsRequest(server string, link string) (*http.Request, error) {
+func NewDownloadGiftCardsRequest(server string, link string, params *DownloadGiftCardsParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -910,6 +937,33 @@ func NewDownloadGiftCardsRequest(server string, link string) (*http.Request, err
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Format != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "format", *params.Format, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -1243,12 +1297,12 @@ type ClientWithResponsesInterface interface {
 
 	// DownloadGiftCardsWithResponse Download issued cards
 	//
-	// The cards of one bulk request in count mode, as CSV (RFC 4180, UTF-8, header line): card number, security code, initial value, expiry, id. The link comes from csvDownloadUrl. It expires, and ends with the tokens of the user who asked for it; polling or replaying the request gives a fresh one. Above a number of downloads over one link the answer is 429.
+	// The cards of one request, with their security codes, as CSV (RFC 4180, UTF-8, header line): card number, security code, initial value, expiry, id. With format=xlsx it is an Excel workbook of the same columns, in which every cell is text, so that no digit is lost. A client whose Accept header prefers text/html and that names no format, as a browser does, gets a page that offers both files; the page has no codes, and is no download. The link comes from csvDownloadUrl or from a Link header. It expires, and ends with the tokens of the user who asked for it; polling or replaying the request gives a fresh one. Above a number of downloads over one link the answer is 429.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v2/giftcards/downloads/{link} (the `DownloadGiftCards` operationId).
-	DownloadGiftCardsWithResponse(ctx context.Context, link string, reqEditors ...RequestEditorFn) (*DownloadGiftCardsResponse, error)
+	DownloadGiftCardsWithResponse(ctx context.Context, link string, params *DownloadGiftCardsParams, reqEditors ...RequestEditorFn) (*DownloadGiftCardsResponse, error)
 
 	// CreateGiftCardWithBodyWithResponse Creategiftcard
 	//
@@ -1577,7 +1631,8 @@ func (r ReadyzResponse) ContentType() string {
 
 // DownloadGiftCardsResponse200Headers the declared response headers of an HTTP 200 response for DownloadGiftCards
 type DownloadGiftCardsResponse200Headers struct {
-	ContentDisposition string
+	ContentDisposition *string
+	Vary               string
 }
 
 // DownloadGiftCardsResponse429Headers the declared response headers of an HTTP 429 response for DownloadGiftCards
@@ -1597,6 +1652,8 @@ type DownloadGiftCardsResponse struct {
 	HTTPResponse *http.Response
 	// JSON403 the response for an HTTP 403 `application/json` response
 	JSON403 *ErrorDetail
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *HTTPValidationError
 	// JSON429 the response for an HTTP 429 `application/json` response
 	JSON429 *ErrorDetail
 	// JSON500 the response for an HTTP 500 `application/json` response
@@ -1614,6 +1671,11 @@ type DownloadGiftCardsResponse struct {
 // GetJSON403 returns the response for an HTTP 403 `application/json` response
 func (r DownloadGiftCardsResponse) GetJSON403() *ErrorDetail {
 	return r.JSON403
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r DownloadGiftCardsResponse) GetJSON422() *HTTPValidationError {
+	return r.JSON422
 }
 
 // GetJSON429 returns the response for an HTTP 429 `application/json` response
@@ -1663,6 +1725,7 @@ func (r DownloadGiftCardsResponse) ContentType() string {
 // CreateGiftCardResponse201Headers the declared response headers of an HTTP 201 response for CreateGiftCard
 type CreateGiftCardResponse201Headers struct {
 	IdempotentReplayed *string
+	Link               *string
 }
 
 // CreateGiftCardResponse401Headers the declared response headers of an HTTP 401 response for CreateGiftCard
@@ -1797,6 +1860,7 @@ func (r CreateGiftCardResponse) ContentType() string {
 // BulkIssueGiftCardsResponse201Headers the declared response headers of an HTTP 201 response for BulkIssueGiftCards
 type BulkIssueGiftCardsResponse201Headers struct {
 	IdempotentReplayed *string
+	Link               *string
 }
 
 // BulkIssueGiftCardsResponse202Headers the declared response headers of an HTTP 202 response for BulkIssueGiftCards
@@ -1946,6 +2010,7 @@ func (r BulkIssueGiftCardsResponse) ContentType() string {
 
 // PollBulkIssuanceResponse200Headers the declared response headers of an HTTP 200 response for PollBulkIssuance
 type PollBulkIssuanceResponse200Headers struct {
+	Link       *string
 	RetryAfter *int
 }
 
@@ -2421,13 +2486,13 @@ func (c *ClientWithResponses) ReadyzWithResponse(ctx context.Context, reqEditors
 
 // DownloadGiftCardsWithResponse Download issued cards
 //
-// The cards of one bulk request in count mode, as CSV (RFC 4180, UTF-8, header line): card number, security code, initial value, expiry, id. The link comes from csvDownloadUrl. It expires, and ends with the tokens of the user who asked for it; polling or replaying the request gives a fresh one. Above a number of downloads over one link the answer is 429.
+// The cards of one request, with their security codes, as CSV (RFC 4180, UTF-8, header line): card number, security code, initial value, expiry, id. With format=xlsx it is an Excel workbook of the same columns, in which every cell is text, so that no digit is lost. A client whose Accept header prefers text/html and that names no format, as a browser does, gets a page that offers both files; the page has no codes, and is no download. The link comes from csvDownloadUrl or from a Link header. It expires, and ends with the tokens of the user who asked for it; polling or replaying the request gives a fresh one. Above a number of downloads over one link the answer is 429.
 //
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v2/giftcards/downloads/{link} (the `DownloadGiftCards` operationId).
-func (c *ClientWithResponses) DownloadGiftCardsWithResponse(ctx context.Context, link string, reqEditors ...RequestEditorFn) (*DownloadGiftCardsResponse, error) {
-	rsp, err := c.DownloadGiftCards(ctx, link, reqEditors...)
+func (c *ClientWithResponses) DownloadGiftCardsWithResponse(ctx context.Context, link string, params *DownloadGiftCardsParams, reqEditors ...RequestEditorFn) (*DownloadGiftCardsResponse, error) {
+	rsp, err := c.DownloadGiftCards(ctx, link, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -2849,6 +2914,13 @@ func ParseDownloadGiftCardsResponse(rsp *http.Response) (*DownloadGiftCardsRespo
 		}
 		response.JSON403 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest HTTPValidationError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
 		var dest ErrorDetail
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -2870,6 +2942,18 @@ func ParseDownloadGiftCardsResponse(rsp *http.Response) (*DownloadGiftCardsRespo
 		}
 		response.JSON503 = &dest
 
+	case rsp.StatusCode == 403:
+	// Content-type (text/html) unsupported
+
+	case rsp.StatusCode == 429:
+	// Content-type (text/html) unsupported
+
+	case rsp.StatusCode == 500:
+	// Content-type (text/html) unsupported
+
+	case rsp.StatusCode == 503:
+		// Content-type (text/html) unsupported
+
 	}
 
 	switch {
@@ -2877,10 +2961,17 @@ func ParseDownloadGiftCardsResponse(rsp *http.Response) (*DownloadGiftCardsRespo
 		var headers DownloadGiftCardsResponse200Headers
 		if values := rsp.Header.Values("Content-Disposition"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Disposition", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Disposition", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.ContentDisposition = value
+			headers.ContentDisposition = &value
+		}
+		if values := rsp.Header.Values("Vary"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Vary", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Vary = value
 		}
 		response.Headers200 = &headers
 	case rsp.StatusCode == 429:
@@ -3017,6 +3108,13 @@ func ParseCreateGiftCardResponse(rsp *http.Response) (*CreateGiftCardResponse, e
 				return nil, err
 			}
 			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
 		}
 		response.Headers201 = &headers
 	case rsp.StatusCode == 401:
@@ -3171,6 +3269,13 @@ func ParseBulkIssueGiftCardsResponse(rsp *http.Response) (*BulkIssueGiftCardsRes
 			}
 			headers.IdempotentReplayed = &value
 		}
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
 		response.Headers201 = &headers
 	case rsp.StatusCode == 202:
 		var headers BulkIssueGiftCardsResponse202Headers
@@ -3320,6 +3425,13 @@ func ParsePollBulkIssuanceResponse(rsp *http.Response) (*PollBulkIssuanceRespons
 	switch {
 	case rsp.StatusCode == 200:
 		var headers PollBulkIssuanceResponse200Headers
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
@@ -3739,7 +3851,7 @@ type ServerInterface interface {
 	Readyz(ctx echo.Context) error
 	// DownloadGiftCards Download issued cards
 	// (GET /v2/giftcards/downloads/{link})
-	DownloadGiftCards(ctx echo.Context, link string) error
+	DownloadGiftCards(ctx echo.Context, link string, params DownloadGiftCardsParams) error
 	// CreateGiftCard Creategiftcard
 	// (POST /v2/giftcards/programs/{programId}/cards)
 	CreateGiftCard(ctx echo.Context, programId string, params CreateGiftCardParams) error
@@ -3794,8 +3906,17 @@ func (w *ServerInterfaceWrapper) DownloadGiftCards(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter link: %s", err))
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DownloadGiftCardsParams
+	// ------------- Optional query parameter "format" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "format", ctx.QueryParams(), &params.Format, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter format: %s", err))
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.DownloadGiftCards(ctx, link)
+	err = w.Handler.DownloadGiftCards(ctx, link, params)
 	return err
 }
 
@@ -4156,7 +4277,8 @@ func (response Readyz503JSONResponse) VisitReadyzResponse(w http.ResponseWriter)
 }
 
 type DownloadGiftCardsRequestObject struct {
-	Link string `json:"link"`
+	Link   string `json:"link"`
+	Params DownloadGiftCardsParams
 }
 
 type DownloadGiftCardsResponseObject interface {
@@ -4164,7 +4286,33 @@ type DownloadGiftCardsResponseObject interface {
 }
 
 type DownloadGiftCards200ResponseHeaders struct {
-	ContentDisposition string
+	ContentDisposition *string
+	Vary               string
+}
+
+type DownloadGiftCards200ApplicationvndOpenxmlformatsOfficedocumentSpreadsheetmlSheetResponse struct {
+	Body          io.Reader
+	Headers       DownloadGiftCards200ResponseHeaders
+	ContentLength int64
+}
+
+func (response DownloadGiftCards200ApplicationvndOpenxmlformatsOfficedocumentSpreadsheetmlSheetResponse) VisitDownloadGiftCardsResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	w.Header().Set("Vary", fmt.Sprint(response.Headers.Vary))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
 }
 
 type DownloadGiftCards200TextcsvResponse struct {
@@ -4179,7 +4327,35 @@ func (response DownloadGiftCards200TextcsvResponse) VisitDownloadGiftCardsRespon
 	if response.ContentLength != 0 {
 		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
 	}
-	w.Header().Set("Content-Disposition", fmt.Sprint(response.Headers.ContentDisposition))
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	w.Header().Set("Vary", fmt.Sprint(response.Headers.Vary))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type DownloadGiftCards200TexthtmlResponse struct {
+	Body          io.Reader
+	Headers       DownloadGiftCards200ResponseHeaders
+	ContentLength int64
+}
+
+func (response DownloadGiftCards200TexthtmlResponse) VisitDownloadGiftCardsResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	w.Header().Set("Vary", fmt.Sprint(response.Headers.Vary))
 	w.WriteHeader(200)
 
 	if closer, ok := response.Body.(io.ReadCloser); ok {
@@ -4199,6 +4375,40 @@ func (response DownloadGiftCards403JSONResponse) VisitDownloadGiftCardsResponse(
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadGiftCards403TexthtmlResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response DownloadGiftCards403TexthtmlResponse) VisitDownloadGiftCardsResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(403)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type DownloadGiftCards422JSONResponse HTTPValidationError
+
+func (response DownloadGiftCards422JSONResponse) VisitDownloadGiftCardsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -4233,6 +4443,34 @@ func (response DownloadGiftCards429JSONResponse) VisitDownloadGiftCardsResponse(
 	return err
 }
 
+type DownloadGiftCards429TexthtmlResponse struct {
+	Body          io.Reader
+	Headers       DownloadGiftCards429ResponseHeaders
+	ContentLength int64
+}
+
+func (response DownloadGiftCards429TexthtmlResponse) VisitDownloadGiftCardsResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
 type DownloadGiftCards500JSONResponse ErrorDetail
 
 func (response DownloadGiftCards500JSONResponse) VisitDownloadGiftCardsResponse(w http.ResponseWriter) error {
@@ -4244,6 +4482,26 @@ func (response DownloadGiftCards500JSONResponse) VisitDownloadGiftCardsResponse(
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(500)
 	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadGiftCards500TexthtmlResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response DownloadGiftCards500TexthtmlResponse) VisitDownloadGiftCardsResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(500)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
 	return err
 }
 
@@ -4269,6 +4527,28 @@ func (response DownloadGiftCards503JSONResponse) VisitDownloadGiftCardsResponse(
 	return err
 }
 
+type DownloadGiftCards503TexthtmlResponse struct {
+	Body          io.Reader
+	Headers       DownloadGiftCards503ResponseHeaders
+	ContentLength int64
+}
+
+func (response DownloadGiftCards503TexthtmlResponse) VisitDownloadGiftCardsResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
 type CreateGiftCardRequestObject struct {
 	ProgramId string `json:"programId"`
 	Params    CreateGiftCardParams
@@ -4281,6 +4561,7 @@ type CreateGiftCardResponseObject interface {
 
 type CreateGiftCard201ResponseHeaders struct {
 	IdempotentReplayed *string
+	Link               *string
 }
 
 type CreateGiftCard201JSONResponse struct {
@@ -4297,6 +4578,9 @@ func (response CreateGiftCard201JSONResponse) VisitCreateGiftCardResponse(w http
 	w.Header().Set("Content-Type", "application/json")
 	if response.Headers.IdempotentReplayed != nil {
 		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
 	}
 	w.WriteHeader(201)
 	_, err := buf.WriteTo(w)
@@ -4473,6 +4757,7 @@ type BulkIssueGiftCardsResponseObject interface {
 
 type BulkIssueGiftCards201ResponseHeaders struct {
 	IdempotentReplayed *string
+	Link               *string
 }
 
 type BulkIssueGiftCards201JSONResponse struct {
@@ -4489,6 +4774,9 @@ func (response BulkIssueGiftCards201JSONResponse) VisitBulkIssueGiftCardsRespons
 	w.Header().Set("Content-Type", "application/json")
 	if response.Headers.IdempotentReplayed != nil {
 		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
 	}
 	w.WriteHeader(201)
 	_, err := buf.WriteTo(w)
@@ -4691,6 +4979,7 @@ type PollBulkIssuanceResponseObject interface {
 }
 
 type PollBulkIssuance200ResponseHeaders struct {
+	Link       *string
 	RetryAfter *int
 }
 
@@ -4706,6 +4995,9 @@ func (response PollBulkIssuance200JSONResponse) VisitPollBulkIssuanceResponse(w 
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
 	}
@@ -5360,10 +5652,11 @@ func (sh *strictHandler) Readyz(ctx echo.Context) error {
 }
 
 // DownloadGiftCards operation middleware
-func (sh *strictHandler) DownloadGiftCards(ctx echo.Context, link string) error {
+func (sh *strictHandler) DownloadGiftCards(ctx echo.Context, link string, params DownloadGiftCardsParams) error {
 	var request DownloadGiftCardsRequestObject
 
 	request.Link = link
+	request.Params = params
 
 	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.DownloadGiftCards(ctx.Request().Context(), request.(DownloadGiftCardsRequestObject))
@@ -5592,105 +5885,113 @@ func (sh *strictHandler) Logout(ctx echo.Context) error {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7H3pchs5kv+r5L88ESP5X6RI6nCbio5ZWW73aNZuKyy5PRuWVgSrkiRGRaAaQJGu9jJivu7n3UfYJ5sn",
-	"2cBRF1kkdbdnm18UVB0JIJHHLxMJ1Fcv4OOYM2RKet2vngxGOCbm5yseplcRH1J2NeDiigQBSnml+DWy",
-	"q0nH/Yi5VPrhWPAYhaJoXg0iikxd0VD/Q1j6fuB1P3/1VBqj1/WkEpQNvZmfX2FJFHmzS99TVEX6wrEh",
-	"ACeh53tfGlyEKLzu/szPKEsMBKoq9QEXY6K8rhcTKadc6Hdv3eKZJVxq9WDme0NBmLqyr5abjIlSKJjX",
-	"9f49a/QPt2r1R00YzvXdUpO7M78YRHfJyByF02WDLdHrzHxPBtz2PsQBSSJNrUTlzNxdQWJv5nuJRMHI",
-	"2FDJXvyYXVvxbns28z2BvyRUYOh1PxeESsMsMeXmgpc3yvt/w8BO25A3bCe9c/3gGy7G3sz3XiXR9YmU",
-	"CWEBHsmUBR9QxpxJXJReqYhKZJVXMbLQDitnmX2qbtxD3tAXG/Kaxg0eK8oZiRoxp0xpfiiRoGHPmCoc",
-	"xyr1ugMSSZybMUXk9UlYZvY5kdc0fKQmF2bJtV+emKU8nJ+IOYafreR3QERofui+mR9/EDjwut6zncI4",
-	"7TjLtJPRxfCYiPAsGY+JSHWDuSYbcnmPiBAk9W7A70BOXvMpizgJP4rozpZLTkJHJRHRuna1pg8IjTA8",
-	"5glTtY3qKRyiWNnqG0MjMDTWNKk1mVr+ZU1mVCxbMypzzd9WfMpt+G6Ol8jS2S1ESevAWa6gSwSp4OE9",
-	"RaosQitn3cncWs7r1iNUGB4t814hUdhQtMakruxARpesFYDvfiNZ1+4bheDirs39YF5e08qLp9eog0WN",
-	"ulOTVfVbazcKN3UDl/SQvuYOTiTv7RILUNLqFfqPP9KB0qr2AX9JsBZ4Lk7AmDI6TsZet+3fZjKOi2ko",
-	"xDdESYfsHMdxRNQcFhyTL2+RDdXI67Zbrdvo7mtDVWVU56YZv8RUoHxge/GDpUrUPMijjCpKop9JlFSA",
-	"3om9PjHXVyAQr+uNOcO0eTTOOZiBEzqOubCzRjSfvCEdKGO0d6TiAnfMm3rGSwKldet0lEoakKiCyZzs",
-	"FdoTZ0/l3etzHiFht0JIhVIIDGhMs8jorj7lQ0blVg7lQ9H27Tt/sOCLy5Nao4ILirVKCYsBLapfIhUf",
-	"v0MpyXC5euzfTj2ODdGxIzofD5qbKH4YExot0RA0927fJIrszbJ018U3RT9+cvFR7cA7+/t36YULlSpW",
-	"IWvvdMQZLouDzb27tJi9WY0gkYUPO8AzQ3F+eHuzWY2EFlK3SjYrAK4WH/6UjPsoypZNv8Ls1TUxNK14",
-	"yJNwddDrexGR6g1PxGs6pKriqd8SqQY8EaG9s4LO7oIuhw5O/5T1ea6ZOv2u8KWGgccCibqBe31S/W63",
-	"vhEF7zyxgu89vYLvGnQT0QmKB0Yary3VKtJot38DNPXyadHUiw2aKoecYxTBiDBlw4xV0Ok0DQlTNHhv",
-	"zFM1B3zwhI5ofyWMqoyorGK1prTG5ppw9jUqZ9dClIGghpNe1/s0SoGAsG/DlEgQOEgkhj5QBpwhSGQK",
-	"WYBNz5+z0mFOs9AJVWchVwVujsh8+D1PqRhOMeJleT4SKDohD5/7OMro3iz30SeRDjnL/HnlLj2BJt4/",
-	"UWvgHxFzaysrFYpIqaemlourcwMvZv7dYNPD5MADo0xOYOrFpKJ2VgQeozcHuU+uhT/3gjsreNBZDYHu",
-	"g3hWpXHKCOTkNpI2b7pvLXHt3ZVg6z7gakWjB6sR170A1opm958Kda2QsFIfMFwFCV7nD90LEazoysEa",
-	"UHg/ELii4fY8Mlxpaspo7zFMzcs81Lw9SlqVmv124Oj9ebS3gGQfGrmuEJfWfWP7B+jD7gNA6hXCUkbs",
-	"97HC7xyNG1lhLfix4ENBxg8/pM7eitDh7qHCiuG8qCzSrBpLhp3zJZC1C2kykbHuyUNj6bOM7nrP0e6U",
-	"+/EBidSRyx25mpERlsy6plvlpj8ytTQ1dE8uJIb0ut5o05rE4SOENh8t1fWT8WJ9mrCfBzlzcazMpK5A",
-	"2+Xx+JXArewoF6d/YVaqkloBlfPAdh6BzcHAirmrGP8F0DCP1BesddnMuGCqXJQ1H8muiHbPSrVC5fhd",
-	"3wdNGCx3AVky1niMcqYjdv2vnqairsgwGcsMy3mtf004tZdCtAv9dT1esgA8870/n5+f/kwiGpoe/JAt",
-	"wy9LHNxoiWue3sxfmnAoFeGU8g3Z03Wdq+H5n5FEarSs+KOwtBlv+XWZR6sWx5fkQBbXrCtdqOni+6NE",
-	"jTqm8Kwu/xGglPnNu9jJI0PCVMDdBO+NB+TUCdgKYP9uQErlbY+BmExBo23iXsN3g7nR+LW7Nw+ep/OF",
-	"j30kwqYtsmIH/ZxKY3y0VEZJ2ssyUiNCebJmwaacjxAyk2hti33rgl2wI6UE7ScKZfeCAQBIFJRE1vjD",
-	"llRiuwuagL0ONnMDfACqTDUmUtr39S/NuZMQmaIDWqWi74LuOtDi/nJiiYgqfRgRgaQfIXz88Lb2tYWc",
-	"5mJ3ypBb80z3pujM2nLYEnsqJTTm+vrlQOPybeVU7uITQbWXoixfuSg5chHdapWv0j+/bvi2/ctqJbAR",
-	"nDqhmgfL2kx+IePYvLmP/RfBYJ98dxC+fLG/Hw52yUGw/3JXj6aUU9+rDE7/W6p//txqvCSNweXXzt6s",
-	"rgba6tgJG/A1CeKqrlrlqmR68bGslMbVJBxTtspYHpkHHqkHBzPfLWZ265Y3s/zDeFky/2GSrqa9n1Fo",
-	"OQsfdp1MU55klG8S4j9OGmR8j/ztyfgGeVsd+kU8INZy362ht9n7N1jTYPeIaH+6QSyrHfgU+5LePSX3",
-	"yb2+NvlVF8hYFbic89gVa1Jj9dYC3kB9qSxpcKbwS/22gpKNoCxOqnXT5sKc6EY8qCDpchKNsErFemmm",
-	"l+Nl3xvLYbnVIrpZ6emyXSuVZbxsy8nNHZIeju2Ce6s0GWuxu3G4QSKoSs+03lruWxim0VDx35vMwPzl",
-	"07kN7EoA6C+fzsGCaDDIDnhfEcowhIHgYzh9f3YOO5POjrmpoyxjJLCC+GzHRkrF3mxmJnPAbeUoUyQw",
-	"0+ossCeTOOZC/UvEUxKptBlyPXi3ueStvfiaD+HMPuc8siUuuzs7pfd2HPlGIr3Z/LAu2CeMAj5GUNxA",
-	"oRLto9OT/wfnIyr1L4gFn9AQZcEF4IkA1xC4oBYGSFQiUPpAoohPKRtCyhP9tKl8FUQhTKkawYQIyhMJ",
-	"OmzWpl0CYSGMCSND1K8UpEOiSFMDzU+EKU3plwRFWu7phBIgDI5OgEhJpdLPbR1HJAnRh+NESC58+ERZ",
-	"KBMx2P4TnCGawX5+d3wKJ65flDMYJjTEy605LoZ82CR0J45IOhQ8YeGzcRBvNy2+1BE+DdCBihIK7HpH",
-	"MQlG2Og0W8Xcla5pBUExlu8HZygmNMAl8+d+NxyLG+alhnTvlFU5Y4iO2VFIO8XtZqvZ1o3xGBmJqdf1",
-	"dptt06eYqJFRh52RCS5/1b+HdnPbIv6PBTczT5icopBayLVBM5zTsM5FqL96WnutZTTEO61WJuWucpPE",
-	"cUSt3dn5m0vdWae6zuVWgmCjRNV+/hvKph7rXuflg7VZLj6oafKccy22aVYxYRgzQhKiMMP/QBS+pWNa",
-	"w9U/86mNP0gUoQAtuKH0QSbBCIiECxtEXniH4vvWofq+DdMRCgTGGQKVEOFAGa1x//dJcA2UAQGJAWdh",
-	"E47sVOk4h6uRbUIlEiWMSQojMkGgWqV4brEMN+Y868wvBtE45REN0noJ+SXhioAaEVs2kkgMIYl9PZZQ",
-	"kIFqUFSDhpZxEtOGtgWRoem41Wi3YSqoQglU1bHhl+87rVbrcPp9BwZcgP4n57oeeMcNXD7kyFGJtHE0",
-	"UDZYqw76zDanjdKUUAV9HHCBoESqDR8ZEmp8QeHMLAwu2lu1Q8DI2v4DKs8aQT4CE3ZkQbE2MCgOze+I",
-	"D2FE9LRAwkIU5qK1A3+U8NeGKzVqnIQ+TEc0GGlx1M+42fmjBD5lQAdWODSptmbawR5EqOM46YNds/Ih",
-	"5PrvKI1HyKxTME3KgAun3Put3SdT7hEa/9Mn0qgYmZLUBy5KHDJD5Rz6iUznVf+3lJ0S8PG6ny99T2a1",
-	"yd5R5EJZMpQaYL3PzLj0LvV7OwJJmK72BmWuCCTByCRVjA+nxs2HvvlPM2rKxTUKEAmTh4CRRNhv7Zq7",
-	"JK8ls5IhSSphqn9RCWMqJWXDRUfzwXZv42c2fmbjZzZ+ZuNnvlE/Y+z0Kj8z6ewUpTrZfl658zWi7Hq2",
-	"0v2YV4zWMYR+El3nBcuUgdmKCWOuwz8i4fjsZ9j68OYY9trftXz4eP6m8Z0Pln8QUYbbXbumYXPvPmTj",
-	"gcCQcGvWYGqUfDALo6kPNGyaJQXdWdAxtLS5gOoG5yacKHDr1tYjop4NEwPryTU2R2bKkEgUMB1xIPIa",
-	"Q2N9qDqEmEeRni0uQKCOQ/U/JbmHIZ3o0BwGAuVI86QJR30+QSCl5ZacwcC1PGnOmb4XSqZlbK/zctHj",
-	"ZgPKVnvNKgkRZIzKyODnujmSdMgwNG34wGPyS5KnGawnapqCAHO4iBoVMbJ+YaVE5hGvfXDemF6uBQYK",
-	"v6idQE6q+jtPp1ZLjeCZSng9DpOy0v9Ya6RGmMJU+067KXtOT49tDxqvqYy5pFmGdsVA53ukIcfTWiUj",
-	"IVS7vQmJaOgbo+pqA4yF0h7Y1AxsANEGEG0A0QYQbQDRUkCUuVHnHqwzKQEkU7pl/WsNQHIJYLnzNS8h",
-	"m+3kB89kx6FVB2v3pmgYgFMY5pVhlIErismKxAwgITBEhiZ6LyMiIwwVUGTy8W7tBaW7r6zoGedg8+lb",
-	"binbMLsNKRLhwziRChjXqChADGHfXJfbPkiikdavaOm4FYfQlWeA27eiScUCJ8gU/PXszM+7rPFPwqhG",
-	"Ge2DhpHqhUEQyO7MYbwYhaTSjcC85RjyKwoOrn4xT2g47cIQyvWMFt4JVIlgbgiWasZNgbFAiUzZWjzN",
-	"w9McRLniGS30sFW7k2+7C+4XxCQ1cmTWdijT81jtSVGwqKGXXY0v6lwGFCPt8Iqp8qGoavShWtRox1Wp",
-	"azR9/2BH6jo+X7po620YTqMUXHVnSQDtMHPZiyLoI1xklVoX3vah0/TSLGmFN/X8IfQTK0KW2RZoVRFr",
-	"lYOLcLUGd5YLM9eDz1P7dM1BNbOZP6+Gxuh29vchFpQpkyo7Ojs+OYFgRAQJrCHuE6ERpfHmGB4CYWBW",
-	"quEaUxvTSO2WNQrJkbM1esUYaIjjmCtkQdq4xtSr6/lJ6Zl/xXQZgjaS9oqH6YPZ/Pr9qbPqeq/m92wB",
-	"wbcfrBMLJbY13ucsMYucgySC0iJ/ycHkLFSNDyYgw5qiuVOr7C4PqsVI40gdONB8Fa2005ZEJu2q9UNQ",
-	"DIEnZacvyRhhbuaqECqrPdUtmSXy2uCh/VQe/Ceu1d6sh5JIGt9NoE9CP4sebDQ74TrQzZfNSzz+9OlT",
-	"4yhRI00hcBuyHiNUcsVo1WPcJtk+paww2XtNaJSCwc0ZUssWvU3+G8Ouy0poNTbPmYFBu9UCAqHGLx0b",
-	"OpjSfhjTkNHhSMHH82ODeDObXd++szfQx4izofGohFmInb9oNIlHWE/ho9TPktRYToNACoMszbv5Ozca",
-	"vklW5GM3r5joqBj6fqvVapaGb/5ZzoKZ/3DgMV7PLj8fxR8laLZByFEa7pjiBRvhZ14lR592kqc8iUIY",
-	"cptL0QNcKh5clDnWhJ+4GhmPLbM0ARxpBtnMEFEVttiourX3hGpr4j/XeTNq5q4pIk2cS5Xr1XdPGQ70",
-	"eZhCSEM7QULQCbremaSfomO03WrvPnm3tEE3+TZjqumvzgC4lEjn4dalarYr1PSreATy/RGbzMwmM7PJ",
-	"zGwyM7/zzEyei7HBSJZdeYAkzE4/ia6XZ2KePXsGr5LoGsypaFC0okNpc03COIkUjaMyLnPWi7JhlMtO",
-	"E95wkUWESZwtqsiUBRdMjQTKEY9C2OppMleazJXu25VBG1f6sav8qZ6O9q2U77e2SwCHCLxgWeCu3xkJ",
-	"zngio7SU5sAQ6HiMIdWGK7X9iogYooA+UcEIKzJ/waitH401TbJIlFiIcfLaVpW4FrRhcytgJu/w/Hl2",
-	"dqtZ45PPn3cvWAN6hiE92HJTvg3/+Pt/Wy41OIvSDJ4bS8c45GdsGnE+BGIWCrNFsgsG+dpH3hNpGZ0B",
-	"SAgIg5BKt//J3LPJJtk0PSqO8ezBVkSlsn2KUTTyW13QCNql5WSerIlSiAU2Yh4nkZ4C3Z980XBIJ8iK",
-	"dA5lA+74x7iiA6f3mlxIZWwmInSsOyVqBEXWKeNdLsy9LrzjbMhfv4JsX0Nm/uZqfS29LCP1iofp8+ew",
-	"1Vt2sGdv27ZUzlP1unCmiFBavbMc21ar2WrDP/7+X9Bu+TZ+2LYv5gmqXhd6WvV7VjTcVTu95tFq/qrX",
-	"hfdZCszeaWTHc4CMkqF5Jd9aXH4av2gjSt0CbnoI5Xzm/9892NewXZaF7/lzLp4/r8x8F94lKjEzil+C",
-	"KJF0ghnvbG4BtrQqwD/+838g18ttNzMa8UGn1baT31t2dnlvnqLRLrhIWq1dXEq1U0O1crp+D7Z69hzl",
-	"ng89Cxh6204Ji2SEo3pKpITeXJKil620Kw0Kr7Gybi3JACONE5VIST/CxTzegjjJp8/l/fNl2paervvE",
-	"ybalR+3/npJunVbnURha/Q5GHXx1rvaw6taz1ad+6hxuE055FGkoSxRkO4Ka//zM94vtTTWnHOq4UXGD",
-	"LGwljubESnNR3m7bEDhAgXVH9905RjLrJV+U6dI9g6RNoneT6N0kejeJ3k2id5Po3SR6N4neTaJ3k+j9",
-	"nSZ6bb61JrX6UDnfna82RbJ8x8KzZ89siGVCtiINrKO4UiWVO4xICGQqq8vjAyDM5krtPgfdrYbLFros",
-	"qIlcHj6914As99OFY4xQpHl6Ns+I9lPzrulZ3p/T92fn1XxUJTNY/epWlhd0yaUu9EplYD34D/O/3Xpe",
-	"vpR/zS6/Yj+9duH1XLYw/ypaz4eemS3zo7I7o2fzsVmS1Uarrivw/fdQbccQLn3hTdMzn5VbTybvnAGJ",
-	"DGIizJ4SfT0RuJD20tJS5teNkl75F8/WZ7yWfGOtSHc9Vjrt8hF3bS75rNtdck33jt8PwdV6aqcQYZ5h",
-	"0CYzK73lAgrJrjrjTYD/W256uVFM6TzhTcPKbzm+2wQum8BlE7hsApdN4PItBS4mYigh/wreXxO8qOys",
-	"29p4xCSI+ziibj+LPaOs8N1VLPojqvzMu8c8dGPxYL0bIrffHxzaOOyNw9447I3D3jjsb8lh/4gKjBMD",
-	"5yozD21PXL+c+UtqQ0+JlFMuQi0ClMHWgIsxIAt4iOF2Ez5RNYJ3b44AmeBRhGH5yI4Rj0IJxXH7ZjLL",
-	"J96bzb4RCTDLJZaOMV22bzI7Iv5mtUlfGtPptKE73UhE5Pp9i7QND9MrM/KrARdXtn9Xpn9Xk477YRh3",
-	"o+qlh1Pl8nH53yQU+SQ4G5oMBCNjs3c0dpL0CBmYzRrwZg14g8w2yGyDzDbI7J/7GJa3BmW94QLsR40g",
-	"/yLOHF4rJ1N2Ij7k9vD9ehD3wYT8riDMLP1k8f8hRESZD+dEkTtphSoYooK9VnsRgr21Dd0T2JAwpHYb",
-	"w2nlwwMLX0eZPzB/k3LZ4J8N/tngnw3+2eCfDf75v5GZyiHFAsKpwqTql3E+X84uzffqJvWHvJ4KHiaB",
-	"+3xQ9QM0JKbN8sdrzOeYbNvzVE7mNij4xp5xYaxqs6hBKi1zLR6w9ZYPgTIfJKI9P9d9pqeo4PCNFPNE",
-	"lUi61I6/2KXyBJPIeF8titTogNm19KeCTOlc49nl7H8DAAD//w==",
+	"7H1tcxs38udX6Rv/q9b2DSlKtpyEKteeIsdZ7dmxypLjvYp8EjjTJLGaASYAhhSTY9W+vdd3H+HqPlg+",
+	"yb/QwDyRQ+pZm+zyjU3NQwNoNLp//UPPzK9BJNNMChRGB/1fAx2NMWX081sZz84SOeLibCjVGYsi1PrM",
+	"yAsUZ5Md/yOT2tiLMyUzVIYj3RolHIU547H9g4nZh2HQ/+nXwMwyDPqBNoqLUTAPyyMiT5Jg/iUMDDeJ",
+	"PXBAAuAwDsLgsiNVjCro787DQrLGSKFpSh9KlTIT9IOMaT2Vyt574xaPneBaq6/mYTBSTJgzd2u9yYwZ",
+	"g0oE/eB/Fo3+x41a/d4KhhN7ttbki3lYDaK/YmRewtGqwdbk7czDQEfS9T7GIcsTK60m5ZjOrhHxch4G",
+	"uUYlWEpSihs/FcfW3Ls9n4eBwp9zrjAO+j9VgmrDrCnl+oZXNioHf8fITdtIdlwngxN74Vup0mAeBt/m",
+	"ycWh1jkTEe7rmYg+os6k0Lhsvdowk+umrjIUsRtWqTJ3Vdu4R7JjD3b0Bc86MjNcCpZ0MsmFsfowKkdS",
+	"T8oNppmZBf0hSzQuzJhh+uIwriv7hOkLHj9Qk0uz5NuvT8xKHS5OxILCj9fqO2Iqph+2b/TjPxQOg37w",
+	"ZKtyTlveM20VcjE+YCo+ztOUqZltsFzJJK7sEVOKzYJr6DvSkzdyKhLJ4k8qubXn0pPYS8lVclW7dqUP",
+	"GU8wPpC5MK2N2ikcoVrb6luSEZGMK5q0K5k7/RVNFlKcWgspC83f1HzqbYR+jlfY0vENTMmugeNyga4w",
+	"pEqHdzSpugmtnXVvc1dq3raeoMF4f1X0ipnBjuEtLnVtBwq57EoD+PqfZOs2fKNSUt22ue/o5ita+erx",
+	"V9Sr5RV1qyaby+9Kv1GFqWuEpPuMNbcIImVvV3iA2qpes/7xez40dql9xJ9zbAWeyxOQcsHTPA362+FN",
+	"JuOgmobKfGPUfCROMM0SZhawYMou36EYmXHQ3+71brJ235BUU0hdmGa8zLhCfc/+4jsnlZlFkMcFN5wl",
+	"P7IkbwC9Q3d8QsfXIJCgH6RS4Ky7n5YaLMAJTzOp3Kwxq6dgxIeGnPaWNlLhFt1pZ7xmUHZtHY1nmkcs",
+	"aWAyb3vV6smKq8ruDaRMkIkbIaRqUSiMeMaLzOi2MeVjIeVGAeVj1fbNO/9qKRbXJ7VlCS4trHWLsBrQ",
+	"8vLLtZHpe9SajVYvj92bLY8DEpp6oYv5IJ1E9V3KeLJihSCdu3mTqIo769bdlt9U/fjB50etA9/Z3b1N",
+	"L3yq1PAKRXtHYylwVR5M527TYnFnM4NEEd/vAI9J4uLwXs7nLRZaWd0622wAuFZ8+EOeDlDVPZu9Rbij",
+	"V+TQvBEhD+P1SW8YJEybtzJXb/iIm0akfse0Gcpcxe7MGjkvltZy7OH0D0WfF5ppW98NvbQo8EAhM9cI",
+	"r4+6vrd7v5MFvvPIC/zl4y/wF4RuEj5Bdc9I442T2kQa29v/BDT1zeOiqa82aKqecqaoojETxqUZ66DT",
+	"0SxmwvDoA7mnJgf86hED0e5aGNUYUX2JtbrSFp9L6ewbNN6vxagjxUmTQT/4PJ4BA+XuhinToHCYa4xD",
+	"4AKkQNAoDIoIu0G44KXjUma1Jkybh1yXuHkhi+n3oqRqONWIV/F8LDJ8wu6f+9gv5F6P+xiwxKacdf18",
+	"6w89wkq8O1FL8I+phb2VtQuKaW2nplWL67mBr+bh7WDT/XDgES0mbzDtZtJYds4EHqI3r8qY3Ap/7gR3",
+	"1uhgZz0EugviWUfj1BHI4U0sbdF139jitl+sBVt3AVdrGn21HnHdCWCtaXb3sVDXGgur9QHjdZDgTXnR",
+	"nRDBmq68ugIU3g0Erml4exEZrnU1dbT3EK7mmzLVvDlKWkfN/n7g6N119HIJyd43cl1jLr275vb30IcX",
+	"9wCp1xhLHbHfxQu/9zKu5YWt4WdKjhRL739IOy/XpA63TxXWDOerxibNurEU2LncArlyI03nOrM9uW8s",
+	"fVzIvTpybO/U+/ERmbaZyy21WohRTsxVTffqTX8SZiU1dEct5CT6qt5Y15pn8QOkNp+c1Ksn46uracJB",
+	"meQs5LG6sLoKbdfHEzYSt3qgXJ7+pVlpWmoDVC4C20UEtgADG+6u4fyXQMMiUl/y1nU345OpelHWYia7",
+	"Jts9rtUK1fN3ex6sYHDaBRR5avEYl8Jm7PZPO01VXREpGesKK3Vtf00kd4didBv9bT1esQE8D4O/nJwc",
+	"/cgSHlMPviu24VcRB9fa4lqUNw9XEg61Ipwa31Bc3da5Fp3/BVlixquKPypPW+hWXtR1tG5zfAUHsrxn",
+	"3ehCSxc/7OdmvEOFZ238R4Ralydv4yf3SQRVwF0H76VDduQNbA2wfz9ktfK2h0BMVNDomrjT8P1grjV+",
+	"G+7pwpPZYuHjAJlytEVR7GCvM7MMH4zKqFl73UZaTKgka5Z8yskYoXCJzre4u07Fqdg3RvFBblD3TwUA",
+	"gEbFWeKcPzzVRj3rgxXgjoNjbkAOwdSlZkxrd7/9ZTV3GKMwfMibUuxZsF0HXp1fLSxXSaMPY6aQDRKE",
+	"Tx/ftd62xGkud6cOua3ObG+qzlxZDltTT6OEho5fvR1IId9VTpUhPlfcRikuyp2LWiBXyY12+Rr9C9uG",
+	"79r/0qwEJsNpM6pFsGzd5CVLM7pzFwdfRcNd9vWr+Juvdnfj4Qv2Ktr95oUdTY1Tf9kYnP2zVv/8U6/z",
+	"DesMv/y683LeVgPt1tihGMorCOLmWnWLq8H04kN5KYurWZxysc5Z7tMFD9SDV/PQb2b227Y3C/4hXUXm",
+	"3w/pSu39iMraWXy/+2RW8qSQfJ0U/2FokPQO/O1heg3e1qZ+iYyY89y3a+hdcf819jTEHTLaH66Ry9oA",
+	"PsWB5ren5D77268kv9oSGbcEvixE7IY3afF6VwLeyFw2tjSkMHjZ/lhBzUdwkeXNumk6sGC6iYwaSLpO",
+	"ojHRqFivzfRqvBwGqR7VW62ym7WRrnhqpbGNVzxycv2AZIfjuuDvqk3GldidAm6UK25mx3bdOu07GGbR",
+	"UPXX28LB/PXziUvsagDor59PwIFoIGQHcmAYFxjDUMkUjj4cn8DWZGeLTtosi5wENhCf69jYmCyYz2ky",
+	"h9JVjgrDIppW74EDnWeZVOa/JXLGEjPrxtIO3j9c8s4dfCNHcOyu8xHZCdf9ra3afVtefCfXwXxxWKfi",
+	"MyaRTBGMJChUk71/dPhf4GTMtf0FmZITHqOutAAyV+AbAp/UwhCZyRXqEFiSyCkXI5jJ3F5Nla+KGYQp",
+	"N2OYMMVlrsGmzda1a2AihpQJNkJ7SyU6ZoZ1LdD8zISxkn7OUc3qPZ1wBkzA/iEwrbk29rqnBwnLYwzh",
+	"IFdaqhA+cxHrXA2f/RmOEWmwP70/OIJD3y8uBYxyHuOXpwtajOWoy/hWlrDZSMlcxE/SKHvWdfjSZvg8",
+	"Qg8qaiiwH+xnLBpjZ6fbq+audswuEFSp/jA8RjXhEa6YP/+741XcoZs62t9TX8qFQmzOjkq7Kd7u9rrb",
+	"tjGZoWAZD/rBi+429SljZkzLYWtMyeUv9vfIPdy2jP8zJWnmmdBTVNoauXVopDkL63yG+ktgV6/zjCR8",
+	"p9crrNxXbrIsS7jzO1t/99SdC6pXhdxGEkyLqNnP/4G6a8f6cuebe2uzXnzQ0uSJlNZsZ0XFBClmjCxG",
+	"RcP/yAy+4ylv0epf5NTlHyxJUIE13FiHoPNoDEzDqUsiT4M99bq3Z15vw3SMCkFIgcA1JDg0tGr83wMW",
+	"XQAXwEBjJEXchX03VTbPkWbsmjC5Rg0pm8GYTRC4XVKy9FikjYXIOg+rQXSOZMKjWbuF/JxLw8CMmSsb",
+	"yTXGkGehHUus2NB0OJphx9o4y3jH+oKEZHptdba3Yaq4QQ3ctKnh59c7vV5vb/p6B4ZSgf2j1Lod+I4f",
+	"uL7PkaNRs87+0LhkrTnoY9ecdUpTxg0McCgVglEz6/jYiHGKBVUwczC4am/dEwJka7v3uHiuMOR9oLSj",
+	"SIqtg0G1R78TOYIxs9MCuYhR0UHnB/6k4W8dX2rUOYxDmI55NLbmaK/xs/MnDXIqgA+dcVhR21Zpr15C",
+	"gjaP0yG4PasQYmn/Hc+yMQoXFKhJHUnlF/du78WjLe4xUvwZME1LjE3ZLASpahqioUoJg1zPFpf+P9N2",
+	"asAn6P/0JQx0UZsc7Cc+lWUjbQHWh8KN6+CLvW9LIYtn66NBXSsKWTQmUoViOKcwH4f0l1XUVKoLVKBy",
+	"ofcAE42w23tBZ1lZS+YsQ7OZhqn9xTWkXGsuRsuB5qPr3ibObOLMJs5s4swmzvxO4wz56XVxZrKzVZXq",
+	"FM/z6q1fEy4u5mvDD91Cq06Usx+6zNKMkSso+gSRjCkd1XBw/CM8/fj2AF5uf90L4dPJ287XITg9QsIF",
+	"Puu7vQ3HwYdNGSH4vWugWqUQaIN0FgKPu/DZNuwYyteXib60FmynUcB3lxEmFAEHUl6URs9ShEgmeSo0",
+	"lVU7a8aJzWwjTBKabby07kk6YxbSmS55ZKlNF/bBvZIEpmOpEfajCDNTjCdTOLSOyQrZGps08dHYSmIp",
+	"aivPdZh0w2Cg5FSjglhadY3Q2IOZzcbpJjkkcQNpB8oT1G7F0gV2nQlZalrEto+2v35Gu7T1YicVImnb",
+	"Js6k+SC4NXY6zOCdvdANowuHBvyuv5OM1paLeXZcjC60mtv+T8cSmL7AmHw3N3uQySSxti4VKLRZvP2j",
+	"5jVgxCdoRztUqMfWorqwP5ATBFbbrCrNE6RdjdbuaESVi7KjfrnzzTJeKYZZ7JXTHhNTLEVDK/inNgvX",
+	"fCQwpjZCkBn7OS9JGhfHu1ROQa9mMeOKYbA3rF3PJV/gLlwKRW2dueA2/A9p5st2iYepGvYEfb2pYjs8",
+	"0pMgDOzCqHN3b4sbFrvw5UbIbiLirsxQXKaJ64LuyOGQRxjLKE9RmK7OLKDVY0STJl36v+m5veT3GHN2",
+	"4mnQO7fQotqAVqPVRqP5FdfZVbv+wtY4Qq6RnIq1FSJVKw9jxjiDqUV37rUBe0WQsQt5IawcOK103nCd",
+	"Sc2LDYXlFq0BFGvQWsgesIHF9W5B16WvG/OP/sHJBbRAXq0I9zFGREIO0EwR3QitWy8yjaKdNda/qEKL",
+	"4h8s0N9tJsm/cAs5JyzhcUiO1tflEDqw6JfqdbrwVqrKiYcN101JlZY+Ydm5vySppXamZSTVJVAW6zxc",
+	"3nQHjW8SrE2C9QdMsG5v8ZtM7I4O+l8vZSugqocHDkzUUjgqLnUYtiWF81tUeuvXssh1vlW+Gqt4YWNz",
+	"sO7pOQu1cQqjsnaVC/Ble0UZK4F+BiMUSPxiPVcjq2mka7Rj6EMPan/eOBulEOoi0lNfbEPK3oYZMhVC",
+	"mmubb9nMI0KMYZeO62chaGZzwF/QyfF7orEvIAP/ZJ0VlSmcWAT0t+PjsOyyzTFywS2S337Vcdnc4iAY",
+	"FGcWss8Mlebaj4Du8gr5BZUEX2FdAiG/DDGGesW1S6EUmlwJPwQntdCmwkyhhW6uWtjq8KhMVHx5nzV6",
+	"eNr6rPGzPvhfkLEZ2RHtPnNh57HZk6qk2qY3rl6oqsQbckxsCK2mKoSq7jqEZtm1G1ej8pr6/tGN1Hd8",
+	"sbjaVQQKnCYz8PXnNQN0wyxtL0lggHBa1JKeBs/2/EqvzZJd8PTEUQyD3JmQUzbGy1lhU4PLKWFLblcv",
+	"Hb86wTtyV7e8SqslyyPvvLO7C5niwhCZv398cHgI0ZgpFjmPPWDKZhSED2zuwARQLQ1coFVALowG4gJE",
+	"lSU6p1eNgceYZtKgiGadC5wFbT0/rF3z33G2KkUkS/tWxrN7Cw7tT9DPmxUpVt/zpRR1+946sfQQQEv0",
+	"Oc6pDGOYJ1ArQ6oFmFKFpvORSA9sKes9covd79RYM7LI1KZVvNznr70LgCW0MWTXh+IYg8zr6IA4rYWZ",
+	"67bSAbYlIgKWQBpxEi1vJLBo2bbhHKVedvcEEPGSRSaZ2St1QRFGTNiFW7A3NnEq8Wje672IipILurzr",
+	"K1O7kUxXsZO//eP/0524BwqT16cBSwwqwQyeBntUmfz6tEz0T4Ma+WW9A7E6IQjEmDgyV01EzJajufYA",
+	"me2fo5TGbIGY8lNGuDnXVhfTsSQsTBF7PQp2ye72Y7HaP0jrV6kkhiWawBGDAYvDIol1lNxEXmAMZeVU",
+	"zYg/f/7c2c/N2EqI/DO5D5Ha+1lvvslzUjyqWjybErxhPJkBpToFZi7qnmgLFOO+tzrrJ+k6Ghhs93rA",
+	"ILYAccdle/R0F6Q8Fnw0NvDp5IDsvwiK7e17hw4DTKQYEWRhwmVF5Y3kqmSC7RI+aXstm1FoIoOpIp6m",
+	"e8t7rjV8YlzLsdMtlNBWQ9/t9Xrd2vDpj9UqmIf3t6GSXa2usBzFnzRYtRH9Tdqh+jVHoRVhu4T3bpKn",
+	"Mk9iGElHCNsBrjQPqeoa68IP0owJEmkPtLuwbxXk6G1mGmpxxE3v5SMuW3KRvvM0auGPGaaJmuDG9+rr",
+	"x9wiG8h4BjGP3QQpxSfoe2eI7+Qpum5tv3j0btmISZsGFAv5L94B/HuwbhsybUOmbaoVNtUKfwjqqyS7",
+	"XLZXYPx7YLm2BnlysZrqevLkCXybJxdAL8aEqpVTcSromIY0TwzPkjou896Li1FS2o7b8PEpd54VO8N6",
+	"JqJTYcY2X5BJDE/PrZgzK+bM9u2M0MaZveysvOo8BM+CwW7vWQ3gMIWnomBG7D1jJYXMdTKr8UgYA09T",
+	"jLl1XDPXr4SpESoYMBONsWHzp4K7RwgyK5MtC2UOYhy+cYWFvgXr2Pw2PhE7z58Xr++G1GZ/z5/3T0UH",
+	"zkkh5/DUT/kz+O0f/9dpqSNFMivgOXk6IaF8zTKZ8x4w2kwsUr1TAWXeVvZEO0UXAJLyy5hr/whsPUnt",
+	"Uo+qNzmfw9OEa+P6lKHqlKf6LuVzvKcu2bBkBpnCTiazPLFTYPtTVj6M+ARFxZdxMZRef0IaPvTr3oqL",
+	"uc5oImKvuiNmxlDReoXuSmM+78N7KUbyzbdQPNpWuL+Fxz2cvILy+1bGs+fP4en5qnc7nz9zLdWJwPM+",
+	"HBumjF3eBYn5tNftbcNv//g/sN0LXf7wzN1YMoDnfTi3S//cmYY/6qaXLm0ShOd9+FBwjO5Mp3hDE+gk",
+	"H9Et5dsl6lfjpXWi3FehzPagThj/1xevdi1s13Xje/5cqufPGzPfh/e5yWlG8TJKcs0nWOjOkTfw1C4F",
+	"+O1//z8o1+UzPzMW8cFOb9tN/vmqz1ecL0qk1eVYDlwpdadFauMDK+fw9Ny9Sv88hHMHGM6f+UVYsT1e",
+	"6hHTGs4XWKDzoijJWFB4gY3iG82GmFicaNSMDVx5SZMoXTIn/fhk6R+Pylz5gvVHZjNXfm1lw2puWM17",
+	"YzV3ejsPYrHNb0215Qcey+w1cVOxfzqYeUTThSOZJDZXYAaKp267/xLWXXvYvNXCJUE3V69pNbHWH9df",
+	"adGhGlZsez3urZNQ2vG7NNSlO2ahGyZ9w6RvmPQNk75h0jdM+oZJ3zDpGyZ9w6T/mzLpjtBu4a7vi1Tf",
+	"+tVxUKufCnzy5IlLsShlq3h2m8XVagH9C/+Usummr+6TQ2DCkdFgG6P+dzwd62lmylzunz/tQEGu9eEA",
+	"E1Szkv8uKecB5f6uZ2V/jj4cnzQJvwb12vyyZUG8evauD+e1QsZz+F/0t3u9S/1Q+cXY8oj7vOlpcO7p",
+	"2PLLo+chnNNs0Y/Gk33njvAuWGyXrfquwOvX0GyHBNe+omrl0adbrxZTdo5AooCMKXpe0x7PFS7xitZa",
+	"6vq6FqtYflX0akpxxXdMKz7xofjKLw/4ZoQVn069DZm3ocUelBa7B4JkD3w5uI26CZYUjh1cUZ0vFVSu",
+	"o9mjDYPySI8Z3j5p91Djunn77zmB3mSGm8xwkxluMsNNZvh7ygwpJaulVo2E6ors0BQv7G9N+IiBH+CY",
+	"+0fe3ItWq9jdBPvfoylf3PuQbw5bfjvwNaHxvx8c2gTsTcDeBOxNwN4E7N9TwP4eDVAQAx8qiwjtPhvz",
+	"ZR6uqG4+YlpPpYqtCXABT4dSpYAikjHGz/wr0t6/3QcUSiYJxvU3Z41lEmuovhlEk1n/bA+9DyBhERZk",
+	"be1d7KserS6+c3O96rrLznQ67dhOd3KV+H7fgBeT8eyMRn42lOrM9e+M+nc22fE/SHHXqr+7v6Vc/+bP",
+	"7xKKfFZSjIiBcO+Rcp/hsZb0AAzMZpN9s8m+QWYbZLZBZhtk9sd+U9M7QllvpQL3ZUYoP+u3gNfqZMpW",
+	"IkfSfUGoHcR9pJTfV9zR1k+R/+9Bwgx9/S9J/MuYuIERGnjZ216GYO9cQ3cENiyOuXsQ56jx9aSlT7wt",
+	"fvVnQ7ls8M8G/2zwzwb/bPDPBv/8azBTJaRYQjhNmNT8vN9PX+Zf6KO7k/Z3rR8pGeeR/wZi8yt6LOPd",
+	"+hf46JuSru1FKYcLT4CE5M+kIq/arYq8attcy+/geydHwEUIGtG9xt4XDFUVHCFZscxNTaSndsLlLtUn",
+	"mCUUff3L+bkBeizsz5WY2scZ5l/m/xkAAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

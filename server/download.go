@@ -1,0 +1,195 @@
+package server
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"giftcards/gen/api"
+	"giftcards/server/validate"
+	"giftcards/server/workbook"
+	"giftcards/store"
+	"giftcards/store/id"
+)
+
+// csvLink is the credential for the security codes of one batch of cards. Nothing of
+// it is stored. It works until its end, unless the tokens of its user are ended before.
+type csvLink struct {
+	user  id.ID     // who asked for it
+	given time.Time // when the user's token was given
+	batch store.Batch
+	end   time.Time
+}
+
+// csvLinkSize is the length of what is signed. A link of any other size is refused.
+const csvLinkSize = 12 + 8 + 12 + 12 + 4 + 8
+
+// payload is what is signed of a link: times in whole seconds, numbers in network
+// byte order.
+func (l csvLink) payload() (signed [csvLinkSize]byte) {
+	payload := append(signed[:0], l.user[:]...)
+	payload = binary.BigEndian.AppendUint64(payload, uint64(l.given.Unix()))
+	payload = append(payload, l.batch.ProgramID[:]...)
+	payload = append(payload, l.batch.First[:]...)
+	payload = binary.BigEndian.AppendUint32(payload, uint32(l.batch.Count))
+	binary.BigEndian.AppendUint64(payload, uint64(l.end.Unix()))
+	return signed
+}
+
+// fromPayload is the link whose payload was signed.
+func fromPayload(signed [csvLinkSize]byte) (l csvLink) {
+	payload := signed[:]
+	copy(l.user[:], payload)
+	l.given = time.Unix(int64(binary.BigEndian.Uint64(payload[12:])), 0)
+	copy(l.batch.ProgramID[:], payload[20:])
+	copy(l.batch.First[:], payload[32:])
+	l.batch.Count = int(binary.BigEndian.Uint32(payload[44:]))
+	l.end = time.Unix(int64(binary.BigEndian.Uint64(payload[48:])), 0)
+	return l
+}
+
+// csvLink returns a fresh link to the CSV of a batch for the caller. It says when the
+// caller's token was given, not when the link was made: a change that ends the token
+// then ends the link too, even if it happens while the link is made.
+func (s *Server) csvLink(who *principal, b store.Batch) string {
+	link := csvLink{user: who.access.User.ID, given: who.claims.IssuedAt, batch: b, end: s.Store.Now().Add(s.LinkLifetime)}
+	payload := link.payload()
+	return s.BaseURL + "/v2/giftcards/downloads/" + s.Keys.SignLink(payload[:])
+}
+
+// csvLinkHeader is a link to the CSV as a Link header has it (RFC 8288).
+func csvLinkHeader(link string) string { return "<" + link + `>; rel="alternate"; type="text/csv"` }
+
+var errBadLink = &refusal{status: http.StatusForbidden, detail: store.ErrLinkEnded.Message}
+
+// openLink returns the link that was signed, and what was signed of it. It fails with
+// errBadLink, also if the link has expired, and does not ask the database.
+func (s *Server) openLink(link string) (csvLink, [csvLinkSize]byte, error) {
+	payload, err := s.Keys.VerifyLink(link)
+	if err != nil || len(payload) != csvLinkSize {
+		return csvLink{}, [csvLinkSize]byte{}, errBadLink
+	}
+	signed := [csvLinkSize]byte(payload)
+	opened := fromPayload(signed)
+	if !s.Store.Now().Before(opened.end) {
+		return csvLink{}, signed, errBadLink
+	}
+	return opened, signed, nil
+}
+
+// DownloadGiftCards streams the cards that a link names as CSV or as a workbook, or
+// answers a browser with a page that offers both.
+func (s *Server) DownloadGiftCards(ctx context.Context, request api.DownloadGiftCardsRequestObject) (api.DownloadGiftCardsResponseObject, error) {
+	who := *caller(ctx)
+	who.answer.Add(echo.HeaderVary, echo.HeaderAccept)
+	link, signed, err := s.openLink(request.Link)
+	if err != nil {
+		return nil, err
+	}
+	format := request.Params.Format
+	if format == nil && prefersPage(who.accept) {
+		return s.offer(ctx, link)
+	}
+	asWorkbook := format != nil && *format == api.Xlsx
+	if asWorkbook && !fitsWorkbook(link.batch) {
+		sentence := fmt.Sprintf("a workbook holds at most %d cards; use csv", workbook.MaxRows-1)
+		return nil, validate.ValueError(sentence).At(validate.Loc{"query", "format"}, (*string)(format))
+	}
+	giveBack, err := s.takeDownload(who.answer, signed)
+	if err != nil {
+		return nil, err
+	}
+	who.access.User.ID = link.user
+	// Before the first code leaves.
+	_, err = store.Write(ctx, s.Store, func(tx *store.Tx) (struct{}, error) {
+		if err := tx.CheckLink(ctx, link.user, link.batch.ProgramID, link.given); err != nil {
+			return struct{}{}, err
+		}
+		return struct{}{}, tx.Audit(ctx, who.audits("downloadGiftCards", link.batch.ProgramID, link.batch.First[:], link.batch.Count))
+	})
+	if err != nil {
+		giveBack() // nothing was written to the audit log
+		return nil, err
+	}
+	return download{server: s, ctx: ctx, batch: link.batch, asWorkbook: asWorkbook}, nil
+}
+
+// download is the answer that has the codes.
+type download struct {
+	server     *Server
+	ctx        context.Context
+	batch      store.Batch
+	asWorkbook bool // else CSV
+}
+
+// VisitDownloadGiftCardsResponse writes the file.
+func (d download) VisitDownloadGiftCardsResponse(w http.ResponseWriter) error {
+	terms, err := d.server.Store.BatchTerms(d.ctx, d.batch)
+	if err != nil {
+		return err
+	}
+	mediaType, name, list := "text/csv; charset=utf-8", "gift-cards.csv", d.server.csvList(terms)
+	if d.asWorkbook {
+		mediaType, name, list = workbook.MediaType, "gift-cards.xlsx", d.server.workbookList(terms)
+	}
+	w.Header().Set(echo.HeaderContentType, mediaType)
+	w.Header().Set(echo.HeaderContentDisposition, `attachment; filename="`+name+`"`)
+	return d.server.stream(d.ctx, w, d.batch, list)
+}
+
+// csvList writes cards as lines of RFC 4180. No field can begin a formula or needs
+// quotes: they are digits, decimals, times and ids of our own making.
+func (s *Server) csvList(terms store.BatchTerms) cardList {
+	common := "," + terms.InitialValue.String() + "," + terms.ExpiresAt.UTC().Format(time.RFC3339Nano) + ","
+	return cardList{
+		begin: "cardNumber,securityCode,initialValue,expiresAt,id\r\n",
+		append: func(line []byte, card *store.IssuedCard) ([]byte, error) {
+			code, err := s.Store.OpenCode(card.ID, card.SealedCode)
+			if err != nil {
+				return nil, err
+			}
+			line = append(store.AppendNumber(line, card.CardNumber), ',')
+			line = append(append(line, code...), common...)
+			line, err = card.ID.AppendText(line)
+			return append(line, "\r\n"...), err
+		},
+	}
+}
+
+// columns are those of the CSV, in words.
+var columns = []workbook.Column{
+	{Name: "Card number", Width: 20},
+	{Name: "Security code", Width: 14},
+	{Name: "Initial value", Width: 13},
+	{Name: "Expires at", Width: 30},
+	{Name: "Card id", Width: 28},
+}
+
+// workbookList writes cards as the rows of a workbook. Its texts are those of the CSV,
+// and so need no escaping.
+func (s *Server) workbookList(terms store.BatchTerms) cardList {
+	value, expires := []byte(terms.InitialValue.String()), []byte(terms.ExpiresAt.UTC().Format(time.RFC3339Nano))
+	row := 1 // the header
+	var number, cardID []byte
+	return cardList{
+		inside: func(w io.Writer) (io.WriteCloser, error) { return workbook.New(w, columns) },
+		append: func(line []byte, card *store.IssuedCard) ([]byte, error) {
+			code, err := s.Store.OpenCode(card.ID, card.SealedCode)
+			if err != nil {
+				return nil, err
+			}
+			row++
+			number = store.AppendNumber(number[:0], card.CardNumber)
+			cardID, err = card.ID.AppendText(cardID[:0])
+			return workbook.AppendRow(line, row, number, []byte(code), value, expires, cardID), err
+		},
+	}
+}
+
+// fitsWorkbook reports whether all cards of the batch have a row in one sheet.
+func fitsWorkbook(b store.Batch) bool { return b.Count < workbook.MaxRows }
