@@ -41,9 +41,14 @@ func New(w io.Writer, columns []Column) (*Writer, error) {
 	if len(columns) == 0 || len(columns) > maxColumns {
 		return nil, fmt.Errorf("a workbook has 1 to %d columns, not %d", maxColumns, len(columns))
 	}
+	// Rows repeat themselves: the fastest level makes them small enough. All parts have one
+	// compressor, because each takes 1.2 MB and they are written one after the other.
+	deflate, err := flate.NewWriter(nil, flate.BestSpeed)
+	if err != nil {
+		return nil, err
+	}
 	archive := zip.NewWriter(w)
-	// Rows repeat themselves: the fastest level makes them small enough.
-	archive.RegisterCompressor(zip.Deflate, func(out io.Writer) (io.WriteCloser, error) { return flate.NewWriter(out, flate.BestSpeed) })
+	archive.RegisterCompressor(zip.Deflate, func(out io.Writer) (io.WriteCloser, error) { deflate.Reset(out); return deflate, nil })
 	for _, part := range parts {
 		if err := add(archive, part.name, part.content); err != nil {
 			return nil, err
