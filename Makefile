@@ -12,10 +12,10 @@ RACE     = $(shell command -v $$(go env CC) >/dev/null && echo -race)
 export CGO_ENABLED := 0
 export GOFLAGS     := -buildvcs=false $(GOFLAGS)
 
-.PHONY: help run build test lint vulncheck generate licences verify changelog contract sdk restore proxies upgrade operations bench microbench faults clean
+.PHONY: help run build test lint vulncheck generate licences verify changelog contract sdk restore proxies spreadsheet upgrade operations bench microbench faults clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  %-11s %s\n", $$1, $$2}'
 
 run: build ## start the server with a database and a demo merchant of its own
 	@exec $(BIN)/giftcards serve
@@ -30,8 +30,8 @@ test: ## run all tests, against a PostgreSQL started for them
 
 lint: ## vet, for other systems too, and lint; the linter is built first, which takes minutes once
 	@go -C $(TOOLS)/lint build -o $(BIN)/ tool
-	@go vet -tags restore,proxies ./...
-	@GOOS=darwin go vet -tags restore,proxies ./...
+	@go vet -tags restore,proxies,spreadsheet ./...
+	@GOOS=darwin go vet -tags restore,proxies,spreadsheet ./...
 	@GOOS=windows go vet ./store/embedded # which says there what is missing; servers run on Unix
 	@$(BIN)/golangci-lint run
 	@go -C $(TOOLS) vet ./...
@@ -71,6 +71,10 @@ restore: ## back up and restore a running server (PostgreSQL's client programs)
 
 proxies: ## run the samples in docs/proxies (nginx, HAProxy, Caddy; Linux)
 	@go test -count=1 -v -tags proxies -run TestASampleOfAProxyPassesEverythingOn ./cmd/giftcards
+
+spreadsheet: ## open a merchant's workbook in LibreOffice, and look for every digit (soffice)
+	@go build -o $(BIN)/withserver ./store/storetest/withserver
+	@$(BIN)/withserver go test -count=1 -v -tags spreadsheet -run TestLibreOfficeKeepsEveryDigit ./server
 
 upgrade: ## roll two servers under load from the version FROM=<git revision> to this one
 	@git worktree add --quiet --force --detach $(BIN)/from $(or $(FROM),$(error FROM=<git revision> is needed))

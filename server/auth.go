@@ -25,6 +25,7 @@ type principal struct {
 	head       bool        // the answer has no body, and so hands out nothing
 	client     string      // network address
 	request    requestIDs  // as in the log
+	accept     string      // the Accept header
 	answer     http.Header // of the answer to the request
 }
 
@@ -55,8 +56,8 @@ func (s *Server) authenticate(operations map[string]operation) echo.MiddlewareFu
 					return err
 				}
 			}
-			who.client, who.request, who.answer = c.RealIP(), requestIDsOf(c), c.Response().Header()
-			who.head = c.Request().Method == http.MethodHead
+			who.client, who.request, who.head = c.RealIP(), requestIDsOf(c), c.Request().Method == http.MethodHead
+			who.accept, who.answer = c.Request().Header.Get(echo.HeaderAccept), c.Response().Header()
 			c.SetRequest(c.Request().WithContext(context.WithValue(ctx, principalKey{}, who)))
 			err := next(c)
 			if err != nil && who.remembered { // nobody has asked the database yet

@@ -103,22 +103,24 @@ func (s *Server) bulkAccepted(program id.ID, a store.Answer) (api.BulkIssueGiftC
 }
 
 // bulkIssued mints a fresh CSV link for each answer, replayed or not: that the
-// link expires must not make the CSV unobtainable.
+// link expires must not make the CSV unobtainable. Only cards by count have it in the
+// body, too, because the codes of the others go to their recipients.
 func (s *Server) bulkIssued(who *principal, program id.ID, byCount bool, a store.Answer) (api.BulkIssueGiftCardsResponseObject, error) {
 	issued, err := as[api.BulkIssuanceSyncResponse](a)
 	if err != nil {
 		return nil, err
 	}
+	first, err := id.Parse(issued.Cards[0].Id)
+	if err != nil {
+		return nil, err
+	}
+	link := s.csvLink(who, store.Batch{ProgramID: program, First: first, Count: issued.IssuedCount})
 	if byCount {
-		first, err := id.Parse(issued.Cards[0].Id)
-		if err != nil {
-			return nil, err
-		}
-		link := s.csvLink(who, store.Batch{ProgramID: program, First: first, Count: issued.IssuedCount})
 		issued.CsvDownloadUrl = &link
 	}
+	header := csvLinkHeader(link)
 	return api.BulkIssueGiftCards201JSONResponse{
-		Body: issued, Headers: api.BulkIssueGiftCards201ResponseHeaders{IdempotentReplayed: replayed(a)},
+		Body: issued, Headers: api.BulkIssueGiftCards201ResponseHeaders{IdempotentReplayed: replayed(a), Link: &header},
 	}, nil
 }
 
@@ -139,9 +141,8 @@ func (s *Server) PollBulkIssuance(ctx context.Context, request api.PollBulkIssua
 		}
 		if task.Status == store.TaskCompleted {
 			answer := completedTask{server: s, ctx: ctx, task: task}
-			if task.ByCount && who.mayIssue() { // the CSV opens codes
-				link := s.csvLink(who, task.Batch())
-				answer.link = &link
+			if who.mayIssue() { // the CSV opens codes
+				answer.link = s.csvLink(who, task.Batch())
 			}
 			return answer, nil
 		}
@@ -170,7 +171,7 @@ type completedTask struct {
 	server *Server
 	ctx    context.Context
 	task   store.Task
-	link   *string // to the CSV, nil if the caller gets none
+	link   string // to the CSV, empty if the caller gets none
 }
 
 // VisitPollBulkIssuanceResponse writes the answer.
@@ -183,13 +184,18 @@ func (t completedTask) VisitPollBulkIssuanceResponse(w http.ResponseWriter) erro
 	status := api.BulkIssuanceTaskStatus{TaskId: t.task.ID.String(), Status: t.task.Status, CompletedAt: t.task.CompletedAt}
 	issued := int(t.task.CardCount)
 	status.IssuedCount, status.Cards = &issued, &[]api.BulkIssuedCardSummary{}
-	status.CsvDownloadUrl = t.link
+	if t.task.ByCount && t.link != "" {
+		status.CsvDownloadUrl = &t.link
+	}
 	frame, err := json.Marshal(status)
 	if err != nil {
 		return fmt.Errorf("encode task: %w", err)
 	}
 	begin, end, _ := strings.Cut(string(frame), `"cards":[]`)
 	w.Header().Set("Content-Type", "application/json")
+	if t.link != "" {
+		w.Header().Set("Link", csvLinkHeader(t.link))
+	}
 	return t.server.stream(t.ctx, w, t.task.Batch(), cardList{
 		begin: begin + `"cards":[`, separator: ",", end: "]" + end, append: appendSummary,
 	})

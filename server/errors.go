@@ -12,6 +12,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"giftcards/server/downloadpage"
 	"giftcards/server/validate"
 	"giftcards/store"
 )
@@ -69,6 +70,10 @@ func (s *Server) handleError(err error, c echo.Context) {
 	case http.StatusRequestTimeout:
 		header.Set("Connection", "close") // the rest of the body may still come
 	}
+	if c.Path() == downloadsRoute && prefersPage(c.Request().Header.Get(echo.HeaderAccept)) {
+		s.unsent(c, downloadpage.WriteRefusal(c.Response(), answer.status, answer.detail))
+		return
+	}
 	s.writeJSON(c, answer.status, map[string]string{"detail": answer.detail})
 	switch answer.status {
 	case http.StatusForbidden, http.StatusNotFound, http.StatusServiceUnavailable:
@@ -117,6 +122,11 @@ func (s *Server) writeJSON(c echo.Context, status int, body any) {
 		c.Response().Header().Set(echo.HeaderContentLength, strconv.Itoa(len(encoded)))
 		err = c.JSONBlob(status, encoded)
 	}
+	s.unsent(c, err)
+}
+
+// unsent logs why an answer could not be sent, if there is an error.
+func (s *Server) unsent(c echo.Context, err error) {
 	if err != nil {
 		s.logger(c).InfoContext(c.Request().Context(), "answer not sent", "error", err)
 	}

@@ -7,6 +7,7 @@ import (
 	"giftcards/gen/api"
 	"giftcards/server/validate"
 	"giftcards/store"
+	"giftcards/store/id"
 )
 
 // CreateGiftCard issues one card and schedules its messages.
@@ -25,22 +26,52 @@ func (s *Server) CreateGiftCard(ctx context.Context, request api.CreateGiftCardR
 			return nil, err
 		}
 		entry := who.audits(createOperation, program.ID, nil, 1)
+		var issued id.ID
 		answer, err := s.Store.CreateCard(ctx, who.access, terms, recipient, key, entry, func(card *store.GiftCard) (store.Answer, error) {
+			issued = card.ID
 			return encodeAnswer(http.StatusCreated, toGiftCard(card, program, who.access.MerchantName))
 		})
 		if err != nil {
 			return nil, keyFault(err, key)
 		}
-		return createdCard(answer), nil
+		if answer.Replayed { // then the card is that of the first answer
+			return s.replayedCard(who, program.ID, answer)
+		}
+		return createdCard{answer, s.cardLink(who, program.ID, issued)}, nil
 	})
 }
 
-// createdCard is the answer to a create: the bytes that are kept for its replay.
-type createdCard store.Answer
+// replayedCard is the first answer to a create, with a fresh link.
+func (s *Server) replayedCard(who *principal, program id.ID, answer store.Answer) (api.CreateGiftCardResponseObject, error) {
+	card, err := cardOf(answer)
+	return createdCard{answer, s.cardLink(who, program, card)}, err
+}
+
+// cardLink is a fresh link to the code of one card.
+func (s *Server) cardLink(who *principal, program, card id.ID) string {
+	return s.csvLink(who, store.Batch{ProgramID: program, First: card, Count: 1})
+}
+
+// cardOf is the id of the card in the answer to a create.
+func cardOf(a store.Answer) (id.ID, error) {
+	card, err := as[api.GiftCardResponse](a)
+	if err != nil {
+		return id.ID{}, err
+	}
+	return id.Parse(card.Id)
+}
+
+// createdCard is the answer to a create: the bytes that are kept for its replay, and a
+// fresh link to the card's code.
+type createdCard struct {
+	store.Answer
+	link string
+}
 
 // VisitCreateGiftCardResponse writes the answer.
 func (a createdCard) VisitCreateGiftCardResponse(w http.ResponseWriter) error {
 	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Link", csvLinkHeader(a.link))
 	if a.Replayed {
 		w.Header().Set("Idempotent-Replayed", "true")
 	}

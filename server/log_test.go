@@ -31,6 +31,10 @@ func TestTheLogKeepsSecrets(t *testing.T) {
 		t.Fatal(err)
 	}
 	secrets = append(secrets, email, phone, name, message, created.JSON201.CardNumber)
+	toCode := linkedTo(t, "create", created.HTTPResponse.Header)
+	browse(t, s, toCode)
+	get(t, s, toCode+"?format=xlsx")
+	secrets = append(secrets, toCode[strings.LastIndex(toCode, "/")+1:])
 	delivered := filepath.Join(s.Outbox, created.JSON201.Id+".sms.txt")
 	for range 500 { // the message is sent while the log is kept
 		if text, err := os.ReadFile(delivered); err == nil {

@@ -64,7 +64,7 @@ func (s *Server) replayOnly(next api.StrictHandlerFunc, _ string) api.StrictHand
 			if err != nil {
 				return nil, err
 			}
-			return createdCard(answer), nil
+			return s.replayedCard(who, program.ID, answer)
 		case api.BulkIssueGiftCardsRequestObject:
 			terms, recipients := fromBulk(program, r.Body)
 			key, err := bulkKey(who, r, terms, recipients)

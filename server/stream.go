@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 
 	"giftcards/store"
@@ -14,6 +15,8 @@ import (
 type cardList struct {
 	begin, separator, end string
 	append                func(line []byte, card *store.IssuedCard) ([]byte, error)
+	// inside begins the file that the list is a part of; nil if the list is all of it.
+	inside func(io.Writer) (io.WriteCloser, error)
 }
 
 // stream writes a batch, a page at a time: it holds no more of it, and no
@@ -25,7 +28,36 @@ func (s *Server) stream(ctx context.Context, w http.ResponseWriter, batch store.
 	defer cancel()
 	client := newReadingClient(w)
 	out := bufio.NewWriterSize(client, streamBuffer)
-	_, _ = out.WriteString(list.begin) // the buffer keeps an error for Flush
+	if err := s.writeFile(ctx, out, batch, list); err != nil {
+		return err
+	}
+	if err := out.Flush(); err != nil {
+		return err
+	}
+	client.end()
+	return nil
+}
+
+// writeFile writes the file that the list is a part of, and leaves its end in the
+// buffer of out.
+func (s *Server) writeFile(ctx context.Context, out *bufio.Writer, batch store.Batch, list cardList) error {
+	if list.inside == nil {
+		return s.writeList(ctx, out, batch, list)
+	}
+	file, err := list.inside(out)
+	if err != nil {
+		return err
+	}
+	rows := bufio.NewWriterSize(file, streamBuffer)
+	if err := s.writeList(ctx, rows, batch, list); err != nil {
+		return err
+	}
+	return errors.Join(rows.Flush(), file.Close())
+}
+
+// writeList writes a batch and leaves its end in the buffer of out.
+func (s *Server) writeList(ctx context.Context, out *bufio.Writer, batch store.Batch, list cardList) error {
+	_, _ = out.WriteString(list.begin) // the buffer keeps an error for the next write
 	first := true
 	for page, err := range s.Store.Pages(ctx, batch) {
 		if err != nil {
@@ -45,12 +77,8 @@ func (s *Server) stream(ctx context.Context, w http.ResponseWriter, batch store.
 			}
 		}
 	}
-	_, _ = out.WriteString(list.end)
-	if err := out.Flush(); err != nil {
-		return err
-	}
-	client.end()
-	return nil
+	_, err := out.WriteString(list.end)
+	return err
 }
 
 const streamBuffer = 32 << 10

@@ -70,6 +70,24 @@ func (e HealthStatusStatus) Valid() bool {
 	}
 }
 
+// Defines values for DownloadGiftCardsParamsFormat.
+const (
+	Csv  DownloadGiftCardsParamsFormat = "csv"
+	Xlsx DownloadGiftCardsParamsFormat = "xlsx"
+)
+
+// Valid indicates whether the value is a known member of the DownloadGiftCardsParamsFormat enum.
+func (e DownloadGiftCardsParamsFormat) Valid() bool {
+	switch e {
+	case Csv:
+		return true
+	case Xlsx:
+		return true
+	default:
+		return false
+	}
+}
+
 // TokenForm defines model for Body_login_for_access_token_v2_token_post.
 type TokenForm struct {
 	Username     string  `json:"username"`
@@ -247,6 +265,15 @@ type ValidationError struct {
 	Ctx   *map[string]interface{} `json:"ctx,omitempty"`
 }
 
+// DownloadGiftCardsParams defines parameters for DownloadGiftCards.
+type DownloadGiftCardsParams struct {
+	// Format The kind of file.
+	Format *DownloadGiftCardsParamsFormat `form:"format,omitempty" json:"format,omitempty"`
+}
+
+// DownloadGiftCardsParamsFormat defines parameters for DownloadGiftCards.
+type DownloadGiftCardsParamsFormat string
+
 // CreateGiftCardParams defines parameters for CreateGiftCard.
 type CreateGiftCardParams struct {
 	// IdempotencyKey 1 to 255 printable ASCII characters, bare or quoted; an empty key counts as none.
@@ -357,10 +384,10 @@ type ClientInterface interface {
 
 	// DownloadGiftCards Download issued cards
 	//
-	// The cards of one bulk request in count mode, as CSV (RFC 4180, UTF-8, header line): card number, security code, initial value, expiry, id. The link comes from csvDownloadUrl. It expires, and ends with the tokens of the user who asked for it; polling or replaying the request gives a fresh one. Above a number of downloads over one link the answer is 429.
+	// The cards of one request, with their security codes, as CSV (RFC 4180, UTF-8, header line): card number, security code, initial value, expiry, id. With format=xlsx it is an Excel workbook of the same columns, in which every cell is text, so that no digit is lost. A client whose Accept header prefers text/html and that names no format, as a browser does, gets a page that offers both files; the page has no codes, and is no download. The link comes from csvDownloadUrl or from a Link header. It expires, and ends with the tokens of the user who asked for it; polling or replaying the request gives a fresh one. Above a number of downloads over one link the answer is 429.
 	//
 	// Corresponds with GET /v2/giftcards/downloads/{link} (the `DownloadGiftCards` operationId).
-	DownloadGiftCards(ctx context.Context, link string, reqEditors ...RequestEditorFn) (*http.Response, error)
+	DownloadGiftCards(ctx context.Context, link string, params *DownloadGiftCardsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateGiftCardWithBody Creategiftcard
 	//
@@ -561,11 +588,11 @@ func (c *Client) Readyz(ctx context.Context, reqEditors ...RequestEditorFn) (*ht
 
 // DownloadGiftCards Download issued cards
 //
-// The cards of one bulk request in count mode, as CSV (RFC 4180, UTF-8, header line): card number, security code, initial value, expiry, id. The link comes from csvDownloadUrl. It expires, and ends with the tokens of the user who asked for it; polling or replaying the request gives a fresh one. Above a number of downloads over one link the answer is 429.
+// The cards of one request, with their security codes, as CSV (RFC 4180, UTF-8, header line): card number, security code, initial value, expiry, id. With format=xlsx it is an Excel workbook of the same columns, in which every cell is text, so that no digit is lost. A client whose Accept header prefers text/html and that names no format, as a browser does, gets a page that offers both files; the page has no codes, and is no download. The link comes from csvDownloadUrl or from a Link header. It expires, and ends with the tokens of the user who asked for it; polling or replaying the request gives a fresh one. Above a number of downloads over one link the answer is 429.
 //
 // Corresponds with GET /v2/giftcards/downloads/{link} (the `DownloadGiftCards` operationId).
-func (c *Client) DownloadGiftCards(ctx context.Context, link string, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewDownloadGiftCardsRequest(c.Server, link)
+func (c *Client) DownloadGiftCards(ctx context.Context, link string, params *DownloadGiftCardsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDownloadGiftCardsRequest(c.Server, link, params)
 	if err != nil {
 		return nil, err
 	}
@@ -887,7 +914,7 @@ func NewReadyzRequest(server string) (*http.Request, error) {
 }
 
 // NewDownloadGiftCardsRequest constructs an http.Request for the DownloadGiftCards method
-func NewDownloadGiftCardsRequest(server string, link string) (*http.Request, error) {
+func NewDownloadGiftCardsRequest(server string, link string, params *DownloadGiftCardsParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -910,6 +937,33 @@ func NewDownloadGiftCardsRequest(server string, link string) (*http.Request, err
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Format != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "format", *params.Format, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -1243,12 +1297,12 @@ type ClientWithResponsesInterface interface {
 
 	// DownloadGiftCardsWithResponse Download issued cards
 	//
-	// The cards of one bulk request in count mode, as CSV (RFC 4180, UTF-8, header line): card number, security code, initial value, expiry, id. The link comes from csvDownloadUrl. It expires, and ends with the tokens of the user who asked for it; polling or replaying the request gives a fresh one. Above a number of downloads over one link the answer is 429.
+	// The cards of one request, with their security codes, as CSV (RFC 4180, UTF-8, header line): card number, security code, initial value, expiry, id. With format=xlsx it is an Excel workbook of the same columns, in which every cell is text, so that no digit is lost. A client whose Accept header prefers text/html and that names no format, as a browser does, gets a page that offers both files; the page has no codes, and is no download. The link comes from csvDownloadUrl or from a Link header. It expires, and ends with the tokens of the user who asked for it; polling or replaying the request gives a fresh one. Above a number of downloads over one link the answer is 429.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v2/giftcards/downloads/{link} (the `DownloadGiftCards` operationId).
-	DownloadGiftCardsWithResponse(ctx context.Context, link string, reqEditors ...RequestEditorFn) (*DownloadGiftCardsResponse, error)
+	DownloadGiftCardsWithResponse(ctx context.Context, link string, params *DownloadGiftCardsParams, reqEditors ...RequestEditorFn) (*DownloadGiftCardsResponse, error)
 
 	// CreateGiftCardWithBodyWithResponse Creategiftcard
 	//
@@ -1577,7 +1631,8 @@ func (r ReadyzResponse) ContentType() string {
 
 // DownloadGiftCardsResponse200Headers the declared response headers of an HTTP 200 response for DownloadGiftCards
 type DownloadGiftCardsResponse200Headers struct {
-	ContentDisposition string
+	ContentDisposition *string
+	Vary               string
 }
 
 // DownloadGiftCardsResponse429Headers the declared response headers of an HTTP 429 response for DownloadGiftCards
@@ -1597,6 +1652,8 @@ type DownloadGiftCardsResponse struct {
 	HTTPResponse *http.Response
 	// JSON403 the response for an HTTP 403 `application/json` response
 	JSON403 *ErrorDetail
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *HTTPValidationError
 	// JSON429 the response for an HTTP 429 `application/json` response
 	JSON429 *ErrorDetail
 	// JSON500 the response for an HTTP 500 `application/json` response
@@ -1614,6 +1671,11 @@ type DownloadGiftCardsResponse struct {
 // GetJSON403 returns the response for an HTTP 403 `application/json` response
 func (r DownloadGiftCardsResponse) GetJSON403() *ErrorDetail {
 	return r.JSON403
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r DownloadGiftCardsResponse) GetJSON422() *HTTPValidationError {
+	return r.JSON422
 }
 
 // GetJSON429 returns the response for an HTTP 429 `application/json` response
@@ -1663,6 +1725,7 @@ func (r DownloadGiftCardsResponse) ContentType() string {
 // CreateGiftCardResponse201Headers the declared response headers of an HTTP 201 response for CreateGiftCard
 type CreateGiftCardResponse201Headers struct {
 	IdempotentReplayed *string
+	Link               *string
 }
 
 // CreateGiftCardResponse401Headers the declared response headers of an HTTP 401 response for CreateGiftCard
@@ -1804,6 +1867,7 @@ func (r CreateGiftCardResponse) ContentType() string {
 // BulkIssueGiftCardsResponse201Headers the declared response headers of an HTTP 201 response for BulkIssueGiftCards
 type BulkIssueGiftCardsResponse201Headers struct {
 	IdempotentReplayed *string
+	Link               *string
 }
 
 // BulkIssueGiftCardsResponse202Headers the declared response headers of an HTTP 202 response for BulkIssueGiftCards
@@ -1960,6 +2024,7 @@ func (r BulkIssueGiftCardsResponse) ContentType() string {
 
 // PollBulkIssuanceResponse200Headers the declared response headers of an HTTP 200 response for PollBulkIssuance
 type PollBulkIssuanceResponse200Headers struct {
+	Link       *string
 	RetryAfter *int
 }
 
@@ -2449,13 +2514,13 @@ func (c *ClientWithResponses) ReadyzWithResponse(ctx context.Context, reqEditors
 
 // DownloadGiftCardsWithResponse Download issued cards
 //
-// The cards of one bulk request in count mode, as CSV (RFC 4180, UTF-8, header line): card number, security code, initial value, expiry, id. The link comes from csvDownloadUrl. It expires, and ends with the tokens of the user who asked for it; polling or replaying the request gives a fresh one. Above a number of downloads over one link the answer is 429.
+// The cards of one request, with their security codes, as CSV (RFC 4180, UTF-8, header line): card number, security code, initial value, expiry, id. With format=xlsx it is an Excel workbook of the same columns, in which every cell is text, so that no digit is lost. A client whose Accept header prefers text/html and that names no format, as a browser does, gets a page that offers both files; the page has no codes, and is no download. The link comes from csvDownloadUrl or from a Link header. It expires, and ends with the tokens of the user who asked for it; polling or replaying the request gives a fresh one. Above a number of downloads over one link the answer is 429.
 //
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v2/giftcards/downloads/{link} (the `DownloadGiftCards` operationId).
-func (c *ClientWithResponses) DownloadGiftCardsWithResponse(ctx context.Context, link string, reqEditors ...RequestEditorFn) (*DownloadGiftCardsResponse, error) {
-	rsp, err := c.DownloadGiftCards(ctx, link, reqEditors...)
+func (c *ClientWithResponses) DownloadGiftCardsWithResponse(ctx context.Context, link string, params *DownloadGiftCardsParams, reqEditors ...RequestEditorFn) (*DownloadGiftCardsResponse, error) {
+	rsp, err := c.DownloadGiftCards(ctx, link, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -2877,6 +2942,13 @@ func ParseDownloadGiftCardsResponse(rsp *http.Response) (*DownloadGiftCardsRespo
 		}
 		response.JSON403 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest HTTPValidationError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
 		var dest ErrorDetail
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -2898,6 +2970,18 @@ func ParseDownloadGiftCardsResponse(rsp *http.Response) (*DownloadGiftCardsRespo
 		}
 		response.JSON503 = &dest
 
+	case rsp.StatusCode == 403:
+	// Content-type (text/html) unsupported
+
+	case rsp.StatusCode == 429:
+	// Content-type (text/html) unsupported
+
+	case rsp.StatusCode == 500:
+	// Content-type (text/html) unsupported
+
+	case rsp.StatusCode == 503:
+		// Content-type (text/html) unsupported
+
 	}
 
 	switch {
@@ -2905,10 +2989,17 @@ func ParseDownloadGiftCardsResponse(rsp *http.Response) (*DownloadGiftCardsRespo
 		var headers DownloadGiftCardsResponse200Headers
 		if values := rsp.Header.Values("Content-Disposition"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Disposition", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Disposition", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.ContentDisposition = value
+			headers.ContentDisposition = &value
+		}
+		if values := rsp.Header.Values("Vary"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Vary", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Vary = value
 		}
 		response.Headers200 = &headers
 	case rsp.StatusCode == 429:
@@ -3052,6 +3143,13 @@ func ParseCreateGiftCardResponse(rsp *http.Response) (*CreateGiftCardResponse, e
 				return nil, err
 			}
 			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
 		}
 		response.Headers201 = &headers
 	case rsp.StatusCode == 401:
@@ -3213,6 +3311,13 @@ func ParseBulkIssueGiftCardsResponse(rsp *http.Response) (*BulkIssueGiftCardsRes
 			}
 			headers.IdempotentReplayed = &value
 		}
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
 		response.Headers201 = &headers
 	case rsp.StatusCode == 202:
 		var headers BulkIssueGiftCardsResponse202Headers
@@ -3362,6 +3467,13 @@ func ParsePollBulkIssuanceResponse(rsp *http.Response) (*PollBulkIssuanceRespons
 	switch {
 	case rsp.StatusCode == 200:
 		var headers PollBulkIssuanceResponse200Headers
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
@@ -3795,7 +3907,7 @@ type ServerInterface interface {
 	Readyz(ctx echo.Context) error
 	// DownloadGiftCards Download issued cards
 	// (GET /v2/giftcards/downloads/{link})
-	DownloadGiftCards(ctx echo.Context, link string) error
+	DownloadGiftCards(ctx echo.Context, link string, params DownloadGiftCardsParams) error
 	// CreateGiftCard Creategiftcard
 	// (POST /v2/giftcards/programs/{programId}/cards)
 	CreateGiftCard(ctx echo.Context, programId string, params CreateGiftCardParams) error
@@ -3850,8 +3962,17 @@ func (w *ServerInterfaceWrapper) DownloadGiftCards(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter link: %s", err))
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DownloadGiftCardsParams
+	// ------------- Optional query parameter "format" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "format", ctx.QueryParams(), &params.Format, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter format: %s", err))
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.DownloadGiftCards(ctx, link)
+	err = w.Handler.DownloadGiftCards(ctx, link, params)
 	return err
 }
 
@@ -4212,7 +4333,8 @@ func (response Readyz503JSONResponse) VisitReadyzResponse(w http.ResponseWriter)
 }
 
 type DownloadGiftCardsRequestObject struct {
-	Link string `json:"link"`
+	Link   string `json:"link"`
+	Params DownloadGiftCardsParams
 }
 
 type DownloadGiftCardsResponseObject interface {
@@ -4220,7 +4342,33 @@ type DownloadGiftCardsResponseObject interface {
 }
 
 type DownloadGiftCards200ResponseHeaders struct {
-	ContentDisposition string
+	ContentDisposition *string
+	Vary               string
+}
+
+type DownloadGiftCards200ApplicationvndOpenxmlformatsOfficedocumentSpreadsheetmlSheetResponse struct {
+	Body          io.Reader
+	Headers       DownloadGiftCards200ResponseHeaders
+	ContentLength int64
+}
+
+func (response DownloadGiftCards200ApplicationvndOpenxmlformatsOfficedocumentSpreadsheetmlSheetResponse) VisitDownloadGiftCardsResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	w.Header().Set("Vary", fmt.Sprint(response.Headers.Vary))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
 }
 
 type DownloadGiftCards200TextcsvResponse struct {
@@ -4235,7 +4383,35 @@ func (response DownloadGiftCards200TextcsvResponse) VisitDownloadGiftCardsRespon
 	if response.ContentLength != 0 {
 		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
 	}
-	w.Header().Set("Content-Disposition", fmt.Sprint(response.Headers.ContentDisposition))
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	w.Header().Set("Vary", fmt.Sprint(response.Headers.Vary))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type DownloadGiftCards200TexthtmlResponse struct {
+	Body          io.Reader
+	Headers       DownloadGiftCards200ResponseHeaders
+	ContentLength int64
+}
+
+func (response DownloadGiftCards200TexthtmlResponse) VisitDownloadGiftCardsResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	w.Header().Set("Vary", fmt.Sprint(response.Headers.Vary))
 	w.WriteHeader(200)
 
 	if closer, ok := response.Body.(io.ReadCloser); ok {
@@ -4255,6 +4431,40 @@ func (response DownloadGiftCards403JSONResponse) VisitDownloadGiftCardsResponse(
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadGiftCards403TexthtmlResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response DownloadGiftCards403TexthtmlResponse) VisitDownloadGiftCardsResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(403)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type DownloadGiftCards422JSONResponse HTTPValidationError
+
+func (response DownloadGiftCards422JSONResponse) VisitDownloadGiftCardsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -4289,6 +4499,34 @@ func (response DownloadGiftCards429JSONResponse) VisitDownloadGiftCardsResponse(
 	return err
 }
 
+type DownloadGiftCards429TexthtmlResponse struct {
+	Body          io.Reader
+	Headers       DownloadGiftCards429ResponseHeaders
+	ContentLength int64
+}
+
+func (response DownloadGiftCards429TexthtmlResponse) VisitDownloadGiftCardsResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
 type DownloadGiftCards500JSONResponse ErrorDetail
 
 func (response DownloadGiftCards500JSONResponse) VisitDownloadGiftCardsResponse(w http.ResponseWriter) error {
@@ -4300,6 +4538,26 @@ func (response DownloadGiftCards500JSONResponse) VisitDownloadGiftCardsResponse(
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(500)
 	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadGiftCards500TexthtmlResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response DownloadGiftCards500TexthtmlResponse) VisitDownloadGiftCardsResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(500)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
 	return err
 }
 
@@ -4325,6 +4583,28 @@ func (response DownloadGiftCards503JSONResponse) VisitDownloadGiftCardsResponse(
 	return err
 }
 
+type DownloadGiftCards503TexthtmlResponse struct {
+	Body          io.Reader
+	Headers       DownloadGiftCards503ResponseHeaders
+	ContentLength int64
+}
+
+func (response DownloadGiftCards503TexthtmlResponse) VisitDownloadGiftCardsResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
 type CreateGiftCardRequestObject struct {
 	ProgramId string `json:"programId"`
 	Params    CreateGiftCardParams
@@ -4337,6 +4617,7 @@ type CreateGiftCardResponseObject interface {
 
 type CreateGiftCard201ResponseHeaders struct {
 	IdempotentReplayed *string
+	Link               *string
 }
 
 type CreateGiftCard201JSONResponse struct {
@@ -4353,6 +4634,9 @@ func (response CreateGiftCard201JSONResponse) VisitCreateGiftCardResponse(w http
 	w.Header().Set("Content-Type", "application/json")
 	if response.Headers.IdempotentReplayed != nil {
 		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
 	}
 	w.WriteHeader(201)
 	_, err := buf.WriteTo(w)
@@ -4543,6 +4827,7 @@ type BulkIssueGiftCardsResponseObject interface {
 
 type BulkIssueGiftCards201ResponseHeaders struct {
 	IdempotentReplayed *string
+	Link               *string
 }
 
 type BulkIssueGiftCards201JSONResponse struct {
@@ -4559,6 +4844,9 @@ func (response BulkIssueGiftCards201JSONResponse) VisitBulkIssueGiftCardsRespons
 	w.Header().Set("Content-Type", "application/json")
 	if response.Headers.IdempotentReplayed != nil {
 		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
 	}
 	w.WriteHeader(201)
 	_, err := buf.WriteTo(w)
@@ -4775,6 +5063,7 @@ type PollBulkIssuanceResponseObject interface {
 }
 
 type PollBulkIssuance200ResponseHeaders struct {
+	Link       *string
 	RetryAfter *int
 }
 
@@ -4790,6 +5079,9 @@ func (response PollBulkIssuance200JSONResponse) VisitPollBulkIssuanceResponse(w 
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
 	}
@@ -5472,10 +5764,11 @@ func (sh *strictHandler) Readyz(ctx echo.Context) error {
 }
 
 // DownloadGiftCards operation middleware
-func (sh *strictHandler) DownloadGiftCards(ctx echo.Context, link string) error {
+func (sh *strictHandler) DownloadGiftCards(ctx echo.Context, link string, params DownloadGiftCardsParams) error {
 	var request DownloadGiftCardsRequestObject
 
 	request.Link = link
+	request.Params = params
 
 	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.DownloadGiftCards(ctx.Request().Context(), request.(DownloadGiftCardsRequestObject))
@@ -5704,107 +5997,114 @@ func (sh *strictHandler) Logout(ctx echo.Context) error {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7F39cts4kn+VPmar1s5RsqTEyUSpqT3Hmcx6L5m4YmeyV7HPgsiWhDUFcABQCienqv33/r57hHuyfZIr",
-	"fPBLoiR/T6aW/7hkkmgAjf74daNBfvUCPo05Q6ak1//qyWCCU2J+vuJhehHxMWUXIy4uSBCglBeKXyK7",
-	"mPXcj5hLpR+OBY9RKIqmaRBRZOqChvofwtL3I6//+aun0hi9vieVoGzsLfz8CkuiyFuc+56iKtIXDg0B",
-	"OAo93/vS4iJE4fX3F35GWWIgUFWpj7iYEuX1vZhIOedCt712jyeWcKnXZwvfGwvC1IVtWu4yJkqhYF7f",
-	"+8+s0z9cq9cfNWE41XdLXT5Z+MUk+mtm5igcr5tsiV5v4Xsy4Hb0IY5IEmlqJSon5u4GEk8XvpdIFIxM",
-	"DZWs4cfs2oa23cXC9wT+klCBodf/XBAqTbPElKsLXt4pH/4NA7tsY96yg/RO9YNvuJh6C997lUSXR1Im",
-	"hAV4IFMWfEAZcyZxVXqlIiqRVV7FyEI7rZxl9qm6eY95S19syUsat3isKGckasWcMqX5oUSChj1TqnAa",
-	"q9Trj0gkcWnFFJGXR2GZ2adEXtLwnrpcWSXXf3lh1vJweSGWGH6ykd8BEaH5ocdmfvxB4Mjre4/2CuO0",
-	"5yzTXkYXw0MiwpNkOiUi1R3mmmzI5SMiQpDUuwK/Azl7zecs4iT8KKIbWy45Cx2VRETb+tWaPiI0wvCQ",
-	"J0zVdqqXcIxiY69vDI3A0NjSpdZkavmXdZlRsWzNqCx1f13xKffhuzVeI0sn1xAlrQMnuYKuEaSCh7cU",
-	"qbIIbVx1J3NbOa97j1BheLDOe4VEYUvRGpO6cQAZXbJVAL77jWRdu28UgoubdveDabyll+cPr1HPVjXq",
-	"Rl1W1W+r3Sjc1BVc0l36mhs4kXy0ayxASas36D/+SEdKq9oH/CXBWuC5ugBTyug0mXr9rn+dxTgslqEQ",
-	"3xAlHbNTnMYRUUtYcEq+vEU2VhOv3+10rqO7rw1VlVFdWmb8ElOB8o7txQ+WKlHLII8yqiiJfiZRUgF6",
-	"R/b6zFzfgEC8vjflDNP2wTTnYAZO6DTmwq4a0XzyxnSkjNHek4oL3DMt9YqXBErr1vEklTQgUQWTOdkr",
-	"tCfOnsqHN+Q8QsKuhZAKpRAY0JhmkdFNfcqHjMq1HMqHou/rD/7Zii8uL2qNCq4o1iYlLCa0qn6JVHz6",
-	"DqUk4/XqsX899Tg0RKeO6HI8aG6i+GFKaLRGQ9Dcu36XKLKWZemui2+Kcfzk4qPaiff2928yChcqVaxC",
-	"1t/xhDNcFwebezfpMWtZjSCRhXc7wRNDcXl6TxeLGgktpG6TbFYAXC0+/CmZDlGULZtuwuzVLTE0rXjI",
-	"o3Bz0Ot7EZHqDU/EazqmquKp3xKpRjwRob2zgc6TFV0OHZz+KRvzUjd1+l3hSw0DDwUSdQX3+qD63e18",
-	"Iwree2AFf/rwCv7EoJuIzlDcMdJ4balWkUa3+xugqRcPi6aeN2iqHHJOUQQTwpQNMzZBp+M0JEzR4L0x",
-	"T9Uc8LMHdET7G2FUZUZlFas1pTU214Szr1E5uxaiDAQ1nPT63qdJCgSEbQ1zIkHgKJEY+kAZcIYgkSlk",
-	"AbY9f8lKhznNQidUnYXcFLg5Isvh9zKlYjrFjNfl+Uig6Izcfe7jIKN7tdzHkEQ65Czz55W79ACaePtE",
-	"rYF/RCztrWxUKCKlXppaLm7ODTxf+DeDTXeTAw+MMjmBqReTitpZEbiP0TzLfXIt/LkV3NnAg95mCHQb",
-	"xLMpjVNGIEfXkbRl031ties+2Qi2bgOuNnT6bDPiuhXA2tDt/kOhrg0SVhoDhpsgwev8oVshgg1DebYF",
-	"FN4OBG7ouLuMDDeamjLauw9T8yIPNa+PkjalZr8dOHp7Hj1dQbJ3jVw3iEvntrH9HYzhyR1A6g3CUkbs",
-	"t7HC7xyNK1lhLfix4GNBpnc/pd7TDaHDzUOFDdN5Xtmk2TSXDDvnWyBbN9JkImM9krvG0icZ3e2eo9sr",
-	"j+MDEqkjlxtyNSMjLJltXXfKXX9kam1q6JZcSAzpbaPRpjWJw3sIbT5aqtsX4/n2NOEwD3KW4liZSV2B",
-	"tsvz8SuBW9lRri7/yqpUJbUCKpeB7TICW4KBFXNXMf4roGEZqa9Y67KZccFUuShrOZLdEO2elGqFyvG7",
-	"vg+aMFjuArJkqvEY5UxH7PpfvUxFXZFhMpYZlvNa/5pxai+FaDf660a8ZgN44Xt/Pj09/plENDQj+CHb",
-	"hl+XOLjSFtcyvYW/NuFQKsIp5Ruyp+sGV8PzPyOJ1GRd8UdhaTPe8ssyjzZtjq/JgazuWVeGUDPE9weJ",
-	"mvRM4Vld/iNAKfObN7GTB4aEqYC7Ct6bjsixE7ANwP7diJTK2+4DMZmCRtvFrabvJnOl+Wt3bx48TZcL",
-	"H4dIhE1bZMUO+jmVxnhvqYyStJdlpEaE8mTNik05nSBkJtHaFtvqjJ2xA6UEHSYKZf+MAQBIFJRE1vjD",
-	"jlRitw+agL0ONnMDfASqTDUmUtr2+pfm3FGITNERrVLRd0EPHWhxfz2xRESVMUyIQDKMED5+eFvbbCWn",
-	"uTqcMuTWPNOjKQaztRy2xJ5KCY25vn070Lh8WzmVu/hEUO2lKMt3LkqOXETX2uWrjM+vm77t/7xaCWwE",
-	"p06olsGyNpNfyDQ2Lfdx+DwY7ZPvnoUvnu/vh6Mn5Fmw/+KJnk0pp/60Mjn9b6n++XOn9YK0Rudfe08X",
-	"dTXQVseO2IhvSRBXddUqVyXTi/dlpTSuJuGUsk3G8sA8cE8jeLbw3WZmv257M8s/TNcl8+8m6Wr6+xmF",
-	"lrPwbvfJNOVZRvkqIf79pEGmt8jfHk2vkLfVoV/EA2It9806epu1v8KeBrtFRPvTFWJZ7cDnOJT05im5",
-	"T6751uRXXSBjVeB8yWNXrEmN1dsKeAP1pbKlwZnCL/XHCko2grI4qdZNmwtLohvxoIKky0k0wioV66WV",
-	"Xo+XfW8qx+Vei+hmo6fLTq1UtvGyIydXd0h6OnYIrlVpMbZid+Nwg0RQlZ5ovbXctzBMo6HivzeZgfnL",
-	"p1Mb2JUA0F8+nYIF0WCQHfChIpRhCCPBp3D8/uQU9ma9PXNTR1nGSGAF8dmBTZSKvcXCLOaI28pRpkhg",
-	"ltVZYE8mccyF+reIpyRSaTvkevLucMlbe/E1H8OJfc55ZEtc9vf2Su32HPlWIr3F8rTO2CeMAj5FUNxA",
-	"oRLtg+Ojf4HTCZX6F8SCz2iIsuAC8ESA6whcUAsjJCoRKH0gUcTnlI0h5Yl+2lS+CqIQ5lRNYEYE5YkE",
-	"HTZr0y6BsBCmhJEx6iYF6ZAo0tZA8xNhSlP6JUGRlkc6owQIg4MjIFJSqfRzO4cRSUL04TARkgsfPlEW",
-	"ykSMdv8EJ4hmsp/fHR7DkRsX5QzGCQ3xfGeJiyEftwndiyOSjgVPWPhoGsS7bYsvdYRPA3SgooQC+95B",
-	"TIIJtnrtTrF2pWtaQVBM5fvRCYoZDXDN+rnfLcfilmnUkq5NWZUzhuiYHYW0S9xtd9pd3RmPkZGYen3v",
-	"SbtrxhQTNTHqsDcxweWv+vfYHm5bxf+x4GblCZNzFFILuTZohnMa1rkI9VdPa6+1jIZ4r9PJpNxVbpI4",
-	"jqi1O3t/c6k761S3udxKEGyUqDrO/0DZ1nN92ntxZ32Wiw9qujzlXIttmlVMSB+4AJVdzU4pSCAKuCua",
-	"mCAJURjufCAK39IprWH6n/nchickilCAlutQ+iCTYAJEwpk5zHbmvRTfd16q77swn6BAYJwhUAkRjpTR",
-	"Kff/kASXQBkQkBhwFrbhwC6kjoK4mtgeVCJRwpSkMCEzBKoVjuf2zPBqye8u/GIOrWMe0SCtl59fEq4I",
-	"qAmxRSWJxBCS2NdTCQUZqRZFNWppDSAxbWlLERmajlmtbhfmgiqUQFUNF375vtfpdF7Ov+/BiAvQ/+RL",
-	"oufdc/OWdzlxVCJtHYyUjeSqcz6x3WmLNSdUwRBHXCAokWqrSMaEGkdReDqLkYv+Nh0fMIK4f4eatUXK",
-	"D8DEJFnErK0Pipfmd8THMCF6VSBhIQpz0RqJP0r4a8vVIbWOQh/mExpMtDTqZ9zq/FECnzOgIysbmlRX",
-	"M+3ZU4hQB3nSB7uh5UPI9d9JGk+QWY9hupQBF07z9ztPHkzzJ2ic05BIo2FkTlKr/DmHzFQ5h2Ei02XF",
-	"/y1lp4SKvP7nc9+TWeGydxC5OJeMpUZf7zMbL71z3W5PIAnTza6izBWBJJiYjItx8NRggNA3/2lGzbm4",
-	"RAEiYfIlYCQR9jtPzF2SF5pZyZAklTDXv6iEKZWSsvGqF/pgh9c4ocYJNU6ocUKNE/o9OiFjxDc5oVlv",
-	"ryjyyc3b3teIssvFRt9kmhitYwjDJLrMS50pA3OIE6ZcB45EwuHJz7Dz4c0hPO1+1/Hh4+mb1nc+WP5B",
-	"RBnu9u1uiM3a+5DNBwJDwu12g6lu8sFsqaY+0LBtNiP0YEFH39JmEapHo9twpMDteFt3iXo1TPSsF9ek",
-	"GmSmDNoAwXzCgchLDI31oeolxDyK9GpxAQJ1BKv/Kck9jOlMB/UwEignmidtOBjyGQIpbdQU/oNredKc",
-	"M2MvlEzL2NPei1V3nE0o2yc2+ytEkCkqI4Of69ZI0jHD0PThA4/JL0meoLB+qG1KCcxrSdSkiK51g40S",
-	"mcfK9sFlY3q+FTUo/KL2Ajmr6u8ynVotNYJnauj1PEyyS/9jrZGaYApz7Trtce4lPT20I2i9pjLmkma5",
-	"3Q0TXR6RxiMPa5WMhFDt9mYkoqFvjKqrKjAWSjtgU23QoKUGLTVoqUFLDVq6GVrKfKzzHdbTlNCTqQiz",
-	"zrcGPbm8stz7mlemLfby99lkb1mrTtYeedEYAecwzgvOKANXa5PVnhm0QmCMDE3cX4ZLRhgqiMmk+d2W",
-	"Dkp3X1nRM57Dpul33A65YXYXUiTCh2kiFTCuIVOAGMK+uS53fZBEw7Bf0dJxGxmhq/oAdxxGk4oFzpAp",
-	"+OvJiZ8PWYOjhFENQbrPWkaqVyZBILuzBABjFJJKNwPTyjHkVxQcXFlkngpx2oUhlMskLfYTqBLB3BQs",
-	"1YybAmOBEpmyJX6ah8c5wnI1OVroYaf2gOBuH9wviElq5MhsGVGm17E6kqIOUuMyu8lflM+MKEba3RVL",
-	"5UNRLOlDtVbSzqtSLmnG/sHO1A18uSLSlvEwnEcpuKLRkgDaaeayF0UwRDjLCsDOvN2XTtNLq6QV3hwT",
-	"CGGYWBGyzLYorApnqxxcxbI1oLRc77kdmR7bp2vef7NY+MtqaIxub38fYkGZMkm2g5PDoyMIJkSQwBri",
-	"IREabhpnjuFLIAzMBjhcYmoDHqm9sgYhOay2Rq+YAw1xGnOFLEhbl5h6dSM/Kj3z75iug9dG0l7xML0z",
-	"m19/7HVR3UbW/F6swPvunQ1ipXK3xvucJGbvdJREUKodKDmYnIWq9cFEa1hTi3dsld1lULUYaRipowqa",
-	"b86VDvCSyCRstX4IiiHwpOz0JZkiLK1cFUJlJa26J7PzXhtZdB/Kg//EtdqbbVYSWeBOYEhCPwstbKg7",
-	"4zoKznfjSzz+9OlT6yBRE00hcOe87iOOcjVu1bfDzbLjT1m9s/ea0CgFA5szpJbtpZvMOYZ9l7LQamye",
-	"MxODbqcDBEKNX3o2cjAnBmBKQ0bHEwUfTw8N4s1sdn3/zt7AECPOxsajEmYhdt7QaBKPsJ7CR6mfJamx",
-	"nAaBFAZZmrZ5mytN32Qy8rmbJiY4Kqa+3+l02qXpm3/Ws2Dh3x14jLezy89n8UcJmm0QcpSGO6Ymwob/",
-	"mVfJ0add5DlPohDG3CZa9ATXigcXZY614SeuJsZjyyyHAAeaQTZtRFSFLTbk7jx9QLU14Z8bvJk1c9cU",
-	"kSbMpcqN6ruHDAeGPEwhpKFdICHoDN3oTEZQ0SnaYXWfPPiwtEE3yThjqumvzgC48ew/+Hh0oEcgS0b9",
-	"wAKuYVUR2Y9/pXEbXvGQorVXilwi03dMfosIx8pe7+4242oOcNRMoXgE8hMjTcapyTg1Gacm49RknNZn",
-	"nPIckw2ysqzRHSSX9oZJdLk+w/To0SN4lUSXYF4iB0UvZ+yMmWsSpkmkaByV8aYzXpSNo1x22vCGiyzS",
-	"TeJsJ0mmLDhjaiJQTngUws5Ak7nQZC702C4MirrQj13kTw18cMkn2O/sloAbEXjGsoSEbjMRnPFERmkp",
-	"fYMh0OkUQ6rtVmrHFRExRgFDooIJVmT+jFFbbhtrmmSVKLHQ6ei1rbNxPWjD5rb9TD7l8ePsVbdmY1M+",
-	"ftw/Yy0YGIYMYMct+S784+//a7nU4ixKs7DDWDrGIX8lqRHnlxoHnPyce64zBvmGTz4SaRmdAWMICIOQ",
-	"SndczNyzSTTZNiMq3no6gJ2ISmXHFKNo5bf6oCMDl26UeRIqSiEW2Ip5nER6CfR48p3SMZ0hK9JUlI24",
-	"4x/jio6c3mtyIZWxWYjQse6YqAkU2bSMd7kwD/rwjrMxf/0KsmMgmflbKo229LJM2ysepo8fw85g3XtQ",
-	"B7u2p3L+bdCHE0WE0uqd5Q53Ou1OF/7x9/+Bbse3cdGubZgn3gZ9GGjVH1jRcFft8ppHq3m5QR/eZ6k9",
-	"e6eVvc0EZJSMTZP8JHb5afyijSh1u9bpSyjnaf/1ybN9HY7IsvA9fszF48eVle/Du0QlZkXxSxAlks4w",
-	"453NmcCOVgX4x3//H+R6uetWRsNB6HW6dvEH6171PlimaLQLzpJO5wmupdqroVr5GMEAdgb2tdMDHwYW",
-	"MAx2nRIWSRZH9ZhICYOl5MsgKy9QGhteYmWzXpIRRhpEKpGSYYSr+ckVcZIPn6P8/WUQ176M+IGTiGu/",
-	"TPDPlEzsdXr3wtDqZ0Pq4KtztS+rbj3bVRumzuG24ZhHkYayREF2gKr9+2e+X5wGq3kppA4bFTfIwpYf",
-	"aU5sNBfl08ktgSMUWPemwxvHSGYf6IsyQ7plkNQksJsEdpPAbhLYTQK7SWA3CezrJ7DzoupKvO/SuCZN",
-	"CsMykNIaI5skd5PkbpLcTZL720ly21xzTVr5rvLde19temj9EZVHjx7Z8NKEq0UKXEewpeo4994qIZCp",
-	"rNaSj4Awmye2B1v0sFouU+oywCZqu/vUZguyvFcfDjFCkeap6TwbrM3+xB25ycdz/P7ktJqLq2RFqx9o",
-	"y3KiLrHWh0GptG8A/2X+t28pKF/KP3yYX7Ff6TvzBi5Tmn9Ab+DDwKyW+VE5jjOwuegswWwjdTcU+P57",
-	"qPZjCJc+BqjpmS8QbieTD84AZAYxEeYQkb6eCFxJ+WlpKfPrSgm//ON427N9az7HV6T67iuVeH6PZ3jX",
-	"fAHwJnm2W+cuXoKr39VOIcI8u6JNZlZOzQUUkl11xk1y47c85XSleNp5wquG1N9ybNtEPk3pThPVNFFN",
-	"E9X8bqIaE06UwoJKMLAlslHZO5NrgxWTOR/ihLoDTPZdd4VjrwLVH1Hl7068z/ezrL6g8Yqw7p8PKzXe",
-	"vPHmjTdvvHnjzX833vxHVGA8HDg/mrlv+1r/84W/pqL2mEg55yLUIkAZ7Iy4mAKygIcY7rbhE1UTePfm",
-	"AJAJHkUYlt/uMuFRKKH4poNZzPJnFczR74gEmGUhS+/KXXeKNvsOwdUqur605vN5Sw+6lYjIjfsaCR8e",
-	"phdm5hcjLi7s+C7M+C5mPffDMO5KNV93p8rlbzJ8kzjlk+BsbHIXjEzNSeLYSdI95G6anfNm57xBnA3i",
-	"bBBngzgbxPktvmzorUGPb7gA+0UwyD8ntYRDyxmkvYiPuf1yRT04/WDyHK480GyGZUmPlxARZb46FUXu",
-	"fUJUwRgVPO10V6HlW9vRLQEbCUNqD7UcV77asfJpoeWvTTR5pgbXNbiuwXUNrmtwXYPrGlz3LWcSc6i0",
-	"gtyq8K/6uazP54tz8xHLWf37m48FD5PAfVOs+lUqEtN2+YtW5htttu9lKkdLx3B8Y864MMa1XVSblfYs",
-	"V1+P95aPgTIfJKJ9Nbb7dldRq+MbKeaJKpF0qTh/dUjlBSaRQRVaFKnRAXM2708FmdIryxfni/8PAAD/",
-	"/w==",
+	"7H3rchtHku6r5GlNxIg6DRCkRNkGQzGHoiwP50gWQ6SsOWHqkIXuBFDD7qp2VTVI2IuI+bu/dx9hYx/M",
+	"T7JRWdU3oAHeOfYM/khgX7KysvLyZVZ29y9BJNNMChRGB/1fAh2NMWX087WMp6eJHHFxOpTqlEURan1q",
+	"5DmK08m2/5FJbezFmZIZKsORbo0SjsKc8tj+wcT0wzDo//hLYKYZBv1AG8XFKJiF5RGRJ0kw+xIGhpvE",
+	"HtgnAnAQB2Fw2ZEqRhX0d2ZhQVljpNA0qQ+lSpkJ+kHGtL6Qyt574xGPHOHaqC9nYTBSTJhTd2t9yIwZ",
+	"g0oE/eD/F4P+4UajfmcJw7E9Wxvy+SysJtFfMjNP4XDZZGv0tmdhoCPpuI9xyPLEUqtROaKzK0i8mIVB",
+	"rlEJlhKV4sZPxbEV927NZmGg8KecK4yD/o8Vodo0a0K5vuKVg8rB3zByyzaSHcdkcGwvfCtVGszC4HWe",
+	"nB9onTMR4Z6eiugj6kwKjYvaqw0zuW7KKkMRu2mVInNXtc17JDv2YEef86wjM8OlYEknk1wYKw+jciTx",
+	"pNxgmplp0B+yROPcihmmzw/iurCPmT7n8QMNubBKfvz6wiyV4fxCzAn8aKW8I6Zi+mF5ox9/UDgM+sGT",
+	"zco5bXrPtFnQxXifqfgoT1OmpnbA0pKJXMkRU4pNg2vIO9KTN/JCJJLFn1Rya8+lJ7GnkqvkqnGtpQ8Z",
+	"TzDel7kwrYPaJRyhWjnqW6IREY0rhrSWzJ38iiELKk6sBZW54W+qPvUxQr/GS3Tp6AaqZG3gqDTQJYpU",
+	"yfCOKlVXoZWr7nXuSsnb0RM0GO8ti14xM9gxvMWlrmSgoMuuVICv/0G6bsM3KiXVbYf7lm6+YpSvHt+i",
+	"Xi5a1K2GbJrflX6jClPXCEn3GWtuEURKbpd4gJpVr7B//I4PjTW1j/hTjq3Ac3EBUi54mqdBfyu8yWLs",
+	"V8tQqW+Mmo/EMaZZwswcFkzZ5TsUIzMO+lu93k1s9w1RNQXVuWXGy4wr1PfsL751VJmZB3lccMNZ8gNL",
+	"8gbQO3DHJ3R8BQIJ+kEqBU67e2kpwQKc8DSTyq0as3IKRnxoyGlvaiMVbtKddsVrCmVt63A81TxiSQOT",
+	"ed2rrCcrrirZG0iZIBM3QkiVUSiMeMaLzOi2MeVjQeVGAeVjNfbNmX+5EIvri9pigguGtcoIqwktml+u",
+	"jUzfo9ZstNw8dm5mHvtENPVE5/NBOonq25TxZImFIJ27+ZCoijvr2t2W31R8fO/zo9aJb+/s3IYLnyo1",
+	"vEIx3uFYClyWB9O524xY3NnMIFHE9zvBI6I4P70Xs1mLhlZat0o3GwCuFR9+n6cDVHXPZm8R7ugVOTRv",
+	"RMiDeHXSGwYJ0+atzNUbPuKmEanfMW2GMlexO7OCzvMFW449nP6+4HlumDb7bsilRYD7Cpm5Rnh9VPve",
+	"6v1GDHz7kQ38xeMb+HNCNwmfoLpnpPHGUW0ija2tfwCa+uZx0dRXazRVTzlTVNGYCePSjFXQ6XAaM2F4",
+	"9IHcU7MG/PIRA9HOShjVmFHdxFpdaYvPpXT2DRrv12LUkeIkyaAffB5PgYFyd8MF06BwmGuMQ+ACpEDQ",
+	"KAyKCLtBOOel45JmZROmzUOuStw8kfn0e55SNZ1qxsvqfCwyfMLuv/axV9C9Xu1jwBKbctbl89ofegRL",
+	"vHuhluAfU3N7KysNimltl6ZViqtrA1/NwtvBpvupgUdkTF5h2tWkYXZOBR6Cm5dlTG6FP3eCOytksL0a",
+	"At0F8awq49QRyMFNNG3edd9Y47aerwRbdwFXKwZ9uRpx3QlgrRh257FQ1woNq/GA8SpI8Ka86E6IYAUr",
+	"L68AhXcDgSsG3ppHhitdTR3tPYSr+aZMNW+OklaVZn87cPTuMnqxgGTvG7muUJfeXXP7e+Dh+T1A6hXK",
+	"Ukfsd/HC7z2Na3lhq/iZkiPF0vuf0vaLFanD7VOFFdP5qrFJs2ouBXYut0Cu3EjTuc4sJ/eNpY8KuldH",
+	"jq3tOh8fkWmbudxSqgUZ5chcNXSvPvQnYZaWhu4ohZxIX8WNda15Fj9AavPJUb16Mb66ukw4KJOcuTxW",
+	"F1pXoe36fMJG4lYPlIvLv7AqTU1tgMp5YDuPwOZgYMPdNZz/AmiYR+oL3rruZnwyVW/Kms9kV2S7R7Ve",
+	"oXr+bs+DJQxOuoAiTy0e41LYjN3+aZep6isiIWNdYKWs7a+J5O5QjG6jv43jJRvAszD48/Hx4Q8s4TFx",
+	"8G2xDb+scHCtLa55erNwacGh1oRTqzcUV7cx1yLzPyNLzHhZ80flaQvZyvO6jFZtji+pgSzuWTdYaGHx",
+	"w15uxtvUeNZW/4hQ6/LkbfzkHpGgDrjr4L10yA69gq0A9u+HrNbe9hCIiRoa3RB3mr6fzLXmb8M9XXg8",
+	"nW98HCBTrmxRNDvY68w0wwcrZdS0va4jLSpUFmsWfMrxGKFwic63uLtOxInYM0bxQW5Q908EAIBGxVni",
+	"nD881UZt9MEScMfBVW5ADsHUqWZMa3e//WUldxCjMHzIm1TsWbCsA6/OLyeWq6TBw5gpZIME4dPHd623",
+	"LdQ0F9mpQ24rM8tNxcyV7bA18TRaaOj41duBFPJd51QZ4nPFbZTioty5qAVyldxol6/BX9g2fTf+l2Yn",
+	"MClOm1LNg2XrJi9ZmtGdOzj4KhrusK9fxt98tbMTD5+zl9HON8/tbGo19ReNydk/a/3PP/Y637DO8Msv",
+	"2y9mbT3QzsYOxFBeUSBu2qozrkalFx/KS1lczeKUi1XOco8ueCAOXs5Cv5nZb9veLOoP6bJi/v0UXWm8",
+	"H1BZPYvvd5/MUp4UlK+T4j9MGSS9Q/32IL1G3damfomMmPPctxvoXXH/NfY0xB0y2u+vkcvaAH6BA81v",
+	"X5L77G+/svjVlsg4E/gyF7Eb3qTF610JeCNz2djSkMLgZftjBTUfwUWWN/um6cCc6iYyaiDpehGNiUbH",
+	"em2ll+PlMEj1qD5qld2sjHTFUyuNbbzikZPrByQ7HceCv6u2GFdidwq4Ua64mR5Zu3XSdzDMoqHqr7eF",
+	"g/nL52OX2NUA0F8+H4MD0UDIDuTAMC4whqGSKRx+ODqGzcn2Jp20WRY5CWwgPsfY2JgsmM1oMYfSdY4K",
+	"wyJaVu+BA51nmVTm/yRyyhIz7cbSTt4/XPLOHXwjR3DkrvMR2RHX/c3N2n2bnnwn18Fsflon4jMmkUwR",
+	"jCQoVKO9d3jwv+B4zLX9BZmSEx6jrqQAMlfgBwKf1MIQmckV6hBYksgLLkYwlbm9mjpfFTMIF9yMYcIU",
+	"l7kGmzZb166BiRhSJtgI7S0V6ZgZ1rVA8zMTxlL6KUc1rXM64QyYgL0DYFpzbex1T/cTlscYwn6utFQh",
+	"fOYi1rkabvwJjhBpsj++3z+EA88XlwJGOY/xy9M5KcZy1GV8M0vYdKRkLuInaZRtdB2+tBk+j9CDihoK",
+	"7Ad7GYvG2Nnu9qq1qx2zBoIq1R+GR6gmPMIl6+d/d7yIO3RTR/t76qZcCMTm7Ki0W+Ktbq+7ZQeTGQqW",
+	"8aAfPO9uEU8ZM2Myh80xJZc/298j93DbIv7PlKSVZ0JfoNJWya1DI8lZWOcz1J8Da73OMxLx7V6v0HLf",
+	"ucmyLOHO72z+zZfuXFC9KuQ2kmAyoiaf/w911871xfY39zZmvfmgZchjKa3aTouOCR2CVGCKo8VTChqY",
+	"AembJsbIYlQknY/M4Due8hah/1leuPSEJQkqsHod6xB0Ho2BaTihh9lOgl31qrdrXm3BxRgVgpACgWtI",
+	"cGjIpvzfAxadAxfAQGMkRdyFPbeQNguSZuxGMLlGDSmbwphNELg1OFn6M5LVXNydhdUcOocy4dG0XX9+",
+	"yqVhYMbMNZXkGmPIs9BOJVZsaDoczbBjLYBlvGM9RUI0vbA6W1twobhBDdy0SOGnV9u9Xm/34tU2DKUC",
+	"+0e5JHbe237e+j4njkZNO3tD4zK55pyP3HDWY10wbmCAQ6kQjJpar8hGjFOgqCKdw8jVeKseHyBF3LlH",
+	"y7pCy/eAcpIiY7beB9Uu/U7kCMbMrgrkIkZFB52T+KOGv3Z8H1LnIA7hYsyjsdVGe41fnT9qkBcC+NDp",
+	"hiW1ZYX28gUkaJM8HYLb0Aohlvbf8TQbo3ARg4bUkVTe8nd6zx/N8sdIwWnANFkYu2BTZ/ylhGiqUsIg",
+	"19N5w/9H6k4NFQX9H7+EgS4al4O9xOe5bKQt+vpQ+HgdfLH3bSpk8XR1qKhLRSGLxlRxoQDPCQPEIf1l",
+	"BXUh1TkqULnQu4CJRtjpPaezrGw0c5qh2VTDhf3FNaRcay5Gi1Hoo2NvHYTWQWgdhNZBaB2Efo9BiJz4",
+	"qiA02d6smnxK97b5S8LF+WxlbKJbyOpEufqhy0nNGLmCgieIZEyJrIb9ox/g6ce3+/Bi6+teCJ+O33a+",
+	"DsHJERIucKPvdkVc9T5s0gjB73oDdTmFQFur0xB43IXPdmBX23x1mehLq8F2GQV8exlhQuFxIOV5qfQs",
+	"RYhkkqdCU0O202ac2Jw4wiSh1cZL652kU2YhneqSQ5badGEP3MtM4GIsNcJeFGFmivlkCofWMVkim2OT",
+	"Jj5UW0osRW3pOYZJNgwGSl5oVBBLK64RGnsws3k83SSHRG4g7UR5gtpZLF1g7UzIUtIitjxafv2KdmnT",
+	"xi4qRNKOTdWW5iPkVtnpMIN39kI3jS4cGPD9Ao4yWl0u1tlVcXQhVeu+rTCA6XOMyXdzswuZTBKr61KB",
+	"Qpv/2z9qXgNGfIJ2tkOFemw1qgt7AzlBYLVtrir6SmuNVu9oRpWLsrN+sf3NIpgpplnsstPuFFMsRUMW",
+	"/GObhms+EhjTGCHIjP2Ul+UdF8W71IhBL3Ux46o2YW9Yac9lpcFduBCK2pg55zb6D2nly3GpglMN7Ev7",
+	"9aGKjfRIT4IwsIZRr/q9LW6YZ+HLjWDfRMRdmaG4TBPHgu7I4ZBHGMsoT1GYrs4s2tVjRJMmXfq/6bk9",
+	"5fcYc3bsC6h3HqFFtAFZo5VGY/gl11mrXX1haxwh10hOxeoKlWMrD2PGOIULC+7cCwd2iyBjDXkurOw7",
+	"qXTecJ1JzYutiMURrQIUNmg1ZBfYwIJ+Z9B16qvm/IN/5HIOLZBXK8J9jBGVLwdoLhDdDK1bL9KQYpwV",
+	"2j8vQgvxHyzQ320lyb9wCzknLOFxSI7Wd/QQOrDglzp9uvBWqsqJhw3XTRmXlj6b2b6/DKql66ZlJtUl",
+	"ULb5PFxSdQeJr7Ovdfb1z5Z93d4c1mnaHb33P18+V+BYjx0c0qjld9Sz6gBuS37nd7705i9l7+xss3zj",
+	"VvEeyOZk3UN5FofjBYzKllguwHcDFt2xlBEwGKFAqkzWEznSmkYuRxuRPi6h9ueN01GKry5cPfU9PCTs",
+	"LZgiUyGkubbJmE1LIsQYdui43ghBM5sg/oyOjt9qjX1fGvgH9iypTOHEwqO/Hh2FJcs2AckFtzB/62XH",
+	"pXrzk2BQnJlLTTNUmms/A7rLC+RnVBJ843aJkrwZYgz1Rm6XXyk0uRJ+Co5qIU2FmUKL61wTspXhYZnF",
+	"+K5Bq/TwtPUR5o0++F+QsSnpEW1qc2HXsclJ1altcx/XhlQ1+A05JjaAVksVQtXOHUKzm9vNq9HQTbx/",
+	"dDP1jM/3bLtGQ4EXyRR8W3tNAd00S91LEhggnBQtqifBxq639NoqWYOnB5liGOROhZywMV5MGZsSXMwX",
+	"WxK/ekf61dnfobu65Q1dLSkgeeftnR3IFBeGtgH2jvYPDiAaM8Ui57EHTNl0g+CBTSyYAGrRgXO0AsiF",
+	"0UCFAlGlkM7pVXPgMaaZNCiiaeccp0Eb5we1a/4vTpflj6Rpr2U8vbfg0P5g/qzZ6GLlPVvIX7fujYmF",
+	"Zwtaos9RTt0dwzyBWndTLcCUIjSdj1QRwZZu4UNn7H6Px6qRBaY25+Jl+0DtFQMsoS0lax+KYwwyr6MD",
+	"KnjNrVy3tVZgR6IqwQJIo4JFy4sOLFi2YzhHqRfdPQFEvGSRSab2Sl3UDyMmrOEW0N5mVSUczXu951HR",
+	"yUGXd33DazeS6bLS5a9//2+6E3dBYfLqJGCJQSWYwZNglxqeX52UVYCToFYZs96BSj4hCMSYCmiuSYnK",
+	"Xq4GtgvILH+u3jRmc1Urv2SEmy2a1lQNs1iYIvZqFOwy4a3HKnl/L61fpU4blrhci8GAxWGR4bp63USe",
+	"YwxlQ1ZNiT9//tzZy83YUoj8o74Pkff7VW++IHRSPAFbPPISvGE8mQJlOgVmLtqpaPMU477XOusn6Tqa",
+	"GGz1esAgtgBx2yV79NAYpDwWfDQ28Ol4n/S/CIrt43uHDgNMpBgRZGHCZUXljeSqZILtFD5pey2bUmgi",
+	"hakinqZ7y3uuNX0qx5Zzp1son62mvtPr9bq16dMfy0UwC+9vtyW7WlxhOYs/arBio9o4SYfa4lx9rQjb",
+	"Jbx3i3wh8ySGkXTVYjvBpeohVV1iXfhemjFBIu2Bdhf2rIBc7ZuZhlhcVaf34hHNllykZ55mLfwxwzRV",
+	"JrjxXH39mPtnAxlPIeaxWyCl+AQ9d4aKoTxFx9bW80dny0ZM2lGgWMh/9g7A87Pz6Py4yFEUeL8VkbS4",
+	"tYp+o5951oXXMubo/JVhFIm0KyAzhf8a1cR1kXBdJFy3aKxbNH7/Jb2yiOey2CJ3uYfq3eYgT86Xl/Ce",
+	"PHkCr/PkHOg9olCNciJOBB3TkOaJ4VlSx5veeXExSkrdcbtcvpSQZ8V2uJ6K6ESYsc2DZBLD0zNL5tSS",
+	"ObW8nRKKOrWXnZZXnYXgq3uw09uoATem8EQUFR97z1hJIXOdTGv1MYyBpynG3PqtqeMrYWqECgbMRGNs",
+	"6PyJ4O6Ji8zSZItEmYNOB29cq6UfwTo237tABatnz4q3nUNqs9pnz/onogNnJJAzeOqXfAN+/ft/Oil1",
+	"pEimRdpBnk5IKN9KTeq8a3HA0Q9l5DoRUOajJSfaCboAxpQ3x1z7J4bryXeXOKpefH0GTxOujeMpQ9Up",
+	"T/VdKuvqubqs8iVTyBR2MpnliV0Cy0/Z7jHiExRVHZCLofTyE9Lwobd7Sy7mOqOFiL3oDpkZQ1WuLGRX",
+	"KvNZH95LMZJvXkPxJGDh/uaejnH0ilLmaxlPnz2Dp2fLXoV9tuFGqhc4z/pwZJgy1ryL4uzTXre3Bb/+",
+	"/T9gqxe6vGjD3VhWNs/6cGZN/8yphj/qlpcubRY+z/rwoaidujOd4oVWoJN8RLeUL+OoX42X1oly33oz",
+	"3YV6Ifx/P3+5Y9MRXVe+Z8+kevassfJ9eJ+bnFYUL6Mk13yChexcUQqeWlOAX//9v6C0yw2/MhYOwnZv",
+	"yy3+2bKvfZzNUyTrctUbXEp1u4Vq43s0Z/D0zH154CyEMwcYzja8EVZVLE/1kGkNZ3PVrbOiE8tYbHiO",
+	"jY4jzYaYWBBp1JQNXE9NswC8oE768YvAv78S7dL30T9ylXbpx2nW1dp1tfbeqrXbve0H0djmp7na8gOP",
+	"ZXabuKnYFx5MPaLpwqFMEpsrMAPFQ8rdfwrtrj2b36rhkqCba1K1kljpj+tvAOlQ4y62vU341kko7WRe",
+	"GmLpjlnoeodgvUOw3iFY7xCsdwjWOwTrHYKb7xCUDy41Ciq+Tk51aItxKyBlLUavdxHWuwjrXYT1LsJv",
+	"ZxfBFfNb6vb3taGw+Yurvy1/DPTJkycuvaR0tdpjsBlsrb/TvxtSKZtq+45NOQQmXCEe7GDEf8eXon2J",
+	"nbK2+68dd6AoLPZhHxNU07L2X5bbB1T3cJyV/Bx+ODpuFjsbZefmR1CLorOvXPbhrNacegb/Rn+7NwHV",
+	"D5UfFy6PuC/hngRnvhRdfqT2LIQzWi360XiU88wV+4sKvsvUPSvw6hU0xyHCtQ/uWnr0ld+ryZTMEUAW",
+	"kDFFD+ja47nChZqq1Za6vK5VUS0/QHt1OXXJJ2+rWupD1Wq/POB7MpZ8Zfc2hcx1SfBBS4L3UBzaBd/i",
+	"b6NugmX5yk6ueOJCKqhcR5OjdfXokZ4rvX3BwkON69YsfsvFg3VquW4+W6eN67RxnTb+btJGytdqeVcj",
+	"27oidTTFhx9as0HamhjgmPtnHN0Le6vA3swEvkNTvgD6IV8yt/iW6Wvi5n89rLSO5utovo7m62i+jua/",
+	"m2j+HRqgCAc+jhbh232b6MssXNITfsi0vpAqtirABTwdSpUCikjGGG/4t+m9f7sHKJRMEozrL1kbyyTW",
+	"UH2Yihaz/m0oejtEwiIsyry1F/4ve9C++JjS9XoSLzsXFxcdy3QnV4nn+wYVNRlPT2nmp0OpTh1/p8Tf",
+	"6WTb/yDBXatr8f5Muf5hqd8kTvmspBhR7cK9csx968lq0gPUbtatCevWhDXiXCPONeJcI8414vwtvo/s",
+	"HaHHt1KB+6wplN/EnMOh9QrSZiJH0n1+qx2cfqQ6h++/pM2wouixCwkz9OnMJPGvHOMGRmjgRW9rEVq+",
+	"cwPdEbCxOObusazDxqfHFr6POP/JrHWdaY3r1rhujevWuG6N69a4bo3rfsuVxBIqLSC3JvxrfvPzxy+z",
+	"L/Ql7kn7ZxQOlYzzyH8YtflpTZbxbv2znPShWTf2PJWDueecQnJnUpFz7VbtfLU9y8U3aL6TI+AiBI3o",
+	"vlDhW8OqXp2QtFjmpkbSl+LCRZbqC8wSQhX+uxvcAD38+KeKTO27K7Mvs/8JAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -1,0 +1,93 @@
+// Package downloadpage owns the pages that a browser gets for a download link: the one
+// that offers the files, and the one that says why there are none. They need no script
+// and no other address.
+package downloadpage
+
+import (
+	"bytes"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/base64"
+	"html/template"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+var (
+	//go:embed page.html
+	pageText string
+	//go:embed page.css
+	style string
+
+	pages = template.Must(template.New("page").Parse(pageText))
+)
+
+// contentPolicy lets the browser apply the page's own style, and load nothing.
+var contentPolicy = func() string {
+	sum := sha256.Sum256([]byte(style))
+	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; " +
+		"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+}()
+
+// Offer is what a link opens.
+type Offer struct {
+	Program   string    // its name
+	Cards     int       // at least 1
+	Value     string    // of each card, a decimal
+	ExpiresAt time.Time // of each card
+	Until     time.Time // when the link ends
+	Workbook  bool      // whether the cards fit in a workbook
+	Limit     int       // downloads a minute; 0 is no limit
+}
+
+// WriteOffer answers with the page that offers the files, 200.
+func WriteOffer(w http.ResponseWriter, o Offer) error {
+	return write(w, http.StatusOK, "offer", struct {
+		Offer
+		Style   template.CSS
+		Count   string
+		Expires string
+		Ends    moment
+	}{o, template.CSS(style), grouped(o.Cards), o.ExpiresAt.UTC().Format(day), momentOf(o.Until)}) //nolint:gosec // our own style
+}
+
+// WriteRefusal answers with the page that has the sentence, and says what may help.
+func WriteRefusal(w http.ResponseWriter, status int, sentence string) error {
+	return write(w, status, "refusal", struct {
+		Style    template.CSS
+		Sentence string
+		Ended    bool
+	}{template.CSS(style), sentence, status == http.StatusForbidden}) //nolint:gosec // our own style
+}
+
+func write(w http.ResponseWriter, status int, name string, data any) error {
+	var page bytes.Buffer
+	if err := pages.ExecuteTemplate(&page, name, data); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Content-Security-Policy", contentPolicy)
+	w.WriteHeader(status)
+	_, err := w.Write(page.Bytes())
+	return err
+}
+
+const day = "2 January 2006"
+
+// moment is a time for people and for programs, both in UTC.
+type moment struct{ Words, Machine string }
+
+func momentOf(t time.Time) moment {
+	t = t.UTC()
+	return moment{t.Format(day + ", 15:04 UTC"), t.Format(time.RFC3339)}
+}
+
+// grouped is a number with a comma before each three digits.
+func grouped(n int) string {
+	text := strconv.Itoa(n)
+	for at := len(text) - 3; at > 0; at -= 3 {
+		text = text[:at] + "," + text[at:]
+	}
+	return text
+}

@@ -1,0 +1,152 @@
+// Package workbook writes a table of texts as an Excel workbook (Office Open XML,
+// ECMA-376) while its rows come in: memory stays flat, and nothing is written to a
+// disk. It must not know what the texts are.
+package workbook
+
+import (
+	"archive/zip"
+	"compress/flate"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+)
+
+// MediaType is the media type of a workbook.
+const MediaType = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+// MaxRows is how many rows a sheet holds in Excel, the header among them.
+const MaxRows = 1 << 20
+
+// maxColumns is how many columns have a name of one letter.
+const maxColumns = 26
+
+// Column is a column of the sheet. Its name is in the header row and must need no
+// escaping in XML. Its width is in characters.
+type Column struct {
+	Name  string
+	Width int
+}
+
+// Writer writes a workbook of one sheet. What is written to it are rows, as AppendRow
+// makes them, in order from row 2.
+type Writer struct {
+	archive *zip.Writer
+	sheet   io.Writer
+}
+
+// New begins a workbook in w: all parts but the rows. The header row is bold and stays
+// in sight. It fails with the error of w, or if there are more than 26 columns.
+func New(w io.Writer, columns []Column) (*Writer, error) {
+	if len(columns) == 0 || len(columns) > maxColumns {
+		return nil, fmt.Errorf("a workbook has 1 to %d columns, not %d", maxColumns, len(columns))
+	}
+	// Rows repeat themselves: the fastest level makes them small enough. All parts have one
+	// compressor, because each takes 1.2 MB and they are written one after the other.
+	deflate, err := flate.NewWriter(nil, flate.BestSpeed)
+	if err != nil {
+		return nil, err
+	}
+	archive := zip.NewWriter(w)
+	archive.RegisterCompressor(zip.Deflate, func(out io.Writer) (io.WriteCloser, error) { deflate.Reset(out); return deflate, nil })
+	for _, part := range parts {
+		if err := add(archive, part.name, part.content); err != nil {
+			return nil, err
+		}
+	}
+	sheet, err := archive.Create("xl/worksheets/sheet1.xml")
+	if err != nil {
+		return nil, err
+	}
+	_, err = io.WriteString(sheet, sheetBegin(columns))
+	return &Writer{archive: archive, sheet: sheet}, err
+}
+
+func add(archive *zip.Writer, name, content string) error {
+	part, err := archive.Create(name)
+	if err == nil {
+		_, err = io.WriteString(part, xmlHeader+content)
+	}
+	return err
+}
+
+// Write writes rows.
+func (w *Writer) Write(rows []byte) (int, error) { return w.sheet.Write(rows) }
+
+// Close ends the workbook. Without it the file cannot be opened.
+func (w *Writer) Close() error {
+	if _, err := io.WriteString(w.sheet, sheetEnd); err != nil {
+		return err
+	}
+	return w.archive.Close()
+}
+
+// AppendRow appends the row of that number, the header being 1. Each cell is a text,
+// whatever it looks like, and stays one when somebody edits it. The texts must need no
+// escaping in XML.
+func AppendRow(line []byte, number int, texts ...[]byte) []byte {
+	return appendRow(line, number, styleText, texts...)
+}
+
+func appendRow(line []byte, number int, style byte, texts ...[]byte) []byte {
+	var digits [20]byte
+	row := strconv.AppendInt(digits[:0], int64(number), 10)
+	line = append(append(append(line, `<row r="`...), row...), `">`...)
+	for i, text := range texts {
+		line = append(append(append(line, `<c r="`...), byte('A'+i)), row...)
+		line = append(append(append(line, `" s="`...), style), `" t="inlineStr"><is><t>`...)
+		line = append(append(line, text...), `</t></is></c>`...)
+	}
+	return append(line, "</row>\n"...)
+}
+
+func sheetBegin(columns []Column) string {
+	var b strings.Builder
+	b.WriteString(xmlHeader + `<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">` +
+		`<sheetViews><sheetView workbookViewId="0"><pane ySplit="1" topLeftCell="A2" activePane="bottomLeft" state="frozen"/></sheetView></sheetViews><cols>`)
+	names := make([][]byte, len(columns))
+	for i, column := range columns {
+		names[i] = []byte(column.Name)
+		fmt.Fprintf(&b, `<col min="%d" max="%d" width="%d" style="%c" customWidth="1"/>`, i+1, i+1, column.Width, styleText)
+	}
+	b.WriteString("</cols><sheetData>\n")
+	b.Write(appendRow(nil, 1, styleHeader, names...))
+	return b.String()
+}
+
+// sheetEnd tells Excel that digits are texts on purpose: otherwise it marks every one of
+// them as a mistake and offers to make numbers of them.
+const sheetEnd = `</sheetData><ignoredErrors><ignoredError sqref="A1:Z1048576" numberStoredAsText="1"/></ignoredErrors></worksheet>`
+
+// Styles, as styles.xml counts them. Both have the number format "@", which is text.
+const (
+	styleText   = '1'
+	styleHeader = '2'
+)
+
+const xmlHeader = `<?xml version="1.0" encoding="UTF-8" standalone="yes"?>` + "\n"
+
+// parts are the same in every workbook.
+var parts = []struct{ name, content string }{
+	{"[Content_Types].xml", `<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">` +
+		`<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>` +
+		`<Override PartName="/xl/workbook.xml" ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"/>` +
+		`<Override PartName="/xl/worksheets/sheet1.xml" ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.worksheet+xml"/>` +
+		`<Override PartName="/xl/styles.xml" ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.styles+xml"/></Types>`},
+	{"_rels/.rels", `<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">` +
+		`<Relationship Id="rId1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument" Target="xl/workbook.xml"/></Relationships>`},
+	{"xl/workbook.xml", `<workbook xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main" xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships">` +
+		`<sheets><sheet name="Gift cards" sheetId="1" r:id="rId1"/></sheets></workbook>`},
+	{"xl/_rels/workbook.xml.rels", `<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">` +
+		`<Relationship Id="rId1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/worksheet" Target="worksheets/sheet1.xml"/>` +
+		`<Relationship Id="rId2" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/styles" Target="styles.xml"/></Relationships>`},
+	{"xl/styles.xml", `<styleSheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">` +
+		`<fonts count="2"><font><sz val="11"/><name val="Calibri"/></font><font><b/><sz val="11"/><name val="Calibri"/></font></fonts>` +
+		`<fills count="2"><fill><patternFill patternType="none"/></fill><fill><patternFill patternType="gray125"/></fill></fills>` +
+		`<borders count="1"><border><left/><right/><top/><bottom/><diagonal/></border></borders>` +
+		`<cellStyleXfs count="1"><xf numFmtId="0" fontId="0" fillId="0" borderId="0"/></cellStyleXfs>` +
+		`<cellXfs count="3"><xf numFmtId="0" fontId="0" fillId="0" borderId="0" xfId="0"/>` +
+		`<xf numFmtId="49" fontId="0" fillId="0" borderId="0" xfId="0" applyNumberFormat="1"/>` +
+		`<xf numFmtId="49" fontId="1" fillId="0" borderId="0" xfId="0" applyNumberFormat="1" applyFont="1"/></cellXfs>` +
+		`<cellStyles count="1"><cellStyle name="Normal" xfId="0" builtinId="0"/></cellStyles></styleSheet>`},
+}
