@@ -6,11 +6,11 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// databaseSettings say which database a command works with.
+// databaseSettings choose the database of a command.
 var databaseSettings = []string{"database-url", "state-dir", "postgres-bin", "maven-mirror"}
 
-// settingsOf are the settings that a command uses, beside its own flags. Those of serve
-// are all settings, and all other commands use databaseSettings.
+// settingsOf are the settings that a command uses beside its own flags. serve uses all
+// settings, and a command that is not listed uses databaseSettings.
 var settingsOf = map[string][]string{
 	"demo":    append([]string{"listen", "base-url", "tls-cert", "tls-key"}, databaseSettings...),
 	"keys":    append([]string{"keys-file", "token-lifetime", "link-lifetime"}, databaseSettings...),

@@ -48,7 +48,7 @@ func TestTheSettingThatIsGoneNamesTheNewOne(t *testing.T) {
 		if name == "variable" {
 			t.Setenv("GIFTCARDS_LARGE_BODIES", "2")
 		}
-		if code, _, stderr := command(t, "", args...); code != 2 || !strings.Contains(stderr, "--large-bodies: is gone: set --body-budget") {
+		if code, _, stderr := command(t, "", args...); code != 2 || !strings.Contains(stderr, "--large-bodies: was removed: set --body-budget") {
 			t.Errorf("%s: %d %s", name, code, stderr)
 		}
 	}

@@ -82,7 +82,7 @@ func TestAnOperatorSendsAMailToAMendedAddress(t *testing.T) {
 		"two cards":     {[]string{"--to=ada@example.net", card, card}, "one named card"},
 		"no such card":  {[]string{"--to=ada@example.net", "000000000000000000000001"}, "Card not found: 000000000000000000000001"},
 		"written, too":  {[]string{"--to=ada@example.net", "--written", card}, "one named card"},
-		"sent, written": {[]string{"--sent", "--written", card}, "--sent takes what was written"},
+		"sent, written": {[]string{"--sent", "--written", card}, "--sent includes written messages"},
 	} {
 		if code, _, stderr := o.do(append([]string{"messages", "retry"}, c.args...)...); code == 0 || !strings.Contains(stderr, c.want) {
 			t.Errorf("%s: %d %s", name, code, stderr)
@@ -136,7 +136,7 @@ func TestWhatWasWrittenIsListedAndSentLater(t *testing.T) {
 		}
 	}
 	if code, _, stderr := o.do("messages", "retry", card); code != 1 || !strings.Contains(stderr, "no message to retry") {
-		t.Errorf("a plain retry takes what was written: %s", stderr)
+		t.Errorf("a plain retry includes written messages: %s", stderr)
 	}
 }
 

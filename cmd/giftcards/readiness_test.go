@@ -74,8 +74,8 @@ func TestOnlyChangesOfReadinessAreLogged(t *testing.T) {
 			t.Errorf("without workers: %v", err)
 		}
 	}
-	r.tell(t.Context(), "Database is not reachable", errors.New("connection refused"))
-	r.tell(t.Context(), "Database is not reachable", errors.New("still refused"))
+	r.logChange(t.Context(), "Database is not reachable", errors.New("connection refused"))
+	r.logChange(t.Context(), "Database is not reachable", errors.New("still refused"))
 	stopping.Store(true)
 	if err := r.check(t.Context()); err == nil || err.Error() != "Shutting down" {
 		t.Errorf("while stopping: %v", err)

@@ -59,7 +59,7 @@ func TestAServerThatSaysTooMuchIsLeft(t *testing.T) {
 		Address: script(t, strings.Repeat("x", 1<<20)), Security: transport.Plain, From: "cards@example.com", Timeout: time.Hour,
 	})
 	must(t, err)
-	if got := failure(t, s.Send(t.Context(), gift("a@example.com"))); !strings.Contains(got.Error(), "says too much") {
+	if got := failure(t, s.Send(t.Context(), gift("a@example.com"))); !strings.Contains(got.Error(), "answers are too long") {
 		t.Errorf("got %v", got)
 	}
 }
