@@ -10,15 +10,15 @@ import (
 	"time"
 )
 
-// runtimeMemory is the most that Go's runtime has had from the system, in bytes,
-// as the server's own metrics tell it; 0 if they were not to be had.
+// runtimeMemory is the peak memory of Go's runtime in bytes, from the server's metrics. It
+// is 0 if the metrics do not contain it.
 type runtimeMemory struct{ peak atomic.Int64 }
 
 const lookEvery = time.Second
 
 var sysPattern = regexp.MustCompile(`(?m)^go_memstats_sys_bytes (\S+)$`)
 
-// watch looks at the metrics until ctx ends.
+// watch reads the metrics every second until ctx ends.
 func (m *runtimeMemory) watch(ctx context.Context, address string) {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()

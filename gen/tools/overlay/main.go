@@ -1,14 +1,13 @@
-// Command overlay applies OpenAPI overlays to a document, in the order given,
-// and writes the result as JSON with the document's own key order:
+// Command overlay applies OpenAPI overlays to a document in the given order. It writes the
+// result as JSON and keeps the document's order of keys:
 //
 //	overlay [-x-order] document.json result.json overlay.yaml...
 //
-// With -x-order every property also gets an x-order, from which generators that
-// read a document as a map learn its order.
+// With -x-order every property also gets an x-order. Generators that read a document as a
+// map learn the order from it.
 //
-// An action whose target selects nothing, or which changes nothing, is an
-// error: an overlay that silently stopped applying would publish a document
-// that lies.
+// An action that selects nothing or changes nothing is an error, because an overlay that
+// silently stops applying would publish a wrong document.
 package main
 
 import (
