@@ -165,8 +165,8 @@ func TestKeysOfTokensAndLinksGoAtOnce(t *testing.T) {
 		want string
 	}{
 		{[]string{"--now"}, 1, "--now needs --only=tokens"},
-		{[]string{"--now", "--only=codes"}, 1, "the keys of codes cannot go at once"},
-		{[]string{"--now", "--only=tokens", "--only=codes"}, 1, "the keys of codes cannot go at once"},
+		{[]string{"--now", "--only=codes"}, 1, "the keys of codes cannot be removed at once"},
+		{[]string{"--now", "--only=tokens", "--only=codes"}, 1, "the keys of codes cannot be removed at once"},
 		{[]string{"--only=passwords"}, 2, "must be one of"},
 	} {
 		if code, stdout, stderr := retire(c.args...); code != c.code || stdout != "" || !strings.Contains(stderr, c.want) {

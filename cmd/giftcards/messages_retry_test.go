@@ -205,7 +205,7 @@ func TestATestMessageSaysHowTheSettingsDo(t *testing.T) {
 	if subject, err := new(mime.WordDecoder).DecodeHeader(sent[0].Header.Get("Subject")); err != nil || !strings.Contains(subject, "Test") {
 		t.Errorf("subject %q (%v)", subject, err)
 	}
-	if code, got, stderr := try("nobody@example.com"); code != 1 || got.Outcome != "refused" || got.Stage != "recipient" || got.Code != 550 || !strings.Contains(got.Said, "no such user") || !strings.Contains(stderr, "not taken") {
+	if code, got, stderr := try("nobody@example.com"); code != 1 || got.Outcome != "refused" || got.Stage != "recipient" || got.Code != 550 || !strings.Contains(got.Said, "no such user") || !strings.Contains(stderr, "not accepted") {
 		t.Errorf("refused: %d %+v %s", code, got, stderr)
 	}
 	if code, got, _ := try("ada@example.com", "--smtp-url=smtp://user@127.0.0.1:1"); code != 1 || got.Outcome != "deferred" || got.Stage != "connect" || !strings.Contains(got.Said, "connection refused") {

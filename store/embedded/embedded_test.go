@@ -84,7 +84,7 @@ func TestSecondServerOnOneDirectoryIsRefusedWithASentence(t *testing.T) {
 		if !errors.Is(err, ErrLocked) {
 			t.Errorf("error %v, want ErrLocked", err)
 		}
-		wantError(t, err, fmt.Sprintf("in use by process %d: stop that one first", os.Getpid()))
+		wantError(t, err, fmt.Sprintf("in use by process %d: stop that process or", os.Getpid()))
 	}
 	if got := query(t, s.URL(), `SELECT 'alive'`); got != "alive" {
 		t.Errorf("the first server says %q", got)
@@ -204,7 +204,7 @@ func TestStartNeedsAStateDirectoryUnlessEphemeral(t *testing.T) {
 	_, err := Start(t.Context(), Options{})
 	wantError(t, err, "no state directory is set")
 	_, err = Start(t.Context(), Options{StateDir: t.TempDir(), Ephemeral: true})
-	wantError(t, err, "chooses its state directory itself")
+	wantError(t, err, "chooses its own state directory")
 }
 
 func TestEphemeralServerLeavesNothingAndMayCreateDatabases(t *testing.T) {

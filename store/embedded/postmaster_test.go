@@ -79,7 +79,7 @@ func TestStartCopesWithLeftovers(t *testing.T) {
 		run(t, perhaps)
 		writePidFile(t, as, data, fmt.Sprintln(perhaps.Process.Pid))
 		_, err := Start(t.Context(), Options{StateDir: state})
-		wantError(t, err, fmt.Sprintf("process %d may be a PostgreSQL server on %s: stop it, or if it is not remove", perhaps.Process.Pid, data))
+		wantError(t, err, fmt.Sprintf("process %d may be a PostgreSQL server on %s: stop it, or remove", perhaps.Process.Pid, data))
 		if !alive(perhaps.Process.Pid) {
 			t.Error("it was stopped")
 		}
