@@ -52,7 +52,8 @@ func TestMediansAndPercentiles(t *testing.T) {
 	}
 }
 
-// TestRowOfTheTable: the ratio is that of rounds, not of medians.
+// TestRowOfTheTable: the printed ratio is the median of the rounds' ratios, and not the
+// ratio of the medians.
 func TestRowOfTheTable(t *testing.T) {
 	t.Parallel()
 	r := row{

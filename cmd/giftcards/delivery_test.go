@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// TestSettingsOfMessagesAreRefusedThatWouldLoseOrExposeThem, and no secret is told.
+// TestSettingsOfMessagesAreRefusedThatWouldLoseOrExposeThem: settings that would lose
+// messages or expose a secret are refused, and no error contains a secret.
 func TestSettingsOfMessagesAreRefusedThatWouldLoseOrExposeThem(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "password")

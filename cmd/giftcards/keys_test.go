@@ -13,7 +13,7 @@ import (
 	"giftcards/store/storetest"
 )
 
-// TestARotationIsAuditedAndAFailedOneIsNot, like the grant to a role that serves.
+// TestARotationIsAuditedAndAFailedOneIsNot also covers the grant to a serving role.
 func TestARotationIsAuditedAndAFailedOneIsNot(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -62,7 +62,7 @@ func TestARotationIsAuditedAndAFailedOneIsNot(t *testing.T) {
 	}
 }
 
-// TestOldKeysAreRetiredOnlyWhenNothingNeedsThem: codes, tokens, links.
+// TestOldKeysAreRetiredOnlyWhenNothingNeedsThem covers the keys of codes, tokens and links.
 func TestOldKeysAreRetiredOnlyWhenNothingNeedsThem(t *testing.T) {
 	t.Parallel()
 	dir, database := t.TempDir(), storetest.URL(t)
@@ -118,7 +118,7 @@ func TestOldKeysAreRetiredOnlyWhenNothingNeedsThem(t *testing.T) {
 		t.Errorf("keys list: %d %s %s", code, stdout, stderr)
 	}
 	var some []keyring.Key
-	code, stdout, stderr := keysDo("retire", "--link-lifetime=26h", "--only=codes,tokens") // which no link needs
+	code, stdout, stderr := keysDo("retire", "--link-lifetime=26h", "--only=codes,tokens") // no link needs these keys
 	if err := json.Unmarshal([]byte(stdout), &some); err != nil || code != 0 || len(some) != 4 {
 		t.Errorf("keys retire --only=codes,tokens: %d %s %s", code, stdout, stderr)
 	}
@@ -136,8 +136,8 @@ func TestOldKeysAreRetiredOnlyWhenNothingNeedsThem(t *testing.T) {
 	refused("there are no old keys")
 }
 
-// TestKeysOfTokensAndLinksGoAtOnce, be they new or old; those of codes don't, and
-// nothing else is touched. The audit log has it.
+// TestKeysOfTokensAndLinksGoAtOnce: --now removes new and old keys of tokens and links,
+// refuses keys of codes, and changes nothing else. The audit log has an entry.
 func TestKeysOfTokensAndLinksGoAtOnce(t *testing.T) {
 	t.Parallel()
 	dir, database := t.TempDir(), storetest.URL(t)
@@ -176,7 +176,7 @@ func TestKeysOfTokensAndLinksGoAtOnce(t *testing.T) {
 	if !slices.Equal(slices.Concat(codes, links, tokens), slices.Concat(idsOf(keyring.CodesKeyset), idsOf(keyring.LinksKeyset), idsOf(keyring.TokensKeyset))) {
 		t.Error("a refusal changed the keys")
 	}
-	for range 2 { // the second time there is only a newest one
+	for range 2 { // the second time only the newest key is left
 		if code, _, stderr := retire("--now", "--only=tokens"); code != 0 {
 			t.Fatal(stderr)
 		}

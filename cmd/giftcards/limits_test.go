@@ -9,8 +9,8 @@ import (
 	"giftcards/store/storetest"
 )
 
-// TestAnOperatorLimitsAProgramAndAUser, sees it in what is listed, and lifts it; what
-// is wrong is refused with a reason, and changes nothing.
+// TestAnOperatorLimitsAProgramAndAUser: the lists show a limit, and --none removes it. A
+// wrong limit is refused with a reason and changes nothing.
 func TestAnOperatorLimitsAProgramAndAUser(t *testing.T) {
 	t.Parallel()
 	settings := []string{"--database-url=" + storetest.URL(t), "--state-dir=" + t.TempDir()}
@@ -75,7 +75,7 @@ func TestAnOperatorLimitsAProgramAndAUser(t *testing.T) {
 	wantLimitsAudited(t, settings, merchant)
 }
 
-// wantLimitsAudited holds that each change, and nothing that was refused, is in the log.
+// wantLimitsAudited checks that the audit log has each change and no refused one.
 func wantLimitsAudited(t *testing.T, settings []string, merchant string) {
 	t.Helper()
 	_, stdout, stderr := command(t, "", append([]string{"audit", "list", "--merchant", merchant}, settings...)...)

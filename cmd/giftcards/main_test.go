@@ -27,22 +27,63 @@ func command(t *testing.T, stdin string, args ...string) (code int, stdout, stde
 
 func TestAllBadSettingsAreNamedInOneMessage(t *testing.T) {
 	t.Parallel()
-	code, _, stderr := command(t, "", "serve", "--listen=nowhere", "--bulk-threshold=many", "--bulk-maximum=0", "--link-lifetime=soon",
-		"--card-prefix=x", "--log-level=loud", "--log-format=xml", "--base-url=ftp://x", "--bulk-body-limit=0", "--token-lifetime=1s", "--drain=1h", "--database-url=postgres://localhost/x?default_query_exec_mode=exec", "--key-lifetime=1h", "--task-lifetime=2h", "--message-lifetime=1h", "--audit-lifetime=719h",
-		"--smtp-url=http://user@mail.example.com", "--mail-from=nobody", "--mail-per-second=0", "--small-tasks=0", "--large-tasks=0", "--merchant-tasks=0", "--merchant-backlog=-1", "--large-bodies=2", "--body-budget=few", "--max-connections=0", "--sms-url=http://sms.example.com", "--sms-per-second=many", "--template-dir=/nowhere")
+	bad := []struct {
+		flag, value string
+		named       []string // flags that the message names; nil means the flag itself
+	}{
+		{flag: "listen", value: "nowhere"},
+		{flag: "bulk-threshold", value: "many"},
+		{flag: "bulk-maximum", value: "0"},
+		{flag: "bulk-body-limit", value: "0"},
+		{flag: "card-prefix", value: "x"},
+		{flag: "log-level", value: "loud"},
+		{flag: "log-format", value: "xml"},
+		{flag: "base-url", value: "ftp://x"},
+		{flag: "drain", value: "1h"},
+		{flag: "database-url", value: "postgres://localhost/x?default_query_exec_mode=exec"},
+		{flag: "link-lifetime", value: "soon"},
+		{flag: "token-lifetime", value: "1s"},
+		{flag: "key-lifetime", value: "1h", named: []string{"task-lifetime"}}, // fit alone, but shorter than a task's
+		{flag: "task-lifetime", value: "2h"},
+		{flag: "message-lifetime", value: "1h"},
+		{flag: "audit-lifetime", value: "719h"},
+		{flag: "smtp-url", value: "http://user@mail.example.com"},
+		{flag: "mail-from", value: "nobody"},
+		{flag: "mail-per-second", value: "0"},
+		{flag: "sms-url", value: "http://sms.example.com", named: []string{"sms-url", "sms-account", "sms-from", "sms-token-file"}},
+		{flag: "sms-per-second", value: "many"},
+		{flag: "template-dir", value: "/nowhere"},
+		{flag: "small-tasks", value: "0"},
+		{flag: "large-tasks", value: "0"},
+		{flag: "merchant-tasks", value: "0"},
+		{flag: "merchant-backlog", value: "-1"},
+		{flag: "large-bodies", value: "2"},
+		{flag: "body-budget", value: "few"},
+		{flag: "max-connections", value: "0"},
+	}
+	args := []string{"serve"}
+	for _, b := range bad {
+		args = append(args, "--"+b.flag+"="+b.value)
+	}
+	code, _, stderr := command(t, "", args...)
 	if code != 2 {
 		t.Errorf("exit code %d, want 2", code)
 	}
-	for _, flag := range []string{"listen", "bulk-threshold", "bulk-maximum", "link-lifetime", "card-prefix", "log-level", "log-format", "base-url", "bulk-body-limit", "token-lifetime", "drain", "database-url", "task-lifetime", "message-lifetime", "audit-lifetime",
-		"smtp-url", "mail-from", "mail-per-second", "sms-url", "sms-account", "sms-from", "sms-token-file", "sms-per-second", "template-dir",
-		"small-tasks", "large-tasks", "merchant-tasks", "merchant-backlog", "large-bodies", "body-budget", "max-connections"} {
-		if !strings.Contains(stderr, "--"+flag+": ") {
-			t.Errorf("--%s is not named in\n%s", flag, stderr)
+	for _, b := range bad {
+		named := b.named
+		if named == nil {
+			named = []string{b.flag}
+		}
+		for _, flag := range named {
+			if !strings.Contains(stderr, "--"+flag+": ") {
+				t.Errorf("--%s=%s: --%s is not named in\n%s", b.flag, b.value, flag, stderr)
+			}
 		}
 	}
 }
 
-// TestTheSettingThatIsGoneNamesTheNewOne, as a flag and as a variable.
+// TestTheSettingThatIsGoneNamesTheNewOne covers the removed setting as a flag and as a
+// variable.
 func TestTheSettingThatIsGoneNamesTheNewOne(t *testing.T) {
 	for name, args := range map[string][]string{"flag": {"version", "--large-bodies=2"}, "variable": {"version"}} {
 		if name == "variable" {
@@ -73,7 +114,7 @@ func TestTheBodyBudgetFitsTheLargestBody(t *testing.T) {
 	}
 }
 
-// TestLifetimesFitEachOther: while a task can be polled, its key must be there.
+// TestLifetimesFitEachOther: a task's idempotency key must be kept as long as the task.
 func TestLifetimesFitEachOther(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -94,7 +135,8 @@ func TestLifetimesFitEachOther(t *testing.T) {
 	}
 }
 
-// TestABacklogHasRoomForTheLargestTask: a larger one would be refused for ever.
+// TestABacklogHasRoomForTheLargestTask: otherwise the largest task would be refused for
+// ever.
 func TestABacklogHasRoomForTheLargestTask(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -161,70 +203,102 @@ func TestADatabaseThatIsAwayIsWaitedForWithinLimits(t *testing.T) {
 	}
 }
 
-// TestAnOperatorMakesAMerchantWithEverythingItNeeds on a database that is not ours;
-// what is wrong is refused with a reason.
-func TestAnOperatorMakesAMerchantWithEverythingItNeeds(t *testing.T) {
-	t.Parallel()
-	settings := []string{"--database-url=" + storetest.URL(t), "--state-dir=" + t.TempDir()}
-	do := func(stdin string, args ...string) (int, map[string]any, string) {
-		code, stdout, stderr := command(t, stdin, append(args, settings...)...)
-		var printed map[string]any
-		_ = json.Unmarshal([]byte(stdout), &printed)
-		return code, printed, stderr
-	}
-	code, merchant, stderr := do("", "merchant", "create", "Bookshop")
+// bookshop is a merchant in a database of the operator's own, without a server.
+type bookshop struct {
+	settings []string
+	merchant string // id
+}
+
+const nobodysID = "000000000000000000000001"
+
+// newBookshop makes a merchant with a program and the user ada@example.com by the
+// operator's commands.
+func newBookshop(t *testing.T) bookshop {
+	t.Helper()
+	s := bookshop{settings: []string{"--database-url=" + storetest.URL(t), "--state-dir=" + t.TempDir()}}
+	code, merchant, stderr := s.do(t, "", "merchant", "create", "Bookshop")
 	if code != 0 || merchant["name"] != "Bookshop" {
 		t.Fatalf("merchant create: %d %v %s", code, merchant, stderr)
 	}
-	id := fmt.Sprint(merchant["id"])
-	if code, program, stderr := do("", "program", "create", "--merchant", id, "Gift cards"); code != 0 || program["merchantId"] != id {
-		t.Errorf("program create: %d %v %s", code, program, stderr)
+	s.merchant = fmt.Sprint(merchant["id"])
+	if code, program, stderr := s.do(t, "", "program", "create", "--merchant", s.merchant, "Gift cards"); code != 0 || program["merchantId"] != s.merchant {
+		t.Fatalf("program create: %d %v %s", code, program, stderr)
 	}
-	if code, user, stderr := do("a long password\n", "user", "create", "--merchant", id, "--name=Ada", "Ada@example.com"); code != 0 || user["email"] != "ada@example.com" || user["active"] != true {
-		t.Errorf("user create: %d %v %s", code, user, stderr)
+	code, user, stderr := s.do(t, "a long password\n", "user", "create", "--merchant", s.merchant, "--name=Ada", "Ada@example.com")
+	if code != 0 || user["email"] != "ada@example.com" || user["active"] != true {
+		t.Fatalf("user create: %d %v %s", code, user, stderr)
+	}
+	return s
+}
+
+// do runs a command on the bookshop's database, and decodes its output if that is an object.
+func (s bookshop) do(t *testing.T, stdin string, args ...string) (code int, printed map[string]any, stderr string) {
+	t.Helper()
+	code, stdout, stderr := command(t, stdin, append(args, s.settings...)...)
+	_ = json.Unmarshal([]byte(stdout), &printed)
+	return code, printed, stderr
+}
+
+// TestAnOperatorChangesAUser: each change prints the user and is in the audit log.
+func TestAnOperatorChangesAUser(t *testing.T) {
+	t.Parallel()
+	s := newBookshop(t)
+	for _, c := range []struct {
+		args         []string
+		stdin, field string
+		want         any
+	}{
+		{args: []string{"user", "password", "ADA@example.com"}, stdin: "another password\n", field: "email", want: "ada@example.com"},
+		{args: []string{"user", "role", "ada@example.com", "reader"}, field: "role", want: "reader"},
+		{args: []string{"user", "deactivate", "Ada@example.com"}, field: "active", want: false},
+		{args: []string{"user", "activate", "ada@example.com"}, field: "active", want: true},
+	} {
+		if code, user, stderr := s.do(t, c.stdin, c.args...); code != 0 || user[c.field] != c.want {
+			t.Errorf("%v: %d %v %s", c.args, code, user, stderr)
+		}
+	}
+	checkAudit(t, s.settings, s.merchant)
+}
+
+// TestAnOperatorsMistakesAreRefusedWithAReason covers wrong input, and names that do not exist.
+func TestAnOperatorsMistakesAreRefusedWithAReason(t *testing.T) {
+	t.Parallel()
+	s := newBookshop(t)
+	const password = "a long password\n"
+	createUser := func(merchant, email string) []string {
+		return []string{"user", "create", "--merchant", merchant, email}
 	}
 	for name, c := range map[string]struct {
 		stdin string
 		args  []string
 		want  string
 	}{
-		"a taken address":     {"a long password\n", []string{"user", "create", "--merchant", id, "ada@example.com"}, "exists"},
-		"no address":          {"a long password\n", []string{"user", "create", "--merchant", id, "ada"}, "not an e-mail address"},
-		"a short password":    {"short\n", []string{"user", "create", "--merchant", id, "b@example.com"}, "12 to 1024"},
-		"no password":         {"", []string{"user", "create", "--merchant", id, "b@example.com"}, "standard input"},
-		"no name":             {"", []string{"merchant", "create", " "}, "1 to 255"},
-		"an unknown merchant": {"a long password\n", []string{"user", "create", "--merchant", "000000000000000000000001", "b@example.com"}, "Merchant not found: 000000000000000000000001"},
-		"program of nobody":   {"", []string{"program", "create", "--merchant", "000000000000000000000001", "X"}, "Merchant not found: 000000000000000000000001"},
-		"nobody's role":       {"", []string{"user", "role", "nobody@example.com", "reader"}, "User not found: nobody@example.com"},
-		"nobody to keep out":  {"", []string{"user", "deactivate", "nobody@example.com"}, "User not found: nobody@example.com"},
-		"nobody to let in":    {"", []string{"user", "activate", "nobody@example.com"}, "User not found: nobody@example.com"},
-		"too few entries":     {"", []string{"audit", "list", "--limit=0"}, "1 to 100000"},
-		"entries to come":     {"", []string{"audit", "list", "--since=-1h"}, "24h"},
-		"an unknown user":     {"a long password\n", []string{"user", "password", "nobody@example.com"}, "User not found: nobody@example.com"},
+		"a taken address":     {stdin: password, args: createUser(s.merchant, "ada@example.com"), want: "exists"},
+		"no address":          {stdin: password, args: createUser(s.merchant, "ada"), want: "not an e-mail address"},
+		"a short password":    {stdin: "short\n", args: createUser(s.merchant, "b@example.com"), want: "12 to 1024"},
+		"no password":         {stdin: "", args: createUser(s.merchant, "b@example.com"), want: "standard input"},
+		"no name":             {args: []string{"merchant", "create", " "}, want: "1 to 255"},
+		"an unknown merchant": {stdin: password, args: createUser(nobodysID, "b@example.com"), want: "Merchant not found: " + nobodysID},
+		"program of nobody":   {args: []string{"program", "create", "--merchant", nobodysID, "X"}, want: "Merchant not found: " + nobodysID},
+		"nobody's role":       {args: []string{"user", "role", "nobody@example.com", "reader"}, want: "User not found: nobody@example.com"},
+		"nobody to keep out":  {args: []string{"user", "deactivate", "nobody@example.com"}, want: "User not found: nobody@example.com"},
+		"nobody to let in":    {args: []string{"user", "activate", "nobody@example.com"}, want: "User not found: nobody@example.com"},
+		"nobody's password":   {stdin: password, args: []string{"user", "password", "nobody@example.com"}, want: "User not found: nobody@example.com"},
+		"too few entries":     {args: []string{"audit", "list", "--limit=0"}, want: "1 to 100000"},
+		"entries to come":     {args: []string{"audit", "list", "--since=-1h"}, want: "24h"},
 	} {
-		if code, _, stderr := do(c.stdin, c.args...); code != 1 || !strings.Contains(stderr, c.want) {
-			t.Errorf("%s: %d %s", name, code, stderr)
+		if code, _, stderr := s.do(t, c.stdin, c.args...); code != 1 || !strings.Contains(stderr, c.want) {
+			t.Errorf("%s: %d %s, want %q", name, code, stderr, c.want)
 		}
 	}
-	if code, user, stderr := do("another password\n", "user", "password", "ADA@example.com"); code != 0 || user["email"] != "ada@example.com" {
-		t.Errorf("user password: %d %v %s", code, user, stderr)
-	}
-	for _, c := range []struct {
-		args []string
-		name string
-		want any
-	}{
-		{[]string{"user", "role", "ada@example.com", "reader"}, "role", "reader"},
-		{[]string{"user", "deactivate", "Ada@example.com"}, "active", false},
-		{[]string{"user", "activate", "ada@example.com"}, "active", true},
-	} {
-		if code, user, stderr := do("", c.args...); code != 0 || user[c.name] != c.want {
-			t.Errorf("%v: %d %v %s", c.args, code, user, stderr)
-		}
-	}
-	checkAudit(t, settings, id)
+}
+
+// TestListsShowTheRowsAndNoPassword: each list has the bookshop's one row.
+func TestListsShowTheRowsAndNoPassword(t *testing.T) {
+	t.Parallel()
+	s := newBookshop(t)
 	for _, kind := range []string{"merchant", "program", "user"} {
-		code, stdout, stderr := command(t, "", append([]string{kind, "list"}, settings...)...)
+		code, stdout, stderr := command(t, "", append([]string{kind, "list"}, s.settings...)...)
 		var rows []map[string]any
 		if err := json.Unmarshal([]byte(stdout), &rows); err != nil || code != 0 || len(rows) != 1 {
 			t.Errorf("%s list: %d %s %s", kind, code, stdout, stderr)
@@ -233,18 +307,25 @@ func TestAnOperatorMakesAMerchantWithEverythingItNeeds(t *testing.T) {
 			t.Errorf("%s list prints a password hash", kind)
 		}
 	}
-	if code, demo, stderr := do("", "demo"); code != 0 || demo["programId"] == nil || demo["password"] == "" {
+}
+
+// TestTheDemoAndMigrationsWorkBesideAMerchant on a database that is not private.
+func TestTheDemoAndMigrationsWorkBesideAMerchant(t *testing.T) {
+	t.Parallel()
+	s := newBookshop(t)
+	if code, demo, stderr := s.do(t, "", "demo"); code != 0 || demo["programId"] == nil || demo["password"] == "" {
 		t.Errorf("demo: %d %v %s", code, demo, stderr)
 	}
-	if code, status, stderr := do("", "migrate", "status"); code != 0 || status["schema"] != status["schemaWanted"] {
+	if code, status, stderr := s.do(t, "", "migrate", "status"); code != 0 || status["schema"] != status["schemaWanted"] {
 		t.Errorf("migrate status: %d %v %s", code, status, stderr)
 	}
-	if code, _, stderr := do("", "migrate", "up"); code != 0 {
+	if code, _, stderr := s.do(t, "", "migrate", "up"); code != 0 {
 		t.Errorf("migrate up: %d %s", code, stderr)
 	}
 }
 
-// checkAudit looks for the commands before it in the log of the merchant.
+// checkAudit checks that the merchant's audit log has the commands of newBookshop and of
+// TestAnOperatorChangesAUser.
 func checkAudit(t *testing.T, settings []string, merchant string) {
 	t.Helper()
 	code, stdout, stderr := command(t, "", append([]string{"audit", "list", "--merchant", merchant, "--since=1h"}, settings...)...)
@@ -263,13 +344,13 @@ func checkAudit(t *testing.T, settings []string, merchant string) {
 	if !slices.Equal(got, want) {
 		t.Errorf("the log says %q, want %q", got, want)
 	}
-	if _, stdout, _ := command(t, "", append([]string{"audit", "list", "--user=000000000000000000000001"}, settings...)...); strings.TrimSpace(stdout) != "[]" {
-		t.Errorf("of nobody the log says %s", stdout)
+	if _, stdout, _ := command(t, "", append([]string{"audit", "list", "--user=" + nobodysID}, settings...)...); strings.TrimSpace(stdout) != "[]" {
+		t.Errorf("the log of a user that does not exist: %s", stdout)
 	}
 }
 
-// TestTheDemoStaysTheSame: what an operator changed is not changed back, until
-// they ask for it.
+// TestTheDemoStaysTheSame: the program does not undo an operator's change of the demo user
+// until the operator asks for it.
 func TestTheDemoStaysTheSame(t *testing.T) {
 	dir := t.TempDir()
 	settings := []string{"--database-url=" + storetest.URL(t), "--state-dir=" + dir}
@@ -318,7 +399,7 @@ func TestTheDemoStaysTheSame(t *testing.T) {
 	}
 }
 
-// TestACommandMakesNoDatabaseInAWrongPlace: it works on one that a server made.
+// TestACommandMakesNoDatabaseInAWrongPlace: only a server makes a database.
 func TestACommandMakesNoDatabaseInAWrongPlace(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "wrong")

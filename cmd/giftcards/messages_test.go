@@ -36,7 +36,7 @@ func eventually(t *testing.T, what string, is func() bool) {
 	}
 }
 
-// TestANewcomerFindsTheMessage where the greeting says.
+// TestANewcomerFindsTheMessage in the directory that the greeting names.
 func TestANewcomerFindsTheMessage(t *testing.T) {
 	t.Parallel()
 	dir, address := stateDir(t), freePort(t)
@@ -52,8 +52,9 @@ func TestANewcomerFindsTheMessage(t *testing.T) {
 	})
 }
 
-// TestAKillBetweenSendingAndRecordingRepeatsTheMailOnce with the same Message-ID
-// and code: the mail server has the mail, and the server dies before it hears so.
+// TestAKillBetweenSendingAndRecordingRepeatsTheMailOnce: the server dies after the mail
+// server has the mail and before it reads the answer. The repeated mail has the same
+// Message-ID and code.
 func TestAKillBetweenSendingAndRecordingRepeatsTheMailOnce(t *testing.T) {
 	t.Parallel()
 	taken, dead := make(chan struct{}, 10), make(chan struct{})

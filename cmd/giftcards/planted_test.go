@@ -10,8 +10,8 @@ import (
 	"giftcards/store/storetest"
 )
 
-// TestNothingPlantedIsUsed: another user may have made the state directory before
-// the server first ran, or may be able to write to it.
+// TestNothingPlantedIsUsed: another user may have made the state directory before the first
+// start, or may be able to write to it.
 func TestNothingPlantedIsUsed(t *testing.T) {
 	t.Parallel()
 	database := "--database-url=" + storetest.URL(t)

@@ -23,7 +23,7 @@ import (
 	"giftcards/store/storetest"
 )
 
-// writeCertificate makes a certificate for 127.0.0.1 and returns who may trust it.
+// writeCertificate makes a certificate for 127.0.0.1, and returns a pool that trusts it.
 func writeCertificate(t *testing.T, dir string, serial int64) (certFile, keyFile string, trust *x509.CertPool) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -46,8 +46,8 @@ func writeCertificate(t *testing.T, dir string, serial int64) (certFile, keyFile
 	return certFile, keyFile, trust
 }
 
-// TestServeSpeaksHTTPS: of today's versions, also HTTP/2, with a health check that
-// finds it, and nothing in the clear.
+// TestServeSpeaksHTTPS: the server speaks TLS 1.2 and later and HTTP/2, refuses plain HTTP,
+// and the health check finds it.
 func TestServeSpeaksHTTPS(t *testing.T) {
 	t.Parallel()
 	dir, address := stateDir(t), freePort(t)
@@ -157,7 +157,7 @@ func TestSettingsThatWouldNotProtectAreRefused(t *testing.T) {
 	}
 }
 
-// TestHelpAndFaultsTellNoSecret that is in the environment.
+// TestHelpAndFaultsTellNoSecret: --help and errors contain no secret of the environment.
 func TestHelpAndFaultsTellNoSecret(t *testing.T) {
 	secrets := map[string]string{
 		"DATABASE_URL":            "postgres://giftcards:hidden-database-password@127.0.0.1:1/giftcards",

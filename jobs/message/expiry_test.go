@@ -4,11 +4,11 @@ import (
 	"strings"
 	"testing"
 	"time"
-	_ "time/tzdata" // the tests know all zones, wherever they run
+	_ "time/tzdata" // the tests need all zones on every machine
 )
 
-// TestValidUntilIsTheLastWholeDay in the zone of the program, or the instant with its
-// offset where no whole day is left; in mail and text message alike.
+// TestValidUntilIsTheLastWholeDay in the program's zone, or the instant with its offset if
+// no whole day is left. Mail and text message show the same.
 func TestValidUntilIsTheLastWholeDay(t *testing.T) {
 	t.Parallel()
 	templates := load(t, "")
