@@ -27,6 +27,7 @@ func BenchmarkDelivery(b *testing.B) {
 		address := fmt.Sprintf("bulk-%d@example.com", i)
 		recipients[i].Email = &address
 	}
+	// The task's messages are due before the single cards.
 	p.issueTask(b, recipients)
 	b.ResetTimer()
 	stop := p.run(benchRate)

@@ -48,6 +48,7 @@ func (j *Jobs) EnqueueBulkIssue(ctx context.Context, tx *store.Tx, task store.Ta
 	if err != nil {
 		return fmt.Errorf("enqueue bulk issue: %w", err)
 	}
+	// The sweep recognizes an abandoned task by its job.
 	return tx.SetTaskJob(ctx, task, inserted.Job.ID)
 }
 
@@ -57,6 +58,7 @@ func Cancel(ctx context.Context, tx *store.Tx, task store.Task) error {
 	if task.JobID == nil {
 		return nil
 	}
+	// A client without a pool can only work within a given transaction.
 	client, err := river.NewClient(riverpgxv5.New(nil), &river.Config{})
 	if err != nil {
 		return fmt.Errorf("cancel job: %w", err)
@@ -98,6 +100,7 @@ func (w *bulkIssueWorker) Work(ctx context.Context, job *river.Job[bulkIssueArgs
 	if err != nil {
 		return err
 	}
+	// The process of the last attempt has died, so that nobody has given the task up yet.
 	if attempts > maxAttempts {
 		w.logger.ErrorContext(ctx, "task given up", "task_id", task, "attempts", attempts-1)
 		return giveUp(ctx, w.store, program, task)
@@ -160,6 +163,7 @@ func giveBack(ctx context.Context, s *store.Store, program id.ID, task uuid.UUID
 
 // end records the end of an attempt. It works after the job's context has ended.
 func end(ctx context.Context, s *store.Store, write func(context.Context, *store.Tx) error) error {
+	// A stop or a time-out has ended the job's context.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cancelTimeout)
 	defer cancel()
 	_, err := store.Write(ctx, s, func(tx *store.Tx) (struct{}, error) { return struct{}{}, write(ctx, tx) })

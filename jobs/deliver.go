@@ -77,6 +77,7 @@ func (j *Jobs) deliver(ctx, sendCtx context.Context) {
 	for channel, route := range map[string]Route{
 		store.ChannelEmail: j.options.Delivery.Mail, store.ChannelSMS: j.options.Delivery.SMS,
 	} {
+		// Each channel has two lanes with one rate, so that pace can prefer single cards.
 		cards, bulk := make(chan struct{}), make(chan struct{})
 		all.Go(func() { pace(ctx, route.PerSecond, cards, bulk) })
 		for _, c := range []*courier{
@@ -98,6 +99,7 @@ func (j *Jobs) deliver(ctx, sendCtx context.Context) {
 // ends first.
 func (j *Jobs) awaitOwnership(ctx context.Context) bool {
 	for said := false; ; {
+		// The first database that asks becomes the owner, hence a write.
 		owns, err := store.Write(ctx, j.store, func(tx *store.Tx) (bool, error) { return tx.OwnsMessages(ctx) })
 		switch {
 		case owns && said:
@@ -177,6 +179,7 @@ func takeTurns(due []store.DueCount, last id.ID, limit int) (turns []id.ID) {
 	if next > 0 {
 		due = slices.Concat(due[next:], due[:next])
 	}
+	// Round n gives a turn to each program that has more than n due messages.
 	for round := int64(0); ; round++ {
 		before := len(turns)
 		for _, d := range due {
@@ -221,6 +224,7 @@ func (c *courier) deliverOne(ctx context.Context, program id.ID) error {
 	if err != nil || due == nil {
 		return err
 	}
+	// A code that does not open is recorded like a message that was not sent.
 	code, err := c.store.OpenCode(due.Card.ID, due.Card.SealedCode)
 	if err == nil {
 		err = c.send(ctx, due, code)
@@ -236,6 +240,7 @@ func (c *courier) send(ctx context.Context, due *store.Due, code string) error {
 		}
 		return *s
 	}
+	// The store has checked the zone, but this machine may lack its time-zone data.
 	zone, err := time.LoadLocation(due.TimeZone)
 	if err != nil {
 		return err
@@ -314,6 +319,7 @@ func (c *courier) record(ctx context.Context, due *store.Due, outcome func(conte
 		attempt, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
 		_, err := store.Write(attempt, c.store, func(tx *store.Tx) (struct{}, error) { return struct{}{}, outcome(attempt, tx) })
 		cancel()
+		// After the lease another worker may claim the message, and its record must win.
 		if err == nil || ctx.Err() != nil || c.store.Now().Add(recordPause).After(due.NextAttemptAt) {
 			return err
 		}

@@ -74,6 +74,7 @@ func TestAFaultOfTheSettingsIsLoggedWithItsCauseAndOnceAMinute(t *testing.T) {
 	p := newPost(t, smtptest.Hooks{})
 	p.texts.set(401)
 	p.clock.Stop()
+	// Mail fails by the server's certificate, and text messages by the account's token.
 	p.run(1000, func(d *jobs.Delivery) {
 		untrusted, err := transport.NewSMTP(transport.SMTPOptions{
 			Address: p.mails.Address, Security: transport.STARTTLS, Username: smtptest.User, Password: smtptest.Password, From: "cards@example.com", Timeout: 5 * time.Second,
@@ -108,6 +109,7 @@ func TestAFaultOfTheSettingsIsLoggedWithItsCauseAndOnceAMinute(t *testing.T) {
 	if lines("certificate signed by unknown authority") != 1 || lines(`"code":401`) != 1 || lines("") != 2 || strings.Contains(p.log.String(), "message not delivered") {
 		t.Errorf("the log of %d attempts:\n%s", 2*cards, p.log)
 	}
+	// The second line of a cause counts all attempts since the first one.
 	p.clock.Move(time.Minute)
 	p.eventually("another attempt at each", tried(2))
 	if lines("certificate signed by unknown authority") != 2 || lines(`"attempts":20`) != 2 || lines("") != 4 {

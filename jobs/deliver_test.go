@@ -170,6 +170,7 @@ func TestWhatASenderTypesTravelsAsWords(t *testing.T) {
 		if subject, err := new(mime.WordDecoder).DecodeHeader(got.Header.Get("Subject")); err != nil || subject != c.subject {
 			t.Errorf("%s: subject %q (%v), want %q", name, subject, err, c.subject)
 		}
+		// No typed text may add a header.
 		if len(got.Header) != 8 || got.Header.Get("Bcc") != "" {
 			t.Errorf("%s: headers %v", name, got.Header)
 		}

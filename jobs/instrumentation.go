@@ -46,6 +46,7 @@ func newInstrumentation(meter metric.Meter, tracer trace.Tracer) (*instrumentati
 func (i *instrumentation) Work(ctx context.Context, job *rivertype.JobRow, doInner func(context.Context) error) error {
 	start := time.Now()
 	var origin struct{ Traceparent string }
+	// A job without a position, such as one of the sweep, begins a trace of its own.
 	if err := json.Unmarshal(job.Metadata, &origin); err == nil {
 		ctx = propagation.TraceContext{}.Extract(ctx, propagation.MapCarrier{traceparent: origin.Traceparent})
 	}

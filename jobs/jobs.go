@@ -98,6 +98,7 @@ func New(s *store.Store, o Options) (*Jobs, error) {
 	if err != nil {
 		return nil, fmt.Errorf("jobs: %w", err)
 	}
+	// River finds the worker by the job's kind.
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &bulkIssueWorker{store: s, logger: o.Logger, merchantTasks: o.MerchantTasks})
 	client, err := river.NewClient(riverpgxv5.New(s.Pool()), &river.Config{
@@ -154,6 +155,7 @@ func (j *Jobs) Stop(ctx context.Context) error {
 	j.stopLoops()
 	release := context.AfterFunc(ctx, j.cancelSend)
 	defer release()
+	// River's jobs and our loops stop at the same time.
 	err := j.client.Stop(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cancelTimeout)

@@ -41,6 +41,8 @@ func (j *Jobs) resealSome(ctx context.Context) (step store.ResealStep, err error
 	defer cancel()
 	for range resealBatches {
 		step, err = store.Write(ctx, j.store, func(tx *store.Tx) (store.ResealStep, error) { return tx.Reseal(ctx, resealBatch) })
+		// A step other than ResealMore means that nothing is left, or that another instance
+		// works.
 		if err != nil || step != store.ResealMore {
 			break
 		}

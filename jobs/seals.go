@@ -19,6 +19,7 @@ func (j *Jobs) countSeals(ctx context.Context) {
 	tick := time.NewTicker(sealsEvery)
 	defer tick.Stop()
 	var warned time.Time
+	// save is called with other time limits by the ticker and by the stop.
 	save := func(ctx context.Context, timeout time.Duration) {
 		sealed, err := j.saveSeals(ctx, timeout)
 		if err != nil && ctx.Err() == nil {

@@ -24,6 +24,7 @@ func (j *Jobs) sweep(ctx context.Context) {
 		if err := j.enqueueAbandoned(ctx); err != nil && ctx.Err() == nil {
 			j.options.Logger.WarnContext(ctx, "looking for abandoned tasks failed", "error", err)
 		}
+		// The first clean-up comes right after the start.
 		if time.Since(cleaned) >= cleanEvery {
 			cleaned = time.Now()
 			if err := j.deleteExpired(ctx); err != nil && ctx.Err() == nil {
@@ -61,6 +62,7 @@ func (j *Jobs) enqueueAbandoned(ctx context.Context) error {
 // only for a moment.
 func (j *Jobs) deleteExpired(ctx context.Context) error {
 	for {
+		// Each batch gets a time limit of its own.
 		batch, cancel := context.WithTimeout(ctx, sweepTimeout)
 		deleted, err := store.Write(batch, j.store, func(tx *store.Tx) (int64, error) {
 			return tx.DeleteExpired(batch, j.options.Lifetimes, cleanBatch)

@@ -63,6 +63,7 @@ func measure(ctx context.Context, o options, stdout, stderr io.Writer) (err erro
 	if err := b.checkNames(o.only); err != nil {
 		return err
 	}
+	// Check everything cheap before PostgreSQL starts.
 	if _, err := os.Stat(o.giftcards); err != nil {
 		return fmt.Errorf("no server to measure: %w (build one with make build)", err)
 	}
@@ -77,6 +78,7 @@ func measure(ctx context.Context, o options, stdout, stderr io.Writer) (err erro
 			continue
 		}
 		row, err := b.measureLine(ctx, l)
+		// After Ctrl-C every line would fail with an unhelpful error.
 		if ctx.Err() != nil {
 			return errors.New("interrupted")
 		}
@@ -101,6 +103,7 @@ func (b *bench) wanted(name string, unasked bool) bool {
 
 // checkNames fails if one of names is not a line's.
 func (b *bench) checkNames(names []string) error {
+	// growth is not one of lines, because it has its own table.
 	all := []string{growthLine}
 	for _, l := range b.lines() {
 		all = append(all, l.name)
@@ -118,6 +121,7 @@ func (b *bench) open(ctx context.Context) (err error) {
 	if b.dir, err = os.MkdirTemp(b.options.dir, "giftcards-bench-"); err != nil {
 		return err
 	}
+	// MkdirTemp makes it with mode 0700.
 	if err := os.Chmod(b.dir, 0o755); err != nil { //nolint:gosec // for root, PostgreSQL runs as another user
 		return err
 	}
@@ -141,6 +145,7 @@ func (b *bench) open(ctx context.Context) (err error) {
 
 // close stops all processes and removes all data.
 func (b *bench) close(ctx context.Context) (err error) {
+	// The servers stop before their database, so that they log no errors.
 	for _, p := range []*process{b.server, b.echo} {
 		if p != nil {
 			p.stop()
@@ -184,6 +189,7 @@ func (b *bench) wantRows(ctx context.Context, n int, tables ...string) error {
 // speed affects both.
 func (b *bench) measureLine(ctx context.Context, l line) (row row, err error) {
 	p := b.server
+	// A line with flags gets a server of its own, beside the shared one.
 	if l.flags != nil {
 		if p, err = b.startServer(ctx, b.port+2, l.flags...); err != nil {
 			return row, err

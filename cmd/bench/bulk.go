@@ -39,6 +39,7 @@ func (b *bench) bulk(ctx context.Context) (r round, err error) {
 	if r, err = b.issue(ctx, b.sizes.bulk); err != nil {
 		return r, err
 	}
+	// copyBack writes these rows again for the floor.
 	return r, b.keep(ctx, b.sizes.bulk, "gift_cards")
 }
 
@@ -56,6 +57,7 @@ func (b *bench) issue(ctx context.Context, cards int) (round, error) {
 		if err != nil {
 			return err
 		}
+		// The clock starts with the 202: the request itself is not part of this line.
 		begin := time.Now()
 		if err := b.completed(ctx, task); err != nil {
 			return err
@@ -89,6 +91,8 @@ func (b *bench) recipients(ctx context.Context) (r round, err error) {
 	}
 	body := b.recipientsBody()
 	r, err = b.metered(b.server, func(r *round) error {
+		// The clock starts before the request, because reading a large body is part of this
+		// line.
 		begin := time.Now()
 		task, err := b.accepted(ctx, body)
 		if err != nil {
@@ -120,6 +124,7 @@ func (b *bench) recipientsBare(ctx context.Context) (r round, err error) {
 	if _, err := io.Copy(io.Discard, answer.Body); err != nil {
 		return r, err
 	}
+	// The floor is the time to read the body plus the time of COPY, one after the other.
 	reading := time.Since(begin)
 	if err := b.fresh(ctx); err != nil {
 		return r, err
@@ -146,6 +151,7 @@ func (b *bench) keep(ctx context.Context, rows int, tables ...string) error {
 	for _, table := range tables {
 		// Both tables' primary keys begin with the program and the card.
 		command := fmt.Sprintf(`\copy (select t.* from %s t where %s order by 1, 2) to '%s' (format binary)`, table, b.ofShop(), b.kept(table, rows)) //nolint:unqueryvet // COPY needs all columns
+		// The binary format keeps every value exactly.
 		if _, err := b.db.psqlTime(ctx, command); err != nil {
 			return err
 		}
@@ -173,6 +179,7 @@ var timePattern = regexp.MustCompile(`(?m)^Time: ([0-9.]+) ms`)
 // psqlTime runs commands in one psql session and returns their total time by psql's clock,
 // which leaves out psql's own start.
 func (d *database) psqlTime(ctx context.Context, commands ...string) (total time.Duration, err error) {
+	// psql prints a time for each command.
 	args := []string{"-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", d.server.URL(), "-c", `\timing on`}
 	for _, command := range commands {
 		args = append(args, "-c", command)

@@ -65,6 +65,7 @@ func (b *bench) create(ctx context.Context, p *process, connections int) (r roun
 	if err != nil {
 		return r, err
 	}
+	// Every answered request must have written one row to each table.
 	return r, b.wantRows(ctx, sent, written...)
 }
 
@@ -74,6 +75,7 @@ func (b *bench) createBare(ctx context.Context, clients int) (r round, err error
 		return r, err
 	}
 	threads := min(clients, runtime.NumCPU())
+	// The floor gets the same warm-up, and its rows count, too.
 	_, warm, err := b.db.bench(ctx, b.createScript(), clients, threads, int(b.warmUp/time.Second))
 	if err != nil {
 		return r, err
@@ -163,6 +165,7 @@ func (d *database) insert(ctx context.Context, table, from string, other map[str
 			return "", err
 		}
 		expression, ok := other[column]
+		// In a select, a literal needs the column's type.
 		if !ok {
 			expression = literal(value) + "::" + kind
 		}

@@ -37,6 +37,7 @@ func (b *bench) adminAddress() string { return "127.0.0.1:" + strconv.Itoa(b.por
 // to one mail a second, which does not affect the figures.
 func (b *bench) startServer(ctx context.Context, port int, flags ...string) (*process, error) {
 	address := "127.0.0.1:" + strconv.Itoa(port)
+	// Only the shared server has an admin address, because there is one port for it.
 	admin := b.adminAddress()
 	if port != b.port {
 		admin = "off"
@@ -64,6 +65,7 @@ func (b *bench) openShop(ctx context.Context) (s shop, err error) {
 	if err := b.command(ctx, nil, secret, "user", "create", "--merchant="+s.merchantID, user); err != nil {
 		return s, err
 	}
+	// The commands above need no server; the login does.
 	if b.server, err = b.startServer(ctx, b.port); err != nil {
 		return s, err
 	}
@@ -98,6 +100,7 @@ func (b *bench) command(ctx context.Context, id *string, stdin string, args ...s
 	if id == nil {
 		return nil
 	}
+	// Every command that creates something prints it with its id.
 	var made struct{ ID string }
 	err = json.Unmarshal(out, &made)
 	*id = made.ID
@@ -164,6 +167,7 @@ func (b *bench) completed(ctx context.Context, task string) error {
 		if err != nil {
 			return err
 		}
+		// The status is within the first 256 bytes.
 		begin := make([]byte, 256)
 		n, err := io.ReadFull(answer.Body, begin)
 		if closeErr := answer.Body.Close(); n == 0 || closeErr != nil {

@@ -44,6 +44,7 @@ func (b *bench) measureGrowth(ctx context.Context) (all []growth, err error) {
 // grow measures one round: a task and then COPY of the same cards, each on top of the
 // existing cards.
 func (b *bench) grow(ctx context.Context, g *growth) error {
+	// Both halves begin with the existing cards only.
 	if err := b.deleteOwn(ctx); err != nil {
 		return err
 	}
@@ -82,6 +83,7 @@ func (b *bench) fill(ctx context.Context, cards int) error {
 	if cards == 0 {
 		return nil
 	}
+	// A task issues a row that the insert below copies.
 	if _, err := b.issue(ctx, b.sizes.tasks[0]); err != nil {
 		return err
 	}

@@ -36,6 +36,8 @@ func (l load) run(ctx context.Context, duration time.Duration) (latencies []time
 	begin := time.Now()
 	for range l.connections {
 		all.Go(func() {
+			// Each connection collects its own latencies, so that they share no lock under
+			// load.
 			own, err := l.connection(ctx, begin.Add(duration))
 			mutex.Lock()
 			defer mutex.Unlock()
@@ -56,6 +58,7 @@ func (l load) run(ctx context.Context, duration time.Duration) (latencies []time
 
 // connection sends one request after another until the deadline.
 func (l load) connection(ctx context.Context, deadline time.Time) ([]time.Duration, error) {
+	// One client per connection, and no retries: an error must be seen.
 	client := fasthttp.HostClient{Addr: l.address, MaxConns: 1, ReadTimeout: answerTimeout, MaxIdemponentCallAttempts: 1}
 	defer client.CloseIdleConnections()
 	request, answer := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
@@ -110,6 +113,7 @@ func (b *bench) usage(p *process) (u usage, err error) {
 	if u.server, err = cpuTime(p.cmd.Process.Pid); err != nil {
 		return u, err
 	}
+	// PostgreSQL works in many processes.
 	if u.postgres, err = familyTime(b.db.pid); err != nil {
 		return u, err
 	}

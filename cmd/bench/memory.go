@@ -45,6 +45,7 @@ func (*runtimeMemory) look(ctx context.Context, address string) int64 {
 	}
 	defer answer.Body.Close()
 	text, err := io.ReadAll(answer.Body)
+	// A missing metric or a server that is stopping counts as 0.
 	found := sysPattern.FindSubmatch(text)
 	if err != nil || found == nil {
 		return 0

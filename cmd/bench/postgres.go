@@ -40,6 +40,7 @@ func startPostgres(ctx context.Context, dir string) (_ *database, err error) {
 	if d.admin, err = pgx.Connect(ctx, server.AdminURL()); err != nil {
 		return nil, err
 	}
+	// The postmaster's process id is needed for its processor time.
 	text, err := os.ReadFile(filepath.Join(dir, "data", "postmaster.pid"))
 	if err != nil {
 		return nil, err
@@ -63,6 +64,7 @@ func (d *database) findClients(ctx context.Context) error {
 		if _, err := os.Stat(*path); err == nil {
 			continue
 		}
+		// The downloaded PostgreSQL contains neither of them.
 		found, err := exec.LookPath(name)
 		if err != nil {
 			return fmt.Errorf("%s is neither in %s nor in PATH: install your system's packages with psql and pgbench (postgresql, and postgresql-contrib if there is one)", name, dir)

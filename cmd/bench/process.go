@@ -35,6 +35,8 @@ func start(ctx context.Context, dir, address, program string, env []string, args
 	}
 	defer log.Close()
 	p.cmd = exec.CommandContext(ctx, program, args...)
+	// At the end of ctx the program gets SIGTERM and a minute, so that it can stop in
+	// order.
 	p.cmd.Cancel = func() error { return p.cmd.Process.Signal(syscall.SIGTERM) }
 	p.cmd.WaitDelay = time.Minute
 	p.cmd.Env = env
@@ -56,6 +58,7 @@ func listens(ctx context.Context, address string) bool {
 
 // listening returns when the process accepts connections.
 func (p *process) listening(ctx context.Context) error {
+	// 30 seconds: a first start makes the schema.
 	for range 600 {
 		if listens(ctx, p.address) {
 			return nil
@@ -128,6 +131,7 @@ func familyTime(parent int) (time.Duration, error) {
 			continue
 		}
 		fields, err := stat(pid)
+		// Each session of PostgreSQL is a child of the postmaster.
 		if err != nil || fields[1] != strconv.Itoa(parent) {
 			continue // ended meanwhile, or not a child
 		}

@@ -83,6 +83,7 @@ func (b *bench) poll(ctx context.Context, p *process, task string) (round, error
 			request.SetRequestURI("http://" + p.address + task)
 			request.Header.Set("Authorization", "Bearer "+b.shop.token)
 		},
+		// Only a running task's answer has the size of the floor's.
 		check: func(body []byte) error {
 			if !bytes.Contains(body, []byte(`"status":"processing"`)) {
 				return fmt.Errorf("the task is not running: %s", body)
@@ -147,6 +148,7 @@ func (b *bench) stream(ctx context.Context, path string, each byte) (round, erro
 			return err
 		}
 		r.took(b.sizes.bulk, time.Since(begin))
+		// The CSV has a header, and the JSON an object around the cards.
 		if found.n != b.sizes.bulk+1 {
 			return fmt.Errorf("%d cards in the answer, want %d", found.n-1, b.sizes.bulk)
 		}
@@ -179,6 +181,7 @@ func (c *counter) Write(p []byte) (int, error) {
 type tail []byte
 
 func (t *tail) Write(p []byte) (int, error) {
+	// The links are at the end of the answer, behind all cards.
 	const most = 4096
 	*t = append(*t, p...)
 	*t = append((*t)[:0], (*t)[max(0, len(*t)-most):]...)

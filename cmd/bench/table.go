@@ -32,6 +32,7 @@ type row struct {
 // newTable records the machine, the date and PostgreSQL's settings.
 func (b *bench) newTable(ctx context.Context) *table {
 	var postgres string
+	// Figures mean nothing without the settings that make commits durable.
 	err := b.db.admin.QueryRow(ctx, `
 		select 'PostgreSQL ' || split_part(current_setting('server_version'), ' ', 1) || string_agg(', ' || name || ' ' || current_setting(name), '' order by name)
 		from pg_settings where name in ('fsync', 'synchronous_commit', 'full_page_writes', 'data_checksums', 'shared_buffers', 'max_wal_size')`).Scan(&postgres)
@@ -95,6 +96,8 @@ func (r row) String() string {
 	var latencies []time.Duration
 	for i := range r.ours {
 		ours, bare = append(ours, r.ours[i].rate), append(bare, r.bare[i].rate)
+		// A round's two measurements are neighbours in time, so that their ratio is
+		// steadier than that of the medians.
 		ratios = append(ratios, r.ours[i].rate/r.bare[i].rate)
 		latencies = append(latencies, r.ours[i].latencies...)
 	}
@@ -133,6 +136,7 @@ func median[T cmp.Ordered](values []T) T {
 // percentile returns the smallest of the sorted values that at least p percent of them do
 // not exceed.
 func percentile[T any](sorted []T, p int) T {
+	// Rounds up, so that p100 is the last value and an index is never negative.
 	return sorted[max(0, (len(sorted)*p+99)/100-1)]
 }
 

@@ -49,6 +49,7 @@ func naming(name string, err error) error {
 
 // each converts rows for printing. Without rows the list is empty, not null.
 func each[R, P any](rows []R, err error, convert func(R) P) ([]P, error) {
+	// make and not nil, because nil would print null.
 	printed := make([]P, len(rows))
 	for i, row := range rows {
 		printed[i] = convert(row)

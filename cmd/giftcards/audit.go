@@ -65,6 +65,7 @@ func toPrintedAuditEntry(e store.AuditEntry) printedAuditEntry {
 	}
 	if len(e.Subject) > 0 {
 		subject := hex.EncodeToString(e.Subject)
+		// Only a task's id has 16 bytes; the others have 12.
 		if task, err := uuid.FromBytes(e.Subject); err == nil {
 			subject = task.String()
 		}

@@ -134,6 +134,7 @@ func (c *config) check(f faults) {
 		err = checkBaseURL(c.BaseURL)
 		note("base-url", err == nil, fmt.Sprint(err))
 	}
+	// Paths are appended to it and begin with a slash.
 	c.BaseURL = strings.TrimSuffix(c.BaseURL, "/")
 
 	maps.Copy(f, telemetry.Faults())
@@ -147,6 +148,7 @@ func (c *config) check(f faults) {
 		c.StateDir, err = embedded.DefaultStateDir()
 		note("state-dir", err == nil, fmt.Sprint(err))
 	}
+	// PostgreSQL runs in another directory and gets this path.
 	if c.StateDir, err = filepath.Abs(c.StateDir); err != nil {
 		note("state-dir", false, err.Error())
 	}
@@ -162,6 +164,7 @@ func (c *config) check(f faults) {
 	note("drain", c.Drain >= 0 && c.Drain <= maxDrain, fmt.Sprintf("want 0s to %s", maxDrain))
 	note("token-lifetime", c.TokenLifetime >= time.Minute, "want a minute at least")
 	note("link-lifetime", c.LinkLifetime >= time.Minute, "want a minute at least")
+	// The following checks compare several settings and need the defaults above.
 	c.checkLifetimes(note)
 	note("merchant-backlog", c.MerchantBacklog >= c.BulkMaximum && c.MerchantBacklog <= maxBacklog,
 		fmt.Sprintf("want --bulk-maximum (%d) to %d, not %d", c.BulkMaximum, maxBacklog, c.MerchantBacklog))
@@ -203,6 +206,7 @@ func (c *config) checkLifetimes(note func(flag string, fit bool, want string)) {
 	if c.TaskLifetime == 0 {
 		c.TaskLifetime = c.KeyLifetime
 	}
+	// A too short key lifetime is noted above, and would only repeat itself here.
 	note("task-lifetime", c.KeyLifetime < time.Hour || c.TaskLifetime >= time.Hour && c.TaskLifetime <= c.KeyLifetime,
 		fmt.Sprintf("want an hour at least, and not more than --key-lifetime (%s)", c.KeyLifetime))
 	note("message-lifetime", c.MessageLifetime >= 7*24*time.Hour, "want 168h at least")

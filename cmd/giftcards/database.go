@@ -77,6 +77,7 @@ const (
 func (s *session) migrate(url string) error {
 	for attempt := 1; ; attempt++ {
 		err := store.Migrate(s, url)
+		// Any other error would repeat itself.
 		if err == nil || !store.IsUnavailable(err) {
 			return err
 		}
@@ -85,6 +86,7 @@ func (s *session) migrate(url string) error {
 		}
 		fmt.Fprintf(s.stderr, "giftcards: the database is unreachable, trying again in %s (%d of %d): %s\n", s.connectPause, attempt, connectAttempts, oneLine(err))
 		select {
+		// A signal must end the wait at once.
 		case <-s.Done():
 			return errors.New("interrupted")
 		case <-time.After(s.connectPause):
@@ -130,6 +132,7 @@ func (s *session) withStore(do func(*store.Store) error) error {
 		if !versions.Usable() {
 			return errors.New("this program cannot use the database's schema: run giftcards migrate up")
 		}
+		// The store gets no keys: a command neither seals nor opens a code.
 		opened, err := store.Open(s, url, store.Options{})
 		if err != nil {
 			return err
@@ -143,6 +146,7 @@ func (s *session) withStore(do func(*store.Store) error) error {
 // use the private PostgreSQL that the server has started.
 func (s *session) openDatabaseOrShare() (database, error) {
 	d, err := s.openDatabase(slog.New(slog.DiscardHandler))
+	// The lock's holder may also be a server that is still starting or stopping.
 	if errors.Is(err, embedded.ErrLocked) {
 		url, running := embedded.Running(s.config.StateDir)
 		if running {
@@ -159,6 +163,8 @@ func (s *session) keys(url string) (*keyring.Ring, error) {
 	if _, err := private.Dir(s.config.StateDir); err != nil {
 		return nil, err
 	}
+	// Any error except a missing file must stop the server, because the file may contain
+	// the only keys.
 	ring, err := keyring.Open(s.config.KeysFile)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return ring, err
@@ -168,6 +174,7 @@ func (s *session) keys(url string) (*keyring.Ring, error) {
 		return nil, err
 	}
 	defer opened.Close()
+	// The key check exists in the database from the first server on.
 	used, err := opened.HasKeyCheck(s)
 	if err != nil {
 		return nil, err

@@ -72,6 +72,7 @@ func (d *delivery) checkMail(f faults, private bool) {
 		return
 	}
 	var err error
+	// From here on mail has a server.
 	d.smtp, err = smtpServer(d.SMTPURL)
 	f.note("smtp-url", err == nil, fmt.Sprint(err))
 	d.smtp.From, d.smtp.Timeout = d.MailFrom, jobs.SendTimeout
@@ -83,6 +84,7 @@ func (d *delivery) checkMail(f faults, private bool) {
 		d.smtp.Password, err = secret(smtpPasswordVariable, d.SMTPPasswordFile)
 		f.note("smtp-password-file", err == nil, fmt.Sprint(err))
 	} else if err == nil {
+		// A password without a user would silently not be used.
 		f.note("smtp-url", d.SMTPPasswordFile == "" && os.Getenv(smtpPasswordVariable) == "", "a password is set without a user: want an address such as smtp://user@mail.example.com:587")
 	}
 }
@@ -94,6 +96,7 @@ func (d *delivery) checkSMS(f faults, private bool) {
 		return
 	}
 	f.note("sms-url", secureURL(d.SMSURL), "want an https address without user and password") // the value may hold a password
+	// Twilio's API needs all three.
 	f.note("sms-account", d.SMSAccount != "", "needed with --sms-url")
 	f.note("sms-from", d.SMSFrom != "", "needed with --sms-url")
 	token, err := secret(smsTokenVariable, d.SMSTokenFile)
@@ -126,12 +129,14 @@ func senderAddress(address string) (string, error) {
 // address in brackets.
 func helo(host string) (string, error) {
 	fault := errors.New("want the name of a host such as mail.example.com, or an address such as [192.0.2.1]")
+	// RFC 5321 allows an address in brackets, with the prefix IPv6: for IPv6.
 	if address, isLiteral := strings.CutPrefix(host, "["); isLiteral {
 		if net.ParseIP(strings.TrimPrefix(strings.TrimSuffix(address, "]"), "IPv6:")) == nil || !strings.HasSuffix(host, "]") {
 			return "", fault
 		}
 		return host, nil
 	}
+	// Servers refuse names without a dot, such as localhost.
 	name, err := idna.Lookup.ToASCII(host)
 	if err != nil || !strings.Contains(strings.Trim(name, "."), ".") {
 		return "", fault
@@ -194,6 +199,7 @@ func secret(variable, file string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	// Editors end a file with a newline, which is not part of the secret.
 	line, _, _ := strings.Cut(string(text), "\n")
 	if line = strings.TrimRight(line, "\r"); line == "" {
 		return "", errors.New("the file's first line is empty")
@@ -232,6 +238,7 @@ func (s *session) delivery() (*jobs.Delivery, error) {
 		Mail:      jobs.Route{Sender: transport.NewMailOutbox(s.outbox(), from), PerSecond: d.MailPerSecond},
 		SMS:       jobs.Route{Sender: transport.NewSMSOutbox(s.outbox()), PerSecond: d.SMSPerSecond},
 	}
+	// The outbox is replaced only for channels that have a server.
 	if d.sendsMail() {
 		sender, err := transport.NewSMTP(d.smtp)
 		if err != nil {

@@ -52,6 +52,7 @@ func TestSettingsOfMessagesAreRefusedThatWouldLoseOrExposeThem(t *testing.T) {
 		"a helo of two lines":          {append([]string{"--smtp-helo=mail.example.com\r\nMAIL FROM:<x>", "--sms-url=outbox"}, mail...), "--smtp-helo: "},
 		"no templates":                 {[]string{"--template-dir=/nowhere"}, "--template-dir: there is no directory /nowhere"},
 	} {
+		// --listen=nowhere keeps a server with accepted settings from starting.
 		code, _, stderr := command(t, "", append([]string{"serve", "--listen=nowhere"}, c.args...)...)
 		_, others, _ := strings.Cut(stderr, "--listen: ")
 		_, others, _ = strings.Cut(others, "\n")

@@ -60,6 +60,7 @@ func demoPasswordFault(chosen string) string {
 		return ""
 	case len(chosen) < password.MinLength || len(chosen) > password.MaxLength:
 		return password.ErrLength.Error()
+	// The greeting's commands read the password out of demo.json with sed.
 	case strings.ContainsAny(chosen, "\"\\") || strings.ContainsFunc(chosen, func(r rune) bool { return r < ' ' || r > '~' }):
 		return "want printable ASCII without quotes and backslashes"
 	}
@@ -83,6 +84,7 @@ func makeDemo(ctx context.Context, st *store.Store, secret string) (demo, error)
 			}
 		case err != nil:
 			return demo{}, err
+		// The user exists, but its password is unknown or another one was chosen.
 		default:
 			if _, err := tx.SetPassword(ctx, demoUser, hash); err != nil {
 				return demo{}, err
@@ -136,6 +138,7 @@ func (s *session) ensureDemo(st *store.Store, serving bool) (demo, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return demo{}, err
 	}
+	// The demo command prints the address that the server wrote.
 	address := known.BaseURL
 	if serving || address == "" {
 		address = s.config.BaseURL
@@ -179,6 +182,7 @@ func (s *session) demoWorks(st *store.Store, known demo, chosen string) (bool, e
 		return false, errDemoDeactivated
 	}
 	works, err := password.Matches(known.Password, user.PasswordHash)
+	// An operator has changed the password: the program must not change it back.
 	if err == nil && !works && known != (demo{}) && chosen == "" {
 		err = fmt.Errorf("%s: %w", s.demoFile(), errDemoChanged)
 	}

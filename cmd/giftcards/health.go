@@ -37,6 +37,7 @@ func (healthCommand) Run(s *session) error {
 	if err != nil {
 		return fmt.Errorf("not ready: %w", err)
 	}
+	// The body names the reason, such as "Database is not reachable".
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
 		body, _ := io.ReadAll(io.LimitReader(response.Body, 1<<10))

@@ -21,6 +21,7 @@ var settingsOf = map[string][]string{
 // printHelp is kong's help without the settings that the command does not use.
 func printHelp(options kong.HelpOptions, ctx *kong.Context) error {
 	command := ctx.Selected()
+	// The settings depend on the first word, such as user in user create.
 	for command != nil && command.Parent != nil && command.Parent.Type != kong.ApplicationNode {
 		command = command.Parent
 	}

@@ -76,6 +76,7 @@ func (listKeys) Run(s *session) error {
 				printed.Resealing.FinishedAt = &finished
 			}
 		}
+		// keys list says in advance whether keys retire would succeed.
 		if fault := s.oldKeysNeeded(keys, keyring.Keysets, state, tx.Now()); fault != nil {
 			printed.Because = fault.Error()
 		} else {
@@ -124,6 +125,8 @@ func (c retireKeys) Run(s *session) error {
 		if err := s.audit(tx, store.AuditEntry{Operation: c.operation()}); err != nil {
 			return nil, err
 		}
+		// The file changes last: an error before leaves it as it is. The audit entry is
+		// lost only if the commit fails afterwards.
 		if err := c.change(s.config.KeysFile, keysets, store.NewestCodeKey(keys)); err != nil {
 			return nil, err
 		}

@@ -34,6 +34,7 @@ func TestARotationIsAuditedAndAFailedOneIsNot(t *testing.T) {
 		}
 		return names
 	}
+	// The failures come first, while there is no key file yet.
 	for name, args := range map[string][]string{
 		"keys that are not there": {"keys", "rotate"},
 		"a role that is not":      {"migrate", "up", "--serve-role=nobody_at_all"},
@@ -87,6 +88,8 @@ func TestOldKeysAreRetiredOnlyWhenNothingNeedsThem(t *testing.T) {
 	must(t, keyring.Rotate(file))
 	refused("no server has begun")
 
+	// A server of yesterday rotates and reseals, so that its links may still be valid
+	// today.
 	clock := &storetest.Clock{}
 	clock.Move(-25 * time.Hour)
 	keys, err := keyring.Open(file)
@@ -117,6 +120,7 @@ func TestOldKeysAreRetiredOnlyWhenNothingNeedsThem(t *testing.T) {
 	if code, stdout, stderr := keysDo("list"); code != 0 || !strings.Contains(stdout, `"retirable": true`) || strings.Contains(stdout, "because") {
 		t.Errorf("keys list: %d %s %s", code, stdout, stderr)
 	}
+	// The longer lifetime of links keeps only the keys of links.
 	var some []keyring.Key
 	code, stdout, stderr := keysDo("retire", "--link-lifetime=26h", "--only=codes,tokens") // no link needs these keys
 	if err := json.Unmarshal([]byte(stdout), &some); err != nil || code != 0 || len(some) != 4 {
@@ -158,6 +162,7 @@ func TestKeysOfTokensAndLinksGoAtOnce(t *testing.T) {
 		}
 		return ids
 	}
+	// Each keyset has two keys, and no server has resealed a code.
 	codes, links, tokens := idsOf(keyring.CodesKeyset), idsOf(keyring.LinksKeyset), idsOf(keyring.TokensKeyset)
 	for _, c := range []struct {
 		args []string

@@ -72,6 +72,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		fmt.Fprintln(stderr, "giftcards:", err)
 		return exitFailed
 	}
+	// Unreadable values go into faults and do not end the parsing.
 	code, kongCtx := parse(parser, args, stderr)
 	if kongCtx == nil {
 		return code
@@ -79,6 +80,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	// Collect the faults of all settings before failing, so that the operator can mend them at once.
 	p.config.check(faults)
 	checkVariables(parser.Model.Node, os.Environ(), faults)
+	// Only the commands that send messages need their secrets.
 	switch kongCtx.Command() {
 	case "serve":
 		p.config.delivery.check(faults, p.config.DatabaseURL == "")
@@ -91,6 +93,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 	err = kongCtx.Run(&session{Context: ctx, config: &p.config, connectPause: connectPause, stdin: stdin, stdout: stdout, stderr: stderr})
 	if err != nil {
+		// PostgreSQL's error only names the statement. The operator needs to know the cure.
 		if denied := store.Denied(err); denied != "" && kongCtx.Command() != "serve" {
 			err = fmt.Errorf("the role in DATABASE_URL may not do this (%s): use the owner of the tables", denied)
 		}

@@ -61,6 +61,7 @@ func TestAllBadSettingsAreNamedInOneMessage(t *testing.T) {
 		{flag: "body-budget", value: "few"},
 		{flag: "max-connections", value: "0"},
 	}
+	// All settings are wrong in one call, because the operator must see all faults at once.
 	args := []string{"serve"}
 	for _, b := range bad {
 		args = append(args, "--"+b.flag+"="+b.value)
@@ -375,6 +376,7 @@ func TestTheDemoStaysTheSame(t *testing.T) {
 	if again := show(); again != first {
 		t.Errorf("the demo was %s and is %s", first, again)
 	}
+	// After a change by the operator, demo fails until demo.json is deleted.
 	changePassword()
 	if err := os.Remove(filepath.Join(dir, "demo.json")); err != nil {
 		t.Fatal(err)
@@ -383,6 +385,7 @@ func TestTheDemoStaysTheSame(t *testing.T) {
 		t.Errorf("without demo.json the demo is %s", anew)
 	}
 	changePassword()
+	// A chosen password is the operator's wish, so that it replaces the changed one.
 	t.Setenv(demoVariable, "a chosen password")
 	if chosen := show(); !strings.Contains(chosen, "a chosen password") {
 		t.Errorf("with a chosen password the demo is %s", chosen)

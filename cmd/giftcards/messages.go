@@ -109,6 +109,8 @@ func (c retryMessages) Run(s *session) error {
 		if err != nil {
 			return printedRetry{}, err
 		}
+		// One wrong card refuses the whole command, because the operator may have meant
+		// another one.
 		for _, card := range c.Cards {
 			if !slices.Contains(retried, card) {
 				return printedRetry{}, fmt.Errorf("card %s has no message to retry, so none was retried: see giftcards messages list", card)

@@ -98,6 +98,7 @@ func TestAnOperatorSendsAMailToAMendedAddress(t *testing.T) {
 	if o.mail(card).Header.Get("Message-Id") == first.Header.Get("Message-Id") {
 		t.Error("both mails have one Message-ID")
 	}
+	// A card without a telephone number gets a second message.
 	if code, _, stderr := o.do("messages", "retry", "--to=+44 20 7946 0018", card); code != 0 {
 		t.Fatalf("a number for a card without one: %s", stderr)
 	}
@@ -199,6 +200,7 @@ func TestATestMessageSaysHowTheSettingsDo(t *testing.T) {
 	if code, got, stderr := try("ada@EXAMPLE.com"); code != 0 || got.Outcome != "sent" || got.Address != "ada@example.com" || !strings.Contains(got.Said, "OK") {
 		t.Errorf("taken: %d %+v %s", code, got, stderr)
 	}
+	// Exactly one mail, which says that it is a test.
 	sent := mails.Mails()
 	if len(sent) != 1 || sent[0].Hello != "mail.example.com" || !strings.Contains(string(sent[0].Raw), "This message is a test of the settings") {
 		t.Fatalf("mails %v", sent)

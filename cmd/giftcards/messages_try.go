@@ -42,6 +42,7 @@ func recipient(address string) (channel, normalized string, err error) {
 		}
 		return store.ChannelEmail, normalized, nil
 	}
+	// The API's own rules apply, so that the test cannot succeed where the API refuses.
 	normalized, ok := validate.Phone(address)
 	if !ok {
 		return "", "", errors.New("want a mail address, or a telephone number such as +442079460018")
@@ -95,6 +96,7 @@ func (tryMessage) judge(printed *printedTry, route jobs.Route, sent error) error
 		return nil
 	}
 	printed.Outcome, printed.Said = "deferred", sent.Error()
+	// Other errors come from before the connection, such as a bad template.
 	if failed, ok := errors.AsType[*transport.Error](sent); ok {
 		printed.Stage, printed.Code, printed.Said = failed.Stage, failed.Code, failed.Err.Error()
 		switch {

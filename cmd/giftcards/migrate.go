@@ -22,6 +22,7 @@ func (c migrateUp) Run(s *session) error {
 		if err := s.migrate(url); err != nil {
 			return err
 		}
+		// Grants come after the migrations, because they name the tables.
 		if c.ServeRole != "" {
 			if err := s.grant(url, c.ServeRole); err != nil {
 				return err

@@ -80,6 +80,7 @@ func (o *observability) close(ctx context.Context) {
 	if o.tracing == nil {
 		return
 	}
+	// The collector may be unreachable, and must not keep the server from stopping.
 	if err := stopWithin(ctx, traceDrain, o.tracing.Shutdown); err != nil {
 		o.log.Warn("the last traces were not sent", "error", err)
 	}
@@ -101,6 +102,7 @@ func (s *session) openAdmin(o *observability, work *jobs.Jobs, ready func(contex
 	if err != nil {
 		return fmt.Errorf("%w (choose another address with --admin-listen)", err)
 	}
+	// From here on errors must close the listener.
 	handler, err := admin.New(s, admin.Options{Metrics: o.metrics.Handler(o.log), River: work.River(), Ready: ready, Logger: o.log})
 	if err != nil {
 		return errors.Join(err, listener.Close())

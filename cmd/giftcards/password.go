@@ -29,6 +29,7 @@ func (s *session) askPassword() (string, error) {
 		}
 		return password.Hash(first)
 	}
+	// The last line need not end with a newline.
 	line, err := bufio.NewReader(s.stdin).ReadString('\n')
 	if line == "" && err != nil {
 		return "", fmt.Errorf("no password on standard input: %w", err)

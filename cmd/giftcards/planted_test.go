@@ -17,6 +17,7 @@ func TestNothingPlantedIsUsed(t *testing.T) {
 	database := "--database-url=" + storetest.URL(t)
 	precious := filepath.Join(t.TempDir(), "precious")
 	must(t, os.WriteFile(precious, []byte("x"), 0o600))
+	// Every case plants one thing in a state directory and names the error of the command.
 	for name, test := range map[string]struct {
 		plant func(t *testing.T, dir string)
 		want  string

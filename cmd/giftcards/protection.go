@@ -40,6 +40,7 @@ const leastConnections = 64
 
 func (p *protection) check(f faults) {
 	f.note("tls-cert", (p.TLSCert == "") == (p.TLSKey == ""), "want --tls-cert and --tls-key, or neither")
+	// With only one of the two, the fault above is enough.
 	if p.secure() && p.TLSCert != "" && p.TLSKey != "" {
 		_, err := tls.LoadX509KeyPair(p.TLSCert, p.TLSKey)
 		f.note("tls-cert", err == nil, fmt.Sprint(err))
@@ -116,6 +117,7 @@ type certificate struct {
 func (c *certificate) get(now time.Time) (*tls.Certificate, error) {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
+	// Every handshake comes here, but the files are read only once per c.every.
 	if c.current != nil && now.Sub(c.read) < c.every {
 		return c.current, nil
 	}

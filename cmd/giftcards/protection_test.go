@@ -65,6 +65,7 @@ func TestServeSpeaksHTTPS(t *testing.T) {
 		response.Header.Get("Cache-Control") != "no-store" {
 		t.Errorf("a login: %d over %s, %v\n%s", response.StatusCode, response.Proto, response.Header, body)
 	}
+	// TLS 1.1 is refused (RFC 8996).
 	for version, spoken := range map[uint16]bool{tls.VersionTLS11: false, tls.VersionTLS12: true, tls.VersionTLS13: true} {
 		connection, err := tls.Dial("tcp", address, &tls.Config{RootCAs: trust, MinVersion: version, MaxVersion: version})
 		if (err == nil) != spoken {
@@ -147,6 +148,7 @@ func TestSettingsThatWouldNotProtectAreRefused(t *testing.T) {
 		"a rate that is no number":    {[]string{"--address-rate=many"}, "--address-rate: "},
 		"beyond what can be":          {[]string{"--failed-logins=1000001"}, "--failed-logins: "},
 	} {
+		// version checks the settings as serve does, and starts nothing.
 		code, _, stderr := command(t, "", append([]string{"version"}, c.args...)...)
 		if (code == 0) != (c.want == "") || !strings.Contains(stderr, c.want) {
 			t.Errorf("%s: exit code %d\n%s", name, code, stderr)

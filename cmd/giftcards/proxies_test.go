@@ -80,6 +80,7 @@ func TestASampleOfAProxyPassesEverythingOn(t *testing.T) {
 			text, err := os.ReadFile("../../docs/proxies/" + sample.file)
 			must(t, err)
 			certificate := combinedCertificate(t, dir)
+			// A sample that has changed must fail here, and not run with wrong addresses.
 			pairs := sample.replace(front, back, certificate)
 			for i := 0; i < len(pairs); i += 2 {
 				if !strings.Contains(string(text), pairs[i]) {

@@ -67,6 +67,7 @@ func TestABackupBringsEverythingBack(t *testing.T) {
 	card := c.issueTo(t, "ada@example.com")
 	eventually(t, "the mail", func() bool { return exists(filepath.Join(dir, "outbox", card+".eml")) })
 
+	// A backup needs no pause of the server.
 	dump := filepath.Join(dir, "giftcards.dump") // while the server runs
 	postgres(t, "pg_dump", first, "--format=custom", "--file="+dump)
 	status, _, err = c.do(t.Context(), http.MethodPost, "/bulk", "after the backup", body)

@@ -40,11 +40,13 @@ func (serveCommand) Run(s *session) (err error) {
 	if err := s.migrate(d.url); err != nil {
 		return err
 	}
+	// Tracing starts before the store and the jobs, because both get its tracer.
 	observability, err := s.newObservability(log)
 	if err != nil {
 		return err
 	}
 	defer observability.close(s)
+	// The keys need a migrated database, which tells whether any server has used it.
 	keys, err := s.keys(d.url)
 	if err != nil {
 		return err
@@ -64,6 +66,8 @@ func (serveCommand) Run(s *session) (err error) {
 	if err != nil {
 		return err
 	}
+	// The address is taken before the jobs start, because a server without it must not
+	// work.
 	listener, err := new(net.ListenConfig).Listen(s, "tcp", s.config.Listen)
 	if err != nil {
 		return fmt.Errorf("%w (choose another address with --listen)", err)
@@ -144,6 +148,7 @@ func closing(next http.Handler, stopping *atomic.Bool) http.Handler {
 // newHTTPServer does not derive requests from the signal's context, because the signal
 // would then cancel the requests that the shutdown waits for.
 func newHTTPServer(handler http.Handler, log *slog.Logger) *http.Server {
+	// Without these limits a slow client would hold a connection for ever.
 	return &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: server.HeaderTimeout,
@@ -170,11 +175,14 @@ func (s *session) serve(listener net.Listener, h *http.Server, d database, stopp
 	select {
 	case err := <-failed:
 		return err
+	// Without its database, the server cannot work and must be restarted.
 	case <-d.lost():
 		return fmt.Errorf("the private database ended: %w", d.private.Err())
 	case <-s.Done():
 	}
 	s.logger().Info("stopping after a signal")
+	// From here on /readyz fails, so that a proxy sends no new requests while --drain
+	// passes.
 	stopping.Store(true)
 	select {
 	case <-time.After(s.config.Drain):
@@ -211,6 +219,7 @@ func (s *session) greet(st *store.Store, d database) error {
 		}
 	}
 	reached := ""
+	// Behind a proxy the two addresses differ.
 	if s.config.BaseURL != s.config.listenURL {
 		reached = ", clients reach it at " + s.config.BaseURL
 	}

@@ -77,6 +77,8 @@ func TestATaskSurvivesKill(t *testing.T) {
 		<-killed
 		<-server.exited
 		server = start(t, dir, address)
+		// The same key finds the task if the first request was committed, and adds it
+		// otherwise.
 		status, answer, err := c.do(t.Context(), http.MethodPost, "/bulk", key, body)
 		if err != nil || status != http.StatusAccepted {
 			t.Fatalf("round %d: %d %s %v", round, status, answer, err)
@@ -154,6 +156,7 @@ func TestAFirstStartShowsWhatToDo(t *testing.T) {
 	if err := server.stop(syscall.SIGHUP); err != nil {
 		t.Errorf("SIGHUP: %v", err)
 	}
+	// The greeting must not print commands that no longer work.
 	for _, change := range []string{"password", "deactivate"} {
 		if code, _, stderr := command(t, "another password\n", "user", change, demoUser, "--state-dir="+dir); code != 0 {
 			t.Errorf("user %s: %s", change, stderr)

@@ -110,6 +110,7 @@ func (c cancelTasks) Run(s *session) error {
 		printed := make([]printedCancel, len(tasks))
 		for i, task := range tasks {
 			printed[i] = printedCancel{TaskID: task.ID, ProgramID: task.ProgramID, Cards: task.CardCount, Outcome: task.Status}
+			// A finished task stays as it is, and its outcome is its status.
 			if task.Finished() {
 				continue
 			}
@@ -131,6 +132,7 @@ func (c cancelTasks) request(s *session, tx *store.Tx) ([]store.Task, error) {
 		return nil, err
 	}
 	for _, task := range tasks {
+		// Nothing changes for a finished task, so that it gets no entry.
 		if task.Finished() {
 			continue
 		}
@@ -149,6 +151,8 @@ func finishCancellation(s *session, st *store.Store, task store.Task, wait time.
 		if err != nil {
 			return store.Task{}, err
 		}
+		// The job ends in the same transaction as the task, so that no worker takes it in
+		// between.
 		return ended, jobs.Cancel(s, tx, ended)
 	})
 	switch {

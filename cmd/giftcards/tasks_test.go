@@ -139,6 +139,7 @@ func TestOperatorsListAndCancelTasks(t *testing.T) {
 			t.Errorf("list %v: %d tasks, want %d: %v", c.args, len(rows), c.want, rows)
 		}
 	}
+	// Each cancellation leaves the tasks that the next one cancels.
 	got := s.cancel(done.ID.String(), first.ID.String())
 	if len(got) != 2 || got[done.ID.String()] != "completed" || got[first.ID.String()] != "cancelled" {
 		t.Errorf("cancel by id: %v", got)
@@ -200,6 +201,7 @@ func TestOperatorsDropMessages(t *testing.T) {
 		due, err = tx.ClaimMessage(t.Context(), store.Lane{Channel: store.ChannelEmail, Bulk: true}, s.program.ID)
 		return err
 	})
+	// The cases build on each other: 120 messages, of which each case drops some.
 	for _, c := range []struct {
 		args    []string
 		dropped int

@@ -244,6 +244,7 @@ func TestAnUpgradeFailsNoRequest(t *testing.T) {
 			time.Sleep(upgradeCheck)
 		}
 	}
+	// The new server is ready before the old one stops, so that one always serves.
 	roll := func(to string, takeOut bool) {
 		for n, old := range running {
 			running[n] = balancer.add(t, startProgram(t, to, dir, freePort(t), env...))
@@ -262,6 +263,7 @@ func TestAnUpgradeFailsNoRequest(t *testing.T) {
 	}
 	waitFor(50)
 	report("two servers of the old version")
+	// The old version must work on the new schema until it is replaced.
 	command(current, "migrate", "up")
 	waitFor(50)
 	report("migrated, still the old version")

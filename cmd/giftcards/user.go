@@ -78,6 +78,7 @@ func (c createUser) Run(s *session) error {
 	if err != nil {
 		return err
 	}
+	// The password comes before the transaction, because a person types it.
 	user := store.User{MerchantID: c.Merchant, Email: address, PasswordHash: hash, Role: c.Role}
 	if c.Name != "" {
 		user.Name = &c.Name
@@ -141,6 +142,7 @@ func (s *session) changeUser(command, named string, do func(*store.Tx) (store.Us
 		if err != nil {
 			return printedUser{}, naming(named, err)
 		}
+		// The printed user includes the limits, which are rows of another table.
 		limits, err := tx.Limits(s)
 		if err != nil {
 			return printedUser{}, err

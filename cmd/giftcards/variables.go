@@ -46,6 +46,7 @@ func settingVariables(node *kong.Node) (names []string) {
 	for _, flag := range node.Flags {
 		names = append(names, flag.Envs...)
 	}
+	// Commands may have flags with variables of their own, such as migrate's.
 	for _, child := range node.Children {
 		names = append(names, settingVariables(child)...)
 	}

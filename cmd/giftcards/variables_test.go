@@ -172,6 +172,7 @@ func TestListsAreOfAMerchant(t *testing.T) {
 			}
 		}
 	}
+	// The zero id is a valid argument, but must not select everything.
 	for _, nobody := range []string{strings.Repeat("0", 24), strings.Repeat("a", 24)} {
 		for _, args := range [][]string{{"program", "list"}, {"user", "list"}, {"program", "create", "Cards"}, {"user", "create", "c@example.com"}} {
 			code, _, stderr := command(t, "a long password\n", append(append(args, "--merchant="+nobody), on...)...)

@@ -12,6 +12,7 @@ import (
 func TestValidUntilIsTheLastWholeDay(t *testing.T) {
 	t.Parallel()
 	templates := load(t, "")
+	// want is the text for a recipient who reads it at now.
 	for name, c := range map[string]struct{ zone, now, expires, want string }{
 		"midnight":                      {"UTC", "2026-11-26T10:00:00Z", "2026-12-05T00:00:00Z", "4 December 2026"},
 		"noon":                          {"UTC", "2026-11-26T10:00:00Z", "2026-12-05T12:00:00Z", "4 December 2026"},

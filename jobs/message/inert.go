@@ -46,6 +46,7 @@ func ignorable(r rune) bool {
 
 // blank reports whether a text has no visible character.
 func blank(s string) bool {
+	// Some characters are letters or symbols for Unicode, but have no ink.
 	return !strings.ContainsFunc(s, func(r rune) bool {
 		empty := r == '\u2800' || r == '\U0001d159' // a braille pattern without dots, a note without a head
 		return !empty && !unicode.IsSpace(r) && !unicode.IsControl(r) && !ignorable(r)
@@ -77,6 +78,8 @@ func short(name string) string {
 	if len(runes) <= shortLength {
 		return name
 	}
+	// One place is for the ellipsis. A cut must not end with a blank or half of a
+	// character.
 	cut := strings.TrimRightFunc(string(runes[:shortLength-1]), func(r rune) bool {
 		return unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) || unicode.IsMark(r)
 	})

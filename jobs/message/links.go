@@ -18,6 +18,7 @@ func joins(typed []rune, i int) bool {
 	if len(rest) == 0 {
 		return false
 	}
+	// The character before the mark counts even if ignorable ones stand between.
 	for _, r := range slices.Backward(typed[:i]) {
 		if !ignorable(r) {
 			before = r
@@ -114,6 +115,7 @@ func seen(text []rune) string {
 // top-level domain, or with localhost.
 func startsHost(text []rune) bool {
 	for i, r := range text {
+		// A top-level domain after any of the dots is enough.
 		if isDot(r) && startsTopLevelDomain(text[i+1:]) {
 			return true
 		}
@@ -196,6 +198,7 @@ func inIPAddress(typed []rune, i int, digit func(rune) bool) bool {
 	for last+1 < len(typed) && within(typed[last+1]) {
 		last++
 	}
+	// Count the marks within the run of digits and marks around i.
 	for _, r := range typed[first : last+1] {
 		if r == typed[i] {
 			marks++

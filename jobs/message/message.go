@@ -46,6 +46,7 @@ type data struct {
 func (t *Templates) Compose(g Gift) (Content, error) {
 	var html, subject, words, sms strings.Builder
 	text := lookup(t.text, g.Design)
+	// HTML isolates by itself; the subject and a text message must be short.
 	typed, isolated, shortened := g.data(asIs, asIs), g.data(asIs, isolate), g.data(short, isolate)
 	err := errors.Join(
 		lookup(t.html, g.Design).Execute(&html, typed),
@@ -54,6 +55,7 @@ func (t *Templates) Compose(g Gift) (Content, error) {
 		text.ExecuteTemplate(&sms, "sms", shortened),
 	)
 	if err != nil {
+		// A header must be one line, even if a template is not.
 		return Content{}, err
 	}
 	return Content{
@@ -88,6 +90,7 @@ func (g Gift) data(shorten, enclose func(string) string) data {
 		Code:      g.Code,
 		Expires:   validUntil(g.ExpiresAt, g.Now, g.Zone),
 	}
+	// An empty list lets the templates leave out the note.
 	if note := strings.TrimSpace(inert(text.Message(g.Note))); !blank(note) {
 		for line := range strings.SplitSeq(note, "\n") {
 			d.Message = append(d.Message, enclose(line))

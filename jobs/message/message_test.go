@@ -126,6 +126,7 @@ func TestNothingTypedBecomesMarkupALinkOrAHeader(t *testing.T) {
 	templates := load(t, "")
 	harmless := gift()
 	harmless.Note = "one line"
+	// The elements of a harmless gift are the only ones that any gift may have.
 	elements, _ := page(t, compose(t, templates, harmless).HTML)
 	links := relaxed()
 	for name, typed := range hostile {

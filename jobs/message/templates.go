@@ -77,6 +77,8 @@ func (t *Templates) add(dir fs.FS) error {
 			return err
 		}
 		base := texttemplate.New("")
+		// The clone has the default's blocks, and Parse replaces those that the source
+		// defines.
 		if known := t.text[Default]; known != nil {
 			if base, err = known.Clone(); err != nil {
 				return err

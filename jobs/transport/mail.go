@@ -31,6 +31,7 @@ func newEnvelope(m Message, from string) (envelope, error) {
 	_, host, _ := strings.Cut(from, "@")
 	msg := gomail.NewMsg(gomail.WithNoDefaultUserAgent())
 	sender := &mail.Address{Name: m.FromName, Address: from}
+	// go-mail would leave such a name unencoded.
 	if mimicsEncoding(m.FromName) {
 		msg.SetGenHeaderPreformatted("From", encoded(m.FromName)+newLine+"<"+from+">")
 	} else {

@@ -62,6 +62,7 @@ func writeFile(dir, name string, text []byte) error {
 	if err := private.CheckDir(dir); err != nil { // cards must not follow a link to elsewhere
 		return err
 	}
+	// A reader never sees a part of a message, because the rename is atomic.
 	file, err := os.CreateTemp(dir, ".new-*") // mode 0600
 	if err != nil {
 		return err

@@ -12,6 +12,7 @@ import (
 // people can mend the others.
 func refusal(stage string, err error) *Error {
 	failed := &Error{Settings: stage == "sender", Stage: stage, Err: errors.New(said(err.Error()))}
+	// Only an answer of the server has a code and can be permanent.
 	if answer, ok := errors.AsType[*textproto.Error](err); ok {
 		failed.Code = code(err)
 		failed.Permanent = failed.Code >= 500 && stage != "sender" && refusesAddress(stage, failed.Code, answer.Msg)

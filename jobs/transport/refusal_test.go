@@ -11,6 +11,7 @@ import (
 // operator or by the server's people, and are retried until then.
 func TestOnlyWhatSpeaksOfTheRecipientsAddressIsFinal(t *testing.T) {
 	t.Parallel()
+	// Answers at every stage, with and without an enhanced status code.
 	for _, c := range []struct {
 		stage, answer string
 		final         bool

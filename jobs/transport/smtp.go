@@ -110,6 +110,7 @@ func (s *SMTP) Send(ctx context.Context, m Message) error {
 	// When the caller gives up, the answer to a complete mail may still come.
 	defer context.AfterFunc(ctx, func() { c.hurry(deadline(limited)) })()
 	words, failed := c.send(mail)
+	// After a failure the state of the session is unknown.
 	if failed != nil {
 		_ = c.net.Close()
 		return failed
@@ -133,6 +134,7 @@ func (c *connection) hurry(deadline time.Time) {
 // send runs one mail transaction and returns the words with which the server accepted the
 // mail.
 func (c *connection) send(mail envelope) (words string, failed *Error) {
+	// Without SMTPUTF8 the server would refuse the address, or pass it on damaged.
 	if able, _ := c.Extension("SMTPUTF8"); mail.utf8 && !able {
 		return "", &Error{Permanent: true, Stage: "recipient", Err: errors.New("the server accepts only addresses in ASCII")}
 	}
@@ -165,6 +167,8 @@ func (c *connection) send(mail envelope) (words string, failed *Error) {
 
 // connect returns a connection on which a mail can begin.
 func (s *SMTP) connect(ctx context.Context) (*connection, error) {
+	// Try kept connections first. Each is checked, because a mail must not fail by an old
+	// one.
 	for c := s.take(); c != nil; c = s.take() {
 		_ = c.net.SetDeadline(deadline(ctx))
 		c.net.left = maxAnswers
@@ -185,6 +189,7 @@ func (s *SMTP) connect(ctx context.Context) (*connection, error) {
 	}
 	raw := &boundedConn{Conn: dialed, left: maxAnswers}
 	_ = raw.SetDeadline(deadline(ctx))
+	// The SMTP client knows no contexts, so that a stop ends its reads by a deadline.
 	stop := context.AfterFunc(ctx, func() { _ = raw.SetDeadline(time.Now()) })
 	defer stop()
 	client, err := s.greet(raw)

@@ -78,6 +78,7 @@ func (t *Twilio) Send(ctx context.Context, m Message) error {
 	request.SetBasicAuth(t.options.Account, t.options.Token)
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	response, err := t.client.Do(request)
+	// Without a connection the provider cannot have the message.
 	if err != nil && !connected.Load() {
 		return &Error{Settings: true, Stage: "connect", Err: errors.New(said(err.Error()))}
 	}
@@ -85,6 +86,7 @@ func (t *Twilio) Send(ctx context.Context, m Message) error {
 		return &Error{Stage: "request", Unconfirmed: true, Err: errors.New(said(err.Error()))}
 	}
 	defer response.Body.Close()
+	// judge decides by the status even if the body is incomplete.
 	text, readErr := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	id, err := judge(response.StatusCode, text, readErr)
 	if err == nil {
@@ -120,6 +122,7 @@ func judge(status int, text []byte, readErr error) (id string, err error) {
 	case status/100 == 2:
 		return "", &Error{Unconfirmed: true, Stage: "answer", Code: status, Err: errors.Join(errors.New("an answer without an id"), readErr)}
 	}
+	// A wrong account or token concerns every message.
 	login := status == http.StatusUnauthorized || status == http.StatusNotFound // of the account
 	words := fmt.Sprintf("HTTP %d", status)
 	switch {

@@ -45,6 +45,7 @@ func TestTextMessagesSpeakTheProvidersProtocol(t *testing.T) {
 
 func TestARefusalOfAProviderIsForNowIfAnOperatorCanMendIt(t *testing.T) {
 	t.Parallel()
+	// Statuses and Twilio's codes; only faults of the recipient or the text are permanent.
 	for name, c := range map[string]struct {
 		status int
 		body   string

@@ -30,6 +30,7 @@ func (s *Server) chooseAccount(ctx context.Context, data string) (account, error
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return account{}, err
 	}
+	// Only root can start PostgreSQL as another user.
 	if me := os.Geteuid(); me != 0 {
 		if exists && uid != uint32(me) {
 			return account{}, fmt.Errorf("%s belongs to user id %d and not to this user (%d): run as that user, choose another state directory or set DATABASE_URL", data, uid, me)
@@ -90,6 +91,7 @@ func (s *Server) makeUser(ctx context.Context) (*user.User, error) {
 	if err := syscall.Flock(int(etc.Fd()), syscall.LOCK_EX); err != nil {
 		return nil, fmt.Errorf("lock /etc: %w", err)
 	}
+	// Another process may have made the user before this one got the lock.
 	if u, err := user.Lookup(ownUser); err == nil {
 		return u, nil
 	}

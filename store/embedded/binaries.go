@@ -62,6 +62,7 @@ func (f finder) find(ctx context.Context, major int, data string) (programs, err
 		}
 		return p, nil
 	}
+	// Installed programs come first, because the system updates them.
 	if p, found := f.installed(ctx, major); found {
 		return p, nil
 	}
@@ -95,6 +96,7 @@ func (f finder) installed(ctx context.Context, major int) (programs, bool) {
 		if err != nil {
 			continue // missing, or the account cannot run them
 		}
+		// Data can only be opened by their own major.
 		suits := p.major == major || major == 0 && p.major >= oldestMajor && p.major <= newestMajor
 		if suits && p.major > best.major {
 			best = p

@@ -83,6 +83,7 @@ func (s *Server) makeCluster(ctx context.Context, data string, p programs, as ac
 		locale = []string{"--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"}
 	}
 	err = s.initdb(ctx, p, as, append(args, locale...))
+	// A minimal image has only the locale C.
 	if err != nil && strings.Contains(err.Error(), "invalid locale name") {
 		err = s.initdb(ctx, p, as, append(args, "--locale=C"))
 	}
@@ -100,6 +101,7 @@ func (s *Server) initdb(ctx context.Context, p programs, as account, args []stri
 	if err != nil {
 		return err
 	}
+	// initdb's output goes to the log, and withLog adds it to an error.
 	cmd := as.command(ctx, filepath.Join(p.dir, "initdb"), args...)
 	cmd.Stdout, cmd.Stderr = s.log, s.log
 	child, err := launch(cmd, syscall.SIGKILL)
@@ -130,6 +132,7 @@ func (s *Server) writeAccess() error {
 	if err != nil {
 		return err
 	}
+	// A quoted name may contain blanks.
 	name := `"` + strings.ReplaceAll(me.Username, `"`, `""`) + `"`
 	files := map[string]string{
 		s.hbaFile():   "local\tall\tall\tpeer\tmap=giftcards\n",
@@ -165,6 +168,7 @@ func (s *Server) ensureDatabase(ctx context.Context) error {
 	}
 	if !hasRole {
 		create := "CREATE ROLE " + role + " LOGIN"
+		// Tests make a database each, and a role to serve.
 		if s.ephemeral {
 			create += " CREATEDB CREATEROLE"
 		}

@@ -20,6 +20,7 @@ func makeSocketDir(stateDir string, as account) (string, error) {
 	const longest = 103 // bytes of a socket's path on macOS; Linux allows 107
 	for _, pattern := range []string{filepath.Join(stateDir, "sock-"), filepath.Join(os.TempDir(), "giftcards-sock-")} {
 		parent, prefix := filepath.Split(pattern)
+		// MkdirTemp appends up to ten digits.
 		if len(pattern)+len("4294967295/.s.PGSQL.")+len(postgresPort) > longest {
 			continue
 		}
@@ -58,6 +59,7 @@ func makeOpenDir(dir string) error {
 		}
 		return err
 	}
+	// The umask may have removed bits from the mode.
 	return os.Chmod(dir, mode)
 }
 

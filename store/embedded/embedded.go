@@ -89,6 +89,7 @@ func (s *Server) start(ctx context.Context, o Options) error {
 	if err := s.sweep(); err != nil {
 		return err
 	}
+	// The owner of old data may change only while no PostgreSQL runs.
 	if as, err = s.leaveNobody(ctx, data, as); err != nil {
 		return err
 	}
@@ -101,6 +102,7 @@ func (s *Server) start(ctx context.Context, o Options) error {
 	if err := s.writeAccess(); err != nil {
 		return err
 	}
+	// The socket's directory is new, so that waitReady recognizes this start.
 	if s.socketDir, err = makeSocketDir(s.stateDir, as); err != nil {
 		return err
 	}
@@ -133,6 +135,7 @@ func (s *Server) takeStateDir(o Options) error {
 	if err != nil {
 		return err
 	}
+	// From here on abandon can release the lock.
 	s.stateDir, s.lock = dir, held
 	if s.log, err = private.Open(s.logPath(), os.O_RDWR|os.O_CREATE|os.O_APPEND); err != nil {
 		return err
@@ -193,6 +196,7 @@ func (s *Server) tryPostmaster(ctx context.Context, data string, p programs, as 
 	args := []string{"-D", data, "-k", s.socketDir, "-p", postgresPort, "-c", "listen_addresses=",
 		"-c", "hba_file=" + s.hbaFile(), "-c", "ident_file=" + s.identFile()}
 	onOurDeath := syscall.SIGINT
+	// Nobody needs the data of a test after a crash.
 	if s.ephemeral {
 		args = append(args, "-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off", "-c", "max_connections=1000")
 		onOurDeath = syscall.SIGQUIT
@@ -236,6 +240,7 @@ func (s *Server) withLog(err error, begin int64) error {
 	if seekErr != nil || end <= begin {
 		return err
 	}
+	// An error must stay short; the log has the rest.
 	begin = max(begin, end-most)
 	text, readErr := io.ReadAll(io.NewSectionReader(s.log, begin, end-begin))
 	if readErr != nil {
@@ -276,6 +281,7 @@ func (s *Server) Err() error {
 // and the next start recovers the data. Further calls return the result of the first.
 func (s *Server) Stop(ctx context.Context) error {
 	s.stopOnce.Do(func() {
+		// watch must not report this end as unexpected.
 		s.stopping.Store(true)
 		if s.ephemeral {
 			s.stopErr = s.postmaster.stopAtOnce()
@@ -306,6 +312,7 @@ func (s *Server) release() {
 	if s.lock == nil {
 		return
 	}
+	// The directory goes before its lock, so that no other process takes it meanwhile.
 	if s.ephemeral {
 		_ = os.RemoveAll(s.stateDir)
 	}

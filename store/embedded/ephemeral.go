@@ -49,6 +49,7 @@ func sweepEphemeral(parent string, age time.Duration) {
 		if uid, _, err := ownerOf(dir); err != nil || uid != uint32(os.Geteuid()) {
 			continue
 		}
+		// A lock that can be taken belongs to no running process.
 		if held, err := lockDir(dir); err == nil {
 			_ = os.RemoveAll(dir)
 			held.release()

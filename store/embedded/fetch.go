@@ -46,7 +46,10 @@ func (f finder) fetched(ctx context.Context, major int) (string, error) {
 	if _, err := os.Stat(unpacked); !errors.Is(err, fs.ErrNotExist) {
 		return bin, err
 	}
+	// A killed download leaves its directory.
 	sweepOlder(filepath.Join(f.cacheDir, "fetch-*"), time.Hour)
+	// The build is unpacked elsewhere and renamed, so that a killed process leaves no half
+	// of it.
 	work, err := os.MkdirTemp(f.cacheDir, "fetch-")
 	if err != nil {
 		return "", err
@@ -91,6 +94,7 @@ func download(ctx context.Context, address, path, hash string) error {
 		return err
 	}
 	defer file.Close()
+	// The hash is calculated while the file is written, and checked before anybody uses it.
 	sum := sha256.New()
 	if _, err := io.Copy(io.MultiWriter(file, sum), io.LimitReader(response.Body, maxFetched)); err != nil {
 		return fmt.Errorf("download %s: %w", from, err)
@@ -170,6 +174,7 @@ func unpackEntry(root *os.Root, header *tar.Header, content io.Reader) error {
 		if _, err := io.Copy(file, content); err != nil {
 			return err
 		}
+		// The umask must not take away the right to read and run the programs.
 		if err := file.Chmod(header.FileInfo().Mode().Perm()&0o755 | 0o444); err != nil {
 			return err
 		}

@@ -27,6 +27,7 @@ func (s *Server) leaveNobody(ctx context.Context, data string, as account) (acco
 	if err != nil || own.name == sharedUser {
 		return as, err
 	}
+	// An orderly stop removes the pid file.
 	if exists(pidFilePath(data)) {
 		s.logger.InfoContext(ctx, "user nobody keeps the data until the next start, because PostgreSQL was not stopped in order")
 		return as, nil
@@ -82,6 +83,7 @@ func giveAwayIn(root *os.Root, name string, from, to *syscall.Credential) error 
 	if err != nil {
 		return err
 	}
+	// The content of a directory comes before the directory itself.
 	if info.IsDir() {
 		entries, err := file.ReadDir(-1)
 		if err != nil {

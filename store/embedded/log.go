@@ -32,5 +32,6 @@ func (s *Server) rotateLog() error {
 	if _, err := io.Copy(kept, io.NewSectionReader(s.log, begin, logLimit)); err != nil {
 		return err
 	}
+	// PostgreSQL appends, so that it continues at the beginning.
 	return s.log.Truncate(0)
 }

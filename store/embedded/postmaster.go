@@ -41,6 +41,7 @@ func readPidFile(data string) (pidFile, error) {
 	if pid, err := strconv.Atoi(strings.TrimSpace(lines[0])); err == nil && pid > 1 { // a signal to 0 would reach our own process group, and 1 is init
 		found.pid = pid
 	}
+	// The postmaster adds these lines while it starts.
 	if len(lines) > 7 {
 		found.socketDir, found.ready = lines[4], strings.TrimSpace(lines[7]) == "ready"
 	}
@@ -62,6 +63,7 @@ func clearLeftovers(ctx context.Context, data string) error {
 	case !alive(found.pid):
 		return nil // PostgreSQL itself removes the file after it has looked for surviving backends
 	}
+	// The id may belong to any process by now.
 	ours, err := isPostmaster(found.pid, data)
 	switch {
 	case err != nil:
@@ -81,6 +83,7 @@ func alive(pid int) bool { return syscall.Kill(pid, 0) == nil }
 // not sure, because two postmasters on the same data would destroy them.
 func isPostmaster(pid int, data string) (bool, error) {
 	line, err := commandLine(pid)
+	// The process may have ended while its command line was read.
 	if err != nil && !alive(pid) {
 		return false, nil
 	}
@@ -108,6 +111,7 @@ func stopOrphan(ctx context.Context, pid int, data string) error {
 		if err := syscall.Kill(pid, step.signal); err != nil && !errors.Is(err, syscall.ESRCH) {
 			return fmt.Errorf("stop the abandoned PostgreSQL server on %s (process %d): %w", data, pid, err)
 		}
+		// It is not our child, so that its end can only be polled.
 		for deadline := time.Now().Add(step.wait); time.Now().Before(deadline); {
 			still := alive(pid)
 			if still {

@@ -37,6 +37,7 @@ func launch(cmd *exec.Cmd, onOurDeath syscall.Signal) (*process, error) {
 	if err := <-started; err != nil {
 		return nil, err
 	}
+	// Between the start and the shell the child is unprotected, which is only a moment.
 	if !byKernel {
 		if err := watchUs(p, onOurDeath); err != nil {
 			p.signal(syscall.SIGKILL)

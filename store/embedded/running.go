@@ -22,6 +22,7 @@ func Running(stateDir string) (url string, running bool) {
 	if err != nil || !found.ready || found.pid == 0 || !alive(found.pid) {
 		return "", false
 	}
+	// A stale pid file may name another process.
 	if ours, err := isPostmaster(found.pid, data); err != nil || !ours {
 		return "", false
 	}

@@ -57,6 +57,7 @@ func create(path string) error {
 	if err != nil {
 		return err
 	}
+	// The file is complete before it gets its name.
 	complete, err := writeComplete(path, fresh)
 	if err != nil {
 		return err
@@ -90,6 +91,7 @@ func replace(path string, change func(map[string]*keyset.Handle) (map[string]*ke
 		return err
 	}
 	defer file.Close()
+	// The file is read under the lock, so that no concurrent change is lost.
 	current, err := load(path, nil)
 	if err != nil {
 		return err
@@ -121,6 +123,7 @@ func lock(path string) (*os.File, error) {
 		if err := errors.Join(lockErr, mineErr, thereErr); err != nil {
 			return nil, errors.Join(err, file.Close())
 		}
+		// The lock only counts if path still names the locked file.
 		if os.SameFile(mine, there) {
 			return file, nil
 		}
@@ -173,6 +176,7 @@ func decode(data []byte) (map[string]*keyset.Handle, error) {
 	if err := json.Unmarshal(data, &encoded); err != nil {
 		return nil, err
 	}
+	// An unknown keyset may be a newer version's, and a change would drop it.
 	if len(encoded) != len(templates) {
 		return nil, errors.New("wrong number of keysets")
 	}
@@ -219,6 +223,7 @@ func writeComplete(path string, handles map[string]*keyset.Handle) (string, erro
 	if err != nil {
 		return "", err
 	}
+	// The same directory makes the rename atomic.
 	file, err := os.CreateTemp(filepath.Dir(path), ".keys-*") // mode 0600
 	if err != nil {
 		return "", err

@@ -111,6 +111,7 @@ func (r *Ring) Seal(code string, cardID []byte) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("seal security code: %w", err)
 	}
+	// AES-GCM limits the number of codes that a key may seal.
 	r.uses.add(current.codeKey, 1)
 	return sealed, nil
 }
@@ -141,6 +142,7 @@ const linkTagSize = 5 + 16
 // VerifyLink returns the payload that SignLink signed, or ErrLinkRefused. It accepts only
 // one spelling of a link.
 func (r *Ring) VerifyLink(link string) ([]byte, error) {
+	// DecodeString ignores some trailing bits, so that a link is compared with its encoding.
 	signed, err := base64.RawURLEncoding.DecodeString(link)
 	if err != nil || len(signed) < linkTagSize || base64.RawURLEncoding.EncodeToString(signed) != link {
 		return nil, ErrLinkRefused
@@ -170,6 +172,7 @@ func (r *Ring) Pseudonym(text string) string {
 // keys returns the keys for sealing and signing. Every lookEvery, one caller reads the file.
 func (r *Ring) keys() *keys {
 	now, last := r.uptime(), r.looked.Load()
+	// Of concurrent callers, only the one that wins the swap reads the file.
 	if now-time.Duration(last) >= lookEvery && r.looked.CompareAndSwap(last, int64(now)) {
 		return r.look()
 	}
@@ -181,6 +184,7 @@ func (r *Ring) look() *keys {
 	r.looking.Lock()
 	defer r.looking.Unlock()
 	current := r.current.Load()
+	// load returns nil for an unchanged file and for an error.
 	fresh, err := load(r.path, current.version)
 	r.failure = err
 	if fresh == nil {
@@ -195,6 +199,7 @@ func open[T any](r *Ring, try func(*keys) (T, error)) (T, error) {
 	current := r.keys()
 	opened, err := try(current)
 	if err != nil {
+		// Another caller may already have read the newer file.
 		if fresh := r.look(); fresh != current {
 			return try(fresh)
 		}

@@ -41,6 +41,7 @@ var ErrNotNewest = errors.New("the keys were rotated meanwhile")
 // wrapped, if the file's newest key for codes is not codeKey.
 func Retire(path string, keysets []string, codeKey uint32) error {
 	err := replace(path, func(current map[string]*keyset.Handle) (map[string]*keyset.Handle, error) {
+		// A rotation since the caller's check would make its newest key an old one.
 		if current[CodesKeyset].KeysetInfo().GetPrimaryKeyId() != codeKey {
 			return nil, ErrNotNewest
 		}

@@ -34,6 +34,7 @@ func (c Claims) complete() bool {
 
 // SignToken returns claims as a JWT signed with HS256. Its header kid names the key.
 func (r *Ring) SignToken(claims Claims) (string, error) {
+	// A JWT has whole seconds.
 	claims.IssuedAt = claims.IssuedAt.Truncate(time.Second).UTC()
 	claims.ExpiresAt = claims.ExpiresAt.Truncate(time.Second).UTC()
 	if !claims.complete() {
@@ -80,6 +81,7 @@ func (r *Ring) VerifyToken(token string, now time.Time) (Claims, error) {
 			return Claims{}, err
 		}
 		claims, err := claimsOf(verified)
+		// Only a valid token is cached, so that refused ones cannot push out others.
 		if err == nil {
 			k.verified.Add(digest, claims)
 		}

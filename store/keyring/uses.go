@@ -9,6 +9,7 @@ import (
 type uses struct{ byKey sync.Map } // from a key's id (uint32) to *atomic.Int64
 
 func (u *uses) add(key uint32, n int64) {
+	// Load comes first, because LoadOrStore would allocate for every seal.
 	count, ok := u.byKey.Load(key)
 	if !ok {
 		count, _ = u.byKey.LoadOrStore(key, new(atomic.Int64))

@@ -65,9 +65,11 @@ func Parse(text string) (Amount, error) {
 	// nearest int32, which the checks below refuse.
 	exponent, _ := strconv.ParseInt(parts.exponent, 10, 32)
 
+	// Leading zeros count neither as digits nor for the limit.
 	digits := strings.TrimLeft(parts.whole+parts.fraction, "0")
 	scale := len(parts.fraction) - int(exponent)
 	zeros := 0
+	// A positive exponent becomes zeros, because an Amount has none.
 	if scale < 0 {
 		if digits != "" {
 			zeros = -scale
@@ -124,6 +126,7 @@ func split(text string) (p parts, ok bool) {
 	if text != "" && text[0] == '.' {
 		p.fraction, text = leadingDigits(text[1:])
 	}
+	// At least one digit is needed: "." is not a number.
 	if p.whole == "" && p.fraction == "" {
 		return parts{}, false
 	}
@@ -158,6 +161,7 @@ func (a Amount) String() string {
 func (a Amount) append(text []byte) []byte {
 	text = a.number.Append(text, 'f')
 	scale := -int(a.number.Exponent)
+	// Append writes no point for a whole number.
 	if scale == 0 {
 		text = append(text, '.')
 	}
@@ -185,6 +189,7 @@ func (a Amount) MarshalJSON() ([]byte, error) {
 // UnmarshalJSON sets the amount from a JSON number, or from a JSON string that Parse
 // accepts. It refuses null. On an error the amount is unchanged.
 func (a *Amount) UnmarshalJSON(data []byte) error {
+	// A JSON number has a syntax that Parse accepts, and null does not.
 	if len(data) == 0 || data[0] != '"' {
 		return a.set(string(data))
 	}

@@ -37,6 +37,7 @@ func Dir(dir string) (string, error) {
 		if err != nil {
 			return "", err
 		}
+	// An existing directory is checked below like a new one.
 	case !errors.Is(err, fs.ErrExist):
 		return "", err
 	}
@@ -87,6 +88,7 @@ func open(path string, flag int, secret bool) (*os.File, error) {
 		_ = file.Close()
 		return nil, err
 	}
+	// Only now is it certain that the file is ours.
 	if flag&os.O_TRUNC != 0 {
 		if err := file.Truncate(0); err != nil {
 			_ = file.Close()
@@ -152,6 +154,7 @@ func Follow(path string) (string, error) {
 	}
 	path = filepath.Join(dir, filepath.Base(path))
 	info, err := os.Lstat(path)
+	// A missing file or a regular one needs no more than a safe directory.
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return path, CheckDir(dir)

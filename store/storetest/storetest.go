@@ -39,6 +39,7 @@ func URL(t testing.TB) string {
 	if err != nil {
 		t.Fatalf("no PostgreSQL to test with: %v (or set %s to the address of a server for tests)", err, Variable)
 	}
+	// A random name, because test processes share the server.
 	name := fmt.Sprintf("giftcards_test_%016x", rand.Uint64())
 	t.Cleanup(func() {
 		if err := s.drop(ctx, name); err != nil {
@@ -105,6 +106,7 @@ func connect(ctx context.Context) (*server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", Variable, err)
 	}
+	// The template's name changes with the migrations, so that an old one is not used.
 	s := &server{url: u, pool: pool, template: "giftcards_template_" + store.MigrationsHash()}
 	return s, s.makeTemplate(ctx)
 }
@@ -134,6 +136,7 @@ func (s *server) makeTemplate(ctx context.Context) error {
 	if err != nil || finished {
 		return err
 	}
+	// A killed process may have left an unfinished template.
 	for _, statement := range []string{"DROP DATABASE IF EXISTS " + s.template, "CREATE DATABASE " + s.template} {
 		if _, err := conn.Exec(ctx, statement); err != nil {
 			return fmt.Errorf("test template: %w", err)
@@ -172,6 +175,7 @@ func createServingRole(ctx context.Context, conn *pgx.Conn) error {
 	if err := conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)", ServingRole).Scan(&exists); err != nil || exists {
 		return err
 	}
+	// The tests' role must be a member to take it.
 	_, err := conn.Exec(ctx, "CREATE ROLE "+ServingRole+"; GRANT "+ServingRole+" TO CURRENT_USER")
 	return err
 }

@@ -24,6 +24,7 @@ func TestTheAuditFindsWhatIsWrong(t *testing.T) {
 	defer conn.Close(tr.ctx)
 	tr.sabotaged = true
 	before := int64(0)
+	// Damages add up, so that each must raise the number of exceptions.
 	for _, damage := range []string{
 		"delete from gift_cards where id = (select id from gift_cards where customer_name is null limit 1)",
 		"update gift_cards set card_number = 1 where id = (select id from gift_cards where customer_name is null limit 1)",

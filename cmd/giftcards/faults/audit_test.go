@@ -175,6 +175,7 @@ func (a *audit) cardsIn(conn *pgx.Conn) {
 		return nil
 	})
 	a.trial.must(err)
+	// Without a key, an order may have had its effect without an answer.
 	for _, o := range a.orders {
 		if blind[o.key] > 1 || blind[o.key] > 0 && o.answer != nil {
 			a.trial.exceptionf("%s was sent once, and has %d cards beside the one answered: %s", o.key, blind[o.key], o.answer)

@@ -35,6 +35,8 @@ func killedServer(tr *trial) {
 		l.run(8, l.list(orders))
 	}()
 	for {
+		// A kill after a random number of answers and a random pause hits every phase of an
+		// order.
 		enough := l.answered.Load() + int64(tr.roll(12))
 		for l.answered.Load() < enough && !over(done) {
 			time.Sleep(time.Millisecond)

@@ -101,6 +101,7 @@ func modulesOf(ctx context.Context) ([]module, error) {
 		} else if err != nil {
 			return nil, fmt.Errorf("go list: %w", err)
 		}
+		// The standard library has no module, and this program's own is not a dependency.
 		if p.Module == nil || p.Module.Main {
 			continue
 		}
@@ -138,6 +139,7 @@ func licenceOf(m module) (string, error) {
 			return "", err
 		}
 		for _, match := range licensecheck.Scan(text).Match {
+			// A link to a licence is not the licence.
 			if !match.IsURL {
 				names = append(names, match.ID)
 			}

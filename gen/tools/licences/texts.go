@@ -31,6 +31,7 @@ func texts(modules []module) ([]byte, error) {
 	var order []string // texts in the order of their first owner
 	owners := map[string][]string{}
 	add := func(owner, file string, text []byte) {
+		// Texts that differ only in their line ends count as the same.
 		key := string(bytes.TrimSpace(bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))))
 		if owners[key] == nil {
 			order = append(order, key)
@@ -53,6 +54,7 @@ func texts(modules []module) ([]byte, error) {
 			}
 		}
 	}
+	// Scalar and PostgreSQL are not Go modules.
 	scalar, err := os.ReadFile(scalarLicence)
 	if err != nil {
 		return nil, err
@@ -72,6 +74,7 @@ func texts(modules []module) ([]byte, error) {
 func noticesOf(m module) ([]string, error) {
 	dirs := map[string]bool{".": true}
 	for _, dir := range m.packages {
+		// A licence covers the directories below it.
 		for ; dir != "."; dir = filepath.Dir(dir) {
 			dirs[dir] = true
 		}

@@ -46,6 +46,8 @@ func apply(document, result string, overlays []string, order bool) error {
 		if err != nil {
 			return err
 		}
+		// Strict refuses an action that selects nothing; one that changes nothing is only a
+		// warning.
 		warnings, err := o.ApplyToStrict(root)
 		if err != nil {
 			return fmt.Errorf("%s: %w", path, err)
@@ -67,6 +69,7 @@ func apply(document, result string, overlays []string, order bool) error {
 // orderProperties adds x-order to each property of each schema.
 func orderProperties(node *yaml.Node) {
 	for i := 0; node.Kind == yaml.MappingNode && i+1 < len(node.Content); i += 2 {
+		// A mapping node's content alternates between keys and values.
 		key, value := node.Content[i], node.Content[i+1]
 		if key.Value != "properties" || value.Kind != yaml.MappingNode {
 			continue

@@ -177,6 +177,7 @@ func (s *session) Auth(string) (sasl.Server, error) {
 }
 
 func (s *session) Mail(from string, _ *smtp.MailOptions) error {
+	// Without STARTTLS and a login, no mail begins.
 	if _, secure := s.conn.TLSConnectionState(); !secure || !s.authenticated {
 		return smtp.ErrAuthRequired
 	}
@@ -192,6 +193,7 @@ func (s *session) hooks() Hooks {
 
 func (s *session) answer(err error) error {
 	if errors.Is(err, ErrHangUp) {
+		// Closing the connection loses the answer.
 		_ = s.conn.Conn().Close()
 	}
 	return err
@@ -214,6 +216,7 @@ func (s *session) Data(r io.Reader) error {
 	if err != nil {
 		return Refuse(554, "not a mail")
 	}
+	// The mail counts as received even if the hook refuses it.
 	m := Mail{From: s.from, To: s.to, Hello: s.conn.Hostname(), ID: message.Header.Get("Message-Id"), At: time.Now(), Message: message, Raw: raw}
 	s.server.mutex.Lock()
 	s.server.mails = append(s.server.mails, m)

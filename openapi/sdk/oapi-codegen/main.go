@@ -170,6 +170,7 @@ func completed(ctx context.Context, giftcards *client.ClientWithResponses, progr
 		if polled.Headers200 == nil || polled.Headers200.RetryAfter == nil {
 			return nil, fmt.Errorf("poll: unfinished, without Retry-After")
 		}
+		// The server says when to poll again.
 		time.Sleep(time.Duration(*polled.Headers200.RetryAfter) * time.Second)
 	}
 	return nil, fmt.Errorf("poll: the task is not done after 30 polls")

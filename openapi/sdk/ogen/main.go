@@ -179,6 +179,7 @@ func completed(ctx context.Context, giftcards *client.Client, program client.Pyd
 		case polled.Response.Status == "failed" || !polled.RetryAfter.Set:
 			return nil, fmt.Errorf("poll: the task is %s", polled.Response.Status)
 		}
+		// The server says when to poll again.
 		time.Sleep(time.Duration(polled.RetryAfter.Value) * time.Second)
 	}
 	return nil, fmt.Errorf("poll: the task is not done after 30 polls")

@@ -32,6 +32,7 @@ func main() {
 // run returns the command's exit code, or 1 if the command or the server did not start.
 func run(ctx context.Context, command []string) (status int, err error) {
 	signals := make(chan os.Signal, 1)
+	// The command gets the signals, and the server stops after it.
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 
 	if os.Getenv(storetest.Variable) != "" {
