@@ -77,8 +77,7 @@ func (j *Jobs) deliver(ctx, sendCtx context.Context) {
 	for channel, route := range map[string]Route{
 		store.ChannelEmail: j.options.Delivery.Mail, store.ChannelSMS: j.options.Delivery.SMS,
 	} {
-		// Each channel has two lanes with one rate, so that pace can prefer single cards.
-		cards, bulk := make(chan struct{}), make(chan struct{})
+			cards, bulk := make(chan struct{}), make(chan struct{})
 		all.Go(func() { pace(ctx, route.PerSecond, cards, bulk) })
 		for _, c := range []*courier{
 			{lane: store.Lane{Channel: channel}, workers: cardWorkers, permits: cards},
@@ -275,8 +274,7 @@ func (c *courier) outcome(ctx context.Context, due *store.Due, code string, sent
 	if !fromSender {
 		failed = &transport.Error{Stage: "compose", Err: sent}
 	}
-	// The stop has interrupted the attempt before the server had the whole message, so that
-	// another instance may send it at once.
+	// The stop came before the server had the whole message: it may be sent again at once.
 	if ctx.Err() != nil && !failed.Permanent && !failed.Unconfirmed {
 		return func(ctx context.Context, tx *store.Tx) error { return tx.MessageReleased(ctx, due) }
 	}

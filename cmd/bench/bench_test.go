@@ -105,7 +105,7 @@ func TestUnknownLineIsRefusedWithTheKnownOnes(t *testing.T) {
 	if code := run(t.Context(), []string{"-only=create,nonsense"}, &stdout, &stderr); code != 1 {
 		t.Errorf("exit code %d", code)
 	}
-	if !strings.Contains(stderr.String(), `"nonsense"; want one of growth, create, `) {
+	if !strings.Contains(stderr.String(), `"nonsense": want one of growth, create, `) {
 		t.Error(&stderr)
 	}
 }

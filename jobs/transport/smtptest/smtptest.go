@@ -32,7 +32,7 @@ const (
 	Password = "a password of a mail server"
 )
 
-// ErrHangUp, returned by a hook, closes the connection without an answer.
+// ErrHangUp closes the connection without an answer if a hook returns it.
 var ErrHangUp = errors.New("hang up")
 
 // Refuse returns a refusal for a hook, such as Refuse(550, "no such user").
