@@ -66,7 +66,7 @@ const maxListed = 100_000
 type retryMessages struct {
 	Cards   []id.ID `arg:"" optional:"" name:"card-id" help:"Cards whose messages to retry."`
 	All     bool    `help:"Retry the messages of all cards."`
-	Sent    bool    `help:"Also send the messages of the named cards again that were sent already."`
+	Sent    bool    `help:"Also resend messages of the named cards that were sent already."`
 	Written bool    `help:"Send only messages that were written to files, of the named cards or of all."`
 	To      string  `placeholder:"ADDRESS" help:"Send one card's message to this mail address or telephone number, and store it as the card's."`
 }
@@ -122,7 +122,7 @@ func (c retryMessages) Run(s *session) error {
 
 type dropMessages struct {
 	Cards     []id.ID       `arg:"" optional:"" name:"card-id" help:"Cards whose messages to drop."`
-	User      string        `placeholder:"EMAIL" help:"Messages of the cards that this user issued at once, as far back as the audit log goes, and by tasks that are still kept; not by tasks that an earlier version added."`
+	User      string        `placeholder:"EMAIL" help:"Messages of the cards that this user issued at once (as far back as the audit log goes) or by tasks that are still kept (except tasks that an earlier version added)."`
 	Merchant  id.ID         `placeholder:"ID" help:"Messages of this merchant's cards."`
 	Task      uuid.UUID     `placeholder:"ID" help:"Messages of this task's cards, as long as the task is kept."`
 	OlderThan time.Duration `placeholder:"DURATION" help:"Only messages of cards issued longer ago than this, such as 1h."`

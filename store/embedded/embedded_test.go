@@ -110,7 +110,7 @@ func TestRunningFindsTheServerOfAnotherProcessOnlyWhileThereIsOne(t *testing.T) 
 		t.Errorf("after Stop: %s", url)
 	}
 	_, rest, _ := strings.Cut(string(pidFile), "\n")
-	left := fmt.Sprintf("%d\n%s", os.Getpid(), rest) // its process id is another's by now
+	left := fmt.Sprintf("%d\n%s", os.Getpid(), rest) // another process has its id by now
 	if err := os.WriteFile(pidFilePath(filepath.Join(state, "data")), []byte(left), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -257,7 +257,7 @@ func TestAddressIsCompleteForEveryPath(t *testing.T) {
 		if config.Host != dir || config.Port != 5432 || config.User != "giftcards" || config.Database != "giftcards" || config.TLSConfig != nil {
 			t.Errorf("%s reads as %q port %d user %q database %q", s.URL(), config.Host, config.Port, config.User, config.Database)
 		}
-		if _, err := url.Parse(s.URL()); err != nil || strings.Contains(s.URL(), "+") { // libpq takes + for itself
+		if _, err := url.Parse(s.URL()); err != nil || strings.Contains(s.URL(), "+") { // libpq does not read + as a blank
 			t.Errorf("%s is not an address for all (%v)", s.URL(), err)
 		}
 	}

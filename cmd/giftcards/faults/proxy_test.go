@@ -20,7 +20,7 @@ type proxy struct {
 	target   string
 	mutex    sync.Mutex
 	pairs    map[*pair]bool
-	cut      *cut            // what to break next; nil: nothing
+	cut      *cut            // the next cut, nil if none
 	seen     map[string]bool // statements that passed while a cut was armed
 	done     map[string]bool // cut boundaries, as mode and statement
 }
@@ -87,8 +87,7 @@ func (p *proxy) arm(c cut) *cut {
 	return p.cut
 }
 
-// uncut returns a cut at the first boundary of each statement seen so far that
-// has not been cut in each mode.
+// uncut returns a cut for each statement seen so far and each mode in which it was not cut yet.
 func (p *proxy) uncut() (cuts []cut) {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
@@ -152,7 +151,7 @@ func (p *proxy) made(c *cut, at *pair) {
 type pair struct {
 	proxy            *proxy
 	client, database net.Conn
-	statements       map[string]string // prepared ones, by name
+	statements       map[string]string // prepared statements, by name
 	mutex            sync.Mutex
 	pending          *cut // to be made at the next answer
 }
