@@ -77,7 +77,7 @@ func (j *Jobs) deliver(ctx, sendCtx context.Context) {
 	for channel, route := range map[string]Route{
 		store.ChannelEmail: j.options.Delivery.Mail, store.ChannelSMS: j.options.Delivery.SMS,
 	} {
-			cards, bulk := make(chan struct{}), make(chan struct{})
+		cards, bulk := make(chan struct{}), make(chan struct{})
 		all.Go(func() { pace(ctx, route.PerSecond, cards, bulk) })
 		for _, c := range []*courier{
 			{lane: store.Lane{Channel: channel}, workers: cardWorkers, permits: cards},
