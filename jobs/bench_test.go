@@ -11,14 +11,13 @@ import (
 	"giftcards/store"
 )
 
-// benchRate is the rate that is set, in mails a second. Two quiet cores carry 1,000,
-// both servers included.
+// benchRate is the rate limit in mails a second. Two quiet cores manage 1,000, including
+// both servers.
 const benchRate = 400
 
-// BenchmarkDelivery hands the mails of a task to an SMTP server on this machine,
-// at benchRate, and says how long single cards' mails take meanwhile. `make
-// microbench` leaves it out, since it is as slow as its rate. By itself, with five
-// minutes and 2 GB:
+// BenchmarkDelivery sends the mails of a task to an SMTP server on this machine at
+// benchRate, and reports the latency of single cards' mails meanwhile. `make microbench`
+// leaves it out, because its rate limit makes it slow. Alone it takes five minutes and 2 GB:
 //
 //	bin/withserver go test -run '^$' -bench Delivery -benchtime 100000x ./jobs
 func BenchmarkDelivery(b *testing.B) {
@@ -28,6 +27,7 @@ func BenchmarkDelivery(b *testing.B) {
 		address := fmt.Sprintf("bulk-%d@example.com", i)
 		recipients[i].Email = &address
 	}
+	// The task's messages are due before the single cards.
 	p.issueTask(b, recipients)
 	b.ResetTimer()
 	stop := p.run(benchRate)

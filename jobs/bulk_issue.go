@@ -16,28 +16,28 @@ import (
 	"giftcards/store/id"
 )
 
-// bulkIssueArgs name the task whose cards are to be issued; everything else is
-// in the task's own rows.
+// bulkIssueArgs names the task. Everything else is in the task's own rows.
 type bulkIssueArgs struct {
 	ProgramID id.ID     `json:"program_id"`
 	TaskID    uuid.UUID `json:"task_id"`
 }
 
-// Kind is what River calls such a job. It is stored: renaming it loses jobs.
+// Kind is the job's name in River's table. Renaming it would lose the jobs that are stored.
 func (bulkIssueArgs) Kind() string { return "bulk_issue" }
 
-// SmallTask is the most cards of a small task: so few are issued in less than a
-// tenth of a second, so that waiting for some others is no wait.
+// SmallTask is the most cards of a small task. A worker issues them in less than a tenth
+// of a second, so that small tasks may queue behind each other.
 const SmallTask = 2_000
 
-// maxAttempts is how often a task is started before it is given up. Tasks count
-// them, not River, so that an attempt that died with its process counts too.
+// maxAttempts is the number of attempts before a task is given up. The task counts them
+// instead of River, so that an attempt also counts if its process died.
 const maxAttempts = 8
 
-// giveUpReason is what a merchant reads of a task that was given up.
+// giveUpReason is the error that a merchant reads of a task that was given up.
 const giveUpReason = "The cards could not be issued because of a fault of the server; none was issued."
 
-// EnqueueBulkIssue has the task's cards issued once tx is committed.
+// EnqueueBulkIssue enqueues a job that issues the task's cards. A worker takes it after tx
+// is committed.
 func (j *Jobs) EnqueueBulkIssue(ctx context.Context, tx *store.Tx, task store.Task) error {
 	options := traced(ctx)
 	options.Queue = store.QueueLarge
@@ -48,15 +48,17 @@ func (j *Jobs) EnqueueBulkIssue(ctx context.Context, tx *store.Tx, task store.Ta
 	if err != nil {
 		return fmt.Errorf("enqueue bulk issue: %w", err)
 	}
+	// The sweep recognizes an abandoned task by its job.
 	return tx.SetTaskJob(ctx, task, inserted.Job.ID)
 }
 
-// Cancel ends the job of a task in the transaction that ends the task, so that it is not
-// tried again. It needs no running Jobs. A job that is gone is fine.
+// Cancel cancels the task's job in tx, which also ends the task, so that River does not
+// retry it. It needs no running Jobs. It succeeds if the job no longer exists.
 func Cancel(ctx context.Context, tx *store.Tx, task store.Task) error {
 	if task.JobID == nil {
 		return nil
 	}
+	// A client without a pool can only work within a given transaction.
 	client, err := river.NewClient(riverpgxv5.New(nil), &river.Config{})
 	if err != nil {
 		return fmt.Errorf("cancel job: %w", err)
@@ -74,17 +76,20 @@ type bulkIssueWorker struct {
 	merchantTasks int
 }
 
-// NextRetry waits 1, 2, 4 … seconds, five minutes at most.
+// NextRetry waits 1, 2, 4 … seconds, and at most five minutes.
 func (w *bulkIssueWorker) NextRetry(job *river.Job[bulkIssueArgs]) time.Time {
 	return time.Now().Add(min(time.Second<<min(job.Attempt-1, 10), 5*time.Minute))
 }
 
-// Work issues all cards of the task, completes it and completes the job, in one
-// transaction. A task whose merchant has as many running as may be waits.
+// Work issues all cards of the task, and completes the task and the job in the same
+// transaction. The job waits while its merchant has as many running tasks as it may have.
 func (w *bulkIssueWorker) Work(ctx context.Context, job *river.Job[bulkIssueArgs]) error {
 	program, task := job.Args.ProgramID, job.Args.TaskID
+	// The attempt is counted in a transaction of its own, so that it also counts if the
+	// process dies while it issues cards. The slot is a lock of this short transaction. It
+	// only keeps a job that must wait from counting an attempt.
 	attempts, err := store.Write(ctx, w.store, func(tx *store.Tx) (int, error) {
-		if err := w.takeSlot(ctx, tx, job); err != nil { // only to ask: it ends with the attempt's count
+		if err := w.takeSlot(ctx, tx, job); err != nil {
 			return 0, err
 		}
 		return tx.StartTask(ctx, program, task)
@@ -95,11 +100,13 @@ func (w *bulkIssueWorker) Work(ctx context.Context, job *river.Job[bulkIssueArgs
 	if err != nil {
 		return err
 	}
+	// The process of the last attempt has died, so that nobody has given the task up yet.
 	if attempts > maxAttempts {
 		w.logger.ErrorContext(ctx, "task given up", "task_id", task, "attempts", attempts-1)
 		return giveUp(ctx, w.store, program, task)
 	}
 	progress := newProgress(ctx, w.logger, job)
+	// This transaction takes the slot again and holds it until the cards are committed.
 	_, err = store.Write(ctx, w.store, func(tx *store.Tx) (struct{}, error) {
 		if err := w.takeSlot(ctx, tx, job); err != nil {
 			return struct{}{}, err
@@ -115,12 +122,12 @@ func (w *bulkIssueWorker) Work(ctx context.Context, job *river.Job[bulkIssueArgs
 	case err == nil:
 		progress.completed()
 		return nil
-	case errors.As(err, &stopped): // another attempt would end in the same way
+	case errors.As(err, &stopped): // every attempt would end in the same way
 		w.logger.WarnContext(ctx, "task stopped", "task_id", task, "reason", stopped.Reason)
 		return end(ctx, w.store, func(ctx context.Context, tx *store.Tx) error { return tx.StopTask(ctx, program, task, stopped) })
-	case errors.Is(err, store.ErrNoSlot): // another one took it meanwhile
+	case errors.Is(err, store.ErrNoSlot): // another task took the slot between the two transactions
 		return errors.Join(wait(job), giveBack(ctx, w.store, program, task))
-	case errors.Is(ctx.Err(), context.Canceled): // an orderly stop; one that took too long is an attempt
+	case errors.Is(ctx.Err(), context.Canceled): // an orderly stop; a time-out counts as an attempt
 		return errors.Join(err, giveBack(ctx, w.store, program, task))
 	case attempts == maxAttempts:
 		w.logger.ErrorContext(ctx, "task given up", "task_id", task, "attempts", attempts, "error", err)
@@ -129,8 +136,8 @@ func (w *bulkIssueWorker) Work(ctx context.Context, job *river.Job[bulkIssueArgs
 	return err
 }
 
-// takeSlot keeps the large tasks of one merchant from taking all workers. Small
-// ones are over before it matters.
+// takeSlot keeps one merchant's large tasks from occupying all workers. Small tasks need
+// no slot, because they end within a moment.
 func (w *bulkIssueWorker) takeSlot(ctx context.Context, tx *store.Tx, job *river.Job[bulkIssueArgs]) error {
 	if job.Queue != store.QueueLarge {
 		return nil
@@ -138,31 +145,32 @@ func (w *bulkIssueWorker) takeSlot(ctx context.Context, tx *store.Tx, job *river
 	return tx.TakeSlot(ctx, job.Args.ProgramID, job.Args.TaskID, w.merchantTasks)
 }
 
-// How long a job waits for a slot before it looks again.
+// Bounds of the pause before a job looks for a slot again.
 const shortestWait, longestWait = 250 * time.Millisecond, 10 * time.Second
 
-// wait lets the job come back after a tenth of the time that it has waited, within
-// bounds: many that wait must not keep the workers busy with looking. It is no
-// attempt.
+// wait snoozes the job for a tenth of the time that it has waited, within bounds. The
+// pause grows, so that many waiting jobs do not occupy the workers. River does not count a
+// snooze as an attempt.
 func wait(job *river.Job[bulkIssueArgs]) error {
 	return river.JobSnooze(min(max(shortestWait, time.Since(job.CreatedAt)/10), longestWait))
 }
 
-// giveBack does not count an attempt that was none, or that an orderly stop cut
-// off.
+// giveBack takes an attempt off the count, because the task had no slot or an orderly stop
+// interrupted it.
 func giveBack(ctx context.Context, s *store.Store, program id.ID, task uuid.UUID) error {
 	return end(ctx, s, func(ctx context.Context, tx *store.Tx) error { return tx.GiveBackAttempt(ctx, program, task) })
 }
 
-// end writes down how an attempt ended, also after the job's context has ended.
+// end records the end of an attempt. It works after the job's context has ended.
 func end(ctx context.Context, s *store.Store, write func(context.Context, *store.Tx) error) error {
+	// A stop or a time-out has ended the job's context.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cancelTimeout)
 	defer cancel()
 	_, err := store.Write(ctx, s, func(tx *store.Tx) (struct{}, error) { return struct{}{}, write(ctx, tx) })
 	return err
 }
 
-// giveUp lets the task fail, also when its last attempt took too long.
+// giveUp marks the task as failed.
 func giveUp(ctx context.Context, s *store.Store, program id.ID, task uuid.UUID) error {
 	return end(ctx, s, func(ctx context.Context, tx *store.Tx) error {
 		_, err := tx.FailTask(ctx, program, task, giveUpReason)
@@ -170,32 +178,33 @@ func giveUp(ctx context.Context, s *store.Store, program id.ID, task uuid.UUID) 
 	})
 }
 
-// progress tells the log how far a task is.
+// progress logs how many cards a running task has written.
 type progress struct {
-	ctx         context.Context
-	logger      *slog.Logger
-	start, told time.Time
-	written     int
+	ctx             context.Context
+	logger          *slog.Logger
+	start, loggedAt time.Time
+	written         int
 }
 
-// progressEvery is how often the log hears of a running task.
+// progressEvery is the time between two log lines of a running task.
 const progressEvery = 5 * time.Second
 
 func newProgress(ctx context.Context, logger *slog.Logger, job *river.Job[bulkIssueArgs]) *progress {
 	now := time.Now()
-	return &progress{ctx: ctx, logger: logger.With("task_id", job.Args.TaskID), start: now, told: now}
+	return &progress{ctx: ctx, logger: logger.With("task_id", job.Args.TaskID), start: now, loggedAt: now}
 }
 
-// report notes how many cards are written by now.
+// report is called with the number of cards written so far.
 func (p *progress) report(written int) {
 	p.written = written
-	if time.Since(p.told) >= progressEvery {
-		p.told = time.Now()
+	if time.Since(p.loggedAt) >= progressEvery {
+		p.loggedAt = time.Now()
 		p.logger.InfoContext(p.ctx, "task running", "cards", written, "duration", time.Since(p.start))
 	}
 }
 
-// completed tells of the end; a task that was finished before wrote nothing.
+// completed logs the end. A task that another attempt had finished wrote nothing and is
+// not logged again.
 func (p *progress) completed() {
 	if p.written > 0 {
 		p.logger.InfoContext(p.ctx, "task completed", "cards", p.written, "duration", time.Since(p.start))

@@ -14,10 +14,10 @@ import (
 	"giftcards/store/storetest"
 )
 
-// large is the cards of a task that is not small any more.
+// large is the smallest number of cards of a large task.
 const large = 2_001
 
-// another is the same database with another merchant's program.
+// another returns a fixture for another merchant's program in the same database.
 func (f fixture) another(t *testing.T) fixture {
 	t.Helper()
 	program := storetest.AsOwner(t, f.Store, func(tx *store.Tx) (store.Program, error) {
@@ -30,7 +30,7 @@ func (f fixture) another(t *testing.T) fixture {
 	return fixture{f.Store, program}
 }
 
-// hold runs a statement and keeps its locks until release.
+// hold runs a statement and keeps its locks until release is called.
 func (f fixture) hold(t *testing.T, take func(*store.Tx) error) (release func()) {
 	t.Helper()
 	held, done, ended := make(chan error), make(chan struct{}), make(chan struct{})
@@ -49,8 +49,8 @@ func (f fixture) hold(t *testing.T, take func(*store.Tx) error) (release func())
 	}
 }
 
-// TestOneMerchantsTasksDoNotHoldUpAnothers: neither small nor large ones, though
-// they were asked for last.
+// TestOneMerchantsTasksDoNotHoldUpAnothers: another merchant's small and large tasks run
+// first, though they were added last.
 func TestOneMerchantsTasksDoNotHoldUpAnothers(t *testing.T) {
 	t.Parallel()
 	a := setup(t)
@@ -78,8 +78,8 @@ func TestOneMerchantsTasksDoNotHoldUpAnothers(t *testing.T) {
 	}
 }
 
-// TestALargeTaskWaitsForASlot without an attempt, whoever has the slot, and
-// without holding up anybody else.
+// TestALargeTaskWaitsForASlot: waiting for a slot is not an attempt and does not delay
+// other tasks.
 func TestALargeTaskWaitsForASlot(t *testing.T) {
 	t.Parallel()
 	a := setup(t)
@@ -109,8 +109,8 @@ func TestALargeTaskWaitsForASlot(t *testing.T) {
 	}
 }
 
-// TestTwoWorkersOfOneJobIssueOnce: a job that River rescues is run again while its
-// slow worker still works.
+// TestTwoWorkersOfOneJobIssueOnce: River may run a rescued job again while its slow worker
+// still works.
 func TestTwoWorkersOfOneJobIssueOnce(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
@@ -140,12 +140,12 @@ func TestTwoWorkersOfOneJobIssueOnce(t *testing.T) {
 	}
 }
 
-// TestAFailedAttemptIsFollowedByAPause, not by the next one at once.
+// TestAFailedAttemptIsFollowedByAPause before the next attempt.
 func TestAFailedAttemptIsFollowedByAPause(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	f.add(t, f.prepare(t), 60)
-	f.exec(t, `update bulk_tasks set by_count = false`) // recipients that are not there
+	f.exec(t, `update bulk_tasks set by_count = false`) // now the task has no recipients, so that it fails
 	f.start(t)
 	for f.count(t, "river_job where cardinality(errors) >= 2") == 0 {
 		time.Sleep(10 * time.Millisecond)
@@ -175,14 +175,14 @@ func TestTwoInstancesShareTheSlots(t *testing.T) {
 	must(t, third())
 }
 
-// inWork adds a large task, which writes its cards and then waits in its
-// transaction for release.
+// inWork adds a large task. Its worker writes the cards and then waits in its transaction
+// until release is called.
 func (f fixture) inWork(t *testing.T, work *jobs.Jobs) (task store.Task, release func()) {
 	t.Helper()
 	return f.inWorkFor(t, store.Access{}, work)
 }
 
-// inWorkFor is inWork for a user.
+// inWorkFor is inWork for a user's task.
 func (f fixture) inWorkFor(t *testing.T, access store.Access, work *jobs.Jobs) (task store.Task, release func()) {
 	t.Helper()
 	release = f.hold(t, func(tx *store.Tx) error {
@@ -196,7 +196,7 @@ func (f fixture) inWorkFor(t *testing.T, access store.Access, work *jobs.Jobs) (
 	return task, release
 }
 
-// TestALargeTaskHasItsSlotWhileItsCardsAreWritten, not only when it begins.
+// TestALargeTaskHasItsSlotWhileItsCardsAreWritten, and not only at its beginning.
 func TestALargeTaskHasItsSlotWhileItsCardsAreWritten(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
@@ -211,7 +211,7 @@ func TestALargeTaskHasItsSlotWhileItsCardsAreWritten(t *testing.T) {
 	f.ended(t, task)
 }
 
-// TestAnAttemptThatAStopCutsOffDoesNotCount, however often a server is restarted.
+// TestAnAttemptThatAStopCutsOffDoesNotCount, so that restarts never fail a task.
 func TestAnAttemptThatAStopCutsOffDoesNotCount(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
@@ -235,8 +235,8 @@ func TestAnAttemptThatAStopCutsOffDoesNotCount(t *testing.T) {
 	}
 }
 
-// TestAMerchantsLargeTasksGoInTheOrderTheyCame though the first looks for a slot more
-// seldom, the longer it waits; one that failed and pauses lets the next ones go.
+// TestAMerchantsLargeTasksGoInTheOrderTheyCame, though the first task looks for a slot less
+// often the longer it waits. A task that pauses after a failure lets the next ones run.
 func TestAMerchantsLargeTasksGoInTheOrderTheyCame(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
@@ -244,7 +244,7 @@ func TestAMerchantsLargeTasksGoInTheOrderTheyCame(t *testing.T) {
 	work := f.prepare(t)
 	failed, first := f.add(t, work, large), f.add(t, work, large)
 	f.exec(t, "update river_job set state = 'retryable', attempt = 1, scheduled_at = now() + interval '1 hour' where id = (select min(id) from river_job)")
-	f.exec(t, "update river_job set created_at = now() - interval '20 seconds' where id = (select max(id) from river_job)") // two seconds between looks
+	f.exec(t, "update river_job set created_at = now() - interval '20 seconds' where id = (select max(id) from river_job)") // so that the job looks every two seconds
 	f.run(t, work)
 	for f.count(t, "river_job where metadata ? 'snoozes'") == 0 {
 		time.Sleep(10 * time.Millisecond)
@@ -264,7 +264,7 @@ func TestAMerchantsLargeTasksGoInTheOrderTheyCame(t *testing.T) {
 	}
 }
 
-// TestATaskThatTakesTooLongIsGivenUpInTheEnd: only an orderly stop costs no attempt.
+// TestATaskThatTakesTooLongIsGivenUpInTheEnd, because a time-out counts as an attempt.
 func TestATaskThatTakesTooLongIsGivenUpInTheEnd(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
@@ -274,7 +274,7 @@ func TestATaskThatTakesTooLongIsGivenUpInTheEnd(t *testing.T) {
 	})()
 	work := f.prepare(t, func(o *jobs.Options) { o.TaskTimeout = 100 * time.Millisecond })
 	task := f.add(t, work, 60)
-	f.exec(t, "update bulk_tasks set attempts = 6") // two are left
+	f.exec(t, "update bulk_tasks set attempts = 6") // two attempts are left
 	f.run(t, work)
 	if task = f.ended(t, task); task.Status != store.TaskFailed || task.Attempts != 8 {
 		t.Errorf("the task is %s after %d attempts", task.Status, task.Attempts)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -17,23 +18,24 @@ import (
 	"giftcards/store/id"
 )
 
-// Delivery says how recipients get their messages.
+// Delivery configures the delivery of messages to recipients.
 type Delivery struct {
 	Templates *message.Templates
 	Mail, SMS Route
-	// LookEvery is how often due messages are looked for, 500 ms if zero.
+	// LookEvery is the pause between looks for due messages, 500 ms if zero.
 	LookEvery time.Duration
 }
 
-// Route is one way to recipients.
+// Route sends the messages of one channel.
 type Route struct {
 	Sender transport.Sender
-	// PerSecond is how many messages go over it in a second, by this instance.
+	// PerSecond is the rate limit of this instance, in messages a second.
 	PerSecond int
 }
 
-// SendTimeout bounds the handing over of one message. Servers may look into a
-// mail for long before they say that they took it.
+// SendTimeout bounds the sending of one message. It is long, because a server may scan a
+// mail before it answers. It ends before the message's lease, so that the outcome can
+// still be recorded.
 const SendTimeout = store.MessageLease - leftForRecord
 
 const (
@@ -41,25 +43,30 @@ const (
 	ownPause      = 2 * time.Second // between looks whether a copy may send by now
 	recordTimeout = 5 * time.Second
 	recordPause   = time.Second
-	lookPause     = 2 * time.Second // when the database is away
-	// Workers of a lane: enough that a few slow servers don't hold up the rest.
+	lookPause     = 2 * time.Second // after a failed look
+	// A lane has enough workers that a few slow servers do not delay the rest.
 	cardWorkers, bulkWorkers = 8, 24
 )
 
 // courier delivers the messages of one lane.
 type courier struct {
-	*Jobs
+	store     *store.Store
+	logger    *slog.Logger
+	templates *message.Templates
+	lookEvery time.Duration
+
 	lane    store.Lane
 	sender  transport.Sender
 	workers int
 	faults  *settingsFaults
-	due     chan id.ID      // a message is due (of this program's tasks), one of the workers should take it
-	permits <-chan struct{} // one may be sent now
+	due     chan id.ID      // a program with a due message; a worker should claim the message
+	permits <-chan struct{} // a permit to send one message
 }
 
-// deliver sends messages until ctx ends, and waits for those being sent, which
-// end with sending. A copy of the database sends none until an operator says so.
-func (j *Jobs) deliver(ctx, sending context.Context) {
+// deliver sends messages until ctx ends. Then it waits for messages that are being sent;
+// they end with sendCtx at the latest. A copy of the database sends nothing until an
+// operator allows it.
+func (j *Jobs) deliver(ctx, sendCtx context.Context) {
 	defer j.options.Delivery.Mail.Sender.Close()
 	defer j.options.Delivery.SMS.Sender.Close()
 	if !j.awaitOwnership(ctx) {
@@ -76,32 +83,34 @@ func (j *Jobs) deliver(ctx, sending context.Context) {
 			{lane: store.Lane{Channel: channel}, workers: cardWorkers, permits: cards},
 			{lane: store.Lane{Channel: channel, Bulk: true}, workers: bulkWorkers, permits: bulk},
 		} {
-			c.Jobs, c.sender, c.faults, c.due = j, route.Sender, faults, make(chan id.ID)
+			c.store, c.logger, c.templates, c.lookEvery = j.store, j.options.Logger, j.options.Delivery.Templates, j.options.Delivery.LookEvery
+			c.sender, c.faults, c.due = route.Sender, faults, make(chan id.ID)
 			all.Go(func() { c.look(ctx) })
 			for range c.workers {
-				all.Go(func() { c.work(ctx, sending) })
+				all.Go(func() { c.work(ctx, sendCtx) })
 			}
 		}
 	}
 	all.Wait()
 }
 
-// awaitOwnership waits until messages are to be sent from this database, and reports
-// false if ctx ends before.
+// awaitOwnership waits until this database owns its messages. It returns false if ctx
+// ends first.
 func (j *Jobs) awaitOwnership(ctx context.Context) bool {
 	for said := false; ; {
+		// The first database that asks becomes the owner, hence a write.
 		owns, err := store.Write(ctx, j.store, func(tx *store.Tx) (bool, error) { return tx.OwnsMessages(ctx) })
 		switch {
 		case owns && said:
-			j.options.Logger.InfoContext(ctx, "messages are sent again")
+			j.options.Logger.InfoContext(ctx, "this database sends messages from now on")
 			return true
 		case owns:
 			return true
 		case err != nil && ctx.Err() == nil:
-			j.options.Logger.WarnContext(ctx, "looking whether messages may be sent failed", "error", err)
+			j.options.Logger.WarnContext(ctx, "checking whether this database may send messages failed", "error", err)
 		case !said && err == nil:
 			said = true
-			j.options.Logger.WarnContext(ctx, "no message is sent, because this database is a copy of the one that messages were sent from: giftcards messages resume has them sent from here")
+			j.options.Logger.WarnContext(ctx, "no message is sent, because this database is a copy of another one: giftcards messages resume lets it send")
 		}
 		select {
 		case <-time.After(ownPause):
@@ -111,11 +120,13 @@ func (j *Jobs) awaitOwnership(ctx context.Context) bool {
 	}
 }
 
-// pace gives out permits at a rate, to cards issued at once before those of
-// tasks. What a busy moment held up within the last second is caught up with.
+// pace gives out permits at a rate. Cards that were issued at once come before those of
+// tasks. The limiter's burst is one second's permits, so that a short delay of the process
+// does not lower the throughput.
 func pace(ctx context.Context, perSecond int, cards, bulk chan<- struct{}) {
 	limiter := rate.NewLimiter(rate.Limit(perSecond), perSecond)
 	for limiter.Wait(ctx) == nil {
+		// select chooses at random among ready channels, so that cards are tried alone first.
 		select {
 		case cards <- struct{}{}:
 			continue
@@ -129,14 +140,15 @@ func pace(ctx context.Context, perSecond int, cards, bulk chan<- struct{}) {
 	}
 }
 
-// look tells workers of due messages.
+// look gives due messages to the workers until ctx ends.
 func (c *courier) look(ctx context.Context) {
 	var last id.ID
 	for {
-		limit, pause := 2*c.workers, c.options.Delivery.LookEvery
+		// Two messages per worker keep the workers busy until the next look.
+		limit, pause := 2*c.workers, c.lookEvery
 		due, err := store.Read(ctx, c.store, func(tx *store.Tx) ([]store.DueCount, error) { return tx.CountDue(ctx, c.lane, limit) })
 		if err != nil && ctx.Err() == nil {
-			c.options.Logger.WarnContext(ctx, "looking for messages failed", "channel", c.lane.Channel, "error", err)
+			c.logger.WarnContext(ctx, "looking for due messages failed", "channel", c.lane.Channel, "error", err)
 			pause = lookPause
 		}
 		turns := takeTurns(due, last, limit)
@@ -147,7 +159,7 @@ func (c *courier) look(ctx context.Context) {
 				return
 			}
 		}
-		if len(turns) == limit {
+		if len(turns) == limit { // more may be due
 			continue
 		}
 		select {
@@ -158,13 +170,15 @@ func (c *courier) look(ctx context.Context) {
 	}
 }
 
-// takeTurns deals out limit messages at most, one to each program in turn, and
-// begins after the program that was last.
+// takeTurns returns up to limit turns, each the program of a due message. Programs take
+// turns one message at a time, so that a large task does not delay other programs. The
+// first turn goes to the program after last.
 func takeTurns(due []store.DueCount, last id.ID, limit int) (turns []id.ID) {
 	next := slices.IndexFunc(due, func(d store.DueCount) bool { return bytes.Compare(d.Program[:], last[:]) > 0 })
 	if next > 0 {
 		due = slices.Concat(due[next:], due[:next])
 	}
+	// Round n gives a turn to each program that has more than n due messages.
 	for round := int64(0); ; round++ {
 		before := len(turns)
 		for _, d := range due {
@@ -178,7 +192,9 @@ func takeTurns(due []store.DueCount, last id.ID, limit int) (turns []id.ID) {
 	}
 }
 
-func (c *courier) work(ctx, sending context.Context) {
+// work sends due messages until ctx ends. It waits for a permit only after it has a
+// message, because a permit that waits is lost to the other workers.
+func (c *courier) work(ctx, sendCtx context.Context) {
 	for {
 		var program id.ID
 		select {
@@ -191,15 +207,15 @@ func (c *courier) work(ctx, sending context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		if err := c.deliverOne(sending, program); err != nil && sending.Err() == nil {
-			c.options.Logger.WarnContext(ctx, "delivering failed", "channel", c.lane.Channel, "error", err)
+		if err := c.deliverOne(sendCtx, program); err != nil && sendCtx.Err() == nil {
+			c.logger.WarnContext(ctx, "delivering failed", "channel", c.lane.Channel, "error", err)
 		}
 	}
 }
 
-// deliverOne sends the message that is due longest, of a lane of tasks the
-// program's, if there is one. The claim is committed before anything is sent, so
-// that a crash leaves a trace.
+// deliverOne sends the lane's oldest due message, if there is one. In a lane of tasks it
+// is the oldest of the program. The claim is committed before the message is sent, so that
+// a crash during sending leaves a trace.
 func (c *courier) deliverOne(ctx context.Context, program id.ID) error {
 	due, err := store.Write(ctx, c.store, func(tx *store.Tx) (*store.Due, error) {
 		return tx.ClaimMessage(ctx, c.lane, program)
@@ -207,6 +223,7 @@ func (c *courier) deliverOne(ctx context.Context, program id.ID) error {
 	if err != nil || due == nil {
 		return err
 	}
+	// A code that does not open is recorded like a message that was not sent.
 	code, err := c.store.OpenCode(due.Card.ID, due.Card.SealedCode)
 	if err == nil {
 		err = c.send(ctx, due, code)
@@ -214,7 +231,7 @@ func (c *courier) deliverOne(ctx context.Context, program id.ID) error {
 	return c.record(ctx, due, c.outcome(ctx, due, code, err))
 }
 
-// send makes the message and hands it over.
+// send composes the message and hands it to the lane's sender.
 func (c *courier) send(ctx context.Context, due *store.Due, code string) error {
 	text := func(s *string) string {
 		if s == nil {
@@ -222,11 +239,12 @@ func (c *courier) send(ctx context.Context, due *store.Due, code string) error {
 		}
 		return *s
 	}
+	// The store has checked the zone, but this machine may lack its time-zone data.
 	zone, err := time.LoadLocation(due.TimeZone)
 	if err != nil {
 		return err
 	}
-	content, err := c.options.Delivery.Templates.Compose(message.Gift{
+	content, err := c.templates.Compose(message.Gift{
 		Merchant: due.MerchantName, Sender: text(due.Card.SenderName), Recipient: text(due.Card.CustomerName), Note: text(due.Card.CustomMessage),
 		Value: due.Card.InitialValue.String(), Number: store.FormatNumber(due.Card.CardNumber), Code: code,
 		ExpiresAt: due.Card.ExpiresAt, Now: c.store.Now(), Zone: zone, Design: text(due.Card.DesignTemplate),
@@ -244,7 +262,7 @@ func (c *courier) send(ctx context.Context, due *store.Due, code string) error {
 	return c.sender.Send(ctx, m)
 }
 
-// outcome is how what came of sending is to be recorded.
+// outcome returns the function that records the result of sending.
 func (c *courier) outcome(ctx context.Context, due *store.Due, code string, sent error) func(context.Context, *store.Tx) error {
 	if _, toFile := c.sender.(*transport.Outbox); sent == nil && toFile {
 		return func(ctx context.Context, tx *store.Tx) error { return tx.MessageWritten(ctx, due) }
@@ -252,19 +270,21 @@ func (c *courier) outcome(ctx context.Context, due *store.Due, code string, sent
 	if sent == nil {
 		return func(ctx context.Context, tx *store.Tx) error { return tx.MessageSent(ctx, due) }
 	}
-	failed, told := errors.AsType[*transport.Error](sent)
-	if !told {
+	failed, fromSender := errors.AsType[*transport.Error](sent)
+	if !fromSender {
 		failed = &transport.Error{Stage: "compose", Err: sent}
 	}
+	// The stop came before the server had the whole message: it may be sent again at once.
 	if ctx.Err() != nil && !failed.Permanent && !failed.Unconfirmed {
 		return func(ctx context.Context, tx *store.Tx) error { return tx.MessageReleased(ctx, due) }
 	}
 	c.logFailure(ctx, due, failed)
+	// A server's answer may quote the message. The card must not leak into the reason.
 	number := store.FormatNumber(due.Card.CardNumber)
 	reason := strings.NewReplacer(number, "[number]", message.Group(number), "[number]", code, "[code]").
-		Replace(failed.Error()) // a server may repeat what it was sent
+		Replace(failed.Error())
 	if ctx.Err() != nil && failed.Unconfirmed {
-		reason = "stopped while the server had yet to answer: " + reason
+		reason = "stopped before the server had answered: " + reason
 	}
 	return func(ctx context.Context, tx *store.Tx) error {
 		if failed.Permanent {
@@ -274,27 +294,30 @@ func (c *courier) outcome(ctx context.Context, due *store.Due, code string, sent
 	}
 }
 
-// logFailure tells of an attempt that failed, of a fault of the settings by its cause.
+// logFailure logs a failed attempt. It logs a fault of the settings once per cause and
+// minute, because such a fault concerns every message.
 func (c *courier) logFailure(ctx context.Context, due *store.Due, failed *transport.Error) {
 	if failed.Settings {
-		if attempts := c.faults.tell(due.Channel, failed); attempts > 0 {
-			c.options.Logger.WarnContext(ctx, "messages cannot be handed over", "channel", due.Channel,
+		if attempts := c.faults.attemptsToLog(due.Channel, failed); attempts > 0 {
+			c.logger.WarnContext(ctx, "messages cannot be handed over", "channel", due.Channel,
 				"stage", failed.Stage, "code", failed.Code, "attempts", attempts, "error", failed.Err)
 		}
 		return
 	}
-	// Neither the address nor the server's words, which may hold it.
-	c.options.Logger.WarnContext(ctx, "message not delivered", "card_id", due.CardID, "channel", due.Channel, "attempt", due.Attempts,
+	// The server's answer is left out, because it may contain the recipient's address.
+	c.logger.WarnContext(ctx, "message not delivered", "card_id", due.CardID, "channel", due.Channel, "attempt", due.Attempts,
 		"stage", failed.Stage, "code", failed.Code, "permanent", failed.Permanent, "unconfirmed", failed.Unconfirmed)
 }
 
-// record writes down an outcome, again and again while the lease lasts: what is
-// lost here is sent twice.
+// record records an outcome. It retries until the lease ends, because a message without a
+// recorded outcome is sent again.
 func (c *courier) record(ctx context.Context, due *store.Due, outcome func(context.Context, *store.Tx) error) error {
 	for {
+		// Even after ctx has ended, the outcome gets one attempt.
 		attempt, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
 		_, err := store.Write(attempt, c.store, func(tx *store.Tx) (struct{}, error) { return struct{}{}, outcome(attempt, tx) })
 		cancel()
+		// After the lease another worker may claim the message, and its record must win.
 		if err == nil || ctx.Err() != nil || c.store.Now().Add(recordPause).After(due.NextAttemptAt) {
 			return err
 		}

@@ -49,7 +49,7 @@ func TestAMessageRefusedForGoodIsListedAndRetried(t *testing.T) {
 	}
 }
 
-// TestARefusalForNowBacksOffForADay and is then given up.
+// TestARefusalForNowBacksOffForADay, and then the message fails.
 func TestARefusalForNowBacksOffForADay(t *testing.T) {
 	t.Parallel()
 	var mutex sync.Mutex
@@ -85,8 +85,8 @@ func TestARefusalForNowBacksOffForADay(t *testing.T) {
 	}
 }
 
-// TestAMailOfWhichNobodyKnowsIsRepeatedOnce under the same Message-ID, with the
-// same code, and then listed.
+// TestAMailOfWhichNobodyKnowsIsRepeatedOnce: a mail without an answer is sent once more
+// with the same Message-ID and code, and then listed as failed.
 func TestAMailOfWhichNobodyKnowsIsRepeatedOnce(t *testing.T) {
 	t.Parallel()
 	p := newPost(t, smtptest.Hooks{Data: func(smtptest.Mail) error { return smtptest.ErrHangUp }})
@@ -96,7 +96,7 @@ func TestAMailOfWhichNobodyKnowsIsRepeatedOnce(t *testing.T) {
 	p.clock.Move(time.Hour)
 	failed := p.reach(store.MessageFailed, 1)
 	p.clock.Move(48 * time.Hour)
-	time.Sleep(200 * time.Millisecond) // ten looks
+	time.Sleep(200 * time.Millisecond) // enough for ten looks
 	mails := p.mails.Mails()
 	if len(mails) != 2 || mails[0].ID != mails[1].ID || mails[0].ID != "<"+card.ID.String()+"@example.com>" {
 		t.Fatalf("%d mails: %v", len(mails), mails)
@@ -111,7 +111,7 @@ func TestAMailOfWhichNobodyKnowsIsRepeatedOnce(t *testing.T) {
 	}
 }
 
-// TestACrashRepeatsAMessageOnce: claims without a record, as kills leave them.
+// TestACrashRepeatsAMessageOnce: a crash leaves a claim without a recorded outcome.
 func TestACrashRepeatsAMessageOnce(t *testing.T) {
 	t.Parallel()
 	p := newPost(t, smtptest.Hooks{})
@@ -128,7 +128,7 @@ func TestACrashRepeatsAMessageOnce(t *testing.T) {
 	}
 }
 
-// TestAMessageWithoutACardBlocksNoOther though it is due longest.
+// TestAMessageWithoutACardBlocksNoOther, though it is the oldest due message.
 func TestAMessageWithoutACardBlocksNoOther(t *testing.T) {
 	t.Parallel()
 	p := newPost(t, smtptest.Hooks{})
@@ -139,8 +139,8 @@ func TestAMessageWithoutACardBlocksNoOther(t *testing.T) {
 	p.reach(store.MessageFailed, 1)
 }
 
-// TestAStalledServerHoldsUpNoOtherChannel and its mails are due again at once
-// when the program stops.
+// TestAStalledServerHoldsUpNoOtherChannel, and its mails are due at once after the program
+// has stopped.
 func TestAStalledServerHoldsUpNoOtherChannel(t *testing.T) {
 	t.Parallel()
 	p := newPost(t, smtptest.Hooks{Recipient: func(string) error { <-t.Context().Done(); return errors.New("over") }})
@@ -155,7 +155,7 @@ func TestAStalledServerHoldsUpNoOtherChannel(t *testing.T) {
 	}
 }
 
-// TestTheLogOfDeliveryKeepsSecrets, though servers repeat what they were sent.
+// TestTheLogOfDeliveryKeepsSecrets, though a server's answers repeat the message.
 func TestTheLogOfDeliveryKeepsSecrets(t *testing.T) {
 	t.Parallel()
 	p := newPost(t, smtptest.Hooks{
@@ -184,8 +184,8 @@ func TestTheLogOfDeliveryKeepsSecrets(t *testing.T) {
 	}
 }
 
-// TestARecordIsMadeThoughTheDatabaseRefusesItAtFirst: the record is
-// made again until it succeeds, and nothing is sent twice.
+// TestARecordIsMadeThoughTheDatabaseRefusesItAtFirst: recording is retried until it
+// succeeds, and nothing is sent twice.
 func TestARecordIsMadeThoughTheDatabaseRefusesItAtFirst(t *testing.T) {
 	t.Parallel()
 	p := newPost(t, smtptest.Hooks{})
@@ -200,7 +200,8 @@ func TestARecordIsMadeThoughTheDatabaseRefusesItAtFirst(t *testing.T) {
 	}
 }
 
-// TestARecordIsGivenUpWhenTheClaimIsOver: then the message is another's.
+// TestARecordIsGivenUpWhenTheClaimIsOver, because another worker may then claim the
+// message.
 func TestARecordIsGivenUpWhenTheClaimIsOver(t *testing.T) {
 	t.Parallel()
 	p := newPost(t, smtptest.Hooks{})
@@ -208,12 +209,12 @@ func TestARecordIsGivenUpWhenTheClaimIsOver(t *testing.T) {
 	p.run(1000)
 	p.issue()
 	p.eventually("the mail", func() bool { return len(p.mails.Mails()) == 1 })
-	p.exec(t, `update messages set next_attempt_at = next_attempt_at + interval '1 day'`) // no other comes
+	p.exec(t, `update messages set next_attempt_at = next_attempt_at + interval '1 day'`) // so that no other worker claims it
 	p.clock.Move(store.MessageLease)
 	p.eventually("the record given up", func() bool { return strings.Contains(p.log.String(), "delivering failed") })
 }
 
-// refuseRecords has the database refuse to record that a message was sent.
+// refuseRecords makes the database refuse to record that a message was sent.
 func (p *post) refuseRecords() {
 	p.t.Helper()
 	p.exec(p.t, `create function refuse() returns trigger language plpgsql as $$ begin raise exception 'not now'; end $$`)

@@ -13,7 +13,7 @@ import (
 	"giftcards/store"
 )
 
-// TestACopyOfTheDatabaseSendsNothingUntilItIsToldTo, and then without a restart.
+// TestACopyOfTheDatabaseSendsNothingUntilItIsToldTo. It then sends without a restart.
 func TestACopyOfTheDatabaseSendsNothingUntilItIsToldTo(t *testing.T) {
 	t.Parallel()
 	p := newPost(t, smtptest.Hooks{})
@@ -21,11 +21,11 @@ func TestACopyOfTheDatabaseSendsNothingUntilItIsToldTo(t *testing.T) {
 	p.issue()
 	p.reach(store.MessageSent, 1)
 	stop()
-	p.exec(t, "update message_origins set database_oid = database_oid + 1") // as pg_restore leaves it
+	p.exec(t, "update message_origins set database_oid = database_oid + 1") // the state after pg_restore
 	p.issue(withPhone)
 	p.run(1000)
 	p.eventually("word of it", func() bool { return strings.Contains(p.log.String(), "giftcards messages resume") })
-	time.Sleep(200 * time.Millisecond) // ten looks
+	time.Sleep(200 * time.Millisecond) // enough for ten looks
 	if n := len(p.mails.Mails()); n != 1 || len(p.messages(store.MessageScheduled)) != 2 {
 		t.Errorf("%d mails were sent, one of them by the original; scheduled: %v", n, p.messages(store.MessageScheduled))
 	}
@@ -37,7 +37,7 @@ func TestACopyOfTheDatabaseSendsNothingUntilItIsToldTo(t *testing.T) {
 	}
 }
 
-// TestWhatIsWrittenToAFileIsNotSent, and is sent later.
+// TestWhatIsWrittenToAFileIsNotSent, and can be sent later.
 func TestWhatIsWrittenToAFileIsNotSent(t *testing.T) {
 	t.Parallel()
 	p := newPost(t, smtptest.Hooks{})
@@ -68,12 +68,13 @@ func TestWhatIsWrittenToAFileIsNotSent(t *testing.T) {
 	}
 }
 
-// TestAFaultOfTheSettingsIsLoggedWithItsCauseAndOnceAMinute, however many messages wait.
+// TestAFaultOfTheSettingsIsLoggedWithItsCauseAndOnceAMinute, and not once per message.
 func TestAFaultOfTheSettingsIsLoggedWithItsCauseAndOnceAMinute(t *testing.T) {
 	t.Parallel()
 	p := newPost(t, smtptest.Hooks{})
 	p.texts.set(401)
 	p.clock.Stop()
+	// Mail fails by the server's certificate, and text messages by the account's token.
 	p.run(1000, func(d *jobs.Delivery) {
 		untrusted, err := transport.NewSMTP(transport.SMTPOptions{
 			Address: p.mails.Address, Security: transport.STARTTLS, Username: smtptest.User, Password: smtptest.Password, From: "cards@example.com", Timeout: 5 * time.Second,
@@ -108,6 +109,7 @@ func TestAFaultOfTheSettingsIsLoggedWithItsCauseAndOnceAMinute(t *testing.T) {
 	if lines("certificate signed by unknown authority") != 1 || lines(`"code":401`) != 1 || lines("") != 2 || strings.Contains(p.log.String(), "message not delivered") {
 		t.Errorf("the log of %d attempts:\n%s", 2*cards, p.log)
 	}
+	// The second line of a cause counts all attempts since the first one.
 	p.clock.Move(time.Minute)
 	p.eventually("another attempt at each", tried(2))
 	if lines("certificate signed by unknown authority") != 2 || lines(`"attempts":20`) != 2 || lines("") != 4 {
@@ -126,7 +128,7 @@ func TestTheDaysOfAMessageAreThoseOfItsProgram(t *testing.T) {
 	p := newPost(t, smtptest.Hooks{})
 	p.exec(t, "update programs set time_zone = 'Pacific/Kiritimati'")
 	p.run(1000)
-	expires := time.Date(p.Now().Year()+1, 12, 31, 10, 0, 0, 0, time.UTC) // midnight there
+	expires := time.Date(p.Now().Year()+1, 12, 31, 10, 0, 0, 0, time.UTC) // midnight in the program's zone
 	p.issue(withPhone, func(terms *store.Terms, _ *store.Recipient) { terms.ExpiresAt = &expires })
 	p.reach(store.MessageSent, 2)
 	want := "Valid until " + expires.Format("2 January 2006")

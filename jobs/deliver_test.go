@@ -36,7 +36,7 @@ func TestBothChannelsAreUsedAndTheCardIsThenDelivered(t *testing.T) {
 	}
 }
 
-// TestTwoChannelsAtOnceDeliver: whichever is recorded last sees the other.
+// TestTwoChannelsAtOnceDeliver: the record of the second channel sees that of the first.
 func TestTwoChannelsAtOnceDeliver(t *testing.T) {
 	t.Parallel()
 	p := newPost(t, smtptest.Hooks{})
@@ -57,12 +57,12 @@ func TestAMessageIsSentAtItsTimeAlsoAfterARestart(t *testing.T) {
 	later := p.Now().Add(time.Hour)
 	past := p.Now().Add(-time.Hour)
 	p.issue(func(terms *store.Terms, _ *store.Recipient) { terms.DeliverAt = &later })
-	p.issue(func(terms *store.Terms, _ *store.Recipient) { terms.DeliverAt = &past }) // is now
+	p.issue(func(terms *store.Terms, _ *store.Recipient) { terms.DeliverAt = &past }) // a past deliverAt means now
 	p.reach(store.MessageSent, 1)
 	stop()
 	p.run(1000)
 	p.clock.Move(time.Hour - 10*time.Second)
-	time.Sleep(200 * time.Millisecond) // ten looks
+	time.Sleep(200 * time.Millisecond) // enough for ten looks
 	if n := len(p.messages(store.MessageSent)); n != 1 {
 		t.Fatalf("%d messages sent before their time", n-1)
 	}
@@ -103,7 +103,8 @@ func TestCardsOfNoMoreUseAreDropped(t *testing.T) {
 	}
 }
 
-// TestATaskDoesNotDelayASingleCard: a thousand of a task wait at two a second.
+// TestATaskDoesNotDelayASingleCard: a thousand messages of a task wait at a rate of two a
+// second.
 func TestATaskDoesNotDelayASingleCard(t *testing.T) {
 	t.Parallel()
 	p := newPost(t, smtptest.Hooks{})
@@ -117,13 +118,13 @@ func TestATaskDoesNotDelayASingleCard(t *testing.T) {
 		return slices.ContainsFunc(p.mails.Mails(), func(m smtptest.Mail) bool { return m.To == "ada@example.com" })
 	})
 	at := slices.IndexFunc(p.mails.Mails(), func(m smtptest.Mail) bool { return m.To == "ada@example.com" })
-	if at > before+50 { // a slow machine lets some pass; in turn it would be a thousand
+	if at > before+50 { // some pass on a slow machine; a common queue would send all thousand first
 		t.Errorf("%d mails of the task went before", at-before)
 	}
 }
 
-// TestProgramsTakeTurns: ten messages of a program do not wait for a thousand of
-// another one that came first.
+// TestProgramsTakeTurns: ten messages of a program do not wait for a thousand older ones of
+// another program.
 func TestProgramsTakeTurns(t *testing.T) {
 	t.Parallel()
 	p := newPost(t, smtptest.Hooks{})
@@ -134,7 +135,7 @@ func TestProgramsTakeTurns(t *testing.T) {
 	p.reach(store.MessageScheduled, 0)
 	sent := map[string]int{}
 	for n, m := range p.mails.Mails() {
-		if sent[m.To]++; m.To == second && n > 200 { // in turn; a slow machine lets some pass
+		if sent[m.To]++; m.To == second && n > 200 { // programs take turns; some more pass on a slow machine
 			t.Fatalf("the %dth mail of the second program is the %dth of all", sent[m.To], n)
 		}
 	}
@@ -169,11 +170,12 @@ func TestWhatASenderTypesTravelsAsWords(t *testing.T) {
 		if subject, err := new(mime.WordDecoder).DecodeHeader(got.Header.Get("Subject")); err != nil || subject != c.subject {
 			t.Errorf("%s: subject %q (%v), want %q", name, subject, err, c.subject)
 		}
+		// No typed text may add a header.
 		if len(got.Header) != 8 || got.Header.Get("Bcc") != "" {
 			t.Errorf("%s: headers %v", name, got.Header)
 		}
 		for line := range strings.Lines(string(got.Raw)) {
-			if len(line) > 80 { // RFC 5322 recommends 78 and the line's end
+			if len(line) > 80 { // RFC 5322 recommends 78 and the end of the line
 				t.Errorf("%s: a line of %d bytes: %s", name, len(line), line)
 			}
 		}

@@ -15,7 +15,7 @@ import (
 	"giftcards/store"
 )
 
-// TestAJobIsInTheTraceOfItsRequest, though it runs later and elsewhere.
+// TestAJobIsInTheTraceOfItsRequest, though it runs later and perhaps in another process.
 func TestAJobIsInTheTraceOfItsRequest(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
@@ -39,7 +39,7 @@ func TestAJobIsInTheTraceOfItsRequest(t *testing.T) {
 	}
 }
 
-// TestAJobThatWaitsForASlotIsNoFailure, neither counted nor followed as one.
+// TestAJobThatWaitsForASlotIsNoFailure in metrics and traces.
 func TestAJobThatWaitsForASlotIsNoFailure(t *testing.T) {
 	t.Parallel()
 	f := setup(t)

@@ -1,8 +1,9 @@
-// Package jobs does what does not fit into a request: it issues the cards of
-// large bulk requests, delivers messages to recipients and clears away what has
-// expired. River keeps the queue of tasks, in the same database, so that a job
-// is enqueued in the transaction of the rows it is about; messages are a queue
-// themselves. It knows nothing of HTTP requests.
+// Package jobs does the work that takes longer than a request: it issues the cards of
+// large bulk requests, delivers messages to recipients, and deletes expired rows.
+//
+// River keeps the queue of tasks in the same database, so that a job is enqueued in the
+// same transaction as its task. Messages need no River queue, because the table of
+// messages is one. The package knows nothing of HTTP requests.
 package jobs
 
 import (
@@ -26,34 +27,34 @@ import (
 
 // Options are the settings of the jobs.
 type Options struct {
-	// Logger gets what fails, and how tasks go on.
+	// Logger gets failures, and the progress of tasks.
 	Logger *slog.Logger
-	// Lifetimes are how long things are kept, at least.
+	// Lifetimes are the times that rows are kept at least.
 	Lifetimes store.Lifetimes
-	// SmallWorkers and LargeWorkers are how many tasks of either size this instance
-	// runs at a time, DefaultSmallWorkers and DefaultLargeWorkers if zero.
+	// SmallWorkers and LargeWorkers bound the tasks of either size that this instance runs
+	// at a time, DefaultSmallWorkers and DefaultLargeWorkers if zero.
 	SmallWorkers, LargeWorkers int
-	// MerchantTasks is how many large tasks of one merchant all instances together
-	// run at a time, DefaultMerchantTasks if zero. More than LargeWorkers is as good
-	// as no bound.
+	// MerchantTasks bounds the large tasks of one merchant that all instances together run
+	// at a time, DefaultMerchantTasks if zero. A bound above LargeWorkers has no effect on
+	// a single instance.
 	MerchantTasks int
-	// PollOnly has new tasks looked for once a second instead of listened for: a
-	// transaction pooler does not pass on notifications.
+	// PollOnly polls for new tasks once a second instead of listening for notifications,
+	// because a transaction pooler does not pass them on.
 	PollOnly bool
-	// TaskTimeout ends an attempt at a task that hangs, 15 minutes if zero: a million
-	// cards take under one.
+	// TaskTimeout ends a hanging attempt at a task, 15 minutes if zero. A million cards
+	// take less than a minute.
 	TaskTimeout time.Duration
-	// SweepEvery is how often abandoned tasks are looked for, 2 s if zero.
+	// SweepEvery is the pause between looks for abandoned tasks, 2 s if zero.
 	SweepEvery time.Duration
 	// Delivery sends messages to recipients; nil leaves them to other instances.
 	Delivery *Delivery
-	// Meter publishes how jobs went; nil turns it off.
+	// Meter gets the metrics of jobs; nil turns them off.
 	Meter metric.Meter
-	// Tracer follows jobs; nil turns it off.
+	// Tracer gets the spans of jobs; nil turns them off.
 	Tracer trace.Tracer
 }
 
-// What Options have if they don't say.
+// Defaults of Options.
 const (
 	DefaultSmallWorkers  = 2
 	DefaultLargeWorkers  = 2
@@ -66,20 +67,20 @@ type Jobs struct {
 	options Options
 	client  *river.Client[pgx.Tx]
 
-	stopOwn       context.CancelFunc // takes up nothing more
-	cancelSending context.CancelFunc
-	own           sync.WaitGroup // what is not River's
-	mutex         sync.Mutex
-	running       bool
+	stopLoops  context.CancelFunc // lets loops finish their current work
+	cancelSend context.CancelFunc // also interrupts messages that are being sent
+	loops      sync.WaitGroup     // sweep, reseal, countSeals and deliver; River has its own
+	mutex      sync.Mutex
+	running    bool
 }
 
 const (
-	// taskTimeout is TaskTimeout unless it is set.
+	// taskTimeout is the default of TaskTimeout.
 	taskTimeout = 15 * time.Minute
 	// rescueAfter must exceed taskTimeout. The sweep finds dead workers much earlier.
 	rescueAfter = 20 * time.Minute
-	// fetchCooldown is what a worker at least waits for its next job; River's own
-	// 100 ms are longer than a small task, or a look at one that has to wait.
+	// fetchCooldown is the shortest pause between a worker's jobs. River's default of
+	// 100 ms is longer than a small task takes.
 	fetchCooldown = 10 * time.Millisecond
 )
 
@@ -97,9 +98,12 @@ func New(s *store.Store, o Options) (*Jobs, error) {
 	if err != nil {
 		return nil, fmt.Errorf("jobs: %w", err)
 	}
+	// River finds the worker by the job's kind.
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &bulkIssueWorker{store: s, logger: o.Logger, merchantTasks: o.MerchantTasks})
 	client, err := river.NewClient(riverpgxv5.New(s.Pool()), &river.Config{
+		// Below errors, River logs a lot that does not help an operator. errorHandler logs
+		// failed jobs.
 		Logger: slog.New(atLeast{o.Logger.Handler(), slog.LevelError}),
 		Queues: map[string]river.QueueConfig{
 			store.QueueSmall: {MaxWorkers: o.SmallWorkers, FetchCooldown: fetchCooldown},
@@ -111,7 +115,9 @@ func New(s *store.Store, o Options) (*Jobs, error) {
 		JobTimeout:           o.TaskTimeout,
 		RescueStuckJobsAfter: rescueAfter,
 		PollOnly:             o.PollOnly,
-		ReindexerIndexNames:  []string{}, // only the owner of its tables may, and the autovacuum keeps up with a job a task
+		// Only the owner of River's tables may reindex. The autovacuum is enough for one
+		// job per task.
+		ReindexerIndexNames: []string{},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("jobs: %w", err)
@@ -120,53 +126,57 @@ func New(s *store.Store, o Options) (*Jobs, error) {
 	return j, nil
 }
 
-// Start begins to work. Jobs outlive ctx: they end with Stop.
+// Start starts the workers. They do not end with ctx but with Stop.
 func (j *Jobs) Start(ctx context.Context) error {
 	ctx = context.WithoutCancel(ctx)
 	if err := j.client.Start(ctx); err != nil {
 		return fmt.Errorf("start jobs: %w", err)
 	}
-	sending, cancel := context.WithCancel(ctx)
-	own, stop := context.WithCancel(sending)
-	j.stopOwn, j.cancelSending = stop, cancel
-	j.own.Go(func() { j.sweep(own) })
-	j.own.Go(func() { j.reseal(own) })
-	j.own.Go(func() { j.countSeals(own) })
+	// A stop ends loopCtx first, so that no new message is claimed while sendCtx still lets
+	// the current ones finish.
+	sendCtx, cancelSend := context.WithCancel(ctx)
+	loopCtx, stopLoops := context.WithCancel(sendCtx)
+	j.stopLoops, j.cancelSend = stopLoops, cancelSend
+	j.loops.Go(func() { j.sweep(loopCtx) })
+	j.loops.Go(func() { j.reseal(loopCtx) })
+	j.loops.Go(func() { j.countSeals(loopCtx) })
 	if j.options.Delivery != nil {
-		j.own.Go(func() { j.deliver(own, sending) })
+		j.loops.Go(func() { j.deliver(loopCtx, sendCtx) })
 	}
 	j.setRunning(true)
 	return nil
 }
 
-// Stop takes no new jobs and waits for those under way until ctx ends; what is
-// left then is cancelled, rolled back, and taken up again by whoever runs next.
+// Stop takes no new jobs and waits for the running ones until ctx ends. It then cancels
+// those that are left. Their transactions roll back, and another instance, or this one
+// after a restart, runs them again.
 func (j *Jobs) Stop(ctx context.Context) error {
 	j.setRunning(false)
-	j.stopOwn()
-	release := context.AfterFunc(ctx, j.cancelSending)
+	j.stopLoops()
+	release := context.AfterFunc(ctx, j.cancelSend)
 	defer release()
+	// River's jobs and our loops stop at the same time.
 	err := j.client.Stop(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cancelTimeout)
 		defer cancel()
 		err = j.client.StopAndCancel(ctx)
 	}
-	j.own.Wait() // soon: all of it ends with ctx
-	j.cancelSending()
+	j.loops.Wait() // all loops end soon after ctx
+	j.cancelSend()
 	if err != nil {
 		return fmt.Errorf("stop jobs: %w", err)
 	}
 	return nil
 }
 
-// cancelTimeout is what cancelled jobs get to roll back.
+// cancelTimeout is the time that cancelled jobs get to roll back.
 const cancelTimeout = 5 * time.Second
 
-// River is the client of the queue, for its own web interface.
+// River returns the queue's client, for River's web interface.
 func (j *Jobs) River() *river.Client[pgx.Tx] { return j.client }
 
-// Running reports whether jobs are being worked on.
+// Running reports whether Start has succeeded and Stop was not called.
 func (j *Jobs) Running() bool {
 	j.mutex.Lock()
 	defer j.mutex.Unlock()
@@ -179,8 +189,7 @@ func (j *Jobs) setRunning(running bool) {
 	j.running = running
 }
 
-// atLeast passes on what is at least of a level: River tells much that only its
-// authors want to know.
+// atLeast is a log handler that drops records below a level.
 type atLeast struct {
 	slog.Handler
 	level slog.Level

@@ -63,7 +63,7 @@ func (f fixture) run(t *testing.T, work *jobs.Jobs) {
 	})
 }
 
-// prepare makes jobs that are not started; change may alter their options.
+// prepare makes jobs without starting them. change may change their options.
 func (f fixture) prepare(t *testing.T, change ...func(*jobs.Options)) *jobs.Jobs {
 	t.Helper()
 	options := jobs.Options{
@@ -77,13 +77,13 @@ func (f fixture) prepare(t *testing.T, change ...func(*jobs.Options)) *jobs.Jobs
 	return work
 }
 
-// add adds a task of n cards, enqueued if work is not nil.
+// add adds a task of n cards, and enqueues it if work is not nil.
 func (f fixture) add(t *testing.T, work *jobs.Jobs, n int) store.Task {
 	t.Helper()
 	return f.addFor(t, store.Access{}, work, n)
 }
 
-// addFor is add for a user.
+// addFor is add for a user's task.
 func (f fixture) addFor(t *testing.T, access store.Access, work *jobs.Jobs, n int) store.Task {
 	t.Helper()
 	value, err := money.Parse("5")
@@ -99,7 +99,7 @@ func (f fixture) addFor(t *testing.T, access store.Access, work *jobs.Jobs, n in
 	return task
 }
 
-// issueTask adds a task and issues its cards, which have messages to send.
+// issueTask adds a task and issues its cards with messages to send.
 func (f fixture) issueTask(t testing.TB, recipients []store.Recipient) {
 	t.Helper()
 	value, err := money.Parse("5")
@@ -152,7 +152,8 @@ func TestATaskAndItsJobEndTogether(t *testing.T) {
 	}
 }
 
-// TestATaskWhoseWorkerDiedIsTakenUpAgain: its job is running for ever, or gone.
+// TestATaskWhoseWorkerDiedIsTakenUpAgain: its job stays in the state running, or is
+// missing.
 func TestATaskWhoseWorkerDiedIsTakenUpAgain(t *testing.T) {
 	t.Parallel()
 	for name, death := range map[string]string{
@@ -174,7 +175,7 @@ func TestATaskWhoseWorkerDiedIsTakenUpAgain(t *testing.T) {
 	}
 }
 
-// TestATaskInWorkIsNotTakenUp: the row lock of its worker is what tells.
+// TestATaskInWorkIsNotTakenUp: the sweep sees the row lock of the worker.
 func TestATaskInWorkIsNotTakenUp(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
@@ -186,18 +187,19 @@ func TestATaskInWorkIsNotTakenUp(t *testing.T) {
 	_, err = tx.Exec(t.Context(), "select from bulk_tasks for update")
 	must(t, err)
 	f.start(t)
-	time.Sleep(300 * time.Millisecond) // a dozen sweeps
+	time.Sleep(300 * time.Millisecond) // enough for a dozen sweeps
 	if n := f.count(t, "river_job"); n != 1 {
 		t.Errorf("%d jobs for a running task", n)
 	}
 }
 
-// TestATaskThatCannotBeDoneFails with a sentence, without cards, not stuck.
+// TestATaskThatCannotBeDoneFails with a sentence and without cards, and does not stay
+// unfinished.
 func TestATaskThatCannotBeDoneFails(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	task := f.add(t, f.prepare(t), 60)
-	f.exec(t, `update bulk_tasks set by_count = false, attempts = 7`) // recipients that are not there
+	f.exec(t, `update bulk_tasks set by_count = false, attempts = 7`) // now the task has no recipients, so that it fails
 	f.start(t)
 	task = f.ended(t, task)
 	if task.Status != store.TaskFailed || task.Error == nil || f.count(t, "gift_cards") != 0 {

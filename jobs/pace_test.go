@@ -6,11 +6,11 @@ import (
 	"testing"
 )
 
-// TestCardsIssuedAtOnceGoBeforeThoseOfTasks: while both ask, tasks get nothing; they
-// get all while nobody else asks.
+// TestCardsIssuedAtOnceGoBeforeThoseOfTasks: tasks get no permit while cards wait for one,
+// and all permits otherwise.
 func TestCardsIssuedAtOnceGoBeforeThoseOfTasks(t *testing.T) {
 	t.Parallel()
-	cards, bulk := make(chan struct{}, 1<<20), make(chan struct{}, 1<<20) // there is always room: they ask
+	cards, bulk := make(chan struct{}, 1<<20), make(chan struct{}, 1<<20) // a buffer with room is a lane that waits for permits
 	ctx, stop := context.WithCancel(t.Context())
 	var pacing sync.WaitGroup
 	pacing.Go(func() { pace(ctx, 200, cards, bulk) })

@@ -21,7 +21,7 @@ import (
 	"giftcards/store/storetest"
 )
 
-// post is a fixture with servers that take messages, and a clock to move.
+// post is a fixture with an SMTP server, a provider of text messages, and a clock to move.
 type post struct {
 	fixture
 	t     testing.TB
@@ -31,7 +31,7 @@ type post struct {
 	clock *storetest.Clock
 }
 
-// provider takes text messages, or answers with status.
+// provider accepts text messages, or answers with status.
 type provider struct {
 	*httptest.Server
 	mutex  sync.Mutex
@@ -78,8 +78,8 @@ func newPost(t testing.TB, hooks smtptest.Hooks) *post {
 	return p
 }
 
-// run delivers messages until it is stopped, at the latest when the test ends; change
-// may alter how.
+// run delivers messages until it is stopped or the test ends. change may change the
+// options.
 func (p *post) run(perSecond int, change ...func(*jobs.Delivery)) (stop func()) {
 	p.t.Helper()
 	templates, err := message.Load("")
@@ -115,7 +115,7 @@ func (p *post) run(perSecond int, change ...func(*jobs.Delivery)) (stop func()) 
 	return stop
 }
 
-// issue makes a card; change may alter its terms and recipient.
+// issue makes a card. change may change its terms and recipient.
 func (p *post) issue(change ...func(*store.Terms, *store.Recipient)) store.GiftCard {
 	p.t.Helper()
 	value, err := money.Parse("25")
@@ -137,7 +137,7 @@ func withPhone(_ *store.Terms, r *store.Recipient) {
 	r.Phone = &phone
 }
 
-// messages of a state.
+// messages returns the messages in a state.
 func (p *post) messages(status string) []store.Message {
 	p.t.Helper()
 	rows, err := store.Read(p.t.Context(), p.Store, func(tx *store.Tx) ([]store.Message, error) {
@@ -147,7 +147,7 @@ func (p *post) messages(status string) []store.Message {
 	return rows
 }
 
-// eventually waits for something to become true.
+// eventually waits until the condition is true.
 func (p *post) eventually(what string, is func() bool) {
 	p.t.Helper()
 	for range 1500 {

@@ -9,24 +9,25 @@ import (
 
 const (
 	sealsEvery     = 10 * time.Second
-	lastSeals      = 2 * time.Second // to write the last ones down, while the server stops
+	lastSeals      = 2 * time.Second // to save the last counts while the server stops
 	warnSealsEvery = time.Hour
 )
 
-// countSeals writes down how many codes the keys have sealed, until ctx ends and
-// once more then. It warns while the newest key has sealed too many.
+// countSeals saves the number of codes that each key has sealed, until ctx ends and then
+// once more. It warns every hour after the newest key has reached store.CodeKeyLimit.
 func (j *Jobs) countSeals(ctx context.Context) {
 	tick := time.NewTicker(sealsEvery)
 	defer tick.Stop()
 	var warned time.Time
+	// save is called with other time limits by the ticker and by the stop.
 	save := func(ctx context.Context, timeout time.Duration) {
 		sealed, err := j.saveSeals(ctx, timeout)
 		if err != nil && ctx.Err() == nil {
-			j.options.Logger.WarnContext(ctx, "seals of the keys were not counted", "error", err)
+			j.options.Logger.WarnContext(ctx, "saving the keys' counts of sealed codes failed", "error", err)
 		}
 		if sealed >= store.CodeKeyLimit && time.Since(warned) >= warnSealsEvery {
 			warned = time.Now()
-			j.options.Logger.WarnContext(ctx, "the newest key has sealed so many codes that it should be replaced: run giftcards keys rotate", "key", j.store.CodeKey(), "sealed", sealed)
+			j.options.Logger.WarnContext(ctx, "the newest key has sealed too many codes: run giftcards keys rotate", "key", j.store.CodeKey(), "sealed", sealed)
 		}
 	}
 	for {

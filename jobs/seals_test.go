@@ -12,7 +12,7 @@ import (
 	"giftcards/store/money"
 )
 
-// TestSealsAreSavedWhenAServerStops, so that a deploy loses none.
+// TestSealsAreSavedWhenAServerStops, so that a deployment loses no count.
 func TestSealsAreSavedWhenAServerStops(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
@@ -48,7 +48,7 @@ func TestAKeyThatSealedTooMuchIsWarnedOf(t *testing.T) {
 		f := setup(t)
 		_, err := f.Pool().Exec(t.Context(), "insert into key_uses (key_id, sealed) values ($1, $2)", int64(f.CodeKey()), test.sealed)
 		must(t, err)
-		var log strings.Builder // read only once the jobs have ended
+		var log strings.Builder // read only after the jobs have ended
 		work := f.prepare(t, func(o *jobs.Options) { o.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
 		must(t, work.Start(t.Context()))
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)

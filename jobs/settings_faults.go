@@ -10,14 +10,14 @@ import (
 )
 
 const (
-	// faultEvery is how often the log tells of a cause.
+	// faultEvery is the time between two log lines about one cause.
 	faultEvery = time.Minute
-	// maxCauses bounds what is remembered: servers may put another word into each answer.
+	// maxCauses bounds the memory, because a server may use other words in each answer.
 	maxCauses = 20
 )
 
-// settingsFaults are the causes for which messages cannot be handed over, whichever
-// message it is: the log tells of each once in a while, and not of every message.
+// settingsFaults counts failed attempts by their cause. It is for causes that concern
+// every message, so that the log gets a line per cause and not per message.
 type settingsFaults struct {
 	now func() time.Time
 
@@ -26,25 +26,26 @@ type settingsFaults struct {
 }
 
 type cause struct {
-	told     time.Time
-	attempts int // since it was told
+	loggedAt time.Time
+	attempts int // since loggedAt
 }
 
-// changing are the parts of an error that differ from attempt to attempt: ports, times
+// changing matches the parts of an error that differ from attempt to attempt: ports, times
 // and ids of a session.
 var changing = regexp.MustCompile(`[0-9a-zA-Z-]*[0-9][0-9a-zA-Z-]*`)
 
-// tell counts an attempt that failed. It returns how many did for the same cause since
-// the log told of it, if that is to be told now, otherwise 0.
-func (s *settingsFaults) tell(channel string, failed *transport.Error) int {
+// attemptsToLog counts a failed attempt. If its cause is to be logged now, it returns the
+// number of attempts with this cause since the last log line. Otherwise it returns 0.
+func (s *settingsFaults) attemptsToLog(channel string, failed *transport.Error) int {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	now := s.now()
 	kind := fmt.Sprintf("%s %s %d", channel, failed.Stage, failed.Code)
 	key := kind + " " + changing.ReplaceAllString(failed.Err.Error(), "")
+	// Make room for a new cause. If all are recent, count it under its stage and code alone.
 	if s.causes[key] == nil && len(s.causes) >= maxCauses {
 		for old, c := range s.causes {
-			if now.Sub(c.told) >= faultEvery {
+			if now.Sub(c.loggedAt) >= faultEvery {
 				delete(s.causes, old)
 			}
 		}
@@ -61,10 +62,10 @@ func (s *settingsFaults) tell(channel string, failed *transport.Error) int {
 		s.causes[key] = c
 	}
 	c.attempts++
-	if !c.told.IsZero() && now.Sub(c.told) < faultEvery {
+	if !c.loggedAt.IsZero() && now.Sub(c.loggedAt) < faultEvery {
 		return 0
 	}
 	attempts := c.attempts
-	c.told, c.attempts = now, 0
+	c.loggedAt, c.attempts = now, 0
 	return attempts
 }

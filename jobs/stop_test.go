@@ -13,7 +13,7 @@ import (
 	"giftcards/store/storetest"
 )
 
-// within waits for something to become true, for a minute at most.
+// within waits at most a minute until the condition is true.
 func within(t *testing.T, what string, is func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); !is(); time.Sleep(10 * time.Millisecond) {
@@ -28,7 +28,7 @@ func (f fixture) do(t *testing.T, do func(*store.Tx) error) {
 	storetest.AsOwner(t, f.Store, func(tx *store.Tx) (struct{}, error) { return struct{}{}, do(tx) })
 }
 
-// changes of a user that end what they started.
+// changes are changes of a user that end the user's tasks.
 var changes = map[string]func(context.Context, *store.Tx, string) error{
 	"deactivated": func(ctx context.Context, tx *store.Tx, email string) error {
 		_, err := tx.SetActive(ctx, email, false)
@@ -51,8 +51,8 @@ var changes = map[string]func(context.Context, *store.Tx, string) error{
 	},
 }
 
-// wantStopped checks that a task ended without a trace but the sentence, and that
-// nothing tries it again.
+// wantStopped checks that a task has ended with the sentence and without cards, and that no
+// job retries it.
 func (f fixture) wantStopped(t *testing.T, task store.Task, sentence string) {
 	t.Helper()
 	task = f.ended(t, task)
@@ -75,8 +75,8 @@ const (
 	userOutSentence   = "The user who asked for the cards may not issue them any more; no card was issued."
 )
 
-// TestATaskThatWaitsEndsWithItsUser: one that was not begun issues nothing after its
-// user was kept out, and the audit log says so.
+// TestATaskThatWaitsEndsWithItsUser: a waiting task issues nothing after its user was
+// deactivated, and the audit log says so.
 func TestATaskThatWaitsEndsWithItsUser(t *testing.T) {
 	t.Parallel()
 	for name, change := range changes {
@@ -96,7 +96,8 @@ func TestATaskThatWaitsEndsWithItsUser(t *testing.T) {
 	}
 }
 
-// TestATaskInWorkEndsWithItsUser though its cards are written: they are not committed.
+// TestATaskInWorkEndsWithItsUser, though its cards are written, because they are not
+// committed.
 func TestATaskInWorkEndsWithItsUser(t *testing.T) {
 	t.Parallel()
 	for name, change := range changes {
@@ -112,14 +113,14 @@ func TestATaskInWorkEndsWithItsUser(t *testing.T) {
 	}
 }
 
-// TestATaskDoesNotEndWithoutAReason: neither its user's logout nor a change of the user
-// from before the task ends it, in the same second too.
+// TestATaskDoesNotEndWithoutAReason: neither a logout of its user ends a task, nor a change
+// of the user that came before the task, even in the same second.
 func TestATaskDoesNotEndWithoutAReason(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	access := storetest.Access(t, f.Store, f.program.ID)
 	var err error
-	f.do(t, func(tx *store.Tx) error { // tokens end later than the task is added
+	f.do(t, func(tx *store.Tx) error { // the change comes after the task
 		access.User, err = tx.SetPassword(t.Context(), access.User.Email, "another hash")
 		return err
 	})
@@ -132,7 +133,7 @@ func TestATaskDoesNotEndWithoutAReason(t *testing.T) {
 	}
 }
 
-// cancel is what the operator's command does, but for its audit entry.
+// cancel does the same as the operator's command, except for the audit entry.
 func (f fixture) cancel(t *testing.T, task store.Task) store.Task {
 	t.Helper()
 	f.request(t, task)
@@ -160,13 +161,13 @@ func (f fixture) finish(t *testing.T, task store.Task) (store.Task, error) {
 	})
 }
 
-// TestCancellingATaskWinsAgainstItsWorker, whose transaction has the task's row and all
-// cards, and nothing tries the task again.
+// TestCancellingATaskWinsAgainstItsWorker, though the worker's transaction has locked the
+// task's row and written all cards. No job retries the task.
 func TestCancellingATaskWinsAgainstItsWorker(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	task, release := f.inWork(t, f.start(t))
-	f.request(t, task) // does not wait for the worker
+	f.request(t, task) // the request does not wait for the worker
 	finished := make(chan error, 1)
 	var ended store.Task
 	go func() {
@@ -185,7 +186,7 @@ func TestCancellingATaskWinsAgainstItsWorker(t *testing.T) {
 	f.wantStopped(t, task, cancelledSentence)
 }
 
-// TestACancelledTaskNeedsNoServer to end, and no server begins it later.
+// TestACancelledTaskNeedsNoServer to end, and a server that starts later does not begin it.
 func TestACancelledTaskNeedsNoServer(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
@@ -201,8 +202,8 @@ func TestACancelledTaskNeedsNoServer(t *testing.T) {
 	f.wantStopped(t, task, cancelledSentence)
 }
 
-// TestARequestedCancellationIsEnough: a command that dies in the middle, or that gave
-// up waiting, leaves no task that issues cards.
+// TestARequestedCancellationIsEnough: after a request, the task issues no cards, even if
+// the command dies or stops waiting.
 func TestARequestedCancellationIsEnough(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
@@ -221,7 +222,7 @@ func TestACompletedTaskIsNotCancelled(t *testing.T) {
 	if ended := f.cancel(t, task); ended.Status != store.TaskCompleted || ended.Cancelled() {
 		t.Errorf("it is %s", ended.Status)
 	}
-	f.exec(t, "insert into task_cancellations (program_id, task_id, created_at) select program_id, id, now() from bulk_tasks") // came too late
+	f.exec(t, "insert into task_cancellations (program_id, task_id, created_at) select program_id, id, now() from bulk_tasks") // a request that came too late
 	f.cancel(t, task)
 	if n := f.count(t, "task_cancellations"); n != 0 || f.count(t, "gift_cards") != 60 {
 		t.Errorf("%d cancellations, %d cards", n, f.count(t, "gift_cards"))

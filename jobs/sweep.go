@@ -14,20 +14,21 @@ const (
 	sweepTimeout = time.Minute
 )
 
-// sweep takes up abandoned tasks again, and now and then deletes what expired,
-// until ctx ends. Every instance does so; the rows it works on are locked.
+// sweep enqueues abandoned tasks again, and deletes expired rows every hour, until ctx
+// ends. Every instance sweeps; row locks keep the instances apart.
 func (j *Jobs) sweep(ctx context.Context) {
 	tick := time.NewTicker(j.options.SweepEvery)
 	defer tick.Stop()
 	var cleaned time.Time
 	for {
-		if err := j.takeUpAbandoned(ctx); err != nil && ctx.Err() == nil {
-			j.options.Logger.WarnContext(ctx, "sweep failed", "error", err)
+		if err := j.enqueueAbandoned(ctx); err != nil && ctx.Err() == nil {
+			j.options.Logger.WarnContext(ctx, "looking for abandoned tasks failed", "error", err)
 		}
+		// The first clean-up comes right after the start.
 		if time.Since(cleaned) >= cleanEvery {
 			cleaned = time.Now()
 			if err := j.deleteExpired(ctx); err != nil && ctx.Err() == nil {
-				j.options.Logger.WarnContext(ctx, "clean-up failed", "error", err)
+				j.options.Logger.WarnContext(ctx, "deleting expired rows failed", "error", err)
 			}
 		}
 		select {
@@ -38,8 +39,8 @@ func (j *Jobs) sweep(ctx context.Context) {
 	}
 }
 
-// takeUpAbandoned enqueues a new job for each task whose worker died.
-func (j *Jobs) takeUpAbandoned(ctx context.Context) error {
+// enqueueAbandoned enqueues a new job for each task whose worker has died.
+func (j *Jobs) enqueueAbandoned(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, sweepTimeout)
 	defer cancel()
 	_, err := store.Write(ctx, j.store, func(tx *store.Tx) (struct{}, error) {
@@ -57,8 +58,11 @@ func (j *Jobs) takeUpAbandoned(ctx context.Context) error {
 	return err
 }
 
+// deleteExpired deletes expired rows in small transactions, so that each holds its locks
+// only for a moment.
 func (j *Jobs) deleteExpired(ctx context.Context) error {
 	for {
+		// Each batch gets a time limit of its own.
 		batch, cancel := context.WithTimeout(ctx, sweepTimeout)
 		deleted, err := store.Write(batch, j.store, func(tx *store.Tx) (int64, error) {
 			return tx.DeleteExpired(batch, j.options.Lifetimes, cleanBatch)

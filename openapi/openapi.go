@@ -1,7 +1,7 @@
-// Package openapi holds the documents. Published is the contract, never edited;
-// Complete is what this server answers to the letter; SDK is Complete with the
-// few relaxations that SDK generators need. The latter two are made from the
-// overlays beside this file.
+// Package openapi holds the OpenAPI documents. Published is the contract and is never
+// edited. Complete describes every answer of this server. SDK is Complete with the few
+// relaxations that SDK generators need. The overlays beside this file make Complete and SDK
+// of Published.
 package openapi
 
 import (
@@ -11,7 +11,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 )
 
-// The documents as they are served, JSON.
+// The documents as the server serves them, in JSON.
 var (
 	//go:embed openapi.json
 	Published []byte
@@ -21,8 +21,7 @@ var (
 	SDK []byte
 )
 
-// Load returns the complete document as kin-openapi's model, with references
-// resolved.
+// Load returns the complete document as kin-openapi's model with resolved references.
 func Load() (*openapi3.T, error) {
 	document, err := openapi3.NewLoader().LoadFromData(Complete)
 	if err != nil {

@@ -166,6 +166,7 @@ type difference struct{ kind, pointer string }
 func differences(pointer string, before, after any) (found []difference) {
 	compare := func(key string, inBefore, inAfter bool, a, b any) {
 		at := pointer + "/" + escape(key)
+		// Additions are reported, too, because each must be an intended one.
 		switch {
 		case !inBefore:
 			found = append(found, difference{"added", at})

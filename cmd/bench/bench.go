@@ -12,14 +12,14 @@ import (
 	"time"
 )
 
-// bench is what all lines share.
+// bench is the state that all lines share.
 type bench struct {
 	options
 
 	log    io.Writer
 	dir    string
 	db     *database
-	server *process // serves all lines but those with settings of their own
+	server *process // serves all lines that have no flags of their own
 	echo   *process
 	shop   shop
 	memory runtimeMemory
@@ -30,14 +30,14 @@ type bench struct {
 // sizes are numbers of cards.
 type sizes struct {
 	bulk, recipients int
-	tasks, existing  []int // of growth
+	tasks, existing  []int // for growth
 }
 
-// line is a row of the result: something that the server does, and its floor.
+// line is a row of the result: a piece of the server's work and its floor.
 type line struct {
 	name, work, floor string
 	unit              string  // of the rates
-	target            float64 // the least that ours should be of the floor
+	target            float64 // the least ratio of ours to the floor
 	flags             []string
 	setUp             func(context.Context) error
 	ours              func(context.Context, *process) (round, error)
@@ -48,7 +48,7 @@ func (b *bench) lines() []line {
 	return slices.Concat(b.createLines(), b.bulkLines(), b.readLines())
 }
 
-// measure runs the lines asked for and prints the result.
+// measure runs the wanted lines and prints the result.
 func measure(ctx context.Context, o options, stdout, stderr io.Writer) (err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -60,9 +60,10 @@ func measure(ctx context.Context, o options, stdout, stderr io.Writer) (err erro
 		b.duration = min(b.duration, time.Second)
 		b.sizes = sizes{bulk: 5_000, recipients: 1_000, tasks: []int{100, 1_000, 5_000}, existing: []int{0, 1_000, 10_000}}
 	}
-	if err := b.known(o.only); err != nil {
+	if err := b.checkNames(o.only); err != nil {
 		return err
 	}
+	// Check everything cheap before PostgreSQL starts.
 	if _, err := os.Stat(o.giftcards); err != nil {
 		return fmt.Errorf("no server to measure: %w (build one with make build)", err)
 	}
@@ -70,12 +71,14 @@ func measure(ctx context.Context, o options, stdout, stderr io.Writer) (err erro
 	if err := b.open(ctx); err != nil {
 		return err
 	}
+	// A line that fails does not stop the others: a full run takes too long to repeat.
 	t := b.newTable(ctx)
 	for _, l := range b.lines() {
 		if !b.wanted(l.name, true) {
 			continue
 		}
 		row, err := b.measureLine(ctx, l)
+		// After Ctrl-C every line would fail with an unhelpful error.
 		if ctx.Err() != nil {
 			return errors.New("interrupted")
 		}
@@ -93,31 +96,33 @@ func measure(ctx context.Context, o options, stdout, stderr io.Writer) (err erro
 	return errors.Join(t.print(stdout, b.server.cmd.Process.Pid, b.memory.peak.Load()), t.failed)
 }
 
-// wanted reports whether a line was asked for by name, or if none was, whether
-// it is measured unasked.
+// wanted reports whether -only names a line. Without -only it returns unasked.
 func (b *bench) wanted(name string, unasked bool) bool {
 	return slices.Contains(b.only, name) || len(b.only) == 0 && unasked
 }
 
-func (b *bench) known(names []string) error {
+// checkNames fails if one of names is not a line's.
+func (b *bench) checkNames(names []string) error {
+	// growth is not one of lines, because it has its own table.
 	all := []string{growthLine}
 	for _, l := range b.lines() {
 		all = append(all, l.name)
 	}
 	for _, name := range names {
 		if !slices.Contains(all, name) {
-			return fmt.Errorf("no line is called %q; there are %s", name, strings.Join(all, ", "))
+			return fmt.Errorf("there is no line %q: want one of %s", name, strings.Join(all, ", "))
 		}
 	}
 	return nil
 }
 
-// open starts all that is measured.
+// open starts PostgreSQL, the echo server and the giftcards server.
 func (b *bench) open(ctx context.Context) (err error) {
 	if b.dir, err = os.MkdirTemp(b.options.dir, "giftcards-bench-"); err != nil {
 		return err
 	}
-	if err := os.Chmod(b.dir, 0o755); err != nil { //nolint:gosec // PostgreSQL runs as another user where we are root
+	// MkdirTemp makes it with mode 0700.
+	if err := os.Chmod(b.dir, 0o755); err != nil { //nolint:gosec // for root, PostgreSQL runs as another user
 		return err
 	}
 	if b.db, err = startPostgres(ctx, b.dir); err != nil {
@@ -138,8 +143,9 @@ func (b *bench) open(ctx context.Context) (err error) {
 	return nil
 }
 
-// close ends what was started and removes all data.
+// close stops all processes and removes all data.
 func (b *bench) close(ctx context.Context) (err error) {
+	// The servers stop before their database, so that they log no errors.
 	for _, p := range []*process{b.server, b.echo} {
 		if p != nil {
 			p.stop()
@@ -151,24 +157,25 @@ func (b *bench) close(ctx context.Context) (err error) {
 	return errors.Join(err, os.RemoveAll(b.dir))
 }
 
-// fresh empties the tables and writes out what PostgreSQL has in memory, so that
-// every round begins alike and none pays for the one before. Tables are locked
-// one at a time, as the server's own work goes on. The triggers that keep the audit
-// log append-only bind its owner, too; a superuser may leave them out.
+// fresh empties the tables and writes a checkpoint, so that every round begins in the same
+// state and does not pay for the previous one. Each table is truncated in a transaction of
+// its own, because the server's background work would otherwise cause deadlocks. The
+// triggers that keep the audit log append-only also bind its owner; only a superuser can
+// switch them off.
 func (b *bench) fresh(ctx context.Context) error {
 	return b.db.exec(ctx, "truncate gift_cards", "truncate messages", "truncate idempotency_keys",
 		"truncate task_recipients", "truncate bulk_tasks",
 		"set local session_replication_role = replica; truncate audit_log", "checkpoint")
 }
 
-// own is the condition of the rows that belong to the shop.
-func (b *bench) own() string { return `program_id = '\x` + b.shop.programID + `'` }
+// ofShop is the SQL condition for the shop's rows.
+func (b *bench) ofShop() string { return `program_id = '\x` + b.shop.programID + `'` }
 
 // wantRows fails unless the shop has n rows in each table.
 func (b *bench) wantRows(ctx context.Context, n int, tables ...string) error {
 	for _, table := range tables {
 		var got int
-		if err := b.db.admin.QueryRow(ctx, "select count(*) from "+table+" where "+b.own()).Scan(&got); err != nil {
+		if err := b.db.admin.QueryRow(ctx, "select count(*) from "+table+" where "+b.ofShop()).Scan(&got); err != nil {
 			return err
 		}
 		if got != n {
@@ -178,9 +185,11 @@ func (b *bench) wantRows(ctx context.Context, n int, tables ...string) error {
 	return nil
 }
 
-// measureLine measures the server and the floor in turns.
+// measureLine measures the server and the floor in turns, so that a change of the machine's
+// speed affects both.
 func (b *bench) measureLine(ctx context.Context, l line) (row row, err error) {
 	p := b.server
+	// A line with flags gets a server of its own, beside the shared one.
 	if l.flags != nil {
 		if p, err = b.startServer(ctx, b.port+2, l.flags...); err != nil {
 			return row, err

@@ -52,7 +52,8 @@ func TestMediansAndPercentiles(t *testing.T) {
 	}
 }
 
-// TestRowOfTheTable: the ratio is that of rounds, not of medians.
+// TestRowOfTheTable: the printed ratio is the median of the rounds' ratios, and not the
+// ratio of the medians.
 func TestRowOfTheTable(t *testing.T) {
 	t.Parallel()
 	r := row{
@@ -104,7 +105,7 @@ func TestUnknownLineIsRefusedWithTheKnownOnes(t *testing.T) {
 	if code := run(t.Context(), []string{"-only=create,nonsense"}, &stdout, &stderr); code != 1 {
 		t.Errorf("exit code %d", code)
 	}
-	if !strings.Contains(stderr.String(), `"nonsense"; there are growth, create, `) {
+	if !strings.Contains(stderr.String(), `"nonsense": want one of growth, create, `) {
 		t.Error(&stderr)
 	}
 }

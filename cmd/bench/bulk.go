@@ -39,6 +39,7 @@ func (b *bench) bulk(ctx context.Context) (r round, err error) {
 	if r, err = b.issue(ctx, b.sizes.bulk); err != nil {
 		return r, err
 	}
+	// copyBack writes these rows again for the floor.
 	return r, b.keep(ctx, b.sizes.bulk, "gift_cards")
 }
 
@@ -49,13 +50,14 @@ func (b *bench) bulkBare(ctx context.Context) (r round, err error) {
 	return b.copyBack(ctx, b.sizes.bulk, "gift_cards")
 }
 
-// issue has a task issue cards by count, and measures from the 202 to completed.
+// issue lets a task issue cards by count, and measures the time from the 202 to completed.
 func (b *bench) issue(ctx context.Context, cards int) (round, error) {
 	return b.metered(b.server, func(r *round) error {
 		task, err := b.accepted(ctx, fmt.Appendf(nil, `{"initialValue":"25.00","count":%d}`, cards))
 		if err != nil {
 			return err
 		}
+		// The clock starts with the 202: the request itself is not part of this line.
 		begin := time.Now()
 		if err := b.completed(ctx, task); err != nil {
 			return err
@@ -89,6 +91,8 @@ func (b *bench) recipients(ctx context.Context) (r round, err error) {
 	}
 	body := b.recipientsBody()
 	r, err = b.metered(b.server, func(r *round) error {
+		// The clock starts before the request, because reading a large body is part of this
+		// line.
 		begin := time.Now()
 		task, err := b.accepted(ctx, body)
 		if err != nil {
@@ -120,6 +124,7 @@ func (b *bench) recipientsBare(ctx context.Context) (r round, err error) {
 	if _, err := io.Copy(io.Discard, answer.Body); err != nil {
 		return r, err
 	}
+	// The floor is the time to read the body plus the time of COPY, one after the other.
 	reading := time.Since(begin)
 	if err := b.fresh(ctx); err != nil {
 		return r, err
@@ -136,17 +141,17 @@ func (b *bench) kept(table string, rows int) string {
 	return filepath.Join(b.dir, table+"-"+strconv.Itoa(rows)+".copy")
 }
 
-// keep checks that tables have as many rows as they should, and writes them to
-// files for copyBack. They are in the order of the request, as anybody else would
-// have them: that the server writes them in another one, which the index on the
-// number takes faster, is to its own credit.
+// keep checks the number of rows in tables, and writes the rows to files for copyBack. The
+// files are in the order of the request, which is the order of a plain import. The server
+// gets the credit for writing in the faster order of the card numbers' index.
 func (b *bench) keep(ctx context.Context, rows int, tables ...string) error {
 	if err := b.wantRows(ctx, rows, tables...); err != nil {
 		return err
 	}
 	for _, table := range tables {
 		// Both tables' primary keys begin with the program and the card.
-		command := fmt.Sprintf(`\copy (select t.* from %s t where %s order by 1, 2) to '%s' (format binary)`, table, b.own(), b.kept(table, rows)) //nolint:unqueryvet // all columns are meant
+		command := fmt.Sprintf(`\copy (select t.* from %s t where %s order by 1, 2) to '%s' (format binary)`, table, b.ofShop(), b.kept(table, rows)) //nolint:unqueryvet // COPY needs all columns
+		// The binary format keeps every value exactly.
 		if _, err := b.db.psqlTime(ctx, command); err != nil {
 			return err
 		}
@@ -154,9 +159,8 @@ func (b *bench) keep(ctx context.Context, rows int, tables ...string) error {
 	return nil
 }
 
-// copyBack writes kept rows, in one transaction. The tables are the server's own
-// and not twins of them: emptied, their indexes are as new, and there is nothing
-// that could differ.
+// copyBack writes kept rows in one transaction. It uses the server's own tables instead of
+// copies, so that no column or index can differ. An emptied table has new indexes.
 func (b *bench) copyBack(ctx context.Context, rows int, tables ...string) (r round, err error) {
 	commands := []string{"begin"}
 	for _, table := range tables {
@@ -172,9 +176,10 @@ func (b *bench) copyBack(ctx context.Context, rows int, tables ...string) (r rou
 
 var timePattern = regexp.MustCompile(`(?m)^Time: ([0-9.]+) ms`)
 
-// psqlTime runs commands in one session of psql's and returns how long they took
-// together, by its own clock: starting psql is nobody's work.
+// psqlTime runs commands in one psql session and returns their total time by psql's clock,
+// which leaves out psql's own start.
 func (d *database) psqlTime(ctx context.Context, commands ...string) (total time.Duration, err error) {
+	// psql prints a time for each command.
 	args := []string{"-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", d.server.URL(), "-c", `\timing on`}
 	for _, command := range commands {
 		args = append(args, "-c", command)

@@ -40,7 +40,7 @@ func (b *bench) createLines() []line {
 	}
 }
 
-// written are the tables to which a create adds a row each.
+// written are the tables that get one row per create.
 var written = []string{"idempotency_keys", "gift_cards", "messages", "audit_log"}
 
 func (b *bench) createBody() string {
@@ -65,15 +65,17 @@ func (b *bench) create(ctx context.Context, p *process, connections int) (r roun
 	if err != nil {
 		return r, err
 	}
+	// Every answered request must have written one row to each table.
 	return r, b.wantRows(ctx, sent, written...)
 }
 
-// createBare has pgbench write the same rows to the same tables.
+// createBare lets pgbench write the same rows to the same tables.
 func (b *bench) createBare(ctx context.Context, clients int) (r round, err error) {
 	if err := b.fresh(ctx); err != nil {
 		return r, err
 	}
 	threads := min(clients, runtime.NumCPU())
+	// The floor gets the same warm-up, and its rows count, too.
 	_, warm, err := b.db.bench(ctx, b.createScript(), clients, threads, int(b.warmUp/time.Second))
 	if err != nil {
 		return r, err
@@ -86,12 +88,12 @@ func (b *bench) createBare(ctx context.Context, clients int) (r round, err error
 
 func (b *bench) createScript() string { return filepath.Join(b.dir, "create.sql") }
 
-// writeCreateScript has the server create one card, and makes of the rows that
-// it wrote the statement for pgbench: the same values, but for the key, which is
-// as random as ours, the card's number, as random too, and the card's id, which
-// like ours is the second and a place in it, so that both append to the primary
-// key's index. pgbench's values are constants of a prepared statement; that the
-// server must send them is its own cost.
+// writeCreateScript writes pgbench's statement. It lets the server create one card and
+// copies the rows that the server wrote. Only three values differ in each transaction: the
+// key and the card's number are random, as ours are, and the card's id begins with the
+// second, as ours does, so that both append to the primary key's index. pgbench's other
+// values are constants of a prepared statement. The server has to send them, which is part
+// of its own cost.
 func (b *bench) writeCreateScript(ctx context.Context) error {
 	if err := b.fresh(ctx); err != nil {
 		return err
@@ -111,6 +113,8 @@ func (b *bench) writeCreateScript(ctx context.Context) error {
 	if err := b.wantRows(ctx, 1, written...); err != nil {
 		return err
 	}
+	// Each statement selects from the one before, so that all rows are written in one
+	// round trip and only if the key is new.
 	key, err := b.db.insert(ctx, "idempotency_keys", "", map[string]string{"key": "gen_random_uuid()::text"})
 	if err != nil {
 		return err
@@ -140,10 +144,10 @@ m as (%s)
 	return os.WriteFile(b.createScript(), []byte(script), 0o600)
 }
 
-// insert returns a statement that inserts a table's last row once more, with other
-// values for some columns.
+// insert returns a statement that inserts a table's last row again, with other values for
+// some columns.
 func (d *database) insert(ctx context.Context, table, from string, other map[string]string) (string, error) {
-	//nolint:unqueryvet // whatever columns there are
+	//nolint:unqueryvet // the statement needs all columns
 	rows, err := d.admin.Query(ctx, fmt.Sprintf(`
 		select a.attname, format_type(a.atttypid, a.atttypmod), v.value
 		from pg_attribute a
@@ -161,6 +165,7 @@ func (d *database) insert(ctx context.Context, table, from string, other map[str
 			return "", err
 		}
 		expression, ok := other[column]
+		// In a select, a literal needs the column's type.
 		if !ok {
 			expression = literal(value) + "::" + kind
 		}
@@ -169,7 +174,7 @@ func (d *database) insert(ctx context.Context, table, from string, other map[str
 	return fmt.Sprintf("insert into %s (%s) select %s %s", table, strings.Join(columns, ", "), strings.Join(values, ", "), from), rows.Err()
 }
 
-// literal writes a string such that pgbench finds no :variable in it.
+// literal quotes a string so that pgbench does not take a part of it for a :variable.
 func literal(value string) string {
 	return "U&'" + strings.NewReplacer(`\`, `\\`, `'`, `''`, `:`, `\003A`).Replace(value) + "'"
 }

@@ -17,8 +17,8 @@ const (
 	bareBulk = "/v2/giftcards/programs/:programId/cards/bulk"
 )
 
-// serveEcho is the floor of what needs no database: echo, its router, and an
-// answer of the same type and size as the server's. It ends with ctx.
+// serveEcho serves the floor of work without a database: echo with its router and an answer
+// of the same type and size as the server's. It ends with ctx.
 func serveEcho(ctx context.Context, address string) error {
 	e := echo.New()
 	e.GET(barePoll, func(c echo.Context) error {

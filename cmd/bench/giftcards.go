@@ -18,25 +18,26 @@ import (
 	"giftcards/server/password"
 )
 
-// shop is what requests need: whose cards, and a token.
+// shop is the merchant, the program and the token that requests use.
 type shop struct {
 	merchantID, programID, token string
 }
 
-// serverEnvironment is that of the server and its commands; nothing of the
-// caller's settings gets in.
+// serverEnvironment is the environment of the server and its commands. The caller's
+// settings have no effect on them.
 func (b *bench) serverEnvironment() []string {
 	return []string{"PATH=" + os.Getenv("PATH"), "DATABASE_URL=" + b.db.server.URL(), "GIFTCARDS_STATE_DIR=" + b.dir, "GIFTCARDS_SMTP_URL=outbox", "GIFTCARDS_SMS_URL=outbox"}
 }
 
-// adminAddress is where the server that lines share tells its metrics.
+// adminAddress is the admin address of the server that lines share.
 func (b *bench) adminAddress() string { return "127.0.0.1:" + strconv.Itoa(b.port+3) }
 
-// startServer starts the server with all its defaults but the size of a task.
-// Messages stay in the database: delivery cannot be turned off, but one a second
-// does not show.
+// startServer starts the server with its defaults, except for the largest task and the rate
+// limits, which would bound the load. Delivery cannot be turned off, so that it is limited
+// to one mail a second, which does not affect the figures.
 func (b *bench) startServer(ctx context.Context, port int, flags ...string) (*process, error) {
 	address := "127.0.0.1:" + strconv.Itoa(port)
+	// Only the shared server has an admin address, because there is one port for it.
 	admin := b.adminAddress()
 	if port != b.port {
 		admin = "off"
@@ -47,8 +48,8 @@ func (b *bench) startServer(ctx context.Context, port int, flags ...string) (*pr
 	return start(ctx, b.dir, address, b.giftcards, append(b.serverEnvironment(), "GIFTCARDS_ADMIN_LISTEN="+admin), args...)
 }
 
-// openShop makes a merchant, a program and a user with the operator's commands,
-// and logs in.
+// openShop makes a merchant, a program and a user by the operator's commands, starts the
+// server, and logs in.
 func (b *bench) openShop(ctx context.Context) (s shop, err error) {
 	if err := b.command(ctx, nil, "", "migrate", "up"); err != nil {
 		return s, err
@@ -64,6 +65,7 @@ func (b *bench) openShop(ctx context.Context) (s shop, err error) {
 	if err := b.command(ctx, nil, secret, "user", "create", "--merchant="+s.merchantID, user); err != nil {
 		return s, err
 	}
+	// The commands above need no server; the login does.
 	if b.server, err = b.startServer(ctx, b.port); err != nil {
 		return s, err
 	}
@@ -98,13 +100,14 @@ func (b *bench) command(ctx context.Context, id *string, stdin string, args ...s
 	if id == nil {
 		return nil
 	}
+	// Every command that creates something prints it with its id.
 	var made struct{ ID string }
 	err = json.Unmarshal(out, &made)
 	*id = made.ID
 	return err
 }
 
-// do sends a request that is not part of a load. Answers other than 2xx are errors.
+// do sends a request that is not part of a load. Any answer except 2xx is an error.
 func do(request *http.Request) (*http.Response, error) {
 	answer, err := http.DefaultClient.Do(request)
 	if err != nil {
@@ -149,11 +152,11 @@ func (b *bench) accepted(ctx context.Context, body []byte) (task string, err err
 	return answer.Header.Get("Location"), err
 }
 
-// pollEvery is short beside a task's second or more, and costs little.
+// pollEvery is much shorter than a task, and polling costs little.
 const pollEvery = 10 * time.Millisecond
 
-// completed polls until the task is completed. Of the last answer it reads the
-// beginning only, which says so: the cards that follow are not awaited.
+// completed polls until the task is completed. It reads only the beginning of an answer,
+// which contains the status, so that the time to send the cards does not count.
 func (b *bench) completed(ctx context.Context, task string) error {
 	for {
 		request, err := b.request(ctx, http.MethodGet, b.server.address, task, nil)
@@ -164,6 +167,7 @@ func (b *bench) completed(ctx context.Context, task string) error {
 		if err != nil {
 			return err
 		}
+		// The status is within the first 256 bytes.
 		begin := make([]byte, 256)
 		n, err := io.ReadFull(answer.Body, begin)
 		if closeErr := answer.Body.Close(); n == 0 || closeErr != nil {

@@ -8,18 +8,19 @@ import (
 
 const growthLine = "growth"
 
-// growth is what a card costs in tasks of one size, with cards there already.
+// growth is the time per card in tasks of one size on top of existing cards.
 type growth struct {
 	existing, task int
-	ours, bare     []time.Duration // for a card
+	ours, bare     []time.Duration // per card
 }
 
-// growthRounds are fewer than others: with 10 million cards, one takes minutes.
+// growthRounds is smaller than the default of -rounds, because a round with 10 million
+// cards takes minutes.
 const growthRounds = 3
 
-// measureGrowth issues cards by tasks of several sizes, on top of more and more
-// cards. Its floor is COPY of the same rows on top of the same cards: it shows
-// how much slower PostgreSQL gets when its indexes leave its memory.
+// measureGrowth issues cards by tasks of several sizes on top of more and more cards. Its
+// floor is COPY of the same rows on top of the same cards. The floor shows how much slower
+// PostgreSQL gets when its indexes no longer fit into memory.
 func (b *bench) measureGrowth(ctx context.Context) (all []growth, err error) {
 	for _, existing := range b.sizes.existing {
 		if err := b.fill(ctx, existing); err != nil {
@@ -40,9 +41,10 @@ func (b *bench) measureGrowth(ctx context.Context) (all []growth, err error) {
 	return all, nil
 }
 
-// grow is one round: a task, and the same cards by COPY, each on top of the cards
-// that were there.
+// grow measures one round: a task and then COPY of the same cards, each on top of the
+// existing cards.
 func (b *bench) grow(ctx context.Context, g *growth) error {
+	// Both halves begin with the existing cards only.
 	if err := b.deleteOwn(ctx); err != nil {
 		return err
 	}
@@ -64,16 +66,16 @@ func (b *bench) grow(ctx context.Context, g *growth) error {
 	return nil
 }
 
-// each is the time that a unit took.
+// each returns the time per unit.
 func (r round) each() time.Duration { return time.Duration(float64(time.Second) / r.rate) }
 
-// deleteOwn removes the shop's cards, and leaves those that fill made.
+// deleteOwn deletes the shop's cards and keeps those of fill.
 func (b *bench) deleteOwn(ctx context.Context) error {
-	return b.db.exec(ctx, "delete from gift_cards where "+b.own(), "vacuum gift_cards", "checkpoint")
+	return b.db.exec(ctx, "delete from gift_cards where "+b.ofShop(), "vacuum gift_cards", "checkpoint")
 }
 
-// fill leaves the given number of cards in the table, with random numbers, of a
-// program that there is not, and otherwise like the server's own.
+// fill empties the tables and writes the given number of cards. They have random numbers and
+// a program that does not exist, and otherwise look like the server's own.
 func (b *bench) fill(ctx context.Context, cards int) error {
 	if err := b.fresh(ctx); err != nil {
 		return err
@@ -81,6 +83,7 @@ func (b *bench) fill(ctx context.Context, cards int) error {
 	if cards == 0 {
 		return nil
 	}
+	// A task issues a row that the insert below copies.
 	if _, err := b.issue(ctx, b.sizes.tasks[0]); err != nil {
 		return err
 	}

@@ -11,21 +11,20 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// load is requests over connections that are kept alive, each with one request
-// under way at a time.
+// load sends requests over kept-alive connections, one request at a time on each.
 type load struct {
 	address     string
 	connections int
-	prepare     func(*fasthttp.Request) // what all requests have in common
-	each        func(*fasthttp.Request) // what is new in each; may be nil
-	check       func(body []byte) error // of an answer that was 2xx; may be nil
+	prepare     func(*fasthttp.Request) // sets the parts that all requests share
+	each        func(*fasthttp.Request) // sets the parts that differ in each request; may be nil
+	check       func(body []byte) error // checks the body of a 2xx answer; may be nil
 }
 
-// answerTimeout is far beyond what any answer takes.
+// answerTimeout is far longer than any answer takes.
 const answerTimeout = time.Minute
 
-// run sends requests for the given time, and returns how long each took and how
-// long all of them took. The first answer that is not as it should be ends it.
+// run sends requests for the given duration. It returns the latency of each and the elapsed
+// time of all. It stops at the first wrong answer.
 func (l load) run(ctx context.Context, duration time.Duration) (latencies []time.Duration, elapsed time.Duration, err error) {
 	var (
 		all    sync.WaitGroup
@@ -37,6 +36,8 @@ func (l load) run(ctx context.Context, duration time.Duration) (latencies []time
 	begin := time.Now()
 	for range l.connections {
 		all.Go(func() {
+			// Each connection collects its own latencies, so that they share no lock under
+			// load.
 			own, err := l.connection(ctx, begin.Add(duration))
 			mutex.Lock()
 			defer mutex.Unlock()
@@ -57,6 +58,7 @@ func (l load) run(ctx context.Context, duration time.Duration) (latencies []time
 
 // connection sends one request after another until the deadline.
 func (l load) connection(ctx context.Context, deadline time.Time) ([]time.Duration, error) {
+	// One client per connection, and no retries: an error must be seen.
 	client := fasthttp.HostClient{Addr: l.address, MaxConns: 1, ReadTimeout: answerTimeout, MaxIdemponentCallAttempts: 1}
 	defer client.CloseIdleConnections()
 	request, answer := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
@@ -89,13 +91,13 @@ func (l load) connection(ctx context.Context, deadline time.Time) ([]time.Durati
 // round is one measurement of the server, or of a floor.
 type round struct {
 	rate      float64 // a second
-	units     int     // requests, or rows
+	units     int     // number of requests or rows
 	latencies []time.Duration
 	cpu       usage
 }
 
-// usage is processor time: of whoever answers, of PostgreSQL, and of this
-// process, which makes the load.
+// usage is processor time: of the process that answers, of PostgreSQL, and of this process,
+// which sends the load.
 type usage struct{ server, postgres, load time.Duration }
 
 func (u usage) plus(v usage) usage {
@@ -106,11 +108,12 @@ func (u usage) minus(v usage) usage {
 	return usage{u.server - v.server, u.postgres - v.postgres, u.load - v.load}
 }
 
-// usage returns what was used until now.
+// usage returns the processor time used so far.
 func (b *bench) usage(p *process) (u usage, err error) {
 	if u.server, err = cpuTime(p.cmd.Process.Pid); err != nil {
 		return u, err
 	}
+	// PostgreSQL works in many processes.
 	if u.postgres, err = familyTime(b.db.pid); err != nil {
 		return u, err
 	}
@@ -118,8 +121,8 @@ func (b *bench) usage(p *process) (u usage, err error) {
 	return u, err
 }
 
-// under measures a process under load, after a warm-up that counts as requests
-// sent but not as measured. It returns all requests sent.
+// under measures a process under load after a warm-up. It returns the number of requests
+// sent, including those of the warm-up.
 func (b *bench) under(ctx context.Context, p *process, l load) (r round, sent int, err error) {
 	warm, _, err := l.run(ctx, b.warmUp)
 	if err != nil {
@@ -133,7 +136,7 @@ func (b *bench) under(ctx context.Context, p *process, l load) (r round, sent in
 	return r, len(warm) + r.units, err
 }
 
-// metered fills in what the work used.
+// metered runs work and fills in the processor time that it used.
 func (b *bench) metered(p *process, work func(*round) error) (r round, err error) {
 	before, err := b.usage(p)
 	if err != nil {

@@ -1,8 +1,8 @@
-// Command bench measures the giftcards server from outside, and beside each
-// measurement its floor: what PostgreSQL, or echo, does without the server. It
-// starts a PostgreSQL of its own with durable default settings, the server, and
-// a bare echo server; the load comes from this process. docs/performance.md says
-// what each line means. It runs on Linux, as it reads /proc.
+// Command bench measures the giftcards server from outside. Beside each measurement it
+// measures a floor: the same work done by PostgreSQL or echo without the server. It starts
+// a PostgreSQL with durable default settings, the server, and a bare echo server. The load
+// comes from this process. docs/performance.md explains each line. The command runs on
+// Linux only, because it reads /proc.
 package main
 
 import (
@@ -26,19 +26,19 @@ func main() {
 	os.Exit(code)
 }
 
-// echoCommand is how this program starts itself as the bare echo server.
+// echoCommand is the argument with which this program starts itself as the bare echo server.
 const echoCommand = "echo-server"
 
 // options are the settings of a run.
 type options struct {
 	rounds    int
 	duration  time.Duration // of a round under load
-	only      []string      // names of lines; none: all but growth
+	only      []string      // names of lines; empty means all except growth
 	quick     bool
 	growth    bool
-	giftcards string // the server's program
-	dir       string // where a directory for the databases is made
-	port      int    // and the three that follow
+	giftcards string // path of the server's program
+	dir       string // parent of the database's directory
+	port      int    // first of four ports
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
@@ -50,7 +50,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return 0
 	}
 	if err != nil {
-		return 2 // the flags' own messages are told
+		return 2 // parse has printed the error
 	}
 	return report(measure(ctx, o, stdout, stderr), stderr)
 }
@@ -67,14 +67,14 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	var o options
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	flags.IntVar(&o.rounds, "rounds", 5, "how often each line and its floor are measured, in turns")
-	seconds := flags.Int("seconds", 5, "how long a round under load takes")
-	only := flags.String("only", "", "lines to measure, by name, with commas between; default: all but growth")
-	flags.BoolVar(&o.quick, "quick", false, "small sizes: to see that the program works")
-	flags.BoolVar(&o.growth, "growth", false, "measure growth too, up to 10 million cards: much longer, and 10 GB")
-	flags.StringVar(&o.giftcards, "giftcards", besideMe("giftcards"), "the server's program")
-	flags.StringVar(&o.dir, "dir", "/var/tmp", "where the database is put: on the disk to be measured, not in memory")
-	flags.IntVar(&o.port, "port", 21780, "port of the server; the three that follow are used too")
+	flags.IntVar(&o.rounds, "rounds", 5, "number of rounds; each measures the line and then its floor")
+	seconds := flags.Int("seconds", 5, "duration of a round under load, in seconds")
+	only := flags.String("only", "", "names of lines to measure, separated by commas; default: all except growth")
+	flags.BoolVar(&o.quick, "quick", false, "use small sizes, to check that the program works")
+	flags.BoolVar(&o.growth, "growth", false, "also measure growth, up to 10 million cards: takes much longer, and 10 GB")
+	flags.StringVar(&o.giftcards, "giftcards", besideMe("giftcards"), "path of the server's program")
+	flags.StringVar(&o.dir, "dir", "/var/tmp", "parent of the database's directory; it must be on the disk to measure, not in memory")
+	flags.IntVar(&o.port, "port", 21780, "port of the server; the next three ports are used too")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
@@ -83,13 +83,13 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	}
 	o.duration = time.Duration(*seconds) * time.Second
 	if flags.NArg() > 0 || o.rounds < 1 || *seconds < 1 {
-		fmt.Fprintln(stderr, "bench: want at least one round and one second, and nothing but flags")
+		fmt.Fprintln(stderr, "bench: want at least one round and one second, and no arguments")
 		return o, errors.New("unusable flags")
 	}
 	return o, nil
 }
 
-// besideMe is a program in the directory of this one.
+// besideMe returns the path of a program in this program's directory.
 func besideMe(name string) string {
 	me, err := os.Executable()
 	if err != nil {

@@ -10,15 +10,15 @@ import (
 	"time"
 )
 
-// runtimeMemory is the most that Go's runtime has had from the system, in bytes,
-// as the server's own metrics tell it; 0 if they were not to be had.
+// runtimeMemory is the peak memory of Go's runtime in bytes, from the server's metrics. It
+// is 0 if the metrics do not contain it.
 type runtimeMemory struct{ peak atomic.Int64 }
 
 const lookEvery = time.Second
 
 var sysPattern = regexp.MustCompile(`(?m)^go_memstats_sys_bytes (\S+)$`)
 
-// watch looks at the metrics until ctx ends.
+// watch reads the metrics every second until ctx ends.
 func (m *runtimeMemory) watch(ctx context.Context, address string) {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
@@ -45,6 +45,7 @@ func (*runtimeMemory) look(ctx context.Context, address string) int64 {
 	}
 	defer answer.Body.Close()
 	text, err := io.ReadAll(answer.Body)
+	// A missing metric or a server that is stopping counts as 0.
 	found := sysPattern.FindSubmatch(text)
 	if err != nil || found == nil {
 		return 0

@@ -16,14 +16,14 @@ import (
 	"giftcards/store/embedded"
 )
 
-// database is a private PostgreSQL with durable default settings, and a
-// superuser's connection to it.
+// database is a private PostgreSQL with durable default settings and a superuser's
+// connection.
 type database struct {
 	server        *embedded.Server
 	admin         *pgx.Conn
 	pid           int // of the postmaster
 	psql, pgbench string
-	runs          int // of pgbench
+	runs          int // number of pgbench's runs
 }
 
 func startPostgres(ctx context.Context, dir string) (_ *database, err error) {
@@ -40,6 +40,7 @@ func startPostgres(ctx context.Context, dir string) (_ *database, err error) {
 	if d.admin, err = pgx.Connect(ctx, server.AdminURL()); err != nil {
 		return nil, err
 	}
+	// The postmaster's process id is needed for its processor time.
 	text, err := os.ReadFile(filepath.Join(dir, "data", "postmaster.pid"))
 	if err != nil {
 		return nil, err
@@ -63,9 +64,10 @@ func (d *database) findClients(ctx context.Context) error {
 		if _, err := os.Stat(*path); err == nil {
 			continue
 		}
+		// The downloaded PostgreSQL contains neither of them.
 		found, err := exec.LookPath(name)
 		if err != nil {
-			return fmt.Errorf("%s is neither in %s nor in PATH: install your system's PostgreSQL package (postgresql-contrib too where it is one), which has psql and pgbench", name, dir)
+			return fmt.Errorf("%s is neither in %s nor in PATH: install your system's packages with psql and pgbench (postgresql, and postgresql-contrib if there is one)", name, dir)
 		}
 		*path = found
 	}
@@ -90,8 +92,8 @@ func (d *database) exec(ctx context.Context, statements ...string) error {
 	return nil
 }
 
-// client runs psql or pgbench on the server's database. No variable and no file
-// of the user's changes what it does.
+// client runs psql or pgbench. Its environment is empty, so that the user's variables and
+// files have no effect on it.
 func (d *database) client(ctx context.Context, program string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C"}
@@ -109,9 +111,9 @@ var (
 	processedPattern = regexp.MustCompile(`(?m)^number of transactions actually processed: (\d+)`)
 )
 
-// bench runs a script of pgbench's for some seconds and returns its transactions
-// a second, without the time to connect, and their number. The script knows the
-// run by :run, and counts in :n.
+// bench runs a pgbench script and returns its transactions per second, without the time to
+// connect, and the number of transactions. The script gets the number of the run as :run
+// and a counter :n.
 func (d *database) bench(ctx context.Context, script string, clients, threads, seconds int) (tps float64, processed int, err error) {
 	d.runs++
 	out, err := d.client(ctx, d.pgbench, "-n", "-M", "prepared", "-D", "run="+strconv.Itoa(d.runs), "-D", "n=0", "-f", script,
@@ -122,11 +124,11 @@ func (d *database) bench(ctx context.Context, script string, clients, threads, s
 	return parsePgbench(out)
 }
 
-// parsePgbench reads what pgbench 13 and later print.
+// parsePgbench reads the output of pgbench 13 and later.
 func parsePgbench(out string) (tps float64, processed int, err error) {
 	rate, number := tpsPattern.FindStringSubmatch(out), processedPattern.FindStringSubmatch(out)
 	if rate == nil || number == nil {
-		return 0, 0, fmt.Errorf("pgbench's answer is not understood: %s", out)
+		return 0, 0, fmt.Errorf("pgbench's output has no rate or no number of transactions: %s", out)
 	}
 	if tps, err = strconv.ParseFloat(rate[1], 64); err != nil {
 		return 0, 0, err

@@ -19,15 +19,15 @@ import (
 type process struct {
 	cmd     *exec.Cmd
 	address string
-	log     string // file that holds what it writes
+	log     string // file with its output
 	ended   chan struct{}
 }
 
-// start starts a program and waits until it listens. It ends with ctx, or by stop.
+// start starts a program and waits until it listens. The program ends with ctx or by stop.
 func start(ctx context.Context, dir, address, program string, env []string, args ...string) (*process, error) {
 	p := &process{address: address, log: filepath.Join(dir, filepath.Base(program)+"-"+address+".log"), ended: make(chan struct{})}
 	if listens(ctx, address) {
-		return nil, fmt.Errorf("something listens on %s already: choose another -port", address)
+		return nil, fmt.Errorf("another process listens on %s: choose another -port", address)
 	}
 	log, err := os.Create(p.log)
 	if err != nil {
@@ -35,6 +35,8 @@ func start(ctx context.Context, dir, address, program string, env []string, args
 	}
 	defer log.Close()
 	p.cmd = exec.CommandContext(ctx, program, args...)
+	// At the end of ctx the program gets SIGTERM and a minute, so that it can stop in
+	// order.
 	p.cmd.Cancel = func() error { return p.cmd.Process.Signal(syscall.SIGTERM) }
 	p.cmd.WaitDelay = time.Minute
 	p.cmd.Env = env
@@ -43,7 +45,7 @@ func start(ctx context.Context, dir, address, program string, env []string, args
 		return nil, err
 	}
 	go func() {
-		_ = p.cmd.Wait() // that it ended too early is told with its log
+		_ = p.cmd.Wait() // listening reports an early end together with the log
 		close(p.ended)
 	}()
 	return p, p.listening(ctx)
@@ -56,6 +58,7 @@ func listens(ctx context.Context, address string) bool {
 
 // listening returns when the process accepts connections.
 func (p *process) listening(ctx context.Context) error {
+	// 30 seconds: a first start makes the schema.
 	for range 600 {
 		if listens(ctx, p.address) {
 			return nil
@@ -78,11 +81,11 @@ func (p *process) stop() {
 	<-p.ended
 }
 
-// clockTick is the unit of times in /proc: 100 a second on every Linux there is.
+// clockTick is the unit of times in /proc: 100 per second on every Linux.
 const clockTick = 10 * time.Millisecond
 
-// stat is the fields of /proc/PID/stat that follow the name, which may hold
-// anything: the state is the first.
+// stat returns the fields of /proc/PID/stat after the program's name, which may contain
+// blanks and parentheses. The first one is the state.
 func stat(pid int) ([]string, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
@@ -90,12 +93,12 @@ func stat(pid int) ([]string, error) {
 	}
 	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
 	if len(fields) < 15 {
-		return nil, fmt.Errorf("/proc/%d/stat is not understood: %s", pid, text)
+		return nil, fmt.Errorf("/proc/%d/stat has too few fields: %s", pid, text)
 	}
 	return fields, nil
 }
 
-// cpuTime is what a process has used so far, with children that have ended.
+// cpuTime returns the processor time of a process and of its children that have ended.
 func cpuTime(pid int) (time.Duration, error) {
 	fields, err := stat(pid)
 	if err != nil {
@@ -112,7 +115,7 @@ func cpuTime(pid int) (time.Duration, error) {
 	return time.Duration(ticks) * clockTick, nil
 }
 
-// familyTime is the processor time of a process and its children.
+// familyTime returns the processor time of a process and its running children.
 func familyTime(parent int) (time.Duration, error) {
 	total, err := cpuTime(parent)
 	if err != nil {
@@ -128,8 +131,9 @@ func familyTime(parent int) (time.Duration, error) {
 			continue
 		}
 		fields, err := stat(pid)
+		// Each session of PostgreSQL is a child of the postmaster.
 		if err != nil || fields[1] != strconv.Itoa(parent) {
-			continue // gone meanwhile, or not a child
+			continue // ended meanwhile, or not a child
 		}
 		if spent, err := cpuTime(pid); err == nil {
 			total += spent
@@ -138,7 +142,7 @@ func familyTime(parent int) (time.Duration, error) {
 	return total, nil
 }
 
-// peakMemory is the most memory that a process held at a time, in bytes.
+// peakMemory returns the peak resident memory of a process, in bytes.
 func peakMemory(pid int) (int64, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
@@ -152,9 +156,9 @@ func peakMemory(pid int) (int64, error) {
 	return kib << 10, err
 }
 
-// cpuModel is what /proc says of the processor.
+// cpuModel returns the processor's name.
 func cpuModel() string {
-	text, _ := os.ReadFile("/proc/cpuinfo") // "unknown" does as well
+	text, _ := os.ReadFile("/proc/cpuinfo") // the report does without the name
 	for line := range strings.Lines(string(text)) {
 		if name, value, _ := strings.Cut(line, ":"); strings.TrimSpace(name) == "model name" {
 			return strings.TrimSpace(value)
@@ -163,10 +167,11 @@ func cpuModel() string {
 	return "unknown processor"
 }
 
-// loadAverage is how many threads ran or wanted to in the last minute. Others' work
-// spoils the ratios: the scheduler shares by thread, and pgbench has more of them.
+// loadAverage returns the load average of the last minute. Other work on the machine
+// distorts the ratios, because the scheduler shares the cores by thread and pgbench has
+// more threads than the server.
 func loadAverage() string {
-	text, _ := os.ReadFile("/proc/loadavg") // "unknown" does as well
+	text, _ := os.ReadFile("/proc/loadavg") // the report does without the average
 	if first, _, found := strings.Cut(string(text), " "); found {
 		return first
 	}

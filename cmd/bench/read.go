@@ -14,6 +14,7 @@ import (
 )
 
 func (b *bench) readLines() []line {
+	// The lines csv and cards read the same task, which the first of them issues.
 	var task, link string
 	prepare := func(ctx context.Context) (err error) {
 		if task == "" {
@@ -29,7 +30,7 @@ func (b *bench) readLines() []line {
 			work:  "poll a running task, 64 connections",
 			floor: "bare echo with a router and an answer of the same size, without a database",
 			setUp: func(ctx context.Context) (err error) {
-				running, err = b.startTaskOfNobody(ctx)
+				running, err = b.startIdleTask(ctx)
 				return err
 			},
 			ours: func(ctx context.Context, p *process) (round, error) { return b.poll(ctx, p, running) },
@@ -58,9 +59,9 @@ func (b *bench) readLines() []line {
 	}
 }
 
-// startTaskOfNobody writes a task that is processing, and will be for as long as
-// anybody looks: its job is scheduled for next year.
-func (b *bench) startTaskOfNobody(ctx context.Context) (path string, err error) {
+// startIdleTask writes a task that stays in the state processing, because its job is
+// scheduled for next year.
+func (b *bench) startIdleTask(ctx context.Context) (path string, err error) {
 	if err := b.fresh(ctx); err != nil {
 		return "", err
 	}
@@ -82,6 +83,7 @@ func (b *bench) poll(ctx context.Context, p *process, task string) (round, error
 			request.SetRequestURI("http://" + p.address + task)
 			request.Header.Set("Authorization", "Bearer "+b.shop.token)
 		},
+		// Only a running task's answer has the size of the floor's.
 		check: func(body []byte) error {
 			if !bytes.Contains(body, []byte(`"status":"processing"`)) {
 				return fmt.Errorf("the task is not running: %s", body)
@@ -94,7 +96,7 @@ func (b *bench) poll(ctx context.Context, p *process, task string) (round, error
 
 var linkPattern = regexp.MustCompile(`"csvDownloadUrl":"http://[^/]+([^"]+)"`)
 
-// issueToRead issues cards by a task and returns where to read them.
+// issueToRead issues cards by a task and returns the paths of the task and of its CSV.
 func (b *bench) issueToRead(ctx context.Context) (task, link string, err error) {
 	if err := b.fresh(ctx); err != nil {
 		return "", "", err
@@ -105,7 +107,7 @@ func (b *bench) issueToRead(ctx context.Context) (task, link string, err error) 
 	if err := b.completed(ctx, task); err != nil {
 		return "", "", err
 	}
-	// What autovacuum would do at some moment, it shall do now.
+	// Otherwise the autovacuum would run during some rounds and not during others.
 	if err := b.db.exec(ctx, "vacuum (analyze) gift_cards", "checkpoint"); err != nil {
 		return "", "", err
 	}
@@ -120,7 +122,7 @@ func (b *bench) issueToRead(ctx context.Context) (task, link string, err error) 
 	return task, string(found[1]), nil
 }
 
-// get reads an answer to its end.
+// get writes the complete answer to to.
 func (b *bench) get(ctx context.Context, path string, to io.Writer) error {
 	request, err := b.request(ctx, http.MethodGet, b.server.address, path, nil)
 	if err != nil {
@@ -131,12 +133,13 @@ func (b *bench) get(ctx context.Context, path string, to io.Writer) error {
 		return err
 	}
 	defer answer.Body.Close()
+	// The struct hides WriteTo, which would bypass the buffer.
 	_, err = io.CopyBuffer(to, struct{ io.Reader }{answer.Body}, make([]byte, 64<<10))
 	return err
 }
 
-// stream reads all cards. Each has one of the given byte, and so has what is
-// around them.
+// stream reads all cards and counts them by a byte that each contains once. The text around
+// the cards contains it once, too.
 func (b *bench) stream(ctx context.Context, path string, each byte) (round, error) {
 	return b.metered(b.server, func(r *round) error {
 		found := counter{each: each}
@@ -145,6 +148,7 @@ func (b *bench) stream(ctx context.Context, path string, each byte) (round, erro
 			return err
 		}
 		r.took(b.sizes.bulk, time.Since(begin))
+		// The CSV has a header, and the JSON an object around the cards.
 		if found.n != b.sizes.bulk+1 {
 			return fmt.Errorf("%d cards in the answer, want %d", found.n-1, b.sizes.bulk)
 		}
@@ -152,8 +156,7 @@ func (b *bench) stream(ctx context.Context, path string, each byte) (round, erro
 	})
 }
 
-// copyOut has PostgreSQL write the same columns as text, in whatever order is
-// the fastest.
+// copyOut lets PostgreSQL write the same columns as text, in the order that is fastest.
 func (b *bench) copyOut(ctx context.Context, columns string) (r round, err error) {
 	elapsed, err := b.db.psqlTime(ctx, fmt.Sprintf(`\copy (select %s from gift_cards) to '/dev/null'`, columns))
 	if err != nil {
@@ -163,7 +166,7 @@ func (b *bench) copyOut(ctx context.Context, columns string) (r round, err error
 	return r, b.wantRows(ctx, b.sizes.bulk, "gift_cards")
 }
 
-// counter counts a byte in what is written to it.
+// counter is a writer that counts a byte.
 type counter struct {
 	each byte
 	n    int
@@ -174,10 +177,11 @@ func (c *counter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// tail keeps the end of what is written to it.
+// tail is a writer that keeps the last 4 KiB.
 type tail []byte
 
 func (t *tail) Write(p []byte) (int, error) {
+	// The links are at the end of the answer, behind all cards.
 	const most = 4096
 	*t = append(*t, p...)
 	*t = append((*t)[:0], (*t)[max(0, len(*t)-most):]...)

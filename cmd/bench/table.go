@@ -22,28 +22,28 @@ type table struct {
 	failed  error
 }
 
-// row is a line measured.
+// row is a measured line.
 type row struct {
 	line
 
 	ours, bare []round
 }
 
-// newTable notes where and when the lines are measured.
+// newTable records the machine, the date and PostgreSQL's settings.
 func (b *bench) newTable(ctx context.Context) *table {
 	var postgres string
+	// Figures mean nothing without the settings that make commits durable.
 	err := b.db.admin.QueryRow(ctx, `
 		select 'PostgreSQL ' || split_part(current_setting('server_version'), ' ', 1) || string_agg(', ' || name || ' ' || current_setting(name), '' order by name)
 		from pg_settings where name in ('fsync', 'synchronous_commit', 'full_page_writes', 'data_checksums', 'shared_buffers', 'max_wal_size')`).Scan(&postgres)
 	return &table{
 		failed: err,
-		machine: fmt.Sprintf("%s, %d cores of %s, %s. %s. All on one machine, the load too; load average before: %s.",
+		machine: fmt.Sprintf("%s, %d cores of %s, %s. %s. All on one machine, including the load; load average before: %s.",
 			time.Now().Format(time.DateOnly), runtime.NumCPU(), cpuModel(), runtime.Version(), postgres, loadAverage()),
 	}
 }
 
-// print prints all that was measured, and how much memory the server had at the
-// most.
+// print prints all measurements and the server's peak memory.
 func (t *table) print(out io.Writer, server int, runtimePeak int64) error {
 	fmt.Fprintf(out, "%s\n\n", t.machine)
 	if len(t.rows) > 0 {
@@ -56,33 +56,32 @@ func (t *table) print(out io.Writer, server int, runtimePeak int64) error {
 	for _, r := range t.rows {
 		if r.name == "poll" {
 			bare := spent(r.bare)
-			fmt.Fprintf(out, "\nA request of bare echo costs %s of processor time, and the load of it %s.\n", microseconds(bare.server), microseconds(bare.load))
+			fmt.Fprintf(out, "\nA request to bare echo costs %s of processor time, and %s to send.\n", microseconds(bare.server), microseconds(bare.load))
 		}
 	}
 	peak, err := peakMemory(server)
 	if err != nil {
 		return err
 	}
-	ofRuntime := "not told by this server's metrics"
+	ofRuntime := "missing in this server's metrics"
 	if runtimePeak > 0 {
 		ofRuntime = fmt.Sprintf("%d MiB", runtimePeak>>20)
 	}
-	fmt.Fprintf(out, "\nMost memory of the server, through all of it: %d MiB resident; of Go's runtime: %s (target: 128 MiB at most).\n", peak>>20, ofRuntime)
+	fmt.Fprintf(out, "\nPeak memory of the server over all lines: %d MiB resident; of Go's runtime: %s (target: at most 128 MiB).\n", peak>>20, ofRuntime)
 	if len(t.growth) > 0 {
 		t.printGrowth(out)
 	}
 	return nil
 }
 
-// printGrowth prints what a card costs, also as a multiple of what it costs at
-// the least.
+// printGrowth prints the time per card, and its ratio to the least time of all sizes.
 func (t *table) printGrowth(out io.Writer) {
 	least := func(times func(growth) []time.Duration) time.Duration {
 		return median(times(slices.MinFunc(t.growth, func(a, b growth) int { return cmp.Compare(median(times(a)), median(times(b))) })))
 	}
 	ours := least(func(g growth) []time.Duration { return g.ours })
 	bare := least(func(g growth) []time.Duration { return g.bare })
-	fmt.Fprint(out, "\n| cards before | cards of the task | ours, a card | of the least | floor, a card | of the least |\n|---:|---:|---:|---:|---:|---:|\n")
+	fmt.Fprint(out, "\n| cards before | cards of the task | ours per card | ratio to the least | floor per card | ratio to the least |\n|---:|---:|---:|---:|---:|---:|\n")
 	for _, g := range t.growth {
 		a, b := median(g.ours), median(g.bare)
 		fmt.Fprintf(out, "| %s | %s | %s | %.2f | %s | %.2f |\n", number(float64(g.existing)), number(float64(g.task)),
@@ -90,13 +89,15 @@ func (t *table) printGrowth(out io.Writer) {
 	}
 }
 
-// String is a row of the Markdown table: medians of all rounds, percentiles of
-// all their answers, and processor time a request or a card.
+// String returns a row of the Markdown table: the medians of all rounds, the percentiles of
+// all latencies, and the processor time per request or card.
 func (r row) String() string {
 	var ours, bare, ratios []float64
 	var latencies []time.Duration
 	for i := range r.ours {
 		ours, bare = append(ours, r.ours[i].rate), append(bare, r.bare[i].rate)
+		// A round's two measurements are neighbours in time, so that their ratio is
+		// steadier than that of the medians.
 		ratios = append(ratios, r.ours[i].rate/r.bare[i].rate)
 		latencies = append(latencies, r.ours[i].latencies...)
 	}
@@ -113,7 +114,7 @@ func (r row) String() string {
 	}, " | ") + " |"
 }
 
-// spent is the processor time of a request or a card, over all rounds.
+// spent returns the processor time per request or card over all rounds.
 func spent(rounds []round) (each usage) {
 	var all usage
 	units := 0
@@ -127,19 +128,21 @@ func spent(rounds []round) (each usage) {
 	return usage{all.server / n, all.postgres / n, all.load / n}
 }
 
-// median is the middle of values, the lower of two; it sorts a copy.
+// median returns the middle of values, the lower one of two. It sorts a copy.
 func median[T cmp.Ordered](values []T) T {
 	return percentile(slices.Sorted(slices.Values(values)), 50)
 }
 
-// percentile is the smallest of sorted values that p percent of them do not exceed.
+// percentile returns the smallest of the sorted values that at least p percent of them do
+// not exceed.
 func percentile[T any](sorted []T, p int) T {
+	// Rounds up, so that p100 is the last value and an index is never negative.
 	return sorted[max(0, (len(sorted)*p+99)/100-1)]
 }
 
 var english = message.NewPrinter(language.English)
 
-// number is a rate or a count with commas between thousands.
+// number formats a rate or a count with commas between thousands.
 func number(n float64) string { return english.Sprintf("%.0f", n) }
 
 func percent(ratio float64) string { return fmt.Sprintf("%.0f %%", 100*ratio) }

@@ -11,7 +11,7 @@ import (
 	"giftcards/store/id"
 )
 
-// printJSON prints what a command made or found, for people and for jq.
+// printJSON prints a command's result, indented, for people and for jq.
 func (s *session) printJSON(value any) error {
 	encoder := json.NewEncoder(s.stdout)
 	encoder.SetIndent("", "  ")
@@ -19,12 +19,12 @@ func (s *session) printJSON(value any) error {
 	return encoder.Encode(value)
 }
 
-// printRead prints what do finds, in a transaction that can change nothing.
+// printRead runs do in a read-only transaction and prints its result.
 func printRead[T any](s *session, do func(*store.Tx) (T, error)) error {
 	return printResult(s, func(st *store.Store) (T, error) { return store.Read(s, st, do) })
 }
 
-// printWritten prints what do made, once its transaction is committed.
+// printWritten runs do in a transaction and prints its result after the commit.
 func printWritten[T any](s *session, do func(*store.Tx) (T, error)) error {
 	return printResult(s, func(st *store.Store) (T, error) { return store.Write(s, st, do) })
 }
@@ -39,7 +39,7 @@ func printResult[T any](s *session, run func(*store.Store) (T, error)) error {
 	})
 }
 
-// naming adds to an error that says there is no such thing, which one was meant.
+// naming adds the name that the operator gave to an error of kind NotFound.
 func naming(name string, err error) error {
 	if refused, ok := errors.AsType[*store.Error](err); ok && refused.Kind == store.NotFound {
 		return fmt.Errorf("%w: %s", err, name)
@@ -47,8 +47,9 @@ func naming(name string, err error) error {
 	return err
 }
 
-// each turns rows into what is printed of them; no rows are an empty list.
+// each converts rows for printing. Without rows the list is empty, not null.
 func each[R, P any](rows []R, err error, convert func(R) P) ([]P, error) {
+	// make and not nil, because nil would print null.
 	printed := make([]P, len(rows))
 	for i, row := range rows {
 		printed[i] = convert(row)
@@ -74,7 +75,7 @@ type merchantCommand struct {
 }
 
 type createMerchant struct {
-	Name string `arg:"" help:"As recipients read it."`
+	Name string `arg:"" help:"The merchant's name, which recipients read."`
 }
 
 type listMerchants struct{}
@@ -105,17 +106,17 @@ func (listMerchants) Run(s *session) error {
 type programCommand struct {
 	Create createProgram `cmd:"" help:"Create a gift-card program of a merchant."`
 	List   listPrograms  `cmd:"" help:"List all programs, or those of a merchant."`
-	Limits limitProgram  `cmd:"" help:"Limit what may be issued in a program a day."`
+	Limits limitProgram  `cmd:"" help:"Limit how much may be issued in a program a day."`
 	Zone   programZone   `cmd:"" help:"Set the time zone in which the days of a program's messages begin and end."`
 }
 
 type createProgram struct {
-	Merchant id.ID  `required:"" placeholder:"ID" help:"Whose it is."`
-	Name     string `arg:"" help:"What it is called."`
+	Merchant id.ID  `required:"" placeholder:"ID" help:"The program's merchant."`
+	Name     string `arg:"" help:"The program's name."`
 }
 
 type listPrograms struct {
-	Merchant *id.ID `placeholder:"ID" help:"Of this merchant only."`
+	Merchant *id.ID `placeholder:"ID" help:"Only programs of this merchant."`
 }
 
 type limitProgram struct {
@@ -184,8 +185,8 @@ func (c limitProgram) Run(s *session) error {
 }
 
 type programZone struct {
-	Program id.ID  `arg:"" name:"program-id" help:"Whose it is."`
-	Zone    string `arg:"" name:"zone" help:"Its IANA name, such as Europe/Paris."`
+	Program id.ID  `arg:"" name:"program-id" help:"The program."`
+	Zone    string `arg:"" name:"zone" help:"The zone's IANA name, such as Europe/Paris."`
 }
 
 func (c programZone) Run(s *session) error {

@@ -15,13 +15,13 @@ import (
 	"giftcards/store/id"
 )
 
-// audit writes down what the operator's command does, in its transaction.
+// audit records the operator's command in the audit log, in the command's transaction.
 func (s *session) audit(tx *store.Tx, e store.AuditEntry) error {
 	e.Client = operator()
 	return tx.Audit(s, e)
 }
 
-// operator is the account that runs the command, and its machine.
+// operator returns the account that runs the command and its machine, as account@machine.
 func operator() string {
 	account := strconv.Itoa(os.Getuid())
 	if known, err := user.Current(); err == nil {
@@ -38,22 +38,22 @@ type auditCommand struct {
 }
 
 type listAudit struct {
-	Merchant *id.ID        `placeholder:"ID" help:"Of this merchant only."`
-	User     *id.ID        `placeholder:"ID" help:"Of this user only."`
-	Since    time.Duration `placeholder:"DURATION" help:"Of the last hours, such as 24h. Default: all that is kept."`
-	Limit    int           `default:"100" help:"How many at most (${default})."`
+	Merchant *id.ID        `placeholder:"ID" help:"Only entries of this merchant."`
+	User     *id.ID        `placeholder:"ID" help:"Only entries of this user."`
+	Since    time.Duration `placeholder:"DURATION" help:"Only entries that are younger than this, such as 24h. Default: all."`
+	Limit    int           `default:"100" help:"Most entries to list (${default})."`
 }
 
 type printedAuditEntry struct {
 	At         time.Time `json:"at"`
 	Operation  string    `json:"operation"`
-	UserID     *id.ID    `json:"userId"` // null: an operator or a worker
+	UserID     *id.ID    `json:"userId"` // null for an operator or a worker
 	MerchantID *id.ID    `json:"merchantId"`
 	ProgramID  *id.ID    `json:"programId"`
-	Subject    *string   `json:"subject"` // the id of a card (of several the first), task, user, merchant or program
+	Subject    *string   `json:"subject"` // id of a card (the first of several), task, user, merchant or program
 	Cards      int32     `json:"cards"`
 	Client     string    `json:"client"`
-	RequestID  *string   `json:"requestId"` // the server's own
+	RequestID  *string   `json:"requestId"` // made by the server
 	// ClientRequestID is the X-Request-Id that the caller sent.
 	ClientRequestID *string `json:"clientRequestId"`
 }
@@ -65,6 +65,7 @@ func toPrintedAuditEntry(e store.AuditEntry) printedAuditEntry {
 	}
 	if len(e.Subject) > 0 {
 		subject := hex.EncodeToString(e.Subject)
+		// Only a task's id has 16 bytes; the others have 12.
 		if task, err := uuid.FromBytes(e.Subject); err == nil {
 			subject = task.String()
 		}
@@ -87,12 +88,13 @@ func (c listAudit) Run(s *session) error {
 	if c.Since < 0 {
 		return errors.New("--since: want a duration such as 24h")
 	}
-	var merchant, user id.ID // zero: of all
+	var merchant, user id.ID // zero matches all
 	for _, asked := range []struct{ flag, into *id.ID }{{c.Merchant, &merchant}, {c.User, &user}} {
 		if asked.flag == nil {
 			continue
 		}
-		if *asked.into = *asked.flag; asked.into.IsZero() { // nobody has this id
+		// A zero id that was named would match all, but nobody has this id.
+		if *asked.into = *asked.flag; asked.into.IsZero() {
 			return s.printJSON([]printedAuditEntry{})
 		}
 	}

@@ -24,32 +24,32 @@ import (
 	"giftcards/store/embedded"
 )
 
-// config is every setting: as a flag, as an environment variable, and in --help.
+// config declares every setting once, as a flag, an environment variable and a line of --help.
 type config struct {
 	Listen      string `env:"GIFTCARDS_LISTEN" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where to listen (${default})."`
-	BaseURL     string `env:"GIFTCARDS_BASE_URL" placeholder:"URL" help:"How clients reach the server, with a path if a proxy has it below one; begins the CSV links. Default: http:// or https:// and the address listened on."`
+	BaseURL     string `env:"GIFTCARDS_BASE_URL" placeholder:"URL" help:"Address at which clients reach the server, with the path that a proxy serves it at; CSV links begin with it. Default: http:// or https:// and the address of --listen."`
 	DatabaseURL string `env:"DATABASE_URL" placeholder:"URL" help:"PostgreSQL to use. Default: a private one in the state directory."`
-	PollOnly    bool   `env:"GIFTCARDS_POLL_ONLY" help:"Look for new tasks once a second instead of being notified: needed behind a transaction pooler such as PgBouncer."`
+	PollOnly    bool   `env:"GIFTCARDS_POLL_ONLY" help:"Poll for new tasks once a second instead of listening for notifications; needed behind a transaction pooler such as PgBouncer."`
 	StateDir    string `env:"GIFTCARDS_STATE_DIR" placeholder:"DIR" help:"Where the private database, the keys and demo.json are. Default: /var/lib/giftcards as root, else giftcards in the XDG state directory."`
 	KeysFile    string `env:"GIFTCARDS_KEYS_FILE" placeholder:"FILE" help:"The server's secret keys, the same for all instances. Default: keys.json in the state directory."`
 
-	Drain       time.Duration `env:"GIFTCARDS_DRAIN" default:"0s" help:"How long a stopping server goes on answering while /readyz says so; longer than a proxy needs to notice (${default})."`
-	AdminListen string        `env:"GIFTCARDS_ADMIN_LISTEN" default:"${admin_listen}" placeholder:"HOST:PORT" help:"Where operators find metrics, River's page and profiles, without a password (${default}, or nowhere if that is taken); off for nowhere."`
+	Drain       time.Duration `env:"GIFTCARDS_DRAIN" default:"0s" help:"How long a stopping server still answers while /readyz fails; choose longer than a proxy needs to notice (${default})."`
+	AdminListen string        `env:"GIFTCARDS_ADMIN_LISTEN" default:"${admin_listen}" placeholder:"HOST:PORT" help:"Where operators find metrics, River's page and profiles, without a password (${default}, or no admin address if that is taken); off for none."`
 
-	PostgresBin string `env:"GIFTCARDS_POSTGRES_BIN" placeholder:"DIR" help:"Programs of the private PostgreSQL. Default: the newest installed, else fetched."`
-	MavenMirror string `env:"GIFTCARDS_MAVEN_MIRROR" placeholder:"URL" help:"Maven repository to fetch PostgreSQL from. Default: Maven Central."`
+	PostgresBin string `env:"GIFTCARDS_POSTGRES_BIN" placeholder:"DIR" help:"Directory of the private PostgreSQL's programs. Default: those of the newest installed PostgreSQL, or downloaded ones."`
+	MavenMirror string `env:"GIFTCARDS_MAVEN_MIRROR" placeholder:"URL" help:"Maven repository to download PostgreSQL from. Default: Maven Central."`
 
-	CardPrefix        string        `env:"GIFTCARDS_CARD_PREFIX" default:"9" help:"How card numbers begin, 1 to 8 digits (${default})."`
-	BulkThreshold     int           `env:"GIFTCARDS_BULK_THRESHOLD" default:"50" help:"Cards that a bulk request is answered with at once (${default}); more are issued by a task."`
-	BulkMaximum       int           `env:"GIFTCARDS_BULK_MAXIMUM" default:"100000" help:"Cards that a bulk request may ask for (${default})."`
+	CardPrefix        string        `env:"GIFTCARDS_CARD_PREFIX" default:"9" help:"First digits of card numbers, 1 to 8 (${default})."`
+	BulkThreshold     int           `env:"GIFTCARDS_BULK_THRESHOLD" default:"50" help:"Most cards that a bulk request issues at once (${default}); a task issues more than these."`
+	BulkMaximum       int           `env:"GIFTCARDS_BULK_MAXIMUM" default:"100000" help:"Most cards that a bulk request may ask for (${default})."`
 	BulkBodyLimit     int           `env:"GIFTCARDS_BULK_BODY_LIMIT" default:"64" placeholder:"MIB" help:"Largest body of a bulk request, in MiB (${default})."`
-	ShareTransactions bool          `env:"GIFTCARDS_SHARE_TRANSACTIONS" default:"true" negatable:"" help:"Let cards that are created at the same moment share a transaction (default; --no-share-transactions for one each)."`
+	ShareTransactions bool          `env:"GIFTCARDS_SHARE_TRANSACTIONS" default:"true" negatable:"" help:"Let cards that are created at the same moment share a transaction (default); --no-share-transactions gives each card its own."`
 	TokenLifetime     time.Duration `env:"GIFTCARDS_TOKEN_LIFETIME" default:"12h" help:"How long a login lasts (${default})."`
 	LinkLifetime      time.Duration `env:"GIFTCARDS_LINK_LIFETIME" default:"24h" help:"How long a CSV link works (${default})."`
 
 	KeyLifetime     time.Duration `env:"GIFTCARDS_KEY_LIFETIME" default:"720h" help:"How long an idempotency key is kept (${default})."`
-	TaskLifetime    time.Duration `env:"GIFTCARDS_TASK_LIFETIME" placeholder:"DURATION" help:"How long a finished task can be polled; not longer than a key is kept. Default: as long."`
-	MessageLifetime time.Duration `env:"GIFTCARDS_MESSAGE_LIFETIME" default:"2160h" help:"How long a message is listed after it was sent or given up (${default})."`
+	TaskLifetime    time.Duration `env:"GIFTCARDS_TASK_LIFETIME" placeholder:"DURATION" help:"How long a finished task can be polled, at most --key-lifetime. Default: --key-lifetime."`
+	MessageLifetime time.Duration `env:"GIFTCARDS_MESSAGE_LIFETIME" default:"2160h" help:"How long a message is kept after it was sent or has failed (${default})."`
 	AuditLifetime   time.Duration `env:"GIFTCARDS_AUDIT_LIFETIME" default:"9600h" help:"How long the audit log is kept (${default})."`
 
 	concurrency `embed:""`
@@ -62,8 +62,7 @@ type config struct {
 	listenURL string // where a client on this machine finds the server
 }
 
-// faults are what is wrong with the settings, by flag or variable: all of it is
-// told at once.
+// faults maps a flag or variable to its error. The operator sees all of them at once.
 type faults map[string]string
 
 func (f faults) String() string {
@@ -75,7 +74,7 @@ func (f faults) String() string {
 	return "giftcards: these settings are not usable:\n" + strings.Join(lines, "\n")
 }
 
-// options makes kong note values that cannot be read and go on.
+// options makes kong note unreadable values and go on, instead of failing at the first.
 func (f faults) options() []kong.Option {
 	return []kong.Option{
 		kong.KindMapper(reflect.Int, noting(f, "a number", strconv.Atoi)),
@@ -91,15 +90,18 @@ func noting[T ~int | ~int64](f faults, want string, read func(string) (T, error)
 		}
 		value, unreadable := read(text)
 		if unreadable != nil {
+			// The sentinel is outside of every setting's bounds. A valid flag after an
+			// invalid variable replaces it.
 			f["--"+ctx.Value.Name] = fmt.Sprintf("want %s, not %q", want, text)
-			value = math.MinInt64 // fits no setting; a flag after a bad variable replaces it
+			value = math.MinInt64
 		}
 		target.SetInt(int64(value))
 		return nil
 	}
 }
 
-// note notes a fault, unless the setting is fit, or could not even be read.
+// note records want as the flag's fault unless the setting is fit. An earlier fault of
+// an unreadable value stays, because it is more precise.
 func (f faults) note(flag string, fit bool, want string) {
 	flag = "--" + flag
 	switch _, known := f[flag]; {
@@ -110,9 +112,11 @@ func (f faults) note(flag string, fit bool, want string) {
 	}
 }
 
-// check completes the settings and notes what is unfit.
+// check fills in the defaults that depend on other settings, and notes each fault in f.
 func (c *config) check(f faults) {
 	note := f.note
+	// --listen comes first, because the default of --base-url is made of it. Without a
+	// usable --listen, --base-url is only checked if it is set.
 	host, port, err := net.SplitHostPort(c.Listen)
 	listens := err == nil && isPort(port)
 	note("listen", listens, "want host:port, a port from 1 to 65535, not "+strconv.Quote(c.Listen))
@@ -130,6 +134,7 @@ func (c *config) check(f faults) {
 		err = checkBaseURL(c.BaseURL)
 		note("base-url", err == nil, fmt.Sprint(err))
 	}
+	// Paths are appended to it and begin with a slash.
 	c.BaseURL = strings.TrimSuffix(c.BaseURL, "/")
 
 	maps.Copy(f, telemetry.Faults())
@@ -143,6 +148,7 @@ func (c *config) check(f faults) {
 		c.StateDir, err = embedded.DefaultStateDir()
 		note("state-dir", err == nil, fmt.Sprint(err))
 	}
+	// PostgreSQL runs in another directory and gets this path.
 	if c.StateDir, err = filepath.Abs(c.StateDir); err != nil {
 		note("state-dir", false, err.Error())
 	}
@@ -158,6 +164,7 @@ func (c *config) check(f faults) {
 	note("drain", c.Drain >= 0 && c.Drain <= maxDrain, fmt.Sprintf("want 0s to %s", maxDrain))
 	note("token-lifetime", c.TokenLifetime >= time.Minute, "want a minute at least")
 	note("link-lifetime", c.LinkLifetime >= time.Minute, "want a minute at least")
+	// The following checks compare several settings and need the defaults above.
 	c.checkLifetimes(note)
 	note("merchant-backlog", c.MerchantBacklog >= c.BulkMaximum && c.MerchantBacklog <= maxBacklog,
 		fmt.Sprintf("want --bulk-maximum (%d) to %d, not %d", c.BulkMaximum, maxBacklog, c.MerchantBacklog))
@@ -169,11 +176,11 @@ func (c *config) check(f faults) {
 	note("log-format", c.LogFormat == "text" || c.LogFormat == "json", fmt.Sprintf("want text or json, not %q", c.LogFormat))
 }
 
-// basePathPattern is what the path of a base URL may be: nothing in it needs escapes.
+// basePathPattern matches the paths that a base URL may have. None of them needs escapes.
 var basePathPattern = regexp.MustCompile(`^(/[A-Za-z0-9][A-Za-z0-9._~-]*)*/?$`)
 
-// ownPaths begin what the server answers without a base path. It must know them from
-// the same below one.
+// ownPaths are the first elements of the server's own paths. A base path must not begin
+// with one of them, because the server also answers without its base path.
 var ownPaths = []string{"v2", "docs", "healthz", "readyz", "openapi.json", "openapi-complete.json", "openapi-sdk.json"}
 
 func checkBaseURL(address string) error {
@@ -199,28 +206,28 @@ func (c *config) checkLifetimes(note func(flag string, fit bool, want string)) {
 	if c.TaskLifetime == 0 {
 		c.TaskLifetime = c.KeyLifetime
 	}
+	// A too short key lifetime is noted above, and would only repeat itself here.
 	note("task-lifetime", c.KeyLifetime < time.Hour || c.TaskLifetime >= time.Hour && c.TaskLifetime <= c.KeyLifetime,
 		fmt.Sprintf("want an hour at least, and not more than --key-lifetime (%s)", c.KeyLifetime))
 	note("message-lifetime", c.MessageLifetime >= 7*24*time.Hour, "want 168h at least")
 	note("audit-lifetime", c.AuditLifetime >= 30*24*time.Hour, "want 720h at least, which the database keeps in any case")
 }
 
-// lifetimes are the settings as the jobs take them.
+// lifetimes returns the lifetimes for the jobs' sweep.
 func (c *config) lifetimes() store.Lifetimes {
 	return store.Lifetimes{Keys: c.KeyLifetime, Tasks: c.TaskLifetime, Messages: c.MessageLifetime, Audit: c.AuditLifetime}
 }
 
-// adminOff is the admin address of those who want none.
+// adminOff is the value of --admin-listen that opens no admin address.
 const adminOff = "off"
 
-// Bounds of settings: at once, cards are written row by row; a task is one
-// transaction; a body is held in memory; whoever stops a server waits for it.
+// Upper bounds of settings.
 const (
-	maxThreshold = 1_000
-	maxMaximum   = 10_000_000
+	maxThreshold = 1_000      // cards at once are written row by row
+	maxMaximum   = 10_000_000 // a task is one transaction
 	maxBacklog   = 1_000_000_000
-	maxBodyMiB   = 1_024
-	maxDrain     = 10 * time.Minute
+	maxBodyMiB   = 1_024            // a body is held in memory
+	maxDrain     = 10 * time.Minute // the operator waits for it
 )
 
 func (c *config) level() (level slog.Level, err error) {

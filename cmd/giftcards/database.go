@@ -16,7 +16,7 @@ import (
 	"giftcards/store/private"
 )
 
-// logger writes to standard error, as the settings say.
+// logger returns a logger to standard error with the level and format of the settings.
 func (s *session) logger() *slog.Logger {
 	level, _ := s.config.level() // checked with the settings
 	options := &slog.HandlerOptions{Level: level}
@@ -26,14 +26,13 @@ func (s *session) logger() *slog.Logger {
 	return slog.New(telemetry.Logs(slog.NewTextHandler(s.stderr, options)))
 }
 
-// database is the PostgreSQL that a command works with: the one of the settings,
-// or a private one.
+// database is the PostgreSQL of --database-url, or else a private one.
 type database struct {
 	url     string
-	private *embedded.Server // nil unless it is ours to stop
+	private *embedded.Server // nil unless this process started it
 }
 
-// stopTimeout is what PostgreSQL gets to shut down before it is killed.
+// stopTimeout is the time that PostgreSQL gets to shut down before it is killed.
 const stopTimeout = 40 * time.Second
 
 func (d database) close(ctx context.Context) error {
@@ -45,7 +44,8 @@ func (d database) close(ctx context.Context) error {
 	return d.private.Stop(ctx)
 }
 
-// lost is closed when a private PostgreSQL has ended by itself.
+// lost returns a channel that is closed when the private PostgreSQL has ended. It is nil
+// without a private one.
 func (d database) lost() <-chan struct{} {
 	if d.private == nil {
 		return nil
@@ -72,19 +72,21 @@ const (
 	connectPause    = 2 * time.Second
 )
 
-// migrate brings the database to this program's schema. A database that is away
-// may only be starting too, so it is waited for, within limits.
+// migrate brings the database to this program's schema. It retries if the database is
+// unreachable, because both may have been started at the same time.
 func (s *session) migrate(url string) error {
 	for attempt := 1; ; attempt++ {
 		err := store.Migrate(s, url)
+		// Any other error would repeat itself.
 		if err == nil || !store.IsUnavailable(err) {
 			return err
 		}
 		if attempt == connectAttempts {
-			return fmt.Errorf("the database is away, gave up after %d attempts: %s", attempt, oneLine(err))
+			return fmt.Errorf("the database is unreachable, gave up after %d attempts: %s", attempt, oneLine(err))
 		}
-		fmt.Fprintf(s.stderr, "giftcards: the database is away, trying again in %s (%d of %d): %s\n", s.connectPause, attempt, connectAttempts, oneLine(err))
+		fmt.Fprintf(s.stderr, "giftcards: the database is unreachable, trying again in %s (%d of %d): %s\n", s.connectPause, attempt, connectAttempts, oneLine(err))
 		select {
+		// A signal must end the wait at once.
 		case <-s.Done():
 			return errors.New("interrupted")
 		case <-time.After(s.connectPause):
@@ -92,8 +94,8 @@ func (s *session) migrate(url string) error {
 	}
 }
 
-// oneLine writes an error in one line: pgx tells in a line each which addresses were
-// tried and why each failed. No password is in it.
+// oneLine joins the lines of an error. pgx writes a line for each address that it tried.
+// None contains a password.
 func oneLine(err error) string {
 	lines := strings.Split(err.Error(), "\n")
 	for i := range lines {
@@ -105,8 +107,8 @@ func oneLine(err error) string {
 	return lines[0] + " " + strings.Join(lines[1:], "; ")
 }
 
-// withDatabase runs do with the database's address, for commands that do one
-// thing and end.
+// withDatabase runs do with the database's address, and stops a private database that it
+// had to start.
 func (s *session) withDatabase(do func(url string) error) (err error) {
 	d, err := s.openDatabaseOrShare()
 	if err != nil {
@@ -116,11 +118,11 @@ func (s *session) withDatabase(do func(url string) error) (err error) {
 	return do(d.url)
 }
 
-// withStore runs do with a store over the database, which must be there, with this
-// program's schema: a command beside running servers must not change it.
+// withStore runs do with a store over the database. The database must exist and have this
+// program's schema: a command must not migrate it while servers of another version run.
 func (s *session) withStore(do func(*store.Store) error) error {
 	if s.config.DatabaseURL == "" && !embedded.Exists(s.config.StateDir) {
-		return fmt.Errorf("there is no database in %s: name another directory with --state-dir, or start the server to have one made", s.config.StateDir)
+		return fmt.Errorf("there is no database in %s: name another directory with --state-dir, or start the server, which makes one", s.config.StateDir)
 	}
 	return s.withDatabase(func(url string) error {
 		versions, err := store.MigrationVersions(s, url)
@@ -128,8 +130,9 @@ func (s *session) withStore(do func(*store.Store) error) error {
 			return err
 		}
 		if !versions.Usable() {
-			return errors.New("the schema of the database is not the one of this program: run giftcards migrate up")
+			return errors.New("this program cannot use the database's schema: run giftcards migrate up")
 		}
+		// The store gets no keys: a command neither seals nor opens a code.
 		opened, err := store.Open(s, url, store.Options{})
 		if err != nil {
 			return err
@@ -139,10 +142,11 @@ func (s *session) withStore(do func(*store.Store) error) error {
 	})
 }
 
-// openDatabaseOrShare is openDatabase for commands that may be used while a
-// server runs: they then use its private PostgreSQL.
+// openDatabaseOrShare is openDatabase for commands that may run beside a server. They then
+// use the private PostgreSQL that the server has started.
 func (s *session) openDatabaseOrShare() (database, error) {
 	d, err := s.openDatabase(slog.New(slog.DiscardHandler))
+	// The lock's holder may also be a server that is still starting or stopping.
 	if errors.Is(err, embedded.ErrLocked) {
 		url, running := embedded.Running(s.config.StateDir)
 		if running {
@@ -152,12 +156,15 @@ func (s *session) openDatabaseOrShare() (database, error) {
 	return d, err
 }
 
-// keys opens the server's secret keys. Only a database that no server has worked
-// with gets new ones: on any other they are lost, or in another place.
+// keys opens the server's secret keys. It makes new ones only for a database that no
+// server has used. For any other database the old ones are lost or elsewhere, and new
+// ones could not open its security codes.
 func (s *session) keys(url string) (*keyring.Ring, error) {
 	if _, err := private.Dir(s.config.StateDir); err != nil {
 		return nil, err
 	}
+	// Any error except a missing file must stop the server, because the file may contain
+	// the only keys.
 	ring, err := keyring.Open(s.config.KeysFile)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return ring, err
@@ -167,12 +174,13 @@ func (s *session) keys(url string) (*keyring.Ring, error) {
 		return nil, err
 	}
 	defer opened.Close()
+	// The key check exists in the database from the first server on.
 	used, err := opened.HasKeyCheck(s)
 	if err != nil {
 		return nil, err
 	}
 	if used {
-		return nil, fmt.Errorf("%s is missing: without its keys the security codes in the database cannot be opened (--keys-file says where it is)", s.config.KeysFile)
+		return nil, fmt.Errorf("%s is missing: without its keys the security codes in the database cannot be opened (set --keys-file to its place)", s.config.KeysFile)
 	}
 	return keyring.OpenOrCreate(s.config.KeysFile)
 }

@@ -17,29 +17,29 @@ import (
 	"giftcards/server/validate/email"
 )
 
-// delivery is the settings of messages to recipients. Secrets are no flags: what
-// a process was started with, everybody on the machine may read.
+// delivery is the settings of messages to recipients. Secrets are not flags, because
+// every account on the machine can read a process's arguments.
 type delivery struct {
-	SMTPURL          string `name:"smtp-url" env:"GIFTCARDS_SMTP_URL" placeholder:"URL" help:"Server to send mail over: smtp://USER@HOST:PORT (STARTTLS, demanded), smtps:// (TLS) or, on this machine, smtp+plain://; or outbox, which is the directory in the state directory where mail is written by default, with a private database and if text messages have no provider either."`
-	SMTPPasswordFile string `name:"smtp-password-file" env:"GIFTCARDS_SMTP_PASSWORD_FILE" placeholder:"FILE" help:"Holds the password of the SMTP user; or it is in $$GIFTCARDS_SMTP_PASSWORD."`
-	SMTPHelo         string `name:"smtp-helo" env:"GIFTCARDS_SMTP_HELO" placeholder:"HOST" help:"What this machine calls itself to the SMTP server (EHLO). Default: the domain of --mail-from."`
-	MailFrom         string `env:"GIFTCARDS_MAIL_FROM" placeholder:"ADDRESS" help:"Address that mail comes from; needed with --smtp-url."`
-	MailPerSecond    int    `env:"GIFTCARDS_MAIL_PER_SECOND" default:"20" help:"Mails that one instance sends in a second, at most (${default})."`
+	SMTPURL          string `name:"smtp-url" env:"GIFTCARDS_SMTP_URL" placeholder:"URL" help:"Server that sends mail: smtp://USER@HOST:PORT (STARTTLS, required), smtps:// (TLS) or, on this machine, smtp+plain://; or outbox, which writes mail to files in the state directory. Default: outbox with a private database and without --sms-url, else none."`
+	SMTPPasswordFile string `name:"smtp-password-file" env:"GIFTCARDS_SMTP_PASSWORD_FILE" placeholder:"FILE" help:"File with the password of the SMTP user, instead of the variable GIFTCARDS_SMTP_PASSWORD."`
+	SMTPHelo         string `name:"smtp-helo" env:"GIFTCARDS_SMTP_HELO" placeholder:"HOST" help:"Name of this machine for the SMTP server (EHLO). Default: the domain of --mail-from."`
+	MailFrom         string `env:"GIFTCARDS_MAIL_FROM" placeholder:"ADDRESS" help:"Sender's address of mail; needed with --smtp-url."`
+	MailPerSecond    int    `env:"GIFTCARDS_MAIL_PER_SECOND" default:"20" help:"Most mails that one instance sends in a second (${default})."`
 	SMSURL           string `name:"sms-url" env:"GIFTCARDS_SMS_URL" placeholder:"URL" help:"Provider of text messages with Twilio's Messages API, such as https://api.twilio.com; or outbox, as for mail."`
 	SMSAccount       string `name:"sms-account" env:"GIFTCARDS_SMS_ACCOUNT" placeholder:"SID" help:"Account with the provider."`
-	SMSTokenFile     string `name:"sms-token-file" env:"GIFTCARDS_SMS_TOKEN_FILE" placeholder:"FILE" help:"Holds the account's token; or it is in $$GIFTCARDS_SMS_TOKEN."`
-	SMSFrom          string `name:"sms-from" env:"GIFTCARDS_SMS_FROM" placeholder:"NUMBER" help:"Number or name that text messages come from."`
-	SMSPerSecond     int    `name:"sms-per-second" env:"GIFTCARDS_SMS_PER_SECOND" default:"10" help:"Text messages that one instance sends in a second, at most (${default})."`
-	TemplateDir      string `env:"GIFTCARDS_TEMPLATE_DIR" placeholder:"DIR" help:"Templates of messages, over the ones of the program."`
+	SMSTokenFile     string `name:"sms-token-file" env:"GIFTCARDS_SMS_TOKEN_FILE" placeholder:"FILE" help:"File with the account's token, instead of the variable GIFTCARDS_SMS_TOKEN."`
+	SMSFrom          string `name:"sms-from" env:"GIFTCARDS_SMS_FROM" placeholder:"NUMBER" help:"Sender's number or name of text messages."`
+	SMSPerSecond     int    `name:"sms-per-second" env:"GIFTCARDS_SMS_PER_SECOND" default:"10" help:"Most text messages that one instance sends in a second (${default})."`
+	TemplateDir      string `env:"GIFTCARDS_TEMPLATE_DIR" placeholder:"DIR" help:"Directory of message templates that replace the program's own."`
 
 	templates *message.Templates
 	smtp      transport.SMTPOptions
 	twilio    transport.TwilioOptions
 }
 
-// toOutbox is the address of messages that are written to files. It must be named
-// where the other channel has a server, and with a database of the operator's own: a
-// setting that was forgotten would leave cards that are worth something in files.
+// toOutbox is the address that writes messages to files. It is the default only for a
+// trial: with a private database, and without a server for the other channel. Elsewhere
+// the operator must set it, because a forgotten setting would leave real cards in files.
 const toOutbox = "outbox"
 
 func (d *delivery) sendsMail() bool { return d.SMTPURL != "" && d.SMTPURL != toOutbox }
@@ -49,8 +49,8 @@ func (d *delivery) sendsSMS() bool { return d.SMSURL != "" && d.SMSURL != toOutb
 // maxPerSecond is more than one instance can send.
 const maxPerSecond = 10_000
 
-// check is for those who send: other commands need no secrets. Only with a private
-// database may both channels be left out.
+// check is only called for commands that send messages, because others need no secrets.
+// Both channels may be unset only with a private database.
 func (d *delivery) check(f faults, private bool) {
 	f.note("mail-per-second", d.MailPerSecond >= 1 && d.MailPerSecond <= maxPerSecond, fmt.Sprintf("want 1 to %d", maxPerSecond))
 	f.note("sms-per-second", d.SMSPerSecond >= 1 && d.SMSPerSecond <= maxPerSecond, fmt.Sprintf("want 1 to %d", maxPerSecond))
@@ -68,10 +68,11 @@ func (d *delivery) checkMail(f faults, private bool) {
 		d.MailFrom = address
 	}
 	if !d.sendsMail() {
-		f.note("smtp-url", d.SMTPURL == toOutbox || private && !d.sendsSMS(), "want a server, or outbox to have mail written to files only")
+		f.note("smtp-url", d.SMTPURL == toOutbox || private && !d.sendsSMS(), "want a server, or outbox to write mail to files only")
 		return
 	}
 	var err error
+	// From here on mail has a server.
 	d.smtp, err = smtpServer(d.SMTPURL)
 	f.note("smtp-url", err == nil, fmt.Sprint(err))
 	d.smtp.From, d.smtp.Timeout = d.MailFrom, jobs.SendTimeout
@@ -83,17 +84,19 @@ func (d *delivery) checkMail(f faults, private bool) {
 		d.smtp.Password, err = secret(smtpPasswordVariable, d.SMTPPasswordFile)
 		f.note("smtp-password-file", err == nil, fmt.Sprint(err))
 	} else if err == nil {
-		f.note("smtp-url", d.SMTPPasswordFile == "" && os.Getenv(smtpPasswordVariable) == "", "a password is set, and no user: want an address such as smtp://user@mail.example.com:587")
+		// A password without a user would silently not be used.
+		f.note("smtp-url", d.SMTPPasswordFile == "" && os.Getenv(smtpPasswordVariable) == "", "a password is set without a user: want an address such as smtp://user@mail.example.com:587")
 	}
 }
 
 func (d *delivery) checkSMS(f faults, private bool) {
 	if !d.sendsSMS() {
 		unset := d.SMSURL == "" && d.SMSAccount == "" && d.SMSFrom == "" && d.SMSTokenFile == ""
-		f.note("sms-url", d.SMSURL == toOutbox || unset && private && !d.sendsMail(), "want a provider, or outbox to have text messages written to files only")
+		f.note("sms-url", d.SMSURL == toOutbox || unset && private && !d.sendsMail(), "want a provider, or outbox to write text messages to files only")
 		return
 	}
-	f.note("sms-url", secureURL(d.SMSURL), "want an https address without user and password, not what is set")
+	f.note("sms-url", secureURL(d.SMSURL), "want an https address without user and password") // the value may hold a password
+	// Twilio's API needs all three.
 	f.note("sms-account", d.SMSAccount != "", "needed with --sms-url")
 	f.note("sms-from", d.SMSFrom != "", "needed with --sms-url")
 	token, err := secret(smsTokenVariable, d.SMSTokenFile)
@@ -103,13 +106,13 @@ func (d *delivery) checkSMS(f faults, private bool) {
 	}
 }
 
-// The variables of secrets, which are no flags.
+// Secrets are read from these variables, because they must not be flags.
 const (
 	smtpPasswordVariable = "GIFTCARDS_SMTP_PASSWORD" //nolint:gosec // its name, not the password
 	smsTokenVariable     = "GIFTCARDS_SMS_TOKEN"     //nolint:gosec // its name, not the token
 )
 
-// senderAddress writes an address as every server takes it: in ASCII.
+// senderAddress returns an address in ASCII, which every server accepts.
 func senderAddress(address string) (string, error) {
 	normalized, reason := email.Normalize(address)
 	if reason != "" {
@@ -122,16 +125,18 @@ func senderAddress(address string) (string, error) {
 	return inASCII, nil
 }
 
-// helo writes a host's name as servers take it: in ASCII, with a dot, or an address in
-// brackets.
+// helo returns a host's name in ASCII. Servers accept only a name with a dot, or an
+// address in brackets.
 func helo(host string) (string, error) {
 	fault := errors.New("want the name of a host such as mail.example.com, or an address such as [192.0.2.1]")
+	// RFC 5321 allows an address in brackets, with the prefix IPv6: for IPv6.
 	if address, isLiteral := strings.CutPrefix(host, "["); isLiteral {
 		if net.ParseIP(strings.TrimPrefix(strings.TrimSuffix(address, "]"), "IPv6:")) == nil || !strings.HasSuffix(host, "]") {
 			return "", fault
 		}
 		return host, nil
 	}
+	// Servers refuse names without a dot, such as localhost.
 	name, err := idna.Lookup.ToASCII(host)
 	if err != nil || !strings.Contains(strings.Trim(name, "."), ".") {
 		return "", fault
@@ -146,11 +151,12 @@ func smtpServer(address string) (transport.SMTPOptions, error) {
 		return transport.SMTPOptions{}, errors.New("want an address such as smtp://user@mail.example.com:587") // err would repeat a password
 	}
 	if _, set := u.User.Password(); set {
-		return transport.SMTPOptions{}, errors.New("the password has no place here: see --smtp-password-file")
+		return transport.SMTPOptions{}, errors.New("the address must not contain the password: use --smtp-password-file")
 	}
 	o := transport.SMTPOptions{Username: u.User.Username()}
 	port := u.Port()
 	var defaultPort string
+	// Only the loopback interface may carry a card's code without encryption.
 	switch u.Scheme {
 	case "smtp":
 		o.Security, defaultPort = transport.STARTTLS, "587"
@@ -181,7 +187,7 @@ func loopback(host string) bool {
 	return host == "localhost" || net.ParseIP(host).IsLoopback()
 }
 
-// secret is what a variable holds, or the first line of a file.
+// secret returns the first line of a file, or without a file the value of a variable.
 func secret(variable, file string) (string, error) {
 	if file == "" {
 		if value := os.Getenv(variable); value != "" {
@@ -193,6 +199,7 @@ func secret(variable, file string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	// Editors end a file with a newline, which is not part of the secret.
 	line, _, _ := strings.Cut(string(text), "\n")
 	if line = strings.TrimRight(line, "\r"); line == "" {
 		return "", errors.New("the file's first line is empty")
@@ -200,7 +207,7 @@ func secret(variable, file string) (string, error) {
 	return line, nil
 }
 
-// keptInOutbox says what is written to files instead of being sent.
+// keptInOutbox names the messages that are written to files and not sent, "" if none.
 func (d *delivery) keptInOutbox() string {
 	switch {
 	case !d.sendsMail() && !d.sendsSMS():
@@ -213,13 +220,13 @@ func (d *delivery) keptInOutbox() string {
 	return ""
 }
 
-// outbox is where messages are written that no server takes.
+// outbox is the directory of messages that are written to files.
 func (s *session) outbox() string { return filepath.Join(s.config.StateDir, "outbox") }
 
-// outboxFrom is whom mail in the outbox comes from, where nobody is set.
+// outboxFrom is the sender's address of mail in the outbox without --mail-from.
 const outboxFrom = "gift-cards@localhost"
 
-// delivery prepares to send messages as the settings say.
+// delivery returns the senders of both channels. Those without a server write to the outbox.
 func (s *session) delivery() (*jobs.Delivery, error) {
 	d := s.config.delivery
 	from := d.MailFrom
@@ -231,6 +238,7 @@ func (s *session) delivery() (*jobs.Delivery, error) {
 		Mail:      jobs.Route{Sender: transport.NewMailOutbox(s.outbox(), from), PerSecond: d.MailPerSecond},
 		SMS:       jobs.Route{Sender: transport.NewSMSOutbox(s.outbox()), PerSecond: d.SMSPerSecond},
 	}
+	// The outbox is replaced only for channels that have a server.
 	if d.sendsMail() {
 		sender, err := transport.NewSMTP(d.smtp)
 		if err != nil {

@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// TestSettingsOfMessagesAreRefusedThatWouldLoseOrExposeThem, and no secret is told.
+// TestSettingsOfMessagesAreRefusedThatWouldLoseOrExposeThem: settings that would lose
+// messages or expose a secret are refused, and no error contains a secret.
 func TestSettingsOfMessagesAreRefusedThatWouldLoseOrExposeThem(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "password")
@@ -51,6 +52,7 @@ func TestSettingsOfMessagesAreRefusedThatWouldLoseOrExposeThem(t *testing.T) {
 		"a helo of two lines":          {append([]string{"--smtp-helo=mail.example.com\r\nMAIL FROM:<x>", "--sms-url=outbox"}, mail...), "--smtp-helo: "},
 		"no templates":                 {[]string{"--template-dir=/nowhere"}, "--template-dir: there is no directory /nowhere"},
 	} {
+		// --listen=nowhere keeps a server with accepted settings from starting.
 		code, _, stderr := command(t, "", append([]string{"serve", "--listen=nowhere"}, c.args...)...)
 		_, others, _ := strings.Cut(stderr, "--listen: ")
 		_, others, _ = strings.Cut(others, "\n")

@@ -16,7 +16,7 @@ import (
 	"giftcards/store/private"
 )
 
-// demo is what one needs to try the server, and what demo.json holds.
+// demo is the content of demo.json: everything that a client needs to try the server.
 type demo struct {
 	BaseURL    string `json:"baseUrl"`
 	Username   string `json:"username"`
@@ -27,15 +27,15 @@ type demo struct {
 
 const demoUser = "demo@example.com"
 
-// What an operator did to the demo's user is not undone.
+// These errors keep an operator's change to the demo user: the program does not undo it.
 var (
-	errDemoDeactivated = errors.New("the demo's user is deactivated: giftcards user activate " + demoUser + " lets it in again")
-	errDemoChanged     = errors.New("the password in it does not work any more, since the demo user's was changed: delete the file to have a new one made")
+	errDemoDeactivated = errors.New("the demo's user is deactivated: giftcards user activate " + demoUser + " lets it log in again")
+	errDemoChanged     = errors.New("its password is wrong, because the demo user's password was changed: delete the file to get a new password")
 )
 
 type demoCommand struct{}
 
-// Run prints the demo, and makes what of it there is not.
+// Run prints the demo, and makes the missing parts.
 func (demoCommand) Run(s *session) error {
 	if err := s.withDatabase(s.migrate); err != nil {
 		return err
@@ -49,31 +49,33 @@ func (demoCommand) Run(s *session) error {
 	})
 }
 
-// demoVariable holds the demo user's password for those who need to know it
-// beforehand. It is no flag: those are seen by everybody on the machine.
+// demoVariable holds the demo user's password if the operator chooses one. It is not a
+// flag, because every account on the machine can read a process's arguments.
 const demoVariable = "GIFTCARDS_DEMO_PASSWORD"
 
-// demoPasswordFault says what is wrong with the chosen password, "" if nothing.
+// demoPasswordFault returns the fault of the chosen password, "" if it is fit or empty.
 func demoPasswordFault(chosen string) string {
 	switch {
 	case chosen == "":
 		return ""
 	case len(chosen) < password.MinLength || len(chosen) > password.MaxLength:
 		return password.ErrLength.Error()
+	// The greeting's commands read the password out of demo.json with sed.
 	case strings.ContainsAny(chosen, "\"\\") || strings.ContainsFunc(chosen, func(r rune) bool { return r < ' ' || r > '~' }):
 		return "want printable ASCII without quotes and backslashes"
 	}
 	return ""
 }
 
-// makeDemo sees to it that there are a demo merchant, user and program, and sets
-// the user's password.
+// makeDemo creates the demo merchant, user and program unless they exist, and sets the
+// user's password.
 func makeDemo(ctx context.Context, st *store.Store, secret string) (demo, error) {
 	hash, err := password.Hash(secret)
 	if err != nil {
 		return demo{}, err
 	}
 	return store.Write(ctx, st, func(tx *store.Tx) (demo, error) {
+		// The user comes first, because its merchant identifies the demo: names are not unique.
 		user, err := tx.FindUserByEmail(ctx, demoUser)
 		switch {
 		case errors.Is(err, store.ErrUserNotFound):
@@ -82,6 +84,7 @@ func makeDemo(ctx context.Context, st *store.Store, secret string) (demo, error)
 			}
 		case err != nil:
 			return demo{}, err
+		// The user exists, but its password is unknown or another one was chosen.
 		default:
 			if _, err := tx.SetPassword(ctx, demoUser, hash); err != nil {
 				return demo{}, err
@@ -122,10 +125,10 @@ func addDemoMerchant(ctx context.Context, tx *store.Tx, hash string) (store.User
 // demoFile keeps the demo between runs, in the state directory.
 func (s *session) demoFile() string { return filepath.Join(s.config.StateDir, "demo.json") }
 
-// ensureDemo returns the demo that demo.json holds if its login still works. It
-// makes one and keeps it there if there is none, or if another password is chosen;
-// otherwise it fails with errDemoDeactivated or errDemoChanged, wrapped. Only a
-// server knows where it listens; the command leaves what a server wrote.
+// ensureDemo returns the demo of demo.json if its login still works. It makes a new one
+// if there is none, or if another password is chosen. Otherwise it fails with
+// errDemoDeactivated or errDemoChanged, wrapped. Only a server that runs updates the
+// address in the file, because the command's --listen may differ from the server's.
 func (s *session) ensureDemo(st *store.Store, serving bool) (demo, error) {
 	chosen := os.Getenv(demoVariable)
 	if _, err := private.Dir(s.config.StateDir); err != nil {
@@ -135,6 +138,7 @@ func (s *session) ensureDemo(st *store.Store, serving bool) (demo, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return demo{}, err
 	}
+	// The demo command prints the address that the server wrote.
 	address := known.BaseURL
 	if serving || address == "" {
 		address = s.config.BaseURL
@@ -143,7 +147,8 @@ func (s *session) ensureDemo(st *store.Store, serving bool) (demo, error) {
 	if err != nil {
 		return demo{}, err
 	}
-	// Before anything is made: a password that cannot be kept is known to nobody.
+	// Begin the file before the password is set: otherwise a file that cannot be written
+	// would leave the user with a password that nobody knows.
 	finish, err := beginDemoFile(s.demoFile())
 	if err != nil {
 		return demo{}, err
@@ -160,8 +165,9 @@ func (s *session) ensureDemo(st *store.Store, serving bool) (demo, error) {
 	return known, finish(known)
 }
 
-// demoWorks reports whether the known demo can log in: false if it has no user, or
-// if its password is to be set anyway, since none is known or another one chosen.
+// demoWorks reports whether the known demo can log in. It returns false, without an
+// error, if the caller may set a new password: no user exists, no password is known, or
+// the operator chose another one.
 func (s *session) demoWorks(st *store.Store, known demo, chosen string) (bool, error) {
 	user, err := store.Read(s, st, func(tx *store.Tx) (store.User, error) {
 		return tx.FindUserByEmail(s, demoUser)
@@ -176,6 +182,7 @@ func (s *session) demoWorks(st *store.Store, known demo, chosen string) (bool, e
 		return false, errDemoDeactivated
 	}
 	works, err := password.Matches(known.Password, user.PasswordHash)
+	// An operator has changed the password: the program must not change it back.
 	if err == nil && !works && known != (demo{}) && chosen == "" {
 		err = fmt.Errorf("%s: %w", s.demoFile(), errDemoChanged)
 	}
@@ -188,16 +195,16 @@ func readDemo(path string) (d demo, err error) {
 		return demo{}, err
 	}
 	if err := json.Unmarshal(text, &d); err != nil {
-		return demo{}, fmt.Errorf("%s: %w (delete it to have it made anew)", path, err)
+		return demo{}, fmt.Errorf("%s: %w (delete the file to get a new one)", path, err)
 	}
 	return d, nil
 }
 
-// demoUnfinished ends the name of a demo.json that is being written.
+// demoUnfinished is the suffix of a demo.json that is being written.
 const demoUnfinished = ".new"
 
-// beginDemoFile makes sure that path can be written, and its directory if there is
-// none, and returns what writes it. A crash leaves the old file or the new one.
+// beginDemoFile makes path's directory, and checks that path can be written. The returned
+// finish replaces the file atomically: a crash leaves the old file or the new one.
 func beginDemoFile(path string) (finish func(demo) error, err error) {
 	if _, err := private.Dir(filepath.Dir(path)); err != nil {
 		return nil, err

@@ -17,8 +17,8 @@ import (
 	"giftcards/store/embedded"
 )
 
-// TestVariablesForAnotherDatabaseDoNotReachThePrivateOne: each of them alone would
-// keep a program that reads it from connecting, or have it do something else.
+// TestVariablesForAnotherDatabaseDoNotReachThePrivateOne: each of these variables alone
+// would break the connection of a program that reads it, or change its effect.
 func TestVariablesForAnotherDatabaseDoNotReachThePrivateOne(t *testing.T) {
 	t.Parallel()
 	variables := []string{
@@ -32,7 +32,7 @@ func TestVariablesForAnotherDatabaseDoNotReachThePrivateOne(t *testing.T) {
 	server := start(t, dir, address, variables...)
 	program, err := binary()
 	must(t, err)
-	for _, variable := range variables { // a second program finds the server's database
+	for _, variable := range variables { // a second program uses the server's database
 		cmd := exec.CommandContext(t.Context(), program, "merchant", "list", "--state-dir="+dir)
 		cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")}, variable)
 		if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "Demo merchant") {
@@ -42,8 +42,8 @@ func TestVariablesForAnotherDatabaseDoNotReachThePrivateOne(t *testing.T) {
 	must(t, server.stop(syscall.SIGTERM))
 }
 
-// TestReadyzAnswersWhateverTheDatabaseDoes: also if it is stopped in the middle of
-// everything, and again when it goes on.
+// TestReadyzAnswersWhateverTheDatabaseDoes: /readyz also answers while the database's
+// processes are stopped, and after they continue.
 func TestReadyzAnswersWhateverTheDatabaseDoes(t *testing.T) {
 	t.Parallel()
 	dir, address := stateDir(t), freePort(t)
@@ -59,7 +59,7 @@ func TestReadyzAnswersWhateverTheDatabaseDoes(t *testing.T) {
 		}
 	}
 	signal(syscall.SIGSTOP)
-	t.Cleanup(func() { signal(syscall.SIGCONT) }) // else nobody can stop it
+	t.Cleanup(func() { signal(syscall.SIGCONT) }) // a stopped process cannot be ended
 	client := &http.Client{Timeout: 20 * time.Second}
 	for range 3 {
 		response, err := client.Get("http://" + address + "/readyz")
@@ -76,7 +76,7 @@ func TestReadyzAnswersWhateverTheDatabaseDoes(t *testing.T) {
 	must(t, server.stop(syscall.SIGTERM))
 }
 
-// postgresProcesses are the server in dir and its sessions.
+// postgresProcesses returns the server in dir and its sessions.
 func postgresProcesses(t *testing.T, dir, url string) []int {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(dir, "data", "postmaster.pid"))

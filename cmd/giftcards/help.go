@@ -6,11 +6,11 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// databaseSettings say which database a command works with.
+// databaseSettings choose the database of a command.
 var databaseSettings = []string{"database-url", "state-dir", "postgres-bin", "maven-mirror"}
 
-// settingsOf are the settings that a command uses, beside its own flags. Those of serve
-// are all settings, and all other commands use databaseSettings.
+// settingsOf are the settings that a command uses beside its own flags. serve uses all
+// settings, and a command that is not listed uses databaseSettings.
 var settingsOf = map[string][]string{
 	"demo":    append([]string{"listen", "base-url", "tls-cert", "tls-key"}, databaseSettings...),
 	"keys":    append([]string{"keys-file", "token-lifetime", "link-lifetime"}, databaseSettings...),
@@ -21,6 +21,7 @@ var settingsOf = map[string][]string{
 // printHelp is kong's help without the settings that the command does not use.
 func printHelp(options kong.HelpOptions, ctx *kong.Context) error {
 	command := ctx.Selected()
+	// The settings depend on the first word, such as user in user create.
 	for command != nil && command.Parent != nil && command.Parent.Type != kong.ApplicationNode {
 		command = command.Parent
 	}

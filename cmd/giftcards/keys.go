@@ -12,17 +12,17 @@ import (
 )
 
 type keysCommand struct {
-	List   listKeys   `cmd:"" help:"List the keys, how many codes each has sealed, and how far codes are sealed anew with the newest."`
-	Rotate rotateKeys `cmd:"" help:"Add a new key of each kind; the old ones go on opening what they closed."`
-	Retire retireKeys `cmd:"" help:"Remove the old keys, once nothing needs them any more; those of tokens and links also at once."`
+	List   listKeys   `cmd:"" help:"List the keys, the number of codes that each has sealed, and the progress of resealing codes with the newest."`
+	Rotate rotateKeys `cmd:"" help:"Add a new key of each kind; old keys still open the codes, links and tokens made with them."`
+	Retire retireKeys `cmd:"" help:"Remove old keys when nothing needs them any more; with --now, remove those of tokens or links at once."`
 }
 
 type (
 	listKeys   struct{}
 	rotateKeys struct{}
 	retireKeys struct {
-		Only []string `enum:"codes,links,tokens" placeholder:"KIND" help:"Of these keys only: codes, tokens or links; several with commas. Default: all three."`
-		Now  bool     `help:"With --only=tokens or links: put a new key in the place of all of that kind at once, which ends every token or CSV link given so far."`
+		Only []string `enum:"codes,links,tokens" placeholder:"KIND" help:"Only keys of these kinds: codes, tokens or links, separated by commas. Default: all three."`
+		Now  bool     `help:"With --only=tokens or links: replace all keys of that kind by a new one at once, which ends every token or CSV link made so far."`
 	}
 )
 
@@ -30,12 +30,12 @@ type printedKeys struct {
 	Keys      []printedKey      `json:"keys"`
 	Resealing *printedResealing `json:"resealing"` // null before the first server ran
 	Retirable bool              `json:"retirable"`
-	Because   string            `json:"because,omitempty"` // why not
+	Because   string            `json:"because,omitempty"` // the reason if they are not retirable
 }
 
 type printedKey struct {
 	keyring.Key
-	Sealed *int64 `json:"sealed,omitempty"` // codes, so far; of keys for codes
+	Sealed *int64 `json:"sealed,omitempty"` // number of codes sealed so far; only for keys of codes
 }
 
 type printedResealing struct {
@@ -68,6 +68,7 @@ func (listKeys) Run(s *session) error {
 		if err != nil {
 			return printedKeys{}, err
 		}
+		// The first server that runs creates the state.
 		if state != nil {
 			printed.Resealing = &printedResealing{Key: state.KeyID, Since: state.FirstSeenAt.UTC(), Resealed: state.Resealed}
 			if state.FinishedAt != nil {
@@ -75,6 +76,7 @@ func (listKeys) Run(s *session) error {
 				printed.Resealing.FinishedAt = &finished
 			}
 		}
+		// keys list says in advance whether keys retire would succeed.
 		if fault := s.oldKeysNeeded(keys, keyring.Keysets, state, tx.Now()); fault != nil {
 			printed.Because = fault.Error()
 		} else {
@@ -87,6 +89,7 @@ func (listKeys) Run(s *session) error {
 func (rotateKeys) Run(s *session) error {
 	return s.withStore(func(st *store.Store) error {
 		_, err := store.Write(s, st, func(tx *store.Tx) (struct{}, error) {
+			// The file changes only if the audit entry could be written.
 			if err := s.audit(tx, store.AuditEntry{Operation: "keys rotate"}); err != nil {
 				return struct{}{}, err
 			}
@@ -95,7 +98,7 @@ func (rotateKeys) Run(s *session) error {
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(s.stdout, "%s has a new key of each kind; running servers use them within a second or two, and seal all codes anew\n", s.config.KeysFile)
+		_, err = fmt.Fprintf(s.stdout, "%s has a new key of each kind; running servers use them within two seconds, and reseal all codes\n", s.config.KeysFile)
 		return err
 	})
 }
@@ -122,6 +125,8 @@ func (c retireKeys) Run(s *session) error {
 		if err := s.audit(tx, store.AuditEntry{Operation: c.operation()}); err != nil {
 			return nil, err
 		}
+		// The file changes last: an error before leaves it as it is. The audit entry is
+		// lost only if the commit fails afterwards.
 		if err := c.change(s.config.KeysFile, keysets, store.NewestCodeKey(keys)); err != nil {
 			return nil, err
 		}
@@ -129,20 +134,20 @@ func (c retireKeys) Run(s *session) error {
 	})
 }
 
-// keysets are those whose old keys are to go.
+// keysets returns the keysets whose old keys the command removes.
 func (c retireKeys) keysets() ([]string, error) {
 	switch {
 	case c.Now && slices.Contains(c.Only, keyring.CodesKeyset):
 		return nil, keyring.ErrCodesSealed
 	case c.Now && len(c.Only) == 0:
-		return nil, errors.New("--now needs --only=tokens, --only=links, or --only=tokens,links: the keys of codes cannot go at once")
+		return nil, errors.New("--now needs --only=tokens, --only=links, or --only=tokens,links: the keys of codes cannot be removed at once")
 	case len(c.Only) == 0:
 		return keyring.Keysets, nil
 	}
 	return c.Only, nil
 }
 
-// operation is what the audit log calls the command.
+// operation is the command's name in the audit log.
 func (c retireKeys) operation() string {
 	operation := "keys retire"
 	if len(c.Only) > 0 {

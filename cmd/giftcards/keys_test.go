@@ -13,7 +13,7 @@ import (
 	"giftcards/store/storetest"
 )
 
-// TestARotationIsAuditedAndAFailedOneIsNot, like the grant to a role that serves.
+// TestARotationIsAuditedAndAFailedOneIsNot also covers the grant to a serving role.
 func TestARotationIsAuditedAndAFailedOneIsNot(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -34,6 +34,7 @@ func TestARotationIsAuditedAndAFailedOneIsNot(t *testing.T) {
 		}
 		return names
 	}
+	// The failures come first, while there is no key file yet.
 	for name, args := range map[string][]string{
 		"keys that are not there": {"keys", "rotate"},
 		"a role that is not":      {"migrate", "up", "--serve-role=nobody_at_all"},
@@ -62,7 +63,7 @@ func TestARotationIsAuditedAndAFailedOneIsNot(t *testing.T) {
 	}
 }
 
-// TestOldKeysAreRetiredOnlyWhenNothingNeedsThem: codes, tokens, links.
+// TestOldKeysAreRetiredOnlyWhenNothingNeedsThem covers the keys of codes, tokens and links.
 func TestOldKeysAreRetiredOnlyWhenNothingNeedsThem(t *testing.T) {
 	t.Parallel()
 	dir, database := t.TempDir(), storetest.URL(t)
@@ -87,6 +88,8 @@ func TestOldKeysAreRetiredOnlyWhenNothingNeedsThem(t *testing.T) {
 	must(t, keyring.Rotate(file))
 	refused("no server has begun")
 
+	// A server of yesterday rotates and reseals, so that its links may still be valid
+	// today.
 	clock := &storetest.Clock{}
 	clock.Move(-25 * time.Hour)
 	keys, err := keyring.Open(file)
@@ -117,8 +120,9 @@ func TestOldKeysAreRetiredOnlyWhenNothingNeedsThem(t *testing.T) {
 	if code, stdout, stderr := keysDo("list"); code != 0 || !strings.Contains(stdout, `"retirable": true`) || strings.Contains(stdout, "because") {
 		t.Errorf("keys list: %d %s %s", code, stdout, stderr)
 	}
+	// The longer lifetime of links keeps only the keys of links.
 	var some []keyring.Key
-	code, stdout, stderr := keysDo("retire", "--link-lifetime=26h", "--only=codes,tokens") // which no link needs
+	code, stdout, stderr := keysDo("retire", "--link-lifetime=26h", "--only=codes,tokens") // no link needs these keys
 	if err := json.Unmarshal([]byte(stdout), &some); err != nil || code != 0 || len(some) != 4 {
 		t.Errorf("keys retire --only=codes,tokens: %d %s %s", code, stdout, stderr)
 	}
@@ -136,8 +140,8 @@ func TestOldKeysAreRetiredOnlyWhenNothingNeedsThem(t *testing.T) {
 	refused("there are no old keys")
 }
 
-// TestKeysOfTokensAndLinksGoAtOnce, be they new or old; those of codes don't, and
-// nothing else is touched. The audit log has it.
+// TestKeysOfTokensAndLinksGoAtOnce: --now removes new and old keys of tokens and links,
+// refuses keys of codes, and changes nothing else. The audit log has an entry.
 func TestKeysOfTokensAndLinksGoAtOnce(t *testing.T) {
 	t.Parallel()
 	dir, database := t.TempDir(), storetest.URL(t)
@@ -158,6 +162,7 @@ func TestKeysOfTokensAndLinksGoAtOnce(t *testing.T) {
 		}
 		return ids
 	}
+	// Each keyset has two keys, and no server has resealed a code.
 	codes, links, tokens := idsOf(keyring.CodesKeyset), idsOf(keyring.LinksKeyset), idsOf(keyring.TokensKeyset)
 	for _, c := range []struct {
 		args []string
@@ -165,8 +170,8 @@ func TestKeysOfTokensAndLinksGoAtOnce(t *testing.T) {
 		want string
 	}{
 		{[]string{"--now"}, 1, "--now needs --only=tokens"},
-		{[]string{"--now", "--only=codes"}, 1, "the keys of codes cannot go at once"},
-		{[]string{"--now", "--only=tokens", "--only=codes"}, 1, "the keys of codes cannot go at once"},
+		{[]string{"--now", "--only=codes"}, 1, "the keys of codes cannot be removed at once"},
+		{[]string{"--now", "--only=tokens", "--only=codes"}, 1, "the keys of codes cannot be removed at once"},
 		{[]string{"--only=passwords"}, 2, "must be one of"},
 	} {
 		if code, stdout, stderr := retire(c.args...); code != c.code || stdout != "" || !strings.Contains(stderr, c.want) {
@@ -176,7 +181,7 @@ func TestKeysOfTokensAndLinksGoAtOnce(t *testing.T) {
 	if !slices.Equal(slices.Concat(codes, links, tokens), slices.Concat(idsOf(keyring.CodesKeyset), idsOf(keyring.LinksKeyset), idsOf(keyring.TokensKeyset))) {
 		t.Error("a refusal changed the keys")
 	}
-	for range 2 { // the second time there is only a newest one
+	for range 2 { // the second time only the newest key is left
 		if code, _, stderr := retire("--now", "--only=tokens"); code != 0 {
 			t.Fatal(stderr)
 		}

@@ -5,8 +5,8 @@ import (
 	"io"
 )
 
-// licences are the texts and notices of all that the program is made of, as `make
-// licences` finds them.
+// licences are the texts and notices of all software in the program. `make licences`
+// writes them.
 //
 //go:embed licences.txt
 var licences string

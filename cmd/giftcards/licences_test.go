@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestTheProgramTellsTheLicenceOfEveryModule that docs/dependencies.md lists, and of
-// what else is in it. `make verify` proves that both are current.
+// TestTheProgramTellsTheLicenceOfEveryModule compares the texts in the program with
+// docs/dependencies.md. `make verify` proves that both are current.
 func TestTheProgramTellsTheLicenceOfEveryModule(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile("../../docs/dependencies.md")

@@ -10,20 +10,20 @@ import (
 	"giftcards/store/money"
 )
 
-// dailyLimits are the flags of the commands that limit what may be issued a day.
+// dailyLimits are the flags of the commands that set daily limits.
 type dailyLimits struct {
-	CardsPerDay *int64  `placeholder:"N" help:"How many cards may be issued a day, in UTC. The other limit stays as it is."`
-	ValuePerDay *string `placeholder:"AMOUNT" help:"Up to which sum of initial values cards may be issued a day, in UTC, such as 500 or 99.50. The other limit stays as it is."`
+	CardsPerDay *int64  `placeholder:"N" help:"Most cards that may be issued in a day (UTC). The other limit stays unchanged."`
+	ValuePerDay *string `placeholder:"AMOUNT" help:"Largest sum of the initial values of cards issued in a day (UTC), such as 500 or 99.50. The other limit stays unchanged."`
 	None        bool    `help:"Remove both limits."`
 }
 
-// printedLimits are part of what is printed of a program or user; null is no limit.
+// printedLimits are part of a printed program or user. null means no limit.
 type printedLimits struct {
 	CardsPerDay *int64        `json:"cardsPerDay"`
 	ValuePerDay *money.Amount `json:"valuePerDay"`
 }
 
-// parse returns the limits that are to be set; one that was not named is nil.
+// parse returns the limits to set. A limit that was not named is nil.
 func (d dailyLimits) parse() (store.Limits, error) {
 	limits := store.Limits{CardsPerDay: d.CardsPerDay}
 	named := d.CardsPerDay != nil || d.ValuePerDay != nil
@@ -45,8 +45,7 @@ func (d dailyLimits) parse() (store.Limits, error) {
 	return limits, nil
 }
 
-// maxDailyValue is far above what a day can bring, and far below what makes output
-// unreadable.
+// maxDailyValue is larger than any day's sum, and short enough to read.
 const maxDailyValue = "1000000000000"
 
 func parseDailyValue(text string) (money.Amount, error) {

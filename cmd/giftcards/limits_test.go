@@ -9,8 +9,8 @@ import (
 	"giftcards/store/storetest"
 )
 
-// TestAnOperatorLimitsAProgramAndAUser, sees it in what is listed, and lifts it; what
-// is wrong is refused with a reason, and changes nothing.
+// TestAnOperatorLimitsAProgramAndAUser: the lists show a limit, and --none removes it. A
+// wrong limit is refused with a reason and changes nothing.
 func TestAnOperatorLimitsAProgramAndAUser(t *testing.T) {
 	t.Parallel()
 	settings := []string{"--database-url=" + storetest.URL(t), "--state-dir=" + t.TempDir()}
@@ -25,6 +25,7 @@ func TestAnOperatorLimitsAProgramAndAUser(t *testing.T) {
 		return one
 	}
 	merchant := fmt.Sprint(printed("", "merchant", "create", "Bookshop")["id"])
+	// Programs and users have the same command; only their names and errors differ.
 	for kind, made := range map[string]map[string]any{
 		"program": printed("", "program", "create", "--merchant", merchant, "Gift cards"),
 		"user":    printed("a long password\n", "user", "create", "--merchant", merchant, "ada@example.com"),
@@ -75,7 +76,7 @@ func TestAnOperatorLimitsAProgramAndAUser(t *testing.T) {
 	wantLimitsAudited(t, settings, merchant)
 }
 
-// wantLimitsAudited holds that each change, and nothing that was refused, is in the log.
+// wantLimitsAudited checks that the audit log has each change and no refused one.
 func wantLimitsAudited(t *testing.T, settings []string, merchant string) {
 	t.Helper()
 	_, stdout, stderr := command(t, "", append([]string{"audit", "list", "--merchant", merchant}, settings...)...)

@@ -18,10 +18,9 @@ import (
 // version is what git calls the source; `make build` and the image set it.
 var version = "unknown"
 
-// Exit codes: what was asked for failed, or could not be understood.
 const (
-	exitFailed   = 1
-	exitSettings = 2
+	exitFailed   = 1 // the command failed
+	exitSettings = 2 // the command line or a setting is invalid
 )
 
 func main() {
@@ -41,21 +40,21 @@ type program struct {
 	ShowVersion kong.VersionFlag `name:"version" help:"Print the version."`
 
 	Serve    serveCommand    `cmd:"" help:"Run the server."`
-	Demo     demoCommand     `cmd:"" help:"Print the demo merchant, user and program, making them if there are none. Without demo.json, the demo user gets a new password."`
-	Migrate  migrateCommand  `cmd:"" help:"Bring the database to this program's schema, or say how it stands."`
+	Demo     demoCommand     `cmd:"" help:"Print the demo merchant, user and program, and make them if there are none. Without demo.json, the demo user gets a new password."`
+	Migrate  migrateCommand  `cmd:"" help:"Migrate the database to this program's schema, or print its schema's version."`
 	Merchant merchantCommand `cmd:"" help:"Create and list merchants."`
-	Program  programCommand  `cmd:"" help:"Create and list gift-card programs, set their time zone, and limit what may be issued in them a day."`
-	User     userCommand     `cmd:"" help:"Create and list users, change password and role, keep users out, and limit what they may issue a day."`
+	Program  programCommand  `cmd:"" help:"Create and list gift-card programs, set their time zone, and limit how much may be issued in them a day."`
+	User     userCommand     `cmd:"" help:"Create and list users, change their password and role, deactivate them, and limit how much they may issue a day."`
 	Audit    auditCommand    `cmd:"" help:"List who did what, from where."`
 	Tasks    tasksCommand    `cmd:"" help:"List bulk tasks, and cancel unfinished ones."`
-	Messages messagesCommand `cmd:"" help:"List messages to recipients, retry those that failed, drop those that were not sent, and try the settings."`
-	Keys     keysCommand     `cmd:"" help:"Look after the server's secret keys."`
+	Messages messagesCommand `cmd:"" help:"List messages to recipients, retry failed ones, drop unsent ones, and test the settings."`
+	Keys     keysCommand     `cmd:"" help:"List, rotate and retire the server's secret keys."`
 	Health   healthCommand   `cmd:"" help:"Ask the server on this machine whether it is ready; exit code 1 unless it is."`
-	Licences licencesCommand `cmd:"" help:"Print the licences and notices of all that the program is made of."`
+	Licences licencesCommand `cmd:"" help:"Print the licences and notices of all software in this program."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`
 }
 
-// run is the whole program, such that tests can start it.
+// run is the whole program. Tests call it instead of main.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	var p program
 	faults := faults{}
@@ -73,12 +72,15 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		fmt.Fprintln(stderr, "giftcards:", err)
 		return exitFailed
 	}
+	// Unreadable values go into faults and do not end the parsing.
 	code, kongCtx := parse(parser, args, stderr)
 	if kongCtx == nil {
 		return code
 	}
+	// Collect the faults of all settings before failing, so that the operator can mend them at once.
 	p.config.check(faults)
 	checkVariables(parser.Model.Node, os.Environ(), faults)
+	// Only the commands that send messages need their secrets.
 	switch kongCtx.Command() {
 	case "serve":
 		p.config.delivery.check(faults, p.config.DatabaseURL == "")
@@ -91,6 +93,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 	err = kongCtx.Run(&session{Context: ctx, config: &p.config, connectPause: connectPause, stdin: stdin, stdout: stdout, stderr: stderr})
 	if err != nil {
+		// PostgreSQL's error only names the statement. The operator needs to know the cure.
 		if denied := store.Denied(err); denied != "" && kongCtx.Command() != "serve" {
 			err = fmt.Errorf("the role in DATABASE_URL may not do this (%s): use the owner of the tables", denied)
 		}
@@ -100,13 +103,15 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	return 0
 }
 
-// exit is how kong's wish to end the program travels up to parse.
+// exit is the exit code that kong asks for. It is a panic's value, because kong expects
+// its exit function not to return.
 type exit int
 
+// parse returns a nil ctx if the program should end with code.
 func parse(parser *kong.Kong, args []string, stderr io.Writer) (code int, ctx *kong.Context) {
 	defer func() {
-		if wished, ok := recover().(exit); ok {
-			code, ctx = int(wished), nil
+		if asked, ok := recover().(exit); ok {
+			code, ctx = int(asked), nil
 		}
 	}()
 	ctx, err := parser.Parse(args)
@@ -117,11 +122,11 @@ func parse(parser *kong.Kong, args []string, stderr io.Writer) (code int, ctx *k
 	return 0, ctx
 }
 
-// session is what a command works with.
+// session holds the settings and streams of one run of a command.
 type session struct {
 	context.Context
 	config         *config
-	connectPause   time.Duration // between attempts to reach a database that is away
+	connectPause   time.Duration // between attempts to reach the database
 	stdin          io.Reader
 	stdout, stderr io.Writer
 }

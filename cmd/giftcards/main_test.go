@@ -25,105 +25,6 @@ func command(t *testing.T, stdin string, args ...string) (code int, stdout, stde
 	return code, out.String(), errors.String()
 }
 
-func TestAllBadSettingsAreNamedInOneMessage(t *testing.T) {
-	t.Parallel()
-	code, _, stderr := command(t, "", "serve", "--listen=nowhere", "--bulk-threshold=many", "--bulk-maximum=0", "--link-lifetime=soon",
-		"--card-prefix=x", "--log-level=loud", "--log-format=xml", "--base-url=ftp://x", "--bulk-body-limit=0", "--token-lifetime=1s", "--drain=1h", "--database-url=postgres://localhost/x?default_query_exec_mode=exec", "--key-lifetime=1h", "--task-lifetime=2h", "--message-lifetime=1h", "--audit-lifetime=719h",
-		"--smtp-url=http://user@mail.example.com", "--mail-from=nobody", "--mail-per-second=0", "--small-tasks=0", "--large-tasks=0", "--merchant-tasks=0", "--merchant-backlog=-1", "--large-bodies=2", "--body-budget=few", "--max-connections=0", "--sms-url=http://sms.example.com", "--sms-per-second=many", "--template-dir=/nowhere")
-	if code != 2 {
-		t.Errorf("exit code %d, want 2", code)
-	}
-	for _, flag := range []string{"listen", "bulk-threshold", "bulk-maximum", "link-lifetime", "card-prefix", "log-level", "log-format", "base-url", "bulk-body-limit", "token-lifetime", "drain", "database-url", "task-lifetime", "message-lifetime", "audit-lifetime",
-		"smtp-url", "mail-from", "mail-per-second", "sms-url", "sms-account", "sms-from", "sms-token-file", "sms-per-second", "template-dir",
-		"small-tasks", "large-tasks", "merchant-tasks", "merchant-backlog", "large-bodies", "body-budget", "max-connections"} {
-		if !strings.Contains(stderr, "--"+flag+": ") {
-			t.Errorf("--%s is not named in\n%s", flag, stderr)
-		}
-	}
-}
-
-// TestTheSettingThatIsGoneNamesTheNewOne, as a flag and as a variable.
-func TestTheSettingThatIsGoneNamesTheNewOne(t *testing.T) {
-	for name, args := range map[string][]string{"flag": {"version", "--large-bodies=2"}, "variable": {"version"}} {
-		if name == "variable" {
-			t.Setenv("GIFTCARDS_LARGE_BODIES", "2")
-		}
-		if code, _, stderr := command(t, "", args...); code != 2 || !strings.Contains(stderr, "--large-bodies: is gone: set --body-budget") {
-			t.Errorf("%s: %d %s", name, code, stderr)
-		}
-	}
-}
-
-// TestTheBodyBudgetFitsTheLargestBody: the default follows --bulk-body-limit.
-func TestTheBodyBudgetFitsTheLargestBody(t *testing.T) {
-	t.Parallel()
-	for name, c := range map[string]struct {
-		args []string
-		want string // empty: no fault
-	}{
-		"a larger limit alone": {[]string{"--bulk-body-limit=1024"}, ""},
-		"the least":            {[]string{"--body-budget=112"}, ""},
-		"too small":            {[]string{"--body-budget=111"}, "--body-budget: want 112 to "},
-		"a smaller limit":      {[]string{"--bulk-body-limit=8", "--body-budget=56"}, ""},
-	} {
-		code, _, stderr := command(t, "", append([]string{"version"}, c.args...)...)
-		if (code == 0) != (c.want == "") || !strings.Contains(stderr, c.want) {
-			t.Errorf("%s: exit code %d\n%s", name, code, stderr)
-		}
-	}
-}
-
-// TestLifetimesFitEachOther: while a task can be polled, its key must be there.
-func TestLifetimesFitEachOther(t *testing.T) {
-	t.Parallel()
-	for name, c := range map[string]struct {
-		args []string
-		want string // empty: no fault
-	}{
-		"defaults":              {nil, ""},
-		"short keys":            {[]string{"--key-lifetime=1h"}, ""},
-		"too short keys":        {[]string{"--key-lifetime=59m"}, "--key-lifetime: "},
-		"tasks as long":         {[]string{"--key-lifetime=2h", "--task-lifetime=2h"}, ""},
-		"tasks that are longer": {[]string{"--task-lifetime=720h0m1s"}, "--task-lifetime: "},
-		"too short tasks":       {[]string{"--task-lifetime=59m"}, "--task-lifetime: "},
-	} {
-		code, _, stderr := command(t, "", append([]string{"version"}, c.args...)...)
-		if (code == 0) != (c.want == "") || !strings.Contains(stderr, c.want) {
-			t.Errorf("%s: exit code %d\n%s", name, code, stderr)
-		}
-	}
-}
-
-// TestABacklogHasRoomForTheLargestTask: a larger one would be refused for ever.
-func TestABacklogHasRoomForTheLargestTask(t *testing.T) {
-	t.Parallel()
-	for name, c := range map[string]struct {
-		args []string
-		want string // empty: no fault
-	}{
-		"as large":     {[]string{"--merchant-backlog=100000"}, ""},
-		"smaller":      {[]string{"--merchant-backlog=99999"}, "--merchant-backlog: want --bulk-maximum (100000)"},
-		"a large task": {[]string{"--bulk-maximum=1000001"}, "--merchant-backlog: want --bulk-maximum (1000001)"},
-	} {
-		code, _, stderr := command(t, "", append([]string{"version"}, c.args...)...)
-		if (code == 0) != (c.want == "") || !strings.Contains(stderr, c.want) {
-			t.Errorf("%s: exit code %d\n%s", name, code, stderr)
-		}
-	}
-}
-
-func TestBadVariablesAreNamedToo(t *testing.T) {
-	t.Setenv("GIFTCARDS_BULK_MAXIMUM", "many")
-	t.Setenv("GIFTCARDS_TOKEN_LIFETIME", "long")
-	code, _, stderr := command(t, "", "version")
-	if code != 2 || !strings.Contains(stderr, "--bulk-maximum") || !strings.Contains(stderr, "--token-lifetime") {
-		t.Errorf("exit code %d\n%s", code, stderr)
-	}
-	if code, _, stderr := command(t, "", "version", "--bulk-maximum=5", "--token-lifetime=1h"); code != 0 {
-		t.Errorf("flags do not override bad variables: %d %s", code, stderr)
-	}
-}
-
 func TestUnknownFlagsAndCommandsExitWith2(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{{}, {"nothing"}, {"serve", "--nothing"}, {"user", "create", "--merchant=xyz", "a@example.com"}, {"user", "role", "a@example.com", "owner"}} {
@@ -161,70 +62,102 @@ func TestADatabaseThatIsAwayIsWaitedForWithinLimits(t *testing.T) {
 	}
 }
 
-// TestAnOperatorMakesAMerchantWithEverythingItNeeds on a database that is not ours;
-// what is wrong is refused with a reason.
-func TestAnOperatorMakesAMerchantWithEverythingItNeeds(t *testing.T) {
-	t.Parallel()
-	settings := []string{"--database-url=" + storetest.URL(t), "--state-dir=" + t.TempDir()}
-	do := func(stdin string, args ...string) (int, map[string]any, string) {
-		code, stdout, stderr := command(t, stdin, append(args, settings...)...)
-		var printed map[string]any
-		_ = json.Unmarshal([]byte(stdout), &printed)
-		return code, printed, stderr
-	}
-	code, merchant, stderr := do("", "merchant", "create", "Bookshop")
+// bookshop is a merchant in a database of the operator's own, without a server.
+type bookshop struct {
+	settings []string
+	merchant string // id
+}
+
+const nobodysID = "000000000000000000000001"
+
+// newBookshop makes a merchant with a program and the user ada@example.com by the
+// operator's commands.
+func newBookshop(t *testing.T) bookshop {
+	t.Helper()
+	s := bookshop{settings: []string{"--database-url=" + storetest.URL(t), "--state-dir=" + t.TempDir()}}
+	code, merchant, stderr := s.do(t, "", "merchant", "create", "Bookshop")
 	if code != 0 || merchant["name"] != "Bookshop" {
 		t.Fatalf("merchant create: %d %v %s", code, merchant, stderr)
 	}
-	id := fmt.Sprint(merchant["id"])
-	if code, program, stderr := do("", "program", "create", "--merchant", id, "Gift cards"); code != 0 || program["merchantId"] != id {
-		t.Errorf("program create: %d %v %s", code, program, stderr)
+	s.merchant = fmt.Sprint(merchant["id"])
+	if code, program, stderr := s.do(t, "", "program", "create", "--merchant", s.merchant, "Gift cards"); code != 0 || program["merchantId"] != s.merchant {
+		t.Fatalf("program create: %d %v %s", code, program, stderr)
 	}
-	if code, user, stderr := do("a long password\n", "user", "create", "--merchant", id, "--name=Ada", "Ada@example.com"); code != 0 || user["email"] != "ada@example.com" || user["active"] != true {
-		t.Errorf("user create: %d %v %s", code, user, stderr)
+	code, user, stderr := s.do(t, "a long password\n", "user", "create", "--merchant", s.merchant, "--name=Ada", "Ada@example.com")
+	if code != 0 || user["email"] != "ada@example.com" || user["active"] != true {
+		t.Fatalf("user create: %d %v %s", code, user, stderr)
+	}
+	return s
+}
+
+// do runs a command on the bookshop's database, and decodes its output if that is an object.
+func (s bookshop) do(t *testing.T, stdin string, args ...string) (code int, printed map[string]any, stderr string) {
+	t.Helper()
+	code, stdout, stderr := command(t, stdin, append(args, s.settings...)...)
+	_ = json.Unmarshal([]byte(stdout), &printed)
+	return code, printed, stderr
+}
+
+// TestAnOperatorChangesAUser: each change prints the user and is in the audit log.
+func TestAnOperatorChangesAUser(t *testing.T) {
+	t.Parallel()
+	s := newBookshop(t)
+	for _, c := range []struct {
+		args         []string
+		stdin, field string
+		want         any
+	}{
+		{args: []string{"user", "password", "ADA@example.com"}, stdin: "another password\n", field: "email", want: "ada@example.com"},
+		{args: []string{"user", "role", "ada@example.com", "reader"}, field: "role", want: "reader"},
+		{args: []string{"user", "deactivate", "Ada@example.com"}, field: "active", want: false},
+		{args: []string{"user", "activate", "ada@example.com"}, field: "active", want: true},
+	} {
+		if code, user, stderr := s.do(t, c.stdin, c.args...); code != 0 || user[c.field] != c.want {
+			t.Errorf("%v: %d %v %s", c.args, code, user, stderr)
+		}
+	}
+	checkAudit(t, s.settings, s.merchant)
+}
+
+// TestAnOperatorsMistakesAreRefusedWithAReason covers wrong input, and names that do not exist.
+func TestAnOperatorsMistakesAreRefusedWithAReason(t *testing.T) {
+	t.Parallel()
+	s := newBookshop(t)
+	const password = "a long password\n"
+	createUser := func(merchant, email string) []string {
+		return []string{"user", "create", "--merchant", merchant, email}
 	}
 	for name, c := range map[string]struct {
 		stdin string
 		args  []string
 		want  string
 	}{
-		"a taken address":     {"a long password\n", []string{"user", "create", "--merchant", id, "ada@example.com"}, "exists"},
-		"no address":          {"a long password\n", []string{"user", "create", "--merchant", id, "ada"}, "not an e-mail address"},
-		"a short password":    {"short\n", []string{"user", "create", "--merchant", id, "b@example.com"}, "12 to 1024"},
-		"no password":         {"", []string{"user", "create", "--merchant", id, "b@example.com"}, "standard input"},
-		"no name":             {"", []string{"merchant", "create", " "}, "1 to 255"},
-		"an unknown merchant": {"a long password\n", []string{"user", "create", "--merchant", "000000000000000000000001", "b@example.com"}, "Merchant not found: 000000000000000000000001"},
-		"program of nobody":   {"", []string{"program", "create", "--merchant", "000000000000000000000001", "X"}, "Merchant not found: 000000000000000000000001"},
-		"nobody's role":       {"", []string{"user", "role", "nobody@example.com", "reader"}, "User not found: nobody@example.com"},
-		"nobody to keep out":  {"", []string{"user", "deactivate", "nobody@example.com"}, "User not found: nobody@example.com"},
-		"nobody to let in":    {"", []string{"user", "activate", "nobody@example.com"}, "User not found: nobody@example.com"},
-		"too few entries":     {"", []string{"audit", "list", "--limit=0"}, "1 to 100000"},
-		"entries to come":     {"", []string{"audit", "list", "--since=-1h"}, "24h"},
-		"an unknown user":     {"a long password\n", []string{"user", "password", "nobody@example.com"}, "User not found: nobody@example.com"},
+		"a taken address":     {stdin: password, args: createUser(s.merchant, "ada@example.com"), want: "exists"},
+		"no address":          {stdin: password, args: createUser(s.merchant, "ada"), want: "not an e-mail address"},
+		"a short password":    {stdin: "short\n", args: createUser(s.merchant, "b@example.com"), want: "12 to 1024"},
+		"no password":         {stdin: "", args: createUser(s.merchant, "b@example.com"), want: "standard input"},
+		"no name":             {args: []string{"merchant", "create", " "}, want: "1 to 255"},
+		"an unknown merchant": {stdin: password, args: createUser(nobodysID, "b@example.com"), want: "Merchant not found: " + nobodysID},
+		"program of nobody":   {args: []string{"program", "create", "--merchant", nobodysID, "X"}, want: "Merchant not found: " + nobodysID},
+		"nobody's role":       {args: []string{"user", "role", "nobody@example.com", "reader"}, want: "User not found: nobody@example.com"},
+		"nobody to keep out":  {args: []string{"user", "deactivate", "nobody@example.com"}, want: "User not found: nobody@example.com"},
+		"nobody to let in":    {args: []string{"user", "activate", "nobody@example.com"}, want: "User not found: nobody@example.com"},
+		"nobody's password":   {stdin: password, args: []string{"user", "password", "nobody@example.com"}, want: "User not found: nobody@example.com"},
+		"too few entries":     {args: []string{"audit", "list", "--limit=0"}, want: "1 to 100000"},
+		"entries to come":     {args: []string{"audit", "list", "--since=-1h"}, want: "24h"},
 	} {
-		if code, _, stderr := do(c.stdin, c.args...); code != 1 || !strings.Contains(stderr, c.want) {
-			t.Errorf("%s: %d %s", name, code, stderr)
+		if code, _, stderr := s.do(t, c.stdin, c.args...); code != 1 || !strings.Contains(stderr, c.want) {
+			t.Errorf("%s: %d %s, want %q", name, code, stderr, c.want)
 		}
 	}
-	if code, user, stderr := do("another password\n", "user", "password", "ADA@example.com"); code != 0 || user["email"] != "ada@example.com" {
-		t.Errorf("user password: %d %v %s", code, user, stderr)
-	}
-	for _, c := range []struct {
-		args []string
-		name string
-		want any
-	}{
-		{[]string{"user", "role", "ada@example.com", "reader"}, "role", "reader"},
-		{[]string{"user", "deactivate", "Ada@example.com"}, "active", false},
-		{[]string{"user", "activate", "ada@example.com"}, "active", true},
-	} {
-		if code, user, stderr := do("", c.args...); code != 0 || user[c.name] != c.want {
-			t.Errorf("%v: %d %v %s", c.args, code, user, stderr)
-		}
-	}
-	checkAudit(t, settings, id)
+}
+
+// TestListsShowTheRowsAndNoPassword: each list has the bookshop's one row.
+func TestListsShowTheRowsAndNoPassword(t *testing.T) {
+	t.Parallel()
+	s := newBookshop(t)
 	for _, kind := range []string{"merchant", "program", "user"} {
-		code, stdout, stderr := command(t, "", append([]string{kind, "list"}, settings...)...)
+		code, stdout, stderr := command(t, "", append([]string{kind, "list"}, s.settings...)...)
 		var rows []map[string]any
 		if err := json.Unmarshal([]byte(stdout), &rows); err != nil || code != 0 || len(rows) != 1 {
 			t.Errorf("%s list: %d %s %s", kind, code, stdout, stderr)
@@ -233,18 +166,25 @@ func TestAnOperatorMakesAMerchantWithEverythingItNeeds(t *testing.T) {
 			t.Errorf("%s list prints a password hash", kind)
 		}
 	}
-	if code, demo, stderr := do("", "demo"); code != 0 || demo["programId"] == nil || demo["password"] == "" {
+}
+
+// TestTheDemoAndMigrationsWorkBesideAMerchant on a database that is not private.
+func TestTheDemoAndMigrationsWorkBesideAMerchant(t *testing.T) {
+	t.Parallel()
+	s := newBookshop(t)
+	if code, demo, stderr := s.do(t, "", "demo"); code != 0 || demo["programId"] == nil || demo["password"] == "" {
 		t.Errorf("demo: %d %v %s", code, demo, stderr)
 	}
-	if code, status, stderr := do("", "migrate", "status"); code != 0 || status["schema"] != status["schemaWanted"] {
+	if code, status, stderr := s.do(t, "", "migrate", "status"); code != 0 || status["schema"] != status["schemaWanted"] {
 		t.Errorf("migrate status: %d %v %s", code, status, stderr)
 	}
-	if code, _, stderr := do("", "migrate", "up"); code != 0 {
+	if code, _, stderr := s.do(t, "", "migrate", "up"); code != 0 {
 		t.Errorf("migrate up: %d %s", code, stderr)
 	}
 }
 
-// checkAudit looks for the commands before it in the log of the merchant.
+// checkAudit checks that the merchant's audit log has the commands of newBookshop and of
+// TestAnOperatorChangesAUser.
 func checkAudit(t *testing.T, settings []string, merchant string) {
 	t.Helper()
 	code, stdout, stderr := command(t, "", append([]string{"audit", "list", "--merchant", merchant, "--since=1h"}, settings...)...)
@@ -263,13 +203,13 @@ func checkAudit(t *testing.T, settings []string, merchant string) {
 	if !slices.Equal(got, want) {
 		t.Errorf("the log says %q, want %q", got, want)
 	}
-	if _, stdout, _ := command(t, "", append([]string{"audit", "list", "--user=000000000000000000000001"}, settings...)...); strings.TrimSpace(stdout) != "[]" {
-		t.Errorf("of nobody the log says %s", stdout)
+	if _, stdout, _ := command(t, "", append([]string{"audit", "list", "--user=" + nobodysID}, settings...)...); strings.TrimSpace(stdout) != "[]" {
+		t.Errorf("the log of a user that does not exist: %s", stdout)
 	}
 }
 
-// TestTheDemoStaysTheSame: what an operator changed is not changed back, until
-// they ask for it.
+// TestTheDemoStaysTheSame: the program does not undo an operator's change of the demo user
+// until the operator asks for it.
 func TestTheDemoStaysTheSame(t *testing.T) {
 	dir := t.TempDir()
 	settings := []string{"--database-url=" + storetest.URL(t), "--state-dir=" + dir}
@@ -294,6 +234,7 @@ func TestTheDemoStaysTheSame(t *testing.T) {
 	if again := show(); again != first {
 		t.Errorf("the demo was %s and is %s", first, again)
 	}
+	// After a change by the operator, demo fails until demo.json is deleted.
 	changePassword()
 	if err := os.Remove(filepath.Join(dir, "demo.json")); err != nil {
 		t.Fatal(err)
@@ -302,6 +243,7 @@ func TestTheDemoStaysTheSame(t *testing.T) {
 		t.Errorf("without demo.json the demo is %s", anew)
 	}
 	changePassword()
+	// A chosen password is the operator's wish, so that it replaces the changed one.
 	t.Setenv(demoVariable, "a chosen password")
 	if chosen := show(); !strings.Contains(chosen, "a chosen password") {
 		t.Errorf("with a chosen password the demo is %s", chosen)
@@ -318,7 +260,7 @@ func TestTheDemoStaysTheSame(t *testing.T) {
 	}
 }
 
-// TestACommandMakesNoDatabaseInAWrongPlace: it works on one that a server made.
+// TestACommandMakesNoDatabaseInAWrongPlace: only a server makes a database.
 func TestACommandMakesNoDatabaseInAWrongPlace(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "wrong")

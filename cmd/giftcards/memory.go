@@ -6,15 +6,15 @@ import (
 	"runtime/debug"
 )
 
-// The collector's settings, unless the operator chose some: seldom while little
-// is in use, which it mostly is, and before the server outgrows 128 MB otherwise.
-// The limit is soft: what is really needed, is taken.
+// The default settings of the garbage collector. It runs seldom while the heap is small,
+// which is the usual case, and more often as the server nears 128 MB. The limit is soft:
+// the server exceeds it if it needs more.
 const (
 	gcPercent   = 400
 	memoryLimit = 76 << 20
 )
 
-// boundMemory sets what GOGC and GOMEMLIMIT leave open.
+// boundMemory applies the defaults unless GOGC or GOMEMLIMIT is set.
 func boundMemory() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)

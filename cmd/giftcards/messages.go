@@ -14,15 +14,15 @@ import (
 
 type messagesCommand struct {
 	List   listMessages   `cmd:"" help:"List messages in a state, the latest first."`
-	Retry  retryMessages  `cmd:"" help:"Make failed messages, and those that wait for another attempt, due at once."`
-	Drop   dropMessages   `cmd:"" help:"Drop messages that were not sent, for good: of some cards, or of all that fit the flags."`
-	Resume resumeMessages `cmd:"" help:"Send messages from this database, which is a copy of the one that they were sent from."`
-	Test   tryMessage     `cmd:"" help:"Send a message that says it is a test, and print what the server said."`
+	Retry  retryMessages  `cmd:"" help:"Retry failed messages, and those that wait for another attempt, at once."`
+	Drop   dropMessages   `cmd:"" help:"Drop unsent messages for good: those of the named cards, or all that match the flags."`
+	Resume resumeMessages `cmd:"" help:"Let this database, which is a copy of another one, send messages from now on."`
+	Test   tryMessage     `cmd:"" help:"Send a test message, and print the server's answer."`
 }
 
 type listMessages struct {
 	Status string `enum:"scheduled,sent,written,failed,dropped" default:"failed" help:"scheduled, sent, written, failed or dropped (${default})."`
-	Limit  int    `default:"100" help:"How many at most (${default})."`
+	Limit  int    `default:"100" help:"Most messages to list (${default})."`
 }
 
 type printedMessage struct {
@@ -33,7 +33,7 @@ type printedMessage struct {
 	Status    string    `json:"status"`
 	SendAt    time.Time `json:"sendAt"`
 	Attempts  int16     `json:"attempts"`
-	// NextAttemptAt is null unless there will be one.
+	// NextAttemptAt is null unless there will be another attempt.
 	NextAttemptAt *time.Time `json:"nextAttemptAt"`
 	Error         *string    `json:"error"`
 	SentAt        *time.Time `json:"sentAt"`
@@ -60,22 +60,22 @@ func (c listMessages) Run(s *session) error {
 	})
 }
 
-// maxListed bounds what a list holds in memory.
+// maxListed bounds a list, because it is held in memory.
 const maxListed = 100_000
 
 type retryMessages struct {
 	Cards   []id.ID `arg:"" optional:"" name:"card-id" help:"Cards whose messages to retry."`
-	All     bool    `help:"Retry those of all cards."`
-	Sent    bool    `help:"Send what was sent to these cards' recipients once more, too."`
-	Written bool    `help:"Send what was only written to files, of these cards or of all, and nothing else."`
-	To      string  `placeholder:"ADDRESS" help:"Send the message of one card to this mail address or telephone number, and keep it as the card's."`
+	All     bool    `help:"Retry the messages of all cards."`
+	Sent    bool    `help:"Also resend messages of the named cards that were sent already."`
+	Written bool    `help:"Send only messages that were written to files, of the named cards or of all."`
+	To      string  `placeholder:"ADDRESS" help:"Send one card's message to this mail address or telephone number, and store it as the card's."`
 }
 
 type printedRetry struct {
 	Retried int `json:"retried"`
 }
 
-// fault says which flags do not go together.
+// fault returns an error if the flags contradict each other.
 func (c retryMessages) fault() error {
 	switch {
 	case c.To != "" && (len(c.Cards) != 1 || c.All || c.Written):
@@ -85,7 +85,7 @@ func (c retryMessages) fault() error {
 	case c.All && c.Sent:
 		return errors.New("--sent is for named cards only")
 	case c.Written && c.Sent:
-		return errors.New("--sent takes what was written, too: give it alone")
+		return errors.New("--sent includes written messages: leave out --written")
 	}
 	return nil
 }
@@ -109,9 +109,11 @@ func (c retryMessages) Run(s *session) error {
 		if err != nil {
 			return printedRetry{}, err
 		}
+		// One wrong card refuses the whole command, because the operator may have meant
+		// another one.
 		for _, card := range c.Cards {
 			if !slices.Contains(retried, card) {
-				return printedRetry{}, fmt.Errorf("card %s has no message to retry, so none was retried: giftcards messages list says how they stand", card)
+				return printedRetry{}, fmt.Errorf("card %s has no message to retry, so none was retried: see giftcards messages list", card)
 			}
 		}
 		return printedRetry{len(retried)}, s.audit(tx, store.AuditEntry{Operation: "messages retry", Cards: int32(len(retried))})
@@ -120,16 +122,16 @@ func (c retryMessages) Run(s *session) error {
 
 type dropMessages struct {
 	Cards     []id.ID       `arg:"" optional:"" name:"card-id" help:"Cards whose messages to drop."`
-	User      string        `placeholder:"EMAIL" help:"Those of the cards that this user issued: one by one and in bulk as far back as the audit log goes, by tasks as long as a task is kept; not by tasks that an earlier version added."`
-	Merchant  id.ID         `placeholder:"ID" help:"Those of this merchant's cards."`
-	Task      uuid.UUID     `placeholder:"ID" help:"Those of this task's cards, as long as the task is kept."`
-	OlderThan time.Duration `placeholder:"DURATION" help:"Only those of cards that were issued longer ago than that, such as 1h."`
+	User      string        `placeholder:"EMAIL" help:"Messages of the cards that this user issued at once (as far back as the audit log goes) or by tasks that are still kept (except tasks that an earlier version added)."`
+	Merchant  id.ID         `placeholder:"ID" help:"Messages of this merchant's cards."`
+	Task      uuid.UUID     `placeholder:"ID" help:"Messages of this task's cards, as long as the task is kept."`
+	OlderThan time.Duration `placeholder:"DURATION" help:"Only messages of cards issued longer ago than this, such as 1h."`
 }
 
 type printedDrop struct {
 	Dropped int `json:"dropped"`
-	// BeingSent are the cards of those among them that a sender has at this moment: they
-	// may arrive once.
+	// BeingSent are the cards whose dropped message a worker is sending at this moment. It
+	// may still arrive.
 	BeingSent []id.ID `json:"beingSent"`
 }
 
@@ -159,7 +161,8 @@ func (c dropMessages) Run(s *session) error {
 	})
 }
 
-// result fails if a named card has nothing to drop: the operator means another one.
+// result fails if a named card has no message to drop, because the operator has probably
+// mistyped it.
 func (c dropMessages) result(dropped []store.DroppedMessage) (printedDrop, error) {
 	printed := printedDrop{Dropped: len(dropped), BeingSent: []id.ID{}}
 	had := map[id.ID]bool{}
@@ -171,14 +174,14 @@ func (c dropMessages) result(dropped []store.DroppedMessage) (printedDrop, error
 	}
 	for _, card := range c.Cards {
 		if !had[card] {
-			return printedDrop{}, fmt.Errorf("card %s has no message to drop, so none was dropped: giftcards messages list says how they stand", card)
+			return printedDrop{}, fmt.Errorf("card %s has no message to drop, so none was dropped: see giftcards messages list", card)
 		}
 	}
 	return printed, nil
 }
 
-// entry is what the audit log is to know: the subject is the most special thing that
-// was named.
+// entry returns the audit entry. Its subject is the most specific thing that was named: a
+// card, else a task, else a user.
 func (c dropMessages) entry(user store.User, dropped int) store.AuditEntry {
 	entry := store.AuditEntry{Operation: "messages drop", MerchantID: c.Merchant, Cards: int32(dropped)}
 	if entry.MerchantID.IsZero() {
@@ -195,7 +198,7 @@ func (c dropMessages) entry(user store.User, dropped int) store.AuditEntry {
 	return entry
 }
 
-// readdress sends the message of a card to another address, which stays the card's.
+// readdress sends a card's message to another address, and stores the address.
 func (c retryMessages) readdress(s *session) error {
 	channel, address, err := recipient(c.To)
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 	"giftcards/store/storetest"
 )
 
-// desk is an operator's: a server on a database of its own, and the commands beside it.
+// desk is an operator's view: a server with a database of its own, and commands beside it.
 type desk struct {
 	*testing.T
 	dir, database string
@@ -43,7 +43,7 @@ func (o desk) do(args ...string) (code int, stdout, stderr string) {
 	return command(o.T, "", append(args, "--database-url="+o.database, "--state-dir="+o.dir)...)
 }
 
-// mail reads the card's mail from the outbox, nil if it is not there.
+// mail reads the card's mail from the outbox. It returns nil if there is none.
 func (o desk) mail(card string) *mail.Message {
 	file, err := os.Open(filepath.Join(o.dir, "outbox", card+".eml"))
 	if err != nil {
@@ -64,8 +64,8 @@ func (o desk) messages(status string) (rows []map[string]any) {
 	return rows
 }
 
-// TestAnOperatorSendsAMailToAMendedAddress: a new mail, whose Message-ID is another, and
-// the card's address from now on.
+// TestAnOperatorSendsAMailToAMendedAddress: --to sends a mail with another Message-ID, and
+// stores the address for the card.
 func TestAnOperatorSendsAMailToAMendedAddress(t *testing.T) {
 	t.Parallel()
 	o := newDesk(t)
@@ -82,7 +82,7 @@ func TestAnOperatorSendsAMailToAMendedAddress(t *testing.T) {
 		"two cards":     {[]string{"--to=ada@example.net", card, card}, "one named card"},
 		"no such card":  {[]string{"--to=ada@example.net", "000000000000000000000001"}, "Card not found: 000000000000000000000001"},
 		"written, too":  {[]string{"--to=ada@example.net", "--written", card}, "one named card"},
-		"sent, written": {[]string{"--sent", "--written", card}, "--sent takes what was written"},
+		"sent, written": {[]string{"--sent", "--written", card}, "--sent includes written messages"},
 	} {
 		if code, _, stderr := o.do(append([]string{"messages", "retry"}, c.args...)...); code == 0 || !strings.Contains(stderr, c.want) {
 			t.Errorf("%s: %d %s", name, code, stderr)
@@ -98,6 +98,7 @@ func TestAnOperatorSendsAMailToAMendedAddress(t *testing.T) {
 	if o.mail(card).Header.Get("Message-Id") == first.Header.Get("Message-Id") {
 		t.Error("both mails have one Message-ID")
 	}
+	// A card without a telephone number gets a second message.
 	if code, _, stderr := o.do("messages", "retry", "--to=+44 20 7946 0018", card); code != 0 {
 		t.Fatalf("a number for a card without one: %s", stderr)
 	}
@@ -110,13 +111,13 @@ func TestAnOperatorSendsAMailToAMendedAddress(t *testing.T) {
 	if address != "Ada@example.net" || number != "+442079460018" {
 		t.Errorf("the card's are %s and %s", address, number)
 	}
-	if _, stdout, _ := o.do("audit", "list"); strings.Count(stdout, `"messages retry --to"`) != 2 || strings.Count(stdout, card) != 3 { // issued, and twice mended
+	if _, stdout, _ := o.do("audit", "list"); strings.Count(stdout, `"messages retry --to"`) != 2 || strings.Count(stdout, card) != 3 { // issued once, and readdressed twice
 		t.Errorf("the audit log says %s", stdout)
 	}
 }
 
-// TestWhatWasWrittenIsListedAndSentLater with another Message-ID if that is asked for,
-// and with the same if it never left.
+// TestWhatWasWrittenIsListedAndSentLater: --sent changes the Message-ID of a written mail,
+// and --written keeps it, because the mail was never sent.
 func TestWhatWasWrittenIsListedAndSentLater(t *testing.T) {
 	t.Parallel()
 	o := newDesk(t)
@@ -136,7 +137,7 @@ func TestWhatWasWrittenIsListedAndSentLater(t *testing.T) {
 		}
 	}
 	if code, _, stderr := o.do("messages", "retry", card); code != 1 || !strings.Contains(stderr, "no message to retry") {
-		t.Errorf("a plain retry takes what was written: %s", stderr)
+		t.Errorf("a plain retry includes written messages: %s", stderr)
 	}
 }
 
@@ -154,7 +155,7 @@ func TestAnOperatorSetsTheZoneOfAProgram(t *testing.T) {
 	if code, _, stderr := o.do("program", "zone", "000000000000000000000001", "UTC"); code != 1 || !strings.Contains(stderr, "Program not found: 000000000000000000000001") {
 		t.Errorf("no such program: %d %s", code, stderr)
 	}
-	lastDay := fmt.Sprintf("%d-12-31", time.Now().Year()+1) // there it ends at 18:30 UTC
+	lastDay := fmt.Sprintf("%d-12-31", time.Now().Year()+1) // this day ends there at 18:30 UTC
 	status, answer, err := o.client.do(t.Context(), http.MethodPost, "", "", `{"initialValue":"5","merchantId":"`+o.client.MerchantID+`","customerEmail":"ada@example.com","expiresAt":"`+lastDay+`T18:30:00Z"}`)
 	must(t, err)
 	var card struct{ ID string }
@@ -172,7 +173,8 @@ func TestAnOperatorSetsTheZoneOfAProgram(t *testing.T) {
 	}
 }
 
-// TestATestMessageSaysHowTheSettingsDo, with the server's words, and needs no database.
+// TestATestMessageSaysHowTheSettingsDo: it prints the server's answer, and needs no
+// database.
 func TestATestMessageSaysHowTheSettingsDo(t *testing.T) {
 	mails := smtptest.New(t, smtptest.Hooks{Recipient: func(to string) error {
 		if to == "nobody@example.com" {
@@ -198,6 +200,7 @@ func TestATestMessageSaysHowTheSettingsDo(t *testing.T) {
 	if code, got, stderr := try("ada@EXAMPLE.com"); code != 0 || got.Outcome != "sent" || got.Address != "ada@example.com" || !strings.Contains(got.Said, "OK") {
 		t.Errorf("taken: %d %+v %s", code, got, stderr)
 	}
+	// Exactly one mail, which says that it is a test.
 	sent := mails.Mails()
 	if len(sent) != 1 || sent[0].Hello != "mail.example.com" || !strings.Contains(string(sent[0].Raw), "This message is a test of the settings") {
 		t.Fatalf("mails %v", sent)
@@ -205,7 +208,7 @@ func TestATestMessageSaysHowTheSettingsDo(t *testing.T) {
 	if subject, err := new(mime.WordDecoder).DecodeHeader(sent[0].Header.Get("Subject")); err != nil || !strings.Contains(subject, "Test") {
 		t.Errorf("subject %q (%v)", subject, err)
 	}
-	if code, got, stderr := try("nobody@example.com"); code != 1 || got.Outcome != "refused" || got.Stage != "recipient" || got.Code != 550 || !strings.Contains(got.Said, "no such user") || !strings.Contains(stderr, "not taken") {
+	if code, got, stderr := try("nobody@example.com"); code != 1 || got.Outcome != "refused" || got.Stage != "recipient" || got.Code != 550 || !strings.Contains(got.Said, "no such user") || !strings.Contains(stderr, "not accepted") {
 		t.Errorf("refused: %d %+v %s", code, got, stderr)
 	}
 	if code, got, _ := try("ada@example.com", "--smtp-url=smtp://user@127.0.0.1:1"); code != 1 || got.Outcome != "deferred" || got.Stage != "connect" || !strings.Contains(got.Said, "connection refused") {

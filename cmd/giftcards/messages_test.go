@@ -36,7 +36,7 @@ func eventually(t *testing.T, what string, is func() bool) {
 	}
 }
 
-// TestANewcomerFindsTheMessage where the greeting says.
+// TestANewcomerFindsTheMessage in the directory that the greeting names.
 func TestANewcomerFindsTheMessage(t *testing.T) {
 	t.Parallel()
 	dir, address := stateDir(t), freePort(t)
@@ -52,8 +52,9 @@ func TestANewcomerFindsTheMessage(t *testing.T) {
 	})
 }
 
-// TestAKillBetweenSendingAndRecordingRepeatsTheMailOnce with the same Message-ID
-// and code: the mail server has the mail, and the server dies before it hears so.
+// TestAKillBetweenSendingAndRecordingRepeatsTheMailOnce: the server dies after the mail
+// server has the mail and before it reads the answer. The repeated mail has the same
+// Message-ID and code.
 func TestAKillBetweenSendingAndRecordingRepeatsTheMailOnce(t *testing.T) {
 	t.Parallel()
 	taken, dead := make(chan struct{}, 10), make(chan struct{})
@@ -74,6 +75,7 @@ func TestAKillBetweenSendingAndRecordingRepeatsTheMailOnce(t *testing.T) {
 	}
 	must(t, os.WriteFile(filepath.Join(dir, "demo.json"), []byte(stdout), 0o600))
 	card := login(t, dir).issueTo(t, "ada@example.com")
+	// The mail server has the mail and answers only after the kill.
 	<-taken
 	must(t, server.Process.Kill())
 	<-server.exited
@@ -117,6 +119,7 @@ func TestOperatorsListAndRetryMessages(t *testing.T) {
 	db, err := pgx.Connect(t.Context(), database)
 	must(t, err)
 	defer db.Close(t.Context())
+	// Three failed and two dropped messages, without cards.
 	_, err = db.Exec(t.Context(), `
 		insert into messages (program_id, card_id, channel, address, bulk, send_at, status, attempts, next_attempt_at, last_error, created_at)
 		select decode(lpad('', 24, '0'), 'hex'), decode(lpad(to_hex(n), 24, '0'), 'hex'), 'email', 'a@example.com', false, now(), case when n < 4 then 'failed' else 'dropped' end, 3, now(), 'recipient: 550', now()

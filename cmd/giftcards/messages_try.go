@@ -22,18 +22,18 @@ type tryMessage struct {
 type printedTry struct {
 	Channel string `json:"channel"`
 	Address string `json:"address"`
-	// Outcome is sent, written, refused (for good), deferred (would be tried again) or
+	// Outcome is sent, written, refused (permanently), deferred (a server would retry) or
 	// unconfirmed.
 	Outcome string `json:"outcome"`
 	Stage   string `json:"stage,omitempty"`
 	Code    int    `json:"code,omitempty"`
-	// Said is the server's words, or the fault.
+	// Said is the server's answer, or the error.
 	Said string `json:"said"`
 }
 
-var errNotTaken = errors.New("the message was not taken")
+var errNotTaken = errors.New("the message was not accepted")
 
-// recipient returns an address as the API stores it, and the channel that it is of.
+// recipient returns an address's channel, and the address in the form that the API stores.
 func recipient(address string) (channel, normalized string, err error) {
 	if strings.Contains(address, "@") {
 		normalized, reason := email.Normalize(address)
@@ -42,6 +42,7 @@ func recipient(address string) (channel, normalized string, err error) {
 		}
 		return store.ChannelEmail, normalized, nil
 	}
+	// The API's own rules apply, so that the test cannot succeed where the API refuses.
 	normalized, ok := validate.Phone(address)
 	if !ok {
 		return "", "", errors.New("want a mail address, or a telephone number such as +442079460018")
@@ -49,8 +50,7 @@ func recipient(address string) (channel, normalized string, err error) {
 	return store.ChannelSMS, normalized, nil
 }
 
-// Run sends a made-up card over the servers of the settings, as serve would. It needs no
-// database.
+// Run sends an invented card with the same settings as serve. It needs no database.
 func (c tryMessage) Run(s *session) error {
 	channel, address, err := recipient(c.To)
 	if err != nil {
@@ -65,6 +65,7 @@ func (c tryMessage) Run(s *session) error {
 		route = delivery.SMS
 	}
 	defer route.Sender.Close()
+	// The zeros make it obvious that no such card exists, and reveal no real one.
 	now := time.Now()
 	content, err := delivery.Templates.Compose(message.Gift{
 		Merchant: "Test", Note: "This message is a test of the settings. There is no such gift card.",
@@ -85,7 +86,7 @@ func (c tryMessage) Run(s *session) error {
 	return errors.Join(c.judge(&printed, route, route.Sender.Send(s, m)), s.printJSON(&printed))
 }
 
-// judge completes what is printed of an attempt, and returns errNotTaken if it failed.
+// judge fills in the outcome of an attempt, and returns errNotTaken if it failed.
 func (tryMessage) judge(printed *printedTry, route jobs.Route, sent error) error {
 	if sent == nil {
 		printed.Outcome = store.MessageSent
@@ -95,6 +96,7 @@ func (tryMessage) judge(printed *printedTry, route jobs.Route, sent error) error
 		return nil
 	}
 	printed.Outcome, printed.Said = "deferred", sent.Error()
+	// Other errors come from before the connection, such as a bad template.
 	if failed, ok := errors.AsType[*transport.Error](sent); ok {
 		printed.Stage, printed.Code, printed.Said = failed.Stage, failed.Code, failed.Err.Error()
 		switch {

@@ -7,12 +7,12 @@ import (
 )
 
 type migrateCommand struct {
-	Up     migrateUp     `cmd:"" help:"Apply what is missing."`
-	Status migrateStatus `cmd:"" help:"Say how the database stands, and the oldest schema whose programs may run on it; exit code 1 unless this program may."`
+	Up     migrateUp     `cmd:"" help:"Apply the missing migrations."`
+	Status migrateStatus `cmd:"" help:"Print the database's schema version, and the oldest version whose programs can use it; exit code 1 unless this program can."`
 }
 
 type migrateUp struct {
-	ServeRole string `env:"GIFTCARDS_SERVE_ROLE" placeholder:"ROLE" help:"Database role that may serve, and no more, from then on. Default: only the owner may."`
+	ServeRole string `env:"GIFTCARDS_SERVE_ROLE" placeholder:"ROLE" help:"Database role to grant the rights that serve needs, and no others. Default: only the owner has them."`
 }
 
 type migrateStatus struct{}
@@ -22,6 +22,7 @@ func (c migrateUp) Run(s *session) error {
 		if err := s.migrate(url); err != nil {
 			return err
 		}
+		// Grants come after the migrations, because they name the tables.
 		if c.ServeRole != "" {
 			if err := s.grant(url, c.ServeRole); err != nil {
 				return err
@@ -61,7 +62,7 @@ func (migrateStatus) Run(s *session) error {
 			return err
 		}
 		if !versions.Usable() {
-			return errors.New("the schema of the database is not one that this program may run on")
+			return errors.New("this program cannot use the database's schema")
 		}
 		return nil
 	})

@@ -11,7 +11,8 @@ import (
 	"giftcards/store/storetest"
 )
 
-// TestServingNeedsNoOwner: the owner migrates and grants, a lesser role serves.
+// TestServingNeedsNoOwner: the owner migrates and grants, and a role with fewer rights
+// serves.
 func TestServingNeedsNoOwner(t *testing.T) {
 	t.Parallel()
 	dir, address, owner := stateDir(t), freePort(t), storetest.URL(t)
@@ -35,8 +36,8 @@ func TestServingNeedsNoOwner(t *testing.T) {
 	}
 }
 
-// TestWhatOnlyTheOwnerMayDoSaysSoInOneSentence: every command that writes merchants,
-// programs or users, or grants, tried as the role that serves.
+// TestWhatOnlyTheOwnerMayDoSaysSoInOneSentence tries every command that only the owner may
+// run as the serving role.
 func TestWhatOnlyTheOwnerMayDoSaysSoInOneSentence(t *testing.T) {
 	t.Parallel()
 	dir, owner := t.TempDir(), storetest.URL(t)

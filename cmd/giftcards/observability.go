@@ -21,14 +21,13 @@ import (
 	"giftcards/server/telemetry"
 )
 
-// defaultAdminListen is the port that OpenTelemetry's exporters for Prometheus
-// have, and nobody else by default.
+// defaultAdminListen has the default port of OpenTelemetry's Prometheus exporter.
 const defaultAdminListen = "127.0.0.1:9464"
 
-// traceDrain is what spans get to reach the collector when the server stops.
+// traceDrain bounds the export of the last spans when the server stops.
 const traceDrain = 2 * time.Second
 
-// observability is how operators see what a server does.
+// observability is the metrics, the tracing and the admin address of a server.
 type observability struct {
 	metrics *telemetry.Metrics
 	tracing *telemetry.Tracing // nil unless the environment asks for it
@@ -37,8 +36,9 @@ type observability struct {
 }
 
 func (s *session) newObservability(log *slog.Logger) (*observability, error) {
-	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { // a collector that is away, a number that cannot be had
-		log.WarnContext(s, "not all could be measured or traced", "error", err)
+	// For example, the collector is unreachable or a metric's query has failed.
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) {
+		log.WarnContext(s, "a metric or trace is missing", "error", err)
 	}))
 	metrics, err := telemetry.NewMetrics(version)
 	if err != nil {
@@ -53,7 +53,8 @@ func (s *session) newObservability(log *slog.Logger) (*observability, error) {
 
 func (o *observability) meter() metric.Meter { return o.metrics.Meter() }
 
-// tracer is nil without tracing, as what takes it expects.
+// tracer returns nil without tracing, and as an interface without a type: its users
+// compare it with nil.
 func (o *observability) tracer() trace.Tracer {
 	if o.tracing == nil {
 		return nil
@@ -61,7 +62,7 @@ func (o *observability) tracer() trace.Tracer {
 	return o.tracing.Tracer(telemetry.Scope)
 }
 
-// queries follows statements that belong to a span; nil without tracing.
+// queries returns a tracer of SQL statements, nil without tracing.
 func (o *observability) queries() pgx.QueryTracer {
 	if o.tracing == nil {
 		return nil
@@ -79,14 +80,15 @@ func (o *observability) close(ctx context.Context) {
 	if o.tracing == nil {
 		return
 	}
+	// The collector may be unreachable, and must not keep the server from stopping.
 	if err := stopWithin(ctx, traceDrain, o.tracing.Shutdown); err != nil {
 		o.log.Warn("the last traces were not sent", "error", err)
 	}
 }
 
-// openAdmin serves the admin address until o is closed. If the default one is
-// taken, by another server on this machine, there is none: that must not keep a
-// server from running, but one that was chosen must be had.
+// openAdmin serves the admin address until o is closed. If the default address is taken,
+// the server runs without one, because a second server on the machine must be able to
+// start. If an address that the operator chose is taken, openAdmin fails.
 func (s *session) openAdmin(o *observability, work *jobs.Jobs, ready func(context.Context) error) error {
 	address := s.config.AdminListen
 	if address == adminOff {
@@ -100,12 +102,13 @@ func (s *session) openAdmin(o *observability, work *jobs.Jobs, ready func(contex
 	if err != nil {
 		return fmt.Errorf("%w (choose another address with --admin-listen)", err)
 	}
+	// From here on errors must close the listener.
 	handler, err := admin.New(s, admin.Options{Metrics: o.metrics.Handler(o.log), River: work.River(), Ready: ready, Logger: o.log})
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
 	o.admin = &http.Server{
-		Handler:           handler, // no bound on writing: profiles take as long as was asked for
+		Handler:           handler, // no WriteTimeout: the client chooses how long a profile takes
 		ReadHeaderTimeout: server.HeaderTimeout,
 		ReadTimeout:       server.BodyTimeout,
 		IdleTimeout:       server.IdleTimeout,

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// TestOperatorsWatchAServer: its admin address, its traces, and the end of both.
+// TestOperatorsWatchAServer covers the admin address, the traces, and the end of both.
 func TestOperatorsWatchAServer(t *testing.T) {
 	t.Parallel()
 	traces := make(chan string, 100)
@@ -39,7 +39,8 @@ func TestOperatorsWatchAServer(t *testing.T) {
 		t.Errorf("the admin address is not told: %s", server.output.String())
 	}
 
-	// A second server where the default address is taken, and one where the chosen is.
+	// Two more servers: the default admin address is taken for one, and the chosen one for
+	// the other.
 	taken, err := net.Listen("tcp", defaultAdminListen)
 	if err == nil {
 		t.Cleanup(func() { _ = taken.Close() })
@@ -54,7 +55,7 @@ func TestOperatorsWatchAServer(t *testing.T) {
 		t.Errorf("serve on a taken admin address: %d %s", code, stderr)
 	}
 
-	must(t, server.stop(syscall.SIGTERM)) // sends what has not been sent
+	must(t, server.stop(syscall.SIGTERM)) // the stop sends the last traces
 	close(traces)
 	var all strings.Builder
 	for sent := range traces {

@@ -29,6 +29,7 @@ func (s *session) askPassword() (string, error) {
 		}
 		return password.Hash(first)
 	}
+	// The last line need not end with a newline.
 	line, err := bufio.NewReader(s.stdin).ReadString('\n')
 	if line == "" && err != nil {
 		return "", fmt.Errorf("no password on standard input: %w", err)
@@ -36,7 +37,7 @@ func (s *session) askPassword() (string, error) {
 	return password.Hash(strings.TrimRight(line, "\r\n"))
 }
 
-// prompt reads a line without echo. An interrupt gives the terminal back as it was.
+// prompt reads a line without echo. On an interrupt it restores the terminal's state.
 func (s *session) prompt(terminal *os.File, question string) (string, error) {
 	state, err := term.GetState(int(terminal.Fd()))
 	if err != nil {
@@ -48,6 +49,7 @@ func (s *session) prompt(terminal *os.File, question string) (string, error) {
 		secret []byte
 		err    error
 	}
+	// ReadPassword cannot be interrupted. Its goroutine ends with the program.
 	answered := make(chan answer, 1)
 	go func() {
 		secret, err := term.ReadPassword(int(terminal.Fd()))

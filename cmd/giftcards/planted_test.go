@@ -10,13 +10,14 @@ import (
 	"giftcards/store/storetest"
 )
 
-// TestNothingPlantedIsUsed: another user may have made the state directory before
-// the server first ran, or may be able to write to it.
+// TestNothingPlantedIsUsed: another user may have made the state directory before the first
+// start, or may be able to write to it.
 func TestNothingPlantedIsUsed(t *testing.T) {
 	t.Parallel()
 	database := "--database-url=" + storetest.URL(t)
 	precious := filepath.Join(t.TempDir(), "precious")
 	must(t, os.WriteFile(precious, []byte("x"), 0o600))
+	// Every case plants one thing in a state directory and names the error of the command.
 	for name, test := range map[string]struct {
 		plant func(t *testing.T, dir string)
 		want  string

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// binary is the program built once for the tests that kill it.
+// binary builds the program once, for the tests that kill it.
 var binary = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "giftcards-binary-")
 	if err != nil {
@@ -46,7 +46,7 @@ type process struct {
 	exited  chan error
 }
 
-// output is what a process wrote so far.
+// output is the output of a process so far.
 type output struct {
 	mutex sync.Mutex
 	text  bytes.Buffer
@@ -64,8 +64,8 @@ func (o *output) String() string {
 	return o.text.String()
 }
 
-// stateDir is a directory that another user may enter, as PostgreSQL must not
-// run as root.
+// stateDir is a directory that another user may enter, because PostgreSQL does not run as
+// root.
 func stateDir(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "giftcards-state-") //nolint:usetesting // t.TempDir is deep below directories of root alone
@@ -82,8 +82,8 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// freePort is one that no client's own connection can take: below the ephemeral
-// range.
+// freePort returns a port below the ephemeral range, so that no client's connection takes
+// it.
 func freePort(t *testing.T) string {
 	t.Helper()
 	for {
@@ -110,7 +110,7 @@ func launch(t *testing.T, dir, address string, env ...string) *process {
 	return launchProgram(t, path, dir, address, env...)
 }
 
-// startProgram is start, of a program that may be another version's.
+// startProgram is start for a program that may be another version's.
 func startProgram(t *testing.T, path, dir, address string, env ...string) *process {
 	t.Helper()
 	p := launchProgram(t, path, dir, address, env...)
@@ -122,7 +122,7 @@ func launchProgram(t *testing.T, path, dir, address string, env ...string) *proc
 	t.Helper()
 	p := &process{t: t, address: address, exited: make(chan error, 1)}
 	p.Cmd = exec.Command(path, "serve", "--listen="+address, "--state-dir="+dir)
-	// The default admin address is one for all that run on this machine.
+	// All servers on this machine share the default admin address.
 	p.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "GIFTCARDS_ADMIN_LISTEN=" + adminOff}, env...)
 	p.Stdout, p.Stderr = &p.output, &p.output
 	must(t, p.Start())

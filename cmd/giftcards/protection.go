@@ -14,19 +14,19 @@ import (
 	"giftcards/server"
 )
 
-// protection is the settings that stand between the server and the world.
+// protection is the settings of HTTPS, proxies, CORS and rate limits.
 type protection struct {
-	TLSCert string `name:"tls-cert" env:"GIFTCARDS_TLS_CERT" placeholder:"FILE" help:"Certificate with its chain, PEM; with it and --tls-key the server speaks HTTPS. Read again every minute."`
-	TLSKey  string `name:"tls-key" env:"GIFTCARDS_TLS_KEY" placeholder:"FILE" help:"The certificate's private key, PEM."`
+	TLSCert string `name:"tls-cert" env:"GIFTCARDS_TLS_CERT" placeholder:"FILE" help:"Certificate with its chain (PEM); with it and --tls-key the server speaks HTTPS. It is read again every minute."`
+	TLSKey  string `name:"tls-key" env:"GIFTCARDS_TLS_KEY" placeholder:"FILE" help:"The certificate's private key (PEM)."`
 
-	TrustedProxy []string `env:"GIFTCARDS_TRUSTED_PROXY" placeholder:"CIDR" help:"Addresses of proxies, such as 10.0.0.0/8, whose X-Forwarded-For says who asks; several with commas. Default: none."`
-	CORSOrigin   []string `name:"cors-origin" env:"GIFTCARDS_CORS_ORIGIN" placeholder:"ORIGIN" help:"Origins such as https://shop.example.com whose pages may call the server; several with commas. Default: none."`
+	TrustedProxy []string `env:"GIFTCARDS_TRUSTED_PROXY" placeholder:"CIDR" help:"Addresses of proxies, such as 10.0.0.0/8, whose X-Forwarded-For names the client; separated by commas. Default: none."`
+	CORSOrigin   []string `name:"cors-origin" env:"GIFTCARDS_CORS_ORIGIN" placeholder:"ORIGIN" help:"Origins such as https://shop.example.com whose pages may call the server; separated by commas. Default: none."`
 
-	MaxConnections int `env:"GIFTCARDS_MAX_CONNECTIONS" default:"4096" placeholder:"N" help:"Connections that are open at once, an eighth of them from one address that is neither a trusted proxy's nor this machine's (${default})."`
+	MaxConnections int `env:"GIFTCARDS_MAX_CONNECTIONS" default:"4096" placeholder:"N" help:"Most open connections; an eighth of them from one address, unless it is a trusted proxy's or this machine's (${default})."`
 
-	UserRate      int `env:"GIFTCARDS_USER_RATE" default:"1000" placeholder:"N" help:"Requests a second that the tokens of one user may send together, twice as many at once; 0 is no limit (${default})."`
-	AddressRate   int `env:"GIFTCARDS_ADDRESS_RATE" default:"2000" placeholder:"N" help:"Requests a second that one address may send, twice as many at once; 0 is no limit (${default})."`
-	LinkDownloads int `env:"GIFTCARDS_LINK_DOWNLOADS" default:"10" placeholder:"N" help:"Downloads a minute over one CSV link, all of them at once if need be; 0 is no limit (${default})."`
+	UserRate      int `env:"GIFTCARDS_USER_RATE" default:"1000" placeholder:"N" help:"Rate limit of one user's tokens together, in requests a second, with bursts of twice as many; 0 is no limit (${default})."`
+	AddressRate   int `env:"GIFTCARDS_ADDRESS_RATE" default:"2000" placeholder:"N" help:"Rate limit of one address, in requests a second, with bursts of twice as many; 0 is no limit (${default})."`
+	LinkDownloads int `env:"GIFTCARDS_LINK_DOWNLOADS" default:"10" placeholder:"N" help:"Rate limit of one CSV link, in downloads a minute, with bursts of as many; 0 is no limit (${default})."`
 	FailedLogins  int `env:"GIFTCARDS_FAILED_LOGINS" default:"10" placeholder:"N" help:"Wrong passwords that one address may send in 5 minutes; five times as many for one user, and six times as many right ones; 0 is no limit (${default})."`
 
 	proxies []*net.IPNet
@@ -35,15 +35,17 @@ type protection struct {
 // maxRate is more than one instance can answer.
 const maxRate = 1_000_000
 
-// leastConnections leave one address as many as a browser opens.
+// leastConnections leaves one address 8 connections, which is enough for a browser.
 const leastConnections = 64
 
 func (p *protection) check(f faults) {
-	f.note("tls-cert", (p.TLSCert == "") == (p.TLSKey == ""), "needs --tls-key, and the other way round")
+	f.note("tls-cert", (p.TLSCert == "") == (p.TLSKey == ""), "want --tls-cert and --tls-key, or neither")
+	// With only one of the two, the fault above is enough.
 	if p.secure() && p.TLSCert != "" && p.TLSKey != "" {
 		_, err := tls.LoadX509KeyPair(p.TLSCert, p.TLSKey)
 		f.note("tls-cert", err == nil, fmt.Sprint(err))
 	}
+	// A list's fault is noted at its first unfit value; a later fit value does not delete it.
 	for _, text := range p.TrustedProxy {
 		_, network, err := net.ParseCIDR(text)
 		if err != nil {
@@ -63,8 +65,8 @@ func (p *protection) check(f faults) {
 	}
 }
 
-// isOrigin reports whether text is an origin as browsers send it. CORS has
-// patterns, which this server does not: a forgotten dot would open it to others.
+// isOrigin reports whether text is an origin in the form that browsers send. It refuses
+// patterns, because a forgotten dot in one would let other origins in.
 func isOrigin(text string) bool {
 	u, err := url.Parse(text)
 	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && text == u.Scheme+"://"+u.Host &&
@@ -81,26 +83,26 @@ func (p *protection) scheme() string {
 	return "http://"
 }
 
-// apply puts the settings into the server's.
+// apply copies the settings into the server's options.
 func (p *protection) apply(o *server.Options) {
 	o.UserRate, o.AddressRate, o.LinkDownloads, o.FailedLogins = p.UserRate, p.AddressRate, p.LinkDownloads, p.FailedLogins
 	o.TrustedProxies, o.CORSOrigins = p.proxies, p.CORSOrigin
 }
 
-// tlsConfig is nil if the server speaks plain HTTP.
+// tlsConfig returns nil if the server speaks plain HTTP.
 func (p *protection) tlsConfig(log *slog.Logger) *tls.Config {
 	if !p.secure() {
 		return nil
 	}
 	c := &certificate{certFile: p.TLSCert, keyFile: p.TLSKey, every: time.Minute, log: log}
 	return &tls.Config{
-		MinVersion:     tls.VersionTLS12, // RFC 9325; what is older is broken
+		MinVersion:     tls.VersionTLS12, // RFC 9325 forbids older versions
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return c.get(time.Now()) },
 	}
 }
 
-// certificate is read again while it is used, since certificates are renewed
-// every few weeks.
+// certificate caches a certificate and reads it again from time to time, because it may
+// be renewed while the server runs.
 type certificate struct {
 	certFile, keyFile string
 	every             time.Duration
@@ -111,10 +113,11 @@ type certificate struct {
 	read    time.Time
 }
 
-// get returns the newest certificate that could be read.
+// get returns the newest readable certificate.
 func (c *certificate) get(now time.Time) (*tls.Certificate, error) {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
+	// Every handshake comes here, but the files are read only once per c.every.
 	if c.current != nil && now.Sub(c.read) < c.every {
 		return c.current, nil
 	}
@@ -124,7 +127,7 @@ func (c *certificate) get(now time.Time) (*tls.Certificate, error) {
 		c.current = &fresh
 	case c.current == nil:
 		return nil, err
-	default: // half of a renewal, perhaps
+	default: // a renewal may have written only one of the files yet
 		c.log.Warn("certificate not read, the old one stays in use", "error", err)
 	}
 	c.read = now

@@ -23,7 +23,7 @@ import (
 	"giftcards/store/storetest"
 )
 
-// writeCertificate makes a certificate for 127.0.0.1 and returns who may trust it.
+// writeCertificate makes a certificate for 127.0.0.1, and returns a pool that trusts it.
 func writeCertificate(t *testing.T, dir string, serial int64) (certFile, keyFile string, trust *x509.CertPool) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -46,8 +46,8 @@ func writeCertificate(t *testing.T, dir string, serial int64) (certFile, keyFile
 	return certFile, keyFile, trust
 }
 
-// TestServeSpeaksHTTPS: of today's versions, also HTTP/2, with a health check that
-// finds it, and nothing in the clear.
+// TestServeSpeaksHTTPS: the server speaks TLS 1.2 and later and HTTP/2, refuses plain HTTP,
+// and the health check finds it.
 func TestServeSpeaksHTTPS(t *testing.T) {
 	t.Parallel()
 	dir, address := stateDir(t), freePort(t)
@@ -65,6 +65,7 @@ func TestServeSpeaksHTTPS(t *testing.T) {
 		response.Header.Get("Cache-Control") != "no-store" {
 		t.Errorf("a login: %d over %s, %v\n%s", response.StatusCode, response.Proto, response.Header, body)
 	}
+	// TLS 1.1 is refused (RFC 8996).
 	for version, spoken := range map[uint16]bool{tls.VersionTLS11: false, tls.VersionTLS12: true, tls.VersionTLS13: true} {
 		connection, err := tls.Dial("tcp", address, &tls.Config{RootCAs: trust, MinVersion: version, MaxVersion: version})
 		if (err == nil) != spoken {
@@ -147,6 +148,7 @@ func TestSettingsThatWouldNotProtectAreRefused(t *testing.T) {
 		"a rate that is no number":    {[]string{"--address-rate=many"}, "--address-rate: "},
 		"beyond what can be":          {[]string{"--failed-logins=1000001"}, "--failed-logins: "},
 	} {
+		// version checks the settings as serve does, and starts nothing.
 		code, _, stderr := command(t, "", append([]string{"version"}, c.args...)...)
 		if (code == 0) != (c.want == "") || !strings.Contains(stderr, c.want) {
 			t.Errorf("%s: exit code %d\n%s", name, code, stderr)
@@ -157,7 +159,7 @@ func TestSettingsThatWouldNotProtectAreRefused(t *testing.T) {
 	}
 }
 
-// TestHelpAndFaultsTellNoSecret that is in the environment.
+// TestHelpAndFaultsTellNoSecret: --help and errors contain no secret of the environment.
 func TestHelpAndFaultsTellNoSecret(t *testing.T) {
 	secrets := map[string]string{
 		"DATABASE_URL":            "postgres://giftcards:hidden-database-password@127.0.0.1:1/giftcards",

@@ -33,8 +33,8 @@ import (
 // slowRequest is longer than the minute after which proxies give up by default.
 const slowRequest = 65 * time.Second
 
-// TestASampleOfAProxyPassesEverythingOn runs the samples in docs/proxies, with other
-// addresses and a certificate of the test in place of theirs.
+// TestASampleOfAProxyPassesEverythingOn runs the samples in docs/proxies with the test's
+// addresses and certificate.
 func TestASampleOfAProxyPassesEverythingOn(t *testing.T) {
 	t.Parallel()
 	for name, sample := range map[string]struct {
@@ -80,6 +80,7 @@ func TestASampleOfAProxyPassesEverythingOn(t *testing.T) {
 			text, err := os.ReadFile("../../docs/proxies/" + sample.file)
 			must(t, err)
 			certificate := combinedCertificate(t, dir)
+			// A sample that has changed must fail here, and not run with wrong addresses.
 			pairs := sample.replace(front, back, certificate)
 			for i := 0; i < len(pairs); i += 2 {
 				if !strings.Contains(string(text), pairs[i]) {
@@ -96,7 +97,7 @@ func TestASampleOfAProxyPassesEverythingOn(t *testing.T) {
 	}
 }
 
-// proxied is where the samples have the server.
+// proxied is the server's address in the samples.
 const proxied = "https://example.com/cards"
 
 func runProxy(t *testing.T, dir string, command []string) {
@@ -118,8 +119,8 @@ func runProxy(t *testing.T, dir string, command []string) {
 	})
 }
 
-// proxyClient asks the proxy from another address than the proxy's own, and follows no
-// redirect.
+// proxyClient sends requests to the proxy from an address that is not the proxy's. It
+// follows no redirect.
 type proxyClient struct {
 	http.Client
 	t     *testing.T
@@ -148,7 +149,7 @@ func (c *proxyClient) do(method, address string, header http.Header, body io.Rea
 	if header != nil {
 		r.Header = header
 	}
-	r.Header.Set("X-Forwarded-For", "203.0.113.9") // a lie
+	r.Header.Set("X-Forwarded-For", "203.0.113.9") // a forged header
 	if c.token != "" {
 		r.Header.Set("Authorization", "Bearer "+c.token)
 	}
@@ -202,7 +203,7 @@ func passesEverythingOn(t *testing.T, dir, front string) {
 	if found, _, _ := c.do(http.MethodGet, poll.String(), nil, nil, 0); status != http.StatusAccepted || found != http.StatusOK {
 		t.Errorf("a task: %d %s, its Location %s: %d", status, text, poll, found)
 	}
-	// Almost all that a bulk request may have, and a little more.
+	// One body is just below the limit of a bulk request, and one just above it.
 	for length, want := range map[int]int{63 << 20: http.StatusCreated, 64<<20 + 1: http.StatusRequestEntityTooLarge} {
 		body := `{"initialValue":5,"count":2}`
 		body += strings.Repeat(" ", length-len(body))
@@ -249,7 +250,7 @@ func passesEverythingOn(t *testing.T, dir, front string) {
 	}
 }
 
-// waitsForASlowAnswer has a card wait for a lock for longer than a minute.
+// waitsForASlowAnswer makes a card wait for a lock for longer than a minute.
 func waitsForASlowAnswer(t *testing.T, dir string, create func() (int, []byte)) {
 	t.Helper()
 	database, running := embedded.Running(dir)

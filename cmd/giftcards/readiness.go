@@ -13,8 +13,8 @@ import (
 	"giftcards/store/keyring"
 )
 
-// readiness says whether the server can do its work. The schema is checked by
-// starting: a server does not run on another.
+// readiness reports whether the server can do its work. It does not check the schema,
+// because a server only starts with the right one.
 type readiness struct {
 	store    *store.Store
 	jobs     *jobs.Jobs
@@ -26,13 +26,14 @@ type readiness struct {
 	logged string // why it was not ready, "" if it was
 }
 
-// check returns an error that says what is missing, and nothing of the inside: who
-// asks may be anybody. The cause goes into the log, once.
+// check returns an error with the reason, without any detail, because anybody may ask.
+// The log gets the cause once.
 func (r *readiness) check(ctx context.Context) error {
 	reason, cause := r.missing(ctx)
-	// Of a stop the log knows; and the database is not away because who asked has gone.
+	// The stop is logged already. After the client has gone, its cancelled context looks
+	// like a database that fails.
 	if !r.stopping.Load() && !errors.Is(ctx.Err(), context.Canceled) {
-		r.tell(ctx, reason, cause)
+		r.logChange(ctx, reason, cause)
 	}
 	if reason == "" {
 		return nil
@@ -40,11 +41,11 @@ func (r *readiness) check(ctx context.Context) error {
 	return errors.New(reason)
 }
 
-// databaseCheck is how long the database may take to say that it takes writes: shorter
-// than the 3 seconds within which /readyz answers.
+// databaseCheck bounds the check of the database. It is shorter than the 3 seconds within
+// which /readyz answers.
 const databaseCheck = 2 * time.Second
 
-// missing returns "" if nothing is.
+// missing returns the reason why the server is not ready, "" if it is.
 func (r *readiness) missing(ctx context.Context) (reason string, cause error) {
 	if r.stopping.Load() {
 		return "Shutting down", nil
@@ -52,10 +53,12 @@ func (r *readiness) missing(ctx context.Context) (reason string, cause error) {
 	if !r.jobs.Running() {
 		return "Worker is not running", nil
 	}
-	if err := r.keys.Err(); err != nil { // keys that others made are unknown: their tokens would be refused
+	// Without the file this server does not know keys that another instance has added, and
+	// would refuse tokens that were signed with them.
+	if err := r.keys.Err(); err != nil {
 		return "Key file cannot be read", err
 	}
-	// A database that hangs, or a pool that is exhausted, must not make a probe wait.
+	// A hanging database or an exhausted pool must not make a probe wait.
 	ctx, cancel := context.WithTimeout(ctx, databaseCheck)
 	defer cancel()
 	switch err := r.store.CheckWritable(ctx); {
@@ -67,8 +70,8 @@ func (r *readiness) missing(ctx context.Context) (reason string, cause error) {
 	return "", nil
 }
 
-// tell logs what has changed since it was last asked.
-func (r *readiness) tell(ctx context.Context, reason string, cause error) {
+// logChange logs the reason if it differs from the last one.
+func (r *readiness) logChange(ctx context.Context, reason string, cause error) {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	switch {

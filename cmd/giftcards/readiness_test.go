@@ -19,7 +19,7 @@ import (
 	"giftcards/store/storetest"
 )
 
-// TestTheCauseOfNotBeingReadyIsLoggedOnce, and told to nobody who asks.
+// TestTheCauseOfNotBeingReadyIsLoggedOnce, and no client learns it.
 func TestTheCauseOfNotBeingReadyIsLoggedOnce(t *testing.T) {
 	t.Parallel()
 	dir, address := stateDir(t), freePort(t)
@@ -27,7 +27,7 @@ func TestTheCauseOfNotBeingReadyIsLoggedOnce(t *testing.T) {
 	file := filepath.Join(dir, "keys.json")
 	keys, err := os.ReadFile(file)
 	must(t, err)
-	// ready asks until the answer is the wanted one, and then once more.
+	// ready asks until it gets the wanted answer, and then once more.
 	ready := func(want string) {
 		t.Helper()
 		var body []byte
@@ -61,7 +61,7 @@ func TestTheCauseOfNotBeingReadyIsLoggedOnce(t *testing.T) {
 	}
 }
 
-// TestOnlyChangesOfReadinessAreLogged, seen by somebody who stayed for the answer.
+// TestOnlyChangesOfReadinessAreLogged, and only for a client that waits for the answer.
 func TestOnlyChangesOfReadinessAreLogged(t *testing.T) {
 	t.Parallel()
 	log := &storetest.Log{}
@@ -74,8 +74,8 @@ func TestOnlyChangesOfReadinessAreLogged(t *testing.T) {
 			t.Errorf("without workers: %v", err)
 		}
 	}
-	r.tell(t.Context(), "Database is not reachable", errors.New("connection refused"))
-	r.tell(t.Context(), "Database is not reachable", errors.New("still refused"))
+	r.logChange(t.Context(), "Database is not reachable", errors.New("connection refused"))
+	r.logChange(t.Context(), "Database is not reachable", errors.New("still refused"))
 	stopping.Store(true)
 	if err := r.check(t.Context()); err == nil || err.Error() != "Shutting down" {
 		t.Errorf("while stopping: %v", err)

@@ -18,7 +18,7 @@ import (
 	"giftcards/store/embedded"
 )
 
-// client programs of PostgreSQL take an address without pgx's own spelling.
+// client programs of PostgreSQL need an address without pgx's own parameters.
 func postgres(t *testing.T, program, database string, args ...string) []byte {
 	t.Helper()
 	path, err := exec.LookPath(program)
@@ -46,9 +46,9 @@ func privateURL(t *testing.T) string {
 	return server.URL()
 }
 
-// TestABackupBringsEverythingBack on an empty server and with the key file: the
-// same cards, codes that open, tasks that can be polled, keys that replay, and a
-// server that goes on issuing.
+// TestABackupBringsEverythingBack on an empty server with the key file: the cards are the
+// same, codes open, tasks can be polled, idempotency keys replay, and the server issues new
+// cards.
 func TestABackupBringsEverythingBack(t *testing.T) {
 	t.Parallel()
 	first, second := privateURL(t), privateURL(t)
@@ -67,6 +67,7 @@ func TestABackupBringsEverythingBack(t *testing.T) {
 	card := c.issueTo(t, "ada@example.com")
 	eventually(t, "the mail", func() bool { return exists(filepath.Join(dir, "outbox", card+".eml")) })
 
+	// A backup needs no pause of the server.
 	dump := filepath.Join(dir, "giftcards.dump") // while the server runs
 	postgres(t, "pg_dump", first, "--format=custom", "--file="+dump)
 	status, _, err = c.do(t.Context(), http.MethodPost, "/bulk", "after the backup", body)
@@ -87,7 +88,7 @@ func TestABackupBringsEverythingBack(t *testing.T) {
 	must(t, err)
 	must(t, os.WriteFile(filepath.Join(restored, "keys.json"), keys, 0o600))
 	server = start(t, restored, address, "DATABASE_URL="+second, "GIFTCARDS_SMTP_URL=outbox", "GIFTCARDS_SMS_URL=outbox")
-	status, again, err := c.do(t.Context(), http.MethodPost, "/bulk", "the-key", body) // with the token from before
+	status, again, err := c.do(t.Context(), http.MethodPost, "/bulk", "the-key", body) // with a token from before the restore
 	if err != nil || status != http.StatusCreated || !bytes.Equal(download(t, again), csv) {
 		t.Errorf("after the restore: %d %s %v", status, again, err)
 	}
@@ -123,8 +124,8 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// checkCopySendsWhenTold issues a card on the restored copy, whose mail waits until an
-// operator says that the copy is the one to send from.
+// checkCopySendsWhenTold issues a card on the restored copy. Its mail waits until an
+// operator lets the copy send.
 func checkCopySendsWhenTold(t *testing.T, c client, server *process, database, dir string) {
 	t.Helper()
 	card := c.issueTo(t, "ada@example.com")

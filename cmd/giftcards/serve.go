@@ -19,8 +19,8 @@ import (
 
 type serveCommand struct{}
 
-// Stopping: first --drain, when proxies notice; then what requests, then jobs, get
-// to finish before they are cut off. What is cut off rolls back, which takes moments.
+// A stopping server first waits --drain, so that proxies notice. Then requests, and
+// after them jobs, get this long to finish. An interrupted transaction rolls back at once.
 const (
 	requestDrain = 5 * time.Second
 	jobDrain     = 3 * time.Second
@@ -34,16 +34,19 @@ func (serveCommand) Run(s *session) (err error) {
 	if err != nil {
 		return err
 	}
-	// In this order, each only after what needs it: requests, jobs, pool, database.
+	// The deferred calls stop requests, jobs, the pool and the database in this order,
+	// because each needs the next one.
 	defer func() { err = errors.Join(err, d.close(s)) }()
 	if err := s.migrate(d.url); err != nil {
 		return err
 	}
+	// Tracing starts before the store and the jobs, because both get its tracer.
 	observability, err := s.newObservability(log)
 	if err != nil {
 		return err
 	}
 	defer observability.close(s)
+	// The keys need a migrated database, which tells whether any server has used it.
 	keys, err := s.keys(d.url)
 	if err != nil {
 		return err
@@ -63,11 +66,15 @@ func (serveCommand) Run(s *session) (err error) {
 	if err != nil {
 		return err
 	}
+	// The address is taken before the jobs start, because a server without it must not
+	// work.
 	listener, err := new(net.ListenConfig).Listen(s, "tcp", s.config.Listen)
 	if err != nil {
 		return fmt.Errorf("%w (choose another address with --listen)", err)
 	}
 	listener = server.LimitConnections(listener, s.config.MaxConnections, append(thisMachine(), s.config.proxies...))
+	// Jobs start only after both addresses are open: a second server that finds its
+	// address taken must not take any task.
 	if err := s.openAdmin(observability, work, readiness.check); err != nil {
 		return err
 	}
@@ -83,13 +90,13 @@ func (serveCommand) Run(s *session) (err error) {
 	return s.serve(listener, h, d, &stopping)
 }
 
-// thisMachine are the addresses of the machine itself. What runs here, such as a load
-// test or a proxy, may open as many connections as there are.
+// thisMachine returns the machine's own addresses. A load test or a proxy on this
+// machine may open all of the connections.
 func thisMachine() []*net.IPNet {
 	return []*net.IPNet{{IP: net.IPv4(127, 0, 0, 0), Mask: net.CIDRMask(8, 32)}, {IP: net.IPv6loopback, Mask: net.CIDRMask(128, 128)}}
 }
 
-// openStore opens the database and makes sure that keys are those of its codes.
+// openStore opens the database and checks that keys can open its security codes.
 func (s *session) openStore(url string, keys *keyring.Ring, obs *observability) (*store.Store, error) {
 	st, err := store.Open(s, url, store.Options{
 		Keys: keys, CardPrefix: s.config.CardPrefix, ShareTransactions: s.config.ShareTransactions,
@@ -127,8 +134,8 @@ func (s *session) newServer(o server.Options, obs *observability) (*server.Serve
 	return server.New(o)
 }
 
-// closing has clients leave a connection with the answer they get while the server
-// stops. Idle connections stay open until then: a request may be on its way.
+// closing tells clients to close their connection after an answer while the server
+// stops. Idle connections stay open, because a request may be on its way.
 func closing(next http.Handler, stopping *atomic.Bool) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if stopping.Load() {
@@ -138,9 +145,10 @@ func closing(next http.Handler, stopping *atomic.Bool) http.Handler {
 	})
 }
 
-// newHTTPServer does not derive requests from the signal's context: it would
-// cancel the very requests that the shutdown waits for.
+// newHTTPServer does not derive requests from the signal's context, because the signal
+// would then cancel the requests that the shutdown waits for.
 func newHTTPServer(handler http.Handler, log *slog.Logger) *http.Server {
+	// Without these limits a slow client would hold a connection for ever.
 	return &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: server.HeaderTimeout,
@@ -152,6 +160,8 @@ func newHTTPServer(handler http.Handler, log *slog.Logger) *http.Server {
 	}
 }
 
+// serve answers requests until a signal comes. Then /readyz fails for the time of
+// --drain while requests are still answered, and the server shuts down.
 func (s *session) serve(listener net.Listener, h *http.Server, d database, stopping *atomic.Bool) error {
 	defer h.Close() // streams that still write must not keep the pool open
 	failed := make(chan error, 1)
@@ -165,11 +175,14 @@ func (s *session) serve(listener net.Listener, h *http.Server, d database, stopp
 	select {
 	case err := <-failed:
 		return err
+	// Without its database, the server cannot work and must be restarted.
 	case <-d.lost():
 		return fmt.Errorf("the private database ended: %w", d.private.Err())
 	case <-s.Done():
 	}
-	s.logger().Info("stopping, as a signal asked for")
+	s.logger().Info("stopping after a signal")
+	// From here on /readyz fails, so that a proxy sends no new requests while --drain
+	// passes.
 	stopping.Store(true)
 	select {
 	case <-time.After(s.config.Drain):
@@ -190,10 +203,11 @@ func stopWithin(ctx context.Context, limit time.Duration, stop func(context.Cont
 	return stop(ctx)
 }
 
-// greet prints what a newcomer needs. With a private database that is a demo
-// merchant and two lines to paste, until its user is deactivated or gets another
-// password.
+// greet prints the server's addresses. With a private database it also prints two
+// commands that issue a card of the demo merchant, unless an operator has deactivated
+// the demo's user or changed its password.
 func (s *session) greet(st *store.Store, d database) error {
+	// A service has its own database. Its merchants are real, so that it gets no demo.
 	var made demo
 	showsDemo := d.private != nil
 	if showsDemo {
@@ -205,6 +219,7 @@ func (s *session) greet(st *store.Store, d database) error {
 		}
 	}
 	reached := ""
+	// Behind a proxy the two addresses differ.
 	if s.config.BaseURL != s.config.listenURL {
 		reached = ", clients reach it at " + s.config.BaseURL
 	}

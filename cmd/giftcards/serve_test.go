@@ -56,8 +56,8 @@ func (c client) do(ctx context.Context, method, path, key, body string) (int, []
 	return response.StatusCode, answer, err
 }
 
-// TestATaskSurvivesKill kills the server at random moments of tasks of 5,000
-// cards: each ends with exactly 5,000, whether or not its request was answered.
+// TestATaskSurvivesKill kills the server at random moments of tasks of 5,000 cards. Each
+// task ends with exactly 5,000, even if its request got no answer.
 func TestATaskSurvivesKill(t *testing.T) {
 	t.Parallel()
 	dir, address := stateDir(t), freePort(t)
@@ -73,10 +73,12 @@ func TestATaskSurvivesKill(t *testing.T) {
 			time.Sleep(time.Duration(rand.IntN(120)) * time.Millisecond)
 			_ = server.Process.Kill()
 		}()
-		_, _, _ = c.do(t.Context(), http.MethodPost, "/bulk", key, body) // may be cut off
+		_, _, _ = c.do(t.Context(), http.MethodPost, "/bulk", key, body) // the kill may interrupt it
 		<-killed
 		<-server.exited
 		server = start(t, dir, address)
+		// The same key finds the task if the first request was committed, and adds it
+		// otherwise.
 		status, answer, err := c.do(t.Context(), http.MethodPost, "/bulk", key, body)
 		if err != nil || status != http.StatusAccepted {
 			t.Fatalf("round %d: %d %s %v", round, status, answer, err)
@@ -109,7 +111,7 @@ func TestATaskSurvivesKill(t *testing.T) {
 	}
 }
 
-// TestAFirstStartShowsWhatToDo and a second one finds everything again.
+// TestAFirstStartShowsWhatToDo, and a second start finds the data of the first.
 func TestAFirstStartShowsWhatToDo(t *testing.T) {
 	t.Parallel()
 	dir, address := stateDir(t), freePort(t)
@@ -154,6 +156,7 @@ func TestAFirstStartShowsWhatToDo(t *testing.T) {
 	if err := server.stop(syscall.SIGHUP); err != nil {
 		t.Errorf("SIGHUP: %v", err)
 	}
+	// The greeting must not print commands that no longer work.
 	for _, change := range []string{"password", "deactivate"} {
 		if code, _, stderr := command(t, "another password\n", "user", change, demoUser, "--state-dir="+dir); code != 0 {
 			t.Errorf("user %s: %s", change, stderr)
@@ -166,8 +169,8 @@ func TestAFirstStartShowsWhatToDo(t *testing.T) {
 	}
 }
 
-// TestCodesAreNotSealedWithOtherKeys: a server whose key file is missing, or another
-// one, would issue cards that nobody can open, and must not start.
+// TestCodesAreNotSealedWithOtherKeys: a server with a missing or wrong key file does not
+// start, because it would seal codes that no other instance can open.
 func TestCodesAreNotSealedWithOtherKeys(t *testing.T) {
 	t.Parallel()
 	dir, address := stateDir(t), freePort(t)
@@ -192,7 +195,7 @@ func TestCodesAreNotSealedWithOtherKeys(t *testing.T) {
 	must(t, start(t, dir, address).stop(syscall.SIGTERM))
 }
 
-// paste runs the two printed lines in a shell, as a newcomer does.
+// paste runs the two printed commands in a shell, as a newcomer does.
 func paste(t *testing.T, output string) {
 	t.Helper()
 	var lines []string

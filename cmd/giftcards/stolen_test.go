@@ -18,7 +18,8 @@ import (
 	"giftcards/store/storetest"
 )
 
-// runbook is the commands below a heading of docs/security.md, as they are typed.
+// runbook returns the commands below a heading of docs/security.md, as an operator types
+// them.
 func runbook(t *testing.T, heading string) (commands []string) {
 	t.Helper()
 	page, err := os.ReadFile("../../docs/security.md")
@@ -40,7 +41,7 @@ func runbook(t *testing.T, heading string) (commands []string) {
 	return commands
 }
 
-// burgledShop is two servers on one database and key file, a merchant, and what a thief took.
+// burgledShop is a merchant, two servers on one database and key file, and a thief's loot.
 type burgledShop struct {
 	*servertest.Server
 	other    *servertest.Server
@@ -49,7 +50,7 @@ type burgledShop struct {
 	settings []string
 
 	tokens, links []string
-	keys          *keyring.Ring // of a copy of the key file
+	keys          *keyring.Ring // the thief's copy of the key file
 }
 
 const newPassword = "a password that nobody stole"
@@ -95,11 +96,11 @@ func (s *burgledShop) forge() (token, link string) {
 	at, signed, _ := strings.Cut(s.links[0], "/downloads/")
 	payload, err := s.keys.VerifyLink(signed)
 	must(s.t, err)
-	payload[len(payload)-6]++ // a later end
+	payload[len(payload)-6]++ // a later expiry
 	return token, at + "/downloads/" + s.keys.SignLink(payload)
 }
 
-// status is the answer of one of the servers, each of which has an address of its own.
+// status returns the status of an answer of one of the servers.
 func (s *burgledShop) status(server *servertest.Server, address, token string) int {
 	s.t.Helper()
 	r, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, strings.Replace(address, s.URL, server.URL, 1), nil)
@@ -110,7 +111,7 @@ func (s *burgledShop) status(server *servertest.Server, address, token string) i
 	return server.Send(r).Status
 }
 
-// wantAll fails unless on both servers every token and link is taken for good, or none.
+// wantAll fails unless both servers accept all tokens and links, or none of them.
 func (s *burgledShop) wantAll(when string, token, link int) {
 	s.t.Helper()
 	for _, server := range []*servertest.Server{s.Server, s.other} {
@@ -127,7 +128,7 @@ func (s *burgledShop) wantAll(when string, token, link int) {
 	}
 }
 
-// follow types the commands, and does what the page says between them.
+// follow runs the commands, and the steps that the page describes between them.
 func (s *burgledShop) follow(heading string) {
 	s.t.Helper()
 	userID, operator := "", strings.NewReplacer("ada@example.com", s.merchant.Email)
@@ -146,7 +147,7 @@ func (s *burgledShop) follow(heading string) {
 		case strings.HasPrefix(typed, "audit list") && !strings.Contains(stdout, `"createGiftCard"`):
 			s.t.Errorf("giftcards %s does not show what the thief did: %s", typed, stdout)
 		case strings.HasPrefix(typed, "keys "):
-			time.Sleep(1100 * time.Millisecond) // until servers look at the file
+			time.Sleep(1100 * time.Millisecond) // servers read the file every second
 		}
 	}
 }
@@ -164,7 +165,7 @@ func (s *burgledShop) userID(list string) string {
 	return ""
 }
 
-// untilSealedAnew lets the clocks of the servers pass what the walk waits for.
+// untilSealedAnew moves the servers' clocks past the pauses of resealing.
 func (s *burgledShop) untilSealedAnew() {
 	s.t.Helper()
 	if code, _, stderr := command(s.t, "", append([]string{"keys", "retire", "--only=codes"}, s.settings...)...); code != 1 {
@@ -195,7 +196,7 @@ func (s *burgledShop) untilSealedAnew() {
 	}
 }
 
-// opened is how many codes in the database the stolen keys open.
+// opened returns the number of codes in the database that the stolen keys open.
 func (s *burgledShop) opened() (opened int) {
 	s.t.Helper()
 	rows, err := s.Store.Pool().Query(s.t.Context(), "select id, sealed_code from gift_cards")
@@ -212,7 +213,7 @@ func (s *burgledShop) opened() (opened int) {
 	return opened
 }
 
-// wantStopped fails if what the thief began goes on.
+// wantStopped fails if the thief's task or messages continue.
 func (s *burgledShop) wantStopped() {
 	s.t.Helper()
 	for _, args := range [][]string{
@@ -225,7 +226,8 @@ func (s *burgledShop) wantStopped() {
 	}
 }
 
-// wantOnlyTheNewPassword fails unless the user logs in with it, and with no other.
+// wantOnlyTheNewPassword fails unless the user can log in with the new password and not
+// with the old one.
 func (s *burgledShop) wantOnlyTheNewPassword() {
 	s.t.Helper()
 	login := func(secret string) int {
@@ -241,20 +243,20 @@ func (s *burgledShop) wantOnlyTheNewPassword() {
 	}
 }
 
-// TestAfterATheftThePageEndsWhatWasStolen: each chapter of "When a token, a link, a
-// password or the key file was stolen" is typed as it stands, beside two servers.
+// TestAfterATheftThePageEndsWhatWasStolen follows each chapter of "When a token, a link, a
+// password or the key file was stolen" literally, beside two servers.
 func TestAfterATheftThePageEndsWhatWasStolen(t *testing.T) {
 	t.Parallel()
 	for _, heading := range []string{"A token", "A password", "A CSV link"} {
 		t.Run(heading, func(t *testing.T) {
 			t.Parallel()
 			s := burgled(t)
-			s.tokens = append(s.tokens, s.Login(s.merchant.Email, s.merchant.Password)) // with the stolen password
+			s.tokens = append(s.tokens, s.Login(s.merchant.Email, s.merchant.Password)) // the thief logs in with the stolen password
 			s.wantAll("before", http.StatusOK, http.StatusOK)
 			s.follow(heading)
 			s.wantAll("after", http.StatusUnauthorized, http.StatusForbidden)
 			s.wantOnlyTheNewPassword()
-			if heading != "A CSV link" { // over which nothing can be begun
+			if heading != "A CSV link" { // a link cannot start a task
 				s.wantStopped()
 			}
 		})
@@ -276,14 +278,14 @@ func TestAfterATheftThePageEndsWhatWasStolen(t *testing.T) {
 		if n := s.opened(); n != 0 {
 			t.Errorf("the stolen keys open %d codes of the database", n)
 		}
-		// And what is no thief's goes on.
+		// Other users' tasks and messages continue.
 		s.tokens, s.links = []string{s.Login(s.merchant.Email, s.merchant.Password)}, nil
 		s.wantAll("a new login", http.StatusOK, http.StatusOK)
 	})
 }
 
-// TestTheLinkOfAnUnknownUserEndsWithAllLinks: the second half of the chapter on links
-// ends them all by itself, and no token.
+// TestTheLinkOfAnUnknownUserEndsWithAllLinks: the second half of the chapter on links ends
+// all links and no token.
 func TestTheLinkOfAnUnknownUserEndsWithAllLinks(t *testing.T) {
 	t.Parallel()
 	s := burgled(t)

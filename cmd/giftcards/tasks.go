@@ -14,22 +14,22 @@ import (
 
 type tasksCommand struct {
 	List   listTasks   `cmd:"" help:"List bulk tasks, the latest first."`
-	Cancel cancelTasks `cmd:"" help:"End unfinished tasks without cards: those named, or all of a user or merchant. A completed task stays as it is, and so do its cards."`
+	Cancel cancelTasks `cmd:"" help:"Cancel unfinished tasks, which then issue no cards: the named ones, or all of a user or merchant. Completed tasks and their cards stay."`
 }
 
 type listTasks struct {
 	Status    string        `enum:",pending,processing,completed,failed" default:"" help:"pending, processing, completed or failed. Default: all."`
-	Merchant  id.ID         `placeholder:"ID" help:"Of this merchant only."`
-	User      string        `placeholder:"EMAIL" help:"Of this user only."`
-	OlderThan time.Duration `placeholder:"DURATION" help:"Only those added longer ago than that, such as 1h."`
-	Limit     int           `default:"100" help:"How many at most (${default})."`
+	Merchant  id.ID         `placeholder:"ID" help:"Only tasks of this merchant."`
+	User      string        `placeholder:"EMAIL" help:"Only tasks of this user."`
+	OlderThan time.Duration `placeholder:"DURATION" help:"Only tasks added longer ago than this, such as 1h."`
+	Limit     int           `default:"100" help:"Most tasks to list (${default})."`
 }
 
 type printedTask struct {
 	TaskID      uuid.UUID  `json:"taskId"`
 	ProgramID   id.ID      `json:"programId"`
 	MerchantID  id.ID      `json:"merchantId"`
-	UserID      *id.ID     `json:"userId"` // null: added by an earlier version
+	UserID      *id.ID     `json:"userId"` // null if an earlier version added the task
 	Status      string     `json:"status"`
 	Cards       int32      `json:"cards"`
 	Attempts    int16      `json:"attempts"`
@@ -62,7 +62,7 @@ func (c listTasks) Run(s *session) error {
 	})
 }
 
-// userNamed is the user with the address, the zero User without an address.
+// userNamed finds the user with the address. It returns the zero User without an address.
 func userNamed(s *session, tx *store.Tx, email string) (store.User, error) {
 	if email == "" {
 		return store.User{}, nil
@@ -77,26 +77,27 @@ type cancelTasks struct {
 	Merchant id.ID       `placeholder:"ID" help:"Cancel all unfinished tasks of this merchant."`
 }
 
-// What became of a task that was to be cancelled.
+// Outcomes of an attempt to cancel an unfinished task.
 const (
 	outcomeCancelled = "cancelled"
-	outcomeStopping  = "stopping" // its worker does not answer, and will stop when it goes on
+	outcomeStopping  = "stopping" // the worker has not stopped yet, and will before its next chunk
 )
 
 type printedCancel struct {
 	TaskID    uuid.UUID `json:"taskId"`
 	ProgramID id.ID     `json:"programId"`
 	Cards     int32     `json:"cards"`
-	// Outcome is cancelled, stopping, or how the task had ended before: completed or failed.
+	// Outcome is cancelled, stopping, or the earlier end of the task: completed or failed.
 	Outcome string `json:"outcome"`
 }
 
-// cancelWait is how long a cancelled task's worker gets to notice: it looks before
-// each chunk of cards, which takes about a second.
+// cancelWait is the time that a cancelled task's worker gets to stop. The worker looks
+// before each chunk of cards, which takes about a second.
 const cancelWait = 15 * time.Second
 
-// Run first has the workers stop, for all tasks in one transaction, and then ends each
-// task in one of its own, because that waits for the task's worker.
+// Run first requests all cancellations in one transaction, so that all workers stop at
+// the same time. Then it ends each task in its own transaction, because that waits for
+// the task's worker.
 func (c cancelTasks) Run(s *session) error {
 	if (len(c.Tasks) > 0) == (c.User != "" || !c.Merchant.IsZero()) {
 		return errors.New("name tasks, or --user or --merchant")
@@ -109,6 +110,7 @@ func (c cancelTasks) Run(s *session) error {
 		printed := make([]printedCancel, len(tasks))
 		for i, task := range tasks {
 			printed[i] = printedCancel{TaskID: task.ID, ProgramID: task.ProgramID, Cards: task.CardCount, Outcome: task.Status}
+			// A finished task stays as it is, and its outcome is its status.
 			if task.Finished() {
 				continue
 			}
@@ -130,6 +132,7 @@ func (c cancelTasks) request(s *session, tx *store.Tx) ([]store.Task, error) {
 		return nil, err
 	}
 	for _, task := range tasks {
+		// Nothing changes for a finished task, so that it gets no entry.
 		if task.Finished() {
 			continue
 		}
@@ -141,12 +144,15 @@ func (c cancelTasks) request(s *session, tx *store.Tx) ([]store.Task, error) {
 	return tasks, nil
 }
 
+// finishCancellation ends a task once its worker has stopped, and returns the outcome.
 func finishCancellation(s *session, st *store.Store, task store.Task, wait time.Duration) (outcome string, err error) {
 	ended, err := store.Write(s, st, func(tx *store.Tx) (store.Task, error) {
 		ended, err := tx.FinishCancellation(s, task.ProgramID, task.ID, wait)
 		if err != nil {
 			return store.Task{}, err
 		}
+		// The job ends in the same transaction as the task, so that no worker takes it in
+		// between.
 		return ended, jobs.Cancel(s, tx, ended)
 	})
 	switch {

@@ -62,7 +62,7 @@ func (s *shop) write(do func(*store.Tx) error) {
 	must(s.t, err)
 }
 
-// task adds a task of so many cards with messages, for a user, and its job.
+// task adds a user's task of n cards with messages, and its job.
 func (s *shop) task(access store.Access, cards int) (task store.Task) {
 	s.t.Helper()
 	value, err := money.Parse("5")
@@ -87,7 +87,7 @@ func (s *shop) issue(task store.Task) {
 	s.write(func(tx *store.Tx) error { return tx.IssueTask(s.t.Context(), task.ProgramID, task.ID, func(int) {}) })
 }
 
-// do runs a command, which must succeed, and decodes what it prints.
+// do runs a command, which must succeed, and decodes its output.
 func (s *shop) do(into any, args ...string) {
 	s.t.Helper()
 	code, stdout, stderr := command(s.t, "", append(args, s.settings...)...)
@@ -114,8 +114,8 @@ func (s *shop) cancel(args ...string) map[string]string {
 	return outcomes
 }
 
-// TestOperatorsListAndCancelTasks without a server, and are told what was completed
-// before.
+// TestOperatorsListAndCancelTasks without a server. The output names tasks that were
+// completed before.
 func TestOperatorsListAndCancelTasks(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
@@ -139,6 +139,7 @@ func TestOperatorsListAndCancelTasks(t *testing.T) {
 			t.Errorf("list %v: %d tasks, want %d: %v", c.args, len(rows), c.want, rows)
 		}
 	}
+	// Each cancellation leaves the tasks that the next one cancels.
 	got := s.cancel(done.ID.String(), first.ID.String())
 	if len(got) != 2 || got[done.ID.String()] != "completed" || got[first.ID.String()] != "cancelled" {
 		t.Errorf("cancel by id: %v", got)
@@ -157,7 +158,7 @@ func TestOperatorsListAndCancelTasks(t *testing.T) {
 	}
 }
 
-// TestBadCancellationsAreRefused in one sentence, and cancel nothing.
+// TestBadCancellationsAreRefused with one sentence, and they cancel nothing.
 func TestBadCancellationsAreRefused(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
@@ -186,8 +187,8 @@ func TestBadCancellationsAreRefused(t *testing.T) {
 	}
 }
 
-// TestOperatorsDropMessages, which the audit log shows; TestAUsersMessagesAreDropped of
-// the server shows which are a user's.
+// TestOperatorsDropMessages: the audit log shows it. The server's
+// TestAUsersMessagesAreDropped shows which messages belong to a user.
 func TestOperatorsDropMessages(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
@@ -200,6 +201,7 @@ func TestOperatorsDropMessages(t *testing.T) {
 		due, err = tx.ClaimMessage(t.Context(), store.Lane{Channel: store.ChannelEmail, Bulk: true}, s.program.ID)
 		return err
 	})
+	// The cases build on each other: 120 messages, of which each case drops some.
 	for _, c := range []struct {
 		args    []string
 		dropped int
@@ -220,7 +222,7 @@ func TestOperatorsDropMessages(t *testing.T) {
 			t.Errorf("drop %v: %d, want %d", c.args, printed.Dropped, c.dropped)
 		}
 		if told := len(printed.BeingSent) == 1 && printed.BeingSent[0] == due.CardID; told {
-			due.CardID = id.ID{} // told once
+			due.CardID = id.ID{} // listed only once
 		}
 		entry := fmt.Sprintf("audit_log where operation = 'messages drop' and cards = %d and merchant_id is not null = %t and coalesce(encode(subject, 'hex'), '') = '%s'",
 			c.dropped, c.subject == "" || strings.HasPrefix(c.args[0], "--user"), c.subject)
@@ -243,8 +245,8 @@ func TestOperatorsDropMessages(t *testing.T) {
 	}
 }
 
-// TestACommandDoesNotWaitForeverForAFrozenWorker: the task is stopping, and the request
-// stays for whoever works on it.
+// TestACommandDoesNotWaitForeverForAFrozenWorker: the outcome is stopping, and the request
+// stays for the worker.
 func TestACommandDoesNotWaitForeverForAFrozenWorker(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)

@@ -23,17 +23,16 @@ import (
 	"giftcards/store/embedded"
 )
 
-// upgradeFrom names the program of an older version; `make upgrade` builds it.
+// upgradeFrom is the path of an older version's program, which `make upgrade` builds.
 const upgradeFrom = "GIFTCARDS_UPGRADE_FROM"
 
 const (
 	upgradeDrain = 2 * time.Second
-	upgradeCheck = 20 * time.Millisecond // of the proxy: much more often than upgradeDrain asks for
-	loadPause    = 5 * time.Millisecond  // leaves something of the machine to others
+	upgradeCheck = 20 * time.Millisecond // the proxy's checks are much more frequent than upgradeDrain requires
+	loadPause    = 5 * time.Millisecond  // leaves processor time to other tests
 )
 
-// proxy hands requests to those of its instances that say they are ready, in
-// turn. It tries nothing again.
+// proxy passes requests in turn to its ready instances. It retries nothing.
 type proxy struct {
 	mutex     sync.Mutex
 	instances []*instance
@@ -43,11 +42,11 @@ type proxy struct {
 type instance struct {
 	*process
 	reverse  *httputil.ReverseProxy
-	ready    bool // guarded by the proxy's mutex, as is underway
+	ready    bool // guarded by the proxy's mutex, like underway
 	underway int
 }
 
-// add puts a server into the proxy, which asks it from now on whether it is ready.
+// add puts a server into the proxy, which from now on checks its readiness.
 func (p *proxy) add(t *testing.T, server *process) *instance {
 	t.Helper()
 	i := &instance{process: server, ready: true, reverse: httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: server.address})}
@@ -62,7 +61,7 @@ func (p *proxy) add(t *testing.T, server *process) *instance {
 	return i
 }
 
-// check takes the instance out once it is not ready.
+// check removes the instance when it is not ready.
 func (p *proxy) check(ctx context.Context, i *instance) bool {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+i.address+"/readyz", nil)
 	if err != nil {
@@ -85,7 +84,8 @@ func (p *proxy) takeOut(i *instance) {
 	i.ready = false
 }
 
-// pick counts a request as under way on an instance, nil if there is none.
+// pick returns a ready instance and counts a request as under way on it. It returns nil if
+// there is none.
 func (p *proxy) pick() *instance {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
@@ -122,7 +122,7 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	i.reverse.ServeHTTP(w, r)
 }
 
-// load creates cards until it is told to stop, and counts what it was answered.
+// load creates cards until it is stopped, and counts the answers.
 type load struct {
 	created, failed atomic.Int64
 	failure         atomic.Value
@@ -151,14 +151,14 @@ func startLoad(t *testing.T, c client) *load {
 	return l
 }
 
-// newerProgram builds this program with one more migration, on whose schema this
-// version may run too: the next release, as far as an upgrade knows.
+// newerProgram builds this program with one more migration, whose schema this version can
+// use, too. It stands for the next release.
 var newerProgram = sync.OnceValues(func() (string, error) {
 	current, err := binary()
 	if err != nil {
 		return "", err
 	}
-	dir := filepath.Dir(current) // which goes at the end
+	dir := filepath.Dir(current) // removed at the end
 	migrations, err := filepath.Abs("../../store/migrations")
 	if err != nil {
 		return "", err
@@ -168,7 +168,7 @@ var newerProgram = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	var ours int64
-	if _, err := fmt.Sscanf(filepath.Base(names[len(names)-1]), "%d_", &ours); err != nil { // Glob sorts
+	if _, err := fmt.Sscanf(filepath.Base(names[len(names)-1]), "%d_", &ours); err != nil { // Glob returns sorted names
 		return "", err
 	}
 	migration := filepath.Join(dir, "next.sql")
@@ -196,11 +196,12 @@ alter table gift_cards drop column next;
 	return path, err
 })
 
-// TestAnUpgradeFailsNoRequest rolls two servers behind a proxy under load: first from
-// the version that upgradeFrom names (without it, from this one) to this one, over its
-// migrations, each old server taken out of the proxy before it is stopped; then from
-// this one to itself, stopped as it is; then to the next one, over its migration, and
-// back, as after a bad release. The cards that the next one made stay.
+// TestAnUpgradeFailsNoRequest upgrades two servers behind a proxy under load. The first
+// upgrade is from upgradeFrom (by default this version) to this version with its
+// migrations; each old server leaves the proxy before it stops. The second one is from this
+// version to itself, and stops servers while they are in the proxy. The third one is to the
+// next version with its migration, and back, as after a bad release. The cards of the next
+// version stay.
 func TestAnUpgradeFailsNoRequest(t *testing.T) {
 	t.Parallel()
 	private, err := embedded.Start(t.Context(), embedded.Options{Ephemeral: true})
@@ -243,6 +244,7 @@ func TestAnUpgradeFailsNoRequest(t *testing.T) {
 			time.Sleep(upgradeCheck)
 		}
 	}
+	// The new server is ready before the old one stops, so that one always serves.
 	roll := func(to string, takeOut bool) {
 		for n, old := range running {
 			running[n] = balancer.add(t, startProgram(t, to, dir, freePort(t), env...))
@@ -261,6 +263,7 @@ func TestAnUpgradeFailsNoRequest(t *testing.T) {
 	}
 	waitFor(50)
 	report("two servers of the old version")
+	// The old version must work on the new schema until it is replaced.
 	command(current, "migrate", "up")
 	waitFor(50)
 	report("migrated, still the old version")
@@ -295,7 +298,7 @@ func countCards(t *testing.T, database string) (n int64) {
 	conn, err := pgx.Connect(t.Context(), database)
 	must(t, err)
 	defer conn.Close(t.Context())
-	// The column next is there: the schema is still the newer one.
+	// The column next still exists, because a rollback keeps the newer schema.
 	must(t, conn.QueryRow(t.Context(), "select count(*) from gift_cards where next is null").Scan(&n))
 	return n
 }

@@ -12,22 +12,22 @@ import (
 type userCommand struct {
 	Create     createUser     `cmd:"" help:"Create a user of a merchant; the password comes from the terminal or standard input."`
 	List       listUsers      `cmd:"" help:"List all users, or those of a merchant."`
-	Password   changePassword `cmd:"" help:"Change a user's password, which ends their tokens; it comes from the terminal or standard input."`
+	Password   changePassword `cmd:"" help:"Change a user's password and end their tokens; the password comes from the terminal or standard input."`
 	Role       changeRole     `cmd:"" help:"Change what a user may do."`
-	Deactivate deactivateUser `cmd:"" help:"Keep a user out, at once and with every token."`
-	Activate   activateUser   `cmd:"" help:"Let a user in again, with a new login."`
-	Limits     limitUser      `cmd:"" help:"Limit what a user may issue a day, in all programs together."`
+	Deactivate deactivateUser `cmd:"" help:"Refuse a user's logins and all their tokens, at once."`
+	Activate   activateUser   `cmd:"" help:"Let a user log in again; old tokens stay refused."`
+	Limits     limitUser      `cmd:"" help:"Limit how much a user may issue a day, in all programs together."`
 }
 
 type createUser struct {
-	Merchant id.ID  `required:"" placeholder:"ID" help:"Whom the user works for."`
-	Name     string `help:"The user's own name."`
-	Role     string `enum:"issuer,reader" default:"issuer" help:"issuer, or reader, who may neither issue cards nor have the CSV (${default})."`
+	Merchant id.ID  `required:"" placeholder:"ID" help:"The user's merchant."`
+	Name     string `help:"The user's name."`
+	Role     string `enum:"issuer,reader" default:"issuer" help:"issuer, or reader, who may neither issue cards nor download the CSV (${default})."`
 	Email    string `arg:"" help:"E-mail address, which is the user name."`
 }
 
 type listUsers struct {
-	Merchant *id.ID `placeholder:"ID" help:"Of this merchant only."`
+	Merchant *id.ID `placeholder:"ID" help:"Only users of this merchant."`
 }
 
 type (
@@ -36,7 +36,7 @@ type (
 	}
 	changeRole struct {
 		Email string `arg:"" help:"E-mail address of the user."`
-		Role  string `arg:"" enum:"issuer,reader" help:"issuer, or reader, who may neither issue cards nor have the CSV."`
+		Role  string `arg:"" enum:"issuer,reader" help:"issuer, or reader, who may neither issue cards nor download the CSV."`
 	}
 	deactivateUser struct {
 		Email string `arg:"" help:"E-mail address of the user."`
@@ -78,6 +78,7 @@ func (c createUser) Run(s *session) error {
 	if err != nil {
 		return err
 	}
+	// The password comes before the transaction, because a person types it.
 	user := store.User{MerchantID: c.Merchant, Email: address, PasswordHash: hash, Role: c.Role}
 	if c.Name != "" {
 		user.Name = &c.Name
@@ -133,14 +134,15 @@ func (c limitUser) Run(s *session) error {
 	})
 }
 
-// changeUser carries out what an operator does to a user, and prints the user.
-// named is what the operator named that there may not be.
+// changeUser runs do and its audit entry in one transaction, and prints the user. An
+// error for a missing user or merchant names it by named.
 func (s *session) changeUser(command, named string, do func(*store.Tx) (store.User, error)) error {
 	return printWritten(s, func(tx *store.Tx) (printedUser, error) {
 		user, err := do(tx)
 		if err != nil {
 			return printedUser{}, naming(named, err)
 		}
+		// The printed user includes the limits, which are rows of another table.
 		limits, err := tx.Limits(s)
 		if err != nil {
 			return printedUser{}, err

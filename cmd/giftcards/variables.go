@@ -11,23 +11,22 @@ import (
 
 const ourPrefix = "GIFTCARDS_"
 
-// secretVariables are settings that are no flags.
+// secretVariables are settings that are not flags.
 var secretVariables = []string{demoVariable, smtpPasswordVariable, smsTokenVariable}
 
-// otherVariables begin like settings and are none: what tests, and the clients in
-// openapi/, are told.
+// otherVariables begin like settings but configure the tests and the clients in openapi/.
 var otherVariables = []string{
 	"GIFTCARDS_TEST_DATABASE_URL", "GIFTCARDS_TEST_HELPER", "GIFTCARDS_UPGRADE_FROM", "GIFTCARDS_PROXY",
 	"GIFTCARDS_URL", "GIFTCARDS_USERNAME", "GIFTCARDS_PASSWORD", "GIFTCARDS_MERCHANT", "GIFTCARDS_MERCHANT_ID",
 	"GIFTCARDS_PROGRAM", "GIFTCARDS_PROGRAM_ID", "GIFTCARDS_FOREIGN_PROGRAM",
 }
 
-// serviceVariable is what Kubernetes adds to every container of a namespace that has a
-// service called giftcards, or giftcards-something.
+// serviceVariable matches the variables that Kubernetes adds to every container of a
+// namespace with a service called giftcards or giftcards-something.
 var serviceVariable = regexp.MustCompile(`^GIFTCARDS(_[A-Z0-9_]+)?_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`)
 
-// checkVariables notes variables with our prefix that are no settings: a setting with a
-// typing error would else be ignored without a word, and it may be one of security.
+// checkVariables notes variables with our prefix that are not settings. Otherwise a
+// misspelt setting, perhaps one of security, would be ignored silently.
 func checkVariables(root *kong.Node, environment []string, f faults) {
 	settings := append(settingVariables(root), secretVariables...)
 	for _, variable := range environment {
@@ -42,19 +41,20 @@ func checkVariables(root *kong.Node, environment []string, f faults) {
 	}
 }
 
-// settingVariables are the variables of all flags of all commands.
+// settingVariables returns the variables of all flags of all commands.
 func settingVariables(node *kong.Node) (names []string) {
 	for _, flag := range node.Flags {
 		names = append(names, flag.Envs...)
 	}
+	// Commands may have flags with variables of their own, such as migrate's.
 	for _, child := range node.Children {
 		names = append(names, settingVariables(child)...)
 	}
 	return names
 }
 
-// nearest is the name that needs the fewest changes to become name, "" if all
-// need more than 3.
+// nearest returns the one of names with the smallest distance to name, "" if all
+// distances are above 3.
 func nearest(name string, names []string) (meant string) {
 	fewest := 4
 	for _, candidate := range names {
@@ -65,9 +65,9 @@ func nearest(name string, names []string) (meant string) {
 	return meant
 }
 
-// changes is the Levenshtein distance of two texts: how many bytes must be added,
-// removed or replaced to make one of the other.
+// changes returns the Levenshtein distance of two texts in bytes.
 func changes(a, b string) int {
+	// One row of the table is enough; diagonal keeps the value that the row has overwritten.
 	row := make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j

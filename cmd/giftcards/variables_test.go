@@ -14,7 +14,8 @@ import (
 	"giftcards/store/storetest"
 )
 
-// TestVariablesThatAreNoSettingsAreRefused, with the one that was probably meant.
+// TestVariablesThatAreNoSettingsAreRefused, and the error names the setting that was
+// probably meant.
 func TestVariablesThatAreNoSettingsAreRefused(t *testing.T) {
 	t.Parallel()
 	var p program
@@ -116,12 +117,12 @@ func TestTheVersionIsAFlagToo(t *testing.T) {
 	}
 }
 
-// TestADemoThatCannotBeKeptMakesNothing: its password would be known to nobody.
+// TestADemoThatCannotBeKeptMakesNothing: otherwise nobody would know its password.
 func TestADemoThatCannotBeKeptMakesNothing(t *testing.T) {
 	t.Parallel()
 	url, dir := storetest.URL(t), t.TempDir()
 	blocked := filepath.Join(dir, "state")
-	must(t, os.WriteFile(blocked, nil, 0o600)) // where the directory should be
+	must(t, os.WriteFile(blocked, nil, 0o600)) // a file in the place of the directory
 	if code, _, _ := command(t, "", "demo", "--database-url="+url, "--state-dir="+blocked); code != exitFailed {
 		t.Errorf("exit code %d", code)
 	}
@@ -133,7 +134,7 @@ func TestADemoThatCannotBeKeptMakesNothing(t *testing.T) {
 	if len(merchants) != 0 {
 		t.Errorf("it made %v", merchants)
 	}
-	// A directory that is not there is made.
+	// A missing directory is made.
 	code, stdout, stderr := command(t, "", "demo", "--database-url="+url, "--state-dir="+filepath.Join(dir, "new", "state"))
 	if code != 0 || !strings.Contains(stdout, `"username": "demo@example.com"`) {
 		t.Errorf("exit code %d %s", code, stderr)
@@ -143,7 +144,7 @@ func TestADemoThatCannotBeKeptMakesNothing(t *testing.T) {
 	}
 }
 
-// TestListsAreOfAMerchant if one is named, and a merchant that is not there is an error.
+// TestListsAreOfAMerchant: --merchant selects rows, and an unknown merchant is an error.
 func TestListsAreOfAMerchant(t *testing.T) {
 	t.Parallel()
 	on := []string{"--database-url=" + storetest.URL(t), "--state-dir=" + t.TempDir()}
@@ -171,6 +172,7 @@ func TestListsAreOfAMerchant(t *testing.T) {
 			}
 		}
 	}
+	// The zero id is a valid argument, but must not select everything.
 	for _, nobody := range []string{strings.Repeat("0", 24), strings.Repeat("a", 24)} {
 		for _, args := range [][]string{{"program", "list"}, {"user", "list"}, {"program", "create", "Cards"}, {"user", "create", "c@example.com"}} {
 			code, _, stderr := command(t, "a long password\n", append(append(args, "--merchant="+nobody), on...)...)

@@ -4,14 +4,15 @@ import (
 	"strings"
 	"testing"
 	"time"
-	_ "time/tzdata" // the tests know all zones, wherever they run
+	_ "time/tzdata" // the tests need all zones on every machine
 )
 
-// TestValidUntilIsTheLastWholeDay in the zone of the program, or the instant with its
-// offset where no whole day is left; in mail and text message alike.
+// TestValidUntilIsTheLastWholeDay in the program's zone, or the instant with its offset if
+// no whole day is left. Mail and text message show the same.
 func TestValidUntilIsTheLastWholeDay(t *testing.T) {
 	t.Parallel()
 	templates := load(t, "")
+	// want is the text for a recipient who reads it at now.
 	for name, c := range map[string]struct{ zone, now, expires, want string }{
 		"midnight":                      {"UTC", "2026-11-26T10:00:00Z", "2026-12-05T00:00:00Z", "4 December 2026"},
 		"noon":                          {"UTC", "2026-11-26T10:00:00Z", "2026-12-05T12:00:00Z", "4 December 2026"},

@@ -10,13 +10,15 @@ import (
 	"mvdan.cc/xurls/v2"
 )
 
-// joins reports whether the code point at i makes an address of what stands before
-// and after it, in the eyes of some program. Ignorable characters are looked through.
+// joins reports whether some program may take the text around the code point at i for an
+// address: a dot in a host's name, the @ of a mail address, the colon of a scheme, or the
+// backslash of a share. It ignores the ignorable characters, as programs do.
 func joins(typed []rune, i int) bool {
 	rest, before := visible(typed[i+1:]), ' '
 	if len(rest) == 0 {
 		return false
 	}
+	// The character before the mark counts even if ignorable ones stand between.
 	for _, r := range slices.Backward(typed[:i]) {
 		if !ignorable(r) {
 			before = r
@@ -39,19 +41,19 @@ func joins(typed []rune, i int) bool {
 	return false
 }
 
-// joinsColon is joins for a colon: of a scheme or of an IPv6 address. Smileys and
-// times of day have colons, too.
+// joinsColon is joins for a colon, which may belong to a scheme or an IPv6 address.
+// Smileys and times of day have colons too, and must stay as typed.
 func joinsColon(typed []rune, i int, before rune, rest []rune) bool {
 	after, next := rest[0], ' '
 	if more := visible(rest[1:]); len(more) > 0 {
 		next = more[0]
 	}
 	switch {
-	case unicode.IsSpace(typed[i+1]) || after == ')':
+	case unicode.IsSpace(typed[i+1]) || after == ')': // punctuation or a smiley
 		return false
-	case after == ':' && (isHex(before) || isHex(next)):
+	case after == ':' && (isHex(before) || isHex(next)): // IPv6, shortened by ::
 		return true
-	case isSlash(after) && isSlash(next):
+	case isSlash(after) && isSlash(next): // scheme://
 		return inName(before)
 	case isHex(before) && isHex(after) && inIPAddress(typed, i, isHex):
 		return true
@@ -60,7 +62,7 @@ func joinsColon(typed []rune, i int, before rune, rest []rune) bool {
 	return schemes[word] || slices.ContainsFunc(xurls.SchemesNoAuthority, func(scheme string) bool { return strings.HasSuffix(word, scheme) })
 }
 
-// visible leaves out the ignorable characters that a text begins with.
+// visible returns a text without the ignorable characters at its beginning.
 func visible(text []rune) []rune {
 	for len(text) > 0 && ignorable(text[0]) {
 		text = text[1:]
@@ -68,12 +70,12 @@ func visible(text []rune) []rune {
 	return text
 }
 
-// inName reports what may stand beside a dot in the name of a host.
+// inName reports whether a character may stand beside a dot in a host's name.
 func inName(r rune) bool {
 	return !unicode.IsSpace(r) && !unicode.IsPunct(r) || r == '-' || r == '_'
 }
 
-// isDot reports full stops, also those that are dots to programs which look up hosts.
+// isDot reports whether a character is a full stop, or one that IDNA treats as a dot.
 func isDot(r rune) bool { return strings.ContainsRune(".。．｡․", r) }
 
 func isSlash(r rune) bool { return r == '/' || r == '\\' }
@@ -82,7 +84,7 @@ func isDigit(r rune) bool { return '0' <= r && r <= '9' }
 
 func isHex(r rune) bool { return isDigit(r) || 'a' <= r && r <= 'f' || 'A' <= r && r <= 'F' }
 
-// wordBefore is the last word of a text, folded.
+// wordBefore returns the last word of a text, folded.
 func wordBefore(text []rune) string {
 	start := len(text)
 	for start > 0 && len(text)-start < longestLabel && (ignorable(text[start-1]) || unicode.IsLetter(text[start-1]) || isDigit(text[start-1]) || text[start-1] == '-') {
@@ -91,14 +93,15 @@ func wordBefore(text []rune) string {
 	return folded(text[start:])
 }
 
-// longestLabel is what a part of a host's name has at most, in code points.
+// longestLabel is the longest part between two dots of a host's name, in code points.
 const longestLabel = 63
 
-// folded is a text as programs compare names: without ignorable characters, in lower
-// case, and with fullwidth characters and the like in their common form.
+// folded returns a text in the form in which programs compare names: without ignorable
+// characters, in lower case, and with compatibility characters (such as fullwidth ones) in
+// their common form.
 func folded(text []rune) string { return norm.NFKC.String(strings.ToLower(seen(text))) }
 
-// seen is a text without its ignorable characters.
+// seen returns a text without its ignorable characters.
 func seen(text []rune) string {
 	return strings.Map(func(r rune) rune {
 		if ignorable(r) {
@@ -112,6 +115,7 @@ func seen(text []rune) string {
 // top-level domain, or with localhost.
 func startsHost(text []rune) bool {
 	for i, r := range text {
+		// A top-level domain after any of the dots is enough.
 		if isDot(r) && startsTopLevelDomain(text[i+1:]) {
 			return true
 		}
@@ -122,10 +126,9 @@ func startsHost(text []rune) bool {
 	return strings.HasPrefix(folded(text[:min(len(text), longestLabel)]), "localhost")
 }
 
-// startsTopLevelDomain reports whether a text begins with a top-level domain: its
-// first word, or in scripts where programs see no end of a word, the beginning of it.
-// Programs differ in what they fold first: the word is tried as it stands, folded, and
-// folded without combining marks.
+// startsTopLevelDomain reports whether the first word of a text is a top-level domain. In
+// scripts without spaces the beginning of the word is enough. Programs fold a word in
+// different ways, so that it is tried as typed, folded, and folded without marks.
 func startsTopLevelDomain(text []rune) bool {
 	end := 0
 	for end < min(len(text), longestLabel) && (ignorable(text[end]) || unicode.IsLetter(text[end]) || unicode.IsMark(text[end]) || unicode.IsNumber(text[end]) || text[end] == '-') {
@@ -142,7 +145,8 @@ func startsTopLevelDomain(text []rune) bool {
 
 // isTopLevel is startsTopLevelDomain for one spelling of the first word.
 func isTopLevel(word string) bool {
-	word = strings.Map(func(r rune) rune { // letters such as the Kelvin sign stay what they are
+	// Only ASCII is lowered: ToLower would make a k of the Kelvin sign.
+	word = strings.Map(func(r rune) rune {
 		if 'A' <= r && r <= 'Z' {
 			return r + 'a' - 'A'
 		}
@@ -151,12 +155,12 @@ func isTopLevel(word string) bool {
 	if strings.HasPrefix(word, "xn--") {
 		return true
 	}
-	// A letter beyond ASCII ends a word of ASCII, to some programs.
+	// For some programs a word of ASCII ends before the first letter beyond ASCII.
 	first := word
 	if end := strings.IndexFunc(word, func(r rune) bool { return r > unicode.MaxASCII || r == '-' }); end >= 0 {
 		first = word[:end]
 	}
-	// The public suffix list is the younger one; it has no names such as local.
+	// The public suffix list has newer domains. Only topLevel has names such as local.
 	if _, listed := publicsuffix.PublicSuffix(first); topLevel[first] || first != "" && listed {
 		return true
 	}
@@ -168,8 +172,8 @@ func isTopLevel(word string) bool {
 	return topLevel[word]
 }
 
-// topLevel are the domains that programs know the end of a host's name by, schemes
-// the words that they know an address by.
+// topLevel holds the top-level domains and schemes the schemes by which programs
+// recognize addresses.
 var (
 	topLevel = set(xurls.TLDs, xurls.PseudoTLDs, []string{"onion"})
 	schemes  = set(xurls.Schemes, xurls.SchemesUnofficial, []string{"javascript", "vbscript"})
@@ -183,8 +187,8 @@ func set(lists ...[]string) map[string]bool {
 	return all
 }
 
-// inIPAddress reports whether the mark at i, between digits, is one of three or
-// more: prices, dates and times have two.
+// inIPAddress reports whether the mark at i is one of at least three between digits.
+// Prices, dates and times have at most two.
 func inIPAddress(typed []rune, i int, digit func(rune) bool) bool {
 	first, last, marks := i, i, 0
 	within := func(r rune) bool { return digit(r) || r == typed[i] || ignorable(r) }
@@ -194,6 +198,7 @@ func inIPAddress(typed []rune, i int, digit func(rune) bool) bool {
 	for last+1 < len(typed) && within(typed[last+1]) {
 		last++
 	}
+	// Count the marks within the run of digits and marks around i.
 	for _, r := range typed[first : last+1] {
 		if r == typed[i] {
 			marks++

@@ -13,7 +13,7 @@ import (
 	"giftcards/jobs/message"
 )
 
-// noted returns how a recipient reads a typed message.
+// noted returns a typed message as its recipient reads it.
 func noted(t *testing.T, templates *message.Templates, typed string) string {
 	t.Helper()
 	g := gift()
@@ -23,11 +23,11 @@ func noted(t *testing.T, templates *message.Templates, typed string) string {
 	return strings.TrimSpace(seen)
 }
 
-// TestEveryTopLevelDomainIsBrokenUp that programs may know, in Unicode and in ASCII.
+// TestEveryTopLevelDomainIsBrokenUp, in Unicode and in ASCII.
 func TestEveryTopLevelDomainIsBrokenUp(t *testing.T) {
 	t.Parallel()
 	templates := load(t, "")
-	for some := range slices.Chunk(slices.Concat(xurls.TLDs, xurls.PseudoTLDs), 100) { // in one message: to compose each is slow
+	for some := range slices.Chunk(slices.Concat(xurls.TLDs, xurls.PseudoTLDs), 100) { // several in one message, because composing is slow
 		var typed strings.Builder
 		for _, tld := range some {
 			inASCII, err := idna.ToASCII(tld)
@@ -45,7 +45,7 @@ func TestEveryTopLevelDomainIsBrokenUp(t *testing.T) {
 	}
 }
 
-// TestAddressesAreBrokenUpWhereTheyJoin, and nowhere else.
+// TestAddressesAreBrokenUpWhereTheyJoin, and other text is not.
 func TestAddressesAreBrokenUpWhereTheyJoin(t *testing.T) {
 	t.Parallel()
 	templates := load(t, "")
@@ -68,8 +68,8 @@ func TestAddressesAreBrokenUpWhereTheyJoin(t *testing.T) {
 	}
 }
 
-// TestNoLinkHidesBehindWhatStandsBesideIt: no character before or after an address keeps it
-// in one piece.
+// TestNoLinkHidesBehindWhatStandsBesideIt: an address is broken up whatever character is
+// before or after it.
 func TestNoLinkHidesBehindWhatStandsBesideIt(t *testing.T) {
 	t.Parallel()
 	templates := load(t, "")
@@ -77,9 +77,9 @@ func TestNoLinkHidesBehindWhatStandsBesideIt(t *testing.T) {
 	var typed strings.Builder
 	for r := rune(' '); r < 0x3100; r++ {
 		if r > 0x250 && unicode.IsLetter(r) && r%16 != 0 {
-			continue // some letters of each script do
+			continue // letters of a script may join the word
 		}
-		if r >= unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r) { // those make another word of it, such as comet
+		if r >= unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r) { // such a character makes another word, such as comet
 			typed.WriteString("x " + string(r) + "evil.com" + string(r) + " http://x" + string(r) + "\n")
 		}
 	}

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/net/html"
 )
 
-// TestANameOfWhichNothingIsSeenIsNone, however it is typed.
+// TestANameOfWhichNothingIsSeenIsNone: a name without visible characters counts as no name.
 func TestANameOfWhichNothingIsSeenIsNone(t *testing.T) {
 	t.Parallel()
 	templates := load(t, "")
@@ -29,8 +29,8 @@ func TestANameOfWhichNothingIsSeenIsNone(t *testing.T) {
 	}
 }
 
-// TestNothingOfAGiftKeepsTheMailWiderThanItsWindow: lines break in all that a card or an
-// operator chooses, and in an amount within its digits.
+// TestNothingOfAGiftKeepsTheMailWiderThanItsWindow: every text of a card or an operator can
+// break into lines, and an amount can break between its digits.
 func TestNothingOfAGiftKeepsTheMailWiderThanItsWindow(t *testing.T) {
 	t.Parallel()
 	templates := load(t, "")

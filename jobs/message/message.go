@@ -1,7 +1,7 @@
-// Package message makes the text of what a recipient gets: subject, HTML and
-// plain text of a mail, and a text message, from templates that an operator can
-// replace. It sees to it that nothing a sender typed becomes markup, a link or a
-// second line of a header. It knows nothing of how messages travel.
+// Package message composes the messages to recipients from templates that an operator can
+// replace: the subject, HTML and plain text of a mail, and a text message. No text that a
+// sender typed can become markup, a link or a second line of a header. The package knows
+// nothing of transports.
 package message
 
 import (
@@ -12,16 +12,16 @@ import (
 	"giftcards/store/text"
 )
 
-// Gift is what a message tells of a card. Empty is unknown.
+// Gift is the content of a message. An empty text is unknown.
 type Gift struct {
-	Merchant                string // named by the operator
+	Merchant                string // the name that the operator chose
 	Sender, Recipient, Note string // as typed
 	Value                   string // such as 25.00
 	Number                  string // 16 digits
 	Code                    string // 6 digits
 	ExpiresAt               time.Time
-	Now                     time.Time      // when the message is made
-	Zone                    *time.Location // of the program; in it days begin and end
+	Now                     time.Time      // time of the message
+	Zone                    *time.Location // the program's; it decides on which day the card expires
 	Design                  string         // slug of a template, as typed
 }
 
@@ -34,19 +34,19 @@ type Content struct {
 	SMS     string
 }
 
-// data is what templates get. In text templates, what was typed is isolated by
-// characters; HTML templates put it into <bdi> or dir="auto".
+// data is the templates' input. Text templates get typed text within isolates; HTML
+// templates put it into <bdi> or dir="auto".
 type data struct {
 	Merchant, Sender, Recipient  string
 	Message                      []string // its lines
 	Value, Number, Code, Expires string
 }
 
-// Compose makes the message of a gift with the template of its design, or the
-// default one.
+// Compose executes the template of the gift's design, or else the default one.
 func (t *Templates) Compose(g Gift) (Content, error) {
 	var html, subject, words, sms strings.Builder
 	text := lookup(t.text, g.Design)
+	// HTML isolates by itself; the subject and a text message must be short.
 	typed, isolated, shortened := g.data(asIs, asIs), g.data(asIs, isolate), g.data(short, isolate)
 	err := errors.Join(
 		lookup(t.html, g.Design).Execute(&html, typed),
@@ -55,6 +55,7 @@ func (t *Templates) Compose(g Gift) (Content, error) {
 		text.ExecuteTemplate(&sms, "sms", shortened),
 	)
 	if err != nil {
+		// A header must be one line, even if a template is not.
 		return Content{}, err
 	}
 	return Content{
@@ -68,12 +69,11 @@ func (t *Templates) Compose(g Gift) (Content, error) {
 
 func asIs(s string) string { return s }
 
-// merchant is a merchant's name as it may stand in a header. Its operator chose it, so
-// that an address in it may stay.
+// merchant returns a merchant's name in a form that is safe in a header. Addresses in it
+// stay, because the operator chose the name.
 func merchant(name string) string { return undirected(text.Line(name)) }
 
-// data makes what templates get: names cut by shorten, lines put into isolation
-// by enclose.
+// data returns the templates' input. shorten cuts names, and enclose isolates typed lines.
 func (g Gift) data(shorten, enclose func(string) string) data {
 	name := func(s string) string {
 		if s = strings.TrimSpace(inert(text.Line(s))); blank(s) {
@@ -90,6 +90,7 @@ func (g Gift) data(shorten, enclose func(string) string) data {
 		Code:      g.Code,
 		Expires:   validUntil(g.ExpiresAt, g.Now, g.Zone),
 	}
+	// An empty list lets the templates leave out the note.
 	if note := strings.TrimSpace(inert(text.Message(g.Note))); !blank(note) {
 		for line := range strings.SplitSeq(note, "\n") {
 			d.Message = append(d.Message, enclose(line))
@@ -98,7 +99,7 @@ func (g Gift) data(shorten, enclose func(string) string) data {
 	return d
 }
 
-// Group writes the 16 digits of a card number in fours.
+// Group writes the 16 digits of a card number in groups of four.
 func Group(number string) string {
 	return strings.Join([]string{number[:4], number[4:8], number[8:12], number[12:]}, " ")
 }

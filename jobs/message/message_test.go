@@ -42,8 +42,8 @@ func gift() message.Gift {
 	}
 }
 
-// page is what a mail program makes of HTML: its elements, attributes in them,
-// and the text that is seen.
+// page is the HTML as a mail program parses it: the elements, their attributes, and the
+// visible text.
 func page(t *testing.T, source string) (elements []string, seen string) {
 	t.Helper()
 	root, err := html.Parse(strings.NewReader(source))
@@ -94,10 +94,10 @@ func TestNothingIsMissedWhereNothingIsKnown(t *testing.T) {
 	}
 }
 
-// relaxed finds what a mail program may make a link of.
+// relaxed matches texts that a mail program may make links of.
 var relaxed = sync.OnceValue(xurls.Relaxed)
 
-// hostile is what a sender may type into any field.
+// hostile are texts that a sender may type into any field.
 var hostile = map[string]string{
 	"markup":           `<script>alert(1)</script><img src=x onerror=alert(1)><a href="http://evil.example">x</a>`,
 	"entities":         `&lt;a href=&quot;http://evil.example&quot;&gt;x&lt;/a&gt;`,
@@ -126,6 +126,7 @@ func TestNothingTypedBecomesMarkupALinkOrAHeader(t *testing.T) {
 	templates := load(t, "")
 	harmless := gift()
 	harmless.Note = "one line"
+	// The elements of a harmless gift are the only ones that any gift may have.
 	elements, _ := page(t, compose(t, templates, harmless).HTML)
 	links := relaxed()
 	for name, typed := range hostile {
@@ -162,7 +163,7 @@ func TestNothingTypedBecomesMarkupALinkOrAHeader(t *testing.T) {
 	}
 }
 
-// TestFiveHundredCodePointsOfAnything make neither a fault nor a link.
+// TestFiveHundredCodePointsOfAnything cause neither an error nor a link.
 func TestFiveHundredCodePointsOfAnything(t *testing.T) {
 	t.Parallel()
 	templates, links := load(t, ""), relaxed()
@@ -188,7 +189,7 @@ func TestFiveHundredCodePointsOfAnything(t *testing.T) {
 		content := compose(t, templates, g)
 		_, seen := page(t, content.HTML)
 		for form, text := range map[string]string{"subject": content.Subject, "text": content.Text, "HTML": seen, "SMS": content.SMS} {
-			// "mailto:" before our own mark is a link to nothing.
+			// "mailto:" before our own mark is not a link to an address.
 			if found := links.FindAllString(strings.ReplaceAll(text, "\u2069", ""), -1); found != nil {
 				t.Fatalf("links %q in the %s of %q", found, form, typed.String())
 			}
@@ -252,7 +253,7 @@ func TestADesignOfAnOperatorReplacesOursBlockByBlock(t *testing.T) {
 	if content.HTML != "<h1>Birthday, &lt;b&gt;: 046275</h1>" && !strings.Contains(content.HTML, "Birthday, b") {
 		t.Errorf("HTML %s", content.HTML)
 	}
-	// What the design lacks is the operator's default, then ours.
+	// A part that the design lacks comes from the operator's default, or else from ours.
 	if content.Subject != "Birthday" || content.SMS != "Our own: 046275" || !strings.Contains(content.Text, "Security code:") {
 		t.Errorf("subject %q, SMS %q, text\n%s", content.Subject, content.SMS, content.Text)
 	}

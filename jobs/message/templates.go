@@ -20,23 +20,22 @@ import (
 //go:embed templates
 var embedded embed.FS
 
-// Default is the design of cards that name none, or one that there is not.
+// Default is the design of cards without a design, or with an unknown one.
 const Default = "default"
 
-// Templates are the designs of messages, by slug. A card's designTemplate is
-// only ever looked up among them, never in the file system. Safe for concurrent
-// use.
+// Templates are the designs of messages by slug. A card's designTemplate is only a key of
+// these maps, never a path of the file system. They are safe for concurrent use.
 type Templates struct {
 	html map[string]*htmltemplate.Template
 	text map[string]*texttemplate.Template // with the blocks subject, text and sms
 }
 
-// fileName is how templates are called: a slug, and what they make.
+// fileName matches a template's file name: the slug of the design and the kind.
 var fileName = regexp.MustCompile(`^([a-z0-9-]{1,100})\.(html|txt)$`)
 
-// Load reads the embedded templates, and over them those of a directory unless
-// it is empty. It fails if a template cannot be read or executed, has a name that
-// no design can have, or holds text that would never be sent.
+// Load reads the embedded templates, and then those of dir, which replace them, unless dir
+// is "". It fails if a template cannot be read or executed, has a name that no design can
+// have, or contains text that no message would show.
 func Load(dir string) (*Templates, error) {
 	t := &Templates{html: map[string]*htmltemplate.Template{}, text: map[string]*texttemplate.Template{}}
 	own, err := fs.Sub(embedded, "templates")
@@ -48,7 +47,7 @@ func Load(dir string) (*Templates, error) {
 		sources = append(sources, os.DirFS(dir))
 	}
 	for _, source := range sources {
-		if err := t.add(source); errors.Is(err, fs.ErrNotExist) { // of os.DirFS it names no directory
+		if err := t.add(source); errors.Is(err, fs.ErrNotExist) { // os.DirFS leaves out the directory's name
 			return nil, fmt.Errorf("there is no directory %s", dir)
 		} else if err != nil {
 			return nil, err
@@ -57,8 +56,8 @@ func Load(dir string) (*Templates, error) {
 	return t, t.try()
 }
 
-// add reads all templates of a directory. A text template need not have all
-// blocks: those it lacks are the default's.
+// add reads all templates of a directory. A text template may lack blocks, and then has
+// those of the default.
 func (t *Templates) add(dir fs.FS) error {
 	files, err := fs.ReadDir(dir, ".")
 	if err != nil {
@@ -78,6 +77,8 @@ func (t *Templates) add(dir fs.FS) error {
 			return err
 		}
 		base := texttemplate.New("")
+		// The clone has the default's blocks, and Parse replaces those that the source
+		// defines.
 		if known := t.text[Default]; known != nil {
 			if base, err = known.Clone(); err != nil {
 				return err
@@ -86,6 +87,7 @@ func (t *Templates) add(dir fs.FS) error {
 		t.text[slug], err = base.New(name).Parse(string(source))
 		return err
 	}
+	// The default comes first, because the others inherit its blocks.
 	var rest []string
 	for _, file := range files {
 		name := file.Name()
@@ -93,7 +95,7 @@ func (t *Templates) add(dir fs.FS) error {
 		case file.IsDir() || path.Ext(name) != ".html" && path.Ext(name) != ".txt":
 		case !fileName.MatchString(name):
 			return fmt.Errorf("template %q: want a name such as my-design.html or my-design.txt", name)
-		case name == Default+".txt": // first: the others build on it
+		case name == Default+".txt":
 			if err := read(name); err != nil {
 				return err
 			}
@@ -109,11 +111,11 @@ func (t *Templates) add(dir fs.FS) error {
 	return nil
 }
 
-// blocks are what a text template may define.
+// blocks are the names that a text template may define.
 var blocks = []string{"subject", "text", "sms"}
 
-// checkBlocks refuses what would silently be left out: text outside blocks, and
-// blocks of other names.
+// checkBlocks refuses text outside of blocks and blocks with other names, because no
+// message would show them.
 func checkBlocks(name, source string) error {
 	parsed, err := texttemplate.New(name).Parse(source)
 	if err != nil {
@@ -122,7 +124,7 @@ func checkBlocks(name, source string) error {
 	for _, defined := range parsed.Templates() {
 		switch {
 		case defined.Name() == name && !parse.IsEmptyTree(defined.Root):
-			return fmt.Errorf("template %s: what is outside of {{define}} is never sent: want the blocks %s", name, strings.Join(blocks, ", "))
+			return fmt.Errorf("template %s: text outside of {{define}} is never sent: want the blocks %s", name, strings.Join(blocks, ", "))
 		case defined.Name() != name && !slices.Contains(blocks, defined.Name()):
 			return fmt.Errorf("template %s: block %q is never sent: want %s", name, defined.Name(), strings.Join(blocks, ", "))
 		}
@@ -130,13 +132,13 @@ func checkBlocks(name, source string) error {
 	return nil
 }
 
-// try executes every template, with all that a sender may leave out and without
-// it: what an operator wrote shall fail at the start, not with a recipient waiting.
+// try executes every template with each combination of the optional texts, so that an
+// operator's mistake fails at the start and not while a message is sent.
 func (t *Templates) try() error {
 	designs := slices.AppendSeq(slices.Collect(maps.Keys(t.html)), maps.Keys(t.text))
 	for _, design := range designs {
-		for known := range 1 << 3 {
-			has := func(bit int, typed string) string { return strings.Repeat(typed, known>>bit&1) }
+		for present := range 1 << 3 { // a bit per optional text
+			has := func(bit int, typed string) string { return strings.Repeat(typed, present>>bit&1) }
 			_, err := t.Compose(Gift{
 				Merchant: "M", Sender: has(0, "S"), Recipient: has(1, "R"), Note: has(2, "N"),
 				Value: "1.00", Number: "9000000000000000", Code: "000000", ExpiresAt: time.Unix(0, 0), Zone: time.UTC, Design: design,

@@ -15,15 +15,14 @@ import (
 
 // envelope is a mail ready to be sent.
 type envelope struct {
-	from, to string // as SMTP has them, in angle brackets
+	from, to string // in SMTP's form, in angle brackets
 	utf8     bool   // to needs SMTPUTF8
 	*gomail.Msg
 }
 
 var errAddress = errors.New("not an address that mail can be sent to")
 
-// newEnvelope makes the mail of a message, from an address such as
-// cards@example.com.
+// newEnvelope makes a message's mail. from is an address such as cards@example.com.
 func newEnvelope(m Message, from string) (envelope, error) {
 	to, err := asciiDomain(m.To)
 	if err != nil {
@@ -32,6 +31,7 @@ func newEnvelope(m Message, from string) (envelope, error) {
 	_, host, _ := strings.Cut(from, "@")
 	msg := gomail.NewMsg(gomail.WithNoDefaultUserAgent())
 	sender := &mail.Address{Name: m.FromName, Address: from}
+	// go-mail would leave such a name unencoded.
 	if mimicsEncoding(m.FromName) {
 		msg.SetGenHeaderPreformatted("From", encoded(m.FromName)+newLine+"<"+from+">")
 	} else {
@@ -43,6 +43,7 @@ func newEnvelope(m Message, from string) (envelope, error) {
 	} else {
 		msg.Subject(m.Subject)
 	}
+	// The ID makes a repeated attempt the same mail, so that the recipient sees it once.
 	messageID := m.ID
 	if m.Sequence > 0 {
 		messageID += "." + strconv.Itoa(m.Sequence)
@@ -55,17 +56,17 @@ func newEnvelope(m Message, from string) (envelope, error) {
 	return envelope{from: "<" + from + ">", to: "<" + to + ">", utf8: !ascii(to), Msg: msg}, nil
 }
 
-// mimicsEncoding reports whether a mail program may decode a header that was meant as
-// it stands: words such as =?UTF-8?B?SGk=?= are no words to it (RFC 2047). Libraries
-// encode other characters, and leave these.
+// mimicsEncoding reports whether a header looks encoded (RFC 2047), such as
+// =?UTF-8?B?SGk=?=, though it is typed text. A mail program would decode it. Libraries
+// only encode headers beyond ASCII and leave these as they are.
 func mimicsEncoding(header string) bool { return strings.Contains(header, "=?") && ascii(header) }
 
-// newLine continues a header in the next line.
+// newLine folds a header into the next line.
 const newLine = "\r\n "
 
-// encoded writes a header such that mail programs show it as it is, whatever it holds.
+// encoded encodes a header, so that mail programs show exactly this text.
 func encoded(header string) string {
-	const most = 42 // bytes, which become a line of 77 characters with the header's name
+	const most = 42 // bytes, which make a line of 77 characters with the header's name
 	var words []string
 	for chunk := range slices.Chunk([]byte(header), most) {
 		words = append(words, "=?UTF-8?B?"+base64.StdEncoding.EncodeToString(chunk)+"?=")
@@ -73,15 +74,15 @@ func encoded(header string) string {
 	return strings.Join(words, newLine)
 }
 
-// asciiDomain writes the domain of an address as DNS has it, so that servers
-// without SMTPUTF8 take it.
+// asciiDomain converts an address's domain to ASCII (IDNA), so that servers without
+// SMTPUTF8 accept it.
 func asciiDomain(address string) (string, error) {
 	at := strings.LastIndexByte(address, '@')
-	if at < 1 || strings.ContainsAny(address, "\r\n<> ") || strings.Contains(address, "=?") { // mail programs would decode the last
+	if at < 1 || strings.ContainsAny(address, "\r\n<> ") || strings.Contains(address, "=?") { // mail programs would decode =?
 		return "", errAddress
 	}
 	local, domain := address[:at], address[at+1:]
-	if strings.HasPrefix(domain, "[") { // an IP address, of which there is nothing to convert
+	if strings.HasPrefix(domain, "[") { // an IP address
 		return address, nil
 	}
 	domain, err := idna.Lookup.ToASCII(domain)
@@ -91,8 +92,8 @@ func asciiDomain(address string) (string, error) {
 	return local + "@" + domain, nil
 }
 
-// ASCIIAddress writes the domain of an address as DNS has it, and fails unless what
-// is before the @ is ASCII already.
+// ASCIIAddress converts an address's domain to ASCII (IDNA). It fails unless the part
+// before the @ is ASCII.
 func ASCIIAddress(address string) (string, error) {
 	converted, err := asciiDomain(address)
 	if err == nil && !ascii(converted) {

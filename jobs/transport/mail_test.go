@@ -12,7 +12,7 @@ import (
 	"giftcards/jobs/transport"
 )
 
-// mailed returns the headers of a mail as they travel.
+// mailed returns a mail's headers in the form in which they are sent.
 func mailed(t *testing.T, m transport.Message) mail.Header {
 	t.Helper()
 	dir := t.TempDir()
@@ -25,8 +25,8 @@ func mailed(t *testing.T, m transport.Message) mail.Header {
 	return parsed.Header
 }
 
-// TestAnEncodedWordIsShownAsTyped: a mail program that decodes the header gets what was
-// given, and nothing that hides in it.
+// TestAnEncodedWordIsShownAsTyped: a mail program that decodes the header shows the typed
+// text, even if it looks like an encoded word.
 func TestAnEncodedWordIsShownAsTyped(t *testing.T) {
 	t.Parallel()
 	hidden := base64.StdEncoding.EncodeToString([]byte("\u202ehttp://evil.example/"))
@@ -51,7 +51,7 @@ func TestAnEncodedWordIsShownAsTyped(t *testing.T) {
 	}
 }
 
-// TestAMailSentOnceMoreOnPurposeHasAnotherID, in the same file.
+// TestAMailSentOnceMoreOnPurposeHasAnotherID, and replaces the file.
 func TestAMailSentOnceMoreOnPurposeHasAnotherID(t *testing.T) {
 	t.Parallel()
 	for sequence, want := range []string{"<6b03889f7c62afe844000004@example.com>", "<6b03889f7c62afe844000004.1@example.com>", "<6b03889f7c62afe844000004.2@example.com>"} {

@@ -12,25 +12,25 @@ import (
 	"giftcards/store/private"
 )
 
-// Outbox writes messages to files, for trying and for tests: mail as it would
-// travel to <id>.eml, text messages to <id>.sms.txt. A file is there whole or
-// not at all, and only its owner may read it.
+// Outbox writes messages to files, for trials and tests: a mail in its final form to
+// <id>.eml, a text message to <id>.sms.txt. A file appears complete, and only its owner
+// may read it.
 type Outbox struct {
 	dir, from string
 	sms       bool
 }
 
-// NewMailOutbox writes mail from an address into a directory, which is made when
-// it is needed; the one around it must exist.
+// NewMailOutbox returns an Outbox for mail from an address. Send makes dir if necessary;
+// dir's parent must exist.
 func NewMailOutbox(dir, from string) *Outbox { return &Outbox{dir: dir, from: from} }
 
-// NewSMSOutbox writes text messages.
+// NewSMSOutbox returns an Outbox for text messages.
 func NewSMSOutbox(dir string) *Outbox { return &Outbox{dir: dir, sms: true} }
 
 // Close does nothing.
 func (*Outbox) Close() {}
 
-// Send writes the message, over an earlier one of the same ID.
+// Send writes the message. It replaces an earlier one with the same ID.
 func (o *Outbox) Send(_ context.Context, m Message) error {
 	name, text := m.ID+".sms.txt", []byte("To: "+m.To+"\n\n"+m.Text+"\n")
 	if o.sms {
@@ -59,9 +59,10 @@ func writeFile(dir, name string, text []byte) error {
 	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	if err := private.CheckDir(dir); err != nil { // a link would lead the cards elsewhere
+	if err := private.CheckDir(dir); err != nil { // cards must not follow a link to elsewhere
 		return err
 	}
+	// A reader never sees a part of a message, because the rename is atomic.
 	file, err := os.CreateTemp(dir, ".new-*") // mode 0600
 	if err != nil {
 		return err

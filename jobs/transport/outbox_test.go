@@ -14,7 +14,7 @@ func TestTheOutboxHoldsWholeFilesForTheirOwnerAlone(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "outbox")
 	mails, texts := transport.NewMailOutbox(dir, "cards@example.com"), transport.NewSMSOutbox(dir)
-	for range 2 { // again is not one more
+	for range 2 { // the second mail replaces the first
 		must(t, mails.Send(t.Context(), gift("ada@example.com")))
 		must(t, texts.Send(t.Context(), text("+442079460018")))
 	}

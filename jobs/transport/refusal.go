@@ -7,10 +7,12 @@ import (
 	"slices"
 )
 
-// refusal tells a server's answer from a broken connection, and what is the address's
-// fault from what an operator or the server's own people can mend.
+// refusal classifies an error of a stage. A server's answer has a code, a broken
+// connection has none. Only a fault of the recipient's address is permanent, because
+// people can mend the others.
 func refusal(stage string, err error) *Error {
 	failed := &Error{Settings: stage == "sender", Stage: stage, Err: errors.New(said(err.Error()))}
+	// Only an answer of the server has a code and can be permanent.
 	if answer, ok := errors.AsType[*textproto.Error](err); ok {
 		failed.Code = code(err)
 		failed.Permanent = failed.Code >= 500 && stage != "sender" && refusesAddress(stage, failed.Code, answer.Msg)
@@ -18,7 +20,7 @@ func refusal(stage string, err error) *Error {
 	return failed
 }
 
-// code is that of a server's refusal; anything else, nonsense too, has none.
+// code returns the code of a server's refusal, 0 for any other error.
 func code(err error) int {
 	if answer, ok := errors.AsType[*textproto.Error](err); ok && answer.Code >= 400 && answer.Code <= 599 {
 		return answer.Code
@@ -26,19 +28,19 @@ func code(err error) int {
 	return 0
 }
 
-// enhanced finds an enhanced status code (RFC 3463) at the beginning of an answer or,
-// as some servers write it, behind a #.
+// enhanced matches an enhanced status code (RFC 3463) at the beginning of an answer, or
+// behind a #, where some servers write it.
 var enhanced = regexp.MustCompile(`(?:^|#)([245])\.(\d{1,3})\.(\d{1,3})(?:[^.\d]|$)`)
 
-// senderAddress are the details of X.1 that are about the sender's address.
+// senderAddress are the details of the subject X.1 that concern the sender's address.
 var senderAddress = []string{"7", "8"}
 
-// noSuchMailbox are the codes that RFC 5321 has for a recipient who is not there.
+// noSuchMailbox are RFC 5321's codes for a recipient that does not exist.
 var noSuchMailbox = []int{550, 551, 553}
 
-// refusesAddress reports whether a 5xx is about the recipient's address. With an enhanced
-// status code that is its subject 1. Without one it is an answer to RCPT with a code for
-// mailboxes: no mail gets further, and a day's attempts would hide it from the merchant.
+// refusesAddress reports whether a 5xx refuses the recipient's address. An enhanced status
+// code says so by its subject 1. Without one, an answer to RCPT with a code for mailboxes
+// counts as such: retries would not help, and would only delay the news to the merchant.
 func refusesAddress(stage string, code int, words string) bool {
 	if status := enhanced.FindStringSubmatch(words); status != nil {
 		return status[1] == "5" && status[2] == "1" && !slices.Contains(senderAddress, status[3])

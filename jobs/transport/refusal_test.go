@@ -7,10 +7,11 @@ import (
 	"giftcards/jobs/transport"
 )
 
-// TestOnlyWhatSpeaksOfTheRecipientsAddressIsFinal: all else is mended by an operator or
-// by the server's people, and tried again until then.
+// TestOnlyWhatSpeaksOfTheRecipientsAddressIsFinal: all other refusals can be mended by an
+// operator or by the server's people, and are retried until then.
 func TestOnlyWhatSpeaksOfTheRecipientsAddressIsFinal(t *testing.T) {
 	t.Parallel()
+	// Answers at every stage, with and without an enhanced status code.
 	for _, c := range []struct {
 		stage, answer string
 		final         bool
@@ -23,10 +24,10 @@ func TestOnlyWhatSpeaksOfTheRecipientsAddressIsFinal(t *testing.T) {
 		{"recipient", "550 #5.1.0 Address rejected.", true},
 		{"recipient", "550 sorry, no mailbox here by that name. (#5.1.1)", true},
 		{"recipient", "553 5.1.2 The recipient's domain is not there", true},
-		{"recipient", "550 no such user", true}, // no enhanced status code
+		{"recipient", "550 no such user", true}, // without an enhanced status code
 		{"recipient", "551 user not local", true},
 		{"recipient", "553 mailbox name not allowed", true},
-		{"end", "550 5.1.1 User unknown", true}, // asked a second server
+		{"end", "550 5.1.1 User unknown", true}, // the server has asked a second one
 		{"recipient", "504 5.5.2 <host>: Helo command rejected: need fully-qualified hostname", false},
 		{"recipient", "550 5.7.1 Client host rejected", false},
 		{"recipient", "554 5.7.1 <a@example.com>: Relay access denied", false},
@@ -64,7 +65,7 @@ func TestOnlyWhatSpeaksOfTheRecipientsAddressIsFinal(t *testing.T) {
 				}
 				answers = append(answers, step.answer)
 			}
-			if c.stage == "end" { // the script says a line for each that it hears, and of a mail it hears many
+			if c.stage == "end" { // the script sends a line for each line that it reads, and a mail has many
 				answers[len(answers)-1] += c.answer + "\r\n"
 			} else {
 				answers = append(answers, c.answer+"\r\n")

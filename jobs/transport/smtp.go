@@ -17,26 +17,26 @@ import (
 
 // The ways to secure a connection to an SMTP server.
 const (
-	STARTTLS = "starttls" // demanded: without it nothing is sent
+	STARTTLS = "starttls" // required: nothing is sent without it
 	TLS      = "tls"      // from the first byte
 	Plain    = "plain"    // none; only for a server on this machine
 )
 
-// SMTPOptions say how to reach an SMTP server.
+// SMTPOptions configures an SMTP client.
 type SMTPOptions struct {
 	Address            string // host:port
 	Security           string // STARTTLS, TLS or Plain
 	Username, Password string // no authentication if empty
 	From               string // address that mail comes from
-	Hello              string // name of this machine as the server is told it, the domain of From if empty
-	// Timeout bounds the handing over of one mail, connecting included.
+	Hello              string // name of this machine in EHLO, the domain of From if empty
+	// Timeout bounds the sending of one mail, including the connection.
 	Timeout time.Duration
-	// TLS may replace the system's trust, for tests.
+	// TLS replaces the system's trusted certificates in tests.
 	TLS *tls.Config
 }
 
-// SMTP sends mail over an SMTP server. Connections are kept for a moment, since
-// the next mail often follows at once.
+// SMTP sends mail over an SMTP server. It keeps connections for a moment, because the next
+// mail often follows at once.
 type SMTP struct {
 	options SMTPOptions
 	host    string
@@ -46,7 +46,7 @@ type SMTP struct {
 	closed bool
 }
 
-// idleTime is how long an unused connection is kept. Servers close them after
+// idleTime is the time that an unused connection is kept. Servers close theirs after
 // minutes.
 const idleTime = 5 * time.Second
 
@@ -55,29 +55,29 @@ type connection struct {
 	*smtp.Client
 	net   *boundedConn
 	since time.Time   // unused since
-	whole atomic.Bool // the server has all of the mail, and is to say whether it takes it
+	whole atomic.Bool // the server has the whole mail and has not answered yet
 }
 
-// boundedConn reads so many bytes and no more: the SMTP client would take a line
-// of any length into memory.
+// boundedConn reads at most left bytes, because the SMTP client would read a line of any
+// length into memory.
 type boundedConn struct {
 	net.Conn
 	left int
 }
 
-// maxAnswers is what a server may say during one mail, in bytes.
+// maxAnswers bounds a server's answers during one mail, in bytes.
 const maxAnswers = 256 << 10
 
 func (c *boundedConn) Read(p []byte) (int, error) {
 	if c.left <= 0 {
-		return 0, errors.New("the server says too much")
+		return 0, errors.New("the server's answers are too long")
 	}
 	n, err := c.Conn.Read(p[:min(len(p), c.left)])
 	c.left -= n
 	return n, err
 }
 
-// NewSMTP prepares to send; nothing is connected yet.
+// NewSMTP returns a sender that is not connected yet.
 func NewSMTP(o SMTPOptions) (*SMTP, error) {
 	host, _, err := net.SplitHostPort(o.Address)
 	if err != nil {
@@ -94,8 +94,8 @@ func NewSMTP(o SMTPOptions) (*SMTP, error) {
 	return &SMTP{options: o, host: host}, nil
 }
 
-// Send hands a mail over. What the server refuses is refused as it says; what
-// goes wrong before it is asked for this very mail is never the mail's fault.
+// Send sends a mail. A refusal may be permanent only if the server knew this mail. Every
+// error before that has the field Settings, because it concerns all mails.
 func (s *SMTP) Send(ctx context.Context, m Message) error {
 	mail, err := newEnvelope(m, s.options.From)
 	if err != nil {
@@ -107,8 +107,10 @@ func (s *SMTP) Send(ctx context.Context, m Message) error {
 	if err != nil {
 		return &Error{Settings: true, Stage: "connect", Code: code(err), Err: errors.New(said(err.Error()))}
 	}
+	// When the caller gives up, the answer to a complete mail may still come.
 	defer context.AfterFunc(ctx, func() { c.hurry(deadline(limited)) })()
 	words, failed := c.send(mail)
+	// After a failure the state of the session is unknown.
 	if failed != nil {
 		_ = c.net.Close()
 		return failed
@@ -118,7 +120,7 @@ func (s *SMTP) Send(ctx context.Context, m Message) error {
 	return nil
 }
 
-// hurry gives up a mail, unless the server has all of it: then it may still say so.
+// hurry ends a mail at once, or after AnswerGrace if the server has the whole mail.
 func (c *connection) hurry(deadline time.Time) {
 	end := time.Now()
 	if c.whole.Load() {
@@ -129,11 +131,12 @@ func (c *connection) hurry(deadline time.Time) {
 	}
 }
 
-// send goes through one mail transaction and returns the words with which the server
-// took the mail.
+// send runs one mail transaction and returns the words with which the server accepted the
+// mail.
 func (c *connection) send(mail envelope) (words string, failed *Error) {
+	// Without SMTPUTF8 the server would refuse the address, or pass it on damaged.
 	if able, _ := c.Extension("SMTPUTF8"); mail.utf8 && !able {
-		return "", &Error{Permanent: true, Stage: "recipient", Err: errors.New("the server takes no addresses beyond ASCII")}
+		return "", &Error{Permanent: true, Stage: "recipient", Err: errors.New("the server accepts only addresses in ASCII")}
 	}
 	if err := c.Mail(mail.from); err != nil {
 		return "", refusal("sender", err)
@@ -146,8 +149,9 @@ func (c *connection) send(mail envelope) (words string, failed *Error) {
 		return "", refusal("data", err)
 	}
 	if _, err := mail.WriteTo(body); err != nil {
-		return "", &Error{Stage: "data", Err: err} // without its last line it is no mail
+		return "", &Error{Stage: "data", Err: err} // the server drops a mail without its last line
 	}
+	// From here on, the server may have accepted the mail even if its answer never arrives.
 	c.whole.Store(true)
 	defer c.whole.Store(false)
 	if err := body.Close(); err != nil {
@@ -163,11 +167,13 @@ func (c *connection) send(mail envelope) (words string, failed *Error) {
 
 // connect returns a connection on which a mail can begin.
 func (s *SMTP) connect(ctx context.Context) (*connection, error) {
+	// Try kept connections first. Each is checked, because a mail must not fail by an old
+	// one.
 	for c := s.take(); c != nil; c = s.take() {
 		_ = c.net.SetDeadline(deadline(ctx))
 		c.net.left = maxAnswers
 		stop := context.AfterFunc(ctx, func() { _ = c.net.SetDeadline(time.Now()) })
-		err := c.Reset() // the server may have hung up meanwhile
+		err := c.Reset() // fails if the server has hung up meanwhile
 		stop()
 		if err == nil {
 			return c, nil
@@ -183,6 +189,7 @@ func (s *SMTP) connect(ctx context.Context) (*connection, error) {
 	}
 	raw := &boundedConn{Conn: dialed, left: maxAnswers}
 	_ = raw.SetDeadline(deadline(ctx))
+	// The SMTP client knows no contexts, so that a stop ends its reads by a deadline.
 	stop := context.AfterFunc(ctx, func() { _ = raw.SetDeadline(time.Now()) })
 	defer stop()
 	client, err := s.greet(raw)
@@ -198,7 +205,7 @@ func deadline(ctx context.Context) time.Time {
 	return end
 }
 
-// greet begins a session: security, then authentication, never the other way.
+// greet begins a session. Encryption comes before authentication, which sends the password.
 func (s *SMTP) greet(raw net.Conn) (*smtp.Client, error) {
 	if s.options.Security == TLS {
 		raw = tls.Client(raw, s.options.TLS)
@@ -207,7 +214,7 @@ func (s *SMTP) greet(raw net.Conn) (*smtp.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Not the name of the machine: in a container that is no name which servers take.
+	// The machine's own name would not do: servers refuse the name of a container.
 	if err := client.Hello(s.options.Hello); err != nil {
 		return nil, err
 	}
@@ -224,7 +231,7 @@ func (s *SMTP) greet(raw net.Conn) (*smtp.Client, error) {
 	}
 	offered, mechanisms := client.Extension("AUTH")
 	known := strings.Fields(strings.ToUpper(mechanisms))
-	insecure := s.options.Security == Plain
+	insecure := s.options.Security == Plain // lets the library authenticate without TLS
 	switch {
 	case offered && slices.Contains(known, "PLAIN"):
 		err = client.Auth(smtp.PlainAuth("", s.options.Username, s.options.Password, s.host, insecure))
@@ -248,7 +255,7 @@ func (s *SMTP) take() *connection {
 	return c
 }
 
-// keep puts a connection aside for the next mail.
+// keep stores a connection for the next mail.
 func (s *SMTP) keep(c *connection) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -261,8 +268,8 @@ func (s *SMTP) keep(c *connection) {
 	time.AfterFunc(idleTime, s.drop)
 }
 
-// drop hangs up those that were unused for long enough: the first ones, as the
-// last are taken first.
+// drop hangs up connections that were unused for idleTime. They are the first ones, because
+// take returns the last.
 func (s *SMTP) drop() {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -272,7 +279,7 @@ func (s *SMTP) drop() {
 	}
 }
 
-// Close hangs up; what is being sent now hangs up when it is done.
+// Close hangs up idle connections. A busy one hangs up after its mail.
 func (s *SMTP) Close() {
 	s.mutex.Lock()
 	s.closed = true

@@ -15,8 +15,8 @@ import (
 	"giftcards/jobs/transport/smtptest"
 )
 
-// TestWhoIsNotLoggedInIsRefusedForNow, though the server says for good: it is the
-// operator's to mend.
+// TestWhoIsNotLoggedInIsRefusedForNow, though the server's refusal is permanent, because an
+// operator can mend the login.
 func TestWhoIsNotLoggedInIsRefusedForNow(t *testing.T) {
 	t.Parallel()
 	for _, code := range []int{530, 534, 535, 538} {
@@ -27,10 +27,11 @@ func TestWhoIsNotLoggedInIsRefusedForNow(t *testing.T) {
 	}
 }
 
-// TestEitherWayOfLoggingInIsUnderstood, also with TLS from the first byte.
+// TestEitherWayOfLoggingInIsUnderstood covers PLAIN and LOGIN, also with TLS from the first
+// byte.
 func TestEitherWayOfLoggingInIsUnderstood(t *testing.T) {
 	t.Parallel()
-	web := httptest.NewTLSServer(nil) // has a certificate
+	web := httptest.NewTLSServer(nil) // only for its certificate
 	t.Cleanup(web.Close)
 	trusted := x509.NewCertPool()
 	trusted.AddCert(web.Certificate())
@@ -47,7 +48,7 @@ func TestEitherWayOfLoggingInIsUnderstood(t *testing.T) {
 		})
 		must(t, err)
 		t.Cleanup(s.Close)
-		if got := failure(t, s.Send(t.Context(), gift("a@example.com"))); got.Stage != "sender" { // that is after the login
+		if got := failure(t, s.Send(t.Context(), gift("a@example.com"))); got.Stage != "sender" { // the stage sender comes after the login
 			t.Errorf("%s: %v", name, got)
 		}
 	}
@@ -59,12 +60,12 @@ func TestAServerThatSaysTooMuchIsLeft(t *testing.T) {
 		Address: script(t, strings.Repeat("x", 1<<20)), Security: transport.Plain, From: "cards@example.com", Timeout: time.Hour,
 	})
 	must(t, err)
-	if got := failure(t, s.Send(t.Context(), gift("a@example.com"))); !strings.Contains(got.Error(), "says too much") {
+	if got := failure(t, s.Send(t.Context(), gift("a@example.com"))); !strings.Contains(got.Error(), "answers are too long") {
 		t.Errorf("got %v", got)
 	}
 }
 
-// TestAStopEndsConnecting to a server that says nothing.
+// TestAStopEndsConnecting to a silent server.
 func TestAStopEndsConnecting(t *testing.T) {
 	t.Parallel()
 	s, err := transport.NewSMTP(transport.SMTPOptions{Address: script(t), Security: transport.Plain, From: "cards@example.com", Timeout: time.Hour})
@@ -76,8 +77,8 @@ func TestAStopEndsConnecting(t *testing.T) {
 	}
 }
 
-// TestOnlyAWholeMailIsWaitedFor: not one that is not, after another over the same
-// connection that was.
+// TestOnlyAWholeMailIsWaitedFor: a stop does not wait for an incomplete mail, even after a
+// complete one over the same connection.
 func TestOnlyAWholeMailIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	server := smtptest.New(t, smtptest.Hooks{})
@@ -86,7 +87,7 @@ func TestOnlyAWholeMailIsWaitedFor(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	server.Set(smtptest.Hooks{Recipient: func(string) error {
 		stop()
-		time.Sleep(500 * time.Millisecond) // the sender hears of the stop, and of nothing else
+		time.Sleep(500 * time.Millisecond) // the sender learns only of the stop
 		return nil
 	}})
 	if got := failure(t, s.Send(ctx, gift("a@example.com"))); got.Stage != "recipient" || got.Unconfirmed || server.Connections() != 1 {
@@ -94,7 +95,7 @@ func TestOnlyAWholeMailIsWaitedFor(t *testing.T) {
 	}
 }
 
-// TestMailsAtOnceShareNoConnection, one after the other they do.
+// TestMailsAtOnceShareNoConnection, and consecutive mails do.
 func TestMailsAtOnceShareNoConnection(t *testing.T) {
 	t.Parallel()
 	const atOnce, rounds = 8, 3
@@ -116,8 +117,8 @@ func TestMailsAtOnceShareNoConnection(t *testing.T) {
 	}
 }
 
-// TestTheServerIsToldANameThatServersTake: the domain that mail comes from, or the one
-// that is set, before STARTTLS and after it.
+// TestTheServerIsToldANameThatServersTake: EHLO has the sender's domain, or the configured
+// name, before and after STARTTLS.
 func TestTheServerIsToldANameThatServersTake(t *testing.T) {
 	t.Parallel()
 	for set, want := range map[string]string{"": "example.com", "mail.example.net": "mail.example.net", "[192.0.2.1]": "[192.0.2.1]"} {
@@ -130,7 +131,7 @@ func TestTheServerIsToldANameThatServersTake(t *testing.T) {
 	}
 }
 
-// TestTheServersWordsArePassedOn of a mail that it took.
+// TestTheServersWordsArePassedOn for an accepted mail.
 func TestTheServersWordsArePassedOn(t *testing.T) {
 	t.Parallel()
 	s, err := transport.NewSMTP(transport.SMTPOptions{

@@ -42,7 +42,7 @@ func gift(to string) transport.Message {
 	}
 }
 
-// failure is what Send said of a message that was not taken.
+// failure returns Send's error as an *Error.
 func failure(t *testing.T, err error) *transport.Error {
 	t.Helper()
 	failed, ok := errors.AsType[*transport.Error](err)
@@ -60,7 +60,7 @@ func TestMailIsHandedOverEncryptedAuthenticatedAndWithAStableID(t *testing.T) {
 		must(t, s.Send(t.Context(), gift("ada@example.com")))
 	}
 	mails := server.Mails()
-	if len(mails) != 3 || server.Connections() != 1 { // kept open
+	if len(mails) != 3 || server.Connections() != 1 { // one connection for all mails
 		t.Fatalf("%d mails over %d connections", len(mails), server.Connections())
 	}
 	for _, m := range mails {
@@ -145,7 +145,7 @@ func TestADomainBeyondASCIITravelsAsDNSHasIt(t *testing.T) {
 	}
 }
 
-// TestConnectingFailsForNow: what an operator has to mend is not the mail's fault.
+// TestConnectingFailsForNow, because an operator can mend it and the mail is not at fault.
 func TestConnectingFailsForNow(t *testing.T) {
 	t.Parallel()
 	server := smtptest.New(t, smtptest.Hooks{})
@@ -182,8 +182,8 @@ func TestConnectingFailsForNow(t *testing.T) {
 	}
 }
 
-// script is a server that says one thing at once and the others a line each that
-// it hears, and then nothing more.
+// script is a server that sends the first line at once and each other line after a line
+// that it reads. Then it is silent.
 func script(t *testing.T, answers ...string) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -256,7 +256,7 @@ func TestNonsenseIsUnconfirmedOnlyOnceTheMailIsWhole(t *testing.T) {
 	}
 }
 
-// TestAStalledServerIsLeft when the sender's time or its caller's is over.
+// TestAStalledServerIsLeft when the time-out of the sender or of its caller is over.
 func TestAStalledServerIsLeft(t *testing.T) {
 	t.Parallel()
 	server := smtptest.New(t, smtptest.Hooks{Recipient: func(string) error { <-t.Context().Done(); return nil }})
@@ -267,8 +267,8 @@ func TestAStalledServerIsLeft(t *testing.T) {
 	}
 }
 
-// TestAStopDoesNotWaitForASilentServer that was heard before, and is to be asked
-// whether it still listens.
+// TestAStopDoesNotWaitForASilentServer, even if the kept connection worked before and is
+// being checked.
 func TestAStopDoesNotWaitForASilentServer(t *testing.T) {
 	t.Parallel()
 	address := script(t, "220 hi\r\n", "250 localhost\r\n", "250 ok\r\n", "250 ok\r\n", "354 go\r\n", "250 taken\r\n")
@@ -282,20 +282,20 @@ func TestAStopDoesNotWaitForASilentServer(t *testing.T) {
 	}
 }
 
-// TestAMailThatIsWholeIsWaitedFor when its sender has to stop: given up then, it
-// might be sent twice.
+// TestAMailThatIsWholeIsWaitedFor by a stop, because the mail might otherwise be sent
+// twice.
 func TestAMailThatIsWholeIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	ctx, stop := context.WithCancel(t.Context())
 	server := smtptest.New(t, smtptest.Hooks{Data: func(smtptest.Mail) error {
 		stop()
-		time.Sleep(200 * time.Millisecond) // the sender hears of the stop, and of nothing else
+		time.Sleep(200 * time.Millisecond) // the sender learns only of the stop
 		return nil
 	}})
 	must(t, sender(t, server).Send(ctx, gift("a@example.com")))
 }
 
-// TestAServerThatHungUpMeanwhileIsCalledAgain: the kept connection is of no use.
+// TestAServerThatHungUpMeanwhileIsCalledAgain, because the kept connection is broken.
 func TestAServerThatHungUpMeanwhileIsCalledAgain(t *testing.T) {
 	t.Parallel()
 	server := smtptest.New(t, smtptest.Hooks{})

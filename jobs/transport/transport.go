@@ -1,7 +1,7 @@
-// Package transport hands messages over: mail to an SMTP server, text messages
-// to a provider over HTTP, or either to files. It tells what was refused for
-// good from what may be tried again, and from what may have been taken unseen.
-// It knows nothing of cards, of queues, or of what a message says.
+// Package transport sends messages: mail to an SMTP server, text messages to a provider
+// over HTTP, or either to files. Its errors distinguish permanent refusals, failures that
+// may be retried, and messages that the server may have accepted without an answer. The
+// package knows nothing of cards, queues, or the content of a message.
 package transport
 
 import (
@@ -11,13 +11,12 @@ import (
 	"unicode"
 )
 
-// Message is something to hand over. A mail has all of it, a text message ID,
-// To and Text.
+// Message is a message to send. A mail uses all fields, a text message ID, To and Text.
 type Message struct {
-	// ID is the same whenever the message is sent again: letters, digits and dots.
+	// ID stays the same when the message is retried. It consists of letters, digits and dots.
 	ID string
-	// Sequence is how often the message was sent once more on purpose. Each time its
-	// mail gets another Message-ID: mail programs show only one of two with the same.
+	// Sequence is the number of times that an operator had the message sent again. It makes
+	// another Message-ID, because mail programs show only one of two mails with the same.
 	Sequence int
 	To       string // an address, or a number in E.164
 	FromName string
@@ -25,41 +24,43 @@ type Message struct {
 	Text     string
 	HTML     string
 	Date     time.Time
-	// Taken, unless nil, gets the words with which the server took the message.
+	// Taken, unless nil, is called with the words with which the server accepted the message.
 	Taken func(words string)
 }
 
-// taken passes on what the server said.
+// taken calls Taken.
 func (m Message) taken(words string) {
 	if m.Taken != nil {
 		m.Taken(said(words))
 	}
 }
 
-// Sender hands messages over. It is safe for concurrent use.
+// Sender sends messages. It is safe for concurrent use.
 type Sender interface {
-	// Send returns nil once the message was taken. Its errors are *Error; any other
-	// error means that nothing was handed over. When ctx ends, what is not handed
-	// over is given up; the answer to what is gets AnswerGrace more to come.
+	// Send returns nil after the server has accepted the message. Its errors are *Error; any
+	// other error means that nothing was sent. When ctx ends, Send gives up a message that
+	// the server does not have completely, and waits AnswerGrace for the answer to one that
+	// it has.
 	Send(ctx context.Context, m Message) error
 	// Close gives up idle connections.
 	Close()
 }
 
-// Error says why a message was not taken.
+// Error is the reason why a message was not accepted.
 type Error struct {
-	// Permanent: it will never be, as it is.
+	// Permanent means that a retry of the same message would fail, too.
 	Permanent bool
-	// Unconfirmed: perhaps it was, nobody said.
+	// Unconfirmed means that the server may have accepted the message, because it had all of
+	// it and did not answer.
 	Unconfirmed bool
-	// Settings: it was not asked for this message, but for any. The settings or the
-	// server are at fault, and Err names no recipient.
+	// Settings means that every message would fail. The settings or the server are at fault,
+	// and Err names no recipient.
 	Settings bool
-	// Stage is where it happened: a word such as connect or recipient.
+	// Stage is the step that failed, such as connect or recipient.
 	Stage string
-	// Code is the server's, 0 if it said none.
+	// Code is the code of the server's answer, 0 without one.
 	Code int
-	// Err may hold what the server said: addresses, for instance.
+	// Err may contain the server's answer and therefore the recipient's address.
 	Err error
 }
 
@@ -68,14 +69,14 @@ func (e *Error) Error() string { return e.Stage + ": " + e.Err.Error() }
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// AnswerGrace is how long a stopping program waits for a server's word on what it
-// was handed whole: without it, nobody knows whether the message was taken.
+// AnswerGrace is the time that a stopping program waits for the answer to a complete
+// message. Without the answer nobody knows whether the server has accepted it.
 const AnswerGrace = 10 * time.Second
 
-// maxReason is how much of a server's words is kept, in bytes.
+// maxReason bounds the part of a server's answer that is kept, in bytes.
 const maxReason = 300
 
-// said makes one short line of a server's words.
+// said makes one short line of a server's answer.
 func said(words string) string {
 	line := strings.Join(strings.FieldsFunc(strings.ToValidUTF8(words, "?"), func(r rune) bool {
 		return unicode.IsSpace(r) || unicode.IsControl(r)

@@ -45,6 +45,7 @@ func TestTextMessagesSpeakTheProvidersProtocol(t *testing.T) {
 
 func TestARefusalOfAProviderIsForNowIfAnOperatorCanMendIt(t *testing.T) {
 	t.Parallel()
+	// Statuses and Twilio's codes; only faults of the recipient or the text are permanent.
 	for name, c := range map[string]struct {
 		status int
 		body   string
@@ -85,7 +86,7 @@ func TestARefusalOfAProviderIsForNowIfAnOperatorCanMendIt(t *testing.T) {
 	}
 }
 
-// TestATextMessageIsUnconfirmedOnlyIfAProviderMayHaveIt, and is else tried again.
+// TestATextMessageIsUnconfirmedOnlyIfAProviderMayHaveIt, and otherwise it is retried.
 func TestATextMessageIsUnconfirmedOnlyIfAProviderMayHaveIt(t *testing.T) {
 	t.Parallel()
 	untrusted := httptest.NewTLSServer(http.NotFoundHandler())
@@ -119,14 +120,14 @@ func TestANumberWithAnExtensionGetsNoTextMessage(t *testing.T) {
 	}
 }
 
-// TestATextMessageThatIsHandedOverIsWaitedFor when its sender has to stop, and one
-// that is not is given up at once.
+// TestATextMessageThatIsHandedOverIsWaitedFor by a stop, and one that is not is given up at
+// once.
 func TestATextMessageThatIsHandedOverIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	ctx, stop := context.WithCancel(t.Context())
 	provider := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		stop()
-		time.Sleep(200 * time.Millisecond) // the sender hears of the stop, and of nothing else
+		time.Sleep(200 * time.Millisecond) // the sender learns only of the stop
 		_, _ = w.Write([]byte(`{"sid": "SM1"}`))
 	}))
 	defer provider.Close()

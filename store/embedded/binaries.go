@@ -20,7 +20,7 @@ const (
 	newestMajor = 18
 )
 
-// installDirs are where packages put each major's initdb and postgres.
+// installDirs are the directories in which packages install initdb and postgres of a major.
 var installDirs = []string{
 	"/usr/lib/postgresql/%d/bin",          // Debian, Ubuntu
 	"/usr/pgsql-%d/bin",                   // Red Hat, from postgresql.org
@@ -30,7 +30,7 @@ var installDirs = []string{
 	"/Applications/Postgres.app/Contents/Versions/%d/bin",
 }
 
-// programs is a directory that holds both initdb and postgres.
+// programs is a directory with both initdb and postgres.
 type programs struct {
 	dir   string
 	major int
@@ -40,15 +40,15 @@ type programs struct {
 type finder struct {
 	binDir, cacheDir, mirrorURL string // as in Options
 	installDirs                 []string
-	path                        bool    // whether to look in PATH as well
-	builds                      []build // what may be fetched
-	platform                    string  // as builds name it
-	as                          account // who must be able to run them
+	path                        bool    // look in PATH as well
+	builds                      []build // builds that may be downloaded
+	platform                    string  // this machine's, as builds name it
+	as                          account // the account that must be able to run them
 	log                         *slog.Logger
 }
 
-// find returns programs of the major that made the data, or when there are no
-// data (0) the newest installed. What is not installed is fetched.
+// find returns programs of the major that made the data, or the newest installed ones if
+// major is 0, which means no data. It downloads programs that are not installed.
 func (f finder) find(ctx context.Context, major int, data string) (programs, error) {
 	if f.binDir != "" {
 		p, err := f.examine(ctx, f.binDir)
@@ -62,16 +62,18 @@ func (f finder) find(ctx context.Context, major int, data string) (programs, err
 		}
 		return p, nil
 	}
+	// Installed programs come first, because the system updates them.
 	if p, found := f.installed(ctx, major); found {
 		return p, nil
 	}
 	if ctx.Err() != nil {
-		return programs{}, context.Cause(ctx) // and not that nothing is installed
+		return programs{}, context.Cause(ctx) // installed has found nothing because ctx has ended
 	}
 	wanted := major
 	if wanted == 0 {
 		wanted = newestMajor
 	}
+	// A downloaded build may still not run here, for example for lack of a library.
 	dir, err := f.fetched(ctx, wanted)
 	if err == nil {
 		var p programs
@@ -80,20 +82,21 @@ func (f finder) find(ctx context.Context, major int, data string) (programs, err
 		}
 	}
 	if major == 0 {
-		return programs{}, fmt.Errorf("no PostgreSQL %d to %d is installed, and PostgreSQL %d could not be fetched (%w): install PostgreSQL or set DATABASE_URL", oldestMajor, newestMajor, wanted, err)
+		return programs{}, fmt.Errorf("no PostgreSQL %d to %d is installed, and PostgreSQL %d could not be downloaded (%w): install PostgreSQL or set DATABASE_URL", oldestMajor, newestMajor, wanted, err)
 	}
-	return programs{}, fmt.Errorf("%s was made by PostgreSQL %d, which is not installed and could not be fetched (%w): install PostgreSQL %d, move the data away or set DATABASE_URL", data, major, err, major)
+	return programs{}, fmt.Errorf("%s was made by PostgreSQL %d, which is not installed and could not be downloaded (%w): install PostgreSQL %d, move the data away or set DATABASE_URL", data, major, err, major)
 }
 
-// installed returns the newest usable programs on this machine, of one major
-// only unless that is 0.
+// installed returns the newest usable programs on this machine, only of the given major
+// unless it is 0.
 func (f finder) installed(ctx context.Context, major int) (programs, bool) {
 	var best programs
 	for _, dir := range f.candidates(major) {
 		p, err := f.examine(ctx, dir)
 		if err != nil {
-			continue // not there, or not for us
+			continue // missing, or the account cannot run them
 		}
+		// Data can only be opened by their own major.
 		suits := p.major == major || major == 0 && p.major >= oldestMajor && p.major <= newestMajor
 		if suits && p.major > best.major {
 			best = p
@@ -116,8 +119,8 @@ func (f finder) candidates(major int) []string {
 	if !f.path {
 		return dirs
 	}
-	// Images link single programs into PATH, and initdb wants postgres beside
-	// itself: the directory is the one the link leads to.
+	// Images link single programs into PATH, but initdb needs postgres beside itself.
+	// Therefore the link's target names the directory.
 	if link, err := exec.LookPath("postgres"); err == nil {
 		if program, err := filepath.EvalSymlinks(link); err == nil {
 			dirs = append(dirs, filepath.Dir(program))
@@ -128,8 +131,8 @@ func (f finder) candidates(major int) []string {
 
 var versionPattern = regexp.MustCompile(`\(PostgreSQL\) (\d+)`)
 
-// examine asks the programs in dir for their version, as the account that is to
-// run them: so it learns too whether that is possible.
+// examine returns the programs in dir with their version. It runs postgres as the account,
+// so that it fails if the account cannot run it.
 func (f finder) examine(ctx context.Context, dir string) (programs, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -149,7 +152,7 @@ func (f finder) examine(ctx context.Context, dir string) (programs, error) {
 	}
 	match := versionPattern.FindSubmatch(out)
 	if match == nil {
-		return programs{}, fmt.Errorf("%s/postgres tells no version: %q", dir, out)
+		return programs{}, fmt.Errorf("%s/postgres prints no version: %q", dir, out)
 	}
 	major, err := strconv.Atoi(string(match[1]))
 	return programs{dir, major}, err

@@ -27,9 +27,9 @@ func TestMissingProgramsAreToldWithTheWayOut(t *testing.T) {
 	f := newFinder(t)
 	f.platform = "plan9-mips"
 	_, err := f.find(t.Context(), 0, data)
-	wantError(t, err, "no PostgreSQL 13 to 18 is installed, and PostgreSQL 18 could not be fetched (no ready-made build of PostgreSQL 18 for plan9-mips is known): install PostgreSQL or set DATABASE_URL")
+	wantError(t, err, "no PostgreSQL 13 to 18 is installed, and PostgreSQL 18 could not be downloaded (no ready-made build of PostgreSQL 18 for plan9-mips is known): install PostgreSQL or set DATABASE_URL")
 	_, err = f.find(t.Context(), 14, data)
-	wantError(t, err, "/state/data was made by PostgreSQL 14, which is not installed and could not be fetched (no ready-made build of PostgreSQL 14 for plan9-mips is known): install PostgreSQL 14, move the data away or set DATABASE_URL")
+	wantError(t, err, "/state/data was made by PostgreSQL 14, which is not installed and could not be downloaded (no ready-made build of PostgreSQL 14 for plan9-mips is known): install PostgreSQL 14, move the data away or set DATABASE_URL")
 }
 
 func TestProgramsOfAnotherMajorThanTheDataAreRefused(t *testing.T) {
@@ -98,7 +98,7 @@ func TestFetchRefuses(t *testing.T) {
 		hashed  bool
 		message string
 	}{
-		"what has not the pinned hash": {fakeJar(t, "bin"), false, "is not the build expected: its SHA-256 is "},
+		"what has not the pinned hash": {fakeJar(t, "bin"), false, "is not the expected build: its SHA-256 is "},
 		"what leads outside":           {fakeJar(t, "../../bin"), true, "path escapes from parent"},
 		"what is no jar":               {[]byte("hello"), true, "not a valid zip file"},
 		"a jar without archive":        {zipOf(t, "README", nil), true, "no .txz archive in it"},

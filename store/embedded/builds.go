@@ -15,17 +15,16 @@ import (
 
 const mavenCentral = "https://repo.maven.apache.org/maven2"
 
-// build is a ready-made PostgreSQL of the zonky project, published in Maven
-// Central. Its hash is written here because one fetched from beside the file
-// would prove nothing about who made it.
+// build is a ready-made PostgreSQL of the zonky project in Maven Central. Its hash is part
+// of this source, because a hash downloaded from the same place would prove nothing.
 type build struct {
-	version  string // of PostgreSQL, with a third part of the packager's
+	version  string // PostgreSQL's, with a third part by the packager
 	platform string
 	sha256   string
 }
 
-// builds hold the newest major for every platform that has one. Older majors
-// serve to reopen data whose package was removed.
+// builds holds the newest major for every platform that has one. The older majors can open
+// data whose package was removed.
 var builds = []build{
 	{"18.6.0", "linux-amd64", "008ee189eaa7ca2b58bd01dd950291e638b998392cf982297acd4779ec898ac1"},
 	{"18.6.0", "linux-arm64v8", "5f54e016723afa6213925a8acb939bac52944b1d348f65c7a20f0cd2928c31be"},
@@ -52,15 +51,15 @@ func (f finder) build(major int) (build, error) {
 // dir is the name of the unpacked build in the cache.
 func (b build) dir() string { return "postgresql-" + b.version + "-" + b.platform }
 
-// address is where a Maven repository keeps the build.
+// address returns the build's address in a Maven repository.
 func (b build) address(repository string) string {
 	artifact := "embedded-postgres-binaries-" + b.platform
 	return fmt.Sprintf("%s/io/zonky/test/postgres/%s/%s/%s-%s.jar",
 		strings.TrimRight(repository, "/"), artifact, b.version, artifact, b.version)
 }
 
-// thisPlatform names the machine as the builds do. A Linux whose only dynamic
-// loader is musl's needs the Alpine build.
+// thisPlatform returns the machine's platform as the builds name it. A Linux that only has
+// the dynamic loader of musl needs the Alpine build.
 func thisPlatform() string {
 	arch := runtime.GOARCH
 	if arch == "arm64" {
@@ -75,8 +74,8 @@ func thisPlatform() string {
 	return platform
 }
 
-// repository returns the Maven repository to ask: the one configured, else the
-// mirror of central that the user's Maven settings name, else Central itself.
+// repository returns the Maven repository to download from: the configured one, else the
+// mirror of central in the user's Maven settings, else Maven Central.
 func repository(configured string) string {
 	if configured != "" {
 		return configured
@@ -92,8 +91,8 @@ func repository(configured string) string {
 	return cmp.Or(centralMirror(settings), mavenCentral)
 }
 
-// centralMirror returns the first mirror of central in Maven's settings, none
-// when there is none or the file cannot be understood.
+// centralMirror returns the first mirror of central in Maven's settings, "" if there is none
+// or the file is not valid.
 func centralMirror(settings []byte) string {
 	var parsed struct {
 		Mirrors []struct {

@@ -21,10 +21,10 @@ import (
 
 const (
 	superuser = "postgres"
-	role      = "giftcards" // owns the database of the same name, as it would in production
+	role      = "giftcards" // owns the database of the same name, as in production
 )
 
-// clusterMajor returns the major version that made data, 0 when there are none.
+// clusterMajor returns the major version that made data, 0 if there are no data.
 func clusterMajor(data string) (int, error) {
 	text, err := readOwned(filepath.Join(data, "PG_VERSION"))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -38,13 +38,13 @@ func clusterMajor(data string) (int, error) {
 	}
 	major, err := strconv.Atoi(strings.TrimSpace(string(text)))
 	if err != nil {
-		return 0, fmt.Errorf("%s/PG_VERSION holds %q, which is no version this program knows: move the directory away or set DATABASE_URL", data, text)
+		return 0, fmt.Errorf("%s/PG_VERSION contains %q, which is not a known version: move the directory away or set DATABASE_URL", data, text)
 	}
 	return major, nil
 }
 
-// readOwned reads a small file in the data, which are PostgreSQL's user's: that user
-// could put a link there to have root read something else.
+// readOwned reads a small file in the data. It does not follow a link, because PostgreSQL's
+// user owns the data and could make root read another file.
 func readOwned(path string) ([]byte, error) {
 	const most = 64 << 10
 	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
@@ -55,21 +55,21 @@ func readOwned(path string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(file, most))
 }
 
-// exists reports whether there is something at path, also if it is a link to a disk
-// that is not mounted.
+// exists reports whether path exists. A link counts even if its target is missing, because
+// the target may be on a disk that is not mounted.
 func exists(path string) bool {
 	_, err := os.Lstat(path)
 	return !errors.Is(err, fs.ErrNotExist)
 }
 
-// makeCluster makes data. It appears complete or not at all: an initdb that was
-// killed half-way leaves a cluster that starts and yet lacks its last steps.
+// makeCluster makes data. The directory appears complete or not at all, because an
+// interrupted initdb leaves a cluster that starts but lacks its last steps.
 func (s *Server) makeCluster(ctx context.Context, data string, p programs, as account) error {
 	fresh, err := os.MkdirTemp(s.stateDir, "data.new-")
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(fresh) // once renamed there is nothing left of that name
+	defer os.RemoveAll(fresh) // does nothing after the rename
 	if err := as.own(fresh); err != nil {
 		return err
 	}
@@ -77,12 +77,13 @@ func (s *Server) makeCluster(ctx context.Context, data string, p programs, as ac
 	if s.ephemeral {
 		args = append(args, "--no-sync")
 	}
-	// The server's own locale where there is one: it sorts the same everywhere.
+	// PostgreSQL's own locale, which 17 and later have, sorts the same on every system.
 	locale := []string{"--locale=C.UTF-8"}
 	if p.major >= 17 {
 		locale = []string{"--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"}
 	}
 	err = s.initdb(ctx, p, as, append(args, locale...))
+	// A minimal image has only the locale C.
 	if err != nil && strings.Contains(err.Error(), "invalid locale name") {
 		err = s.initdb(ctx, p, as, append(args, "--locale=C"))
 	}
@@ -100,6 +101,7 @@ func (s *Server) initdb(ctx context.Context, p programs, as account, args []stri
 	if err != nil {
 		return err
 	}
+	// initdb's output goes to the log, and withLog adds it to an error.
 	cmd := as.command(ctx, filepath.Join(p.dir, "initdb"), args...)
 	cmd.Stdout, cmd.Stderr = s.log, s.log
 	child, err := launch(cmd, syscall.SIGKILL)
@@ -112,7 +114,7 @@ func (s *Server) initdb(ctx context.Context, p programs, as account, args []stri
 	return nil
 }
 
-// syncDir makes a rename in dir last.
+// syncDir makes a rename in dir durable.
 func syncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {
@@ -122,14 +124,15 @@ func syncDir(dir string) error {
 	return d.Sync()
 }
 
-// writeAccess writes who may connect: our own user, over the socket, in either
-// role. The files lie outside the data, where PostgreSQL's user cannot change
-// them and where root may write without following another's links.
+// writeAccess writes the files that let only our own user connect, over the socket, in
+// either role. The files are outside of the data, so that PostgreSQL's user cannot change
+// them or make root write through a link.
 func (s *Server) writeAccess() error {
 	me, err := currentUser()
 	if err != nil {
 		return err
 	}
+	// A quoted name may contain blanks.
 	name := `"` + strings.ReplaceAll(me.Username, `"`, `""`) + `"`
 	files := map[string]string{
 		s.hbaFile():   "local\tall\tall\tpeer\tmap=giftcards\n",
@@ -149,8 +152,8 @@ func (s *Server) writeAccess() error {
 func (s *Server) hbaFile() string   { return filepath.Join(s.stateDir, "pg_hba.conf") }
 func (s *Server) identFile() string { return filepath.Join(s.stateDir, "pg_ident.conf") }
 
-// ensureDatabase makes role and database where they are missing. Each is looked
-// for by itself, as we may have been killed between the two.
+// ensureDatabase makes the role and the database if they are missing. It checks each one
+// alone, because an earlier start may have been killed between the two.
 func (s *Server) ensureDatabase(ctx context.Context) error {
 	conn, err := pgx.Connect(ctx, s.address(superuser, "postgres"))
 	if err != nil {
@@ -165,6 +168,7 @@ func (s *Server) ensureDatabase(ctx context.Context) error {
 	}
 	if !hasRole {
 		create := "CREATE ROLE " + role + " LOGIN"
+		// Tests make a database each, and a role to serve.
 		if s.ephemeral {
 			create += " CREATEDB CREATEROLE"
 		}

@@ -26,23 +26,23 @@ type Server struct {
 	socketDir  string
 	ephemeral  bool
 	lock       *lock
-	log        *os.File // PostgreSQL's; a file and not a pipe, which its children would hold open
+	log        *os.File // PostgreSQL's log; not a pipe, because surviving children would keep it open
 	logger     *slog.Logger
 	postmaster *process
 
 	stopping atomic.Bool
 	done     chan struct{}
-	err      error // to be read after done
+	err      error // valid after done is closed
 	stopOnce sync.Once
 	stopErr  error
 }
 
-// Start returns a server that accepts connections, with the role and database
-// giftcards made if they were missing. The data of an earlier start are kept.
-// ctx bounds the start only. The server ends at Stop, or with this process
-// however that ends. A second start on the same state directory is refused.
-// Errors say in one sentence what is wrong and what the way out is.
-// Start takes libpq's variables (PGHOST, PGSERVICE, ...) out of the environment of this
+// Start starts a server that accepts connections and has the role and database giftcards. It
+// keeps the data of an earlier start. ctx bounds only the start. The server ends with Stop,
+// or with this process, even if the process is killed. Start fails if another process uses
+// the state directory. Each error is one sentence with the fault and its cure.
+//
+// Start removes libpq's variables (PGHOST, PGSERVICE, ...) from the environment of this
 // process, see forgetVariables.
 func Start(ctx context.Context, o Options) (*Server, error) {
 	s := &Server{ephemeral: o.Ephemeral, logger: o.Logger, done: make(chan struct{})}
@@ -60,7 +60,9 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	return s, nil
 }
 
+// start runs the steps of Start. A failed step leaves the rest to abandon.
 func (s *Server) start(ctx context.Context, o Options) error {
+	// The lock on the state directory comes first: all other steps rely on being alone.
 	if err := s.takeStateDir(o); err != nil {
 		return err
 	}
@@ -80,12 +82,14 @@ func (s *Server) start(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	// A postmaster that outlived its giftcards must be gone before its files are touched.
 	if err := clearLeftovers(ctx, data); err != nil {
 		return err
 	}
 	if err := s.sweep(); err != nil {
 		return err
 	}
+	// The owner of old data may change only while no PostgreSQL runs.
 	if as, err = s.leaveNobody(ctx, data, as); err != nil {
 		return err
 	}
@@ -98,6 +102,7 @@ func (s *Server) start(ctx context.Context, o Options) error {
 	if err := s.writeAccess(); err != nil {
 		return err
 	}
+	// The socket's directory is new, so that waitReady recognizes this start.
 	if s.socketDir, err = makeSocketDir(s.stateDir, as); err != nil {
 		return err
 	}
@@ -107,12 +112,12 @@ func (s *Server) start(ctx context.Context, o Options) error {
 	return s.ensureDatabase(ctx)
 }
 
-// takeStateDir makes, locks and names the state directory, and opens the log.
+// takeStateDir makes and locks the state directory, and opens the log.
 func (s *Server) takeStateDir(o Options) error {
 	dir := o.StateDir
 	switch {
 	case o.Ephemeral && dir != "":
-		return errors.New("an ephemeral server chooses its state directory itself, as it removes it")
+		return errors.New("an ephemeral server chooses its own state directory, because it removes it")
 	case o.Ephemeral:
 		made, err := makeEphemeralDir()
 		if err != nil {
@@ -130,6 +135,7 @@ func (s *Server) takeStateDir(o Options) error {
 	if err != nil {
 		return err
 	}
+	// From here on abandon can release the lock.
 	s.stateDir, s.lock = dir, held
 	if s.log, err = private.Open(s.logPath(), os.O_RDWR|os.O_CREATE|os.O_APPEND); err != nil {
 		return err
@@ -150,7 +156,7 @@ func (s *Server) finder(o Options, as account) finder {
 	}
 }
 
-// sweep removes what starts that were killed left in the state directory.
+// sweep removes the leftovers of killed starts from the state directory.
 func (s *Server) sweep() error {
 	for _, pattern := range []string{"data.new-*", "sock-*"} {
 		found, err := filepath.Glob(filepath.Join(s.stateDir, pattern))
@@ -166,8 +172,8 @@ func (s *Server) sweep() error {
 	return nil
 }
 
-// startPostmaster tries again for a while when PostgreSQL refuses because
-// sessions of a postmaster that was killed have yet to notice and leave.
+// startPostmaster starts PostgreSQL. It retries for 5 seconds if sessions of a killed
+// postmaster have not ended yet.
 func (s *Server) startPostmaster(ctx context.Context, data string, p programs, as account) error {
 	for deadline := time.Now().Add(5 * time.Second); ; {
 		err := s.tryPostmaster(ctx, data, p, as)
@@ -190,11 +196,12 @@ func (s *Server) tryPostmaster(ctx context.Context, data string, p programs, as 
 	args := []string{"-D", data, "-k", s.socketDir, "-p", postgresPort, "-c", "listen_addresses=",
 		"-c", "hba_file=" + s.hbaFile(), "-c", "ident_file=" + s.identFile()}
 	onOurDeath := syscall.SIGINT
+	// Nobody needs the data of a test after a crash.
 	if s.ephemeral {
 		args = append(args, "-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off", "-c", "max_connections=1000")
 		onOurDeath = syscall.SIGQUIT
 	}
-	// ctx bounds the start, not the life.
+	// The server must outlive ctx, which bounds only the start.
 	cmd := as.command(context.WithoutCancel(ctx), filepath.Join(p.dir, "postgres"), args...)
 	cmd.Stdout, cmd.Stderr = s.log, s.log
 	if s.postmaster, err = launch(cmd, onOurDeath); err != nil {
@@ -206,7 +213,7 @@ func (s *Server) tryPostmaster(ctx context.Context, data string, p programs, as 
 	return nil
 }
 
-// watch makes the end of the postmaster known, and keeps its log small.
+// watch closes done when the postmaster has ended. Until then it rotates the log.
 func (s *Server) watch() {
 	look := time.NewTicker(logCheck)
 	defer look.Stop()
@@ -216,7 +223,7 @@ func (s *Server) watch() {
 			running = false
 		case <-look.C:
 			if err := s.rotateLog(); err != nil {
-				s.logger.Warn("the log of the private PostgreSQL stays as it is", "error", err)
+				s.logger.Warn("rotating the log of the private PostgreSQL failed", "error", err)
 			}
 		}
 	}
@@ -226,13 +233,14 @@ func (s *Server) watch() {
 	close(s.done)
 }
 
-// withLog adds to err the end of what PostgreSQL has written since begin.
+// withLog adds to err the end of PostgreSQL's log after the offset begin.
 func (s *Server) withLog(err error, begin int64) error {
 	const most = 2000
 	end, seekErr := s.log.Seek(0, io.SeekEnd)
 	if seekErr != nil || end <= begin {
 		return err
 	}
+	// An error must stay short; the log has the rest.
 	begin = max(begin, end-most)
 	text, readErr := io.ReadAll(io.NewSectionReader(s.log, begin, end-begin))
 	if readErr != nil {
@@ -241,24 +249,24 @@ func (s *Server) withLog(err error, begin int64) error {
 	return fmt.Errorf("%w: %s", err, strings.ReplaceAll(strings.TrimSpace(string(text)), "\n", "; "))
 }
 
-// URL is the complete address of the database giftcards for the role that owns
-// it, no superuser.
+// URL returns the complete address of the database giftcards for its owner, which is not a
+// superuser.
 func (s *Server) URL() string { return s.address(role, role) }
 
-// AdminURL is the address of the same database for the superuser: for tests,
-// and for psql.
+// AdminURL returns the address of the same database for the superuser. Tests and psql use it.
 func (s *Server) AdminURL() string { return s.address(superuser, role) }
 
-// address leaves out nothing that psql would fill in by itself.
+// address returns a complete address, so that psql adds no defaults of its own.
 func (s *Server) address(user, database string) string {
 	host := strings.NewReplacer("+", "%20", "%2F", "/").Replace(url.QueryEscape(s.socketDir))
 	return fmt.Sprintf("postgres://%s@/%s?host=%s&port=%s&sslmode=disable", user, database, host, postgresPort)
 }
 
-// Done is closed when PostgreSQL has exited.
+// Done returns a channel that is closed when PostgreSQL has exited.
 func (s *Server) Done() <-chan struct{} { return s.done }
 
-// Err says why PostgreSQL exited. It is nil while it runs and after Stop.
+// Err returns the reason why PostgreSQL exited. It is nil while PostgreSQL runs and after
+// Stop.
 func (s *Server) Err() error {
 	select {
 	case <-s.done:
@@ -268,11 +276,12 @@ func (s *Server) Err() error {
 	}
 }
 
-// Stop ends the server and frees the state directory. Sessions are ended and
-// data written out; what is not done after 30 seconds or when ctx is done is
-// left to recovery at the next start. Further calls return the first's result.
+// Stop ends the server and frees the state directory. PostgreSQL ends its sessions and
+// writes its data. If that takes longer than 30 seconds or than ctx, Stop ends it at once,
+// and the next start recovers the data. Further calls return the result of the first.
 func (s *Server) Stop(ctx context.Context) error {
 	s.stopOnce.Do(func() {
+		// watch must not report this end as unexpected.
 		s.stopping.Store(true)
 		if s.ephemeral {
 			s.stopErr = s.postmaster.stopAtOnce()
@@ -284,7 +293,7 @@ func (s *Server) Stop(ctx context.Context) error {
 	return s.stopErr
 }
 
-// abandon undoes a start, which may have failed at any point.
+// abandon undoes a start that has failed at any step.
 func (s *Server) abandon() {
 	if s.postmaster != nil {
 		_ = s.postmaster.stopAtOnce()
@@ -292,7 +301,7 @@ func (s *Server) abandon() {
 	s.release()
 }
 
-// release gives up all that is left when PostgreSQL has ended.
+// release removes and unlocks everything after PostgreSQL has ended.
 func (s *Server) release() {
 	if s.socketDir != "" {
 		_ = os.RemoveAll(s.socketDir)
@@ -303,6 +312,7 @@ func (s *Server) release() {
 	if s.lock == nil {
 		return
 	}
+	// The directory goes before its lock, so that no other process takes it meanwhile.
 	if s.ephemeral {
 		_ = os.RemoveAll(s.stateDir)
 	}

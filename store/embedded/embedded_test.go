@@ -84,7 +84,7 @@ func TestSecondServerOnOneDirectoryIsRefusedWithASentence(t *testing.T) {
 		if !errors.Is(err, ErrLocked) {
 			t.Errorf("error %v, want ErrLocked", err)
 		}
-		wantError(t, err, fmt.Sprintf("in use by process %d: stop that one first", os.Getpid()))
+		wantError(t, err, fmt.Sprintf("in use by process %d: stop that process or", os.Getpid()))
 	}
 	if got := query(t, s.URL(), `SELECT 'alive'`); got != "alive" {
 		t.Errorf("the first server says %q", got)
@@ -110,7 +110,7 @@ func TestRunningFindsTheServerOfAnotherProcessOnlyWhileThereIsOne(t *testing.T) 
 		t.Errorf("after Stop: %s", url)
 	}
 	_, rest, _ := strings.Cut(string(pidFile), "\n")
-	left := fmt.Sprintf("%d\n%s", os.Getpid(), rest) // its process id is another's by now
+	left := fmt.Sprintf("%d\n%s", os.Getpid(), rest) // another process has its id by now
 	if err := os.WriteFile(pidFilePath(filepath.Join(state, "data")), []byte(left), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -204,7 +204,7 @@ func TestStartNeedsAStateDirectoryUnlessEphemeral(t *testing.T) {
 	_, err := Start(t.Context(), Options{})
 	wantError(t, err, "no state directory is set")
 	_, err = Start(t.Context(), Options{StateDir: t.TempDir(), Ephemeral: true})
-	wantError(t, err, "chooses its state directory itself")
+	wantError(t, err, "chooses its own state directory")
 }
 
 func TestEphemeralServerLeavesNothingAndMayCreateDatabases(t *testing.T) {
@@ -257,7 +257,7 @@ func TestAddressIsCompleteForEveryPath(t *testing.T) {
 		if config.Host != dir || config.Port != 5432 || config.User != "giftcards" || config.Database != "giftcards" || config.TLSConfig != nil {
 			t.Errorf("%s reads as %q port %d user %q database %q", s.URL(), config.Host, config.Port, config.User, config.Database)
 		}
-		if _, err := url.Parse(s.URL()); err != nil || strings.Contains(s.URL(), "+") { // libpq takes + for itself
+		if _, err := url.Parse(s.URL()); err != nil || strings.Contains(s.URL(), "+") { // libpq does not read + as a blank
 			t.Errorf("%s is not an address for all (%v)", s.URL(), err)
 		}
 	}

@@ -14,8 +14,8 @@ const (
 	sharedMemory    = "/dev/shm" // a file system in memory, on Linux
 )
 
-// makeEphemeralDir makes the directory of an ephemeral server: in memory if
-// there is room. It also removes those whose processes were killed.
+// makeEphemeralDir makes the directory of an ephemeral server, in memory if there is room.
+// It also removes the directories of killed processes.
 func makeEphemeralDir() (string, error) {
 	for _, parent := range []string{sharedMemory, os.TempDir()} {
 		sweepEphemeral(parent, 10*time.Second)
@@ -32,13 +32,13 @@ func makeEphemeralDir() (string, error) {
 		return "", err
 	}
 	if os.Geteuid() == 0 {
-		return dir, os.Chmod(dir, 0o711) // PostgreSQL's user passes through
+		return dir, os.Chmod(dir, 0o711) // PostgreSQL's user must reach the data
 	}
 	return dir, nil
 }
 
-// sweepEphemeral removes our directories in parent whose lock nobody holds. One
-// changed within the given age may belong to a process that is about to lock it.
+// sweepEphemeral removes our user's ephemeral directories in parent if nobody holds their
+// lock. It keeps directories younger than age, because a process may be about to lock one.
 func sweepEphemeral(parent string, age time.Duration) {
 	found, _ := filepath.Glob(filepath.Join(parent, ephemeralPrefix+"*"))
 	for _, dir := range found {
@@ -49,6 +49,7 @@ func sweepEphemeral(parent string, age time.Duration) {
 		if uid, _, err := ownerOf(dir); err != nil || uid != uint32(os.Geteuid()) {
 			continue
 		}
+		// A lock that can be taken belongs to no running process.
 		if held, err := lockDir(dir); err == nil {
 			_ = os.RemoveAll(dir)
 			held.release()

@@ -27,33 +27,36 @@ const (
 	maxUnpacked  = 2 << 30   // bytes; the largest is 325 MB
 )
 
-// fetched returns the programs' directory of a build in the cache, which it
-// fetches and unpacks there if need be.
+// fetched returns the programs' directory of a build in the cache. It downloads and unpacks
+// the build if it is not there.
 func (f finder) fetched(ctx context.Context, major int) (string, error) {
 	b, err := f.build(major)
 	if err != nil {
 		return "", err
 	}
 	if f.cacheDir == "" {
-		return "", errors.New("there is no home directory to keep it in")
+		return "", errors.New("there is no home directory to store it in")
 	}
 	unpacked := filepath.Join(f.cacheDir, b.dir())
 	bin := filepath.Join(unpacked, "bin")
-	// First, because programs that others could change must not be run either.
+	// This check comes first, because cached programs that others could change must not run.
 	if err := makeOpenDir(f.cacheDir); err != nil {
 		return "", err
 	}
 	if _, err := os.Stat(unpacked); !errors.Is(err, fs.ErrNotExist) {
 		return bin, err
 	}
+	// A killed download leaves its directory.
 	sweepOlder(filepath.Join(f.cacheDir, "fetch-*"), time.Hour)
+	// The build is unpacked elsewhere and renamed, so that a killed process leaves no half
+	// of it.
 	work, err := os.MkdirTemp(f.cacheDir, "fetch-")
 	if err != nil {
 		return "", err
 	}
 	defer os.RemoveAll(work)
 	address := b.address(repository(f.mirrorURL))
-	f.log.InfoContext(ctx, "fetching PostgreSQL", "build", b.dir())
+	f.log.InfoContext(ctx, "downloading PostgreSQL", "build", b.dir())
 	jar := filepath.Join(work, "jar")
 	if err := download(ctx, address, jar, b.sha256); err != nil {
 		return "", err
@@ -62,14 +65,14 @@ func (f finder) fetched(ctx context.Context, major int) (string, error) {
 	if err := unpackJar(jar, tree); err != nil {
 		return "", fmt.Errorf("unpack %s: %w", b.dir(), err)
 	}
-	// Another process may have been faster; what it put there is the same.
+	// If another process was faster, its build has the same hash.
 	if err := os.Rename(tree, unpacked); err != nil && !errors.Is(err, fs.ErrExist) {
 		return "", err
 	}
 	return bin, nil
 }
 
-// download writes what is at address to a new file, provided it has the hash.
+// download writes the content of address to a new file, and fails if its hash differs.
 func download(ctx context.Context, address, path, hash string) error {
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
@@ -77,31 +80,32 @@ func download(ctx context.Context, address, path, hash string) error {
 	if err != nil {
 		return err
 	}
-	from := request.URL.Redacted() // a mirror's address may hold a password
+	from := request.URL.Redacted() // a mirror's address may contain a password
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return err
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("fetch %s: %s", from, response.Status)
+		return fmt.Errorf("download %s: %s", from, response.Status)
 	}
 	file, err := os.Create(path)
 	if err != nil {
 		return err
 	}
 	defer file.Close()
+	// The hash is calculated while the file is written, and checked before anybody uses it.
 	sum := sha256.New()
 	if _, err := io.Copy(io.MultiWriter(file, sum), io.LimitReader(response.Body, maxFetched)); err != nil {
-		return fmt.Errorf("fetch %s: %w", from, err)
+		return fmt.Errorf("download %s: %w", from, err)
 	}
 	if got := hex.EncodeToString(sum.Sum(nil)); got != hash {
-		return fmt.Errorf("what %s sent is not the build expected: its SHA-256 is %s and not %s", from, got, hash)
+		return fmt.Errorf("the content of %s is not the expected build: its SHA-256 is %s and not %s", from, got, hash)
 	}
 	return file.Close()
 }
 
-// unpackJar unpacks the one archive inside a build's jar into a new directory.
+// unpackJar unpacks the only archive in a build's jar into a new directory.
 func unpackJar(jar, dir string) error {
 	archive, err := zip.OpenReader(jar)
 	if err != nil {
@@ -126,8 +130,8 @@ func unpackJar(jar, dir string) error {
 	return errors.New("no .txz archive in it")
 }
 
-// unpackTar unpacks into a new directory and never outside it. Others may read
-// and run what it writes, whatever the umask.
+// unpackTar unpacks an archive into a new directory and never outside of it. Other users may
+// read and run its files, whatever the umask is.
 func unpackTar(archive *tar.Reader, dir string) error {
 	if err := makeOpenDir(dir); err != nil {
 		return err
@@ -170,6 +174,7 @@ func unpackEntry(root *os.Root, header *tar.Header, content io.Reader) error {
 		if _, err := io.Copy(file, content); err != nil {
 			return err
 		}
+		// The umask must not take away the right to read and run the programs.
 		if err := file.Chmod(header.FileInfo().Mode().Perm()&0o755 | 0o444); err != nil {
 			return err
 		}
@@ -179,8 +184,8 @@ func unpackEntry(root *os.Root, header *tar.Header, content io.Reader) error {
 	}
 }
 
-// makeDirIn makes a directory and those above it, which the archive need not
-// list, so that others may enter.
+// makeDirIn makes a directory and its parents, because the archive does not list all of
+// them. Other users may enter it.
 func makeDirIn(root *os.Root, name string) error {
 	if name == "." {
 		return nil
@@ -194,8 +199,8 @@ func makeDirIn(root *os.Root, name string) error {
 	return root.Chmod(name, 0o755)
 }
 
-// sweepOlder removes what killed processes left, but nothing younger than age,
-// which may belong to one at work.
+// sweepOlder removes the leftovers of killed processes. It keeps those younger than age,
+// because they may belong to a running process.
 func sweepOlder(pattern string, age time.Duration) {
 	found, _ := filepath.Glob(pattern)
 	for _, path := range found {

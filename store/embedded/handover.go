@@ -15,10 +15,10 @@ import (
 	"giftcards/store/private"
 )
 
-// leaveNobody gives data that an earlier version had nobody own to a user of our
-// own, and returns the account to run as. It leaves them where that could go wrong:
-// after a crash, because sessions of the former server may still write, and
-// where links lead out of the data. No PostgreSQL may run on the data.
+// leaveNobody gives data of the user nobody, who owned them in an earlier version, to the
+// user giftcards, and returns the account to run as. It does not touch the data after a
+// crash, because sessions of the former server may still write, or if links lead out of the
+// data. No PostgreSQL may run on the data.
 func (s *Server) leaveNobody(ctx context.Context, data string, as account) (account, error) {
 	if as.name != sharedUser || as.credential == nil || !exists(data) {
 		return as, nil
@@ -27,8 +27,9 @@ func (s *Server) leaveNobody(ctx context.Context, data string, as account) (acco
 	if err != nil || own.name == sharedUser {
 		return as, err
 	}
+	// An orderly stop removes the pid file.
 	if exists(pidFilePath(data)) {
-		s.logger.InfoContext(ctx, "data stay with user nobody until the next start, because PostgreSQL was not stopped in order")
+		s.logger.InfoContext(ctx, "user nobody keeps the data until the next start, because PostgreSQL was not stopped in order")
 		return as, nil
 	}
 	inside, err := keepsInside(data)
@@ -36,18 +37,18 @@ func (s *Server) leaveNobody(ctx context.Context, data string, as account) (acco
 		return account{}, err
 	}
 	if !inside {
-		s.logger.WarnContext(ctx, "data stay with user nobody, because they have links to other directories", "directory", data)
+		s.logger.WarnContext(ctx, "user nobody keeps the data, because they contain links to other directories", "directory", data)
 		return as, nil
 	}
 	if err := giveAway(data, as.credential, own.credential); err != nil {
 		return account{}, fmt.Errorf("give %s to user %s: %w", data, own.name, err)
 	}
-	s.logger.InfoContext(ctx, "gave the data of user nobody to a user of their own", "directory", data, "user", own.name)
+	s.logger.InfoContext(ctx, "gave the data of user nobody to another user", "directory", data, "user", own.name)
 	return own, nil
 }
 
-// keepsInside reports whether all that PostgreSQL stores is in data itself: a
-// write-ahead log or a tablespace may be elsewhere, behind a link.
+// keepsInside reports whether PostgreSQL stores everything in data itself. The write-ahead
+// log or a tablespace may be elsewhere, behind a link.
 func keepsInside(data string) (bool, error) {
 	if info, err := os.Lstat(filepath.Join(data, "pg_wal")); err != nil || !info.IsDir() {
 		return false, err
@@ -56,9 +57,9 @@ func keepsInside(data string) (bool, error) {
 	return len(spaces) == 0, err
 }
 
-// giveAway changes the owner of everything in dir that is from's, and of dir itself
-// last: a start that was interrupted is taken up again. Processes of from may change
-// names meanwhile, so that only files that are open are looked at and changed.
+// giveAway changes the owner of all files in dir that belong to from. It changes dir itself
+// last, so that the next start repeats an interrupted change. Processes of from may rename
+// files meanwhile. Therefore giveAway checks and changes open files instead of names.
 func giveAway(dir string, from, to *syscall.Credential) error {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -69,10 +70,10 @@ func giveAway(dir string, from, to *syscall.Credential) error {
 }
 
 func giveAwayIn(root *os.Root, name string, from, to *syscall.Credential) error {
-	// A root never leads out of its directory, whatever links are put there meanwhile.
+	// An os.Root never leads out of its directory, even through new links.
 	file, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil // gone meanwhile
+		return nil // removed meanwhile
 	}
 	if err != nil {
 		return err
@@ -82,6 +83,7 @@ func giveAwayIn(root *os.Root, name string, from, to *syscall.Credential) error 
 	if err != nil {
 		return err
 	}
+	// The content of a directory comes before the directory itself.
 	if info.IsDir() {
 		entries, err := file.ReadDir(-1)
 		if err != nil {
@@ -89,7 +91,7 @@ func giveAwayIn(root *os.Root, name string, from, to *syscall.Credential) error 
 		}
 		for _, entry := range entries {
 			if !entry.IsDir() && !entry.Type().IsRegular() {
-				continue // the owner of a link means nothing
+				continue // the owner of a link has no meaning
 			}
 			if err := giveAwayIn(root, path.Join(name, entry.Name()), from, to); err != nil {
 				return err
@@ -97,7 +99,7 @@ func giveAwayIn(root *os.Root, name string, from, to *syscall.Credential) error 
 		}
 	}
 	if private.Owner(info) != int(from.Uid) {
-		return nil // another user's file that was linked here stays that user's
+		return nil // a hard link to another user's file must not change that file
 	}
 	return file.Chown(int(to.Uid), int(to.Gid))
 }

@@ -15,12 +15,12 @@ import (
 	"giftcards/store/private"
 )
 
-// lock is held on a state directory for as long as its file is open. The
-// kernel gives it up with the process, however that ends.
+// lock is the lock of a state directory. It is held while its file is open. The kernel
+// releases it when the process ends, even if it is killed.
 type lock struct{ file *os.File }
 
-// lockDir takes the lock of dir, or fails with ErrLocked in a sentence that names
-// its holder.
+// lockDir takes the lock of dir. If another process holds it, the error wraps ErrLocked and
+// names the process.
 func lockDir(dir string) (*lock, error) {
 	f, err := private.Open(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE)
 	if err != nil {
@@ -31,11 +31,12 @@ func lockDir(dir string) (*lock, error) {
 		if !errors.Is(err, syscall.EWOULDBLOCK) {
 			return nil, fmt.Errorf("lock %s: %w", f.Name(), err)
 		}
+		// The holder's process id is in the file.
 		holder := "another process"
 		if pid, err := io.ReadAll(io.LimitReader(f, 20)); err == nil && len(pid) > 0 {
 			holder = "process " + strings.TrimSpace(string(pid))
 		}
-		return nil, fmt.Errorf("%s: %w by %s: stop that one first or choose another state directory", dir, ErrLocked, holder)
+		return nil, fmt.Errorf("%s: %w by %s: stop that process or choose another state directory", dir, ErrLocked, holder)
 	}
 	l := &lock{file: f}
 	if err := l.writeHolder(); err != nil {
@@ -53,8 +54,8 @@ func (l *lock) writeHolder() error {
 	return err
 }
 
-// release unlocks before closing: a child of another goroutine, forked but not
-// yet at its exec, still shares the open file and would prolong the lock.
+// release unlocks before it closes the file, because another goroutine's child that is
+// between fork and exec shares the open file and would keep the lock.
 func (l *lock) release() {
 	_ = syscall.Flock(int(l.file.Fd()), syscall.LOCK_UN)
 	_ = l.file.Close()

@@ -11,12 +11,12 @@ import (
 )
 
 const (
-	logLimit = 10 << 20 // bytes; as much again is kept of what was before
+	logLimit = 10 << 20 // bytes of each of the two files
 	logCheck = 10 * time.Minute
 )
 
-// rotateLog moves what is in a log that has grown too long to postgres.log.1. It
-// copies and empties the file, since PostgreSQL holds it open, and appends.
+// rotateLog moves the content of a log above logLimit to postgres.log.1. It copies and
+// truncates the file instead of renaming it, because PostgreSQL keeps it open and appends.
 func (s *Server) rotateLog() error {
 	info, err := s.log.Stat()
 	if err != nil || info.Size() <= logLimit {
@@ -27,10 +27,11 @@ func (s *Server) rotateLog() error {
 		return err
 	}
 	defer kept.Close()
-	// The end of it tells most.
+	// Only the end is kept, because it is the newest part.
 	begin := info.Size() - logLimit
 	if _, err := io.Copy(kept, io.NewSectionReader(s.log, begin, logLimit)); err != nil {
 		return err
 	}
+	// PostgreSQL appends, so that it continues at the beginning.
 	return s.log.Truncate(0)
 }

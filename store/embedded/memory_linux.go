@@ -2,8 +2,8 @@ package embedded
 
 import "syscall"
 
-// hasRoom tells whether more than 1 GiB is free below dir; containers often
-// have 64 MB of memory there.
+// hasRoom reports whether more than 1 GiB is free below dir. Containers often have only
+// 64 MB there.
 func hasRoom(dir string) bool {
 	var fs syscall.Statfs_t
 	err := syscall.Statfs(dir, &fs)

@@ -1,10 +1,9 @@
-// Package embedded runs a private PostgreSQL for one giftcards process: it
-// finds or fetches the programs, makes the cluster, starts the server below
-// itself, and sees to it that the server never outlives it.
+// Package embedded runs a private PostgreSQL for one giftcards process. It finds or
+// downloads the programs, makes the cluster, and starts the server as a child that never
+// outlives the process.
 //
-// The server is reached over a Unix socket only, by the operating system's
-// user that called Start and by nobody else. Data are never wiped and never
-// upgraded. The package knows nothing of tables, migrations or requests.
+// Only the operating system's user that called Start can connect, over a Unix socket. The
+// package never deletes or upgrades data. It knows nothing of tables, migrations or requests.
 package embedded
 
 import (
@@ -15,33 +14,33 @@ import (
 // ErrLocked says that another process runs a PostgreSQL in the state directory.
 var ErrLocked = errors.New("state directory in use")
 
-// Options says where a private PostgreSQL lives. The zero value of each field
-// but StateDir is a working default.
+// Options configures a private PostgreSQL. The zero value of each field except StateDir is a
+// working default.
 type Options struct {
-	// StateDir holds the lock, the data, the socket and postgres.log. It is
-	// created if missing. It must be empty when Ephemeral is set.
+	// StateDir contains the lock, the data, the socket and postgres.log. Start makes it if
+	// it is missing. It must be "" if Ephemeral is set.
 	StateDir string
 
-	// BinDir is the directory of initdb and postgres. Empty: the newest of
-	// PostgreSQL 13 to 18 that is installed (of the major that made the data,
-	// when there are data), else a fetched one.
+	// BinDir is the directory of initdb and postgres. "" means the newest installed
+	// PostgreSQL from 13 to 18, or with existing data the one of the major that made them,
+	// or else a downloaded one.
 	BinDir string
 
-	// CacheDir holds fetched programs. Empty: /var/cache/giftcards as root,
-	// giftcards in the user's cache directory otherwise.
+	// CacheDir contains downloaded programs. "" means /var/cache/giftcards for root, and
+	// giftcards in the user's cache directory for others.
 	CacheDir string
 
-	// MirrorURL is the base address of a Maven repository to fetch from.
-	// Empty: the mirror of central in ~/.m2/settings.xml, else Maven Central.
-	// What is fetched must have the hash written in this package either way.
+	// MirrorURL is the base address of a Maven repository to download from. "" means the
+	// mirror of central in ~/.m2/settings.xml, or else Maven Central. A download from any
+	// of them must have the hash that this package contains.
 	MirrorURL string
 
-	// Ephemeral is for tests: a cluster in a directory of its own, removed at
-	// Stop, that gives up durability for speed and allows 1,000 connections.
-	// The role of URL may then create databases and roles.
+	// Ephemeral is for tests. The cluster is in a directory of its own, which Stop removes.
+	// It gives up durability for speed and allows 1,000 connections, and the role of URL
+	// may create databases and roles.
 	Ephemeral bool
 
-	// Logger receives what the package does; nil discards it. PostgreSQL's own
-	// messages go to postgres.log.
+	// Logger gets the package's own log; nil discards it. PostgreSQL's messages go to
+	// postgres.log.
 	Logger *slog.Logger
 }

@@ -17,14 +17,14 @@ import (
 
 const (
 	pollEvery    = 5 * time.Millisecond
-	fastStop     = 30 * time.Second // for SIGINT: sessions end, data are written out
-	immediate    = 10 * time.Second // for SIGQUIT: PostgreSQL itself kills what is left after 5 s
+	fastStop     = 30 * time.Second // after SIGINT, which ends sessions and writes the data
+	immediate    = 10 * time.Second // after SIGQUIT; PostgreSQL kills its remaining children after 5 s
 	postgresPort = "5432"           // only a part of the socket's name
 )
 
-// pidFile is what a postmaster says of itself in its data directory.
+// pidFile is the content of a postmaster's postmaster.pid.
 type pidFile struct {
-	pid       int // 0 when it cannot be read out of the file
+	pid       int // 0 if the file contains no valid one
 	socketDir string
 	ready     bool
 }
@@ -38,18 +38,19 @@ func readPidFile(data string) (pidFile, error) {
 	}
 	lines := strings.Split(string(text), "\n")
 	var found pidFile
-	if pid, err := strconv.Atoi(strings.TrimSpace(lines[0])); err == nil && pid > 1 { // a signal to 0 would hit our own group, one to 1 init
+	if pid, err := strconv.Atoi(strings.TrimSpace(lines[0])); err == nil && pid > 1 { // a signal to 0 would reach our own process group, and 1 is init
 		found.pid = pid
 	}
+	// The postmaster adds these lines while it starts.
 	if len(lines) > 7 {
 		found.socketDir, found.ready = lines[4], strings.TrimSpace(lines[7]) == "ready"
 	}
 	return found, nil
 }
 
-// clearLeftovers makes data free for a new postmaster. The caller holds the
-// lock, so a postmaster still there lost its giftcards: it is stopped, never
-// adopted. A pid file that would keep a new one out for no reason is removed.
+// clearLeftovers makes data free for a new postmaster. The caller holds the lock, so that a
+// running postmaster has lost its giftcards process. It is stopped and never adopted. A
+// stale pid file is removed, because it would keep a new postmaster from starting.
 func clearLeftovers(ctx context.Context, data string) error {
 	found, err := readPidFile(data)
 	switch {
@@ -60,8 +61,9 @@ func clearLeftovers(ctx context.Context, data string) error {
 	case found.pid == 0:
 		return os.Remove(pidFilePath(data))
 	case !alive(found.pid):
-		return nil // left to PostgreSQL, which then looks for surviving backends
+		return nil // PostgreSQL itself removes the file after it has looked for surviving backends
 	}
+	// The id may belong to any process by now.
 	ours, err := isPostmaster(found.pid, data)
 	switch {
 	case err != nil:
@@ -73,14 +75,15 @@ func clearLeftovers(ctx context.Context, data string) error {
 	}
 }
 
-// alive is also true of a process that waits to be reaped. A process we may
-// not signal belongs to a third user and so is no postmaster on our data.
+// alive also returns true for a zombie. A process that we may not signal belongs to another
+// user and is therefore not a postmaster on our data.
 func alive(pid int) bool { return syscall.Kill(pid, 0) == nil }
 
-// isPostmaster tells whether a live process is the postmaster on data. It fails
-// when it cannot be sure, as two postmasters on the same data destroy them.
+// isPostmaster reports whether a live process is the postmaster on data. It fails if it is
+// not sure, because two postmasters on the same data would destroy them.
 func isPostmaster(pid int, data string) (bool, error) {
 	line, err := commandLine(pid)
+	// The process may have ended while its command line was read.
 	if err != nil && !alive(pid) {
 		return false, nil
 	}
@@ -95,18 +98,20 @@ func isPostmaster(pid int, data string) (bool, error) {
 			return false, nil
 		}
 	}
-	return false, fmt.Errorf("process %d may be a PostgreSQL server on %s: stop it, or if it is not remove %s", pid, data, pidFilePath(data))
+	return false, fmt.Errorf("process %d may be a PostgreSQL server on %s: stop it, or remove %s if it is not", pid, data, pidFilePath(data))
 }
 
-// stopOrphan stops a postmaster that is not our child.
+// stopOrphan stops a postmaster that is not our child. It asks isPostmaster before each
+// signal and look, because the process id may soon belong to another process.
 func stopOrphan(ctx context.Context, pid int, data string) error {
 	for _, step := range []struct {
 		signal syscall.Signal
 		wait   time.Duration
 	}{{syscall.SIGINT, fastStop}, {syscall.SIGQUIT, immediate}} {
 		if err := syscall.Kill(pid, step.signal); err != nil && !errors.Is(err, syscall.ESRCH) {
-			return fmt.Errorf("stop the PostgreSQL server left over on %s (process %d): %w", data, pid, err)
+			return fmt.Errorf("stop the abandoned PostgreSQL server on %s (process %d): %w", data, pid, err)
 		}
+		// It is not our child, so that its end can only be polled.
 		for deadline := time.Now().Add(step.wait); time.Now().Before(deadline); {
 			still := alive(pid)
 			if still {
@@ -125,12 +130,12 @@ func stopOrphan(ctx context.Context, pid int, data string) error {
 			}
 		}
 	}
-	return fmt.Errorf("the PostgreSQL server left over on %s (process %d) does not stop: end it by hand", data, pid)
+	return fmt.Errorf("the abandoned PostgreSQL server on %s (process %d) does not stop: end it by hand", data, pid)
 }
 
-// waitReady returns once p accepts connections in socketDir, which must be new:
-// in a container, a file left over often has the very process id of p. It takes
-// as long as recovery takes, or until ctx is done.
+// waitReady returns when p accepts connections in socketDir, after a recovery if necessary,
+// or when ctx ends. socketDir must be new: in a container, an old pid file often contains
+// the same process id as p.
 func waitReady(ctx context.Context, p *process, data, socketDir string) error {
 	for {
 		found, err := readPidFile(data)
@@ -147,7 +152,7 @@ func waitReady(ctx context.Context, p *process, data, socketDir string) error {
 	}
 }
 
-// exitError is why a process that should not have ended did.
+// exitError returns the error of a process that has ended unexpectedly.
 func exitError(p *process) error {
 	if p.err == nil {
 		return errors.New("exited without an error")
@@ -155,9 +160,9 @@ func exitError(p *process) error {
 	return p.err
 }
 
-// stop ends a postmaster that is our child: in good order within 30 seconds or
-// until ctx is done, then at once. Smart shutdown (SIGTERM) is of no use, it
-// would wait for every session to leave.
+// stop ends a postmaster that is our child. It lets PostgreSQL shut down in order for 30
+// seconds or until ctx ends, and then ends it at once. It does not use the smart shutdown
+// (SIGTERM), which waits for all sessions to end.
 func (p *process) stop(ctx context.Context) error {
 	p.signal(syscall.SIGINT)
 	select {
@@ -169,7 +174,7 @@ func (p *process) stop(ctx context.Context) error {
 	return p.stopAtOnce()
 }
 
-// stopAtOnce ends a postmaster that will have to recover at its next start.
+// stopAtOnce ends a postmaster without writing its data. The next start recovers them.
 func (p *process) stopAtOnce() error {
 	p.signal(syscall.SIGQUIT)
 	select {

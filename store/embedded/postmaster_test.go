@@ -13,9 +13,14 @@ import (
 	"testing"
 )
 
-// One cluster serves all cases, one after the other.
-func TestStartCopesWithLeftovers(t *testing.T) {
-	t.Parallel()
+// stoppedCluster is a state directory with a cluster that no PostgreSQL runs on.
+type stoppedCluster struct {
+	state, data string
+	as          account // the owner of the data
+}
+
+func newStoppedCluster(t *testing.T) stoppedCluster {
+	t.Helper()
 	state := newStateDir(t)
 	data := filepath.Join(state, "data")
 	stop(t, start(t, state))
@@ -23,8 +28,16 @@ func TestStartCopesWithLeftovers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return stoppedCluster{state: state, data: data, as: as}
+}
 
-	idle := helper(t, as, "idle", "idle")
+// TestAStalePidFileDoesNotKeepPostgreSQLFromStarting, and the process that it names is not
+// stopped unless it is a postmaster on the data. The cases share a cluster, because each
+// leaves it stopped.
+func TestAStalePidFileDoesNotKeepPostgreSQLFromStarting(t *testing.T) {
+	t.Parallel()
+	c := newStoppedCluster(t)
+	idle := helper(t, c.as, "idle", "idle")
 	run(t, idle)
 	for name, content := range map[string]string{
 		"an empty pid file":                     "",
@@ -33,88 +46,97 @@ func TestStartCopesWithLeftovers(t *testing.T) {
 		"pid 1":                                 "1\n",
 		"a negative pid":                        "-1\n",
 		"a pid of nobody":                       "99999999\n",
-		"a live process that is no PostgreSQL":  fmt.Sprintln(idle.Process.Pid) + data + "\n",
-		"our own pid":                           fmt.Sprintln(os.Getpid()) + data + "\n",
-		"a ready line of a process that is not": "99999999\n" + data + "\n1\n5432\n/nowhere\n\n\nready   \n",
+		"a live process that is no PostgreSQL":  fmt.Sprintln(idle.Process.Pid) + c.data + "\n",
+		"our own pid":                           fmt.Sprintln(os.Getpid()) + c.data + "\n",
+		"a ready line of a process that is not": "99999999\n" + c.data + "\n1\n5432\n/nowhere\n\n\nready   \n",
 	} {
-		t.Run("starts over "+name, func(t *testing.T) {
-			writePidFile(t, as, data, content)
-			stop(t, start(t, state))
+		t.Run(name, func(t *testing.T) {
+			writePidFile(t, c.as, c.data, content)
+			stop(t, start(t, c.state))
 			if !alive(idle.Process.Pid) {
-				t.Error("a process that has nothing to do with it was stopped")
+				t.Error("a process that is not a postmaster was stopped")
 			}
 		})
 	}
+}
 
-	t.Run("stops an orphan and starts anew", func(t *testing.T) {
-		p, err := (&Server{}).finder(Options{}, as).find(t.Context(), 0, data)
-		if err != nil {
-			t.Fatal(err)
-		}
-		socketDir, err := makeSocketDir(state, as)
-		if err != nil {
-			t.Fatal(err)
-		}
-		orphan := as.command(t.Context(), filepath.Join(p.dir, "postgres"), "-D", data, "-k", socketDir, "-c", "listen_addresses=")
-		child, err := launch(orphan, syscall.SIGQUIT)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := waitReady(t.Context(), child, data, socketDir); err != nil {
-			t.Fatal(err)
-		}
+// TestAnOrphanIsStoppedAndReplaced: a postmaster whose giftcards process has died.
+func TestAnOrphanIsStoppedAndReplaced(t *testing.T) {
+	t.Parallel()
+	c := newStoppedCluster(t)
+	p, err := (&Server{}).finder(Options{}, c.as).find(t.Context(), 0, c.data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	socketDir, err := makeSocketDir(c.state, c.as)
+	if err != nil {
+		t.Fatal(err)
+	}
+	orphan := c.as.command(t.Context(), filepath.Join(p.dir, "postgres"), "-D", c.data, "-k", socketDir, "-c", "listen_addresses=")
+	child, err := launch(orphan, syscall.SIGQUIT)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := waitReady(t.Context(), child, c.data, socketDir); err != nil {
+		t.Fatal(err)
+	}
 
-		s := start(t, state)
-		if <-child.done; child.err != nil {
-			t.Errorf("the orphan was not stopped in good order: %v", child.err)
-		}
-		if got := pidIn(t, data); got != s.postmaster.pid() {
-			t.Errorf("process %d serves, not ours", got)
-		}
-		stop(t, s)
-	})
+	s := start(t, c.state)
+	if <-child.done; child.err != nil {
+		t.Errorf("the orphan was not stopped in good order: %v", child.err)
+	}
+	if got := pidIn(t, c.data); got != s.postmaster.pid() {
+		t.Errorf("process %d serves, not ours", got)
+	}
+	stop(t, s)
+}
 
-	t.Run("refuses when it cannot tell", func(t *testing.T) {
-		perhaps := helper(t, as, "idle", "/usr/bin/postgres", "-D", "elsewhere")
-		run(t, perhaps)
-		writePidFile(t, as, data, fmt.Sprintln(perhaps.Process.Pid))
-		_, err := Start(t.Context(), Options{StateDir: state})
-		wantError(t, err, fmt.Sprintf("process %d may be a PostgreSQL server on %s: stop it, or if it is not remove", perhaps.Process.Pid, data))
-		if !alive(perhaps.Process.Pid) {
-			t.Error("it was stopped")
-		}
-		if err := os.Remove(pidFilePath(data)); err != nil {
-			t.Error(err)
-		}
-	})
+// TestStartFailsIfAProcessMayBeAPostmasterOnTheData, because two of them would destroy the
+// data. The process is not stopped.
+func TestStartFailsIfAProcessMayBeAPostmasterOnTheData(t *testing.T) {
+	t.Parallel()
+	c := newStoppedCluster(t)
+	perhaps := helper(t, c.as, "idle", "/usr/bin/postgres", "-D", "elsewhere")
+	run(t, perhaps)
+	writePidFile(t, c.as, c.data, fmt.Sprintln(perhaps.Process.Pid))
+	_, err := Start(t.Context(), Options{StateDir: c.state})
+	wantError(t, err, fmt.Sprintf("process %d may be a PostgreSQL server on %s: stop it, or remove", perhaps.Process.Pid, c.data))
+	if !alive(perhaps.Process.Pid) {
+		t.Error("it was stopped")
+	}
+}
 
-	t.Run("sweeps what killed starts left", func(t *testing.T) {
-		for _, name := range []string{"data.new-1", "sock-1"} {
-			if err := os.MkdirAll(filepath.Join(state, name, "base"), 0o700); err != nil {
-				t.Fatal(err)
-			}
-		}
-		stop(t, start(t, state))
-		if got := names(t, state); got != "data lock pg_hba.conf pg_ident.conf postgres.log" {
-			t.Errorf("the state directory holds %s", got)
-		}
-	})
-
-	t.Run("says what PostgreSQL said", func(t *testing.T) {
-		config, err := os.OpenFile(filepath.Join(data, "postgresql.conf"), os.O_APPEND|os.O_WRONLY, 0)
-		if err != nil {
+func TestLeftoversOfKilledStartsAreRemoved(t *testing.T) {
+	t.Parallel()
+	c := newStoppedCluster(t)
+	for _, name := range []string{"data.new-1", "sock-1"} {
+		if err := os.MkdirAll(filepath.Join(c.state, name, "base"), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		defer config.Close()
-		if _, err := config.WriteString("nonsense = 1\n"); err != nil {
-			t.Fatal(err)
-		}
-		_, err = Start(t.Context(), Options{StateDir: state})
-		wantError(t, err, `unrecognized configuration parameter "nonsense"`)
-		if strings.Contains(err.Error(), "\n") {
-			t.Errorf("%q has more than one line", err)
-		}
-	})
+	}
+	stop(t, start(t, c.state))
+	if got := names(t, c.state); got != "data lock pg_hba.conf pg_ident.conf postgres.log" {
+		t.Errorf("the state directory contains %s", got)
+	}
+}
+
+// TestAFailedStartQuotesPostgreSQLsLog in one line.
+func TestAFailedStartQuotesPostgreSQLsLog(t *testing.T) {
+	t.Parallel()
+	c := newStoppedCluster(t)
+	config, err := os.OpenFile(filepath.Join(c.data, "postgresql.conf"), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer config.Close()
+	if _, err := config.WriteString("nonsense = 1\n"); err != nil {
+		t.Fatal(err)
+	}
+	_, err = Start(t.Context(), Options{StateDir: c.state})
+	wantError(t, err, `unrecognized configuration parameter "nonsense"`)
+	if strings.Contains(err.Error(), "\n") {
+		t.Errorf("%q has more than one line", err)
+	}
 }
 
 func TestLeftoverFileWithOurProcessIDIsNotReadiness(t *testing.T) {

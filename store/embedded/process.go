@@ -10,22 +10,22 @@ import (
 	"syscall"
 )
 
-// process is a child that dies with us.
+// process is a child that does not outlive this process.
 type process struct {
 	cmd  *exec.Cmd
-	done chan struct{} // closed once the child has exited
-	err  error         // how it ended; to be read after done
+	done chan struct{} // closed when the child has exited
+	err  error         // result of the child; valid after done is closed
 }
 
-// launch starts cmd and has the kernel, or where it cannot a shell, send it
-// onOurDeath when we are gone.
+// launch starts cmd. When this process ends, the kernel sends onOurDeath to the child. On
+// systems whose kernel cannot, a shell does.
 func launch(cmd *exec.Cmd, onOurDeath syscall.Signal) (*process, error) {
 	byKernel := signalOnParentDeath(cmd.SysProcAttr, onOurDeath)
 	p := &process{cmd: cmd, done: make(chan struct{})}
 	started := make(chan error)
 	go func() {
-		// The kernel means the thread that forked when it says parent, and a
-		// locked thread ends with its goroutine: this one must outlive the child.
+		// For the kernel, the parent is the thread that forked. The goroutine keeps this
+		// thread until the child has ended, because a locked thread ends with its goroutine.
 		runtime.LockOSThread()
 		err := cmd.Start()
 		started <- err
@@ -37,6 +37,7 @@ func launch(cmd *exec.Cmd, onOurDeath syscall.Signal) (*process, error) {
 	if err := <-started; err != nil {
 		return nil, err
 	}
+	// Between the start and the shell the child is unprotected, which is only a moment.
 	if !byKernel {
 		if err := watchUs(p, onOurDeath); err != nil {
 			p.signal(syscall.SIGKILL)
@@ -49,11 +50,11 @@ func launch(cmd *exec.Cmd, onOurDeath syscall.Signal) (*process, error) {
 
 func (p *process) pid() int { return p.cmd.Process.Pid }
 
-// signal does nothing when the process has exited.
+// signal does nothing if the process has exited.
 func (p *process) signal(s syscall.Signal) { _ = p.cmd.Process.Signal(s) }
 
-// watchUs starts a shell that waits for the end of a pipe whose other end we
-// alone hold, and then signals p.
+// watchUs starts a shell that signals p when this process ends. The shell waits for the end
+// of a pipe that only this process holds open.
 func watchUs(p *process, s syscall.Signal) error {
 	shell := &exec.Cmd{
 		Path:        "/bin/sh",
@@ -73,8 +74,8 @@ func watchUs(p *process, s syscall.Signal) error {
 	return nil
 }
 
-// endWith ends the shell before its pipe: it must never signal a process id
-// that may be another's by now.
+// endWith ends the shell after p has ended. It kills the shell before it closes the pipe,
+// because the shell would otherwise signal a process id that may be another process's.
 func endWith(p *process, shell *exec.Cmd, pipe io.Closer) {
 	<-p.done
 	_ = shell.Process.Kill()

@@ -8,12 +8,11 @@ import (
 	"syscall"
 )
 
-// signalOnParentDeath reports whether the kernel will send s to the child when
-// we are gone: here it cannot.
+// signalOnParentDeath reports false, because the kernel cannot signal the child when this
+// process ends.
 func signalOnParentDeath(*syscall.SysProcAttr, syscall.Signal) bool { return false }
 
-// commandLine returns the program and arguments of a process, separated by
-// blanks.
+// commandLine returns the program and arguments of a process, separated by blanks.
 func commandLine(pid int) (string, error) {
 	ps := &exec.Cmd{Path: "/bin/ps", Args: []string{"ps", "-ww", "-o", "command=", "-p", strconv.Itoa(pid)}}
 	line, err := ps.Output()

@@ -4,13 +4,13 @@ package embedded
 
 import "path/filepath"
 
-// Exists reports whether there is a PostgreSQL's data in stateDir, or, if nobody
-// may look, perhaps.
+// Exists reports whether stateDir contains a PostgreSQL's data. It returns true if it cannot
+// look.
 func Exists(stateDir string) bool { return exists(filepath.Join(stateDir, "data")) }
 
-// Running returns what URL returns in the process that runs a PostgreSQL in
-// stateDir, for a second process of the same user. It reports false if none is
-// ready there. Like Start, it takes libpq's variables out of the environment.
+// Running returns the URL of a PostgreSQL that another process of the same user runs in
+// stateDir. It reports false if none is ready there. Like Start, it removes libpq's variables
+// from the environment.
 func Running(stateDir string) (url string, running bool) {
 	forgetVariables()
 	dir, err := canonical(stateDir)
@@ -22,6 +22,7 @@ func Running(stateDir string) (url string, running bool) {
 	if err != nil || !found.ready || found.pid == 0 || !alive(found.pid) {
 		return "", false
 	}
+	// A stale pid file may name another process.
 	if ours, err := isPostmaster(found.pid, data); err != nil || !ours {
 		return "", false
 	}

@@ -7,7 +7,7 @@ import (
 	"errors"
 )
 
-var errUnsupported = errors.New("a private PostgreSQL can only be run on Unix: set DATABASE_URL to a server of your own")
+var errUnsupported = errors.New("a private PostgreSQL only runs on Unix: set DATABASE_URL to a server of your own")
 
 // Server is never made on this platform.
 type Server struct{}
@@ -33,7 +33,7 @@ func (*Server) Err() error { return errUnsupported }
 // Stop always fails on this platform.
 func (*Server) Stop(context.Context) error { return errUnsupported }
 
-// Exists reports true: Start says what is wrong.
+// Exists reports true, so that Start is called and returns its error.
 func Exists(string) bool { return true }
 
 // Running reports false.

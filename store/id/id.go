@@ -1,6 +1,6 @@
-// Package id makes and prints the contract's ids: 12 bytes, written as 24
-// lower-case hexadecimal digits (PydanticObjectId in the document). Ids order
-// by the second in which they were made.
+// Package id makes, reads and prints the contract's ids: 12 bytes, written as 24 lower-case
+// hexadecimal digits (PydanticObjectId in the document). Ids are ordered by the second in
+// which they were made.
 package id
 
 import (
@@ -11,40 +11,38 @@ import (
 	"time"
 )
 
-// ID is a 12-byte id: four bytes of Unix seconds, and eight random bytes, all
-// big-endian. An id tells nothing of those that others were given. The zero ID
-// stands for none.
+// ID is a 12-byte id: four bytes of Unix seconds and eight random bytes, both big-endian. An
+// id does not help to guess other ids. The zero ID means no id.
 //
-// Two ids of one second are the same with a probability of 2^-64. The primary key
-// of the table then refuses the later one, whose request fails and can be repeated.
+// Two ids of the same second are equal with a probability of 2^-64. The table's primary key
+// then refuses the second one. Its request fails and can be repeated.
 type ID [12]byte
 
-// MaxBlock is how many consecutive ids a block can hold.
+// MaxBlock is the largest number of consecutive ids in a block.
 const MaxBlock = 1 << 24
 
 // New returns an id of the second now.
 func New(now time.Time) ID { return NewBlock(now, 1) }
 
-// NewBlock returns the first of count consecutive ids, all of the second now; the
-// others are had by Plus. The blocks of n and m ids that are made in one second
-// overlap with a probability of about (n+m) * 2^-64. It panics unless count is from
-// 1 to MaxBlock.
+// NewBlock returns the first of count consecutive ids of the second now. Plus returns the
+// others. Two blocks of n and m ids of the same second overlap with a probability of about
+// (n+m) * 2^-64. NewBlock panics unless count is from 1 to MaxBlock.
 func NewBlock(now time.Time, count int) (id ID) {
 	if count < 1 || count > MaxBlock {
 		panic(fmt.Sprintf("id: block of %d", count))
 	}
 	id = Least(now)
-	// crypto/rand.Read never fails: it ends the program instead.
+	// crypto/rand.Read never returns an error; it ends the program instead.
 	_, _ = rand.Read(id[4:])
-	// The last three bytes count, so the start leaves room for the block. That a
-	// remainder favours some starts by 2^-40 changes nothing.
+	// The last three bytes count within the block, so that the first id must leave room for
+	// the others. The remainder prefers some first ids by 2^-40, which does not matter.
 	var random [8]byte
 	_, _ = rand.Read(random[:])
 	id.setLow(int(binary.BigEndian.Uint64(random[:]) % uint64(MaxBlock-count+1)))
 	return id
 }
 
-// Least returns the least id that can be of the second now.
+// Least returns the smallest possible id of the second now.
 func Least(now time.Time) (id ID) {
 	binary.BigEndian.PutUint32(id[:], uint32(now.Unix()))
 	return id
@@ -54,8 +52,8 @@ func (id ID) low() int { return int(id[9])<<16 | int(id[10])<<8 | int(id[11]) }
 
 func (id *ID) setLow(low int) { id[9], id[10], id[11] = byte(low>>16), byte(low>>8), byte(low) }
 
-// Plus returns the id n places after id in its block. It panics if no
-// block from id on can have that place.
+// Plus returns the id n places after id in its block. It panics if the last three bytes would
+// overflow.
 func (id ID) Plus(n int) ID {
 	low := id.low()
 	if n < 0 || low+n >= MaxBlock {
@@ -71,13 +69,13 @@ func (id ID) IsZero() bool { return id == ID{} }
 // String returns the 24 lower-case hexadecimal digits of id.
 func (id ID) String() string { return hex.EncodeToString(id[:]) }
 
-// AppendText appends what String returns to b.
+// AppendText appends the text of String to b.
 func (id ID) AppendText(b []byte) ([]byte, error) { return hex.AppendEncode(b, id[:]), nil }
 
-// MarshalText returns what String returns.
+// MarshalText returns the text of String.
 func (id ID) MarshalText() ([]byte, error) { return id.AppendText(nil) }
 
-// UnmarshalText sets id from 24 hexadecimal digits.
+// UnmarshalText sets id to the result of Parse.
 func (id *ID) UnmarshalText(text []byte) error {
 	parsed, err := Parse(string(text))
 	if err != nil {
@@ -101,7 +99,7 @@ func Parse(text string) (id ID, err error) {
 	return id, nil
 }
 
-// BytesValue writes id to a bytea column; the zero ID as null.
+// BytesValue returns id for a bytea column. The zero ID becomes null.
 func (id ID) BytesValue() ([]byte, error) {
 	if id.IsZero() {
 		return nil, nil
@@ -109,7 +107,7 @@ func (id ID) BytesValue() ([]byte, error) {
 	return id[:], nil
 }
 
-// ScanBytes reads id from a bytea column; null as the zero ID.
+// ScanBytes sets id from a bytea column. Null becomes the zero ID.
 func (id *ID) ScanBytes(b []byte) error {
 	switch len(b) {
 	case 0:

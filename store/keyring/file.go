@@ -21,26 +21,26 @@ import (
 	"giftcards/store/private"
 )
 
-// The keysets of a key file, by the names they have in it: for security codes,
-// bearer tokens and download links.
+// The names of the keysets in a key file: for security codes, bearer tokens and download
+// links.
 const (
 	CodesKeyset  = "codes"
 	TokensKeyset = "tokens"
 	LinksKeyset  = "links"
 )
 
-// Keysets are all of them.
+// Keysets are the names of all keysets.
 var Keysets = []string{CodesKeyset, LinksKeyset, TokensKeyset}
 
-// templates say what the keys of each keyset are.
+// templates are the kinds of new keys by keyset.
 var templates = map[string]func() *tinkpb.KeyTemplate{
 	CodesKeyset:  aead.AES256GCMKeyTemplate,
 	TokensKeyset: jwt.HS256Template,
 	LinksKeyset:  mac.HMACSHA256Tag128KeyTemplate,
 }
 
-// Create writes a new key file, which only its owner may touch, and opens it. It
-// fails with an fs.ErrExist if there is anything at path.
+// Create writes a new key file that only its owner may read, and opens it. It fails with an
+// fs.ErrExist if path exists.
 func Create(path string) (*Ring, error) {
 	if err := create(path); err != nil {
 		return nil, fmt.Errorf("create key file: %w", err)
@@ -57,20 +57,21 @@ func create(path string) error {
 	if err != nil {
 		return err
 	}
+	// The file is complete before it gets its name.
 	complete, err := writeComplete(path, fresh)
 	if err != nil {
 		return err
 	}
-	// Unlike a rename, a link never replaces what is there.
+	// Unlike a rename, a link never replaces an existing file.
 	if err := errors.Join(os.Link(complete, path), os.Remove(complete)); err != nil {
 		return err
 	}
 	return syncDirectory(path)
 }
 
-// Rotate adds a key to each keyset of the file and makes it the one that is used
-// from now on; the keys before it stay, for what was made with them. Rotations at
-// the same time wait for each other.
+// Rotate adds a key to each keyset of the file and makes it the primary one. The older keys
+// stay, because they still open the codes, links and tokens made with them. Rotations at the
+// same time wait for each other.
 func Rotate(path string) error {
 	if err := replace(path, rotated); err != nil {
 		return fmt.Errorf("rotate keys: %w", err)
@@ -78,10 +79,10 @@ func Rotate(path string) error {
 	return nil
 }
 
-// replace puts what change makes of the keysets in the place of the file, in one
-// step. Changes at the same time wait for each other.
+// replace replaces the file atomically by the keysets that change returns. Changes at the
+// same time wait for each other.
 func replace(path string, change func(map[string]*keyset.Handle) (map[string]*keyset.Handle, error)) error {
-	path, err := private.Follow(path) // a link stays, the file it leads to is replaced
+	path, err := private.Follow(path) // replaces the target of a link and not the link
 	if err != nil {
 		return err
 	}
@@ -90,6 +91,7 @@ func replace(path string, change func(map[string]*keyset.Handle) (map[string]*ke
 		return err
 	}
 	defer file.Close()
+	// The file is read under the lock, so that no concurrent change is lost.
 	current, err := load(path, nil)
 	if err != nil {
 		return err
@@ -108,7 +110,7 @@ func replace(path string, change func(map[string]*keyset.Handle) (map[string]*ke
 	return syncDirectory(path)
 }
 
-// lock opens the file at path and keeps other changes waiting until it is closed.
+// lock opens the file at path and locks it, so that other changes wait until it is closed.
 func lock(path string) (*os.File, error) {
 	for {
 		file, err := private.OpenSecret(path, os.O_RDWR)
@@ -121,21 +123,23 @@ func lock(path string) (*os.File, error) {
 		if err := errors.Join(lockErr, mineErr, thereErr); err != nil {
 			return nil, errors.Join(err, file.Close())
 		}
+		// The lock only counts if path still names the locked file.
 		if os.SameFile(mine, there) {
 			return file, nil
 		}
-		_ = file.Close() // the change we waited for has replaced it
+		_ = file.Close() // the previous holder of the lock has replaced the file
 	}
 }
 
-// load makes ready the keys in the file at path. It returns nil if the file is
-// still the known version.
+// load reads the keys in the file at path. It returns nil if the file is still the known
+// version.
 func load(path string, known fs.FileInfo) (*keys, error) {
 	path, err := private.Follow(path)
 	if err != nil {
 		return nil, fmt.Errorf("read key file: %w", err)
 	}
-	file, err := private.OpenSecret(path, os.O_RDONLY) // before Stat: a network file system then asks its server
+	// Opening comes before Stat, because it makes a network file system ask its server.
+	file, err := private.OpenSecret(path, os.O_RDONLY)
 	if err != nil {
 		return nil, fmt.Errorf("read key file: %w", err)
 	}
@@ -162,9 +166,9 @@ func load(path string, known fs.FileInfo) (*keys, error) {
 	return loaded, nil
 }
 
-// malformed leaves the reason out, which might quote a key.
+// malformed leaves out the reason, because it might quote a key.
 func malformed(path string) error {
-	return fmt.Errorf("key file %s is damaged or not a key file: put its backup in place, since new keys cannot open what the old ones sealed", path)
+	return fmt.Errorf("key file %s is damaged or not a key file: restore its backup, because new keys cannot open codes that the old ones sealed", path)
 }
 
 func decode(data []byte) (map[string]*keyset.Handle, error) {
@@ -172,8 +176,9 @@ func decode(data []byte) (map[string]*keyset.Handle, error) {
 	if err := json.Unmarshal(data, &encoded); err != nil {
 		return nil, err
 	}
+	// An unknown keyset may be a newer version's, and a change would drop it.
 	if len(encoded) != len(templates) {
-		return nil, errors.New("other keysets than there should be")
+		return nil, errors.New("wrong number of keysets")
 	}
 	handles := map[string]*keyset.Handle{}
 	for name := range templates {
@@ -186,7 +191,7 @@ func decode(data []byte) (map[string]*keyset.Handle, error) {
 	return handles, nil
 }
 
-// rotated are the keysets, or new ones for nil, with a new primary key in each.
+// rotated returns the keysets, or new ones for nil, with a new primary key in each.
 func rotated(handles map[string]*keyset.Handle) (map[string]*keyset.Handle, error) {
 	return eachKeyset(func(name string) (*keyset.Handle, error) { return withNewPrimary(handles[name], templates[name]()) })
 }
@@ -203,8 +208,8 @@ func eachKeyset(build func(name string) (*keyset.Handle, error)) (map[string]*ke
 	return handles, nil
 }
 
-// writeComplete writes a complete key file of the keysets beside path, and
-// returns its name. Put in place in one step, it is never seen half written.
+// writeComplete writes a key file beside path and returns its name. The caller then moves it
+// to path in one step, so that no reader sees a part of it.
 func writeComplete(path string, handles map[string]*keyset.Handle) (string, error) {
 	encoded := map[string]json.RawMessage{}
 	for name, handle := range handles {
@@ -218,6 +223,7 @@ func writeComplete(path string, handles map[string]*keyset.Handle) (string, erro
 	if err != nil {
 		return "", err
 	}
+	// The same directory makes the rename atomic.
 	file, err := os.CreateTemp(filepath.Dir(path), ".keys-*") // mode 0600
 	if err != nil {
 		return "", err
@@ -229,7 +235,7 @@ func writeComplete(path string, handles map[string]*keyset.Handle) (string, erro
 	return file.Name(), nil
 }
 
-// withNewPrimary is handle, or an empty keyset for nil, with a new primary key.
+// withNewPrimary returns handle, or an empty keyset for nil, with a new primary key.
 func withNewPrimary(handle *keyset.Handle, template *tinkpb.KeyTemplate) (*keyset.Handle, error) {
 	manager := keyset.NewManager()
 	if handle != nil {
@@ -245,7 +251,7 @@ func withNewPrimary(handle *keyset.Handle, template *tinkpb.KeyTemplate) (*keyse
 	return manager.Handle()
 }
 
-// syncDirectory makes the name of the file at path outlast a power cut.
+// syncDirectory makes the name of the file at path durable.
 func syncDirectory(path string) error {
 	directory, err := os.Open(filepath.Dir(path))
 	if err != nil {

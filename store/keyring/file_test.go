@@ -94,6 +94,7 @@ func TestBrokenKeyFileIsRefusedAndLeftAsItIs(t *testing.T) {
 		t.Fatal(err)
 	}
 	whole := string(data)
+	// A refused file may be the only copy of the keys, so that nothing may change it.
 	for name, content := range map[string]string{
 		"empty":             "",
 		"a new line":        "\n",
@@ -166,6 +167,7 @@ func TestKeyFileThatOthersCouldReplaceIsRefused(t *testing.T) {
 		t.Helper()
 		_, openErr := keyring.Open(path)
 		_, createErr := keyring.Create(path)
+		// All three must refuse, because each of them would trust the directory.
 		for _, err := range []error{openErr, createErr, keyring.Rotate(path)} {
 			if err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("%s: %v, want %q", path, err, want)

@@ -1,8 +1,7 @@
-// Package keyring owns the server's secret keys, one file of three Tink keysets:
-// it seals security codes, signs bearer tokens, and signs download links.
-// It must not know what a token may do nor where a link leads, and nothing
-// outside sees a key. Servers on several instances share the file, or a copy of
-// it that changes at once: see Ring.
+// Package keyring owns the server's secret keys, which are three Tink keysets in one file. It
+// seals security codes, signs bearer tokens, and signs download links. It does not know the
+// rights of a token or the target of a link, and it never gives a key to its callers. All
+// instances share the file, or copies of it that change at the same time: see Ring.
 package keyring
 
 import (
@@ -28,15 +27,14 @@ import (
 // ErrLinkRefused says that a link was not signed with a key of this ring.
 var ErrLinkRefused = errors.New("link refused")
 
-// lookEvery is how long a key that Rotate made primary may wait for its first use.
+// lookEvery bounds the time until a ring in use notices a rotation.
 const lookEvery = time.Second
 
-// Ring holds the keys of one file and follows its rotations without a restart:
-// it looks at the file before it refuses anything, so that it accepts at once
-// what another instance made with a newer key, and every second while in use,
-// so that it makes new things with the newest key. When the file cannot be read
-// any more it goes on with the keys it has; Err tells. It is safe for
-// concurrent use and prints no secret.
+// Ring holds the keys of one file and follows rotations without a restart. It reads the file
+// again before it refuses anything, so that it accepts at once a token that another instance
+// signed with a newer key. It also reads the file every second while it is in use, so that it
+// seals and signs with the newest key. If the file becomes unreadable, it keeps its keys, and
+// Err returns the reason. It is safe for concurrent use and prints no secret.
 type Ring struct {
 	path   string
 	uptime func() time.Duration
@@ -53,17 +51,16 @@ type Ring struct {
 type keys struct {
 	version  fs.FileInfo
 	handles  map[string]*keyset.Handle
-	codeKey  uint32 // seals codes
+	codeKey  uint32 // id of the key that seals codes
 	codes    tink.AEAD
 	tokens   jwt.MAC
 	links    tink.MAC
-	verified *lru.Cache[[sha256.Size]byte, Claims] // by the digest of the token
+	verified *lru.Cache[[sha256.Size]byte, Claims] // by the token's digest
 }
 
-// Open reads the key file at path. It refuses a file that is missing (an
-// fs.ErrNotExist), that another user but root owns, that its group or others may
-// touch, that lies where others could replace it, or that is not a complete key
-// file.
+// Open reads the key file at path. It fails if the file is missing (an fs.ErrNotExist), if a
+// user other than root and our own owns it, if its group or others may read it, if others
+// could replace it, or if it is not a complete key file.
 func Open(path string) (*Ring, error) {
 	current, err := load(path, nil)
 	if err != nil {
@@ -75,8 +72,8 @@ func Open(path string) (*Ring, error) {
 	return ring, nil
 }
 
-// OpenOrCreate opens the key file at path, or creates it if there is none. A
-// file that Open refuses for another reason is left as it is.
+// OpenOrCreate opens the key file at path, or creates it if it is missing. It never changes
+// a file that Open refuses.
 func OpenOrCreate(path string) (*Ring, error) {
 	ring, err := Open(path)
 	if !errors.Is(err, fs.ErrNotExist) {
@@ -89,7 +86,7 @@ func OpenOrCreate(path string) (*Ring, error) {
 	return ring, err
 }
 
-// newKeys makes keysets ready for use.
+// newKeys returns the keys of the keysets with their Tink primitives.
 func newKeys(handles map[string]*keyset.Handle, version fs.FileInfo) (*keys, error) {
 	codes, codesErr := aead.New(handles[CodesKeyset])
 	tokens, tokensErr := jwt.NewMAC(handles[TokensKeyset])
@@ -104,8 +101,7 @@ func newKeys(handles map[string]*keyset.Handle, version fs.FileInfo) (*keys, err
 	}, nil
 }
 
-// Seal encrypts the security code of the card with this id; only Unseal with the
-// same id opens it.
+// Seal encrypts the security code of the card with this id. Unseal needs the same id.
 func (r *Ring) Seal(code string, cardID []byte) ([]byte, error) {
 	if len(cardID) == 0 {
 		return nil, errors.New("seal security code: no card id")
@@ -115,6 +111,7 @@ func (r *Ring) Seal(code string, cardID []byte) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("seal security code: %w", err)
 	}
+	// AES-GCM limits the number of codes that a key may seal.
 	r.uses.add(current.codeKey, 1)
 	return sealed, nil
 }
@@ -128,9 +125,8 @@ func (r *Ring) Unseal(sealed, cardID []byte) (string, error) {
 	return string(code), nil
 }
 
-// SignLink returns payload with a signature, in characters that need no escaping
-// in a URL. The payload can be read by anyone; it says itself what it is for and
-// until when.
+// SignLink returns payload with a signature, in characters that need no escaping in a URL.
+// Anybody can read the payload. The caller must include its purpose and expiry.
 func (r *Ring) SignLink(payload []byte) string {
 	tag, err := r.keys().links.ComputeMAC(payload)
 	if err != nil {
@@ -139,13 +135,14 @@ func (r *Ring) SignLink(payload []byte) string {
 	return base64.RawURLEncoding.EncodeToString(append(tag, payload...))
 }
 
-// linkTagSize is the length of a link's signature: Tink's 5 bytes that name the
-// key, and HMAC-SHA256 cut to 128 bits.
+// linkTagSize is the length of a link's signature: 5 bytes of Tink that name the key, and 16
+// bytes of HMAC-SHA256.
 const linkTagSize = 5 + 16
 
-// VerifyLink returns the payload that SignLink signed, or ErrLinkRefused. Each
-// link has one spelling only.
+// VerifyLink returns the payload that SignLink signed, or ErrLinkRefused. It accepts only
+// one spelling of a link.
 func (r *Ring) VerifyLink(link string) ([]byte, error) {
+	// DecodeString ignores some trailing bits, so that a link is compared with its encoding.
 	signed, err := base64.RawURLEncoding.DecodeString(link)
 	if err != nil || len(signed) < linkTagSize || base64.RawURLEncoding.EncodeToString(signed) != link {
 		return nil, ErrLinkRefused
@@ -158,12 +155,12 @@ func (r *Ring) VerifyLink(link string) ([]byte, error) {
 	return payload, nil
 }
 
-// Pseudonym names a text without telling it, by 16 hexadecimal digits: the same for
-// the same text on all instances, until the keys are rotated. Without the keys nobody
-// can try out which text it stands for.
+// Pseudonym returns 16 hexadecimal digits that stand for a text. All instances return the
+// same ones for the same text until the keys are rotated. Without the keys nobody can find
+// the text by trying.
 func (r *Ring) Pseudonym(text string) string {
-	// The key is that of links. A payload of this length and beginning is no link's, and
-	// half of a tag is not enough to sign one.
+	// It uses the key of links. That is safe, because no link has a payload with this
+	// beginning, and half of a tag is not enough for a signature.
 	digest := sha256.Sum256([]byte(text))
 	tag, err := r.keys().links.ComputeMAC(append([]byte("pseudonym\x00"), digest[:]...))
 	if err != nil {
@@ -172,20 +169,22 @@ func (r *Ring) Pseudonym(text string) string {
 	return hex.EncodeToString(tag[linkTagSize-16:][:8])
 }
 
-// keys are the keys to make something new with.
+// keys returns the keys for sealing and signing. Every lookEvery, one caller reads the file.
 func (r *Ring) keys() *keys {
 	now, last := r.uptime(), r.looked.Load()
+	// Of concurrent callers, only the one that wins the swap reads the file.
 	if now-time.Duration(last) >= lookEvery && r.looked.CompareAndSwap(last, int64(now)) {
 		return r.look()
 	}
 	return r.current.Load()
 }
 
-// look takes over what is in the file, if it has changed and can be read.
+// look reads the file, and replaces the keys if it has changed and is readable.
 func (r *Ring) look() *keys {
 	r.looking.Lock()
 	defer r.looking.Unlock()
 	current := r.current.Load()
+	// load returns nil for an unchanged file and for an error.
 	fresh, err := load(r.path, current.version)
 	r.failure = err
 	if fresh == nil {
@@ -195,11 +194,12 @@ func (r *Ring) look() *keys {
 	return fresh
 }
 
-// open tries the ring's keys, and when they fail those the file has by now.
+// open tries the ring's keys. If they fail, it reads the file and tries its newer keys.
 func open[T any](r *Ring, try func(*keys) (T, error)) (T, error) {
 	current := r.keys()
 	opened, err := try(current)
 	if err != nil {
+		// Another caller may already have read the newer file.
 		if fresh := r.look(); fresh != current {
 			return try(fresh)
 		}
@@ -207,21 +207,22 @@ func open[T any](r *Ring, try func(*keys) (T, error)) (T, error) {
 	return opened, err
 }
 
-// Err returns why the file could not be read when the ring last looked at it,
-// which was in this second, or nil. Until it is nil again, keys that others have
-// added since are unknown.
+// Err returns the error of the last read of the file, which is at most a second old, or nil.
+// While it is not nil, the ring does not know keys that others have added.
 func (r *Ring) Err() error {
-	r.keys() // looks again: whoever is told to wait would never use the ring
+	// An instance that is not ready gets no requests. Without this call, nothing would use
+	// the ring and read the file again.
+	r.keys()
 	r.looking.Lock()
 	defer r.looking.Unlock()
 	return r.failure
 }
 
-// String names the ring's file.
+// String returns the file's path and no key.
 func (r *Ring) String() string { return "keyring " + r.path }
 
-// GoString is String, for %#v.
+// GoString is String for %#v.
 func (r *Ring) GoString() string { return r.String() }
 
-// LogValue is String, for log/slog.
+// LogValue is String for log/slog.
 func (r *Ring) LogValue() slog.Value { return slog.StringValue(r.String()) }

@@ -145,6 +145,7 @@ func TestNothingPrintedHoldsASecret(t *testing.T) {
 	}
 
 	var printed strings.Builder
+	// Every way to print a ring: verbs of fmt, log/slog and encoding/json.
 	for _, format := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d", "%p"} {
 		fmt.Fprintf(&printed, format+"\n", ring)
 	}

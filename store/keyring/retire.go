@@ -14,7 +14,7 @@ import (
 type Key struct {
 	Keyset string `json:"keyset"` // codes, links or tokens
 	ID     uint32 `json:"id"`
-	Newest bool   `json:"newest"` // what is made now is made with it
+	Newest bool   `json:"newest"` // seals and signs from now on
 }
 
 // List returns the keys of the file at path, by keyset.
@@ -33,15 +33,15 @@ func List(path string) ([]Key, error) {
 	return list, nil
 }
 
-// ErrNotNewest says that the key file has another newest key for codes than was
-// said.
+// ErrNotNewest is the error for a key file with another newest key for codes than expected.
 var ErrNotNewest = errors.New("the keys were rotated meanwhile")
 
-// Retire removes all keys but the newest of each of the keysets from the file, whose
-// newest key for codes must be codeKey, or it fails with ErrNotNewest, wrapped.
-// What was made with the others is refused from then on, for ever.
+// Retire removes all keys except the newest from each of the keysets. Codes, links and
+// tokens made with the removed keys are refused for ever. It fails with ErrNotNewest,
+// wrapped, if the file's newest key for codes is not codeKey.
 func Retire(path string, keysets []string, codeKey uint32) error {
 	err := replace(path, func(current map[string]*keyset.Handle) (map[string]*keyset.Handle, error) {
+		// A rotation since the caller's check would make its newest key an old one.
 		if current[CodesKeyset].KeysetInfo().GetPrimaryKeyId() != codeKey {
 			return nil, ErrNotNewest
 		}
@@ -53,13 +53,13 @@ func Retire(path string, keysets []string, codeKey uint32) error {
 	return nil
 }
 
-// ErrCodesSealed says that the keys of codes cannot be renewed.
-var ErrCodesSealed = errors.New("the keys of codes cannot go at once, because codes in the database are sealed with them: use giftcards keys rotate, wait until keys list says that codes are sealed anew, and then keys retire")
+// ErrCodesSealed is the error for an attempt to renew the keys of codes.
+var ErrCodesSealed = errors.New("the keys of codes cannot be removed at once, because codes in the database are sealed with them: use giftcards keys rotate, wait until keys list says that all codes are resealed, and then keys retire")
 
-// Renew puts one new key in the place of all keys of each of the keysets. What was
-// made with them is refused from then on, for ever: by a Ring in use within a second,
-// by any other as soon as it is used. It fails with ErrCodesSealed if one of the
-// keysets is that of codes, and then changes nothing.
+// Renew replaces all keys of each of the keysets by a new one. Links and tokens made with
+// the old keys are refused for ever. A Ring in use refuses them within a second, and an idle
+// one at its next use. If one of the keysets is that of codes, Renew fails with
+// ErrCodesSealed and changes nothing.
 func Renew(path string, keysets []string) error {
 	if slices.Contains(keysets, CodesKeyset) {
 		return ErrCodesSealed
@@ -75,7 +75,7 @@ func Renew(path string, keysets []string) error {
 	return nil
 }
 
-// changed is current with those of the names as change makes them.
+// changed returns current after it has applied change to the keysets in names.
 func changed(current map[string]*keyset.Handle, names []string, change func(name string, handle *keyset.Handle) (*keyset.Handle, error)) (map[string]*keyset.Handle, error) {
 	return eachKeyset(func(name string) (*keyset.Handle, error) {
 		if !slices.Contains(names, name) {
@@ -98,19 +98,19 @@ func newestOnly(_ string, handle *keyset.Handle) (*keyset.Handle, error) {
 	return manager.Handle()
 }
 
-// CodeKey is the key that codes are sealed with now.
+// CodeKey returns the id of the key that seals codes now.
 func (r *Ring) CodeKey() uint32 {
 	return r.keys().codeKey
 }
 
-// HasCodeKey reports whether the ring has the key, be it an older one.
+// HasCodeKey reports whether the ring has the key, whether newest or older.
 func (r *Ring) HasCodeKey(key uint32) bool {
 	return slices.ContainsFunc(r.keys().handles[CodesKeyset].KeysetInfo().GetKeyInfo(),
 		func(info *tinkpb.KeysetInfo_KeyInfo) bool { return info.GetKeyId() == key })
 }
 
-// SealedWith reports whether a code was sealed with the key, which Tink names in
-// front of it.
+// SealedWith reports whether a code was sealed with the key. Tink writes the key's id before
+// the sealed code.
 func SealedWith(sealed []byte, key uint32) bool {
 	return len(sealed) > 5 && sealed[0] == 1 && binary.BigEndian.Uint32(sealed[1:5]) == key
 }

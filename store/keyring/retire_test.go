@@ -22,6 +22,7 @@ func TestRetiringRefusesWhatOldKeysMadeAndKeepsTheRest(t *testing.T) {
 		keyring.SealedWith(nil, old) || !fresh.HasCodeKey(old) || ring.HasCodeKey(0) {
 		t.Error("codes do not say with which key they are sealed")
 	}
+	// A wrong newest key changes nothing.
 	if err := keyring.Retire(path, keyring.Keysets, old); !errors.Is(err, keyring.ErrNotNewest) {
 		t.Errorf("retiring by a key that is not the newest: %v", err)
 	}

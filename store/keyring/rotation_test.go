@@ -138,6 +138,7 @@ func TestConcurrentRotationsLoseNoKeyAndRefuseNobody(t *testing.T) {
 			}
 		})
 	}
+	// No rotation may overwrite another one's keys.
 	group.Wait()
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -174,6 +175,7 @@ func TestRingGoesOnWhenItsFileIsBrokenAndSaysSo(t *testing.T) {
 		if err := errors.Join(os.Rename(path, aside), breakIt()); err != nil {
 			t.Fatal(err)
 		}
+		// The broken file must not take the keys away that the ring has.
 		if err := accepts(ring, before); err != nil {
 			t.Errorf("%s: what was made before: %v", name, err)
 		}

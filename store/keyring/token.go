@@ -9,7 +9,7 @@ import (
 	"github.com/tink-crypto/tink-go/v2/jwt"
 )
 
-// ErrTokenRefused says that a token is not one of ours or not valid any more.
+// ErrTokenRefused is the error for a token that is invalid or has expired.
 var ErrTokenRefused = errors.New("token refused")
 
 const (
@@ -17,23 +17,24 @@ const (
 	merchantClaim = "merchant"
 )
 
-// Claims are what a bearer token says, all of it required. Times are in UTC and
-// lose their fraction of a second.
+// Claims are the claims of a bearer token. All of them are required. Times are in UTC and
+// whole seconds.
 type Claims struct {
 	Subject   string // sub: the user
-	ID        string // jti: what a revocation names
-	Merchant  string // merchant: the one whose programs the token is for
+	ID        string // jti: identifies the token for a revocation
+	Merchant  string // merchant: the user's merchant
 	IssuedAt  time.Time
 	ExpiresAt time.Time
 }
 
-// complete reports whether every claim is there.
+// complete reports whether every claim is set.
 func (c Claims) complete() bool {
 	return c.Subject != "" && c.ID != "" && c.Merchant != "" && c.IssuedAt.Unix() > 0 && c.ExpiresAt.After(c.IssuedAt)
 }
 
-// SignToken returns claims as a JWT, signed HS256, whose kid header names the key.
+// SignToken returns claims as a JWT signed with HS256. Its header kid names the key.
 func (r *Ring) SignToken(claims Claims) (string, error) {
+	// A JWT has whole seconds.
 	claims.IssuedAt = claims.IssuedAt.Truncate(time.Second).UTC()
 	claims.ExpiresAt = claims.ExpiresAt.Truncate(time.Second).UTC()
 	if !claims.complete() {
@@ -57,20 +58,19 @@ func (r *Ring) SignToken(claims Claims) (string, error) {
 	return token, nil
 }
 
-// maxVerified bounds how many tokens are remembered as good.
+// maxVerified bounds the cache of verified tokens.
 const maxVerified = 10_000
 
-// VerifyToken returns the claims of a token that SignToken signed and that has
-// not expired by now; every other is refused with ErrTokenRefused, wrapped. It
-// does not know of revocations. A signature is verified once for each version of
-// the keys.
+// VerifyToken returns the claims of a token that SignToken signed and that has not expired at
+// now. It refuses every other token with ErrTokenRefused, wrapped. It does not check
+// revocations. It caches verified tokens until the keys change.
 func (r *Ring) VerifyToken(token string, now time.Time) (Claims, error) {
-	digest := sha256.Sum256([]byte(token)) // the token itself is a secret
+	digest := sha256.Sum256([]byte(token)) // keeps secret tokens out of the cache
 	if known, ok := r.keys().verified.Get(digest); ok && now.Before(known.ExpiresAt) {
 		return known, nil
 	}
-	// No check of iat against now: the clock of the instance that signed may be
-	// a little ahead of ours.
+	// iat is not compared with now, because the clock of the instance that signed the token
+	// may be a little ahead.
 	validator, err := jwt.NewValidator(&jwt.ValidatorOpts{ExpectedIssuer: new(issuer), FixedNow: now})
 	if err != nil {
 		return Claims{}, fmt.Errorf("verify token: %w", err)
@@ -81,6 +81,7 @@ func (r *Ring) VerifyToken(token string, now time.Time) (Claims, error) {
 			return Claims{}, err
 		}
 		claims, err := claimsOf(verified)
+		// Only a valid token is cached, so that refused ones cannot push out others.
 		if err == nil {
 			k.verified.Add(digest, claims)
 		}

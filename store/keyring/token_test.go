@@ -148,6 +148,7 @@ func TestTokenIsRefusedUnlessExactlyAsSigned(t *testing.T) {
 		"a link as signature": pieces[0] + "." + pieces[1] + "." + ring.SignLink([]byte(pieces[0]+"."+pieces[1])),
 		"very long":           strings.Repeat("A.", 50_000),
 	}
+	// Every byte of the token must matter.
 	for i := range token {
 		changed := []byte(token)
 		changed[i] ^= 1

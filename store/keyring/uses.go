@@ -5,10 +5,11 @@ import (
 	"sync/atomic"
 )
 
-// uses counts what each key for codes has sealed, by the key's id.
-type uses struct{ byKey sync.Map } // uint32 to *atomic.Int64
+// uses counts the codes that each key has sealed.
+type uses struct{ byKey sync.Map } // from a key's id (uint32) to *atomic.Int64
 
 func (u *uses) add(key uint32, n int64) {
+	// Load comes first, because LoadOrStore would allocate for every seal.
 	count, ok := u.byKey.Load(key)
 	if !ok {
 		count, _ = u.byKey.LoadOrStore(key, new(atomic.Int64))
@@ -16,8 +17,8 @@ func (u *uses) add(key uint32, n int64) {
 	count.(*atomic.Int64).Add(n)
 }
 
-// TakeUses returns how many codes each key has sealed, by its id, since the last
-// call. It is empty if none has sealed any.
+// TakeUses returns the number of codes that each key has sealed, by the key's id, and starts
+// to count from 0 again. Keys without any are left out.
 func (r *Ring) TakeUses() map[uint32]int64 {
 	taken := map[uint32]int64{}
 	r.uses.byKey.Range(func(key, count any) bool {
@@ -29,7 +30,7 @@ func (r *Ring) TakeUses() map[uint32]int64 {
 	return taken
 }
 
-// ReturnUses gives back what TakeUses took and nobody wrote down.
+// ReturnUses adds counts of TakeUses again that could not be saved.
 func (r *Ring) ReturnUses(taken map[uint32]int64) {
 	for key, n := range taken {
 		r.uses.add(key, n)

@@ -1,6 +1,6 @@
-// Package money owns how an amount of money is read, printed, compared and
-// stored: as an exact decimal, never a float and never rounded.
-// It must not know what an amount is for, nor which bounds a card sets on it.
+// Package money reads, prints, compares and stores amounts of money as exact decimals. It
+// never uses a float for an amount and never rounds. It does not know the purpose of an
+// amount or the bounds that a card sets.
 package money
 
 import (
@@ -17,57 +17,59 @@ import (
 )
 
 var (
-	// ErrSyntax says that a text is not a decimal number.
+	// ErrSyntax is the error for a text that is not a decimal number.
 	ErrSyntax = errors.New("not a decimal number")
-	// ErrTooLarge says that a decimal number has more than MaxWholeDigits digits
-	// before the point. It is far from any bound on an amount, on the side of its sign.
+	// ErrTooLarge is the error for a decimal number with more than MaxWholeDigits digits
+	// before the point. Depending on its sign, it is above or below every bound on an amount.
 	ErrTooLarge = errors.New("more digits before the point than an amount can have")
-	// ErrTooPrecise says that a decimal number has more digits after the point
-	// than an amount can have: MaxDecimals to be read, storedDecimals to be stored.
+	// ErrTooPrecise is the error for a decimal number with too many digits after the point:
+	// more than MaxDecimals when it is parsed, or storedDecimals when it is scanned.
 	ErrTooPrecise = errors.New("more digits after the point than an amount can have")
 )
 
 const (
-	// MaxDecimals is how many digits after the point Parse reads. Each of them is
-	// encoded, stored and printed for every card, and encoding takes quadratic time.
+	// MaxDecimals is the largest number of digits after the point that Parse accepts. Every
+	// card's amount is encoded, stored and printed, and encoding takes quadratic time.
 	MaxDecimals = 100
-	// MaxWholeDigits is how many digits before the point an amount can have. It is
-	// less than PostgreSQL's 131,072, because comparing that many takes tens of
-	// milliseconds and "1e131071" is quickly sent.
+	// MaxWholeDigits is the largest number of digits before the point. PostgreSQL allows
+	// 131,072, but comparing so many takes tens of milliseconds, and "1e131071" is a short
+	// text for an attacker to send.
 	MaxWholeDigits = 1000
-	// storedDecimals is how many decimals a PostgreSQL numeric keeps. Cards that are
-	// older than MaxDecimals may have as many, and stay readable.
+	// storedDecimals is the largest number of decimals of a PostgreSQL numeric. Cards from
+	// before MaxDecimals may have as many and stay readable.
 	storedDecimals = 16383
-	// printedScale is the least number of decimals an amount is written with.
+	// printedScale is the smallest number of decimals that String prints.
 	printedScale = 2
-	// uint64Digits is how many decimal digits always fit a uint64.
+	// uint64Digits is the largest number of decimal digits that always fit into a uint64.
 	uint64Digits = 19
 )
 
-// Amount is an exact decimal amount in the program's currency. Its zero value
-// is 0. It is a value: copies are independent, and all methods that do not
-// fill it leave it as it is. Compare with Cmp, not with ==.
+// Amount is an exact decimal amount in the program's currency. Its zero value is 0. Copies
+// are independent. Only UnmarshalText, UnmarshalJSON and ScanNumeric change an amount.
+// Compare amounts with Cmp, not with ==.
 type Amount struct {
 	// number is finite, has no positive exponent, and is never negative zero.
 	number apd.Decimal
 }
 
-// Parse reads a decimal number: an optional sign, ASCII digits with at most
-// one point (at least one digit in all, leading zeros allowed), an optional
-// exponent. The scale is kept: "5.10" has two decimals, "5.1" has one. The
-// error is ErrSyntax, ErrTooLarge or ErrTooPrecise, wrapped.
+// Parse reads a decimal number: an optional sign, one or more ASCII digits with at most one
+// point, and an optional exponent. Leading zeros are allowed. Parse keeps the scale: "5.10"
+// has two decimals, and "5.1" has one. The error wraps ErrSyntax, ErrTooLarge or
+// ErrTooPrecise.
 func Parse(text string) (Amount, error) {
 	parts, ok := split(text)
 	if !ok {
 		return Amount{}, fmt.Errorf("read amount: %w", ErrSyntax)
 	}
-	// A number too long for int32 comes back as the nearest int32, which is
-	// out of range below as well; split has checked the syntax.
+	// split has checked the syntax. For an exponent beyond int32, ParseInt returns the
+	// nearest int32, which the checks below refuse.
 	exponent, _ := strconv.ParseInt(parts.exponent, 10, 32)
 
+	// Leading zeros count neither as digits nor for the limit.
 	digits := strings.TrimLeft(parts.whole+parts.fraction, "0")
 	scale := len(parts.fraction) - int(exponent)
 	zeros := 0
+	// A positive exponent becomes zeros, because an Amount has none.
 	if scale < 0 {
 		if digits != "" {
 			zeros = -scale
@@ -87,7 +89,8 @@ func Parse(text string) (Amount, error) {
 	}}, nil
 }
 
-// coefficient is the value of digits followed by so many zeros.
+// coefficient returns the value of digits followed by zeros. Most amounts fit into a uint64,
+// which is much faster than SetString.
 func coefficient(digits string, zeros int) apd.BigInt {
 	if len(digits)+zeros > uint64Digits {
 		var large apd.BigInt
@@ -109,11 +112,11 @@ func coefficient(digits string, zeros int) apd.BigInt {
 // parts are the pieces of a decimal number's text.
 type parts struct {
 	negative        bool
-	whole, fraction string // digits, perhaps none
-	exponent        string // with its sign, "" for none
+	whole, fraction string // digits; one of them may be ""
+	exponent        string // with its sign, "" without an exponent
 }
 
-// split takes the text of a decimal number apart and reports whether it is one.
+// split splits the text of a decimal number, and reports whether it is one.
 func split(text string) (p parts, ok bool) {
 	if text != "" && (text[0] == '-' || text[0] == '+') {
 		p.negative = text[0] == '-'
@@ -123,6 +126,7 @@ func split(text string) (p parts, ok bool) {
 	if text != "" && text[0] == '.' {
 		p.fraction, text = leadingDigits(text[1:])
 	}
+	// At least one digit is needed: "." is not a number.
 	if p.whole == "" && p.fraction == "" {
 		return parts{}, false
 	}
@@ -147,8 +151,8 @@ func leadingDigits(text string) (digits, rest string) {
 	return text[:end], text[end:]
 }
 
-// String writes the amount with all of its decimals and at least two, without
-// an exponent: "25.00", "5000.005", "-0.50".
+// String returns the amount with all of its decimals, at least two, and without an exponent:
+// "25.00", "5000.005", "-0.50".
 func (a Amount) String() string {
 	var space [32]byte
 	return string(a.append(space[:0]))
@@ -157,6 +161,7 @@ func (a Amount) String() string {
 func (a Amount) append(text []byte) []byte {
 	text = a.number.Append(text, 'f')
 	scale := -int(a.number.Exponent)
+	// Append writes no point for a whole number.
 	if scale == 0 {
 		text = append(text, '.')
 	}
@@ -166,29 +171,30 @@ func (a Amount) append(text []byte) []byte {
 	return text
 }
 
-// MarshalText writes what String writes.
+// MarshalText returns the text of String.
 func (a Amount) MarshalText() ([]byte, error) {
 	return a.append(nil), nil
 }
 
-// UnmarshalText reads what Parse reads; on an error the amount is unchanged.
+// UnmarshalText sets the amount to the result of Parse. On an error the amount is unchanged.
 func (a *Amount) UnmarshalText(text []byte) error {
 	return a.set(string(text))
 }
 
-// MarshalJSON writes the amount as a JSON string, such as "25.00".
+// MarshalJSON returns the amount as a JSON string, such as "25.00".
 func (a Amount) MarshalJSON() ([]byte, error) {
 	return append(a.append([]byte{'"'}), '"'), nil
 }
 
-// UnmarshalJSON reads a JSON number, or a JSON string that Parse reads; null
-// is refused. On an error the amount is unchanged.
+// UnmarshalJSON sets the amount from a JSON number, or from a JSON string that Parse
+// accepts. It refuses null. On an error the amount is unchanged.
 func (a *Amount) UnmarshalJSON(data []byte) error {
+	// A JSON number has a syntax that Parse accepts, and null does not.
 	if len(data) == 0 || data[0] != '"' {
 		return a.set(string(data))
 	}
 	if quoted := len(data) > 1 && data[len(data)-1] == '"'; quoted && bytes.IndexByte(data, '\\') < 0 {
-		return a.set(string(data[1 : len(data)-1])) // the usual string, without the cost of unquoting
+		return a.set(string(data[1 : len(data)-1])) // a string without escapes, which needs no unquoting
 	}
 	var text string
 	if err := json.Unmarshal(data, &text); err != nil {
@@ -206,20 +212,19 @@ func (a *Amount) set(text string) error {
 	return nil
 }
 
-// Cmp compares by value: -1 when a is less than b, 0 when they are equal
-// (5.1 and 5.10 are), +1 when a is more.
+// Cmp compares by value. It returns -1 if a is less than b, 0 if they are equal (as 5.1 and
+// 5.10 are), and +1 if a is greater.
 func (a Amount) Cmp(b Amount) int {
 	return a.number.Cmp(&b.number)
 }
 
-// Decimals returns how many digits after the point the amount is kept with: 1 for 5.1,
-// and 2 for 5.10.
+// Decimals returns the number of digits after the point: 1 for 5.1, and 2 for 5.10.
 func (a Amount) Decimals() int { return -int(a.number.Exponent) }
 
-// Float64 returns the nearest float64. It is for metrics only: no amount is ever
-// computed with it.
+// Float64 returns the nearest float64. It is for metrics only, and no amount may be computed
+// with it.
 func (a Amount) Float64() float64 {
-	nearest, _ := a.number.Float64() // the error says that it is beyond all floats, which is infinity
+	nearest, _ := a.number.Float64() // on an error it is an infinity, which is the nearest float64
 	return nearest
 }
 
@@ -228,7 +233,7 @@ func (a Amount) IsZero() bool {
 	return a.number.IsZero()
 }
 
-// NumericValue gives the amount, with its scale, to a PostgreSQL numeric.
+// NumericValue returns the amount with its scale for a PostgreSQL numeric.
 func (a Amount) NumericValue() (pgtype.Numeric, error) {
 	coefficient := a.number.Coeff.MathBigInt()
 	if a.number.Negative {
@@ -237,8 +242,8 @@ func (a Amount) NumericValue() (pgtype.Numeric, error) {
 	return pgtype.Numeric{Int: coefficient, Exp: a.number.Exponent, Valid: true}, nil
 }
 
-// ScanNumeric takes the amount from a PostgreSQL numeric. NULL, NaN and the
-// infinities are refused; on an error the amount is unchanged.
+// ScanNumeric sets the amount from a PostgreSQL numeric. It refuses NULL, NaN and the
+// infinities. On an error the amount is unchanged.
 func (a *Amount) ScanNumeric(numeric pgtype.Numeric) error {
 	switch {
 	case !numeric.Valid:
@@ -256,6 +261,7 @@ func (a *Amount) ScanNumeric(numeric pgtype.Numeric) error {
 		amount.number.Negative = numeric.Int.Sign() < 0
 	}
 	amount.number.Exponent = numeric.Exp
+	// PostgreSQL sends 100 as 1e2. An Amount has no positive exponent.
 	if numeric.Exp > 0 {
 		amount.number.Exponent = 0
 		ten := big.NewInt(10)

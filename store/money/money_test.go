@@ -22,6 +22,7 @@ func parse(t testing.TB, text string) money.Amount {
 
 func TestParseKeepsValueAndScaleAndPrintsAtLeastTwoDecimals(t *testing.T) {
 	t.Parallel()
+	// The text that is read, and the text that is printed.
 	for text, want := range map[string]string{
 		"25":                                 "25.00",
 		"5000.005":                           "5000.005",

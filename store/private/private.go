@@ -1,9 +1,8 @@
 //go:build unix
 
-// Package private keeps the server's own files out of the hands of others: it
-// opens and makes nothing that another user could have planted or could change.
-// The only other user that is trusted is root. It knows nothing of what the
-// files are for.
+// Package private protects the server's own files from other users. It does not open or make
+// a file that another user could have planted or could change. It trusts only our own user
+// and root. It does not know the purpose of the files.
 package private
 
 import (
@@ -16,9 +15,9 @@ import (
 	"syscall"
 )
 
-// Dir makes dir unless it exists, and returns its one name without links. It
-// fails if CheckDir does. A new directory is for us alone; one of root's can be
-// passed through but not listed, because PostgreSQL's user must reach the data.
+// Dir makes dir unless it exists, and returns its name without links. It fails if CheckDir
+// does. Only our own user can enter a new directory. If we are root, other users can pass
+// through it but not list it, because PostgreSQL's user must reach the data.
 func Dir(dir string) (string, error) {
 	dir, err := filepath.Abs(dir) // first, because the working directory's name may have links too
 	if err != nil {
@@ -34,10 +33,11 @@ func Dir(dir string) (string, error) {
 	}
 	switch err := os.Mkdir(dir, mode); {
 	case err == nil:
-		err = os.Chmod(dir, mode) // whatever the umask
+		err = os.Chmod(dir, mode) // the umask may have changed the mode
 		if err != nil {
 			return "", err
 		}
+	// An existing directory is checked below like a new one.
 	case !errors.Is(err, fs.ErrExist):
 		return "", err
 	}
@@ -47,9 +47,8 @@ func Dir(dir string) (string, error) {
 	return dir, CheckDir(dir)
 }
 
-// CheckDir fails unless dir is a directory that belongs to us or to root and
-// that neither its group nor others may write to, with a sentence that says what
-// to change. It does not follow a link.
+// CheckDir fails unless dir is a directory that belongs to us or to root, and that neither
+// its group nor others may write to. The error says what to change. It does not follow a link.
 func CheckDir(dir string) error {
 	info, err := os.Lstat(dir)
 	if err != nil {
@@ -67,20 +66,20 @@ func CheckDir(dir string) error {
 	return nil
 }
 
-// Open is os.OpenFile for a file that nobody else can have planted. It fails if
-// the file at path is a link or no regular file, if it belongs neither to us nor
-// to root, or if its group or others may write to it. A new file gets mode 0600.
-// The file is emptied (os.O_TRUNC) only after it has been judged.
+// Open is os.OpenFile for a file that no other user can have planted. It fails if the file
+// at path is a link or not a regular file, if it belongs neither to us nor to root, or if its
+// group or others may write to it. A new file gets mode 0600. With os.O_TRUNC, Open empties
+// the file only after these checks.
 func Open(path string, flag int) (*os.File, error) { return open(path, flag, false) }
 
-// OpenSecret is Open for a file that its group and others may not read either.
+// OpenSecret is Open, and also fails if the file's group or others may read it.
 func OpenSecret(path string, flag int) (*os.File, error) { return open(path, flag, true) }
 
 func open(path string, flag int, secret bool) (*os.File, error) {
-	// O_NONBLOCK: opening a named pipe would wait for its other end.
+	// Without O_NONBLOCK, opening a named pipe would wait for its other end.
 	file, err := os.OpenFile(path, flag&^os.O_TRUNC|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0o600)
 	if errors.Is(err, syscall.ELOOP) {
-		return nil, fmt.Errorf("%s is a link, which is not followed: put a file in its place or remove it", path)
+		return nil, fmt.Errorf("%s is a link, which is not followed: replace it by a file or remove it", path)
 	}
 	if err != nil {
 		return nil, err
@@ -89,6 +88,7 @@ func open(path string, flag int, secret bool) (*os.File, error) {
 		_ = file.Close()
 		return nil, err
 	}
+	// Only now is it certain that the file is ours.
 	if flag&os.O_TRUNC != 0 {
 		if err := file.Truncate(0); err != nil {
 			_ = file.Close()
@@ -98,14 +98,14 @@ func open(path string, flag int, secret bool) (*os.File, error) {
 	return file, nil
 }
 
-// judge looks at the open file, not at its name, which could lead elsewhere by now.
+// judge checks the open file and not its name, because the name may lead elsewhere by now.
 func judge(file *os.File, secret bool) error {
 	info, err := file.Stat()
 	if err != nil {
 		return err
 	}
 	if !info.Mode().IsRegular() {
-		return fmt.Errorf("%s is no regular file", file.Name())
+		return fmt.Errorf("%s is not a regular file", file.Name())
 	}
 	if err := checkOwner(file.Name(), info); err != nil {
 		return err
@@ -139,11 +139,10 @@ func WriteFile(path string, data []byte) error {
 	return errors.Join(writeErr, file.Close())
 }
 
-// Follow returns the name, without links, of a file that may be named by a link.
-// It fails if another user but root could have made the link or could put
-// something else in the place of the file: both must be in directories that
-// CheckDir accepts, or the link in one whose sticky bit protects it. The file
-// itself may be missing.
+// Follow returns the name without links of a file that a link may name. The file may be
+// missing. Follow fails if a user other than root and our own could have made the link or
+// could replace the file. Therefore CheckDir must accept the directories of both. The link's
+// directory may also be one whose sticky bit protects the link.
 func Follow(path string) (string, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -155,6 +154,7 @@ func Follow(path string) (string, error) {
 	}
 	path = filepath.Join(dir, filepath.Base(path))
 	info, err := os.Lstat(path)
+	// A missing file or a regular one needs no more than a safe directory.
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return path, CheckDir(dir)
@@ -170,8 +170,8 @@ func Follow(path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	// A directory of secrets in Kubernetes is root's, with mode 1777, and holds
-	// links: the sticky bit keeps others from replacing what is not theirs.
+	// In Kubernetes, a directory of secrets contains links, belongs to root and has mode
+	// 1777. Its sticky bit keeps other users from replacing the links.
 	if around, err := os.Lstat(dir); err != nil {
 		return "", err
 	} else if around.Mode()&fs.ModeSticky == 0 {
@@ -190,7 +190,7 @@ func checkOwner(what string, info fs.FileInfo) error {
 	if us == 0 {
 		return fmt.Errorf("%s belongs to user id %d and not to root: run as that user, give it to root with chown, or choose another place", what, owner)
 	}
-	return fmt.Errorf("%s belongs to user id %d and neither to us (%d) nor to root: run as that user or choose another place", what, owner, us)
+	return fmt.Errorf("%s belongs to user id %d and neither to this user (%d) nor to root: run as that user or choose another place", what, owner, us)
 }
 
 // Owner returns the id of the user that a file belongs to.

@@ -131,7 +131,7 @@ func TestPipesAndFilesThatOthersCanChangeAreRefused(t *testing.T) {
 	go func() { _, err := Open(pipe, os.O_RDONLY); refused <- err }()
 	select {
 	case err := <-refused:
-		wantError(t, err, "is no regular file")
+		wantError(t, err, "is not a regular file")
 	case <-time.After(10 * time.Second):
 		t.Fatal("opening a pipe waits for its other end")
 	}

@@ -9,12 +9,12 @@ import (
 	"giftcards/store/id"
 )
 
-// AsOwner runs do in a transaction of the owner of the tables, also if s is of a role
-// that serves, which may not do what operators do.
+// AsOwner runs do in a transaction as the owner of the tables. Tests use it for operators'
+// changes, which the role of a server may not make.
 func AsOwner[T any](t testing.TB, s *store.Store, do func(*store.Tx) (T, error)) T {
 	t.Helper()
 	done, err := store.Write(t.Context(), s, func(tx *store.Tx) (T, error) {
-		// The test's servers log in as the owner, and take the lesser role then: see Serving.
+		// A test's server logs in as the owner and then takes the serving role: see Serving.
 		if _, err := tx.Unwrap().Exec(t.Context(), "set local role none"); err != nil {
 			var none T
 			return none, err
@@ -27,7 +27,7 @@ func AsOwner[T any](t testing.TB, s *store.Store, do func(*store.Tx) (T, error))
 	return done
 }
 
-// Access is that of a new issuer of the program's merchant.
+// Access returns the access of a new issuer of the program's merchant.
 func Access(t testing.TB, s *store.Store, program id.ID) store.Access {
 	t.Helper()
 	var merchant id.ID

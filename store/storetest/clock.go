@@ -8,19 +8,19 @@ import (
 	"giftcards/store"
 )
 
-// Lifetimes are those of a server without settings.
+// Lifetimes are a server's default lifetimes.
 var Lifetimes = store.Lifetimes{
 	Keys: 30 * 24 * time.Hour, Tasks: 30 * 24 * time.Hour, Messages: 90 * 24 * time.Hour, Audit: 400 * 24 * time.Hour,
 }
 
-// Clock is the real time, moved, or a time that stands still.
+// Clock is a clock for tests. It shows the real time until Stop, and Move moves it.
 type Clock struct {
 	mutex   sync.Mutex
 	moved   time.Duration
 	stopped time.Time
 }
 
-// Now is the time of the store.
+// Now returns the clock's time.
 func (c *Clock) Now() time.Time {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
@@ -30,21 +30,21 @@ func (c *Clock) Now() time.Time {
 	return time.Now().Add(c.moved)
 }
 
-// Stop makes the time stand still, from now on only Move moves it.
+// Stop stops the clock. After that only Move changes its time.
 func (c *Clock) Stop() {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
 	c.stopped = time.Now()
 }
 
-// Move moves the clock, back if by is negative.
+// Move moves the clock by the duration, which may be negative.
 func (c *Clock) Move(by time.Duration) {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
 	c.moved += by
 }
 
-// Log keeps everything that is written to it.
+// Log is a writer that keeps everything. It is safe for concurrent use.
 type Log struct {
 	mutex sync.Mutex
 	text  bytes.Buffer
@@ -57,7 +57,7 @@ func (l *Log) Write(p []byte) (int, error) {
 	return l.text.Write(p)
 }
 
-// String is the log so far.
+// String returns the log so far.
 func (l *Log) String() string {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()

@@ -98,6 +98,7 @@ func TestEachProcessHasAServerToTestWithOrFails(t *testing.T) {
 		if host(t, theirs) == host(t, ours) {
 			t.Fatalf("server %s, which is ours", theirs)
 		}
+		// The private server ends with its process, so that connections fail after a moment.
 		for {
 			conn, err := pgx.Connect(t.Context(), theirs)
 			if err != nil && !strings.Contains(err.Error(), "3D000") { // the database is gone, the server is not

@@ -6,8 +6,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// TestTheAuditFindsWhatIsWrong damages a database step by step: each step must
-// show as one exception more, at least.
+// TestTheAuditFindsWhatIsWrong damages a database step by step. The audit must report at
+// least one more exception after each step.
 func TestTheAuditFindsWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	tr := newTrial(t, "sabotage")
@@ -24,6 +24,7 @@ func TestTheAuditFindsWhatIsWrong(t *testing.T) {
 	defer conn.Close(tr.ctx)
 	tr.sabotaged = true
 	before := int64(0)
+	// Damages add up, so that each must raise the number of exceptions.
 	for _, damage := range []string{
 		"delete from gift_cards where id = (select id from gift_cards where customer_name is null limit 1)",
 		"update gift_cards set card_number = 1 where id = (select id from gift_cards where customer_name is null limit 1)",
@@ -49,6 +50,6 @@ func TestTheAuditFindsWhatIsWrong(t *testing.T) {
 	tr.exceptions.Store(0)
 }
 
-// copyOfACard makes a card that nobody ordered.
+// copyOfACard makes a card without an order.
 const copyOfACard = `insert into gift_cards (program_id, id, card_number, sealed_code, initial_value, is_physical, expires_at, created_at, customer_name)
 	select program_id, substring(uuid_send(gen_random_uuid()) for 12), (random() * 1e9)::bigint, sealed_code, initial_value, is_physical, expires_at, created_at`

@@ -12,7 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// issued is what answers say of cards.
+// issued is the part of an answer that describes cards.
 type issued struct {
 	ID, CardNumber, TaskID, Status string
 	IssuedCount                    int
@@ -20,8 +20,8 @@ type issued struct {
 	CsvDownloadURL                 string
 }
 
-// audit holds the database against what was answered: each order had its effect
-// once, and there is nothing that nobody ordered. The servers must be up.
+// audit compares the database with the answers: each order had its effect once, and nothing
+// exists without an order. The servers must be running.
 func (l *load) audit(database string) {
 	l.trial.Helper()
 	a := &audit{load: l, trial: l.trial, answered: map[string]string{}, owner: map[string]string{}}
@@ -44,7 +44,7 @@ type audit struct {
 	messages int
 }
 
-// saw notes a card that an order was answered with.
+// saw records a card of an order's answer.
 func (a *audit) saw(key, id, number string) {
 	a.mutex.Lock()
 	defer a.mutex.Unlock()
@@ -54,7 +54,7 @@ func (a *audit) saw(key, id, number string) {
 	a.answered[id], a.owner[id] = number, key
 }
 
-// replay sends every order once more: its answer must be the first one.
+// replay sends every order again. The answer must equal the first one.
 func (a *audit) replay() {
 	next := a.list(a.orders)
 	var all sync.WaitGroup
@@ -73,7 +73,7 @@ func (a *audit) replay() {
 	all.Wait()
 }
 
-// tasks waits for the end of every task, and reads what cards each order has.
+// tasks waits for the end of every task, and reads the cards of each order.
 func (a *audit) tasks() {
 	deadline := time.Now().Add(2 * time.Minute)
 	var tasks []*order
@@ -140,7 +140,7 @@ func (a *audit) task(o *order, deadline time.Time) {
 	}
 }
 
-// csv reads the merchant's file of a task.
+// csv reads a task's CSV.
 func (a *audit) csv(o *order, task issued) {
 	status, text, err := a.send(http.MethodGet, task.CsvDownloadURL, "", "")
 	rows, csvErr := csv.NewReader(strings.NewReader(string(text))).ReadAll()
@@ -149,7 +149,7 @@ func (a *audit) csv(o *order, task issued) {
 	}
 }
 
-// cardsIn finds each answered card in the database, and no other.
+// cardsIn checks that the database has each answered card and no other.
 func (a *audit) cardsIn(conn *pgx.Conn) {
 	rows, err := conn.Query(a.trial.ctx, "select encode(id, 'hex'), card_number, coalesce(customer_name, '') from gift_cards")
 	a.trial.must(err)
@@ -175,6 +175,7 @@ func (a *audit) cardsIn(conn *pgx.Conn) {
 		return nil
 	})
 	a.trial.must(err)
+	// Without a key, an order may have had its effect without an answer.
 	for _, o := range a.orders {
 		if blind[o.key] > 1 || blind[o.key] > 0 && o.answer != nil {
 			a.trial.exceptionf("%s was sent once, and has %d cards beside the one answered: %s", o.key, blind[o.key], o.answer)
@@ -189,7 +190,7 @@ func (a *audit) cardsIn(conn *pgx.Conn) {
 	}
 }
 
-// keysIn finds one key for each order, and no other.
+// keysIn checks that the database has one idempotency key for each order and no other.
 func (a *audit) keysIn(conn *pgx.Conn) {
 	rows, err := conn.Query(a.trial.ctx, "select key, status from idempotency_keys")
 	a.trial.must(err)
@@ -214,7 +215,7 @@ func (a *audit) keysIn(conn *pgx.Conn) {
 	}
 }
 
-// restIn counts what else belongs to the effects.
+// restIn counts the other rows of the orders' effects.
 func (a *audit) restIn(conn *pgx.Conn) {
 	tasks := 0
 	for _, o := range a.orders {

@@ -9,9 +9,9 @@ import (
 	"giftcards/store/storetest"
 )
 
-// jumpingClock moves the server's clock back and forth by up to twelve days,
-// within the life of keys, while cards are created, replayed and issued by tasks.
-// The server runs in this process: a program's clock cannot be moved alone.
+// jumpingClock moves the server's clock back and forth by up to twelve days, within the
+// lifetime of idempotency keys, while cards are created, replayed and issued by tasks. The
+// server runs in this process, because the clock of a single program cannot be moved.
 func jumpingClock(tr *trial) {
 	tr.Helper()
 	l, s, database := tr.newLoadHere()
@@ -23,7 +23,7 @@ func jumpingClock(tr *trial) {
 			time.Sleep(tr.upTo(40 * time.Millisecond))
 			to := tr.upTo(2*farthest) - farthest
 			if tr.roll(2) == 0 {
-				to = moved + tr.upTo(4*time.Second) - 2*time.Second // as time servers correct it
+				to = moved + tr.upTo(4*time.Second) - 2*time.Second // a correction by a time server
 			}
 			busy := l.busy()
 			s.Clock.Move(to - moved)

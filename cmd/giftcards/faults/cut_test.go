@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// cutConnections breaks the connection between server and database at every
-// boundary between statements of a card, of some cards and of a task, in every
-// way: before the statement, while it runs, before its answer and after it.
+// cutConnections breaks the connection between server and database at every boundary
+// between the statements of a card, of a small bulk request and of a task. It does so in
+// every way: before the statement, while it runs, before its answer and after it.
 func cutConnections(tr *trial) {
 	tr.Helper()
 	dir := tr.directory()
@@ -40,8 +40,8 @@ type cutter struct {
 	database string
 }
 
-// every makes orders, at once, for each boundary, until they are through before
-// their boundary has come.
+// every makes concurrent orders for each boundary, until the orders end before their
+// boundary is reached.
 func (c *cutter) every(order func() []*order) {
 	for mode := range modes {
 		for n := 1; c.once(cut{mode: mode, left: n}, order()); n++ {
@@ -52,7 +52,7 @@ func (c *cutter) every(order func() []*order) {
 	}
 }
 
-// once awaits a cut during some orders, and reports whether it came.
+// once makes orders and reports whether the cut happened during them.
 func (c *cutter) once(what cut, orders []*order) bool {
 	awaited := c.proxy.arm(what)
 	c.run(len(orders), c.list(orders))
@@ -66,8 +66,8 @@ func (c *cutter) once(what cut, orders []*order) bool {
 	return true
 }
 
-// rest goes after the boundaries that were not hit, since other statements came
-// between. Some are too seldom: those by which River cleans up, say.
+// rest cuts at the boundaries that every has missed because other statements came between.
+// Some are too rare to hit, such as those of River's clean-up.
 func (c *cutter) rest() {
 	for range 2 {
 		for _, missed := range c.proxy.uncut() {
@@ -82,8 +82,8 @@ func (c *cutter) rest() {
 	c.trial.note = fmt.Sprintf("%d of %d boundaries of %d statements", len(c.proxy.done), len(c.proxy.done)+len(never), len(c.proxy.seen))
 }
 
-// untilFinished waits for the task's end or for the cut. What the cut task needs
-// to recover goes on beside the next one.
+// untilFinished waits for the end of the task or for the cut. An interrupted task recovers
+// while the next one runs.
 func (c *cutter) untilFinished(o *order, awaited *cut) {
 	var accepted issued
 	_ = json.Unmarshal(o.answer, &accepted)

@@ -4,8 +4,7 @@ import (
 	"time"
 )
 
-// crashedDatabase ends PostgreSQL in the middle of everything and starts it
-// again.
+// crashedDatabase crashes PostgreSQL under load and restarts it.
 func crashedDatabase(tr *trial) {
 	tr.Helper()
 	dir := tr.directory()

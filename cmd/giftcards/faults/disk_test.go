@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// fullDisk fills the disk of PostgreSQL while cards are issued, and frees it
-// again. The disk is a small one in memory; where none may be mounted, a limit
-// on the size of files stands for it.
+// fullDisk fills PostgreSQL's disk while cards are issued, and then frees it. The disk is a
+// small one in memory. Without the right to mount one, a limit on the size of files
+// replaces it.
 func fullDisk(tr *trial) {
 	tr.Helper()
 	dir := tr.directory()
@@ -36,7 +36,7 @@ func fullDisk(tr *trial) {
 			}
 			time.Sleep(tr.upTo(500 * time.Millisecond))
 			means.free(pg)
-			if !pg.accepts() { // it may have ended, or be about to
+			if !pg.accepts() { // PostgreSQL has ended or is about to
 				pg.crash()
 				pg.start()
 			}
@@ -45,7 +45,7 @@ func fullDisk(tr *trial) {
 	l.audit(pg.adminIn())
 }
 
-// fullness is a way to make a disk full, and to make room again.
+// fullness fills a disk and frees it again.
 type fullness struct {
 	name       string
 	fill, free func(*postgres)
@@ -80,8 +80,8 @@ func (tr *trial) newDisk(dir string) (string, fullness) {
 	}
 }
 
-// limitFiles starts PostgreSQL anew with files that may not grow beyond what the
-// largest of them has.
+// limitFiles restarts PostgreSQL with a limit on the size of files. The limit is the size
+// of the largest file.
 func limitFiles(p *postgres) {
 	largest := int64(2 << 20) // room for WAL segments
 	_ = filepath.WalkDir(filepath.Join(p.data, "base"), func(_ string, entry os.DirEntry, _ error) error {

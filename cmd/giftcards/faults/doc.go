@@ -1,6 +1,5 @@
-// Package faults breaks what a giftcards server depends on while merchants are
-// at it, and then counts: every card that was answered is there, once, and
-// nothing else is. It drives the real program over HTTP and its database behind
-// it over SQL, and holds only tests: `make faults` runs all of them, `make test`
-// a slice of seconds.
+// Package faults breaks the things that a giftcards server depends on while merchants issue
+// cards. Then it checks that every answered card exists once, and that nothing else exists.
+// It uses the real program over HTTP, and its database over SQL. It contains only tests:
+// `make faults` runs all of them, and `make test` runs a slice of a few seconds.
 package faults

@@ -18,21 +18,22 @@ import (
 	"time"
 )
 
-// floodMemory is what a server with default settings may have resident while it is
-// flooded, in bytes.
+// floodMemory is the largest resident memory of a flooded server with default settings, in
+// bytes.
 const floodMemory = 256 << 20
 
-// floodedServer has one merchant's users flood a server with requests that they
-// never finish, answers that they hardly read, and the dearest body there is. The
-// server's memory stays bounded, and another merchant is served as if they were not
-// there, if more slowly.
+// floodedServer floods a server by users of one merchant: with unfinished requests, with
+// answers that they read slowly, and with the bodies that are most expensive to validate.
+// The server's memory must stay bounded, and another merchant must still be served, though
+// more slowly.
 func floodedServer(tr *trial) {
 	tr.Helper()
 	tr.needFiles(uint64(size(4_000, 400)))
 	dir := tr.directory()
 	pg := tr.newPostgres(dir)
 	victim := tr.newMerchant(dir, pg.url())
-	// As behind a proxy, so that one machine may open all connections.
+	// The clients' address is a trusted proxy, so that one machine may open all
+	// connections.
 	server := tr.newGiftcards(dir, pg.url(), "--trusted-proxy=127.0.0.0/8")
 	victim.login(tr, server.url())
 	f := &flood{trial: tr, server: server, victim: tr.newLoad(victim, server.url)}
@@ -62,7 +63,7 @@ func floodedServer(tr *trial) {
 	if peak > floodMemory {
 		tr.exceptionf("the server had %d MiB resident, more than %d", peak>>20, floodMemory>>20)
 	}
-	if *full && p99(flooded) > 10*p99(quiet) { // the slice is too short to tell
+	if *full && p99(flooded) > 10*p99(quiet) { // the slice is too short to measure p99
 		tr.exceptionf("a create's p99 is %s in the flood, %s without", p99(flooded), p99(quiet))
 	}
 	cards, err := ask[int64](tr.ctx, pg.adminIn(), "select count(*) from gift_cards where encode(program_id, 'hex') = $1", victim.ProgramID)
@@ -83,14 +84,14 @@ type flood struct {
 	dear   atomic.Int64
 }
 
-// p99 of durations.
+// p99 returns the 99th percentile.
 func p99(all []time.Duration) time.Duration {
 	slices.Sort(all)
 	return all[len(all)*99/100]
 }
 
-// creates has the victim create cards for so many seconds, two at a time, and
-// returns how long each took.
+// creates lets the victim create cards for some seconds, two at a time, and returns the
+// latencies.
 func (f *flood) creates(seconds int) (took []time.Duration) {
 	f.trial.Helper()
 	var mutex sync.Mutex
@@ -112,7 +113,7 @@ func (f *flood) creates(seconds int) (took []time.Duration) {
 	return took
 }
 
-// largeRequests has the victim send bulk requests of 1.5 MB.
+// largeRequests lets the victim send bulk requests of 1.5 MB.
 func (f *flood) largeRequests(count int) {
 	f.trial.Helper()
 	for range count {
@@ -130,8 +131,8 @@ func (f *flood) victimSends(path, key, body string) {
 	f.trial.cards.Add(1)
 }
 
-// keep keeps count connections open until ctx ends; what the server closes is
-// opened anew.
+// keep keeps count connections open until ctx ends. It reopens those that the server
+// closes.
 func (f *flood) keep(ctx context.Context, count int, use func(net.Conn)) {
 	var all sync.WaitGroup
 	for range count {
@@ -145,7 +146,7 @@ func (f *flood) keep(ctx context.Context, count int, use func(net.Conn)) {
 					end()
 					_ = conn.Close()
 				}
-				pause(ctx, 5*time.Second) // to keep connections is the attack, not to send gigabytes
+				pause(ctx, 5*time.Second) // the attack keeps connections and does not send gigabytes
 			}
 		})
 	}
@@ -159,19 +160,20 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// unfinished keeps requests of a reader to no program, whose bodies lack one byte.
+// unfinished keeps requests open whose bodies lack one byte. Their user is a reader, and
+// their program does not exist.
 func (f *flood) unfinished(ctx context.Context, count int) {
 	body := strings.Repeat(" ", 1<<20-2)
 	head := fmt.Sprintf("POST /v2/giftcards/programs/%024d/cards/bulk HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n",
 		0, f.reader.token, len(body)+1)
 	f.keep(ctx, count, func(conn net.Conn) {
 		if _, err := io.WriteString(conn, head+body); err == nil {
-			_, _ = io.Copy(io.Discard, conn) // until the server has enough of it
+			_, _ = io.Copy(io.Discard, conn) // until the server closes it
 		}
 	})
 }
 
-// slowReaders keep downloads of one link, and read a byte now and then.
+// slowReaders keep downloads of one link open, and read a byte now and then.
 func (f *flood) slowReaders(ctx context.Context, count int) {
 	f.keep(ctx, count, func(conn net.Conn) {
 		_ = conn.(*net.TCPConn).SetReadBuffer(4 << 10)
@@ -186,9 +188,9 @@ func (f *flood) slowReaders(ctx context.Context, count int) {
 	})
 }
 
-// dearest sends bulk requests of so many bytes, the most expensive to judge: each
-// recipient has an address of another script and a telephone number. There are no
-// more of them than a request may have; the rest of the bytes is their names.
+// dearest sends bulk requests of the given size that are most expensive to validate. Each
+// recipient has an e-mail address in another script and a telephone number. A request has
+// as many recipients as it may have, and their names fill the rest.
 func (f *flood) dearest(ctx context.Context, bytes int) {
 	const recipients = 99_000
 	name := strings.Repeat("ж", max(10, (bytes/recipients-110)/2))
@@ -207,7 +209,7 @@ func (f *flood) dearest(ctx context.Context, bytes int) {
 		r.Header.Set("Authorization", "Bearer "+f.attacker.token)
 		if response, err := http.DefaultClient.Do(r); err == nil {
 			_ = response.Body.Close()
-			if response.StatusCode == http.StatusUnprocessableEntity { // for its date
+			if response.StatusCode == http.StatusUnprocessableEntity { // its date is invalid
 				f.dear.Add(1)
 			}
 		}
@@ -215,7 +217,7 @@ func (f *flood) dearest(ctx context.Context, bytes int) {
 	}
 }
 
-// csvLink has the attacker issue cards, and returns the path of their CSV.
+// csvLink lets the attacker issue cards, and returns the path of their CSV.
 func (f *flood) csvLink(count int) (path string) {
 	f.trial.Helper()
 	l := f.trial.newLoad(f.attacker, f.server.url)
@@ -233,8 +235,8 @@ func (f *flood) csvLink(count int) (path string) {
 	return path
 }
 
-// newUser makes a user, by the operator's commands: of a merchant and program of its
-// own, or of those of another.
+// newUser makes a user by the operator's commands. The user gets a new merchant and
+// program, or those of another user.
 func (tr *trial) newUser(state, database, role string, of merchant) merchant {
 	tr.Helper()
 	m := of
@@ -264,11 +266,11 @@ func (tr *trial) newUser(state, database, role string, of merchant) merchant {
 	return m
 }
 
-// needFiles fails unless this process may have so many files open.
+// needFiles fails unless this process may open enough files.
 func (tr *trial) needFiles(count uint64) {
 	tr.Helper()
 	var limit syscall.Rlimit
-	tr.must(syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit)) // Go has raised it as far as it goes
+	tr.must(syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit)) // Go's runtime has raised the limit to its maximum
 	if limit.Cur < count {
 		tr.Fatalf("the flood needs %d open files, and %d are allowed: raise the limit (ulimit -n)", count, limit.Cur)
 	}

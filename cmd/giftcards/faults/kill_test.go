@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// killedServer kills the server at random moments of cards and tasks.
+// killedServer kills the server at random moments while it issues cards and runs tasks.
 func killedServer(tr *trial) {
 	tr.Helper()
 	dir := tr.directory()
@@ -25,7 +25,7 @@ func killedServer(tr *trial) {
 	for i := range size(200, 4) {
 		orders = append(orders, l.bulk(threshold+1+tr.roll(250), i%2 == 0))
 	}
-	for i := range orders { // shuffled
+	for i := range orders { // in a random order
 		j := tr.roll(i + 1)
 		orders[i], orders[j] = orders[j], orders[i]
 	}
@@ -35,6 +35,8 @@ func killedServer(tr *trial) {
 		l.run(8, l.list(orders))
 	}()
 	for {
+		// A kill after a random number of answers and a random pause hits every phase of an
+		// order.
 		enough := l.answered.Load() + int64(tr.roll(12))
 		for l.answered.Load() < enough && !over(done) {
 			time.Sleep(time.Millisecond)
@@ -83,7 +85,7 @@ func oneOfTwoServers(tr *trial) {
 			if busy {
 				tr.faults.Add(1)
 			}
-			time.Sleep(tr.upTo(100 * time.Millisecond)) // the other works alone
+			time.Sleep(tr.upTo(100 * time.Millisecond)) // meanwhile the other server works alone
 			victim.start()
 		}
 	})

@@ -13,22 +13,22 @@ import (
 	"time"
 )
 
-// order is one request that must have its effect exactly once, however often it
-// has to be sent.
+// order is a request that must have its effect exactly once, even if it is sent several
+// times.
 type order struct {
 	key, path, body string
-	cards, messages int // that its effect is
+	cards, messages int // the numbers that its effect creates
 	task            bool
-	// blind: it bears no key and is sent once. Its effect may be none unless it is
-	// answered, and is one card at most.
+	// blind orders have no idempotency key and are sent once. Without an answer the effect
+	// is one card or none.
 	blind bool
 
-	status int // of the first answer that was 2xx
+	status int // status of the first 2xx answer
 	answer []byte
 }
 
-// load is merchants at work: it sends orders until each is answered, and keeps
-// what was answered.
+// load simulates merchants: it sends each order until it is answered, and keeps the
+// answers.
 type load struct {
 	trial    *trial
 	merchant merchant
@@ -42,8 +42,8 @@ type load struct {
 }
 
 const (
-	answerWithin  = 20 * time.Second // of one attempt, that the load waits
-	orderedWithin = 2 * time.Minute  // of all attempts, after which an order is lost
+	answerWithin  = 20 * time.Second // the load waits so long for one attempt
+	orderedWithin = 2 * time.Minute  // an order without an answer is lost after this time
 )
 
 func (tr *trial) newLoad(m merchant, bases ...func() string) *load {
@@ -66,7 +66,7 @@ func (l *load) card() *order {
 	return o
 }
 
-// blindCard orders one card without a key. The card's name says which one it is.
+// blindCard orders one card without a key. The card's name identifies the order.
 func (l *load) blindCard() *order {
 	o := &order{key: l.newKey(blindName), cards: 1, blind: true}
 	o.body = fmt.Sprintf(`{"initialValue":1,"merchantId":"%s","customerName":"%s"}`, l.merchant.MerchantID, o.key)
@@ -75,7 +75,7 @@ func (l *load) blindCard() *order {
 
 const blindName = "blind"
 
-// bulk orders some cards, for recipients if they are to be told.
+// bulk orders some cards, with or without recipients.
 func (l *load) bulk(cards int, told bool) *order {
 	o := &order{key: l.newKey("bulk"), path: "/bulk", cards: cards, task: cards > threshold}
 	if !told {
@@ -91,10 +91,10 @@ func (l *load) bulk(cards int, told bool) *order {
 	return o
 }
 
-// threshold is the server's default: more cards are issued by a task.
+// threshold is the server's default. A task issues more cards than these.
 const threshold = 50
 
-// any orders what merchants order: mostly cards.
+// any makes an order at random, mostly of one card.
 func (l *load) any() *order {
 	switch n := l.trial.roll(20); {
 	case n < 1:
@@ -112,7 +112,7 @@ var orders atomic.Int64
 
 func (l *load) newKey(kind string) string { return fmt.Sprintf("%s-%d", kind, orders.Add(1)) }
 
-// carryOut sends an order until it is answered; now and then twice at once, as
+// carryOut sends an order until it is answered. Now and then it sends it twice at once, as
 // impatient clients do.
 func (l *load) carryOut(o *order) {
 	l.mutex.Lock()
@@ -194,8 +194,8 @@ func (l *load) send(method, address, key, body string) (int, []byte, error) {
 	return response.StatusCode, answer, err
 }
 
-// same reports whether an answer is the one that was given first. Only the CSV's
-// link is made anew each time.
+// same reports whether an answer equals the first one. Only the CSV's link differs in each
+// answer.
 func same(o *order, status int, answer []byte) bool {
 	return status == o.status && bytes.Equal(withoutLink(answer), withoutLink(o.answer))
 }
@@ -210,8 +210,8 @@ func withoutLink(answer []byte) []byte {
 	return text
 }
 
-// run has workers take orders from next until it returns nil, and returns when
-// the last is answered.
+// run lets workers carry out the orders of next until it returns nil. It returns when the
+// last one is answered.
 func (l *load) run(workers int, next func() *order) {
 	var all sync.WaitGroup
 	for range workers {
@@ -224,7 +224,7 @@ func (l *load) run(workers int, next func() *order) {
 	all.Wait()
 }
 
-// during puts load on while the faults are being made.
+// during runs the load while it makes the faults.
 func (l *load) during(workers int, faults func()) {
 	var stop atomic.Bool
 	var all sync.WaitGroup
@@ -233,7 +233,7 @@ func (l *load) during(workers int, faults func()) {
 			if stop.Load() {
 				return nil
 			}
-			time.Sleep(l.trial.upTo(50 * time.Millisecond)) // enough work, and little to count
+			time.Sleep(l.trial.upTo(50 * time.Millisecond)) // enough work for a fault, and little to check
 			return l.any()
 		})
 	})

@@ -15,8 +15,9 @@ import (
 	"time"
 )
 
-// TestAUserGetsInWhileLoginsAreAttacked from where they have logged in before: every
-// time, at the first try, whatever the attackers send from however many addresses.
+// TestAUserGetsInWhileLoginsAreAttacked: a user who has logged in from an address before
+// can log in from it at the first try, whatever attackers send from any number of
+// addresses.
 func TestAUserGetsInWhileLoginsAreAttacked(t *testing.T) {
 	t.Parallel()
 	all := newTrial(t, "logins")
@@ -32,7 +33,7 @@ func TestAUserGetsInWhileLoginsAreAttacked(t *testing.T) {
 		{"passwords that are too long, of many names", longPasswords},
 		{"the user's wrong passwords used up, and a restart", usedUp},
 	} {
-		t.Run(one.name, func(t *testing.T) { // one after the other: each wants all of the machine
+		t.Run(one.name, func(t *testing.T) { // not parallel, because each needs the whole machine
 			tr := newTrial(t, one.name)
 			g := &siege{trial: tr, home: "203.0.113.7", merchant: m}
 			g.server = tr.newGiftcards(dir, pg.url(), "--trusted-proxy=127.0.0.0/8")
@@ -55,14 +56,13 @@ type siege struct {
 	*trial
 	server    *giftcards
 	merchant  merchant
-	home      string // address from which the victim has logged in before
+	home      string // the victim's address, which has logged in before
 	ctx       context.Context
 	attackers sync.WaitGroup
 	client    http.Client
 }
 
-// login tries to log in by way of a proxy, and returns the status, or 0 without an
-// answer.
+// login tries to log in through a proxy. It returns the status, or 0 without an answer.
 func (g *siege) login(from, user, password string) int {
 	return g.send(g.trial.ctx, from, user, password)
 }
@@ -83,20 +83,20 @@ func (g *siege) send(ctx context.Context, from, user, password string) int {
 	return answer.StatusCode
 }
 
-// keepOn has an attacker send attempts until the siege is over: the n-th of the i-th
-// attacker is what next says.
+// keepOn lets attackers send attempts until the siege is over. next returns the n-th
+// attempt of the i-th attacker.
 func (g *siege) keepOn(attackers int, next func(i, n int) (from, user, password string)) {
 	for i := range attackers {
 		g.attackers.Go(func() {
 			for n := 0; g.ctx.Err() == nil; n++ {
 				from, user, password := next(i, n)
 				if g.send(g.ctx, from, user, password) != http.StatusOK {
-					time.Sleep(5 * time.Millisecond) // refusals alone must not take all of a small machine
+					time.Sleep(5 * time.Millisecond) // refusals must not use up a small machine
 				}
 			}
 		})
 	}
-	time.Sleep(2 * time.Second) // all are at it
+	time.Sleep(2 * time.Second) // all attackers have begun
 }
 
 // victim logs in at home, again and again.
@@ -117,7 +117,7 @@ func (g *siege) victim() {
 	g.note = fmt.Sprintf("%d logins: median %s, slowest %s", len(took), took[len(took)/2].Round(time.Millisecond), took[len(took)-1].Round(time.Millisecond))
 }
 
-// rightPasswords is one user of the merchant's who logs in over and over.
+// rightPasswords is a user of the merchant who logs in over and over.
 func rightPasswords(g *siege) {
 	path, err := built()
 	g.must(err)
@@ -138,8 +138,8 @@ func unknownUsers(g *siege) {
 	})
 }
 
-// longPasswords uses up what may be guessed of the victim, and then sends more names
-// than a server remembers.
+// longPasswords uses up the victim's wrong passwords, and then sends more user names than
+// the server remembers.
 func longPasswords(g *siege) {
 	wrong := func(i int) int {
 		return g.login(fmt.Sprintf("198.51.100.%d", i), g.merchant.Username, "a wrong password")
@@ -166,7 +166,7 @@ func longPasswords(g *siege) {
 	}
 	start := time.Now()
 	all.Wait()
-	again := int(time.Since(start)/(6*time.Second)) + 15 // one comes back every 6 seconds, also while 60 are tried
+	again := int(time.Since(start)/(6*time.Second)) + 15 // the limit allows another one every 6 seconds, also during these attempts
 	if tried := guessed(100); tried > again {
 		g.exceptionf("%d more guesses were tried after %d other names, want %d at most", tried, names, again)
 	}

@@ -23,7 +23,7 @@ var (
 	program = flag.String("program", "", "the giftcards to test instead of one built from this source")
 )
 
-// TestMain prints the sum of all kinds last.
+// TestMain prints the sum of all kinds at the end.
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if *seed == 0 {
@@ -39,7 +39,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// TestFaults tries every kind of fault, or those of the slice.
+// TestFaults tries every kind of fault, or a slice of them without -full.
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []struct {
@@ -85,7 +85,7 @@ var built = sync.OnceValues(func() (string, error) {
 	return path, err
 })
 
-// tally counts what one kind of fault did, and all of them.
+// tally counts the faults and exceptions of one kind, or of all kinds.
 type tally struct {
 	faults, requests, cards, exceptions atomic.Int64
 	note                                string
@@ -108,7 +108,7 @@ type trial struct {
 	tally
 	*dice
 	ctx       context.Context
-	sabotaged bool // exceptions are what is wanted
+	sabotaged bool // the test expects exceptions
 }
 
 // newTrial starts the count of a kind; its line is printed when the test ends.
@@ -119,7 +119,7 @@ func newTrial(t *testing.T, name string) *trial {
 	tr := &trial{T: t, dice: newDice(name), ctx: ctx}
 	t.Cleanup(func() {
 		if t.Failed() && tr.exceptions.Load() == 0 {
-			tr.exceptions.Add(1) // it could not even be tried to its end
+			tr.exceptions.Add(1) // the trial did not reach its end
 		}
 		total.faults.Add(tr.faults.Load())
 		total.requests.Add(tr.requests.Load())
@@ -132,7 +132,7 @@ func newTrial(t *testing.T, name string) *trial {
 	return tr
 }
 
-// exceptionf reports one thing that must not be.
+// exceptionf reports one violation.
 func (tr *trial) exceptionf(format string, args ...any) {
 	tr.Helper()
 	if tr.exceptions.Add(1) <= 20 && !tr.sabotaged {
@@ -147,7 +147,7 @@ func (tr *trial) must(err error) {
 	}
 }
 
-// size is how much of something is tried.
+// size returns the number of tries, which is smaller without -full.
 func size(all, slice int) int {
 	if *full {
 		return all
@@ -155,7 +155,7 @@ func size(all, slice int) int {
 	return slice
 }
 
-// dice are random numbers that begin with the seed, for several goroutines.
+// dice makes random numbers from the seed. It is safe for several goroutines.
 type dice struct {
 	mutex sync.Mutex
 	rand  *rand.Rand
@@ -177,7 +177,7 @@ func (d *dice) roll(n int) int {
 // upTo returns a duration below most.
 func (d *dice) upTo(most time.Duration) time.Duration { return time.Duration(d.roll(int(most))) }
 
-// directory is one that PostgreSQL's user may enter.
+// directory returns a new directory that PostgreSQL's user may enter.
 func (tr *trial) directory() string {
 	tr.Helper()
 	dir, err := os.MkdirTemp("", "giftcards-faults-")
@@ -189,8 +189,8 @@ func (tr *trial) directory() string {
 
 var takenPorts sync.Map
 
-// freePort is one below the range that clients' own connections are given, and
-// given to nobody else in this process.
+// freePort returns a port below the ephemeral range. No other call in this process returns
+// it.
 func (tr *trial) freePort() int {
 	tr.Helper()
 	for {
@@ -206,7 +206,7 @@ func (tr *trial) freePort() int {
 	}
 }
 
-// until polls until done says so; after a minute the test has failed.
+// until polls until done returns true. The test fails after a minute.
 func (tr *trial) until(what string, done func() bool) {
 	tr.Helper()
 	for deadline := time.Now().Add(time.Minute); !done(); time.Sleep(2 * time.Millisecond) {

@@ -57,7 +57,7 @@ func (tr *trial) newPooler(dir string, pg *postgres) *pooler {
 	tr.Helper()
 	found, err := exec.LookPath("pgbouncer")
 	if err != nil {
-		found = "/usr/sbin/pgbouncer" // where Debian has it, and users' PATH does not
+		found = "/usr/sbin/pgbouncer" // Debian's path, which is not in users' PATH
 	}
 	if _, err := os.Stat(found); err != nil {
 		tr.Fatal("PgBouncer is not installed: `apt-get install pgbouncer`, or your system's package of that name")

@@ -15,15 +15,15 @@ import (
 	"giftcards/store/embedded"
 )
 
-// postgres is a PostgreSQL of our own, on a port, so that it comes back at the
-// address it had.
+// postgres is a PostgreSQL of the test. It listens on a port, so that it keeps its address
+// after a restart.
 type postgres struct {
 	*process
 	trial *trial
-	bin   string // where its programs are
+	bin   string // directory of its programs
 	data  string
 	port  int
-	// through comes before the program: a shell that sets limits, say.
+	// through is a command that runs the program, such as a shell that sets limits.
 	through []string
 }
 
@@ -32,8 +32,7 @@ var (
 	programsDir  string
 )
 
-// programs is where PostgreSQL's programs are: where the private server finds or
-// fetches them.
+// programs returns the directory of PostgreSQL's programs that the private server uses.
 func (tr *trial) programs() string {
 	tr.Helper()
 	programsOnce.Lock()
@@ -83,7 +82,7 @@ func (p *postgres) tryStart(settings ...string) bool {
 	p.trial.Helper()
 	args := append(slices.Clone(p.through), filepath.Join(p.bin, "postgres"), "-D", p.data, "-p", fmt.Sprint(p.port),
 		"-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "max_connections=200",
-		"-c", "fsync=off") // processes die here, the machine does not
+		"-c", "fsync=off") // safe, because only processes die and not the machine
 	for _, setting := range settings {
 		args = append(args, "-c", setting)
 	}
@@ -101,14 +100,12 @@ func (p *postgres) accepts() bool {
 	return err == nil
 }
 
-// crash is what pg_ctl calls stop -m immediate: no session ends in good order,
-// nothing is written out.
+// crash is pg_ctl's stop -m immediate: sessions are interrupted and no data are written.
 func (p *postgres) crash() { p.end(syscall.SIGQUIT) }
 
 func (p *postgres) address() string { return fmt.Sprintf("127.0.0.1:%d", p.port) }
 
-// url is the database's address for the role that owns it; adminURL for the
-// superuser.
+// url is the database's address for its owner, and adminURL the one for the superuser.
 func (p *postgres) url() string { return databaseURL("giftcards", p.address(), "") }
 func (p *postgres) adminURL() string {
 	return fmt.Sprintf("postgres://postgres@%s/postgres?sslmode=disable", p.address())
@@ -128,7 +125,7 @@ func (p *postgres) admin(statement string) {
 	p.trial.must(err)
 }
 
-// ask returns the one value that a query has.
+// ask returns the single value of a query.
 func ask[T any](ctx context.Context, url, query string, args ...any) (value T, err error) {
 	conn, err := pgx.Connect(ctx, url)
 	if err != nil {

@@ -8,17 +8,17 @@ import (
 	"syscall"
 )
 
-// dieWithUs has the kernel end a child when the thread that started it ends.
+// dieWithUs lets the kernel end a child when the thread that started it ends.
 func dieWithUs(a *syscall.SysProcAttr, s syscall.Signal) { a.Pdeathsig = s }
 
 var residentPattern = regexp.MustCompile(`Vm(HWM|RSS):\s+(\d+) kB`)
 
-// residentMemory is what a process has resident now and has had at most, in bytes.
+// residentMemory returns the resident memory of a process and its peak, in bytes.
 func residentMemory(tr *trial, pid int) (now, peak int64) {
 	tr.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	tr.must(err)
-	found := residentPattern.FindAllSubmatch(status, -1) // HWM comes first
+	found := residentPattern.FindAllSubmatch(status, -1) // VmHWM, the peak, comes first
 	if len(found) != 2 {
 		tr.Fatalf("the kernel does not say what process %d has resident: %s", pid, status)
 	}

@@ -10,11 +10,12 @@ import (
 	"syscall"
 )
 
-// dieWithUs: only Linux can. Tests that end in good order leave nothing behind.
+// dieWithUs does nothing, because only Linux can. Only an interrupted test leaves a
+// process.
 func dieWithUs(*syscall.SysProcAttr, syscall.Signal) {}
 
-// residentMemory is what a process has resident now, in bytes; its peak only Linux
-// tells.
+// residentMemory returns the resident memory of a process in bytes. Only Linux knows its
+// peak.
 func residentMemory(tr *trial, pid int) (now, peak int64) {
 	tr.Helper()
 	out, err := exec.Command("ps", "-o", "rss=", "-p", fmt.Sprint(pid)).Output()

@@ -17,10 +17,10 @@ import (
 	"time"
 )
 
-// process is a child of ours that ends with us.
+// process is a child that ends with the test.
 type process struct {
 	*exec.Cmd
-	log  string        // what it writes
+	log  string        // file with its output
 	done chan struct{} // closed when it has ended
 }
 
@@ -38,7 +38,7 @@ func (tr *trial) launch(cmd *exec.Cmd, log string, onOurDeath syscall.Signal) *p
 	p := &process{Cmd: cmd, log: log, done: make(chan struct{})}
 	started := make(chan error)
 	go func() {
-		runtime.LockOSThread() // this thread is the parent that the kernel watches
+		runtime.LockOSThread() // for the kernel, this thread is the parent
 		err := cmd.Start()
 		started <- err
 		if err == nil {
@@ -66,14 +66,14 @@ func (p *process) ended() bool {
 	}
 }
 
-// lastWords are the end of a log.
+// lastWords returns the end of a log.
 func lastWords(log string) string {
 	text, _ := os.ReadFile(log)
 	return string(text[max(0, len(text)-3000):])
 }
 
-// unprivileged has a program run as nobody where we are root, as PostgreSQL and
-// PgBouncer refuse to run as root.
+// unprivileged lets a program run as nobody if the test runs as root, because PostgreSQL
+// and PgBouncer refuse to run as root.
 func unprivileged(cmd *exec.Cmd) (*exec.Cmd, error) {
 	cmd.Dir = "/"
 	cmd.Env = []string{"PATH=/usr/local/bin:/usr/bin:/bin", "LC_ALL=C", "TZ=UTC"}
@@ -96,7 +96,7 @@ func nobody() (uid, gid int, err error) {
 	return uid, gid, err
 }
 
-// give makes a directory that belongs to the user of unprivileged programs.
+// give gives a directory to the user of unprivileged programs.
 func (tr *trial) give(dir string) string {
 	tr.Helper()
 	tr.must(os.MkdirAll(dir, 0o700))
@@ -153,7 +153,7 @@ func (g *giftcards) start() {
 
 func (g *giftcards) kill() { g.end(syscall.SIGKILL) }
 
-// merchant is who a load works for.
+// merchant is the merchant of a load.
 type merchant struct {
 	Username, Password, MerchantID, ProgramID string
 	token                                     string
@@ -177,7 +177,7 @@ func (tr *trial) newMerchant(state, database string) merchant {
 	return m
 }
 
-// login gets a token, trying for a while.
+// login gets a token. It retries for a while.
 func (m *merchant) login(tr *trial, base string) {
 	tr.Helper()
 	tr.until("a login", func() bool {

@@ -11,27 +11,27 @@ import (
 	"time"
 )
 
-// proxy stands between a server and PostgreSQL. It reads just enough of the
-// protocol to know where a statement begins and where its answer ends, and
-// breaks connections there.
+// proxy is a proxy between a server and PostgreSQL that can break connections. It parses
+// just enough of the protocol to find the beginning of a statement and the end of its
+// answer.
 type proxy struct {
 	trial    *trial
 	listener net.Listener
 	target   string
 	mutex    sync.Mutex
 	pairs    map[*pair]bool
-	cut      *cut            // what to break next; nil: nothing
-	seen     map[string]bool // statements that went through while a cut was awaited
-	done     map[string]bool // boundaries that were cut: mode and statement
+	cut      *cut            // the next cut, nil if none
+	seen     map[string]bool // statements that passed while a cut was armed
+	done     map[string]bool // cut boundaries, as mode and statement
 }
 
-// mode is where at a boundary a connection breaks.
+// mode is the moment at a boundary at which a connection breaks.
 type mode int
 
 const (
 	unsent     mode = iota // the statement never reaches the database
-	sent                   // it does, and its answer finds nobody: the client is told at once, and may be quicker
-	unanswered             // the database has done it, and the answer is lost
+	sent                   // the database gets it, and the client's connection breaks at once, perhaps before the database is done
+	unanswered             // the database has executed it, and the answer is lost
 	answered               // after the answer
 	modes
 )
@@ -40,12 +40,12 @@ func (m mode) String() string {
 	return [...]string{"unsent", "sent", "unanswered", "answered"}[m]
 }
 
-// cut is one break: at the n-th boundary from now on, of any connection.
+// cut is one break at the n-th boundary from now on, of any connection.
 type cut struct {
 	mode  mode
 	only  string // the statement whose boundaries count; "" for all
 	left  int
-	all   bool // breaks every connection, not only the one
+	all   bool // breaks every connection and not only that one
 	fired chan struct{}
 	what  string
 }
@@ -68,7 +68,7 @@ func (tr *trial) newProxy(target string) *proxy {
 	return p
 }
 
-// lead leads to another target from now on, and breaks what leads to the one before.
+// lead connects to another target from now on, and breaks the connections to the old one.
 func (p *proxy) lead(target string) {
 	p.mutex.Lock()
 	p.target = target
@@ -78,7 +78,7 @@ func (p *proxy) lead(target string) {
 
 func (p *proxy) address() string { return p.listener.Addr().String() }
 
-// arm awaits a boundary.
+// arm prepares a cut.
 func (p *proxy) arm(c cut) *cut {
 	c.fired, c.all = make(chan struct{}), p.trial.roll(4) == 0
 	p.mutex.Lock()
@@ -87,8 +87,7 @@ func (p *proxy) arm(c cut) *cut {
 	return p.cut
 }
 
-// uncut returns a cut at the first boundary of each statement seen so far that
-// has not been cut in each mode.
+// uncut returns a cut for each statement seen so far and each mode in which it was not cut yet.
 func (p *proxy) uncut() (cuts []cut) {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
@@ -102,7 +101,7 @@ func (p *proxy) uncut() (cuts []cut) {
 	return cuts
 }
 
-// disarm reports whether the cut was made.
+// disarm removes the cut, and reports whether it was made.
 func (p *proxy) disarm(c *cut) bool {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
@@ -110,8 +109,7 @@ func (p *proxy) disarm(c *cut) bool {
 	return over(c.fired)
 }
 
-// boundary says what to do with a statement that has just been read in full:
-// the cut to make of it, or nil.
+// boundary returns the cut to make at a statement that was just read completely, or nil.
 func (p *proxy) boundary(statement string) *cut {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
@@ -139,7 +137,7 @@ func (p *proxy) breakAll() {
 	}
 }
 
-// made breaks the pair, or all, as the cut says.
+// made breaks the pair, or all pairs if the cut says so.
 func (p *proxy) made(c *cut, at *pair) {
 	if c.all {
 		p.breakAll()
@@ -153,7 +151,7 @@ func (p *proxy) made(c *cut, at *pair) {
 type pair struct {
 	proxy            *proxy
 	client, database net.Conn
-	statements       map[string]string // prepared ones, by name
+	statements       map[string]string // prepared statements, by name
 	mutex            sync.Mutex
 	pending          *cut // to be made at the next answer
 }
@@ -184,7 +182,7 @@ func (p *proxy) serve(client net.Conn) {
 	at.questions()
 }
 
-// close resets the client's connection and just ends the database's.
+// close resets the client's connection and closes the database's normally.
 func (at *pair) close() {
 	if tcp, isTCP := at.client.(*net.TCPConn); isTCP && at.proxy.trial.roll(2) == 0 {
 		_ = tcp.SetLinger(0)
@@ -193,7 +191,8 @@ func (at *pair) close() {
 	_ = at.database.Close()
 }
 
-// read reads a message: a type, but for the first, a length and its content.
+// read reads a message: a type, which the first message does not have, a length and the
+// content.
 func read(from *bufio.Reader, first bool) (kind byte, raw []byte, err error) {
 	head := 5
 	if first {
@@ -212,7 +211,7 @@ func read(from *bufio.Reader, first bool) (kind byte, raw []byte, err error) {
 	return raw[0], raw, err
 }
 
-// questions passes on what the client sends, a statement at a time.
+// questions passes on the client's messages, one statement at a time.
 func (at *pair) questions() {
 	from := bufio.NewReaderSize(at.client, 64<<10)
 	_, group, err := read(from, true)
@@ -234,11 +233,11 @@ func (at *pair) questions() {
 			statement = named
 		}
 		switch kind {
-		case 'Q', 'S', 'c', 'd': // a query, the end of a group, of a COPY, a part of a COPY
+		case 'Q', 'S', 'c', 'd': // a query, a sync, the end of a COPY, a part of a COPY
 			if !at.pass(kind, statement, group) {
 				return
 			}
-		case 'H', 'X', 'p', 'f': // nothing may wait for what comes next
+		case 'H', 'X', 'p', 'f': // these must be sent at once
 			if _, err := at.database.Write(group); err != nil {
 				return
 			}
@@ -249,7 +248,7 @@ func (at *pair) questions() {
 	}
 }
 
-// pass sends a statement to the database, unless this is where to break.
+// pass sends a statement to the database, unless the cut is due before it.
 func (at *pair) pass(kind byte, statement string, group []byte) bool {
 	var c *cut
 	if kind != 'd' || at.copies() {
@@ -279,8 +278,8 @@ func (at *pair) copies() bool {
 	return at.proxy.cut != nil && (at.proxy.cut.mode == unsent || at.proxy.cut.mode == sent)
 }
 
-// answers passes on what the database sends. An answer ends with ReadyForQuery,
-// or where a COPY may begin.
+// answers passes on the database's messages. An answer ends with ReadyForQuery, or with the
+// message that begins a COPY.
 func (at *pair) answers() {
 	from := bufio.NewReaderSize(at.database, 64<<10)
 	var held []byte
@@ -316,7 +315,7 @@ func (at *pair) answers() {
 
 const copyData = "copy data"
 
-// name returns the statement that a message is about, in short.
+// name returns a short form of a message's statement.
 func (at *pair) name(kind byte, content []byte) string {
 	text := strings.Split(string(content), "\x00")
 	short := func(sql string) string {

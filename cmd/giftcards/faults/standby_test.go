@@ -46,9 +46,9 @@ func promotedStandby(tr *trial) {
 	l.audit(primary.adminIn())
 }
 
-// mistakenAddress points the one address that the server knows at a standby for a
-// second, ten times, as a name that is changed too early does. Sessions that were
-// begun meanwhile can't write, and must not outlive it.
+// mistakenAddress lets the server's only address lead to a standby for a second, ten times,
+// as a name that is changed too early. Sessions that begin meanwhile cannot write, and must
+// end with the mistake.
 func mistakenAddress(tr *trial) {
 	tr.Helper()
 	dir := tr.directory()
@@ -83,14 +83,14 @@ func mistakenAddress(tr *trial) {
 	l.audit(primary.adminIn())
 }
 
-// follow makes p the synchronous standby of a primary, from nothing.
+// follow makes p a new synchronous standby of a primary.
 func (p *postgres) follow(primary *postgres) {
 	p.trial.Helper()
 	p.trial.must(os.RemoveAll(p.data))
 	p.trial.give(p.data)
 	p.command("pg_basebackup", "-D", p.data, "-h", "127.0.0.1", "-p", fmt.Sprint(primary.port), "-U", "postgres", "-R", "-c", "fast", "--no-sync")
 	p.start()
-	primary.admin("alter system set synchronous_standby_names = '*'") // after the copy: a promoted standby has none to wait for
+	primary.admin("alter system set synchronous_standby_names = '*'") // set after the copy, because a promoted standby would inherit it and has no standby of its own
 	primary.admin("select pg_reload_conf()")
 	p.trial.until("a synchronous standby", func() bool {
 		state, err := ask[string](p.trial.ctx, primary.adminURL(), "select coalesce(min(sync_state), '') from pg_stat_replication")

@@ -1,7 +1,6 @@
-// Command licences prints a table of the modules that the program is made of, and
-// the licence of each, as Markdown; with -texts, their licences and notices as they
-// are. It is to be run at the top of the program's module. A module whose licence is
-// not recognised is an error.
+// Command licences prints a Markdown table of the modules in the program and their
+// licences. With -texts it prints the texts of the licences and notices. Run it at the root
+// of the program's module. A module with an unknown licence is an error.
 package main
 
 import (
@@ -33,11 +32,11 @@ func main() {
 	}
 }
 
-// module is what `go list` says of one.
+// module is a module as `go list` describes it.
 type module struct {
 	Path, Version, Dir string
 	Main               bool
-	packages           []string // the directories in it of what the program has of it
+	packages           []string // directories of the packages that the program imports
 }
 
 func run(ctx context.Context, whole bool) error {
@@ -80,8 +79,8 @@ The private PostgreSQL (PostgreSQL licence) is not part of the program: it is fo
 |---|---|---|
 `
 
-// modulesOf returns the modules of which the program is made, by path. The platform
-// is fixed, so that the table is the same wherever it is made.
+// modulesOf returns the modules in the program, ordered by path. The platform is fixed, so
+// that every machine makes the same table.
 func modulesOf(ctx context.Context) ([]module, error) {
 	list := exec.CommandContext(ctx, "go", "list", "-deps", "-json=Dir,Module", program)
 	list.Stderr = os.Stderr
@@ -90,6 +89,7 @@ func modulesOf(ctx context.Context) ([]module, error) {
 	if err != nil {
 		return nil, fmt.Errorf("go list: %w", err)
 	}
+	// go list prints packages, and several of them share a module.
 	byPath := map[string]*module{}
 	for decoder := json.NewDecoder(bytes.NewReader(out)); ; {
 		var p struct {
@@ -101,6 +101,7 @@ func modulesOf(ctx context.Context) ([]module, error) {
 		} else if err != nil {
 			return nil, fmt.Errorf("go list: %w", err)
 		}
+		// The standard library has no module, and this program's own is not a dependency.
 		if p.Module == nil || p.Module.Main {
 			continue
 		}
@@ -121,7 +122,7 @@ func modulesOf(ctx context.Context) ([]module, error) {
 	return modules, nil
 }
 
-// licenceOf names the licences in the files at the top of a module.
+// licenceOf returns the SPDX names of the licences in a module's root.
 func licenceOf(m module) (string, error) {
 	entries, err := os.ReadDir(m.Dir)
 	if err != nil {
@@ -138,6 +139,7 @@ func licenceOf(m module) (string, error) {
 			return "", err
 		}
 		for _, match := range licensecheck.Scan(text).Match {
+			// A link to a licence is not the licence.
 			if !match.IsURL {
 				names = append(names, match.ID)
 			}
@@ -146,7 +148,7 @@ func licenceOf(m module) (string, error) {
 	slices.Sort(names)
 	names = slices.Compact(names)
 	if len(names) == 0 {
-		return "", fmt.Errorf("%s: no licence that is known; read %s", m.Path, m.Dir)
+		return "", fmt.Errorf("%s: no known licence in %s", m.Path, m.Dir)
 	}
 	return strings.Join(names, ", "), nil
 }

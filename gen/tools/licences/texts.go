@@ -10,27 +10,28 @@ import (
 	"strings"
 )
 
-// postgreSQL is the licence of the programs that the server may fetch. They are no
-// part of it.
+// postgreSQL is the licence of the PostgreSQL that the program may download. It is not part
+// of the program.
 //
 //go:embed postgresql.txt
 var postgreSQL []byte
 
 const (
 	scalarLicence = "server/docspage/assets/scalar.LICENSE.txt"
-	goModule      = "golang.org/x/text" // its files say of Go what Go's own say; a distribution's Go may lack those
+	goModule      = "golang.org/x/text" // has the same licence files as Go, which a distribution's Go may lack
 )
 
 const textsPreface = `Licences and notices of what giftcards is made of. The source of each module, at
 the version named, is to be had by its path: go mod download -json MODULE@VERSION.
 `
 
-// texts returns the licences and notices of all modules. Files that are the same in
-// several modules are there once, below the names of all.
+// texts returns the licences and notices of all modules. A text that several modules share
+// appears once, below the names of all of them.
 func texts(modules []module) ([]byte, error) {
-	var order []string // texts, as they first came
+	var order []string // texts in the order of their first owner
 	owners := map[string][]string{}
 	add := func(owner, file string, text []byte) {
+		// Texts that differ only in their line ends count as the same.
 		key := string(bytes.TrimSpace(bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))))
 		if owners[key] == nil {
 			order = append(order, key)
@@ -53,6 +54,7 @@ func texts(modules []module) ([]byte, error) {
 			}
 		}
 	}
+	// Scalar and PostgreSQL are not Go modules.
 	scalar, err := os.ReadFile(scalarLicence)
 	if err != nil {
 		return nil, err
@@ -67,11 +69,12 @@ func texts(modules []module) ([]byte, error) {
 	return page.Bytes(), nil
 }
 
-// noticesOf returns the names of a module's licences and notices: at its top, and
-// beside and above each package that the program has of it.
+// noticesOf returns the names of a module's licences and notices: in its root, and in and
+// above each package that the program imports.
 func noticesOf(m module) ([]string, error) {
 	dirs := map[string]bool{".": true}
 	for _, dir := range m.packages {
+		// A licence covers the directories below it.
 		for ; dir != "."; dir = filepath.Dir(dir) {
 			dirs[dir] = true
 		}

@@ -1,14 +1,13 @@
-// Command overlay applies OpenAPI overlays to a document, in the order given,
-// and writes the result as JSON with the document's own key order:
+// Command overlay applies OpenAPI overlays to a document in the given order. It writes the
+// result as JSON and keeps the document's order of keys:
 //
 //	overlay [-x-order] document.json result.json overlay.yaml...
 //
-// With -x-order every property also gets an x-order, from which generators that
-// read a document as a map learn its order.
+// With -x-order every property also gets an x-order. Generators that read a document as a
+// map learn the order from it.
 //
-// An action whose target selects nothing, or which changes nothing, is an
-// error: an overlay that silently stopped applying would publish a document
-// that lies.
+// An action that selects nothing or changes nothing is an error, because an overlay that
+// silently stops applying would publish a wrong document.
 package main
 
 import (
@@ -47,6 +46,8 @@ func apply(document, result string, overlays []string, order bool) error {
 		if err != nil {
 			return err
 		}
+		// Strict refuses an action that selects nothing; one that changes nothing is only a
+		// warning.
 		warnings, err := o.ApplyToStrict(root)
 		if err != nil {
 			return fmt.Errorf("%s: %w", path, err)
@@ -68,6 +69,7 @@ func apply(document, result string, overlays []string, order bool) error {
 // orderProperties adds x-order to each property of each schema.
 func orderProperties(node *yaml.Node) {
 	for i := 0; node.Kind == yaml.MappingNode && i+1 < len(node.Content); i += 2 {
+		// A mapping node's content alternates between keys and values.
 		key, value := node.Content[i], node.Content[i+1]
 		if key.Value != "properties" || value.Kind != yaml.MappingNode {
 			continue

@@ -1,6 +1,5 @@
-// Package smtptest is an SMTP server for tests: it demands STARTTLS and a
-// password, keeps every mail that it was given, and refuses, stalls or hangs up
-// when told to.
+// Package smtptest is an SMTP server for tests. It requires STARTTLS and a password, and
+// keeps every mail. Hooks make it refuse, stall or hang up.
 package smtptest
 
 import (
@@ -27,34 +26,34 @@ import (
 	"github.com/emersion/go-smtp"
 )
 
-// User and Password are the only ones that the server lets in.
+// User and Password are the only valid login.
 const (
 	User     = "cards@example.com"
 	Password = "a password of a mail server"
 )
 
-// ErrHangUp breaks the connection off without an answer when a hook returns it.
+// ErrHangUp closes the connection without an answer if a hook returns it.
 var ErrHangUp = errors.New("hang up")
 
-// Refuse is what a server answers, such as Refuse(550, "no such user").
+// Refuse returns a refusal for a hook, such as Refuse(550, "no such user").
 func Refuse(code int, text string) error {
 	return &smtp.SMTPError{Code: code, EnhancedCode: smtp.NoEnhancedCode, Message: text}
 }
 
-// Mail is one that came in whole, whether or not the answer said so.
+// Mail is a complete mail that the server received, even if a hook then refused it.
 type Mail struct {
 	From, To string // of the envelope
 	ID       string // its Message-ID
-	Hello    string // how the client called itself
+	Hello    string // the client's name in EHLO
 	At       time.Time
 	*mail.Message
 	Raw []byte
 }
 
-// Hooks change what the server does; nil takes everything.
+// Hooks change the server's answers. A nil hook accepts everything.
 type Hooks struct {
 	Recipient func(to string) error
-	Data      func(Mail) error // what is returned is the answer
+	Data      func(Mail) error // returns the answer
 	SMTPUTF8  bool
 }
 
@@ -79,6 +78,7 @@ func New(t testing.TB, hooks Hooks) *Server {
 	server := smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) {
 		s.mutex.Lock()
 		defer s.mutex.Unlock()
+		// STARTTLS begins a second session on the same connection, which counts once.
 		if _, secure := c.TLSConnectionState(); !secure {
 			s.connections++
 			s.open = append(s.open, c)
@@ -99,7 +99,7 @@ func New(t testing.TB, hooks Hooks) *Server {
 	return s
 }
 
-// certificate makes one for 127.0.0.1.
+// certificate makes a certificate for 127.0.0.1.
 func (s *Server) certificate(t testing.TB) tls.Certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -132,21 +132,21 @@ func (s *Server) Set(hooks Hooks) {
 	s.hooks = hooks
 }
 
-// Mails are all mails so far.
+// Mails returns all mails received so far.
 func (s *Server) Mails() []Mail {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	return append([]Mail(nil), s.mails...)
 }
 
-// Connections is how often somebody connected.
+// Connections returns the number of connections so far.
 func (s *Server) Connections() int {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	return s.connections
 }
 
-// HangUp breaks all connections off.
+// HangUp closes all connections.
 func (s *Server) HangUp() {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -156,7 +156,7 @@ func (s *Server) HangUp() {
 	s.open = nil
 }
 
-// session is one connection's; after STARTTLS there is a new one.
+// session is a session of a connection. STARTTLS begins a new one.
 type session struct {
 	server        *Server
 	conn          *smtp.Conn
@@ -177,6 +177,7 @@ func (s *session) Auth(string) (sasl.Server, error) {
 }
 
 func (s *session) Mail(from string, _ *smtp.MailOptions) error {
+	// Without STARTTLS and a login, no mail begins.
 	if _, secure := s.conn.TLSConnectionState(); !secure || !s.authenticated {
 		return smtp.ErrAuthRequired
 	}
@@ -192,6 +193,7 @@ func (s *session) hooks() Hooks {
 
 func (s *session) answer(err error) error {
 	if errors.Is(err, ErrHangUp) {
+		// Closing the connection loses the answer.
 		_ = s.conn.Conn().Close()
 	}
 	return err
@@ -214,6 +216,7 @@ func (s *session) Data(r io.Reader) error {
 	if err != nil {
 		return Refuse(554, "not a mail")
 	}
+	// The mail counts as received even if the hook refuses it.
 	m := Mail{From: s.from, To: s.to, Hello: s.conn.Hostname(), ID: message.Header.Get("Message-Id"), At: time.Now(), Message: message, Raw: raw}
 	s.server.mutex.Lock()
 	s.server.mails = append(s.server.mails, m)

@@ -1,4 +1,4 @@
-// Program journey issues gift cards through the client that oapi-codegen makes.
+// Program journey issues gift cards with the client that oapi-codegen generates.
 package main
 
 import (
@@ -47,7 +47,7 @@ func journey(ctx context.Context) error {
 	token = *login.JSON200.AccessToken
 	passed("token")
 
-	// Money as a string: the number branch of the union is a float32.
+	// The value is a string, because the union's number is a float32 and would be rounded.
 	card := client.CreateGiftCardRequest{MerchantId: os.Getenv("GIFTCARDS_MERCHANT_ID")}
 	if err := card.InitialValue.FromCreateGiftCardRequestInitialValue1("25.10"); err != nil {
 		return err
@@ -91,6 +91,7 @@ func journey(ctx context.Context) error {
 	}
 	passed("bulk")
 
+	// Above the threshold of 50 cards the same operation answers 202 with a task.
 	key := fmt.Sprint("journey-", time.Now().UnixNano())
 	params := &client.BulkIssueGiftCardsV2GiftcardsProgramsProgramIdCardsBulkPostParams{IdempotencyKey: &key}
 	many, err := giftcards.BulkIssueGiftCardsV2GiftcardsProgramsProgramIdCardsBulkPostWithResponse(ctx, program, params, bulk(500))
@@ -111,6 +112,7 @@ func journey(ctx context.Context) error {
 	}
 	passed("poll")
 
+	// The same key and body must return the same task.
 	again, err := giftcards.BulkIssueGiftCardsV2GiftcardsProgramsProgramIdCardsBulkPostWithResponse(ctx, program, params, bulk(500))
 	if err != nil {
 		return err
@@ -168,6 +170,7 @@ func completed(ctx context.Context, giftcards *client.ClientWithResponses, progr
 		if polled.Headers200 == nil || polled.Headers200.RetryAfter == nil {
 			return nil, fmt.Errorf("poll: unfinished, without Retry-After")
 		}
+		// The server says when to poll again.
 		time.Sleep(time.Duration(*polled.Headers200.RetryAfter) * time.Second)
 	}
 	return nil, fmt.Errorf("poll: the task is not done after 30 polls")

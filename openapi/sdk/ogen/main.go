@@ -1,4 +1,4 @@
-// Program journey issues gift cards through the client that ogen makes.
+// Program journey issues gift cards with the client that ogen generates.
 package main
 
 import (
@@ -21,7 +21,7 @@ func main() {
 	}
 }
 
-// bearer is the token of all operations that need one.
+// bearer gives the client the token. It is empty before the login.
 type bearer struct{ token string }
 
 func (b *bearer) BearerAuth(context.Context, client.OperationName) (client.BearerAuth, error) {
@@ -64,6 +64,7 @@ func journey(ctx context.Context) error {
 	}
 	passed("create")
 
+	// A refusal is not an error of the client but one of the answer's types.
 	card.InitialValue = client.NewStringCreateGiftCardRequestInitialValue("0")
 	answer, err = giftcards.CreateGiftCardV2GiftcardsProgramsProgramIdCardsPost(ctx, card, params)
 	if err != nil {
@@ -90,6 +91,7 @@ func journey(ctx context.Context) error {
 	}
 	passed("bulk")
 
+	// Above the threshold of 50 cards the same operation answers 202 with a task.
 	bulkParams.IdempotencyKey = client.NewOptString(fmt.Sprint("journey-", time.Now().UnixNano()))
 	many, err := giftcards.BulkIssueGiftCardsV2GiftcardsProgramsProgramIdCardsBulkPost(ctx, bulk(500), bulkParams)
 	if err != nil {
@@ -110,6 +112,7 @@ func journey(ctx context.Context) error {
 	}
 	passed("poll")
 
+	// The same key and body must return the same task.
 	again, err := giftcards.BulkIssueGiftCardsV2GiftcardsProgramsProgramIdCardsBulkPost(ctx, bulk(500), bulkParams)
 	if err != nil {
 		return err
@@ -176,6 +179,7 @@ func completed(ctx context.Context, giftcards *client.Client, program client.Pyd
 		case polled.Response.Status == "failed" || !polled.RetryAfter.Set:
 			return nil, fmt.Errorf("poll: the task is %s", polled.Response.Status)
 		}
+		// The server says when to poll again.
 		time.Sleep(time.Duration(polled.RetryAfter.Value) * time.Second)
 	}
 	return nil, fmt.Errorf("poll: the task is not done after 30 polls")

@@ -1,9 +1,8 @@
-// Command withserver runs a command, such as `go test ./...`, with a PostgreSQL
-// server for tests started for it and stopped after it. Package storetest finds
-// the server by an environment variable. Where that is set already, the command
-// gets the server named.
+// Command withserver starts a PostgreSQL server for tests, runs a command such as
+// `go test ./...`, and stops the server. Package storetest finds the server by an environment
+// variable. If the variable is set already, withserver starts no server.
 //
-// Build it and run it: `go run` would not pass signals on.
+// Build it before running it, because `go run` does not pass signals on.
 package main
 
 import (
@@ -30,9 +29,10 @@ func main() {
 	os.Exit(status)
 }
 
-// run returns the command's status, 1 when it could not be run.
+// run returns the command's exit code, or 1 if the command or the server did not start.
 func run(ctx context.Context, command []string) (status int, err error) {
 	signals := make(chan os.Signal, 1)
+	// The command gets the signals, and the server stops after it.
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 
 	if os.Getenv(storetest.Variable) != "" {
@@ -44,7 +44,7 @@ func run(ctx context.Context, command []string) (status int, err error) {
 	}
 	status, err = runCommand(command, append(os.Environ(), storetest.Variable+"="+server.URL()), signals)
 	if err == nil {
-		err = server.Err() // it ended under the command
+		err = server.Err() // the server ended while the command ran
 	}
 	if stopErr := server.Stop(ctx); err == nil {
 		err = stopErr
@@ -52,7 +52,7 @@ func run(ctx context.Context, command []string) (status int, err error) {
 	return status, err
 }
 
-// runCommand passes signals on until the command ends.
+// runCommand runs the command and passes signals on to it.
 func runCommand(command, environment []string, signals <-chan os.Signal) (int, error) {
 	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Env = environment
@@ -62,7 +62,7 @@ func runCommand(command, environment []string, signals <-chan os.Signal) (int, e
 	}
 	ended := make(chan struct{})
 	go func() {
-		_ = cmd.Wait() // what it returns is in the state as well
+		_ = cmd.Wait() // ProcessState has the result, too
 		close(ended)
 	}()
 	for {
@@ -71,7 +71,7 @@ func runCommand(command, environment []string, signals <-chan os.Signal) (int, e
 			_ = cmd.Process.Signal(s) // it may have ended by now
 		case <-ended:
 			if s, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); ok && s.Signaled() {
-				return 128 + int(s.Signal()), nil // as shells say it
+				return 128 + int(s.Signal()), nil // the convention of shells
 			}
 			return cmd.ProcessState.ExitCode(), nil
 		}
