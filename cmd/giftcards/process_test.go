@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -46,22 +45,16 @@ type process struct {
 	exited  chan error
 }
 
-// output is what a process wrote so far.
-type output struct {
-	mutex sync.Mutex
-	text  bytes.Buffer
-}
+// output is the file that a process writes to. Through a pipe a test might read it
+// too early, because what was written before an answer could arrive after it.
+type output struct{ path string }
 
-func (o *output) Write(p []byte) (int, error) {
-	o.mutex.Lock()
-	defer o.mutex.Unlock()
-	return o.text.Write(p)
-}
-
-func (o *output) String() string {
-	o.mutex.Lock()
-	defer o.mutex.Unlock()
-	return o.text.String()
+func (o output) String() string {
+	text, err := os.ReadFile(o.path)
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
 }
 
 // stateDir is a directory that another user may enter, as PostgreSQL must not
@@ -120,11 +113,14 @@ func startProgram(t *testing.T, path, dir, address string, env ...string) *proce
 
 func launchProgram(t *testing.T, path, dir, address string, env ...string) *process {
 	t.Helper()
-	p := &process{t: t, address: address, exited: make(chan error, 1)}
+	file, err := os.CreateTemp(t.TempDir(), "output-")
+	must(t, err)
+	defer file.Close()
+	p := &process{t: t, address: address, exited: make(chan error, 1), output: output{file.Name()}}
 	p.Cmd = exec.Command(path, "serve", "--listen="+address, "--state-dir="+dir)
 	// The default admin address is one for all that run on this machine.
 	p.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "GIFTCARDS_ADMIN_LISTEN=" + adminOff}, env...)
-	p.Stdout, p.Stderr = &p.output, &p.output
+	p.Stdout, p.Stderr = file, file
 	must(t, p.Start())
 	go func() { p.exited <- p.Wait() }()
 	t.Cleanup(func() { _ = p.Process.Kill() })

@@ -37,6 +37,13 @@ func (c *Clock) Stop() {
 	c.stopped = time.Now()
 }
 
+// StopAt makes the time stand still at now, from now on only Move moves it.
+func (c *Clock) StopAt(now time.Time) {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	c.stopped, c.moved = now, 0
+}
+
 // Move moves the clock, back if by is negative.
 func (c *Clock) Move(by time.Duration) {
 	c.mutex.Lock()

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -98,7 +99,10 @@ func TestEachProcessHasAServerToTestWithOrFails(t *testing.T) {
 		if host(t, theirs) == host(t, ours) {
 			t.Fatalf("server %s, which is ours", theirs)
 		}
-		for {
+		for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatal("after a minute the server still takes connections")
+			}
 			conn, err := pgx.Connect(t.Context(), theirs)
 			if err != nil && !strings.Contains(err.Error(), "3D000") { // the database is gone, the server is not
 				break
