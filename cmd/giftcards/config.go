@@ -29,6 +29,11 @@ type config struct {
 	Listen      string `env:"GIFTCARDS_LISTEN" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where to listen (${default})."`
 	BaseURL     string `env:"GIFTCARDS_BASE_URL" placeholder:"URL" help:"How clients reach the server, with a path if a proxy has it below one; begins the CSV links. Default: http:// or https:// and the address listened on."`
 	DatabaseURL string `env:"DATABASE_URL" placeholder:"URL" help:"PostgreSQL to use. Default: a private one in the state directory."`
+	// The pool's settings are no part of the address, because other programs refuse
+	// an address that has them.
+	DatabaseConnections int    `env:"GIFTCARDS_DATABASE_CONNECTIONS" default:"0" help:"Connections to the database, at most. Default: 16."`
+	DatabaseStatements  string `env:"GIFTCARDS_DATABASE_STATEMENTS" default:"prepare" placeholder:"prepare|describe" help:"prepare keeps prepared statements on each connection, describe only the types in them (${default}). Behind a transaction pooler such as PgBouncer: describe."`
+
 	PollOnly    bool   `env:"GIFTCARDS_POLL_ONLY" help:"Look for new tasks once a second instead of being notified: needed behind a transaction pooler such as PgBouncer."`
 	StateDir    string `env:"GIFTCARDS_STATE_DIR" placeholder:"DIR" help:"Where the private database, the keys and demo.json are. Default: /var/lib/giftcards as root, else giftcards in the XDG state directory."`
 	KeysFile    string `env:"GIFTCARDS_KEYS_FILE" placeholder:"FILE" help:"The server's secret keys, the same for all instances. Default: keys.json in the state directory."`
@@ -138,6 +143,13 @@ func (c *config) check(f faults) {
 	}
 	fault := store.CheckURL(c.DatabaseURL)
 	note("database-url", fault == nil, fmt.Sprint(fault))
+	note("database-connections", c.DatabaseConnections == 0 || c.DatabaseConnections >= minConnections && c.DatabaseConnections <= maxConnections,
+		fmt.Sprintf("want %d to %d, not %d", minConnections, maxConnections, c.DatabaseConnections))
+	note("database-statements", c.DatabaseStatements == "prepare" || c.DatabaseStatements == "describe",
+		fmt.Sprintf("want prepare or describe, not %q", c.DatabaseStatements))
+	if c.DatabaseStatements == "describe" {
+		c.DatabaseURL = store.DescribeStatements(c.DatabaseURL)
+	}
 
 	if c.StateDir == "" {
 		c.StateDir, err = embedded.DefaultStateDir()
@@ -221,6 +233,10 @@ const (
 	maxBacklog   = 1_000_000_000
 	maxBodyMiB   = 1_024
 	maxDrain     = 10 * time.Minute
+
+	// Fewer connections would leave too few for requests beside those of the tasks.
+	minConnections = 4
+	maxConnections = 1_000
 )
 
 func (c *config) level() (level slog.Level, err error) {

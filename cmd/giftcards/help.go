@@ -7,7 +7,7 @@ import (
 )
 
 // databaseSettings say which database a command works with.
-var databaseSettings = []string{"database-url", "state-dir", "postgres-bin", "maven-mirror"}
+var databaseSettings = []string{"database-url", "database-statements", "state-dir", "postgres-bin", "maven-mirror"}
 
 // settingsOf are the settings that a command uses, beside its own flags. Those of serve
 // are all settings, and all other commands use databaseSettings.

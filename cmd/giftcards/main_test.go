@@ -29,12 +29,12 @@ func TestAllBadSettingsAreNamedInOneMessage(t *testing.T) {
 	t.Parallel()
 	code, _, stderr := command(t, "", "serve", "--listen=nowhere", "--bulk-threshold=many", "--bulk-maximum=0", "--link-lifetime=soon",
 		"--card-prefix=x", "--log-level=loud", "--log-format=xml", "--base-url=ftp://x", "--bulk-body-limit=0", "--token-lifetime=1s", "--drain=1h", "--database-url=postgres://localhost/x?default_query_exec_mode=exec", "--key-lifetime=1h", "--task-lifetime=2h", "--message-lifetime=1h", "--audit-lifetime=719h",
-		"--smtp-url=http://user@mail.example.com", "--mail-from=nobody", "--mail-per-second=0", "--small-tasks=0", "--large-tasks=0", "--merchant-tasks=0", "--merchant-backlog=-1", "--large-bodies=2", "--body-budget=few", "--max-connections=0", "--sms-url=http://sms.example.com", "--sms-per-second=many", "--template-dir=/nowhere")
+		"--smtp-url=http://user@mail.example.com", "--mail-from=nobody", "--mail-per-second=0", "--database-connections=3", "--database-statements=none", "--small-tasks=0", "--large-tasks=0", "--merchant-tasks=0", "--merchant-backlog=-1", "--large-bodies=2", "--body-budget=few", "--max-connections=0", "--sms-url=http://sms.example.com", "--sms-per-second=many", "--template-dir=/nowhere")
 	if code != 2 {
 		t.Errorf("exit code %d, want 2", code)
 	}
 	for _, flag := range []string{"listen", "bulk-threshold", "bulk-maximum", "link-lifetime", "card-prefix", "log-level", "log-format", "base-url", "bulk-body-limit", "token-lifetime", "drain", "database-url", "task-lifetime", "message-lifetime", "audit-lifetime",
-		"smtp-url", "mail-from", "mail-per-second", "sms-url", "sms-account", "sms-from", "sms-token-file", "sms-per-second", "template-dir",
+		"database-connections", "database-statements", "smtp-url", "mail-from", "mail-per-second", "sms-url", "sms-account", "sms-from", "sms-token-file", "sms-per-second", "template-dir",
 		"small-tasks", "large-tasks", "merchant-tasks", "merchant-backlog", "large-bodies", "body-budget", "max-connections"} {
 		if !strings.Contains(stderr, "--"+flag+": ") {
 			t.Errorf("--%s is not named in\n%s", flag, stderr)

@@ -17,6 +17,9 @@ import (
 // binary is the program built once for the tests that kill it.
 var binary = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "giftcards-binary-")
+	if err == nil {
+		err = os.Chmod(dir, 0o755) //nolint:gosec // other users run it, too
+	}
 	if err != nil {
 		return "", err
 	}
@@ -113,18 +116,25 @@ func startProgram(t *testing.T, path, dir, address string, env ...string) *proce
 
 func launchProgram(t *testing.T, path, dir, address string, env ...string) *process {
 	t.Helper()
-	file, err := os.CreateTemp(t.TempDir(), "output-")
-	must(t, err)
-	defer file.Close()
-	p := &process{t: t, address: address, exited: make(chan error, 1), output: output{file.Name()}}
+	p := &process{t: t, address: address, exited: make(chan error, 1)}
 	p.Cmd = exec.Command(path, "serve", "--listen="+address, "--state-dir="+dir)
 	// The default admin address is one for all that run on this machine.
 	p.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "GIFTCARDS_ADMIN_LISTEN=" + adminOff}, env...)
-	p.Stdout, p.Stderr = file, file
-	must(t, p.Start())
-	go func() { p.exited <- p.Wait() }()
-	t.Cleanup(func() { _ = p.Process.Kill() })
+	p.launch()
 	return p
+}
+
+// launch starts the command, whose end and output are the process's.
+func (p *process) launch() {
+	p.t.Helper()
+	file, err := os.CreateTemp(p.t.TempDir(), "output-")
+	must(p.t, err)
+	defer file.Close()
+	p.output = output{file.Name()}
+	p.Stdout, p.Stderr = file, file
+	must(p.t, p.Start())
+	go func() { p.exited <- p.Wait() }()
+	p.t.Cleanup(func() { _ = p.Process.Kill() })
 }
 
 func (p *process) await(client *http.Client, scheme string) {
