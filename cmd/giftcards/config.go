@@ -34,9 +34,9 @@ type config struct {
 	DatabaseConnections int    `env:"GIFTCARDS_DATABASE_CONNECTIONS" default:"0" help:"Connections to the database, at most. Default: 16."`
 	DatabaseStatements  string `env:"GIFTCARDS_DATABASE_STATEMENTS" default:"prepare" placeholder:"prepare|describe" help:"prepare keeps prepared statements on each connection, describe only the types in them (${default}). Behind a transaction pooler such as PgBouncer: describe."`
 
-	PollOnly    bool   `env:"GIFTCARDS_POLL_ONLY" help:"Look for new tasks once a second instead of being notified: needed behind a transaction pooler such as PgBouncer."`
-	StateDir    string `env:"GIFTCARDS_STATE_DIR" placeholder:"DIR" help:"Where the private database, the keys and demo.json are. Default: /var/lib/giftcards as root, else giftcards in the XDG state directory."`
-	KeysFile    string `env:"GIFTCARDS_KEYS_FILE" placeholder:"FILE" help:"The server's secret keys, the same for all instances. Default: keys.json in the state directory."`
+	PollOnly bool   `env:"GIFTCARDS_POLL_ONLY" help:"Look for new tasks once a second instead of being notified: needed behind a transaction pooler such as PgBouncer."`
+	StateDir string `env:"GIFTCARDS_STATE_DIR" placeholder:"DIR" help:"Where the private database, the keys and demo.json are. Default: /var/lib/giftcards as root, else giftcards in the XDG state directory."`
+	KeysFile string `env:"GIFTCARDS_KEYS_FILE" placeholder:"FILE" help:"The server's secret keys, the same for all instances. Default: keys.json in the state directory."`
 
 	Drain       time.Duration `env:"GIFTCARDS_DRAIN" default:"0s" help:"How long a stopping server goes on answering while /readyz says so; longer than a proxy needs to notice (${default})."`
 	AdminListen string        `env:"GIFTCARDS_ADMIN_LISTEN" default:"${admin_listen}" placeholder:"HOST:PORT" help:"Where operators find metrics, River's page and profiles, without a password (${default}, or nowhere if that is taken); off for nowhere."`
