@@ -72,8 +72,8 @@ async function draw() {
   const ask = window.fetch;
   window.fetch = async (...request) => {
     const answer = await ask(...request);
-    const { method, url } = new Request(...request);
-    if (method === "POST" && url === server + "/v2/token" && answer.ok) {
+    const { method } = request[0] instanceof Request ? request[0] : (request[1] ?? {});
+    if (method?.toUpperCase() === "POST" && answer.url === server + "/v2/token" && answer.ok) {
       const { accessToken } = await answer.clone().json();
       if (accessToken) {
         offer(accessToken, (token) => page.updateConfiguration(configuration(content, token)));
