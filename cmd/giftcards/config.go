@@ -141,15 +141,7 @@ func (c *config) check(f faults) {
 	if fault := demoPasswordFault(os.Getenv(demoVariable)); fault != "" {
 		f[demoVariable] = fault
 	}
-	fault := store.CheckURL(c.DatabaseURL)
-	note("database-url", fault == nil, fmt.Sprint(fault))
-	note("database-connections", c.DatabaseConnections == 0 || c.DatabaseConnections >= minConnections && c.DatabaseConnections <= maxConnections,
-		fmt.Sprintf("want %d to %d, not %d", minConnections, maxConnections, c.DatabaseConnections))
-	note("database-statements", c.DatabaseStatements == "prepare" || c.DatabaseStatements == "describe",
-		fmt.Sprintf("want prepare or describe, not %q", c.DatabaseStatements))
-	if c.DatabaseStatements == "describe" {
-		c.DatabaseURL = store.DescribeStatements(c.DatabaseURL)
-	}
+	c.checkDatabase(note)
 
 	if c.StateDir == "" {
 		c.StateDir, err = embedded.DefaultStateDir()
@@ -179,6 +171,20 @@ func (c *config) check(f faults) {
 	_, err = c.level()
 	note("log-level", err == nil, fmt.Sprintf("want debug, info, warn or error, not %q", c.LogLevel))
 	note("log-format", c.LogFormat == "text" || c.LogFormat == "json", fmt.Sprintf("want text or json, not %q", c.LogFormat))
+}
+
+// checkDatabase notes an address that is none, and completes it with what is no part of
+// it in the settings.
+func (c *config) checkDatabase(note func(flag string, fit bool, want string)) {
+	fault := store.CheckURL(c.DatabaseURL)
+	note("database-url", fault == nil, fmt.Sprint(fault))
+	note("database-connections", c.DatabaseConnections == 0 || c.DatabaseConnections >= minConnections && c.DatabaseConnections <= maxConnections,
+		fmt.Sprintf("want %d to %d, not %d", minConnections, maxConnections, c.DatabaseConnections))
+	note("database-statements", c.DatabaseStatements == "prepare" || c.DatabaseStatements == "describe",
+		fmt.Sprintf("want prepare or describe, not %q", c.DatabaseStatements))
+	if c.DatabaseStatements == "describe" {
+		c.DatabaseURL = store.DescribeStatements(c.DatabaseURL)
+	}
 }
 
 // basePathPattern is what the path of a base URL may be: nothing in it needs escapes.

@@ -162,7 +162,7 @@ esac
 `, dir, status),
 			"sleep": "#!/bin/sh\n",
 		} {
-			must(t, os.WriteFile(filepath.Join(dir, name), []byte(script), 0o700)) //nolint:gosec // a program
+			must(t, os.WriteFile(filepath.Join(dir, name), []byte(script), 0o700))
 		}
 		must(t, os.WriteFile(filepath.Join(dir, "demo.json"), []byte("{\n  \"baseUrl\": \"http://x\"\n}\n"), 0o600))
 		for name, shell := range shells() {

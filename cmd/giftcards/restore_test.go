@@ -38,7 +38,7 @@ func postgres(t *testing.T, program, database string, args ...string) []byte {
 	return out
 }
 
-func private(t *testing.T) string {
+func privateServer(t *testing.T) string {
 	t.Helper()
 	server, err := embedded.Start(t.Context(), embedded.Options{Ephemeral: true})
 	must(t, err)
@@ -51,7 +51,7 @@ func private(t *testing.T) string {
 // server that goes on issuing.
 func TestABackupBringsEverythingBack(t *testing.T) {
 	t.Parallel()
-	first, second := private(t), private(t)
+	first, second := privateServer(t), privateServer(t)
 	dir, restored, address := stateDir(t), stateDir(t), freePort(t)
 	server := start(t, dir, address, "DATABASE_URL="+first, "GIFTCARDS_SMTP_URL=outbox", "GIFTCARDS_SMS_URL=outbox")
 	if code, _, stderr := command(t, "", "demo", "--database-url="+first, "--state-dir="+dir, "--listen="+address); code != 0 {
