@@ -12,23 +12,35 @@ RACE     = $(shell command -v $$(go env CC) >/dev/null && echo -race)
 export CGO_ENABLED := 0
 export GOFLAGS     := -buildvcs=false $(GOFLAGS)
 
-.PHONY: help run build test lint vulncheck generate licences verify changelog contract sdk restore proxies spreadsheet upgrade operations bench microbench faults clean
+.PHONY: help run free-port build test lint vulncheck generate licences verify changelog contract sdk restore proxies spreadsheet upgrade operations bench microbench faults clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  %-11s %s\n", $$1, $$2}'
 
-run: build ## start the server with a database and a demo merchant of its own
+run: free-port build ## start the server with a database and a demo merchant of its own
 	@exec $(BIN)/giftcards serve
 
+# The program looks too, but a newcomer has waited for the build by then.
+LISTEN = $(or $(GIFTCARDS_LISTEN),127.0.0.1:8080)
+free-port:
+	@! curl -s --noproxy '*' --max-time 2 -o /dev/null 'http://$(LISTEN)' || \
+		{ echo 'Another server answers at $(LISTEN): stop it, or choose another address, as in GIFTCARDS_LISTEN=127.0.0.1:8090 make run'; exit 1; }
+
+# first says how long a build takes when the program that it makes is not there yet.
+first = @test -e $(BIN)/$(1) || echo 'Building $(2): this takes about $(3) the first time.'
+
 build: ## build bin/giftcards
+	$(call first,giftcards,giftcards,two minutes)
 	@go build -ldflags '-X main.version=$(VERSION)' -o $(BIN)/giftcards ./cmd/giftcards
 
 test: ## run all tests, against a PostgreSQL started for them
+	$(call first,withserver,the program and its tests,eight minutes)
 	@go build -o $(BIN)/withserver ./store/storetest/withserver
 	@$(if $(RACE),,echo 'No C compiler: tests do not look for data races.')
 	@umask 022; CGO_ENABLED=$(if $(RACE),1,0) $(BIN)/withserver go test $(RACE) ./...
 
-lint: ## vet, for other systems too, and lint; the linter is built first, which takes minutes once
+lint: ## vet, for other systems too, and lint
+	$(call first,golangci-lint,the linter,eight minutes)
 	@go -C $(TOOLS)/lint build -o $(BIN)/ tool
 	@go vet -tags restore,proxies,spreadsheet ./...
 	@GOOS=darwin go vet -tags restore,proxies,spreadsheet ./...
@@ -38,10 +50,12 @@ lint: ## vet, for other systems too, and lint; the linter is built first, which 
 	@cd $(TOOLS) && $(BIN)/golangci-lint run
 
 vulncheck: ## look for known vulnerabilities; asks vuln.go.dev, or the database that GOVULNDB names (file:///…)
+	$(call first,govulncheck,govulncheck,a minute)
 	@go -C $(TOOLS)/vuln build -o $(BIN)/ tool
 	@$(BIN)/govulncheck $(if $(GOVULNDB),-db $(GOVULNDB)) ./...
 
 generate: ## make the documents, gen/api and gen/db anew
+	$(call first,overlay,the generators,four minutes)
 	@go -C $(TOOLS) build -o $(BIN)/ tool ./overlay
 	@$(BIN)/overlay openapi/openapi.json openapi/openapi-complete.json openapi/overlay.yaml
 	@$(BIN)/overlay openapi/openapi-complete.json openapi/openapi-sdk.json openapi/sdk.yaml

@@ -92,9 +92,7 @@ func TestALargeTaskWaitsForASlot(t *testing.T) {
 			t.Errorf("a task of %d cards, of which nobody has a slot, is %s", task.CardCount, task.Status)
 		}
 	}
-	for a.count(t, "river_job where metadata ? 'snoozes'") == 0 {
-		time.Sleep(10 * time.Millisecond)
-	}
+	within(t, "a task that waits for a slot", func() bool { return a.count(t, "river_job where metadata ? 'snoozes'") > 0 })
 	now, err := a.FindTask(t.Context(), storetest.Access(t, a.Store, waiting.ProgramID), waiting.ID)
 	must(t, err)
 	if now.Status != store.TaskPending || now.Attempts != 0 {
@@ -121,9 +119,7 @@ func TestTwoWorkersOfOneJobIssueOnce(t *testing.T) {
 	})
 	f.start(t)
 	for attempt := 1; attempt <= 2; attempt++ {
-		for f.count(t, "pg_locks join pg_stat_activity using (pid) where not granted and datname = current_database()") < attempt {
-			time.Sleep(10 * time.Millisecond)
-		}
+		within(t, "a worker that waits for the lock", func() bool { return f.count(t, waitingForLocks) >= attempt })
 		if attempt == 1 {
 			f.exec(t, "update river_job set state = 'available'")
 		}
@@ -132,9 +128,7 @@ func TestTwoWorkersOfOneJobIssueOnce(t *testing.T) {
 	if task = f.ended(t, task); task.Status != store.TaskCompleted {
 		t.Errorf("task %s", task.Status)
 	}
-	for f.count(t, "river_job where state = 'completed'") == 0 {
-		time.Sleep(10 * time.Millisecond)
-	}
+	within(t, "the end of the job", func() bool { return f.count(t, "river_job where state = 'completed'") > 0 })
 	if n := f.count(t, "gift_cards"); n != 60 {
 		t.Errorf("%d cards", n)
 	}
@@ -147,9 +141,7 @@ func TestAFailedAttemptIsFollowedByAPause(t *testing.T) {
 	f.add(t, f.prepare(t), 60)
 	f.exec(t, `update bulk_tasks set by_count = false`) // now the task has no recipients, so that it fails
 	f.start(t)
-	for f.count(t, "river_job where cardinality(errors) >= 2") == 0 {
-		time.Sleep(10 * time.Millisecond)
-	}
+	within(t, "a second failed attempt", func() bool { return f.count(t, "river_job where cardinality(errors) >= 2") > 0 })
 	if f.count(t, "river_job where (errors[2]->>'at')::timestamptz < (errors[1]->>'at')::timestamptz + interval '1 second'") > 0 {
 		t.Error("the next attempt followed within a second")
 	}
@@ -175,6 +167,9 @@ func TestTwoInstancesShareTheSlots(t *testing.T) {
 	must(t, third())
 }
 
+// waitingForLocks are the locks of this database that somebody waits for.
+const waitingForLocks = "pg_locks join pg_stat_activity using (pid) where not granted and datname = current_database()"
+
 // inWork adds a large task. Its worker writes the cards and then waits in its transaction
 // until release is called.
 func (f fixture) inWork(t *testing.T, work *jobs.Jobs) (task store.Task, release func()) {
@@ -190,9 +185,7 @@ func (f fixture) inWorkFor(t *testing.T, access store.Access, work *jobs.Jobs) (
 		return err
 	})
 	task = f.addFor(t, access, work, large)
-	for f.count(t, "pg_locks join pg_stat_activity using (pid) where not granted and datname = current_database()") == 0 {
-		time.Sleep(10 * time.Millisecond)
-	}
+	within(t, "a task that waits for the lock", func() bool { return f.count(t, waitingForLocks) > 0 })
 	return task, release
 }
 
@@ -246,9 +239,7 @@ func TestAMerchantsLargeTasksGoInTheOrderTheyCame(t *testing.T) {
 	f.exec(t, "update river_job set state = 'retryable', attempt = 1, scheduled_at = now() + interval '1 hour' where id = (select min(id) from river_job)")
 	f.exec(t, "update river_job set created_at = now() - interval '20 seconds' where id = (select max(id) from river_job)") // so that the job looks every two seconds
 	f.run(t, work)
-	for f.count(t, "river_job where metadata ? 'snoozes'") == 0 {
-		time.Sleep(10 * time.Millisecond)
-	}
+	within(t, "a task that waits for a slot", func() bool { return f.count(t, "river_job where metadata ? 'snoozes'") > 0 })
 	later := []store.Task{f.add(t, work, large), f.add(t, work, large)}
 	release()
 	end := *f.ended(t, first).CompletedAt

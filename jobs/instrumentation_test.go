@@ -2,7 +2,6 @@ package jobs_test
 
 import (
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
 	"go.opentelemetry.io/otel/codes"
@@ -30,9 +29,7 @@ func TestAJobIsInTheTraceOfItsRequest(t *testing.T) {
 	must(t, err)
 	request.End()
 	f.run(t, work)
-	for len(spans.Ended()) < 2 && t.Context().Err() == nil {
-		time.Sleep(10 * time.Millisecond)
-	}
+	within(t, "the span of the job", func() bool { return len(spans.Ended()) >= 2 })
 	job := spans.Ended()[1]
 	if job.Name() != "job bulk_issue" || job.Parent().SpanID() != request.SpanContext().SpanID() || job.SpanContext().TraceID() != request.SpanContext().TraceID() {
 		t.Errorf("span %q below %s, want below %s", job.Name(), job.Parent().SpanID(), request.SpanContext().SpanID())
@@ -51,9 +48,7 @@ func TestAJobThatWaitsForASlotIsNoFailure(t *testing.T) {
 	release := f.hold(t, func(tx *store.Tx) error { return tx.TakeSlot(t.Context(), f.program.ID, uuid.New(), 1) })
 	task := f.add(t, work, large)
 	f.run(t, work)
-	for len(spans.Ended()) == 0 {
-		time.Sleep(10 * time.Millisecond)
-	}
+	within(t, "the span of the job that waits", func() bool { return len(spans.Ended()) > 0 })
 	release()
 	f.ended(t, task)
 	if status := spans.Ended()[0].Status(); status.Code == codes.Error {

@@ -118,14 +118,13 @@ func (f fixture) issueTask(t testing.TB, recipients []store.Recipient) {
 func (f fixture) ended(t *testing.T, task store.Task) store.Task {
 	t.Helper()
 	access := storetest.Access(t, f.Store, task.ProgramID)
-	for {
-		now, err := f.FindTask(t.Context(), access, task.ID)
+	within(t, "the end of the task", func() bool {
+		var err error
+		task, err = f.FindTask(t.Context(), access, task.ID)
 		must(t, err)
-		if now.Finished() {
-			return now
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
+		return task.Finished()
+	})
+	return task
 }
 
 func (f fixture) exec(t testing.TB, sql string, arguments ...any) {
@@ -216,9 +215,7 @@ func TestStopWaitsForWorkAndReportsNotRunning(t *testing.T) {
 	}
 	must(t, work.Start(t.Context()))
 	task := f.add(t, work, 5_000)
-	for f.count(t, "bulk_tasks where status = 'pending'") > 0 {
-		time.Sleep(time.Millisecond)
-	}
+	within(t, "the begin of the task", func() bool { return f.count(t, "bulk_tasks where status = 'pending'") == 0 })
 	must(t, work.Stop(t.Context()))
 	if work.Running() {
 		t.Error("running after the stop")
@@ -234,11 +231,7 @@ func TestExpiredKeysAndTokensAreDeleted(t *testing.T) {
 	f.exec(t, `insert into idempotency_keys select $1, 'o', n::text, ''::bytea, 201, ''::bytea, now() - n * interval '25 minutes' from generate_series(1, 4) n`, f.program.ID)
 	f.exec(t, `insert into revoked_tokens select n::text, now() + (n - 3.5) * interval '1 hour' from generate_series(1, 4) n`)
 	f.start(t)
-	for range 500 {
-		if f.count(t, "idempotency_keys") == 2 && f.count(t, "revoked_tokens") == 2 {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Errorf("%d keys and %d tokens are left, want 2 and 2", f.count(t, "idempotency_keys"), f.count(t, "revoked_tokens"))
+	within(t, "2 keys and 2 tokens are left", func() bool {
+		return f.count(t, "idempotency_keys") == 2 && f.count(t, "revoked_tokens") == 2
+	})
 }

@@ -20,6 +20,7 @@ import (
 func TestAnswersAreThoseOfFastAPI(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
+	s.Clock.StopAt(recordings.Now)
 	m := s.Merchant()
 	cases, err := recordings.Load("validate/testdata/fastapi")
 	if err != nil {

@@ -98,7 +98,7 @@ func bulk(t *testing.T, m *servertest.Merchant, key *string, body api.BulkIssueG
 
 func pollToEnd(t *testing.T, m *servertest.Merchant, task string) *api.BulkIssuanceTaskStatus {
 	t.Helper()
-	for {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		answer, err := m.Client.PollBulkIssuanceWithResponse(t.Context(), m.ProgramID, task)
 		if err != nil || answer.JSON200 == nil {
 			t.Fatalf("poll: %v %s", err, answer.Body)
@@ -109,7 +109,9 @@ func pollToEnd(t *testing.T, m *servertest.Merchant, task string) *api.BulkIssua
 		if answer.HTTPResponse.Header.Get("Retry-After") == "" {
 			t.Errorf("poll of an unfinished task without Retry-After")
 		}
-		time.Sleep(20 * time.Millisecond)
+		if time.Now().After(deadline) {
+			t.Fatalf("after a minute the task is still %s", answer.JSON200.Status)
+		}
 	}
 }
 

@@ -61,13 +61,13 @@ func (f fixture) together(t *testing.T, meanwhile func(), creates ...func() crea
 	var all sync.WaitGroup
 	for i := range store.SharedAtOnce { // these keep the transactions busy
 		all.Go(func() { f.create(t.Context(), f.terms(t), nil) })
-		waitUntil(t, func() bool { return len(f.blocked(t)) == i+1 })
+		waitUntil(t, "a creation that waits for the lock", func() bool { return len(f.blocked(t)) == i+1 })
 	}
 	results := make([]created, len(creates))
 	for i, do := range creates {
 		all.Go(func() { results[i] = do() })
 	}
-	waitUntil(t, func() bool { return store.WaitingCreates(f.Store) == len(creates) })
+	waitUntil(t, "all creations in the queue", func() bool { return store.WaitingCreates(f.Store) == len(creates) })
 	if meanwhile != nil {
 		meanwhile()
 	}
@@ -87,13 +87,13 @@ func (f fixture) blocked(t *testing.T) []int32 {
 	return pids
 }
 
-func waitUntil(t *testing.T, ok func() bool) {
+// waitUntil waits for something to become true, for a minute at most.
+func waitUntil(t *testing.T, what string, is func() bool) {
 	t.Helper()
-	for !ok() {
-		if t.Context().Err() != nil {
-			t.Fatal("waited in vain")
+	for deadline := time.Now().Add(time.Minute); !is(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("never: %s", what)
 		}
-		time.Sleep(time.Millisecond)
 	}
 }
 

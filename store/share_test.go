@@ -29,7 +29,7 @@ func TestALostConnectionFailsThoseWhoShareItAndLeavesNothing(t *testing.T) {
 		busy := f.blocked(t)
 		f.terminate(t, busy)
 		var taken []int32
-		waitUntil(t, func() bool {
+		waitUntil(t, "all callers in the queue", func() bool {
 			taken = slices.DeleteFunc(f.blocked(t), func(pid int32) bool { return slices.Contains(busy, pid) })
 			return len(taken) > 0
 		})

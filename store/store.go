@@ -114,6 +114,21 @@ func CheckURL(url string) error {
 	return nil
 }
 
+// DescribeStatements is the address with which no session needs statements that were
+// prepared before, as behind a transaction pooler. An empty one stays empty.
+func DescribeStatements(url string) string {
+	const setting = "default_query_exec_mode=cache_describe" // the last one in an address counts
+	switch {
+	case url == "":
+		return ""
+	case !strings.Contains(url, "://"):
+		return url + " " + setting
+	case strings.Contains(url, "?"):
+		return url + "&" + setting
+	}
+	return url + "?" + setting
+}
+
 // Close waits for transactions under way and closes the connections.
 func (s *Store) Close() { s.pool.Close() }
 

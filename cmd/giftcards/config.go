@@ -29,9 +29,14 @@ type config struct {
 	Listen      string `env:"GIFTCARDS_LISTEN" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where to listen (${default})."`
 	BaseURL     string `env:"GIFTCARDS_BASE_URL" placeholder:"URL" help:"Address at which clients reach the server, with the path that a proxy serves it at; CSV links begin with it. Default: http:// or https:// and the address of --listen."`
 	DatabaseURL string `env:"DATABASE_URL" placeholder:"URL" help:"PostgreSQL to use. Default: a private one in the state directory."`
-	PollOnly    bool   `env:"GIFTCARDS_POLL_ONLY" help:"Poll for new tasks once a second instead of listening for notifications; needed behind a transaction pooler such as PgBouncer."`
-	StateDir    string `env:"GIFTCARDS_STATE_DIR" placeholder:"DIR" help:"Where the private database, the keys and demo.json are. Default: /var/lib/giftcards as root, else giftcards in the XDG state directory."`
-	KeysFile    string `env:"GIFTCARDS_KEYS_FILE" placeholder:"FILE" help:"The server's secret keys, the same for all instances. Default: keys.json in the state directory."`
+	// The pool's settings are no part of the address, because other programs refuse
+	// an address that has them.
+	DatabaseConnections int    `env:"GIFTCARDS_DATABASE_CONNECTIONS" default:"0" help:"Connections to the database, at most. Default: 16."`
+	DatabaseStatements  string `env:"GIFTCARDS_DATABASE_STATEMENTS" default:"prepare" placeholder:"prepare|describe" help:"prepare keeps prepared statements on each connection, describe only the types in them (${default}). Behind a transaction pooler such as PgBouncer: describe."`
+
+	PollOnly bool   `env:"GIFTCARDS_POLL_ONLY" help:"Poll for new tasks once a second instead of listening for notifications; needed behind a transaction pooler such as PgBouncer."`
+	StateDir string `env:"GIFTCARDS_STATE_DIR" placeholder:"DIR" help:"Where the private database, the keys and demo.json are. Default: /var/lib/giftcards as root, else giftcards in the XDG state directory."`
+	KeysFile string `env:"GIFTCARDS_KEYS_FILE" placeholder:"FILE" help:"The server's secret keys, the same for all instances. Default: keys.json in the state directory."`
 
 	Drain       time.Duration `env:"GIFTCARDS_DRAIN" default:"0s" help:"How long a stopping server still answers while /readyz fails; choose longer than a proxy needs to notice (${default})."`
 	AdminListen string        `env:"GIFTCARDS_ADMIN_LISTEN" default:"${admin_listen}" placeholder:"HOST:PORT" help:"Where operators find metrics, River's page and profiles, without a password (${default}, or no admin address if that is taken); off for none."`
@@ -141,8 +146,7 @@ func (c *config) check(f faults) {
 	if fault := demoPasswordFault(os.Getenv(demoVariable)); fault != "" {
 		f[demoVariable] = fault
 	}
-	fault := store.CheckURL(c.DatabaseURL)
-	note("database-url", fault == nil, fmt.Sprint(fault))
+	c.checkDatabase(note)
 
 	if c.StateDir == "" {
 		c.StateDir, err = embedded.DefaultStateDir()
@@ -174,6 +178,20 @@ func (c *config) check(f faults) {
 	_, err = c.level()
 	note("log-level", err == nil, fmt.Sprintf("want debug, info, warn or error, not %q", c.LogLevel))
 	note("log-format", c.LogFormat == "text" || c.LogFormat == "json", fmt.Sprintf("want text or json, not %q", c.LogFormat))
+}
+
+// checkDatabase notes an address that is none, and completes it with what is no part of
+// it in the settings.
+func (c *config) checkDatabase(note func(flag string, fit bool, want string)) {
+	fault := store.CheckURL(c.DatabaseURL)
+	note("database-url", fault == nil, fmt.Sprint(fault))
+	note("database-connections", c.DatabaseConnections == 0 || c.DatabaseConnections >= minConnections && c.DatabaseConnections <= maxConnections,
+		fmt.Sprintf("want %d to %d, not %d", minConnections, maxConnections, c.DatabaseConnections))
+	note("database-statements", c.DatabaseStatements == "prepare" || c.DatabaseStatements == "describe",
+		fmt.Sprintf("want prepare or describe, not %q", c.DatabaseStatements))
+	if c.DatabaseStatements == "describe" {
+		c.DatabaseURL = store.DescribeStatements(c.DatabaseURL)
+	}
 }
 
 // basePathPattern matches the paths that a base URL may have. None of them needs escapes.
@@ -228,6 +246,10 @@ const (
 	maxBacklog   = 1_000_000_000
 	maxBodyMiB   = 1_024            // a body is held in memory
 	maxDrain     = 10 * time.Minute // the operator waits for it
+
+	// Fewer connections would leave too few for requests beside those of the tasks.
+	minConnections = 4
+	maxConnections = 1_000
 )
 
 func (c *config) level() (level slog.Level, err error) {

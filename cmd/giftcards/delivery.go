@@ -92,7 +92,7 @@ func (d *delivery) checkMail(f faults, private bool) {
 func (d *delivery) checkSMS(f faults, private bool) {
 	if !d.sendsSMS() {
 		unset := d.SMSURL == "" && d.SMSAccount == "" && d.SMSFrom == "" && d.SMSTokenFile == ""
-		f.note("sms-url", d.SMSURL == toOutbox || unset && private && !d.sendsMail(), "want a provider, or outbox to write text messages to files only")
+		f.note("sms-url", d.SMSURL == toOutbox || unset && private && !d.sendsMail(), "want the https address of a provider such as https://api.twilio.com, or outbox, which writes text messages to files")
 		return
 	}
 	f.note("sms-url", secureURL(d.SMSURL), "want an https address without user and password") // the value may hold a password

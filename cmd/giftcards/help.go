@@ -7,7 +7,7 @@ import (
 )
 
 // databaseSettings choose the database of a command.
-var databaseSettings = []string{"database-url", "state-dir", "postgres-bin", "maven-mirror"}
+var databaseSettings = []string{"database-url", "database-statements", "state-dir", "postgres-bin", "maven-mirror"}
 
 // settingsOf are the settings that a command uses beside its own flags. serve uses all
 // settings, and a command that is not listed uses databaseSettings.

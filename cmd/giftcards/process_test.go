@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -18,6 +17,9 @@ import (
 // binary builds the program once, for the tests that kill it.
 var binary = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "giftcards-binary-")
+	if err == nil {
+		err = os.Chmod(dir, 0o755) // other users run it, too
+	}
 	if err != nil {
 		return "", err
 	}
@@ -46,22 +48,16 @@ type process struct {
 	exited  chan error
 }
 
-// output is the output of a process so far.
-type output struct {
-	mutex sync.Mutex
-	text  bytes.Buffer
-}
+// output is the file that a process writes to. Through a pipe a test might read it
+// too early, because what was written before an answer could arrive after it.
+type output struct{ path string }
 
-func (o *output) Write(p []byte) (int, error) {
-	o.mutex.Lock()
-	defer o.mutex.Unlock()
-	return o.text.Write(p)
-}
-
-func (o *output) String() string {
-	o.mutex.Lock()
-	defer o.mutex.Unlock()
-	return o.text.String()
+func (o output) String() string {
+	text, err := os.ReadFile(o.path)
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
 }
 
 // stateDir is a directory that another user may enter, because PostgreSQL does not run as
@@ -124,11 +120,21 @@ func launchProgram(t *testing.T, path, dir, address string, env ...string) *proc
 	p.Cmd = exec.Command(path, "serve", "--listen="+address, "--state-dir="+dir)
 	// All servers on this machine share the default admin address.
 	p.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "GIFTCARDS_ADMIN_LISTEN=" + adminOff}, env...)
-	p.Stdout, p.Stderr = &p.output, &p.output
-	must(t, p.Start())
-	go func() { p.exited <- p.Wait() }()
-	t.Cleanup(func() { _ = p.Process.Kill() })
+	p.launch()
 	return p
+}
+
+// launch starts the command, whose end and output are the process's.
+func (p *process) launch() {
+	p.t.Helper()
+	file, err := os.CreateTemp(p.t.TempDir(), "output-")
+	must(p.t, err)
+	defer file.Close()
+	p.output = output{file.Name()}
+	p.Stdout, p.Stderr = file, file
+	must(p.t, p.Start())
+	go func() { p.exited <- p.Wait() }()
+	p.t.Cleanup(func() { _ = p.Process.Kill() })
 }
 
 func (p *process) await(client *http.Client, scheme string) {

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -106,7 +107,7 @@ func runProxy(t *testing.T, dir string, command []string) {
 		t.Fatalf("%s is needed: apt-get install %s", command[0], command[0])
 	}
 	cmd := exec.Command(command[0], command[1:]...)
-	var said output
+	var said bytes.Buffer // read when the proxy has ended
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "XDG_DATA_HOME=" + dir, "XDG_CONFIG_HOME=" + dir}
 	cmd.Stdout, cmd.Stderr = &said, &said
 	must(t, cmd.Start())

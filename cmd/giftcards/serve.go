@@ -29,6 +29,9 @@ const (
 // Run serves until a signal comes or the private database is lost.
 func (serveCommand) Run(s *session) (err error) {
 	boundMemory()
+	if err := s.checkAddressIsFree(); err != nil {
+		return err
+	}
 	log := s.logger()
 	d, err := s.openDatabase(log)
 	if err != nil {
@@ -68,9 +71,9 @@ func (serveCommand) Run(s *session) (err error) {
 	}
 	// The address is taken before the jobs start, because a server without it must not
 	// work.
-	listener, err := new(net.ListenConfig).Listen(s, "tcp", s.config.Listen)
+	listener, err := s.listen()
 	if err != nil {
-		return fmt.Errorf("%w (choose another address with --listen)", err)
+		return err
 	}
 	listener = server.LimitConnections(listener, s.config.MaxConnections, append(thisMachine(), s.config.proxies...))
 	// Jobs start only after both addresses are open: a second server that finds its
@@ -90,6 +93,25 @@ func (serveCommand) Run(s *session) (err error) {
 	return s.serve(listener, h, d, &stopping)
 }
 
+// checkAddressIsFree listens for a moment. A newcomer hears that the address is taken
+// before PostgreSQL is fetched and set up. Clients cannot connect yet, because nobody
+// would answer them.
+func (s *session) checkAddressIsFree() error {
+	listener, err := s.listen()
+	if err != nil {
+		return err
+	}
+	return listener.Close()
+}
+
+func (s *session) listen() (net.Listener, error) {
+	listener, err := new(net.ListenConfig).Listen(s, "tcp", s.config.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("%w (choose another address with --listen)", err)
+	}
+	return listener, nil
+}
+
 // thisMachine returns the machine's own addresses. A load test or a proxy on this
 // machine may open all of the connections.
 func thisMachine() []*net.IPNet {
@@ -99,7 +121,7 @@ func thisMachine() []*net.IPNet {
 // openStore opens the database and checks that keys can open its security codes.
 func (s *session) openStore(url string, keys *keyring.Ring, obs *observability) (*store.Store, error) {
 	st, err := store.Open(s, url, store.Options{
-		Keys: keys, CardPrefix: s.config.CardPrefix, ShareTransactions: s.config.ShareTransactions,
+		Keys: keys, CardPrefix: s.config.CardPrefix, MaxConns: int32(s.config.DatabaseConnections), ShareTransactions: s.config.ShareTransactions,
 		Meter: obs.meter(), Tracer: obs.queries(),
 	})
 	if err != nil {

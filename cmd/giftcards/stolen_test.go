@@ -30,9 +30,9 @@ func runbook(t *testing.T, heading string) (commands []string) {
 	}
 	section, _, _ = strings.Cut(section, "\n##")
 	for line := range strings.Lines(section) {
-		if typed, ok := strings.CutPrefix(line, "    giftcards "); ok {
-			typed, _, _ = strings.Cut(typed, "#")
-			commands = append(commands, strings.TrimSpace(typed))
+		if typed, ok := strings.CutPrefix(line, "| `giftcards "); ok {
+			typed, _, _ = strings.Cut(typed, "`")
+			commands = append(commands, typed)
 		}
 	}
 	if len(commands) == 0 {

@@ -3,6 +3,7 @@ package docspage_test
 import (
 	"bytes"
 	"compress/gzip"
+	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"giftcards/openapi"
 	"giftcards/server/docspage"
 )
 
@@ -54,6 +56,32 @@ func TestPageIsServedAtBothAddressesAndReadsTheDocument(t *testing.T) {
 		if !strings.Contains(page, `data-document="`+document+`"`) || strings.Contains(page, "{{") {
 			t.Errorf("%s: %s", path, page)
 		}
+	}
+}
+
+// TestThePageRenamesOnlyOperationsThatAreThere: one that is not would stop the page.
+func TestThePageRenamesOnlyOperationsThatAreThere(t *testing.T) {
+	t.Parallel()
+	var document struct {
+		Paths map[string]map[string]json.RawMessage
+	}
+	if err := json.Unmarshal(openapi.Complete, &document); err != nil {
+		t.Fatal(err)
+	}
+	_, start := scripts(t)
+	renamed := regexp.MustCompile(`(?m)^    "(/v2/[^"]+)": \{ (.*) \},$`).FindAllStringSubmatch(body(t, call(t, "GET", start, nil)), -1)
+	if len(renamed) != 5 {
+		t.Errorf("%d paths are renamed, want 5", len(renamed))
+	}
+	for _, path := range renamed {
+		for _, method := range regexp.MustCompile(`(\w+): "`).FindAllStringSubmatch(path[2], -1) {
+			if document.Paths[path[1]][method[1]] == nil {
+				t.Errorf("there is no %s %s", method[1], path[1])
+			}
+		}
+	}
+	if page := body(t, call(t, "GET", "/docs", nil)); !strings.Contains(page, "<title>giftcards</title>") {
+		t.Errorf("the title is another: %s", page)
 	}
 }
 

@@ -193,14 +193,16 @@ func pidIn(t *testing.T, data string) int {
 }
 
 // waitGone returns when no such process runs; one that init has yet to reap
-// counts as gone. It waits as long as the test may.
+// counts as gone. It waits for a minute at most.
 func waitGone(t *testing.T, pid int) {
 	t.Helper()
-	for alive(pid) {
+	for deadline := time.Now().Add(time.Minute); alive(pid); time.Sleep(pollEvery) {
+		if time.Now().After(deadline) {
+			t.Fatalf("after a minute process %d still runs", pid)
+		}
 		if line, err := commandLine(pid); err == nil && line == "" {
 			return
 		}
-		time.Sleep(pollEvery)
 	}
 }
 

@@ -37,6 +37,13 @@ func (c *Clock) Stop() {
 	c.stopped = time.Now()
 }
 
+// StopAt stops the clock at now. From then on only Move moves it.
+func (c *Clock) StopAt(now time.Time) {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	c.stopped, c.moved = now, 0
+}
+
 // Move moves the clock by the duration, which may be negative.
 func (c *Clock) Move(by time.Duration) {
 	c.mutex.Lock()

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -99,7 +100,10 @@ func TestEachProcessHasAServerToTestWithOrFails(t *testing.T) {
 			t.Fatalf("server %s, which is ours", theirs)
 		}
 		// The private server ends with its process, so that connections fail after a moment.
-		for {
+		for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatal("after a minute the server still takes connections")
+			}
 			conn, err := pgx.Connect(t.Context(), theirs)
 			if err != nil && !strings.Contains(err.Error(), "3D000") { // the database is gone, the server is not
 				break

@@ -1,0 +1,206 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"giftcards/store/embedded"
+)
+
+// journey is the block of README.md that a newcomer pastes.
+func journey(t *testing.T) string {
+	t.Helper()
+	page, err := os.ReadFile("../../README.md")
+	must(t, err)
+	blocks := regexp.MustCompile("(?s)\n```sh\n(.*?)```\n").FindAllStringSubmatch(string(page), -1)
+	if len(blocks) != 1 {
+		t.Fatalf("README.md has %d blocks for a shell, want 1", len(blocks))
+	}
+	return blocks[0][1]
+}
+
+// shells take what is pasted as a terminal's shell does: bash and zsh with nobody's
+// settings, where they are installed, and sh.
+func shells() map[string][]string {
+	found := map[string][]string{}
+	for _, command := range [][]string{{"bash", "--norc", "--noprofile", "-i"}, {"zsh", "-f", "-i"}, {"sh"}} {
+		if _, err := exec.LookPath(command[0]); err == nil {
+			found[command[0]] = command
+		}
+	}
+	return found
+}
+
+// nobody is a user who has nothing on this machine.
+var nobody = &syscall.Credential{Uid: 65534, Gid: 65534}
+
+// pasteInto gives text to a shell, and returns what it shows. The shell must still be
+// there afterwards.
+func pasteInto(t *testing.T, shell []string, as *syscall.Credential, env []string, text string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, shell[0], shell[1:]...)
+	cmd.Dir, cmd.Env = "/", append([]string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C"}, env...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: as, Setsid: true} // an interactive shell wants no terminal of the test's
+	cmd.Stdin = strings.NewReader(text + "\necho the shell is still there\n")
+	out, err := cmd.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "the shell is still there") {
+		t.Errorf("%s: %v\n%s", shell[0], err, out)
+	}
+	return string(out)
+}
+
+// TestTheJourneyOfTheREADMEWorksAsItIsPasted, with a state directory of one's own; and,
+// where the tests run as root, as another user with the directory of that user, too.
+func TestTheJourneyOfTheREADMEWorksAsItIsPasted(t *testing.T) {
+	t.Parallel()
+	text := journey(t)
+	check := func(t *testing.T, as *syscall.Credential, env []string) {
+		t.Helper()
+		for name, shell := range shells() {
+			out := pasteInto(t, shell, as, env, text)
+			for want, times := range map[string]int{
+				"HTTP/1.1 201 Created\r\n": 2, "HTTP/1.1 202 Accepted\r\n": 2, "HTTP/1.1 422 ": 1,
+				`"status":"completed"`: 1, "\ncardNumber,securityCode,": 1,
+			} {
+				if strings.Count(out, want) != times {
+					t.Errorf("%s: not %d times %q in\n%s", name, times, want, out)
+				}
+			}
+			if !strings.Contains(out, "Idempotent-Replayed: true") || strings.Contains(out, "not found") || strings.Contains(out, "sed:") {
+				t.Errorf("%s: no replay, or faults, in\n%s", name, out)
+			}
+		}
+	}
+	t.Run("with GIFTCARDS_STATE_DIR", func(t *testing.T) {
+		t.Parallel()
+		dir, address := stateDir(t), freePort(t)
+		start(t, dir, address)
+		check(t, nil, []string{"HOME=" + dir, "GIFTCARDS_STATE_DIR=" + dir})
+	})
+	t.Run("without", func(t *testing.T) {
+		t.Parallel()
+		home := stateDir(t)
+		var as *syscall.Credential // the state directory of root is this machine's, so the test takes another user's
+		if os.Geteuid() == 0 {
+			as = nobody
+			must(t, os.Chown(home, int(as.Uid), int(as.Gid)))
+		}
+		path, err := binary()
+		must(t, err)
+		p := &process{t: t, address: freePort(t), exited: make(chan error, 1)}
+		p.Cmd = exec.Command(path, "serve", "--listen="+p.address, "--admin-listen=off")
+		// Programs of PostgreSQL that root has fetched are good for everybody.
+		p.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "XDG_CACHE_HOME=/var/cache"}
+		if as == nil {
+			p.Env[2] = "XDG_CACHE_HOME=" + os.Getenv("XDG_CACHE_HOME")
+		}
+		p.SysProcAttr = &syscall.SysProcAttr{Credential: as}
+		p.launch()
+		p.await(http.DefaultClient, "http://")
+		check(t, as, []string{"HOME=" + home})
+	})
+}
+
+// TestTheJourneyLooksWhereTheServerKeepsItsDemo, whoever the user is.
+func TestTheJourneyLooksWhereTheServerKeepsItsDemo(t *testing.T) {
+	t.Parallel()
+	want, err := embedded.DefaultStateDir()
+	must(t, err)
+	first, _, _ := strings.Cut(journey(t), "demo()")
+	for name, shell := range shells() {
+		env := []string{"HOME=" + os.Getenv("HOME"), "XDG_STATE_HOME=" + os.Getenv("XDG_STATE_HOME")}
+		if out := pasteInto(t, shell, nil, env, first+"echo [$STATE]\n"); !strings.Contains(out, "["+want+"]") {
+			t.Errorf("%s: not %s: %s", name, want, out)
+		}
+		if out := pasteInto(t, shell, nil, append(env, "GIFTCARDS_STATE_DIR=/a/place"), first+"echo [$STATE]\n"); !strings.Contains(out, "[/a/place]") {
+			t.Errorf("%s: %s", name, out)
+		}
+	}
+}
+
+// TestTheJourneyEndsWithoutAServer with a sentence, and leaves the shell alone.
+func TestTheJourneyEndsWithoutAServer(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for _, demo := range []string{"", `{"baseUrl": "http://` + freePort(t) + `"}`} { // none, or of a server that is stopped
+		if demo != "" {
+			must(t, os.WriteFile(filepath.Join(dir, "demo.json"), []byte(demo), 0o600))
+		}
+		for name, shell := range shells() {
+			out := pasteInto(t, shell, nil, []string{"HOME=" + dir, "GIFTCARDS_STATE_DIR=" + dir}, journey(t))
+			if !strings.Contains(out, "There is no server of yours with "+dir+"/demo.json: start one with make run.") || strings.Contains(out, "sed:") {
+				t.Errorf("%s: %s", name, out)
+			}
+		}
+	}
+}
+
+// TestTheJourneyEndsWhenItsTaskDoesNot, and when it fails.
+func TestTheJourneyEndsWhenItsTaskDoesNot(t *testing.T) {
+	t.Parallel()
+	for _, status := range []string{"failed", "pending"} {
+		dir := t.TempDir()
+		for name, script := range map[string]string{
+			// A server whose tasks have the status for ever; each look at one is a line in the file looks.
+			"curl": fmt.Sprintf(`#!/bin/sh
+case "$*" in
+*/v2/token*) echo '{"accessToken":"x"}' ;;
+*5000*) printf 'HTTP/1.1 202 Accepted\r\nLocation: /task\r\n\r\n' ;;
+*/task) echo look >>%s/looks; echo '{"status":"%s","csvDownloadUrl":null}' ;;
+esac
+`, dir, status),
+			"sleep": "#!/bin/sh\n",
+		} {
+			must(t, os.WriteFile(filepath.Join(dir, name), []byte(script), 0o700))
+		}
+		must(t, os.WriteFile(filepath.Join(dir, "demo.json"), []byte("{\n  \"baseUrl\": \"http://x\"\n}\n"), 0o600))
+		for name, shell := range shells() {
+			must(t, os.RemoveAll(filepath.Join(dir, "looks")))
+			out := pasteInto(t, shell, nil, []string{"PATH=" + dir + ":" + os.Getenv("PATH"), "HOME=" + dir, "GIFTCARDS_STATE_DIR=" + dir}, journey(t))
+			looks, err := os.ReadFile(filepath.Join(dir, "looks"))
+			must(t, err)
+			want := map[string]int{"failed": 1, "pending": 121}[status]
+			if got := strings.Count(string(looks), "\n"); got != want || !strings.Contains(out, `"status":"`+status+`"`) || !strings.Contains(out, "== A refusal") {
+				t.Errorf("%s: %d looks at a %s task, want %d\n%s", name, got, status, want, out)
+			}
+		}
+	}
+}
+
+// TestNoCommandInTheDocsHasACommentBehindIt, nor is one a comment: in an interactive
+// zsh # is a word like others, and what follows it is executed.
+func TestNoCommandInTheDocsHasACommentBehindIt(t *testing.T) {
+	t.Parallel()
+	pages, err := filepath.Glob("../../docs/*.md")
+	must(t, err)
+	comment := regexp.MustCompile(`(^|\s)#\s`)
+	fence := regexp.MustCompile("^```(\\w*)")
+	for _, page := range append(pages, "../../README.md", "../../CONTRIBUTING.md") {
+		text, err := os.ReadFile(page)
+		must(t, err)
+		language, inside := "", false
+		n := 0
+		for line := range strings.Lines(string(text)) {
+			n++
+			if match := fence.FindStringSubmatch(line); match != nil {
+				language, inside = match[1], !inside
+				continue
+			}
+			typed := inside && (language == "sh" || language == "bash") || !inside && strings.HasPrefix(line, "    ")
+			if typed && comment.MatchString(line) {
+				t.Errorf("%s:%d: %s", page, n, line)
+			}
+		}
+	}
+}
