@@ -4,7 +4,7 @@
 
 TOOLS   := $(CURDIR)/gen/tools
 BIN     := $(CURDIR)/bin
-VERSION  = $(shell git describe --always --dirty 2>/dev/null || echo unknown)
+VERSION  = $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 RACE     = $(shell command -v $$(go env CC) >/dev/null && echo -race)
 
 # The same programs and tools with a C compiler and without, and from a checkout

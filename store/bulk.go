@@ -245,7 +245,7 @@ func (tx *Tx) makeChunk(ctx context.Context, task Task, terms Terms, start int) 
 		return nil, nil
 	}
 	count := min(chunkSize, int(task.CardCount)-start)
-	recipients, err := tx.findRecipients(ctx, task, start, count)
+	recipients, err := tx.findRecipients(ctx, task, start)
 	if err != nil {
 		return nil, err
 	}

@@ -61,20 +61,3 @@ func TestSealsThatCannotBeSavedCountLater(t *testing.T) {
 	must(t, err)
 	f.saveKeyUses(t, 4)
 }
-
-// TestCodesFromBeforeTheCountAreCounted by the migration that makes the table.
-func TestCodesFromBeforeTheCountAreCounted(t *testing.T) {
-	t.Parallel()
-	f := setup(t)
-	f.issue(t, 3)
-	before := f.CodeKey()
-	must(t, keyring.Rotate(f.keyFile))
-	f.reopened(t, f.keyFile).issue(t, 1)
-	_, err := f.Pool().Exec(t.Context(), "drop table key_uses; delete from goose_db_version where version_id >= 9")
-	must(t, err)
-	must(t, store.Migrate(t.Context(), f.Pool().Config().ConnString()))
-	rotated := f.reopened(t, f.keyFile)
-	if uses := rotated.keyUses(t); len(uses) != 2 || uses[before] != 4 || uses[rotated.CodeKey()] != 2 {
-		t.Errorf("%v, want 4 of %d and 2 of %d", uses, before, rotated.CodeKey())
-	}
-}

@@ -48,7 +48,7 @@ func TestAnOlderProgramRunsOnANewerSchemaThatSaysSo(t *testing.T) {
 		usable bool
 	}{
 		"for this program":      {func(ours int64) int64 { return ours }, true},
-		"for older ones too":    {func(ours int64) int64 { return ours - 1 }, true},
+		"for older ones too":    {func(ours int64) int64 { return max(1, ours-1) }, true}, // nothing is older than schema 1
 		"for newer ones alone":  {func(ours int64) int64 { return ours + 1 }, false},
 		"for the newest, it is": {func(int64) int64 { return 99999 }, false},
 	} {

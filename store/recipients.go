@@ -3,10 +3,8 @@ package store
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/klauspost/compress/s2"
 
 	"giftcards/gen/db"
@@ -52,27 +50,12 @@ func encodeRecipients(recipients []Recipient) <-chan encodedRecipients {
 
 // findRecipients returns one chunk of a task's recipients, still encoded; nil in
 // count mode.
-func (tx *Tx) findRecipients(ctx context.Context, task Task, start, count int) ([]byte, error) {
+func (tx *Tx) findRecipients(ctx context.Context, task Task, start int) ([]byte, error) {
 	if task.ByCount {
 		return nil, nil
 	}
 	encoded, err := tx.q.FindRecipients(ctx, task.ProgramID, task.ID, int32(start))
-	if err == nil {
-		return encoded, nil
-	}
-	if !errors.Is(err, pgx.ErrNoRows) {
-		return nil, fmt.Errorf("find recipients: %w", err)
-	}
-	rows, err := tx.q.ListOldRecipients(ctx, db.ListOldRecipientsParams{
-		ProgramID: task.ProgramID, TaskID: task.ID, First: int32(start), Batch: int32(count),
-	})
-	if err != nil {
-		return nil, fmt.Errorf("list recipients: %w", err)
-	}
-	old := <-encodeRecipients(column(rows, func(r db.BulkRecipient) Recipient {
-		return Recipient{Email: r.CustomerEmail, Phone: r.CustomerPhone, Name: r.CustomerName, Sender: r.SenderName, Message: r.CustomMessage}
-	}))
-	return old.encoded, old.err
+	return encoded, wrap(err, "find recipients")
 }
 
 // decodeRecipients returns count recipients, nobody if there is nothing to decode.

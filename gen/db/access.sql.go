@@ -116,7 +116,7 @@ func (q *Queries) FindLinkHolder(ctx context.Context, userID id.ID, programID id
 }
 
 const findProgram = `-- name: FindProgram :one
-select id, merchant_id, name, created_at, time_zone from programs where id = $1
+select id, merchant_id, name, time_zone, created_at from programs where id = $1
 `
 
 // By primary key; no row if there is no such program.
@@ -127,14 +127,14 @@ func (q *Queries) FindProgram(ctx context.Context, argID id.ID) (Program, error)
 		&i.ID,
 		&i.MerchantID,
 		&i.Name,
-		&i.CreatedAt,
 		&i.TimeZone,
+		&i.CreatedAt,
 	)
 	return i, err
 }
 
 const findUserByEmail = `-- name: FindUserByEmail :one
-select id, merchant_id, email, name, password_hash, active, created_at, role, tokens_valid_after from users where email = $1
+select id, merchant_id, email, name, password_hash, role, active, tokens_valid_after, created_at from users where email = $1
 `
 
 // By users_email_key, in lower case as it is stored; without a lock. No row if nobody
@@ -148,10 +148,10 @@ func (q *Queries) FindUserByEmail(ctx context.Context, email string) (User, erro
 		&i.Email,
 		&i.Name,
 		&i.PasswordHash,
-		&i.Active,
-		&i.CreatedAt,
 		&i.Role,
+		&i.Active,
 		&i.TokensValidAfter,
+		&i.CreatedAt,
 	)
 	return i, err
 }
@@ -167,15 +167,15 @@ func (q *Queries) InsertMerchant(ctx context.Context, iD id.ID, name string, cre
 }
 
 const insertProgram = `-- name: InsertProgram :exec
-insert into programs (id, merchant_id, name, created_at, time_zone) values ($1, $2, $3, $4, $5)
+insert into programs (id, merchant_id, name, time_zone, created_at) values ($1, $2, $3, $4, $5)
 `
 
 type InsertProgramParams struct {
 	ID         id.ID
 	MerchantID id.ID
 	Name       string
-	CreatedAt  time.Time
 	TimeZone   string
+	CreatedAt  time.Time
 }
 
 // Fails on programs_merchant_id_fkey if there is no such merchant.
@@ -184,8 +184,8 @@ func (q *Queries) InsertProgram(ctx context.Context, arg InsertProgramParams) er
 		arg.ID,
 		arg.MerchantID,
 		arg.Name,
-		arg.CreatedAt,
 		arg.TimeZone,
+		arg.CreatedAt,
 	)
 	return err
 }
@@ -245,7 +245,7 @@ func (q *Queries) ListMerchants(ctx context.Context) ([]Merchant, error) {
 }
 
 const listPrograms = `-- name: ListPrograms :many
-select id, merchant_id, name, created_at, time_zone from programs order by id
+select id, merchant_id, name, time_zone, created_at from programs order by id
 `
 
 // All, of every merchant, in the order of the primary key: oldest first. Without a
@@ -263,8 +263,8 @@ func (q *Queries) ListPrograms(ctx context.Context) ([]Program, error) {
 			&i.ID,
 			&i.MerchantID,
 			&i.Name,
-			&i.CreatedAt,
 			&i.TimeZone,
+			&i.CreatedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -277,7 +277,7 @@ func (q *Queries) ListPrograms(ctx context.Context) ([]Program, error) {
 }
 
 const listUsers = `-- name: ListUsers :many
-select id, merchant_id, email, name, password_hash, active, created_at, role, tokens_valid_after from users order by id
+select id, merchant_id, email, name, password_hash, role, active, tokens_valid_after, created_at from users order by id
 `
 
 // All, of every merchant, in the order of the primary key: oldest first. Without a
@@ -297,10 +297,10 @@ func (q *Queries) ListUsers(ctx context.Context) ([]User, error) {
 			&i.Email,
 			&i.Name,
 			&i.PasswordHash,
-			&i.Active,
-			&i.CreatedAt,
 			&i.Role,
+			&i.Active,
 			&i.TokensValidAfter,
+			&i.CreatedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -340,7 +340,7 @@ with forgotten as (
 )
 update users u set password_hash = $1,
     tokens_valid_after = greatest($2::timestamptz, u.tokens_valid_after + interval '1 second')
-where u.email = $3 returning u.id, u.merchant_id, u.email, u.name, u.password_hash, u.active, u.created_at, u.role, u.tokens_valid_after
+where u.email = $3 returning u.id, u.merchant_id, u.email, u.name, u.password_hash, u.role, u.active, u.tokens_valid_after, u.created_at
 `
 
 // Tokens given before tokens_valid_after are of no use from now on. It becomes
@@ -357,16 +357,16 @@ func (q *Queries) SetPassword(ctx context.Context, passwordHash string, tokensVa
 		&i.Email,
 		&i.Name,
 		&i.PasswordHash,
-		&i.Active,
-		&i.CreatedAt,
 		&i.Role,
+		&i.Active,
 		&i.TokensValidAfter,
+		&i.CreatedAt,
 	)
 	return i, err
 }
 
 const setProgramZone = `-- name: SetProgramZone :one
-update programs set time_zone = $1 where id = $2 returning id, merchant_id, name, created_at, time_zone
+update programs set time_zone = $1 where id = $2 returning id, merchant_id, name, time_zone, created_at
 `
 
 // By primary key; no row if there is no such program.
@@ -377,8 +377,8 @@ func (q *Queries) SetProgramZone(ctx context.Context, timeZone string, iD id.ID)
 		&i.ID,
 		&i.MerchantID,
 		&i.Name,
-		&i.CreatedAt,
 		&i.TimeZone,
+		&i.CreatedAt,
 	)
 	return i, err
 }
@@ -386,7 +386,7 @@ func (q *Queries) SetProgramZone(ctx context.Context, timeZone string, iD id.ID)
 const setUserActive = `-- name: SetUserActive :one
 update users set active = $1,
     tokens_valid_after = greatest($2::timestamptz, tokens_valid_after + interval '1 second')
-where email = $3 returning id, merchant_id, email, name, password_hash, active, created_at, role, tokens_valid_after
+where email = $3 returning id, merchant_id, email, name, password_hash, role, active, tokens_valid_after, created_at
 `
 
 // Ends tokens as SetPassword does. By users_email_key; no row if nobody has the
@@ -400,16 +400,16 @@ func (q *Queries) SetUserActive(ctx context.Context, active bool, tokensValidAft
 		&i.Email,
 		&i.Name,
 		&i.PasswordHash,
-		&i.Active,
-		&i.CreatedAt,
 		&i.Role,
+		&i.Active,
 		&i.TokensValidAfter,
+		&i.CreatedAt,
 	)
 	return i, err
 }
 
 const setUserRole = `-- name: SetUserRole :one
-update users set role = $1 where email = $2 returning id, merchant_id, email, name, password_hash, active, created_at, role, tokens_valid_after
+update users set role = $1 where email = $2 returning id, merchant_id, email, name, password_hash, role, active, tokens_valid_after, created_at
 `
 
 // By users_email_key; no row if nobody has the address. Waits for whoever else changes
@@ -423,10 +423,10 @@ func (q *Queries) SetUserRole(ctx context.Context, role string, email string) (U
 		&i.Email,
 		&i.Name,
 		&i.PasswordHash,
-		&i.Active,
-		&i.CreatedAt,
 		&i.Role,
+		&i.Active,
 		&i.TokensValidAfter,
+		&i.CreatedAt,
 	)
 	return i, err
 }

@@ -109,7 +109,7 @@ func (b *FindAccessBatchResults) Close() error {
 }
 
 const findLogin = `-- name: FindLogin :batchone
-select u.id, u.merchant_id, u.email, u.name, u.password_hash, u.active, u.created_at, u.role, u.tokens_valid_after, k.last_seen
+select u.id, u.merchant_id, u.email, u.name, u.password_hash, u.role, u.active, u.tokens_valid_after, u.created_at, k.last_seen
 from users u left join known_logins k on k.user_id = u.id and k.network = $1
 where u.email = $2
 `
@@ -163,10 +163,10 @@ func (b *FindLoginBatchResults) QueryRow(f func(int, FindLoginRow, error)) {
 			&i.User.Email,
 			&i.User.Name,
 			&i.User.PasswordHash,
-			&i.User.Active,
-			&i.User.CreatedAt,
 			&i.User.Role,
+			&i.User.Active,
 			&i.User.TokensValidAfter,
+			&i.User.CreatedAt,
 			&i.LastSeen,
 		)
 		if f != nil {
@@ -181,7 +181,7 @@ func (b *FindLoginBatchResults) Close() error {
 }
 
 const findTask = `-- name: FindTask :batchone
-select t.program_id, t.id, t.status, t.card_count, t.by_count, t.initial_value, t.is_physical, t.design_template, t.expires_at, t.first_card_id, t.job_id, t.attempts, t.error, t.created_at, t.completed_at, t.user_id, t.tokens_valid_after, t.counted_in, (
+select t.program_id, t.id, t.status, t.card_count, t.by_count, t.initial_value, t.is_physical, t.design_template, t.expires_at, t.first_card_id, t.job_id, t.attempts, t.error, t.user_id, t.tokens_valid_after, t.counted_in, t.created_at, t.completed_at, (
     exists (select from users u where u.id = $1 and u.active and u.merchant_id = $2 and u.role = $3
         and u.tokens_valid_after is not distinct from $4::timestamptz)
     and not exists (select from revoked_tokens r where r.id = $5))::boolean as access_unchanged
@@ -254,11 +254,11 @@ func (b *FindTaskBatchResults) QueryRow(f func(int, FindTaskRow, error)) {
 			&i.BulkTask.JobID,
 			&i.BulkTask.Attempts,
 			&i.BulkTask.Error,
-			&i.BulkTask.CreatedAt,
-			&i.BulkTask.CompletedAt,
 			&i.BulkTask.UserID,
 			&i.BulkTask.TokensValidAfter,
 			&i.BulkTask.CountedIn,
+			&i.BulkTask.CreatedAt,
+			&i.BulkTask.CompletedAt,
 			&i.AccessUnchanged,
 		)
 		if f != nil {

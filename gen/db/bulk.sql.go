@@ -97,12 +97,10 @@ func (q *Queries) DeleteFinishedTasks(ctx context.Context, before time.Time, bat
 }
 
 const deleteRecipients = `-- name: DeleteRecipients :exec
-with old as (delete from bulk_recipients b where b.program_id = $1 and b.task_id = $2)
-delete from task_recipients t where t.program_id = $1 and t.task_id = $2
+delete from task_recipients where program_id = $1 and task_id = $2
 `
 
-// All of a task, wherever they are: by the beginning of both tables' primary keys. None
-// is fine.
+// All chunks of a task, by the beginning of the primary key. None is fine.
 func (q *Queries) DeleteRecipients(ctx context.Context, programID id.ID, taskID uuid.UUID) error {
 	_, err := q.db.Exec(ctx, deleteRecipients, programID, taskID)
 	return err
@@ -208,7 +206,7 @@ insert into bulk_tasks (program_id, id, card_count, by_count, initial_value, is_
     expires_at, first_card_id, user_id, tokens_valid_after, created_at, counted_in)
 values ($1, $2, $3, $4, $5, $6, $7,
     $8, $9, $10, $11, $12, $13)
-returning program_id, id, status, card_count, by_count, initial_value, is_physical, design_template, expires_at, first_card_id, job_id, attempts, error, created_at, completed_at, user_id, tokens_valid_after, counted_in
+returning program_id, id, status, card_count, by_count, initial_value, is_physical, design_template, expires_at, first_card_id, job_id, attempts, error, user_id, tokens_valid_after, counted_in, created_at, completed_at
 `
 
 type InsertTaskParams struct {
@@ -259,11 +257,11 @@ func (q *Queries) InsertTask(ctx context.Context, arg InsertTaskParams) (BulkTas
 		&i.JobID,
 		&i.Attempts,
 		&i.Error,
-		&i.CreatedAt,
-		&i.CompletedAt,
 		&i.UserID,
 		&i.TokensValidAfter,
 		&i.CountedIn,
+		&i.CreatedAt,
+		&i.CompletedAt,
 	)
 	return i, err
 }
@@ -278,57 +276,8 @@ func (q *Queries) LimitLockWait(ctx context.Context, wait string) error {
 	return err
 }
 
-const listOldRecipients = `-- name: ListOldRecipients :many
-select program_id, task_id, position, customer_email, customer_phone, customer_name, sender_name, custom_message from bulk_recipients
-where program_id = $1 and task_id = $2 and position >= $3
-order by position limit $4
-`
-
-type ListOldRecipientsParams struct {
-	ProgramID id.ID
-	TaskID    uuid.UUID
-	First     int32
-	Batch     int32
-}
-
-// Part of the recipients of a task that a server of schema 2 added, in order: by
-// primary key, from position @first.
-func (q *Queries) ListOldRecipients(ctx context.Context, arg ListOldRecipientsParams) ([]BulkRecipient, error) {
-	rows, err := q.db.Query(ctx, listOldRecipients,
-		arg.ProgramID,
-		arg.TaskID,
-		arg.First,
-		arg.Batch,
-	)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []BulkRecipient
-	for rows.Next() {
-		var i BulkRecipient
-		if err := rows.Scan(
-			&i.ProgramID,
-			&i.TaskID,
-			&i.Position,
-			&i.CustomerEmail,
-			&i.CustomerPhone,
-			&i.CustomerName,
-			&i.SenderName,
-			&i.CustomMessage,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const listTasks = `-- name: ListTasks :many
-select t.program_id, t.id, t.status, t.card_count, t.by_count, t.initial_value, t.is_physical, t.design_template, t.expires_at, t.first_card_id, t.job_id, t.attempts, t.error, t.created_at, t.completed_at, t.user_id, t.tokens_valid_after, t.counted_in, p.merchant_id from bulk_tasks t
+select t.program_id, t.id, t.status, t.card_count, t.by_count, t.initial_value, t.is_physical, t.design_template, t.expires_at, t.first_card_id, t.job_id, t.attempts, t.error, t.user_id, t.tokens_valid_after, t.counted_in, t.created_at, t.completed_at, p.merchant_id from bulk_tasks t
 join programs p on p.id = t.program_id
 where ($1::text is null or t.status = $1::text)
   and ($2::bytea is null or p.merchant_id = $2)
@@ -381,11 +330,11 @@ func (q *Queries) ListTasks(ctx context.Context, arg ListTasksParams) ([]ListTas
 			&i.BulkTask.JobID,
 			&i.BulkTask.Attempts,
 			&i.BulkTask.Error,
-			&i.BulkTask.CreatedAt,
-			&i.BulkTask.CompletedAt,
 			&i.BulkTask.UserID,
 			&i.BulkTask.TokensValidAfter,
 			&i.BulkTask.CountedIn,
+			&i.BulkTask.CreatedAt,
+			&i.BulkTask.CompletedAt,
 			&i.MerchantID,
 		); err != nil {
 			return nil, err
@@ -399,7 +348,7 @@ func (q *Queries) ListTasks(ctx context.Context, arg ListTasksParams) ([]ListTas
 }
 
 const lockAbandonedTasks = `-- name: LockAbandonedTasks :many
-select t.program_id, t.id, t.status, t.card_count, t.by_count, t.initial_value, t.is_physical, t.design_template, t.expires_at, t.first_card_id, t.job_id, t.attempts, t.error, t.created_at, t.completed_at, t.user_id, t.tokens_valid_after, t.counted_in from bulk_tasks t
+select t.program_id, t.id, t.status, t.card_count, t.by_count, t.initial_value, t.is_physical, t.design_template, t.expires_at, t.first_card_id, t.job_id, t.attempts, t.error, t.user_id, t.tokens_valid_after, t.counted_in, t.created_at, t.completed_at from bulk_tasks t
 where t.status in ('pending', 'processing')
   and not exists (
     select from river_job j where j.id = t.job_id
@@ -435,11 +384,11 @@ func (q *Queries) LockAbandonedTasks(ctx context.Context, grace time.Duration, b
 			&i.JobID,
 			&i.Attempts,
 			&i.Error,
-			&i.CreatedAt,
-			&i.CompletedAt,
 			&i.UserID,
 			&i.TokensValidAfter,
 			&i.CountedIn,
+			&i.CreatedAt,
+			&i.CompletedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -463,7 +412,7 @@ func (q *Queries) LockBacklog(ctx context.Context, argID id.ID) error {
 }
 
 const lockTask = `-- name: LockTask :one
-select program_id, id, status, card_count, by_count, initial_value, is_physical, design_template, expires_at, first_card_id, job_id, attempts, error, created_at, completed_at, user_id, tokens_valid_after, counted_in from bulk_tasks where program_id = $1 and id = $2 for update
+select program_id, id, status, card_count, by_count, initial_value, is_physical, design_template, expires_at, first_card_id, job_id, attempts, error, user_id, tokens_valid_after, counted_in, created_at, completed_at from bulk_tasks where program_id = $1 and id = $2 for update
 `
 
 // By primary key; waits for whoever else works on the task.
@@ -484,11 +433,11 @@ func (q *Queries) LockTask(ctx context.Context, programID id.ID, iD uuid.UUID) (
 		&i.JobID,
 		&i.Attempts,
 		&i.Error,
-		&i.CreatedAt,
-		&i.CompletedAt,
 		&i.UserID,
 		&i.TokensValidAfter,
 		&i.CountedIn,
+		&i.CreatedAt,
+		&i.CompletedAt,
 	)
 	return i, err
 }
@@ -506,7 +455,7 @@ with chosen as materialized (
     select c.program_id, c.id, $4 from chosen c where c.unfinished
     on conflict on constraint task_cancellations_pkey do nothing
 )
-select t.program_id, t.id, t.status, t.card_count, t.by_count, t.initial_value, t.is_physical, t.design_template, t.expires_at, t.first_card_id, t.job_id, t.attempts, t.error, t.created_at, t.completed_at, t.user_id, t.tokens_valid_after, t.counted_in from bulk_tasks t join chosen c on c.program_id = t.program_id and c.id = t.id
+select t.program_id, t.id, t.status, t.card_count, t.by_count, t.initial_value, t.is_physical, t.design_template, t.expires_at, t.first_card_id, t.job_id, t.attempts, t.error, t.user_id, t.tokens_valid_after, t.counted_in, t.created_at, t.completed_at from bulk_tasks t join chosen c on c.program_id = t.program_id and c.id = t.id
 order by t.created_at, t.id
 `
 
@@ -548,11 +497,11 @@ func (q *Queries) RequestCancellations(ctx context.Context, arg RequestCancellat
 			&i.JobID,
 			&i.Attempts,
 			&i.Error,
-			&i.CreatedAt,
-			&i.CompletedAt,
 			&i.UserID,
 			&i.TokensValidAfter,
 			&i.CountedIn,
+			&i.CreatedAt,
+			&i.CompletedAt,
 		); err != nil {
 			return nil, err
 		}

@@ -23,7 +23,7 @@ update messages m
 set attempts = m.attempts + 1, unconfirmed = m.unconfirmed + 1, next_attempt_at = $1,
     give_up_at = coalesce(m.give_up_at, $2::timestamptz)
 from due where m.program_id = due.program_id and m.card_id = due.card_id and m.channel = due.channel
-returning m.program_id, m.card_id, m.channel, m.address, m.bulk, m.send_at, m.status, m.attempts, m.unconfirmed, m.next_attempt_at, m.give_up_at, m.last_error, m.sent_at, m.created_at, m.sequence
+returning m.program_id, m.card_id, m.channel, m.address, m.bulk, m.send_at, m.status, m.attempts, m.unconfirmed, m.sequence, m.next_attempt_at, m.give_up_at, m.last_error, m.sent_at, m.created_at
 `
 
 type ClaimMessageParams struct {
@@ -54,12 +54,12 @@ func (q *Queries) ClaimMessage(ctx context.Context, arg ClaimMessageParams) (Mes
 		&i.Status,
 		&i.Attempts,
 		&i.Unconfirmed,
+		&i.Sequence,
 		&i.NextAttemptAt,
 		&i.GiveUpAt,
 		&i.LastError,
 		&i.SentAt,
 		&i.CreatedAt,
-		&i.Sequence,
 	)
 	return i, err
 }
@@ -75,7 +75,7 @@ update messages m
 set attempts = m.attempts + 1, unconfirmed = m.unconfirmed + 1, next_attempt_at = $1,
     give_up_at = coalesce(m.give_up_at, $2::timestamptz)
 from due where m.program_id = due.program_id and m.card_id = due.card_id and m.channel = due.channel
-returning m.program_id, m.card_id, m.channel, m.address, m.bulk, m.send_at, m.status, m.attempts, m.unconfirmed, m.next_attempt_at, m.give_up_at, m.last_error, m.sent_at, m.created_at, m.sequence
+returning m.program_id, m.card_id, m.channel, m.address, m.bulk, m.send_at, m.status, m.attempts, m.unconfirmed, m.sequence, m.next_attempt_at, m.give_up_at, m.last_error, m.sent_at, m.created_at
 `
 
 type ClaimTaskMessageParams struct {
@@ -107,12 +107,12 @@ func (q *Queries) ClaimTaskMessage(ctx context.Context, arg ClaimTaskMessagePara
 		&i.Status,
 		&i.Attempts,
 		&i.Unconfirmed,
+		&i.Sequence,
 		&i.NextAttemptAt,
 		&i.GiveUpAt,
 		&i.LastError,
 		&i.SentAt,
 		&i.CreatedAt,
-		&i.Sequence,
 	)
 	return i, err
 }
@@ -427,7 +427,7 @@ func (q *Queries) IsMessageOrigin(ctx context.Context) (bool, error) {
 }
 
 const listMessages = `-- name: ListMessages :many
-select program_id, card_id, channel, address, bulk, send_at, status, attempts, unconfirmed, next_attempt_at, give_up_at, last_error, sent_at, created_at, sequence from messages where status = $1 order by send_at desc, card_id desc, channel limit $2
+select program_id, card_id, channel, address, bulk, send_at, status, attempts, unconfirmed, sequence, next_attempt_at, give_up_at, last_error, sent_at, created_at from messages where status = $1 order by send_at desc, card_id desc, channel limit $2
 `
 
 // The latest first, at most @up_to.
@@ -450,12 +450,12 @@ func (q *Queries) ListMessages(ctx context.Context, status string, upTo int32) (
 			&i.Status,
 			&i.Attempts,
 			&i.Unconfirmed,
+			&i.Sequence,
 			&i.NextAttemptAt,
 			&i.GiveUpAt,
 			&i.LastError,
 			&i.SentAt,
 			&i.CreatedAt,
-			&i.Sequence,
 		); err != nil {
 			return nil, err
 		}
@@ -478,7 +478,7 @@ func (q *Queries) LockCard(ctx context.Context, programID id.ID, iD id.ID) error
 }
 
 const lockMessage = `-- name: LockMessage :one
-select program_id, card_id, channel, address, bulk, send_at, status, attempts, unconfirmed, next_attempt_at, give_up_at, last_error, sent_at, created_at, sequence from messages where program_id = $1 and card_id = $2 and channel = $3 for update
+select program_id, card_id, channel, address, bulk, send_at, status, attempts, unconfirmed, sequence, next_attempt_at, give_up_at, last_error, sent_at, created_at from messages where program_id = $1 and card_id = $2 and channel = $3 for update
 `
 
 // By primary key; waits for whoever else changes it. No row if the card has no message
@@ -496,12 +496,12 @@ func (q *Queries) LockMessage(ctx context.Context, programID id.ID, cardID id.ID
 		&i.Status,
 		&i.Attempts,
 		&i.Unconfirmed,
+		&i.Sequence,
 		&i.NextAttemptAt,
 		&i.GiveUpAt,
 		&i.LastError,
 		&i.SentAt,
 		&i.CreatedAt,
-		&i.Sequence,
 	)
 	return i, err
 }

@@ -126,7 +126,7 @@ update users set role = @role where email = @email returning *;
 
 -- name: InsertProgram :exec
 -- Fails on programs_merchant_id_fkey if there is no such merchant.
-insert into programs (id, merchant_id, name, created_at, time_zone) values (@id, @merchant_id, @name, @created_at, @time_zone);
+insert into programs (id, merchant_id, name, time_zone, created_at) values (@id, @merchant_id, @name, @time_zone, @created_at);
 
 -- name: SetProgramZone :one
 -- By primary key; no row if there is no such program.

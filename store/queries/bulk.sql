@@ -149,18 +149,9 @@ insert into task_recipients (program_id, task_id, first, recipients) values (@pr
 -- By primary key.
 select recipients from task_recipients where program_id = $1 and task_id = $2 and first = $3;
 
--- name: ListOldRecipients :many
--- Part of the recipients of a task that a server of schema 2 added, in order: by
--- primary key, from position @first.
-select * from bulk_recipients
-where program_id = @program_id and task_id = @task_id and position >= @first
-order by position limit @batch;
-
 -- name: DeleteRecipients :exec
--- All of a task, wherever they are: by the beginning of both tables' primary keys. None
--- is fine.
-with old as (delete from bulk_recipients b where b.program_id = @program_id and b.task_id = @task_id)
-delete from task_recipients t where t.program_id = @program_id and t.task_id = @task_id;
+-- All chunks of a task, by the beginning of the primary key. None is fine.
+delete from task_recipients where program_id = $1 and task_id = $2;
 
 -- name: DeleteFinishedTasks :one
 -- Oldest first, bounded by @batch, with cancellations that came too late. Uses bulk_tasks_finished_idx.
