@@ -27,12 +27,12 @@ type Access struct {
 // FindAccess says who user is, whether token is revoked, and whose program it is
 // (the zero ID asks about none). It fails with ErrUserNotFound.
 func (s *Store) FindAccess(ctx context.Context, user id.ID, token string, program id.ID) (Access, error) {
-	row, err := s.access.do(ctx, db.FindAccessParams{TokenID: token, ProgramID: program, UserID: user})
+	row, err := s.q.FindAccess(ctx, token, program, user)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Access{}, ErrUserNotFound
+	}
 	if err != nil {
 		return Access{}, classify(fmt.Errorf("find access: %w", err))
-	}
-	if row == nil {
-		return Access{}, ErrUserNotFound
 	}
 	access := Access{
 		TokenID: token,
@@ -47,10 +47,6 @@ func (s *Store) FindAccess(ctx context.Context, user id.ID, token string, progra
 		access.MerchantName = *row.ProgramMerchantName
 	}
 	return access, nil
-}
-
-func (s *Store) findAccess(ctx context.Context, of []db.FindAccessParams) ([]*db.FindAccessRow, error) {
-	return findEach(len(of), s.q.FindAccess(ctx, of).QueryRow)
 }
 
 // CheckLink fails with ErrLinkEnded unless user may still have the security codes of

@@ -87,7 +87,7 @@ func (tx *Tx) SetTaskJob(ctx context.Context, task Task, job int64) error {
 // FindTask returns the task of the access's program, or ErrTaskNotFound, or
 // ErrAccessChanged.
 func (s *Store) FindTask(ctx context.Context, access Access, task uuid.UUID) (Task, error) {
-	row, err := s.tasks.do(ctx, db.FindTaskParams{
+	row, err := s.tasks.Do(ctx, db.FindTaskParams{
 		ProgramID: access.Program.ID, ID: task,
 		TokenID: access.TokenID, UserID: access.User.ID, MerchantID: access.User.MerchantID,
 		Role: access.User.Role, TokensValidAfter: access.User.TokensValidAfter,

@@ -36,7 +36,7 @@ func (s *Store) CreateCard(ctx context.Context, access Access, terms Terms, reci
 		if err != nil {
 			return Answer{}, err
 		}
-		became, err := s.creates.do(ctx, creation{GiftCard: card, key: key, answer: answer, entry: entry, access: access})
+		became, err := s.creates.Do(ctx, creation{GiftCard: card, key: key, answer: answer, entry: entry, access: access})
 		if violates(err, constraintCardNumber) {
 			card.CardNumber = s.numbers.random()
 			continue

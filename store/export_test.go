@@ -1,5 +1,7 @@
 package store
 
+import "giftcards/store/groupcommit"
+
 // NarrowNumbers leaves the store only size card numbers, so that tests meet taken
 // ones: those whose first 15 digits are prefix and what follows it.
 func NarrowNumbers(s *Store, prefix uint64, size uint64) {
@@ -7,11 +9,7 @@ func NarrowNumbers(s *Store, prefix uint64, size uint64) {
 }
 
 // WaitingCreates is how many creates wait for a transaction to share.
-func WaitingCreates(s *Store) int {
-	s.creates.mutex.Lock()
-	defer s.creates.mutex.Unlock()
-	return len(s.creates.waiting)
-}
+func WaitingCreates(s *Store) int { return s.creates.Waiting() }
 
 // SharedAtOnce is how many shared transactions of creates run at a time.
-const SharedAtOnce = sharers
+const SharedAtOnce = groupcommit.MaxRunning

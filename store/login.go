@@ -35,7 +35,7 @@ type Login struct {
 func (s *Store) FindLogin(ctx context.Context, email string, network netip.Prefix) (Login, error) {
 	email = CleanEmail(email)
 	hash := networkHash(email, network)
-	row, err := s.logins.do(ctx, db.FindLoginParams{Email: email, Network: hash})
+	row, err := s.logins.Do(ctx, db.FindLoginParams{Email: email, Network: hash})
 	if err != nil {
 		return Login{}, classify(fmt.Errorf("find login: %w", err))
 	}

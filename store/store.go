@@ -17,6 +17,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"giftcards/gen/db"
+	"giftcards/store/groupcommit"
 	"giftcards/store/keyring"
 )
 
@@ -31,7 +32,7 @@ type Options struct {
 	// MaxConns bounds the pool; if zero, pool_max_conns in the address does, else 16.
 	MaxConns int32
 	// ShareTransactions lets calls that wait at the same moment share a transaction:
-	// cards created one by one, and the lookups of every request.
+	// cards created one by one, and the lookups of logins and of tasks.
 	ShareTransactions bool
 	// Meter publishes what the store counts; nil turns it off.
 	Meter metric.Meter
@@ -44,10 +45,9 @@ type Options struct {
 type Store struct {
 	pool    *pgxpool.Pool
 	q       *db.Queries // each call a transaction of its own
-	creates shared[creation, outcome]
-	access  shared[db.FindAccessParams, *db.FindAccessRow]
-	logins  shared[db.FindLoginParams, *db.FindLoginRow]
-	tasks   shared[db.FindTaskParams, *db.FindTaskRow]
+	creates *groupcommit.Group[creation, outcome]
+	logins  *groupcommit.Group[db.FindLoginParams, *db.FindLoginRow]
+	tasks   *groupcommit.Group[db.FindTaskParams, *db.FindTaskRow]
 	keys    *keyring.Ring
 	numbers numberSpace
 	now     func() time.Time
@@ -91,10 +91,9 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 			return nil, fmt.Errorf("measure the store: %w", err)
 		}
 	}
-	s.creates = shared[creation, outcome]{run: s.createCards, off: !o.ShareTransactions}
-	s.access = shared[db.FindAccessParams, *db.FindAccessRow]{run: s.findAccess, off: !o.ShareTransactions}
-	s.logins = shared[db.FindLoginParams, *db.FindLoginRow]{run: s.findLogins, off: !o.ShareTransactions}
-	s.tasks = shared[db.FindTaskParams, *db.FindTaskRow]{run: s.findTasks, off: !o.ShareTransactions}
+	s.creates = sharing(s.createCards, o.ShareTransactions)
+	s.logins = sharing(s.findLogins, o.ShareTransactions)
+	s.tasks = sharing(s.findTasks, o.ShareTransactions)
 	return s, nil
 }
 

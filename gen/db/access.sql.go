@@ -88,6 +88,52 @@ func (q *Queries) DeleteSurplusKnownLogins(ctx context.Context, userID id.ID, ke
 	return err
 }
 
+const findAccess = `-- name: FindAccess :one
+select u.id as user_id, u.merchant_id, u.email, u.name, u.active, u.role, u.tokens_valid_after,
+       exists (select from revoked_tokens r where r.id = $1) as revoked,
+       p.id as program_id, p.merchant_id as program_merchant_id, m.name as program_merchant_name
+from users u
+left join programs p on p.id = $2
+left join merchants m on m.id = p.merchant_id
+where u.id = $3
+`
+
+type FindAccessRow struct {
+	UserID              id.ID
+	MerchantID          id.ID
+	Email               string
+	Name                *string
+	Active              bool
+	Role                string
+	TokensValidAfter    *time.Time
+	Revoked             bool
+	ProgramID           id.ID
+	ProgramMerchantID   id.ID
+	ProgramMerchantName *string
+}
+
+// Who a token stands for, whether it was revoked, and whose the program is (its
+// columns are null if there is no such program). By primary keys; one row, or
+// none if the user is gone.
+func (q *Queries) FindAccess(ctx context.Context, tokenID string, programID id.ID, userID id.ID) (FindAccessRow, error) {
+	row := q.db.QueryRow(ctx, findAccess, tokenID, programID, userID)
+	var i FindAccessRow
+	err := row.Scan(
+		&i.UserID,
+		&i.MerchantID,
+		&i.Email,
+		&i.Name,
+		&i.Active,
+		&i.Role,
+		&i.TokensValidAfter,
+		&i.Revoked,
+		&i.ProgramID,
+		&i.ProgramMerchantID,
+		&i.ProgramMerchantName,
+	)
+	return i, err
+}
+
 const findLinkHolder = `-- name: FindLinkHolder :one
 select u.active, u.role, u.tokens_valid_after, u.merchant_id = p.merchant_id as same_merchant
 from users u cross join programs p

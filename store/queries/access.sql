@@ -1,4 +1,4 @@
--- name: FindAccess :batchone
+-- name: FindAccess :one
 -- Who a token stands for, whether it was revoked, and whose the program is (its
 -- columns are null if there is no such program). By primary keys; one row, or
 -- none if the user is gone.

@@ -9,18 +9,6 @@ import (
 	"giftcards/store"
 )
 
-func TestATransactionIsSharedByAtMost64Creates(t *testing.T) {
-	t.Parallel()
-	f := sharing(t)
-	create := func() created { return f.create(t.Context(), f.terms(t), nil) }
-	for _, c := range f.together(t, nil, slices.Repeat([]func() created{create}, 150)...) {
-		must(t, c.err)
-	}
-	if _, most := f.transactions(t); most != 64 {
-		t.Errorf("a transaction of %d creates, while 150 waited", most)
-	}
-}
-
 func TestALostConnectionFailsThoseWhoShareItAndLeavesNothing(t *testing.T) {
 	t.Parallel()
 	f := sharing(t)
