@@ -233,7 +233,7 @@ func (tx *Tx) writeChunks(ctx context.Context, task Task, terms Terms, written f
 
 // chunk is rows that are not written yet, or why there are none.
 type chunk struct {
-	cards    []db.CopyGiftCardsParams
+	cards    []*GiftCard // in the order of their numbers
 	messages []db.CopyMessagesParams
 	err      error
 }
@@ -266,9 +266,10 @@ func (tx *Tx) makeRows(task Task, terms Terms, encoded []byte, start, count int)
 	return chunk{cards: inNumberOrder(cards), messages: tx.newMessages(cards, true)}
 }
 
-// inNumberOrder makes rows in the order of card numbers, which the unique index on
-// them takes faster. Numbers are sorted with their places, since rows are large.
-func inNumberOrder(cards []GiftCard) []db.CopyGiftCardsParams {
+// inNumberOrder returns the cards in the order of their numbers, because the unique index
+// on numbers then takes them faster. It sorts numbers with their places, because following
+// a pointer for each comparison costs more.
+func inNumberOrder(cards []GiftCard) []*GiftCard {
 	type numbered struct {
 		number int64
 		card   int
@@ -278,19 +279,16 @@ func inNumberOrder(cards []GiftCard) []db.CopyGiftCardsParams {
 		order[i] = numbered{cards[i].CardNumber, i}
 	}
 	slices.SortFunc(order, func(a, b numbered) int { return cmp.Compare(a.number, b.number) })
-	rows := make([]db.CopyGiftCardsParams, len(cards))
-	for i, o := range order {
-		rows[i] = copyParams(cards[o.card])
-	}
-	return rows
+	return each(order, func(o numbered) *GiftCard { return &cards[o.card] })
 }
 
 // copyCards writes cards by COPY. COPY has no ON CONFLICT, so a number that is
 // taken costs the chunk: it goes back to the savepoint and gets new numbers.
-func (tx *Tx) copyCards(ctx context.Context, cards []db.CopyGiftCardsParams) error {
+func (tx *Tx) copyCards(ctx context.Context, cards []*GiftCard) error {
 	for range maxNumberRounds {
 		err := pgx.BeginFunc(ctx, tx.tx, func(savepoint pgx.Tx) error {
-			_, err := db.New(savepoint).CopyGiftCards(ctx, cards)
+			_, err := savepoint.CopyFrom(ctx, pgx.Identifier{"gift_cards"}, names(cardColumns),
+				pgx.CopyFromSlice(len(cards), func(i int) ([]any, error) { return values(cardColumns, cards[i]), nil }))
 			return err
 		})
 		if err == nil {

@@ -54,5 +54,5 @@ func (tx *Tx) DropMessages(ctx context.Context, f MessageFilter) ([]DroppedMessa
 	if err != nil {
 		return nil, fmt.Errorf("drop messages: %w", err)
 	}
-	return column(rows, func(r db.DropMessagesRow) DroppedMessage { return DroppedMessage(r) }), nil
+	return each(rows, func(r db.DropMessagesRow) DroppedMessage { return DroppedMessage(r) }), nil
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"giftcards/gen/db"
 	"giftcards/store/id"
@@ -146,22 +147,18 @@ func (tx *Tx) insertCards(ctx context.Context, cards []GiftCard) error {
 		pending[i] = i
 	}
 	for range maxNumberRounds {
-		batch := make([]db.InsertGiftCardParams, len(pending))
-		for i, at := range pending {
-			batch[i] = db.InsertGiftCardParams(copyParams(cards[at]))
-		}
 		var taken []int
-		var failed error
-		tx.q.InsertGiftCard(ctx, batch).QueryRow(func(i int, _ id.ID, err error) {
-			switch {
-			case errors.Is(err, pgx.ErrNoRows):
-				taken = append(taken, pending[i])
-			case err != nil && failed == nil: // those after the first only echo it
-				failed = fmt.Errorf("insert cards: %w", err)
-			}
-		})
-		if failed != nil {
-			return failed
+		batch := &pgx.Batch{}
+		for _, at := range pending {
+			batch.Queue(insertCardSQL, values(cardColumns, &cards[at])...).Exec(func(inserted pgconn.CommandTag) error {
+				if inserted.RowsAffected() == 0 {
+					taken = append(taken, at)
+				}
+				return nil
+			})
+		}
+		if err := tx.tx.SendBatch(ctx, batch).Close(); err != nil {
+			return fmt.Errorf("insert cards: %w", err)
 		}
 		if len(taken) == 0 {
 			return nil
@@ -172,26 +169,6 @@ func (tx *Tx) insertCards(ctx context.Context, cards []GiftCard) error {
 		pending = taken
 	}
 	return errNumbersExhausted
-}
-
-func copyParams(c GiftCard) db.CopyGiftCardsParams {
-	return db.CopyGiftCardsParams{
-		ProgramID:      c.ProgramID,
-		ID:             c.ID,
-		CardNumber:     c.CardNumber,
-		SealedCode:     c.SealedCode,
-		InitialValue:   c.InitialValue,
-		IsPhysical:     c.IsPhysical,
-		DesignTemplate: c.DesignTemplate,
-		CustomerEmail:  c.CustomerEmail,
-		CustomerPhone:  c.CustomerPhone,
-		CustomerName:   c.CustomerName,
-		SenderName:     c.SenderName,
-		CustomMessage:  c.CustomMessage,
-		DeliverAt:      c.DeliverAt,
-		ExpiresAt:      c.ExpiresAt,
-		CreatedAt:      c.CreatedAt,
-	}
 }
 
 // OpenCode returns the 6 digits of a card's sealed security code. They leave in

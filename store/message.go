@@ -123,7 +123,7 @@ func (tx *Tx) CountDue(ctx context.Context, lane Lane, limit int) ([]DueCount, e
 	if err != nil {
 		return nil, fmt.Errorf("count due messages of tasks: %w", err)
 	}
-	return column(rows, func(r db.CountDueTaskMessagesRow) DueCount {
+	return each(rows, func(r db.CountDueTaskMessagesRow) DueCount {
 		return DueCount{Program: id.ID(r.ProgramID), Count: r.Messages, Oldest: r.Oldest}
 	}), nil
 }

@@ -107,7 +107,7 @@ func (tx *Tx) Tasks(ctx context.Context, f TaskFilter, limit int) ([]ListedTask,
 		params.Status = &f.Status
 	}
 	rows, err := tx.q.ListTasks(ctx, params)
-	return column(rows, func(r db.ListTasksRow) ListedTask { return ListedTask{Task{r.BulkTask}, r.MerchantID} }), wrap(err, "list tasks")
+	return each(rows, func(r db.ListTasksRow) ListedTask { return ListedTask{Task{r.BulkTask}, r.MerchantID} }), wrap(err, "list tasks")
 }
 
 // before is the time that something older than age is from before; nil for no age.
@@ -141,7 +141,7 @@ func (tx *Tx) RequestCancellations(ctx context.Context, named []uuid.UUID, merch
 			return nil, fmt.Errorf("%w: %s", ErrTaskNotFound, name)
 		}
 	}
-	return column(rows, func(r db.BulkTask) Task { return Task{r} }), nil
+	return each(rows, func(r db.BulkTask) Task { return Task{r} }), nil
 }
 
 // ErrTaskBusy says that a worker has the task for longer than was waited.

@@ -29,7 +29,7 @@ type AccessUnchangedParams struct {
 
 // Whether token and user are as they were when the access was found. By primary keys,
 // without a lock. Statements that ask it on the way, instead of a query more, are
-// CreateGiftCard, createCardsSQL and FindTask.
+// createSQL and FindTask.
 func (q *Queries) AccessUnchanged(ctx context.Context, arg AccessUnchangedParams) (bool, error) {
 	row := q.db.QueryRow(ctx, accessUnchanged,
 		arg.UserID,

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"giftcards/store/id"
-	"giftcards/store/money"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 )
@@ -180,90 +179,6 @@ func (b *FindTaskBatchResults) QueryRow(f func(int, FindTaskRow, error)) {
 }
 
 func (b *FindTaskBatchResults) Close() error {
-	b.closed = true
-	return b.br.Close()
-}
-
-const insertGiftCard = `-- name: InsertGiftCard :batchone
-insert into gift_cards (program_id, id, card_number, sealed_code, initial_value, is_physical, design_template,
-    customer_email, customer_phone, customer_name, sender_name, custom_message, deliver_at, expires_at, created_at)
-values ($1, $2, $3, $4, $5, $6, $7,
-    $8, $9, $10, $11, $12, $13, $14, $15)
-on conflict on constraint gift_cards_card_number_key do nothing
-returning id
-`
-
-type InsertGiftCardBatchResults struct {
-	br     pgx.BatchResults
-	tot    int
-	closed bool
-}
-
-type InsertGiftCardParams struct {
-	ProgramID      id.ID
-	ID             id.ID
-	CardNumber     int64
-	SealedCode     []byte
-	InitialValue   money.Amount
-	IsPhysical     bool
-	DesignTemplate *string
-	CustomerEmail  *string
-	CustomerPhone  *string
-	CustomerName   *string
-	SenderName     *string
-	CustomMessage  *string
-	DeliverAt      *time.Time
-	ExpiresAt      time.Time
-	CreatedAt      time.Time
-}
-
-// No row if the card number is taken; waits for a concurrent insert of the same
-// number to end.
-func (q *Queries) InsertGiftCard(ctx context.Context, arg []InsertGiftCardParams) *InsertGiftCardBatchResults {
-	batch := &pgx.Batch{}
-	for _, a := range arg {
-		vals := []interface{}{
-			a.ProgramID,
-			a.ID,
-			a.CardNumber,
-			a.SealedCode,
-			a.InitialValue,
-			a.IsPhysical,
-			a.DesignTemplate,
-			a.CustomerEmail,
-			a.CustomerPhone,
-			a.CustomerName,
-			a.SenderName,
-			a.CustomMessage,
-			a.DeliverAt,
-			a.ExpiresAt,
-			a.CreatedAt,
-		}
-		batch.Queue(insertGiftCard, vals...)
-	}
-	br := q.db.SendBatch(ctx, batch)
-	return &InsertGiftCardBatchResults{br, len(arg), false}
-}
-
-func (b *InsertGiftCardBatchResults) QueryRow(f func(int, id.ID, error)) {
-	defer b.br.Close()
-	for t := 0; t < b.tot; t++ {
-		var id id.ID
-		if b.closed {
-			if f != nil {
-				f(t, id, ErrBatchAlreadyClosed)
-			}
-			continue
-		}
-		row := b.br.QueryRow()
-		err := row.Scan(&id)
-		if f != nil {
-			f(t, id, err)
-		}
-	}
-}
-
-func (b *InsertGiftCardBatchResults) Close() error {
 	b.closed = true
 	return b.br.Close()
 }

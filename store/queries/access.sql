@@ -20,7 +20,7 @@ where u.id = @user_id and p.id = @program_id;
 -- name: AccessUnchanged :one
 -- Whether token and user are as they were when the access was found. By primary keys,
 -- without a lock. Statements that ask it on the way, instead of a query more, are
--- CreateGiftCard, createCardsSQL and FindTask.
+-- createSQL and FindTask.
 select (exists (
         select from users u where u.id = @user_id and u.active and u.merchant_id = @merchant_id and u.role = @role
         and u.tokens_valid_after is not distinct from sqlc.narg('tokens_valid_after')::timestamptz)
