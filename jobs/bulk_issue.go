@@ -26,10 +26,6 @@ type bulkIssueArgs struct {
 // Kind is what River calls such a job. It is stored: renaming it loses jobs.
 func (bulkIssueArgs) Kind() string { return "bulk_issue" }
 
-// SmallTask is the most cards of a small task: so few are issued in less than a
-// tenth of a second, so that waiting for some others is no wait.
-const SmallTask = 2_000
-
 // maxAttempts is how often a task is started before it is given up. Tasks count
 // them, not River, so that an attempt that died with its process counts too.
 const maxAttempts = 8
@@ -41,7 +37,7 @@ const giveUpReason = "The cards could not be issued because of a fault of the se
 func (j *Jobs) EnqueueBulkIssue(ctx context.Context, tx *store.Tx, task store.Task) error {
 	options := traced(ctx)
 	options.Queue = store.QueueLarge
-	if task.CardCount <= SmallTask {
+	if task.CardCount <= store.SmallTask {
 		options.Queue = store.QueueSmall
 	}
 	inserted, err := j.client.InsertTx(ctx, tx.Unwrap(), bulkIssueArgs{ProgramID: task.ProgramID, TaskID: task.ID}, options)
@@ -100,22 +96,22 @@ func (w *bulkIssueWorker) Work(ctx context.Context, job *river.Job[bulkIssueArgs
 		return giveUp(ctx, w.store, program, task)
 	}
 	progress := newProgress(ctx, w.logger, job)
-	_, err = store.Write(ctx, w.store, func(tx *store.Tx) (struct{}, error) {
+	err = store.Do(ctx, w.store, func(tx *store.Tx) error {
 		if err := w.takeSlot(ctx, tx, job); err != nil {
-			return struct{}{}, err
+			return err
 		}
 		if err := tx.IssueTask(ctx, program, task, progress.report); err != nil {
-			return struct{}{}, err
+			return err
 		}
 		_, err := river.JobCompleteTx[*riverpgxv5.Driver](ctx, tx.Unwrap(), job)
-		return struct{}{}, err
+		return err
 	})
-	stopped := (*store.TaskStoppedError)(nil)
+	stopped, isStopped := errors.AsType[*store.TaskStoppedError](err)
 	switch {
 	case err == nil:
 		progress.completed()
 		return nil
-	case errors.As(err, &stopped): // another attempt would end in the same way
+	case isStopped: // another attempt would end in the same way
 		w.logger.WarnContext(ctx, "task stopped", "task_id", task, "reason", stopped.Reason)
 		return end(ctx, w.store, func(ctx context.Context, tx *store.Tx) error { return tx.StopTask(ctx, program, task, stopped) })
 	case errors.Is(err, store.ErrNoSlot): // another one took it meanwhile
@@ -158,8 +154,7 @@ func giveBack(ctx context.Context, s *store.Store, program id.ID, task uuid.UUID
 func end(ctx context.Context, s *store.Store, write func(context.Context, *store.Tx) error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cancelTimeout)
 	defer cancel()
-	_, err := store.Write(ctx, s, func(tx *store.Tx) (struct{}, error) { return struct{}{}, write(ctx, tx) })
-	return err
+	return store.Do(ctx, s, func(tx *store.Tx) error { return write(ctx, tx) })
 }
 
 // giveUp lets the task fail, also when its last attempt took too long.

@@ -247,17 +247,17 @@ func (c *courier) send(ctx context.Context, due *store.Due, code string) error {
 // outcome is how what came of sending is to be recorded.
 func (c *courier) outcome(ctx context.Context, due *store.Due, code string, sent error) func(context.Context, *store.Tx) error {
 	if _, toFile := c.sender.(*transport.Outbox); sent == nil && toFile {
-		return func(ctx context.Context, tx *store.Tx) error { return tx.MessageWritten(ctx, due) }
+		return func(ctx context.Context, tx *store.Tx) error { return tx.RecordWritten(ctx, due) }
 	}
 	if sent == nil {
-		return func(ctx context.Context, tx *store.Tx) error { return tx.MessageSent(ctx, due) }
+		return func(ctx context.Context, tx *store.Tx) error { return tx.RecordSent(ctx, due) }
 	}
 	failed, told := errors.AsType[*transport.Error](sent)
 	if !told {
 		failed = &transport.Error{Stage: "compose", Err: sent}
 	}
 	if ctx.Err() != nil && !failed.Permanent && !failed.Unconfirmed {
-		return func(ctx context.Context, tx *store.Tx) error { return tx.MessageReleased(ctx, due) }
+		return func(ctx context.Context, tx *store.Tx) error { return tx.ReleaseMessage(ctx, due) }
 	}
 	c.logFailure(ctx, due, failed)
 	number := store.FormatNumber(due.Card.CardNumber)
@@ -268,9 +268,9 @@ func (c *courier) outcome(ctx context.Context, due *store.Due, code string, sent
 	}
 	return func(ctx context.Context, tx *store.Tx) error {
 		if failed.Permanent {
-			return tx.MessageRefused(ctx, due, reason)
+			return tx.RecordRefused(ctx, due, reason)
 		}
-		return tx.MessageDeferred(ctx, due, reason, failed.Unconfirmed)
+		return tx.RecordDeferred(ctx, due, reason, failed.Unconfirmed)
 	}
 }
 
@@ -293,7 +293,7 @@ func (c *courier) logFailure(ctx context.Context, due *store.Due, failed *transp
 func (c *courier) record(ctx context.Context, due *store.Due, outcome func(context.Context, *store.Tx) error) error {
 	for {
 		attempt, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
-		_, err := store.Write(attempt, c.store, func(tx *store.Tx) (struct{}, error) { return struct{}{}, outcome(attempt, tx) })
+		err := store.Do(attempt, c.store, func(tx *store.Tx) error { return outcome(attempt, tx) })
 		cancel()
 		if err == nil || ctx.Err() != nil || c.store.Now().Add(recordPause).After(due.NextAttemptAt) {
 			return err

@@ -38,13 +38,6 @@ const jobAvailable = string(db.RiverJobStateAvailable)
 // backlogLimit bounds what a count costs.
 const backlogLimit = 100_000
 
-// River's queues of tasks, by their size, each with workers of its own, so that no
-// small task waits for a large one. The names are stored: renaming one loses jobs.
-const (
-	QueueSmall = "bulk_small"
-	QueueLarge = "bulk_large"
-)
-
 // Backlog counts what waits. It reads indexes alone.
 func (tx *Tx) Backlog(ctx context.Context) (Backlog, error) {
 	var b Backlog

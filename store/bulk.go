@@ -26,6 +26,17 @@ const (
 	TaskFailed     = "failed"
 )
 
+// SmallTask is the most cards of a small task. So few are issued in less than a tenth of a
+// second, and it does not matter if a task waits for some others.
+const SmallTask = 2_000
+
+// The queues of small and of large tasks. Each has workers of its own, so that no small
+// task waits for a large one. The names are stored: a renamed queue loses its jobs.
+const (
+	QueueSmall = "bulk_small"
+	QueueLarge = "bulk_large"
+)
+
 // Finished reports whether nothing of the task will change any more.
 func (t Task) Finished() bool { return t.Status == TaskCompleted || t.Status == TaskFailed }
 

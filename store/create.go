@@ -66,10 +66,10 @@ func (s *Store) CreateCard(ctx context.Context, access Access, terms Terms, reci
 // creation is a card with what is written beside it.
 type creation struct {
 	*GiftCard
-	key    *Key // nil: none
-	answer Answer
-	entry  AuditEntry
-	access Access
+	key          *Key // nil: none
+	answer       Answer
+	entry        AuditEntry
+	access       Access
 	duplicateKey bool // an earlier creation of the same transaction has the key
 }
 

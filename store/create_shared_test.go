@@ -30,7 +30,7 @@ func TestALostConnectionFailsThoseWhoShareItAndLeavesNothing(t *testing.T) {
 	for _, c := range results {
 		if c.err != nil {
 			lost++
-			if refused := (*store.Error)(nil); !errors.As(c.err, &refused) || refused.Kind != store.Unavailable {
+			if refused, ok := errors.AsType[*store.Error](c.err); !ok || refused.Kind != store.Unavailable {
 				t.Errorf("lost connection: %v", c.err)
 			}
 		}

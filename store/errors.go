@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"strings"
@@ -73,10 +74,21 @@ const (
 	constraintProgramMerchant = "programs_merchant_id_fkey"
 )
 
+// codeLockTimeout is the SQLSTATE of a statement that waited for a lock for too long.
+const codeLockTimeout = "55P03"
+
+// wrap adds to an error what was being done; it returns nil without one.
+func wrap(err error, doing string) error {
+	if err != nil {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	return nil
+}
+
 // violates reports whether err is a violation of the named constraint.
 func violates(err error, constraint string) bool {
-	var pg *pgconn.PgError
-	return errors.As(err, &pg) && pg.ConstraintName == constraint
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && pg.ConstraintName == constraint
 }
 
 // IsUnavailable reports whether err says that the database is away or too busy,
@@ -89,20 +101,20 @@ func classify(err error) error {
 	if err == nil || !unavailable(err) {
 		return err
 	}
-	if known := (*Error)(nil); errors.As(err, &known) {
+	if _, ok := errors.AsType[*Error](err); ok {
 		return err
 	}
 	return &Error{Kind: Unavailable, Message: "Service unavailable", Err: err}
 }
 
 func unavailable(err error) bool {
-	if pg := (*pgconn.PgError)(nil); errors.As(err, &pg) {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return passing(pg.Code)
 	}
-	if connect := (*pgconn.ConnectError)(nil); errors.As(err, &connect) {
+	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
 		return true
 	}
-	if network := net.Error(nil); errors.As(err, &network) {
+	if _, ok := errors.AsType[net.Error](err); ok {
 		return true
 	}
 	// pgx reports a connection that ends in mid-use as the bare end of its input.
@@ -115,7 +127,7 @@ func passing(code string) bool {
 	switch code {
 	case "40001", "40P01", "40003": // serialization failure, deadlock, unknown how the statement ended
 		return true
-	case "55P03", "57014", "25P03", "25P04": // lock_timeout, statement_timeout, idle_in_transaction_session_timeout, transaction_timeout
+	case codeLockTimeout, "57014", "25P03", "25P04": // lock_timeout, statement_timeout, idle_in_transaction_session_timeout, transaction_timeout
 		return true
 	case codeReadOnly, "58030": // a standby, a disk that fails
 		return true

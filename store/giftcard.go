@@ -18,6 +18,12 @@ import (
 // GiftCard is a row of gift_cards.
 type GiftCard = db.GiftCard
 
+// The states of a card in which it can be, or become, of use.
+const (
+	CardPending = "pending" // issued and not activated yet
+	CardActive  = "active"
+)
+
 // Terms are what the cards of one request have in common.
 type Terms struct {
 	ProgramID      id.ID
@@ -117,7 +123,7 @@ func (s *Store) newCards(now time.Time, terms Terms, first id.ID, recipients []R
 			ID:             cardID,
 			CardNumber:     s.numbers.random(),
 			SealedCode:     sealed,
-			Status:         "pending",
+			Status:         CardPending,
 			InitialValue:   terms.InitialValue,
 			IsPhysical:     terms.IsPhysical,
 			DesignTemplate: terms.DesignTemplate,

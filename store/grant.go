@@ -32,7 +32,7 @@ const (
 // Denied returns what PostgreSQL says the role of the database may not do, such as
 // "permission denied for table users", and "" if err is something else.
 func Denied(err error) string {
-	if pg := (*pgconn.PgError)(nil); errors.As(err, &pg) && pg.Code == insufficientPrivilege {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == insufficientPrivilege {
 		return pg.Message
 	}
 	return ""
@@ -44,7 +44,7 @@ func Denied(err error) string {
 func (tx *Tx) Grant(ctx context.Context, role string) error {
 	to := pgx.Identifier{role}.Sanitize()
 	err := tx.grant(ctx, to)
-	if missing := (*pgconn.PgError)(nil); errors.As(err, &missing) && missing.Code == undefinedObject {
+	if missing, ok := errors.AsType[*pgconn.PgError](err); ok && missing.Code == undefinedObject {
 		return fmt.Errorf("there is no role %s: make it first (create role %s login)", role, to)
 	}
 	return wrap(err, "grant")

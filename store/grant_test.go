@@ -46,7 +46,7 @@ func TestTheServingRoleMayServeAndNoMore(t *testing.T) {
 		"drop index gift_cards_card_number_key", "reindex table river_job",
 	} {
 		_, err := serving.Exec(t.Context(), statement)
-		if pg := (*pgconn.PgError)(nil); !errors.As(err, &pg) || pg.Code != "42501" {
+		if pg, ok := errors.AsType[*pgconn.PgError](err); !ok || pg.Code != "42501" {
 			t.Errorf("%s: %v", statement, err)
 		}
 	}

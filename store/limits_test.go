@@ -89,8 +89,7 @@ func (f fixture) total(t *testing.T, scope id.ID) (total string) {
 // wantRefused holds that err is a Forbidden error with just these words.
 func wantRefused(t *testing.T, what string, err error, words string) {
 	t.Helper()
-	var refused *store.Error
-	if !errors.As(err, &refused) || refused.Kind != store.Forbidden || refused.Message != words {
+	if refused, ok := errors.AsType[*store.Error](err); !ok || refused.Kind != store.Forbidden || refused.Message != words {
 		t.Errorf("%s: error %v, want the refusal %q", what, err, words)
 	}
 }
@@ -147,11 +146,11 @@ func TestALimitHoldsForAllWaysOfIssuingTogether(t *testing.T) {
 				cards = 4
 				_, err = on.addTask(t.Context(), terms, 4)
 			}
-			var refused *store.Error
+			refused, ok := errors.AsType[*store.Error](err)
 			switch {
 			case err == nil:
 				promised.Add(cards)
-			case !errors.As(err, &refused) || refused.Kind != store.Forbidden:
+			case !ok || refused.Kind != store.Forbidden:
 				t.Errorf("request %d: %v", i, err)
 			}
 		})

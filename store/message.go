@@ -182,7 +182,7 @@ func (tx *Tx) unfit(due *Due) (status, reason string) {
 	switch {
 	case !due.Card.ExpiresAt.After(tx.now):
 		return MessageDropped, "the card expired"
-	case due.Card.Status != "pending" && due.Card.Status != "active":
+	case due.Card.Status != CardPending && due.Card.Status != CardActive:
 		return MessageDropped, "the card is " + due.Card.Status
 	case due.Unconfirmed > maxUnconfirmed:
 		return MessageFailed, "handed over twice, without a word whether it was taken"
@@ -190,9 +190,9 @@ func (tx *Tx) unfit(due *Due) (status, reason string) {
 	return MessageScheduled, ""
 }
 
-// MessageSent records that the message was taken, whoever else has claimed it
+// RecordSent records that the message was taken, whoever else has claimed it
 // meanwhile, and the card as delivered if it was the last of its messages.
-func (tx *Tx) MessageSent(ctx context.Context, due *Due) error {
+func (tx *Tx) RecordSent(ctx context.Context, due *Due) error {
 	changed, err := tx.q.SetMessageSent(ctx, db.SetMessageSentParams{
 		ProgramID: due.ProgramID, CardID: due.CardID, Channel: due.Channel, SentAt: tx.now,
 	})
@@ -206,9 +206,9 @@ func (tx *Tx) MessageSent(ctx context.Context, due *Due) error {
 	return wrap(tx.q.SetCardDelivered(ctx, tx.now, due.ProgramID, due.CardID), "record delivered card")
 }
 
-// MessageWritten records that the message is in a file, whoever else has claimed it
+// RecordWritten records that the message is in a file, whoever else has claimed it
 // meanwhile. That delivers no card.
-func (tx *Tx) MessageWritten(ctx context.Context, due *Due) error {
+func (tx *Tx) RecordWritten(ctx context.Context, due *Due) error {
 	changed, err := tx.q.SetMessageWritten(ctx, due.ProgramID, due.CardID, due.Channel)
 	if changed > 0 {
 		tx.tally.message(due.Channel, MessageWritten)
@@ -216,24 +216,17 @@ func (tx *Tx) MessageWritten(ctx context.Context, due *Due) error {
 	return wrap(err, "record written message")
 }
 
-func wrap(err error, doing string) error {
-	if err != nil {
-		return fmt.Errorf("%s: %w", doing, err)
-	}
-	return nil
-}
-
-// MessageRefused records that the message was refused for good: failed.
-func (tx *Tx) MessageRefused(ctx context.Context, due *Due, reason string) error {
+// RecordRefused records that the message was refused for good: failed.
+func (tx *Tx) RecordRefused(ctx context.Context, due *Due, reason string) error {
 	end := unsent(due, reason)
 	end.Status, end.Unconfirmed = MessageFailed, due.Unconfirmed-1
 	return tx.setUnsent(ctx, end)
 }
 
-// MessageDeferred records that the message was not taken, or, if unconfirmed,
+// RecordDeferred records that the message was not taken, or, if unconfirmed,
 // that nobody knows whether it was. It is tried again after a pause, or has
 // failed if it was tried for long enough.
-func (tx *Tx) MessageDeferred(ctx context.Context, due *Due, reason string, unconfirmed bool) error {
+func (tx *Tx) RecordDeferred(ctx context.Context, due *Due, reason string, unconfirmed bool) error {
 	end := unsent(due, reason)
 	end.Status = MessageScheduled
 	if !unconfirmed {
@@ -250,9 +243,9 @@ func (tx *Tx) MessageDeferred(ctx context.Context, due *Due, reason string, unco
 	return tx.setUnsent(ctx, end)
 }
 
-// MessageReleased records that the attempt was called off before anything was
+// ReleaseMessage records that the attempt was called off before anything was
 // handed over. The message is due at once.
-func (tx *Tx) MessageReleased(ctx context.Context, due *Due) error {
+func (tx *Tx) ReleaseMessage(ctx context.Context, due *Due) error {
 	end := unsent(due, "")
 	end.Status, end.Attempts, end.Unconfirmed, end.NextAttemptAt = MessageScheduled, due.Attempts-1, due.Unconfirmed-1, tx.now
 	end.LastError = due.LastError

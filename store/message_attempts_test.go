@@ -36,7 +36,7 @@ func (f fixture) deferred(t *testing.T, unconfirmed bool) store.Message {
 	if due == nil {
 		t.Fatal("the mail is not due")
 	}
-	f.record(t, func(tx *store.Tx) error { return tx.MessageDeferred(t.Context(), due, "not now", unconfirmed) })
+	f.record(t, func(tx *store.Tx) error { return tx.RecordDeferred(t.Context(), due, "not now", unconfirmed) })
 	return f.message(t)
 }
 
@@ -148,7 +148,7 @@ func TestARefusalForGoodFailsAtOnce(t *testing.T) {
 	f := setup(t)
 	f.addressed(t, nil)
 	due := f.claim(t)
-	f.record(t, func(tx *store.Tx) error { return tx.MessageRefused(t.Context(), due, "no such user") })
+	f.record(t, func(tx *store.Tx) error { return tx.RecordRefused(t.Context(), due, "no such user") })
 	if m := f.message(t); m.Status != store.MessageFailed || m.Attempts != 1 || m.Unconfirmed != 0 || *m.LastError != "no such user" {
 		t.Errorf("refused: %+v", m)
 	}
@@ -209,7 +209,7 @@ func TestAReleasedMessageIsAsItWasAndDueAtOnce(t *testing.T) {
 	f.clock.Move(time.Hour)
 	due := f.claim(t)
 	f.clock.Move(time.Second)
-	f.record(t, func(tx *store.Tx) error { return tx.MessageReleased(t.Context(), due) })
+	f.record(t, func(tx *store.Tx) error { return tx.ReleaseMessage(t.Context(), due) })
 	after := f.message(t)
 	if !after.NextAttemptAt.Equal(f.Now()) {
 		t.Errorf("due at %s, not at once", after.NextAttemptAt)
@@ -225,15 +225,15 @@ func TestAReleasedMessageIsAsItWasAndDueAtOnce(t *testing.T) {
 func TestARecordThatComesLateChangesNothing(t *testing.T) {
 	t.Parallel()
 	records := map[string]func(context.Context, *store.Tx, *store.Due) error{
-		"written": func(ctx context.Context, tx *store.Tx, due *store.Due) error { return tx.MessageWritten(ctx, due) },
-		"sent":    func(ctx context.Context, tx *store.Tx, due *store.Due) error { return tx.MessageSent(ctx, due) },
+		"written": func(ctx context.Context, tx *store.Tx, due *store.Due) error { return tx.RecordWritten(ctx, due) },
+		"sent":    func(ctx context.Context, tx *store.Tx, due *store.Due) error { return tx.RecordSent(ctx, due) },
 		"refused": func(ctx context.Context, tx *store.Tx, due *store.Due) error {
-			return tx.MessageRefused(ctx, due, "late")
+			return tx.RecordRefused(ctx, due, "late")
 		},
 		"deferred": func(ctx context.Context, tx *store.Tx, due *store.Due) error {
-			return tx.MessageDeferred(ctx, due, "late", true)
+			return tx.RecordDeferred(ctx, due, "late", true)
 		},
-		"released": func(ctx context.Context, tx *store.Tx, due *store.Due) error { return tx.MessageReleased(ctx, due) },
+		"released": func(ctx context.Context, tx *store.Tx, due *store.Due) error { return tx.ReleaseMessage(ctx, due) },
 	}
 	for meanwhile, change := range map[string]string{
 		"sent":    "update messages set status = 'sent', sent_at = created_at",

@@ -20,12 +20,12 @@ func TestTheCostOfAMessageDoesNotGrowWithThoseThatWait(t *testing.T) {
 		return tx.IssueCards(t.Context(), f.terms(t), slices.Repeat([]store.Recipient{{Email: &email}}, waiting))
 	})
 	for name, record := range map[string]func(*store.Tx, *store.Due) error{
-		"sent":    func(tx *store.Tx, due *store.Due) error { return tx.MessageSent(t.Context(), due) },
-		"refused": func(tx *store.Tx, due *store.Due) error { return tx.MessageRefused(t.Context(), due, "no") },
+		"sent":    func(tx *store.Tx, due *store.Due) error { return tx.RecordSent(t.Context(), due) },
+		"refused": func(tx *store.Tx, due *store.Due) error { return tx.RecordRefused(t.Context(), due, "no") },
 		"deferred": func(tx *store.Tx, due *store.Due) error {
-			return tx.MessageDeferred(t.Context(), due, "not now", false)
+			return tx.RecordDeferred(t.Context(), due, "not now", false)
 		},
-		"released": func(tx *store.Tx, due *store.Due) error { return tx.MessageReleased(t.Context(), due) },
+		"released": func(tx *store.Tx, due *store.Due) error { return tx.ReleaseMessage(t.Context(), due) },
 	} {
 		looked := write(t, f.Store, func(tx *store.Tx) (int, error) {
 			before := messagesRead(t, tx)
@@ -67,13 +67,13 @@ func TestARetryLeavesAloneWhatIsBeingSent(t *testing.T) {
 		})
 	}
 	failed, sent, deferred, sending := f.addressed(t, nil), f.addressed(t, nil), f.addressed(t, nil), f.addressed(t, nil)
-	claimed(failed, func(tx *store.Tx, due *store.Due) error { return tx.MessageRefused(t.Context(), due, "no") })
-	claimed(sent, func(tx *store.Tx, due *store.Due) error { return tx.MessageSent(t.Context(), due) })
+	claimed(failed, func(tx *store.Tx, due *store.Due) error { return tx.RecordRefused(t.Context(), due, "no") })
+	claimed(sent, func(tx *store.Tx, due *store.Due) error { return tx.RecordSent(t.Context(), due) })
 	claimed(deferred, func(tx *store.Tx, due *store.Due) error {
 		due.Attempts = 5 // a pause longer than a lease
 		_, err := tx.Unwrap().Exec(t.Context(), "update messages set attempts = 5 where card_id = $1", due.CardID)
 		must(t, err)
-		return tx.MessageDeferred(t.Context(), due, "not now", false)
+		return tx.RecordDeferred(t.Context(), due, "not now", false)
 	})
 	claimed(sending, func(*store.Tx, *store.Due) error { return nil })
 	planned := f.addressed(t, &later)

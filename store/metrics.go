@@ -39,14 +39,14 @@ const (
 	textsDropped
 	refusedByProgramLimit
 	refusedByUserLimit
-	kinds
+	numCounts
 )
 
 // tally is what one transaction adds to the counts of this process.
-type tally [kinds]int64
+type tally [numCounts]int64
 
 // counts are read when somebody asks, so that counting costs next to nothing.
-type counts [kinds]atomic.Int64
+type counts [numCounts]atomic.Int64
 
 func (c *counts) add(t *tally) {
 	for kind, n := range t {
@@ -117,8 +117,8 @@ func labels(namesAndValues ...string) attribute.Set {
 	return attribute.NewSet(all...)
 }
 
-// measure lets a meter read the counts, the pool, and what waits to be done.
-func (s *Store) measure(meter metric.Meter) error {
+// registerMetrics lets a meter read the counts, the pool, and what waits to be done.
+func (s *Store) registerMetrics(meter metric.Meter) error {
 	return errors.Join(s.measureCounts(meter), s.measureValue(meter), s.measurePool(meter), s.measureBacklog(meter))
 }
 

@@ -155,7 +155,7 @@ func (tx *Tx) FinishCancellation(ctx context.Context, program id.ID, task uuid.U
 		return Task{}, fmt.Errorf("limit wait for task: %w", err)
 	}
 	_, err := tx.q.LockTask(ctx, program, task)
-	if busy := (*pgconn.PgError)(nil); errors.As(err, &busy) && busy.Code == "55P03" {
+	if busy, ok := errors.AsType[*pgconn.PgError](err); ok && busy.Code == codeLockTimeout {
 		return Task{}, ErrTaskBusy
 	}
 	if err != nil {

@@ -41,8 +41,7 @@ func TestATaskLooksBeforeEachChunkWhetherItMustStop(t *testing.T) {
 					write(t, f.Store, func(other *store.Tx) (struct{}, error) { return struct{}{}, stop(other, task, access.User) })
 				})
 			})
-			stopped := (*store.TaskStoppedError)(nil)
-			if !errors.As(err, &stopped) || len(told) != 1 {
+			if _, stopped := errors.AsType[*store.TaskStoppedError](err); !stopped || len(told) != 1 {
 				t.Errorf("%v, after chunks that ended at %v", err, told)
 			}
 			if n := count(t, f.Store); n != 0 {
@@ -74,7 +73,7 @@ func TestAChangeOfAUserWaitsForATaskThatIsAboutToCommit(t *testing.T) {
 		_, meanwhile = store.Write(t.Context(), f.Store, deactivate)
 		return struct{}{}, err
 	})
-	if busy := (*pgconn.PgError)(nil); !errors.As(meanwhile, &busy) || busy.Code != "55P03" {
+	if busy, ok := errors.AsType[*pgconn.PgError](meanwhile); !ok || busy.Code != "55P03" {
 		t.Errorf("before the commit: %v", meanwhile)
 	}
 	write(t, f.Store, deactivate)

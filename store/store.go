@@ -86,7 +86,7 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	}
 	s := &Store{pool: pool, q: db.New(pool), keys: o.Keys, numbers: numbers, now: o.Now}
 	if o.Meter != nil {
-		if err := s.measure(o.Meter); err != nil {
+		if err := s.registerMetrics(o.Meter); err != nil {
 			pool.Close()
 			return nil, fmt.Errorf("measure the store: %w", err)
 		}

@@ -36,6 +36,12 @@ func Write[T any](ctx context.Context, s *Store, do func(*Tx) (T, error)) (T, er
 	return run(ctx, s, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, do)
 }
 
+// Do is Write for a closure without a result.
+func Do(ctx context.Context, s *Store, do func(*Tx) error) error {
+	_, err := Write(ctx, s, func(tx *Tx) (struct{}, error) { return struct{}{}, do(tx) })
+	return err
+}
+
 // Read runs do in a transaction that sees one state of the database and can
 // change nothing.
 func Read[T any](ctx context.Context, s *Store, do func(*Tx) (T, error)) (T, error) {

@@ -31,10 +31,11 @@ func CleanEmail(email string) string { return strings.ToLower(text.Line(email)) 
 // ErrUserNotFound.
 func (tx *Tx) FindUserByEmail(ctx context.Context, email string) (User, error) {
 	user, err := tx.q.FindUserByEmail(ctx, CleanEmail(email))
-	return known(user, err, "find user")
+	return orUserNotFound(user, err, "find user")
 }
 
-func known(user User, err error, doing string) (User, error) {
+// orUserNotFound returns ErrUserNotFound where a statement found no row.
+func orUserNotFound(user User, err error, doing string) (User, error) {
 	if errors.Is(err, pgx.ErrNoRows) {
 		return User{}, ErrUserNotFound
 	}
@@ -75,7 +76,7 @@ func (tx *Tx) SetPassword(ctx context.Context, email, passwordHash string) (User
 		return User{}, err
 	}
 	user, err := tx.q.SetPassword(ctx, passwordHash, tx.endOfTokens(), CleanEmail(email))
-	return known(user, err, "set password")
+	return orUserNotFound(user, err, "set password")
 }
 
 // SetActive lets a user in or keeps them out, and ends all tokens given so far.
@@ -85,7 +86,7 @@ func (tx *Tx) SetActive(ctx context.Context, email string, active bool) (User, e
 		return User{}, err
 	}
 	user, err := tx.q.SetUserActive(ctx, active, tx.endOfTokens(), CleanEmail(email))
-	return known(user, err, "set user active")
+	return orUserNotFound(user, err, "set user active")
 }
 
 // SetRole changes a user's role; their tokens have it at once. It fails with
@@ -95,7 +96,7 @@ func (tx *Tx) SetRole(ctx context.Context, email, role string) (User, error) {
 		return User{}, err
 	}
 	user, err := tx.q.SetUserRole(ctx, role, CleanEmail(email))
-	return known(user, err, "set role")
+	return orUserNotFound(user, err, "set role")
 }
 
 // lockUser waits for the tasks of the user that are about to commit; see ShareUser.

@@ -8,6 +8,7 @@ import (
 
 	"giftcards/jobs"
 	"giftcards/server"
+	"giftcards/store"
 )
 
 // concurrency is the settings of how much is done at a time.
@@ -23,7 +24,7 @@ type concurrency struct {
 
 // concurrencyVars are the rules of other packages that these settings tell.
 var concurrencyVars = kong.Vars{
-	"small_task":     strconv.Itoa(jobs.SmallTask),
+	"small_task":     strconv.Itoa(store.SmallTask),
 	"small_tasks":    strconv.Itoa(jobs.DefaultSmallWorkers),
 	"large_tasks":    strconv.Itoa(jobs.DefaultLargeWorkers),
 	"merchant_tasks": strconv.Itoa(jobs.DefaultMerchantTasks),

@@ -165,7 +165,7 @@ func grant(ctx context.Context, url string) error {
 		return err
 	}
 	defer st.Close()
-	_, err = store.Write(ctx, st, func(tx *store.Tx) (struct{}, error) { return struct{}{}, tx.Grant(ctx, ServingRole) })
+	err = store.Do(ctx, st, func(tx *store.Tx) error { return tx.Grant(ctx, ServingRole) })
 	return err
 }
 
