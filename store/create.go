@@ -14,14 +14,15 @@ import (
 	"giftcards/store/id"
 )
 
-// CreateCard issues one card: pending, with an empty balance, a number of its own
-// and a sealed security code. Its messages are scheduled, and the answer that
-// encode makes of it is kept under the key; key may be nil. If the key has an
-// answer already, it returns that one, and nothing is issued. entry says who asked,
-// for the audit log; it names the same operation as the key. It fails with
-// ErrKeyReused if that was the answer to another request, with ErrAccessChanged if
-// the access is not what it was, and with a Forbidden error that names a daily limit
-// if the card would go over it.
+// CreateCard issues one card: pending, with an empty balance, a number of its own and a
+// sealed security code. It schedules the card's messages, writes entry to the audit log,
+// and returns the answer that encode makes of the card. It keeps the answer under the key,
+// unless key is nil; entry names the same operation as the key.
+//
+// If the key has an answer already, CreateCard returns that answer and issues nothing. It
+// fails with ErrKeyReused if the key was used for another request, with ErrAccessChanged if
+// token or user have changed, and with a Forbidden error that names a daily limit if the
+// card would go over it.
 func (s *Store) CreateCard(ctx context.Context, access Access, terms Terms, recipient Recipient, key *Key, entry AuditEntry, encode func(*GiftCard) (Answer, error)) (Answer, error) {
 	cleaned, recipients := sanitised(terms, []Recipient{recipient})
 	now := s.Now()
@@ -36,6 +37,7 @@ func (s *Store) CreateCard(ctx context.Context, access Access, terms Terms, reci
 			return Answer{}, err
 		}
 		became, err := s.creates.Do(ctx, creation{GiftCard: card, key: key, answer: answer, entry: entry, access: access})
+		// The number is taken, so nothing was written: draw another one and try again.
 		if violates(err, constraintCardNumber) {
 			card.CardNumber = s.numbers.random()
 			continue
@@ -52,6 +54,8 @@ func (s *Store) CreateCard(ctx context.Context, access Access, terms Terms, reci
 		case accessChanged:
 			return Answer{}, ErrAccessChanged
 		}
+		// The key is taken. A statement of its own sees the answer that was committed
+		// meanwhile; without one, the key has just expired, and the next round takes it.
 		prior, err := priorAnswer(ctx, s.q, *key)
 		if err != nil {
 			return Answer{}, classify(err)
@@ -63,7 +67,7 @@ func (s *Store) CreateCard(ctx context.Context, access Access, terms Terms, reci
 	return Answer{}, errNumbersExhausted
 }
 
-// creation is a card with what is written beside it.
+// creation is a card and everything that is written with it.
 type creation struct {
 	*GiftCard
 	key          *Key // nil: none
@@ -73,7 +77,7 @@ type creation struct {
 	duplicateKey bool // an earlier creation of the same transaction has the key
 }
 
-// outcome is what a creation became.
+// outcome is the result of a creation.
 type outcome int
 
 const (
@@ -171,7 +175,7 @@ with new as materialized (
 select id, allowed, limited, {created} as created from new`)
 }
 
-// createCards creates all of them in one transaction, or fails and creates none.
+// createCards creates all cards in one transaction, or fails and creates none.
 func (s *Store) createCards(ctx context.Context, asked []creation) ([]outcome, error) {
 	sql, arguments := createOneSQL, append(values(cardColumns, asked[0].GiftCard), values(creationColumns, asked[0])...)
 	if len(asked) > 1 {

@@ -24,7 +24,7 @@ const (
 	CardActive  = "active"
 )
 
-// Terms are what the cards of one request have in common.
+// Terms are the properties that all cards of one request share.
 type Terms struct {
 	ProgramID      id.ID
 	InitialValue   money.Amount // 0.01 to 10,000
@@ -32,12 +32,12 @@ type Terms struct {
 	DesignTemplate *string
 	ExpiresAt      *time.Time // nil: DefaultLifetime from now
 	DeliverAt      *time.Time // nil or past: at once
-	// IssuedBy is the user whose daily limit applies beside the program's; zero: nobody's.
+	// IssuedBy is the user whose daily limit applies in addition to the program's; zero: none.
 	IssuedBy id.ID
 }
 
-// Recipient is who a card is for, as far as known. Names and message are as they
-// were sent: issuing, or adding a task, sanitises them.
+// Recipient is the person that a card is for; unknown fields are nil. Names and message are
+// as the caller sent them: issuing a card, or adding a task, sanitises them.
 type Recipient struct {
 	Email   *string `json:"email,omitempty"`
 	Phone   *string `json:"phone,omitempty"`
@@ -46,9 +46,9 @@ type Recipient struct {
 	Message *string `json:"message,omitempty"`
 }
 
-// sanitised is what of a request may be stored and shown (contract: "sanitizes
-// the provided custom message to prevent XSS"; PostgreSQL cannot store U+0000).
-// It changes recipients in place: there may be many.
+// sanitised removes what must not be stored or shown (contract: "sanitizes the provided
+// custom message to prevent XSS"; PostgreSQL cannot store U+0000). It changes recipients in
+// place, because there may be many.
 func sanitised(terms Terms, recipients []Recipient) (Terms, []Recipient) {
 	terms.DesignTemplate = clean(terms.DesignTemplate, text.Line)
 	for i, r := range recipients {
@@ -67,15 +67,15 @@ func clean(s *string, by func(string) string) *string {
 	return &cleaned
 }
 
-// DefaultLifetime is how long a card lasts whose expiry nobody chose (document:
-// "defaults to +365 days").
+// DefaultLifetime is the lifetime of a card whose request has no expiry (document: "defaults
+// to +365 days").
 const DefaultLifetime = 365 * 24 * time.Hour
 
 // LatestExpiry is the last moment at which a card issued now may expire
 // (document: "must not exceed 5 years"; calendar years).
 func LatestExpiry(now time.Time) time.Time { return now.AddDate(5, 0, 0) }
 
-// expiry is when a card issued now on these terms expires.
+// expiry returns when a card issued now on these terms expires.
 func (t Terms) expiry(now time.Time) time.Time {
 	if t.ExpiresAt != nil {
 		return *t.ExpiresAt
@@ -83,11 +83,11 @@ func (t Terms) expiry(now time.Time) time.Time {
 	return now.Add(DefaultLifetime)
 }
 
-// IssueCards issues one card for each recipient, in order: pending, with an empty
-// balance, a number of its own and a sealed security code. Messages to those who
-// can be reached are scheduled. It is for requests small enough to be answered
-// at once; see IssueTask for the others. It fails with a Forbidden error that names a
-// daily limit if they would go over it.
+// IssueCards issues one card for each recipient, in order: pending, with an empty balance, a
+// number of its own and a sealed security code. It schedules messages to the recipients
+// that have an address. It is for requests that are answered at once; IssueTask is for the
+// larger ones. It fails with a Forbidden error that names a daily limit if the cards would
+// go over it.
 func (tx *Tx) IssueCards(ctx context.Context, terms Terms, recipients []Recipient) ([]GiftCard, error) {
 	if _, err := tx.countIssued(ctx, terms, len(recipients)); err != nil {
 		return nil, err
@@ -107,8 +107,7 @@ func (tx *Tx) IssueCards(ctx context.Context, terms Terms, recipients []Recipien
 	return cards, nil
 }
 
-// newCards makes the rows of cards with the ids that follow first, of what is
-// sanitised already.
+// newCards returns the rows of cards with the ids from first on. Its input is sanitised.
 func (s *Store) newCards(now time.Time, terms Terms, first id.ID, recipients []Recipient) ([]GiftCard, error) {
 	cards := make([]GiftCard, len(recipients))
 	expiresAt := terms.expiry(now)
@@ -140,13 +139,13 @@ func (s *Store) newCards(now time.Time, terms Terms, first id.ID, recipients []R
 	return cards, nil
 }
 
-// maxNumberRounds bounds how often taken numbers are drawn anew. A second round
-// is already rare; more mean that the prefix leaves too few numbers.
+// maxNumberRounds is how often numbers are drawn until none is taken. A second round is
+// rare; if ten do not suffice, the prefix leaves too few numbers.
 const maxNumberRounds = 10
 
 var errNumbersExhausted = errors.New("no free card numbers found: the prefix leaves too few")
 
-// insertCards inserts cards, giving new numbers to those whose number is taken.
+// insertCards inserts cards, and gives a new number to each card whose number is taken.
 func (tx *Tx) insertCards(ctx context.Context, cards []GiftCard) error {
 	pending := make([]int, len(cards))
 	for i := range cards {
@@ -177,8 +176,8 @@ func (tx *Tx) insertCards(ctx context.Context, cards []GiftCard) error {
 	return errNumbersExhausted
 }
 
-// OpenCode returns the 6 digits of a card's sealed security code. They leave in
-// two ways only: the message to the recipient, and the merchant's CSV.
+// OpenCode returns the 6 digits of a card's sealed security code. They leave the server in
+// two ways only: in the message to the recipient, and in the merchant's CSV.
 func (s *Store) OpenCode(card id.ID, sealed []byte) (string, error) {
 	code, err := s.keys.Unseal(sealed, card[:])
 	if err != nil {
