@@ -10,7 +10,8 @@ import (
 	"giftcards/gen/db"
 )
 
-// insertRecipients keeps a task's recipients until it is finished.
+// insertRecipients stores a task's recipients, chunkSize of them per row, as JSON compressed
+// with S2. They are deleted when the task is finished.
 func (tx *Tx) insertRecipients(ctx context.Context, task Task, recipients []Recipient) error {
 	next := encodeRecipients(recipients)
 	for first := 0; first < len(recipients); first += chunkSize {
@@ -34,10 +35,10 @@ type encodedRecipients struct {
 	err     error
 }
 
-// encodeRecipients begins to encode the first chunk, which goes on while PostgreSQL
-// writes the one before.
+// encodeRecipients encodes the first chunk in a goroutine, while PostgreSQL writes the chunk
+// before it.
 func encodeRecipients(recipients []Recipient) <-chan encodedRecipients {
-	done := make(chan encodedRecipients, 1) // nobody may come for it
+	done := make(chan encodedRecipients, 1) // buffered, so that the goroutine ends even if its caller has returned early
 	go func() {
 		encoded, err := json.Marshal(recipients[:min(chunkSize, len(recipients))])
 		if err != nil {
@@ -58,7 +59,7 @@ func (tx *Tx) findRecipients(ctx context.Context, task Task, start int) ([]byte,
 	return encoded, wrap(err, "find recipients")
 }
 
-// decodeRecipients returns count recipients, nobody if there is nothing to decode.
+// decodeRecipients returns count recipients, without any data if encoded is nil.
 func decodeRecipients(encoded []byte, count int) ([]Recipient, error) {
 	recipients := make([]Recipient, 0, count)
 	if encoded == nil {
