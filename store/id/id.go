@@ -12,10 +12,9 @@ import (
 )
 
 // ID is a 12-byte id: four bytes of Unix seconds, and eight random bytes, all
-// big-endian. An id tells nothing of those that others were given. The zero ID
-// stands for none.
+// big-endian. An id reveals nothing about other ids. The zero ID means none.
 //
-// Two ids of one second are the same with a probability of 2^-64. The primary key
+// Two ids of one second are equal with a probability of 2^-64. The primary key
 // of the table then refuses the later one, whose request fails and can be repeated.
 type ID [12]byte
 
@@ -25,8 +24,8 @@ const MaxBlock = 1 << 24
 // New returns an id of the second now.
 func New(now time.Time) ID { return NewBlock(now, 1) }
 
-// NewBlock returns the first of count consecutive ids, all of the second now; the
-// others are had by Plus. The blocks of n and m ids that are made in one second
+// NewBlock returns the first of count consecutive ids, all of the second now; Plus
+// returns the others. The blocks of n and m ids that are made in one second
 // overlap with a probability of about (n+m) * 2^-64. It panics unless count is from
 // 1 to MaxBlock.
 func NewBlock(now time.Time, count int) (id ID) {
@@ -36,15 +35,15 @@ func NewBlock(now time.Time, count int) (id ID) {
 	id = Least(now)
 	// crypto/rand.Read never fails: it ends the program instead.
 	_, _ = rand.Read(id[4:])
-	// The last three bytes count, so the start leaves room for the block. That a
-	// remainder favours some starts by 2^-40 changes nothing.
+	// The last three bytes count the ids, so the start leaves room for the block. The
+	// remainder makes some starts more likely by 2^-40, which does not matter.
 	var random [8]byte
 	_, _ = rand.Read(random[:])
 	id.setLow(int(binary.BigEndian.Uint64(random[:]) % uint64(MaxBlock-count+1)))
 	return id
 }
 
-// Least returns the least id that can be of the second now.
+// Least returns the lowest id of the second now.
 func Least(now time.Time) (id ID) {
 	binary.BigEndian.PutUint32(id[:], uint32(now.Unix()))
 	return id

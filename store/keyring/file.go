@@ -21,26 +21,26 @@ import (
 	"giftcards/store/private"
 )
 
-// The keysets of a key file, by the names they have in it: for security codes,
-// bearer tokens and download links.
+// The names of the keysets in a key file: for security codes, bearer tokens and download
+// links.
 const (
 	CodesKeyset  = "codes"
 	TokensKeyset = "tokens"
 	LinksKeyset  = "links"
 )
 
-// Keysets are all of them.
+// Keysets are the names of all keysets.
 var Keysets = []string{CodesKeyset, LinksKeyset, TokensKeyset}
 
-// templates say what the keys of each keyset are.
+// templates describe the keys of each keyset.
 var templates = map[string]func() *tinkpb.KeyTemplate{
 	CodesKeyset:  aead.AES256GCMKeyTemplate,
 	TokensKeyset: jwt.HS256Template,
 	LinksKeyset:  mac.HMACSHA256Tag128KeyTemplate,
 }
 
-// Create writes a new key file, which only its owner may touch, and opens it. It
-// fails with an fs.ErrExist if there is anything at path.
+// Create writes a new key file, which only its owner may read and write, and opens it. It
+// fails with an fs.ErrExist if a file exists at path.
 func Create(path string) (*Ring, error) {
 	if err := create(path); err != nil {
 		return nil, fmt.Errorf("create key file: %w", err)
@@ -61,16 +61,16 @@ func create(path string) error {
 	if err != nil {
 		return err
 	}
-	// Unlike a rename, a link never replaces what is there.
+	// A link, because unlike a rename it never replaces an existing file.
 	if err := errors.Join(os.Link(complete, path), os.Remove(complete)); err != nil {
 		return err
 	}
 	return syncDirectory(path)
 }
 
-// Rotate adds a key to each keyset of the file and makes it the one that is used
-// from now on; the keys before it stay, for what was made with them. Rotations at
-// the same time wait for each other.
+// Rotate adds a key to each keyset of the file, and makes it the newest, which is used from
+// now on. The older keys stay for everything that was made with them. Concurrent rotations
+// wait for each other.
 func Rotate(path string) error {
 	if err := replace(path, rotated); err != nil {
 		return fmt.Errorf("rotate keys: %w", err)
@@ -78,10 +78,10 @@ func Rotate(path string) error {
 	return nil
 }
 
-// replace puts what change makes of the keysets in the place of the file, in one
-// step. Changes at the same time wait for each other.
+// replace replaces the file, in one step, with the keysets that change returns. Concurrent
+// changes wait for each other.
 func replace(path string, change func(map[string]*keyset.Handle) (map[string]*keyset.Handle, error)) error {
-	path, err := private.Follow(path) // a link stays, the file it leads to is replaced
+	path, err := private.Follow(path) // replace the file that a link leads to, not the link
 	if err != nil {
 		return err
 	}
@@ -108,7 +108,7 @@ func replace(path string, change func(map[string]*keyset.Handle) (map[string]*ke
 	return syncDirectory(path)
 }
 
-// lock opens the file at path and keeps other changes waiting until it is closed.
+// lock opens the file at path. Other changes wait until it is closed.
 func lock(path string) (*os.File, error) {
 	for {
 		file, err := private.OpenSecret(path, os.O_RDWR)
@@ -124,18 +124,18 @@ func lock(path string) (*os.File, error) {
 		if os.SameFile(mine, there) {
 			return file, nil
 		}
-		_ = file.Close() // the change we waited for has replaced it
+		_ = file.Close() // the change that we waited for has replaced it
 	}
 }
 
-// load makes ready the keys in the file at path. It returns nil if the file is
-// still the known version.
+// load reads the keys in the file at path. It returns nil if the file has not changed since
+// the known version.
 func load(path string, known fs.FileInfo) (*keys, error) {
 	path, err := private.Follow(path)
 	if err != nil {
 		return nil, fmt.Errorf("read key file: %w", err)
 	}
-	file, err := private.OpenSecret(path, os.O_RDONLY) // before Stat: a network file system then asks its server
+	file, err := private.OpenSecret(path, os.O_RDONLY) // before Stat, so that a network file system asks its server
 	if err != nil {
 		return nil, fmt.Errorf("read key file: %w", err)
 	}
@@ -162,7 +162,7 @@ func load(path string, known fs.FileInfo) (*keys, error) {
 	return loaded, nil
 }
 
-// malformed leaves the reason out, which might quote a key.
+// malformed omits the reason, because it might quote a key.
 func malformed(path string) error {
 	return fmt.Errorf("key file %s is damaged or not a key file: put its backup in place, since new keys cannot open what the old ones sealed", path)
 }
@@ -186,7 +186,7 @@ func decode(data []byte) (map[string]*keyset.Handle, error) {
 	return handles, nil
 }
 
-// rotated are the keysets, or new ones for nil, with a new primary key in each.
+// rotated returns the keysets, or new ones for nil, with a new primary key in each.
 func rotated(handles map[string]*keyset.Handle) (map[string]*keyset.Handle, error) {
 	return eachKeyset(func(name string) (*keyset.Handle, error) { return withNewPrimary(handles[name], templates[name]()) })
 }
@@ -203,8 +203,8 @@ func eachKeyset(build func(name string) (*keyset.Handle, error)) (map[string]*ke
 	return handles, nil
 }
 
-// writeComplete writes a complete key file of the keysets beside path, and
-// returns its name. Put in place in one step, it is never seen half written.
+// writeComplete writes a complete key file beside path, and returns its name. The caller
+// moves it to path in one step, so that nobody reads half a file.
 func writeComplete(path string, handles map[string]*keyset.Handle) (string, error) {
 	encoded := map[string]json.RawMessage{}
 	for name, handle := range handles {
@@ -229,7 +229,7 @@ func writeComplete(path string, handles map[string]*keyset.Handle) (string, erro
 	return file.Name(), nil
 }
 
-// withNewPrimary is handle, or an empty keyset for nil, with a new primary key.
+// withNewPrimary returns handle, or an empty keyset for nil, with a new primary key.
 func withNewPrimary(handle *keyset.Handle, template *tinkpb.KeyTemplate) (*keyset.Handle, error) {
 	manager := keyset.NewManager()
 	if handle != nil {
@@ -245,7 +245,7 @@ func withNewPrimary(handle *keyset.Handle, template *tinkpb.KeyTemplate) (*keyse
 	return manager.Handle()
 }
 
-// syncDirectory makes the name of the file at path outlast a power cut.
+// syncDirectory makes the name of the file at path survive a power cut.
 func syncDirectory(path string) error {
 	directory, err := os.Open(filepath.Dir(path))
 	if err != nil {

@@ -25,18 +25,17 @@ import (
 	"github.com/tink-crypto/tink-go/v2/tink"
 )
 
-// ErrLinkRefused says that a link was not signed with a key of this ring.
+// ErrLinkRefused means that a link was not signed with a key of this ring.
 var ErrLinkRefused = errors.New("link refused")
 
-// lookEvery is how long a key that Rotate made primary may wait for its first use.
+// lookEvery is how long a Ring may use its keys before it looks for newer ones.
 const lookEvery = time.Second
 
-// Ring holds the keys of one file and follows its rotations without a restart:
-// it looks at the file before it refuses anything, so that it accepts at once
-// what another instance made with a newer key, and every second while in use,
-// so that it makes new things with the newest key. When the file cannot be read
-// any more it goes on with the keys it has; Err tells. It is safe for
-// concurrent use and prints no secret.
+// Ring holds the keys of one file, and follows rotations without a restart. It looks at the
+// file every second while in use, so that it seals and signs with the newest key. It also
+// looks before it refuses anything, because another instance may have used a newer key. If
+// the file cannot be read any more, it goes on with the keys that it has, and Err returns
+// the reason. It is safe for concurrent use and prints no secret.
 type Ring struct {
 	path   string
 	uptime func() time.Duration
@@ -49,7 +48,7 @@ type Ring struct {
 	uses uses
 }
 
-// keys are the ready-made keysets of one version of the file.
+// keys are the keysets of one version of the file, ready for use.
 type keys struct {
 	version  fs.FileInfo
 	handles  map[string]*keyset.Handle
@@ -60,10 +59,9 @@ type keys struct {
 	verified *lru.Cache[[sha256.Size]byte, Claims] // by the digest of the token
 }
 
-// Open reads the key file at path. It refuses a file that is missing (an
-// fs.ErrNotExist), that another user but root owns, that its group or others may
-// touch, that lies where others could replace it, or that is not a complete key
-// file.
+// Open reads the key file at path. It fails with an fs.ErrNotExist if there is none. It
+// refuses a file that belongs to another user than root, that its group or others may read
+// or write, that others could replace, or that is not a complete key file.
 func Open(path string) (*Ring, error) {
 	current, err := load(path, nil)
 	if err != nil {
@@ -75,8 +73,8 @@ func Open(path string) (*Ring, error) {
 	return ring, nil
 }
 
-// OpenOrCreate opens the key file at path, or creates it if there is none. A
-// file that Open refuses for another reason is left as it is.
+// OpenOrCreate opens the key file at path, or creates it if there is none. It does not change
+// a file that Open refuses for another reason.
 func OpenOrCreate(path string) (*Ring, error) {
 	ring, err := Open(path)
 	if !errors.Is(err, fs.ErrNotExist) {
@@ -89,7 +87,7 @@ func OpenOrCreate(path string) (*Ring, error) {
 	return ring, err
 }
 
-// newKeys makes keysets ready for use.
+// newKeys returns the keys of the keysets, ready for use.
 func newKeys(handles map[string]*keyset.Handle, version fs.FileInfo) (*keys, error) {
 	codes, codesErr := aead.New(handles[CodesKeyset])
 	tokens, tokensErr := jwt.NewMAC(handles[TokensKeyset])
@@ -129,8 +127,7 @@ func (r *Ring) Unseal(sealed, cardID []byte) (string, error) {
 }
 
 // SignLink returns payload with a signature, in characters that need no escaping
-// in a URL. The payload can be read by anyone; it says itself what it is for and
-// until when.
+// in a URL. Anyone can read the payload; its purpose and its expiry must be part of it.
 func (r *Ring) SignLink(payload []byte) string {
 	tag, err := r.keys().links.ComputeMAC(payload)
 	if err != nil {
@@ -158,12 +155,12 @@ func (r *Ring) VerifyLink(link string) ([]byte, error) {
 	return payload, nil
 }
 
-// Pseudonym names a text without telling it, by 16 hexadecimal digits: the same for
-// the same text on all instances, until the keys are rotated. Without the keys nobody
-// can try out which text it stands for.
+// Pseudonym returns 16 hexadecimal digits that stand for a text without revealing it. They
+// are the same for the same text on all instances, until the keys are rotated. Without the
+// keys nobody can find the text by trying.
 func (r *Ring) Pseudonym(text string) string {
-	// The key is that of links. A payload of this length and beginning is no link's, and
-	// half of a tag is not enough to sign one.
+	// The keys of links serve for this too: no link has a payload of this length and
+	// beginning, and half a tag does not suffice to sign one.
 	digest := sha256.Sum256([]byte(text))
 	tag, err := r.keys().links.ComputeMAC(append([]byte("pseudonym\x00"), digest[:]...))
 	if err != nil {
@@ -172,7 +169,7 @@ func (r *Ring) Pseudonym(text string) string {
 	return hex.EncodeToString(tag[linkTagSize-16:][:8])
 }
 
-// keys are the keys to make something new with.
+// keys returns the keys to seal and sign with.
 func (r *Ring) keys() *keys {
 	now, last := r.uptime(), r.looked.Load()
 	if now-time.Duration(last) >= lookEvery && r.looked.CompareAndSwap(last, int64(now)) {
@@ -181,7 +178,7 @@ func (r *Ring) keys() *keys {
 	return r.current.Load()
 }
 
-// look takes over what is in the file, if it has changed and can be read.
+// look reads the file if it has changed; on an error the ring keeps its keys.
 func (r *Ring) look() *keys {
 	r.looking.Lock()
 	defer r.looking.Unlock()
@@ -195,7 +192,7 @@ func (r *Ring) look() *keys {
 	return fresh
 }
 
-// open tries the ring's keys, and when they fail those the file has by now.
+// open tries the ring's keys and, if they fail, the keys that the file has by now.
 func open[T any](r *Ring, try func(*keys) (T, error)) (T, error) {
 	current := r.keys()
 	opened, err := try(current)
@@ -207,11 +204,10 @@ func open[T any](r *Ring, try func(*keys) (T, error)) (T, error) {
 	return opened, err
 }
 
-// Err returns why the file could not be read when the ring last looked at it,
-// which was in this second, or nil. Until it is nil again, keys that others have
-// added since are unknown.
+// Err returns the error of the last attempt to read the file, which was at most a second ago,
+// or nil. As long as it is not nil, the ring does not learn of keys that others add.
 func (r *Ring) Err() error {
-	r.keys() // looks again: whoever is told to wait would never use the ring
+	r.keys() // look again here, because an instance that is not ready gets no requests, and nothing else would
 	r.looking.Lock()
 	defer r.looking.Unlock()
 	return r.failure

@@ -14,7 +14,7 @@ import (
 type Key struct {
 	Keyset string `json:"keyset"` // codes, links or tokens
 	ID     uint32 `json:"id"`
-	Newest bool   `json:"newest"` // what is made now is made with it
+	Newest bool   `json:"newest"` // the key that is used for new codes, tokens or links
 }
 
 // List returns the keys of the file at path, by keyset.
@@ -33,13 +33,13 @@ func List(path string) ([]Key, error) {
 	return list, nil
 }
 
-// ErrNotNewest says that the key file has another newest key for codes than was
-// said.
+// ErrNotNewest means that the newest key for codes in the key file is not the one that the
+// caller named.
 var ErrNotNewest = errors.New("the keys were rotated meanwhile")
 
-// Retire removes all keys but the newest of each of the keysets from the file, whose
-// newest key for codes must be codeKey, or it fails with ErrNotNewest, wrapped.
-// What was made with the others is refused from then on, for ever.
+// Retire removes all keys except the newest of each of the keysets from the file. It fails
+// with ErrNotNewest, wrapped, if the newest key for codes is not codeKey. Everything that was
+// made with a removed key is refused for ever.
 func Retire(path string, keysets []string, codeKey uint32) error {
 	err := replace(path, func(current map[string]*keyset.Handle) (map[string]*keyset.Handle, error) {
 		if current[CodesKeyset].KeysetInfo().GetPrimaryKeyId() != codeKey {
@@ -53,13 +53,14 @@ func Retire(path string, keysets []string, codeKey uint32) error {
 	return nil
 }
 
-// ErrCodesSealed says that the keys of codes cannot be renewed.
+// ErrCodesSealed means that the keys of codes cannot be renewed, because codes are sealed
+// with them.
 var ErrCodesSealed = errors.New("the keys of codes cannot go at once, because codes in the database are sealed with them: use giftcards keys rotate, wait until keys list says that codes are sealed anew, and then keys retire")
 
-// Renew puts one new key in the place of all keys of each of the keysets. What was
-// made with them is refused from then on, for ever: by a Ring in use within a second,
-// by any other as soon as it is used. It fails with ErrCodesSealed if one of the
-// keysets is that of codes, and then changes nothing.
+// Renew replaces all keys of each of the keysets with one new key. Everything that was made
+// with the old keys is refused for ever: within a second by a Ring that is in use, and at the
+// next use by any other. If one of the keysets is the one for codes, Renew changes nothing
+// and fails with ErrCodesSealed.
 func Renew(path string, keysets []string) error {
 	if slices.Contains(keysets, CodesKeyset) {
 		return ErrCodesSealed
@@ -75,7 +76,7 @@ func Renew(path string, keysets []string) error {
 	return nil
 }
 
-// changed is current with those of the names as change makes them.
+// changed returns current with the named keysets replaced by what change returns.
 func changed(current map[string]*keyset.Handle, names []string, change func(name string, handle *keyset.Handle) (*keyset.Handle, error)) (map[string]*keyset.Handle, error) {
 	return eachKeyset(func(name string) (*keyset.Handle, error) {
 		if !slices.Contains(names, name) {
@@ -98,19 +99,19 @@ func newestOnly(_ string, handle *keyset.Handle) (*keyset.Handle, error) {
 	return manager.Handle()
 }
 
-// CodeKey is the key that codes are sealed with now.
+// CodeKey returns the id of the key that codes are sealed with now.
 func (r *Ring) CodeKey() uint32 {
 	return r.keys().codeKey
 }
 
-// HasCodeKey reports whether the ring has the key, be it an older one.
+// HasCodeKey reports whether the ring has the key, as its newest or as an older one.
 func (r *Ring) HasCodeKey(key uint32) bool {
 	return slices.ContainsFunc(r.keys().handles[CodesKeyset].KeysetInfo().GetKeyInfo(),
 		func(info *tinkpb.KeysetInfo_KeyInfo) bool { return info.GetKeyId() == key })
 }
 
-// SealedWith reports whether a code was sealed with the key, which Tink names in
-// front of it.
+// SealedWith reports whether a code was sealed with the key. Tink writes the key's id in front
+// of the code.
 func SealedWith(sealed []byte, key uint32) bool {
 	return len(sealed) > 5 && sealed[0] == 1 && binary.BigEndian.Uint32(sealed[1:5]) == key
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/tink-crypto/tink-go/v2/jwt"
 )
 
-// ErrTokenRefused says that a token is not one of ours or not valid any more.
+// ErrTokenRefused means that a token was not signed with a key of this ring, or has expired.
 var ErrTokenRefused = errors.New("token refused")
 
 const (
@@ -17,12 +17,12 @@ const (
 	merchantClaim = "merchant"
 )
 
-// Claims are what a bearer token says, all of it required. Times are in UTC and
-// lose their fraction of a second.
+// Claims are the contents of a bearer token; all fields are required. Times are in UTC, in
+// whole seconds.
 type Claims struct {
 	Subject   string // sub: the user
-	ID        string // jti: what a revocation names
-	Merchant  string // merchant: the one whose programs the token is for
+	ID        string // jti: a revocation names it
+	Merchant  string // merchant: the owner of the programs that the token is for
 	IssuedAt  time.Time
 	ExpiresAt time.Time
 }
@@ -57,19 +57,18 @@ func (r *Ring) SignToken(claims Claims) (string, error) {
 	return token, nil
 }
 
-// maxVerified bounds how many tokens are remembered as good.
+// maxVerified is how many verified tokens are cached.
 const maxVerified = 10_000
 
-// VerifyToken returns the claims of a token that SignToken signed and that has
-// not expired by now; every other is refused with ErrTokenRefused, wrapped. It
-// does not know of revocations. A signature is verified once for each version of
-// the keys.
+// VerifyToken returns the claims of a token that SignToken signed and that has not expired by
+// now. It refuses every other token with ErrTokenRefused, wrapped. It does not know whether
+// a token was revoked. Verified signatures are cached until the keys change.
 func (r *Ring) VerifyToken(token string, now time.Time) (Claims, error) {
-	digest := sha256.Sum256([]byte(token)) // the token itself is a secret
+	digest := sha256.Sum256([]byte(token)) // the cache must not hold tokens, which are secrets
 	if known, ok := r.keys().verified.Get(digest); ok && now.Before(known.ExpiresAt) {
 		return known, nil
 	}
-	// No check of iat against now: the clock of the instance that signed may be
+	// iat is not compared with now, because the clock of the instance that signed may be
 	// a little ahead of ours.
 	validator, err := jwt.NewValidator(&jwt.ValidatorOpts{ExpectedIssuer: new(issuer), FixedNow: now})
 	if err != nil {

@@ -5,7 +5,7 @@ import (
 	"sync/atomic"
 )
 
-// uses counts what each key for codes has sealed, by the key's id.
+// uses counts the codes that each key has sealed, by the key's id.
 type uses struct{ byKey sync.Map } // uint32 to *atomic.Int64
 
 func (u *uses) add(key uint32, n int64) {
@@ -16,8 +16,8 @@ func (u *uses) add(key uint32, n int64) {
 	count.(*atomic.Int64).Add(n)
 }
 
-// TakeUses returns how many codes each key has sealed, by its id, since the last
-// call. It is empty if none has sealed any.
+// TakeUses returns how many codes each key, by its id, has sealed after the previous call.
+// Keys without any are not in the map.
 func (r *Ring) TakeUses() map[uint32]int64 {
 	taken := map[uint32]int64{}
 	r.uses.byKey.Range(func(key, count any) bool {
@@ -29,7 +29,7 @@ func (r *Ring) TakeUses() map[uint32]int64 {
 	return taken
 }
 
-// ReturnUses gives back what TakeUses took and nobody wrote down.
+// ReturnUses adds counts again that TakeUses returned and that could not be saved.
 func (r *Ring) ReturnUses(taken map[uint32]int64) {
 	for key, n := range taken {
 		r.uses.add(key, n)

@@ -17,12 +17,12 @@ import (
 )
 
 var (
-	// ErrSyntax says that a text is not a decimal number.
+	// ErrSyntax means that a text is not a decimal number.
 	ErrSyntax = errors.New("not a decimal number")
-	// ErrTooLarge says that a decimal number has more than MaxWholeDigits digits
-	// before the point. It is far from any bound on an amount, on the side of its sign.
+	// ErrTooLarge means that a decimal number has more than MaxWholeDigits digits
+	// before the point. Its absolute value is above any bound on an amount.
 	ErrTooLarge = errors.New("more digits before the point than an amount can have")
-	// ErrTooPrecise says that a decimal number has more digits after the point
+	// ErrTooPrecise means that a decimal number has more digits after the point
 	// than an amount can have: MaxDecimals to be read, storedDecimals to be stored.
 	ErrTooPrecise = errors.New("more digits after the point than an amount can have")
 )
@@ -87,7 +87,7 @@ func Parse(text string) (Amount, error) {
 	}}, nil
 }
 
-// coefficient is the value of digits followed by so many zeros.
+// coefficient returns the value of digits followed by a number of zeros.
 func coefficient(digits string, zeros int) apd.BigInt {
 	if len(digits)+zeros > uint64Digits {
 		var large apd.BigInt
@@ -216,10 +216,10 @@ func (a Amount) Cmp(b Amount) int {
 // and 2 for 5.10.
 func (a Amount) Decimals() int { return -int(a.number.Exponent) }
 
-// Float64 returns the nearest float64. It is for metrics only: no amount is ever
-// computed with it.
+// Float64 returns the nearest float64. It is for metrics only; never compute an amount with
+// it.
 func (a Amount) Float64() float64 {
-	nearest, _ := a.number.Float64() // the error says that it is beyond all floats, which is infinity
+	nearest, _ := a.number.Float64() // the only error is an overflow, which becomes infinity
 	return nearest
 }
 

@@ -1,9 +1,8 @@
 //go:build unix
 
-// Package private keeps the server's own files out of the hands of others: it
-// opens and makes nothing that another user could have planted or could change.
-// The only other user that is trusted is root. It knows nothing of what the
-// files are for.
+// Package private protects the server's own files from other users: it opens and creates no
+// file that another user could have placed or could change. It trusts no other user except
+// root. It knows nothing about the purpose of the files.
 package private
 
 import (
@@ -16,9 +15,9 @@ import (
 	"syscall"
 )
 
-// Dir makes dir unless it exists, and returns its one name without links. It
-// fails if CheckDir does. A new directory is for us alone; one of root's can be
-// passed through but not listed, because PostgreSQL's user must reach the data.
+// Dir creates dir unless it exists, and returns its name without links. It fails if CheckDir
+// does. Only we may use a new directory. If we are root, others may pass through it but not
+// list it, because PostgreSQL's user must reach the data.
 func Dir(dir string) (string, error) {
 	dir, err := filepath.Abs(dir) // first, because the working directory's name may have links too
 	if err != nil {
@@ -67,7 +66,7 @@ func CheckDir(dir string) error {
 	return nil
 }
 
-// Open is os.OpenFile for a file that nobody else can have planted. It fails if
+// Open is os.OpenFile for a file that nobody else can have placed. It fails if
 // the file at path is a link or no regular file, if it belongs neither to us nor
 // to root, or if its group or others may write to it. A new file gets mode 0600.
 // The file is emptied (os.O_TRUNC) only after it has been judged.
@@ -98,7 +97,7 @@ func open(path string, flag int, secret bool) (*os.File, error) {
 	return file, nil
 }
 
-// judge looks at the open file, not at its name, which could lead elsewhere by now.
+// judge checks the open file, not its name, because the name could lead elsewhere by now.
 func judge(file *os.File, secret bool) error {
 	info, err := file.Stat()
 	if err != nil {
@@ -140,10 +139,9 @@ func WriteFile(path string, data []byte) error {
 }
 
 // Follow returns the name, without links, of a file that may be named by a link.
-// It fails if another user but root could have made the link or could put
-// something else in the place of the file: both must be in directories that
-// CheckDir accepts, or the link in one whose sticky bit protects it. The file
-// itself may be missing.
+// It fails if another user except root could have made the link or could replace the file:
+// both must be in directories that CheckDir accepts, or the link in one whose sticky bit
+// protects it. The file itself may be missing.
 func Follow(path string) (string, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -170,8 +168,8 @@ func Follow(path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	// A directory of secrets in Kubernetes is root's, with mode 1777, and holds
-	// links: the sticky bit keeps others from replacing what is not theirs.
+	// A directory of secrets in Kubernetes belongs to root, has mode 1777, and holds links.
+	// The sticky bit prevents others from replacing them.
 	if around, err := os.Lstat(dir); err != nil {
 		return "", err
 	} else if around.Mode()&fs.ModeSticky == 0 {

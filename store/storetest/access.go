@@ -9,8 +9,8 @@ import (
 	"giftcards/store/id"
 )
 
-// AsOwner runs do in a transaction of the owner of the tables, also if s is of a role
-// that serves, which may not do what operators do.
+// AsOwner runs do in a transaction of the owner of the tables, because the role of s may only
+// serve, and not do what operators do.
 func AsOwner[T any](t testing.TB, s *store.Store, do func(*store.Tx) (T, error)) T {
 	t.Helper()
 	done, err := store.Write(t.Context(), s, func(tx *store.Tx) (T, error) {
@@ -27,7 +27,7 @@ func AsOwner[T any](t testing.TB, s *store.Store, do func(*store.Tx) (T, error))
 	return done
 }
 
-// Access is that of a new issuer of the program's merchant.
+// Access returns the access of a new issuer of the program's merchant.
 func Access(t testing.TB, s *store.Store, program id.ID) store.Access {
 	t.Helper()
 	var merchant id.ID

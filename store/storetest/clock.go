@@ -8,19 +8,19 @@ import (
 	"giftcards/store"
 )
 
-// Lifetimes are those of a server without settings.
+// Lifetimes are the lifetimes of a server with default settings.
 var Lifetimes = store.Lifetimes{
 	Keys: 30 * 24 * time.Hour, Tasks: 30 * 24 * time.Hour, Messages: 90 * 24 * time.Hour, Audit: 400 * 24 * time.Hour,
 }
 
-// Clock is the real time, moved, or a time that stands still.
+// Clock is the real time, shifted, or a time that stands still.
 type Clock struct {
 	mutex   sync.Mutex
 	moved   time.Duration
 	stopped time.Time
 }
 
-// Now is the time of the store.
+// Now returns the time of the clock.
 func (c *Clock) Now() time.Time {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
@@ -30,7 +30,7 @@ func (c *Clock) Now() time.Time {
 	return time.Now().Add(c.moved)
 }
 
-// Stop makes the time stand still, from now on only Move moves it.
+// Stop makes the time stand still; from now on only Move moves it.
 func (c *Clock) Stop() {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
@@ -57,7 +57,7 @@ func (l *Log) Write(p []byte) (int, error) {
 	return l.text.Write(p)
 }
 
-// String is the log so far.
+// String returns the log so far.
 func (l *Log) String() string {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()

@@ -3,7 +3,7 @@
 //
 // The server is the one that `make test` starts for all packages, or a private
 // one of this process where there is none: plain `go test` works by itself.
-// The package must not know what the tables are for.
+// Only Access, for a user to test with, knows what tables are for.
 package storetest
 
 import (
@@ -28,16 +28,16 @@ import (
 // databases and roles; no superuser is needed.
 const Variable = "GIFTCARDS_TEST_DATABASE_URL"
 
-// zone is nobody's default and not a whole number of hours from UTC, so that
-// code leaning on the session's time zone shows.
+// zone is nobody's default, and not a whole number of hours from UTC, so that tests fail if
+// code depends on the time zone of the session.
 const zone = "Pacific/Chatham"
 
 // URL returns the address of a fresh database, migrated and empty, for t alone.
-// It is dropped when t ends, whoever is still connected. Without a server to
-// make it on, t fails.
+// It is dropped when t ends, even if clients are still connected. Without a database
+// server, t fails.
 func URL(t testing.TB) string {
 	t.Helper()
-	ctx := context.WithoutCancel(t.Context()) // which is done before cleanups run
+	ctx := context.WithoutCancel(t.Context()) // t's own context ends before cleanups run
 	s, err := shared(ctx)
 	if err != nil {
 		t.Fatalf("no PostgreSQL to test with: %v (or set %s to the address of a server for tests)", err, Variable)
@@ -54,15 +54,15 @@ func URL(t testing.TB) string {
 	return s.address(name)
 }
 
-// ServingRole may do in a test's database what a server needs, and no more.
+// ServingRole has the privileges that a server needs in a test's database, and no more.
 const ServingRole = "giftcards_test_serving"
 
-// Serving is the address of a test's database for a role that may serve on it,
-// but owns nothing: as in production.
+// Serving returns the address of a test's database for the role that serves and owns nothing,
+// as in production.
 func Serving(address string) string {
 	u, err := url.Parse(address)
 	if err != nil {
-		return address // refused where it is used
+		return address // the caller fails when it connects
 	}
 	query := u.Query()
 	query.Set("role", ServingRole)
@@ -84,8 +84,8 @@ var (
 	errShared    error
 )
 
-// shared connects once in a process. Nothing is closed: all of it, a private
-// server included, ends with the process.
+// shared connects once in a process. Nothing is closed, because everything, including a
+// private server, ends with the process.
 func shared(ctx context.Context) (*server, error) {
 	sharedOnce.Do(func() { sharedServer, errShared = connect(ctx) })
 	return sharedServer, errShared
@@ -112,15 +112,15 @@ func connect(ctx context.Context) (*server, error) {
 	return s, s.makeTemplate(ctx)
 }
 
-// address is that of another database on the server.
+// address returns the address of another database on the server.
 func (s *server) address(database string) string {
 	u := *s.url
 	u.Path = "/" + database
 	return u.String()
 }
 
-// makeTemplate makes the template unless another process has. Its lock needs a
-// session of its own, with whose end it is given up.
+// makeTemplate makes the template unless another process has made it. Its lock needs a
+// session of its own, and is released when the session ends.
 func (s *server) makeTemplate(ctx context.Context) error {
 	conn, err := pgx.Connect(ctx, s.url.String())
 	if err != nil {
@@ -151,7 +151,7 @@ func (s *server) makeTemplate(ctx context.Context) error {
 	if err := grant(ctx, s.address(s.template)); err != nil {
 		return fmt.Errorf("test template: %w", err)
 	}
-	// Nobody may connect, as a database in use cannot be copied.
+	// Nobody may connect, because a database in use cannot be copied.
 	if _, err := conn.Exec(ctx, "ALTER DATABASE "+s.template+" IS_TEMPLATE true ALLOW_CONNECTIONS false"); err != nil {
 		return fmt.Errorf("test template: %w", err)
 	}
@@ -169,7 +169,7 @@ func grant(ctx context.Context, url string) error {
 	return err
 }
 
-// createServingRole makes the role, which is the whole server's, unless it is there.
+// createServingRole makes the role unless it exists. All databases of the server share it.
 func createServingRole(ctx context.Context, conn *pgx.Conn) error {
 	var exists bool
 	if err := conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)", ServingRole).Scan(&exists); err != nil || exists {
@@ -192,8 +192,8 @@ func (s *server) clone(ctx context.Context, name string) error {
 	return nil
 }
 
-// drop first sees the sessions off, for 100 ms at most: those just closed take
-// a moment to leave, and DROP DATABASE sleeps 100 ms when it meets one.
+// drop first waits until all sessions have ended, for 100 ms at most: a session that was just
+// closed takes a moment to end, and DROP DATABASE sleeps 100 ms when it meets one.
 func (s *server) drop(ctx context.Context, name string) error {
 	for range 100 {
 		sessions, err := s.pool.Exec(ctx, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = current_user AND datname = '"+name+"'")
@@ -205,8 +205,8 @@ func (s *server) drop(ctx context.Context, name string) error {
 		}
 		time.Sleep(time.Millisecond)
 	}
-	// Not WITH (FORCE), which needs a superuser where an autovacuum is at work;
-	// without it PostgreSQL ends that itself.
+	// Not WITH (FORCE), because that needs a superuser while an autovacuum runs; without it,
+	// PostgreSQL ends the autovacuum itself.
 	_, err := s.pool.Exec(ctx, "DROP DATABASE IF EXISTS "+name)
 	return err
 }
