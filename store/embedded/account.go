@@ -15,15 +15,15 @@ import (
 	"syscall"
 )
 
-// account is the user PostgreSQL runs as: ourselves, or somebody else when we
-// are root, whom PostgreSQL refuses.
+// account is the user that PostgreSQL runs as: the user of this process, or another one if
+// that is root, because PostgreSQL refuses to run as root.
 type account struct {
 	name       string
 	credential *syscall.Credential // nil: ourselves
 }
 
-// chooseAccount returns the owner of the data, if there are any. Else it is
-// ourselves, or for root a user of its own (see ownAccount).
+// chooseAccount returns the owner of the data if there are any. Otherwise it returns our own
+// user or, for root, a user of its own (see ownAccount).
 func (s *Server) chooseAccount(ctx context.Context, data string) (account, error) {
 	uid, gid, err := ownerOf(data)
 	exists := err == nil
@@ -46,17 +46,17 @@ func (s *Server) chooseAccount(ctx context.Context, data string) (account, error
 	return s.ownAccount(ctx)
 }
 
-// The users that PostgreSQL runs as when we are root. It is not postgres: our
-// superuser could then read the files of the machine's own server, and the other
+// The users that PostgreSQL runs as when we are root. The user postgres is not one of them,
+// because our superuser could then read the files of the machine's own server, and the other
 // way round.
 const (
 	ownUser    = "giftcards"
 	sharedUser = "nobody"
 )
 
-// ownAccount is, for root, the user giftcards, which is made if there is none.
-// Where that fails it is nobody, whose other processes can read the data: the log
-// then warns.
+// ownAccount returns, for root, the user giftcards, and makes it if there is none. If that
+// fails, it returns the user nobody and logs a warning, because other processes of nobody can
+// read the data.
 func (s *Server) ownAccount(ctx context.Context) (account, error) {
 	if u, err := user.Lookup(ownUser); err == nil {
 		return accountFor(u)
@@ -79,15 +79,15 @@ func (s *Server) ownAccount(ctx context.Context) (account, error) {
 	return accountFor(u)
 }
 
-// makeUser returns the user giftcards, and makes it if there is none. One process at
-// a time does so: useradd looks whether there is such a user before it takes its
-// lock, and would then give the user that another one made a second id.
+// makeUser returns the user giftcards, and makes it if there is none. It holds a lock, because
+// useradd checks whether the user exists before it takes its own lock: two of them at once
+// would give the user two ids.
 func (s *Server) makeUser(ctx context.Context) (*user.User, error) {
 	etc, err := os.Open("/etc")
 	if err != nil {
 		return nil, err
 	}
-	defer etc.Close() // and so gives up the lock
+	defer etc.Close() // which releases the lock
 	if err := syscall.Flock(int(etc.Fd()), syscall.LOCK_EX); err != nil {
 		return nil, fmt.Errorf("lock /etc: %w", err)
 	}
@@ -131,7 +131,7 @@ func accountFor(u *user.User) (account, error) {
 	return account{u.Username, &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}, nil
 }
 
-// accountOf is, for root, the user that owns the data already there.
+// accountOf returns, for root, the user that owns the existing data.
 func accountOf(data string, uid, gid uint32) (account, error) {
 	if uid == 0 {
 		return account{}, fmt.Errorf("%s belongs to root, as whom PostgreSQL does not run: give it to another user or set DATABASE_URL", data)
@@ -143,7 +143,7 @@ func accountOf(data string, uid, gid uint32) (account, error) {
 	return account{u.Username, &syscall.Credential{Uid: uid, Gid: gid}}, nil
 }
 
-// currentUser is the user we run as and connect as.
+// currentUser returns the user of this process, which connects to PostgreSQL.
 func currentUser() (*user.User, error) {
 	uid := os.Geteuid()
 	u, err := user.LookupId(strconv.Itoa(uid))
@@ -162,13 +162,13 @@ func ownerOf(path string) (uid, gid uint32, err error) {
 	return stat.Uid, stat.Gid, nil
 }
 
-// environment is all that children see of it: the caller's PGPORT, LANG and
-// the like would change what the server does.
+// environment is the whole environment of the children, because variables of the caller such
+// as PGPORT and LANG would change what the server does.
 var environment = []string{"PATH=/usr/local/bin:/usr/bin:/bin", "LC_ALL=C", "TZ=UTC"}
 
-// command prepares a program to run as the account, in a process group of its
-// own so that Ctrl-C at the terminal reaches us alone. Its directory is /, as
-// the one we are in may be closed to the account.
+// command prepares a program to run as the account. It has a process group of its own, so that
+// Ctrl-C at the terminal reaches only us. Its working directory is /, because the account may
+// not be able to enter ours.
 func (a account) command(ctx context.Context, program string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Dir = "/"
@@ -177,7 +177,7 @@ func (a account) command(ctx context.Context, program string, args ...string) *e
 	return cmd
 }
 
-// own gives path to the account.
+// own makes the account the owner of path.
 func (a account) own(path string) error {
 	if a.credential == nil {
 		return nil
@@ -185,8 +185,8 @@ func (a account) own(path string) error {
 	return os.Lchown(path, int(a.credential.Uid), int(a.credential.Gid))
 }
 
-// enter fails unless the account can reach dir, which modes of any parent and
-// access lists may forbid: so one asks by trying.
+// enter fails unless the account can reach dir. It tries, because the modes of every parent
+// and access lists decide.
 func (a account) enter(ctx context.Context, dir string) error {
 	if a.credential == nil {
 		return nil

@@ -20,7 +20,7 @@ const (
 	newestMajor = 18
 )
 
-// installDirs are where packages put each major's initdb and postgres.
+// installDirs are the directories where packages put initdb and postgres of each major.
 var installDirs = []string{
 	"/usr/lib/postgresql/%d/bin",          // Debian, Ubuntu
 	"/usr/pgsql-%d/bin",                   // Red Hat, from postgresql.org
@@ -41,14 +41,14 @@ type finder struct {
 	binDir, cacheDir, mirrorURL string // as in Options
 	installDirs                 []string
 	path                        bool    // whether to look in PATH as well
-	builds                      []build // what may be fetched
+	builds                      []build // that may be fetched
 	platform                    string  // as builds name it
-	as                          account // who must be able to run them
+	as                          account // the user that must be able to run them
 	log                         *slog.Logger
 }
 
-// find returns programs of the major that made the data, or when there are no
-// data (0) the newest installed. What is not installed is fetched.
+// find returns programs of the major that made the data or, if there are no data (0), the
+// newest installed ones. It fetches programs that are not installed.
 func (f finder) find(ctx context.Context, major int, data string) (programs, error) {
 	if f.binDir != "" {
 		p, err := f.examine(ctx, f.binDir)
@@ -66,7 +66,7 @@ func (f finder) find(ctx context.Context, major int, data string) (programs, err
 		return p, nil
 	}
 	if ctx.Err() != nil {
-		return programs{}, context.Cause(ctx) // and not that nothing is installed
+		return programs{}, context.Cause(ctx) // because the error would say that nothing is installed
 	}
 	wanted := major
 	if wanted == 0 {
@@ -85,14 +85,14 @@ func (f finder) find(ctx context.Context, major int, data string) (programs, err
 	return programs{}, fmt.Errorf("%s was made by PostgreSQL %d, which is not installed and could not be fetched (%w): install PostgreSQL %d, move the data away or set DATABASE_URL", data, major, err, major)
 }
 
-// installed returns the newest usable programs on this machine, of one major
-// only unless that is 0.
+// installed returns the newest usable programs on this machine; if major is not 0, only of
+// that major.
 func (f finder) installed(ctx context.Context, major int) (programs, bool) {
 	var best programs
 	for _, dir := range f.candidates(major) {
 		p, err := f.examine(ctx, dir)
 		if err != nil {
-			continue // not there, or not for us
+			continue // not there, or the account may not run them
 		}
 		suits := p.major == major || major == 0 && p.major >= oldestMajor && p.major <= newestMajor
 		if suits && p.major > best.major {
@@ -116,8 +116,8 @@ func (f finder) candidates(major int) []string {
 	if !f.path {
 		return dirs
 	}
-	// Images link single programs into PATH, and initdb wants postgres beside
-	// itself: the directory is the one the link leads to.
+	// Container images link single programs into PATH, but initdb needs postgres in its own
+	// directory. So follow the link.
 	if link, err := exec.LookPath("postgres"); err == nil {
 		if program, err := filepath.EvalSymlinks(link); err == nil {
 			dirs = append(dirs, filepath.Dir(program))
@@ -128,8 +128,8 @@ func (f finder) candidates(major int) []string {
 
 var versionPattern = regexp.MustCompile(`\(PostgreSQL\) (\d+)`)
 
-// examine asks the programs in dir for their version, as the account that is to
-// run them: so it learns too whether that is possible.
+// examine asks the programs in dir for their version. It runs them as the account, so that it
+// fails if the account cannot.
 func (f finder) examine(ctx context.Context, dir string) (programs, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {

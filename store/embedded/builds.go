@@ -15,17 +15,16 @@ import (
 
 const mavenCentral = "https://repo.maven.apache.org/maven2"
 
-// build is a ready-made PostgreSQL of the zonky project, published in Maven
-// Central. Its hash is written here because one fetched from beside the file
-// would prove nothing about who made it.
+// build is a ready-made PostgreSQL of the zonky project, published in Maven Central. Its hash
+// is written here, because a hash fetched from the same place proves nothing.
 type build struct {
 	version  string // of PostgreSQL, with a third part of the packager's
 	platform string
 	sha256   string
 }
 
-// builds hold the newest major for every platform that has one. Older majors
-// serve to reopen data whose package was removed.
+// builds hold the newest major for every platform that has one. Older majors are there to
+// reopen data whose package was removed.
 var builds = []build{
 	{"18.6.0", "linux-amd64", "008ee189eaa7ca2b58bd01dd950291e638b998392cf982297acd4779ec898ac1"},
 	{"18.6.0", "linux-arm64v8", "5f54e016723afa6213925a8acb939bac52944b1d348f65c7a20f0cd2928c31be"},
@@ -52,7 +51,7 @@ func (f finder) build(major int) (build, error) {
 // dir is the name of the unpacked build in the cache.
 func (b build) dir() string { return "postgresql-" + b.version + "-" + b.platform }
 
-// address is where a Maven repository keeps the build.
+// address returns the address of the build in a Maven repository.
 func (b build) address(repository string) string {
 	artifact := "embedded-postgres-binaries-" + b.platform
 	return fmt.Sprintf("%s/io/zonky/test/postgres/%s/%s/%s-%s.jar",
@@ -75,8 +74,8 @@ func thisPlatform() string {
 	return platform
 }
 
-// repository returns the Maven repository to ask: the one configured, else the
-// mirror of central that the user's Maven settings name, else Central itself.
+// repository returns the address of the Maven repository: the configured one, the mirror of
+// central in the user's Maven settings, or Central itself.
 func repository(configured string) string {
 	if configured != "" {
 		return configured
@@ -92,8 +91,8 @@ func repository(configured string) string {
 	return cmp.Or(centralMirror(settings), mavenCentral)
 }
 
-// centralMirror returns the first mirror of central in Maven's settings, none
-// when there is none or the file cannot be understood.
+// centralMirror returns the first mirror of central in Maven's settings. It returns "" if
+// there is none, or if the file cannot be parsed.
 func centralMirror(settings []byte) string {
 	var parsed struct {
 		Mirrors []struct {

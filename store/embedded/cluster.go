@@ -24,7 +24,7 @@ const (
 	role      = "giftcards" // owns the database of the same name, as it would in production
 )
 
-// clusterMajor returns the major version that made data, 0 when there are none.
+// clusterMajor returns the major version that made the data, 0 if there are none.
 func clusterMajor(data string) (int, error) {
 	text, err := readOwned(filepath.Join(data, "PG_VERSION"))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -43,8 +43,8 @@ func clusterMajor(data string) (int, error) {
 	return major, nil
 }
 
-// readOwned reads a small file in the data, which are PostgreSQL's user's: that user
-// could put a link there to have root read something else.
+// readOwned reads a small file in the data. It does not follow links, because the data belong
+// to PostgreSQL's user, who could use a link to make root read another file.
 func readOwned(path string) ([]byte, error) {
 	const most = 64 << 10
 	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
@@ -55,21 +55,21 @@ func readOwned(path string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(file, most))
 }
 
-// exists reports whether there is something at path, also if it is a link to a disk
-// that is not mounted.
+// exists reports whether path exists. A link counts even if the disk that it leads to is not
+// mounted.
 func exists(path string) bool {
 	_, err := os.Lstat(path)
 	return !errors.Is(err, fs.ErrNotExist)
 }
 
-// makeCluster makes data. It appears complete or not at all: an initdb that was
-// killed half-way leaves a cluster that starts and yet lacks its last steps.
+// makeCluster makes the data. It makes them under another name and renames them, because an
+// initdb that was killed half-way leaves a cluster that starts and yet is incomplete.
 func (s *Server) makeCluster(ctx context.Context, data string, p programs, as account) error {
 	fresh, err := os.MkdirTemp(s.stateDir, "data.new-")
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(fresh) // once renamed there is nothing left of that name
+	defer os.RemoveAll(fresh) // after the rename there is nothing of that name
 	if err := as.own(fresh); err != nil {
 		return err
 	}
@@ -77,7 +77,7 @@ func (s *Server) makeCluster(ctx context.Context, data string, p programs, as ac
 	if s.ephemeral {
 		args = append(args, "--no-sync")
 	}
-	// The server's own locale where there is one: it sorts the same everywhere.
+	// PostgreSQL's own locale if its version has one, because it sorts the same everywhere.
 	locale := []string{"--locale=C.UTF-8"}
 	if p.major >= 17 {
 		locale = []string{"--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"}
@@ -112,7 +112,7 @@ func (s *Server) initdb(ctx context.Context, p programs, as account, args []stri
 	return nil
 }
 
-// syncDir makes a rename in dir last.
+// syncDir makes a rename in dir survive a power cut.
 func syncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {
@@ -122,9 +122,9 @@ func syncDir(dir string) error {
 	return d.Sync()
 }
 
-// writeAccess writes who may connect: our own user, over the socket, in either
-// role. The files lie outside the data, where PostgreSQL's user cannot change
-// them and where root may write without following another's links.
+// writeAccess writes the files that let only our own user connect, over the socket, in either
+// role. They lie outside of the data, so that PostgreSQL's user can neither change them nor
+// use a link to make root write another file.
 func (s *Server) writeAccess() error {
 	me, err := currentUser()
 	if err != nil {
@@ -139,7 +139,7 @@ func (s *Server) writeAccess() error {
 		if err := private.WriteFile(path, []byte(text)); err != nil {
 			return err
 		}
-		if err := os.Chmod(path, 0o644); err != nil { // PostgreSQL's user reads it
+		if err := os.Chmod(path, 0o644); err != nil { // PostgreSQL's user must read it
 			return err
 		}
 	}
@@ -149,8 +149,8 @@ func (s *Server) writeAccess() error {
 func (s *Server) hbaFile() string   { return filepath.Join(s.stateDir, "pg_hba.conf") }
 func (s *Server) identFile() string { return filepath.Join(s.stateDir, "pg_ident.conf") }
 
-// ensureDatabase makes role and database where they are missing. Each is looked
-// for by itself, as we may have been killed between the two.
+// ensureDatabase makes the role and the database if they are missing. It checks each by
+// itself, because an earlier start may have been killed between the two.
 func (s *Server) ensureDatabase(ctx context.Context) error {
 	conn, err := pgx.Connect(ctx, s.address(superuser, "postgres"))
 	if err != nil {

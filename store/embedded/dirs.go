@@ -12,10 +12,10 @@ import (
 	"giftcards/store/private"
 )
 
-// makeSocketDir makes a directory that only the account can enter, and root. It
-// is new at each start: a postmaster whose data were removed under it takes
-// minutes to notice, and then removes its socket by name. Where the path would
-// be too long for a socket, it lies in the directory for temporary files.
+// makeSocketDir makes a directory that only the account and root can enter. It is new at each
+// start, because an old postmaster whose data were removed takes minutes to notice, and then
+// removes its socket by name. If the path would be too long for a socket, the directory lies
+// among temporary files.
 func makeSocketDir(stateDir string, as account) (string, error) {
 	const longest = 103 // bytes in a socket's path on macOS, 107 on Linux
 	for _, pattern := range []string{filepath.Join(stateDir, "sock-"), filepath.Join(os.TempDir(), "giftcards-sock-")} {
@@ -32,18 +32,18 @@ func makeSocketDir(stateDir string, as account) (string, error) {
 	return "", fmt.Errorf("the paths of %s and %s are too long for a socket: choose a shorter state directory or set DATABASE_URL", stateDir, os.TempDir())
 }
 
-// canonical is the one name of a directory that exists. A postmaster is
+// canonical returns the name of an existing directory without links, because a postmaster is
 // recognised by the path that it was given.
 func canonical(dir string) (string, error) {
-	dir, err := filepath.Abs(dir) // first, as the working directory's name may have links too
+	dir, err := filepath.Abs(dir) // first, because the name of the working directory may have links too
 	if err != nil {
 		return "", err
 	}
 	return filepath.EvalSymlinks(dir)
 }
 
-// makeOpenDir makes a directory of programs unless it exists. PostgreSQL's user
-// must read it when we are root, whatever the umask.
+// makeOpenDir makes a directory for programs unless it exists. It ignores the umask, because
+// PostgreSQL's user must read the directory when we are root.
 func makeOpenDir(dir string) error {
 	mode := fs.FileMode(0o700)
 	if os.Geteuid() == 0 {
@@ -61,9 +61,9 @@ func makeOpenDir(dir string) error {
 	return os.Chmod(dir, mode)
 }
 
-// DefaultStateDir is /var/lib/giftcards for root, whose home no other user can
-// enter, and giftcards in the user's directory for state otherwise. It fails
-// when the environment names no home.
+// DefaultStateDir returns /var/lib/giftcards for root, because no other user can enter root's
+// home, and giftcards in the user's directory for state otherwise. It fails if the
+// environment names no home.
 func DefaultStateDir() (string, error) {
 	if os.Geteuid() == 0 {
 		return "/var/lib/giftcards", nil
@@ -78,8 +78,8 @@ func DefaultStateDir() (string, error) {
 	return filepath.Join(home, ".local", "state", "giftcards"), nil
 }
 
-// defaultCacheDir is empty when the environment names no home. The directory for
-// temporary files would not do: anybody could have put programs there.
+// defaultCacheDir returns "" if the environment names no home. It does not use the directory
+// for temporary files, because anybody could have put programs there.
 func defaultCacheDir() string {
 	if os.Geteuid() == 0 {
 		return "/var/cache/giftcards"

@@ -26,7 +26,7 @@ type Server struct {
 	socketDir  string
 	ephemeral  bool
 	lock       *lock
-	log        *os.File // PostgreSQL's; a file and not a pipe, which its children would hold open
+	log        *os.File // PostgreSQL's; not a pipe, because its children would hold a pipe open
 	logger     *slog.Logger
 	postmaster *process
 
@@ -37,13 +37,13 @@ type Server struct {
 	stopErr  error
 }
 
-// Start returns a server that accepts connections, with the role and database
-// giftcards made if they were missing. The data of an earlier start are kept.
-// ctx bounds the start only. The server ends at Stop, or with this process
-// however that ends. A second start on the same state directory is refused.
-// Errors say in one sentence what is wrong and what the way out is.
-// Start takes libpq's variables (PGHOST, PGSERVICE, ...) out of the environment of this
-// process, see forgetVariables.
+// Start returns a server that accepts connections, with the role and the database giftcards.
+// It keeps the data of an earlier start. ctx bounds only the start: the server ends at Stop,
+// or with this process, however the process ends. A second start on the same state directory
+// fails. An error says in one sentence what is wrong and what to do.
+//
+// Start removes libpq's variables (PGHOST, PGSERVICE, ...) from the environment of this
+// process; see forgetVariables.
 func Start(ctx context.Context, o Options) (*Server, error) {
 	s := &Server{ephemeral: o.Ephemeral, logger: o.Logger, done: make(chan struct{})}
 	if s.logger == nil {
@@ -80,6 +80,8 @@ func (s *Server) start(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	// We hold the lock, so a postmaster that still runs on the data has lost its process. It
+	// must be gone before anything below touches the data.
 	if err := clearLeftovers(ctx, data); err != nil {
 		return err
 	}
@@ -150,7 +152,7 @@ func (s *Server) finder(o Options, as account) finder {
 	}
 }
 
-// sweep removes what starts that were killed left in the state directory.
+// sweep removes the files that killed starts left in the state directory.
 func (s *Server) sweep() error {
 	for _, pattern := range []string{"data.new-*", "sock-*"} {
 		found, err := filepath.Glob(filepath.Join(s.stateDir, pattern))
@@ -166,8 +168,8 @@ func (s *Server) sweep() error {
 	return nil
 }
 
-// startPostmaster tries again for a while when PostgreSQL refuses because
-// sessions of a postmaster that was killed have yet to notice and leave.
+// startPostmaster starts PostgreSQL. It tries again for a while if PostgreSQL refuses because
+// sessions of a killed postmaster still run.
 func (s *Server) startPostmaster(ctx context.Context, data string, p programs, as account) error {
 	for deadline := time.Now().Add(5 * time.Second); ; {
 		err := s.tryPostmaster(ctx, data, p, as)
@@ -194,7 +196,7 @@ func (s *Server) tryPostmaster(ctx context.Context, data string, p programs, as 
 		args = append(args, "-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off", "-c", "max_connections=1000")
 		onOurDeath = syscall.SIGQUIT
 	}
-	// ctx bounds the start, not the life.
+	// ctx bounds only the start, not the life of the server.
 	cmd := as.command(context.WithoutCancel(ctx), filepath.Join(p.dir, "postgres"), args...)
 	cmd.Stdout, cmd.Stderr = s.log, s.log
 	if s.postmaster, err = launch(cmd, onOurDeath); err != nil {
@@ -206,7 +208,7 @@ func (s *Server) tryPostmaster(ctx context.Context, data string, p programs, as 
 	return nil
 }
 
-// watch makes the end of the postmaster known, and keeps its log small.
+// watch reports the end of the postmaster, and keeps its log small.
 func (s *Server) watch() {
 	look := time.NewTicker(logCheck)
 	defer look.Stop()
@@ -226,7 +228,7 @@ func (s *Server) watch() {
 	close(s.done)
 }
 
-// withLog adds to err the end of what PostgreSQL has written since begin.
+// withLog adds to err the last lines that PostgreSQL has logged since begin.
 func (s *Server) withLog(err error, begin int64) error {
 	const most = 2000
 	end, seekErr := s.log.Seek(0, io.SeekEnd)
@@ -241,15 +243,14 @@ func (s *Server) withLog(err error, begin int64) error {
 	return fmt.Errorf("%w: %s", err, strings.ReplaceAll(strings.TrimSpace(string(text)), "\n", "; "))
 }
 
-// URL is the complete address of the database giftcards for the role that owns
-// it, no superuser.
+// URL returns the complete address of the database giftcards, for the role that owns it, which
+// is no superuser.
 func (s *Server) URL() string { return s.address(role, role) }
 
-// AdminURL is the address of the same database for the superuser: for tests,
-// and for psql.
+// AdminURL returns the address of the same database for the superuser, for tests and for psql.
 func (s *Server) AdminURL() string { return s.address(superuser, role) }
 
-// address leaves out nothing that psql would fill in by itself.
+// address returns a complete address, so that psql fills in nothing by itself.
 func (s *Server) address(user, database string) string {
 	host := strings.NewReplacer("+", "%20", "%2F", "/").Replace(url.QueryEscape(s.socketDir))
 	return fmt.Sprintf("postgres://%s@/%s?host=%s&port=%s&sslmode=disable", user, database, host, postgresPort)
@@ -258,7 +259,7 @@ func (s *Server) address(user, database string) string {
 // Done is closed when PostgreSQL has exited.
 func (s *Server) Done() <-chan struct{} { return s.done }
 
-// Err says why PostgreSQL exited. It is nil while it runs and after Stop.
+// Err returns why PostgreSQL exited. It is nil while it runs and after Stop.
 func (s *Server) Err() error {
 	select {
 	case <-s.done:
@@ -268,9 +269,9 @@ func (s *Server) Err() error {
 	}
 }
 
-// Stop ends the server and frees the state directory. Sessions are ended and
-// data written out; what is not done after 30 seconds or when ctx is done is
-// left to recovery at the next start. Further calls return the first's result.
+// Stop ends the server and releases the state directory. PostgreSQL ends its sessions and
+// writes out its data. If that takes more than 30 seconds, or ctx ends before, PostgreSQL is
+// killed and recovers at the next start. Further calls return the result of the first.
 func (s *Server) Stop(ctx context.Context) error {
 	s.stopOnce.Do(func() {
 		s.stopping.Store(true)
@@ -292,7 +293,7 @@ func (s *Server) abandon() {
 	s.release()
 }
 
-// release gives up all that is left when PostgreSQL has ended.
+// release releases everything that is left after PostgreSQL has ended.
 func (s *Server) release() {
 	if s.socketDir != "" {
 		_ = os.RemoveAll(s.socketDir)

@@ -14,8 +14,8 @@ const (
 	sharedMemory    = "/dev/shm" // a file system in memory, on Linux
 )
 
-// makeEphemeralDir makes the directory of an ephemeral server: in memory if
-// there is room. It also removes those whose processes were killed.
+// makeEphemeralDir makes the directory of an ephemeral server, in memory if there is room. It
+// also removes the directories of killed processes.
 func makeEphemeralDir() (string, error) {
 	for _, parent := range []string{sharedMemory, os.TempDir()} {
 		sweepEphemeral(parent, 10*time.Second)
@@ -37,8 +37,8 @@ func makeEphemeralDir() (string, error) {
 	return dir, nil
 }
 
-// sweepEphemeral removes our directories in parent whose lock nobody holds. One
-// changed within the given age may belong to a process that is about to lock it.
+// sweepEphemeral removes our directories in parent whose lock nobody holds. It leaves younger
+// ones than age, because their process may be about to lock them.
 func sweepEphemeral(parent string, age time.Duration) {
 	found, _ := filepath.Glob(filepath.Join(parent, ephemeralPrefix+"*"))
 	for _, dir := range found {

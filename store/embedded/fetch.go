@@ -27,8 +27,8 @@ const (
 	maxUnpacked  = 2 << 30   // bytes; the largest is 325 MB
 )
 
-// fetched returns the programs' directory of a build in the cache, which it
-// fetches and unpacks there if need be.
+// fetched returns the directory of a build's programs in the cache. If it is missing, fetched
+// downloads and unpacks the build.
 func (f finder) fetched(ctx context.Context, major int) (string, error) {
 	b, err := f.build(major)
 	if err != nil {
@@ -39,7 +39,7 @@ func (f finder) fetched(ctx context.Context, major int) (string, error) {
 	}
 	unpacked := filepath.Join(f.cacheDir, b.dir())
 	bin := filepath.Join(unpacked, "bin")
-	// First, because programs that others could change must not be run either.
+	// Check this first, because programs that others could change must not be run either.
 	if err := makeOpenDir(f.cacheDir); err != nil {
 		return "", err
 	}
@@ -62,14 +62,14 @@ func (f finder) fetched(ctx context.Context, major int) (string, error) {
 	if err := unpackJar(jar, tree); err != nil {
 		return "", fmt.Errorf("unpack %s: %w", b.dir(), err)
 	}
-	// Another process may have been faster; what it put there is the same.
+	// Another process may have been faster; its directory is the same.
 	if err := os.Rename(tree, unpacked); err != nil && !errors.Is(err, fs.ErrExist) {
 		return "", err
 	}
 	return bin, nil
 }
 
-// download writes what is at address to a new file, provided it has the hash.
+// download writes the file at address to a new file. It fails unless the file has the hash.
 func download(ctx context.Context, address, path, hash string) error {
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
@@ -179,8 +179,8 @@ func unpackEntry(root *os.Root, header *tar.Header, content io.Reader) error {
 	}
 }
 
-// makeDirIn makes a directory and those above it, which the archive need not
-// list, so that others may enter.
+// makeDirIn makes a directory that others may enter, and its parents, because an archive need
+// not list them.
 func makeDirIn(root *os.Root, name string) error {
 	if name == "." {
 		return nil
@@ -194,8 +194,8 @@ func makeDirIn(root *os.Root, name string) error {
 	return root.Chmod(name, 0o755)
 }
 
-// sweepOlder removes what killed processes left, but nothing younger than age,
-// which may belong to one at work.
+// sweepOlder removes the leftovers of killed processes. It leaves files younger than age,
+// because they may belong to a running process.
 func sweepOlder(pattern string, age time.Duration) {
 	found, _ := filepath.Glob(pattern)
 	for _, path := range found {

@@ -15,10 +15,10 @@ import (
 	"giftcards/store/private"
 )
 
-// leaveNobody gives data that an earlier version had nobody own to a user of our
-// own, and returns the account to run as. It leaves them where that could go wrong:
-// after a crash, because sessions of the former server may still write, and
-// where links lead out of the data. No PostgreSQL may run on the data.
+// leaveNobody gives data that belong to the user nobody to a user of our own, and returns the
+// account to run as. It changes nothing after a crash, because sessions of the former server
+// may still write, and nothing if links lead out of the data. No PostgreSQL may run on the
+// data.
 func (s *Server) leaveNobody(ctx context.Context, data string, as account) (account, error) {
 	if as.name != sharedUser || as.credential == nil || !exists(data) {
 		return as, nil
@@ -46,8 +46,8 @@ func (s *Server) leaveNobody(ctx context.Context, data string, as account) (acco
 	return own, nil
 }
 
-// keepsInside reports whether all that PostgreSQL stores is in data itself: a
-// write-ahead log or a tablespace may be elsewhere, behind a link.
+// keepsInside reports whether PostgreSQL stores everything in data itself, and no write-ahead
+// log or tablespace elsewhere, behind a link.
 func keepsInside(data string) (bool, error) {
 	if info, err := os.Lstat(filepath.Join(data, "pg_wal")); err != nil || !info.IsDir() {
 		return false, err
@@ -56,9 +56,9 @@ func keepsInside(data string) (bool, error) {
 	return len(spaces) == 0, err
 }
 
-// giveAway changes the owner of everything in dir that is from's, and of dir itself
-// last: a start that was interrupted is taken up again. Processes of from may change
-// names meanwhile, so that only files that are open are looked at and changed.
+// giveAway changes the owner of all files of from in dir, and of dir itself last, so that the
+// next start goes on if this one is interrupted. It checks and changes only open files,
+// because processes of from may rename files meanwhile.
 func giveAway(dir string, from, to *syscall.Credential) error {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -69,10 +69,10 @@ func giveAway(dir string, from, to *syscall.Credential) error {
 }
 
 func giveAwayIn(root *os.Root, name string, from, to *syscall.Credential) error {
-	// A root never leads out of its directory, whatever links are put there meanwhile.
+	// os.Root never leads out of its directory, even if links are placed there meanwhile.
 	file, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil // gone meanwhile
+		return nil // removed meanwhile
 	}
 	if err != nil {
 		return err
@@ -89,7 +89,7 @@ func giveAwayIn(root *os.Root, name string, from, to *syscall.Credential) error 
 		}
 		for _, entry := range entries {
 			if !entry.IsDir() && !entry.Type().IsRegular() {
-				continue // the owner of a link means nothing
+				continue // the owner of a link does not matter
 			}
 			if err := giveAwayIn(root, path.Join(name, entry.Name()), from, to); err != nil {
 				return err

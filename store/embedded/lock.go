@@ -15,12 +15,12 @@ import (
 	"giftcards/store/private"
 )
 
-// lock is held on a state directory for as long as its file is open. The
-// kernel gives it up with the process, however that ends.
+// lock is a lock on a state directory, held for as long as its file is open. The kernel
+// releases it when the process ends, however it ends.
 type lock struct{ file *os.File }
 
-// lockDir takes the lock of dir, or fails with ErrLocked in a sentence that names
-// its holder.
+// lockDir takes the lock of dir. If another process holds it, it fails with ErrLocked, in a
+// sentence that names that process.
 func lockDir(dir string) (*lock, error) {
 	f, err := private.Open(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE)
 	if err != nil {
@@ -53,8 +53,8 @@ func (l *lock) writeHolder() error {
 	return err
 }
 
-// release unlocks before closing: a child of another goroutine, forked but not
-// yet at its exec, still shares the open file and would prolong the lock.
+// release unlocks before it closes the file, because a child of another goroutine, between
+// fork and exec, shares the open file and would hold the lock longer.
 func (l *lock) release() {
 	_ = syscall.Flock(int(l.file.Fd()), syscall.LOCK_UN)
 	_ = l.file.Close()

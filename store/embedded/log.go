@@ -11,12 +11,12 @@ import (
 )
 
 const (
-	logLimit = 10 << 20 // bytes; as much again is kept of what was before
+	logLimit = 10 << 20 // bytes; postgres.log.1 keeps as much
 	logCheck = 10 * time.Minute
 )
 
-// rotateLog moves what is in a log that has grown too long to postgres.log.1. It
-// copies and empties the file, since PostgreSQL holds it open, and appends.
+// rotateLog moves the content of a log that has grown too long to postgres.log.1. It copies
+// the file and empties it, because PostgreSQL holds it open and appends.
 func (s *Server) rotateLog() error {
 	info, err := s.log.Stat()
 	if err != nil || info.Size() <= logLimit {
@@ -27,7 +27,7 @@ func (s *Server) rotateLog() error {
 		return err
 	}
 	defer kept.Close()
-	// The end of it tells most.
+	// The end says the most.
 	begin := info.Size() - logLimit
 	if _, err := io.Copy(kept, io.NewSectionReader(s.log, begin, logLimit)); err != nil {
 		return err

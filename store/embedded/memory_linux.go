@@ -2,7 +2,7 @@ package embedded
 
 import "syscall"
 
-// hasRoom tells whether more than 1 GiB is free below dir; containers often
+// hasRoom reports whether more than 1 GiB is free below dir; containers often
 // have 64 MB of memory there.
 func hasRoom(dir string) bool {
 	var fs syscall.Statfs_t

@@ -2,5 +2,5 @@
 
 package embedded
 
-// hasRoom is asked of Linux's memory only.
+// hasRoom is always false, because only Linux has a file system in memory.
 func hasRoom(string) bool { return false }

@@ -1,6 +1,6 @@
 // Package embedded runs a private PostgreSQL for one giftcards process: it
-// finds or fetches the programs, makes the cluster, starts the server below
-// itself, and sees to it that the server never outlives it.
+// finds or fetches the programs, makes the cluster, starts the server as a child, and makes
+// sure that the server never outlives the process.
 //
 // The server is reached over a Unix socket only, by the operating system's
 // user that called Start and by nobody else. Data are never wiped and never
@@ -12,11 +12,11 @@ import (
 	"log/slog"
 )
 
-// ErrLocked says that another process runs a PostgreSQL in the state directory.
+// ErrLocked means that another process runs a PostgreSQL in the state directory.
 var ErrLocked = errors.New("state directory in use")
 
-// Options says where a private PostgreSQL lives. The zero value of each field
-// but StateDir is a working default.
+// Options are the places and properties of a private PostgreSQL. Every field except StateDir
+// may be zero.
 type Options struct {
 	// StateDir holds the lock, the data, the socket and postgres.log. It is
 	// created if missing. It must be empty when Ephemeral is set.
@@ -33,7 +33,7 @@ type Options struct {
 
 	// MirrorURL is the base address of a Maven repository to fetch from.
 	// Empty: the mirror of central in ~/.m2/settings.xml, else Maven Central.
-	// What is fetched must have the hash written in this package either way.
+	// A fetched file must have the hash that is written in this package in any case.
 	MirrorURL string
 
 	// Ephemeral is for tests: a cluster in a directory of its own, removed at
@@ -41,7 +41,7 @@ type Options struct {
 	// The role of URL may then create databases and roles.
 	Ephemeral bool
 
-	// Logger receives what the package does; nil discards it. PostgreSQL's own
-	// messages go to postgres.log.
+	// Logger receives the package's own log; nil discards it. PostgreSQL's messages go to
+	// postgres.log.
 	Logger *slog.Logger
 }

@@ -22,9 +22,9 @@ const (
 	postgresPort = "5432"           // only a part of the socket's name
 )
 
-// pidFile is what a postmaster says of itself in its data directory.
+// pidFile is the content of a postmaster's pid file in its data directory.
 type pidFile struct {
-	pid       int // 0 when it cannot be read out of the file
+	pid       int // 0 if the file holds none
 	socketDir string
 	ready     bool
 }
@@ -38,7 +38,7 @@ func readPidFile(data string) (pidFile, error) {
 	}
 	lines := strings.Split(string(text), "\n")
 	var found pidFile
-	if pid, err := strconv.Atoi(strings.TrimSpace(lines[0])); err == nil && pid > 1 { // a signal to 0 would hit our own group, one to 1 init
+	if pid, err := strconv.Atoi(strings.TrimSpace(lines[0])); err == nil && pid > 1 { // a signal to 0 would go to our own group, and to 1 to init
 		found.pid = pid
 	}
 	if len(lines) > 7 {
@@ -47,9 +47,9 @@ func readPidFile(data string) (pidFile, error) {
 	return found, nil
 }
 
-// clearLeftovers makes data free for a new postmaster. The caller holds the
-// lock, so a postmaster still there lost its giftcards: it is stopped, never
-// adopted. A pid file that would keep a new one out for no reason is removed.
+// clearLeftovers prepares data for a new postmaster. The caller holds the lock, so a postmaster
+// that still runs has lost its giftcards process: it is stopped, never adopted. A stale pid
+// file is removed, because it would keep the new postmaster from starting.
 func clearLeftovers(ctx context.Context, data string) error {
 	found, err := readPidFile(data)
 	switch {
@@ -60,7 +60,7 @@ func clearLeftovers(ctx context.Context, data string) error {
 	case found.pid == 0:
 		return os.Remove(pidFilePath(data))
 	case !alive(found.pid):
-		return nil // left to PostgreSQL, which then looks for surviving backends
+		return nil // PostgreSQL then looks for surviving backends itself
 	}
 	ours, err := isPostmaster(found.pid, data)
 	switch {
@@ -73,12 +73,12 @@ func clearLeftovers(ctx context.Context, data string) error {
 	}
 }
 
-// alive is also true of a process that waits to be reaped. A process we may
-// not signal belongs to a third user and so is no postmaster on our data.
+// alive is also true for a process that waits to be reaped. A process that we may not signal
+// belongs to a third user, so it is no postmaster on our data.
 func alive(pid int) bool { return syscall.Kill(pid, 0) == nil }
 
-// isPostmaster tells whether a live process is the postmaster on data. It fails
-// when it cannot be sure, as two postmasters on the same data destroy them.
+// isPostmaster reports whether a live process is the postmaster on data. It fails if it cannot
+// be sure, because two postmasters on the same data destroy them.
 func isPostmaster(pid int, data string) (bool, error) {
 	line, err := commandLine(pid)
 	if err != nil && !alive(pid) {
@@ -128,9 +128,9 @@ func stopOrphan(ctx context.Context, pid int, data string) error {
 	return fmt.Errorf("the PostgreSQL server left over on %s (process %d) does not stop: end it by hand", data, pid)
 }
 
-// waitReady returns once p accepts connections in socketDir, which must be new:
-// in a container, a file left over often has the very process id of p. It takes
-// as long as recovery takes, or until ctx is done.
+// waitReady returns when p accepts connections in socketDir, or when ctx ends. Recovery may
+// take long. socketDir must be new, because in a container, a file left by an earlier process
+// often has the same process id as p.
 func waitReady(ctx context.Context, p *process, data, socketDir string) error {
 	for {
 		found, err := readPidFile(data)
@@ -147,7 +147,7 @@ func waitReady(ctx context.Context, p *process, data, socketDir string) error {
 	}
 }
 
-// exitError is why a process that should not have ended did.
+// exitError returns why a process has ended unexpectedly.
 func exitError(p *process) error {
 	if p.err == nil {
 		return errors.New("exited without an error")
@@ -155,9 +155,9 @@ func exitError(p *process) error {
 	return p.err
 }
 
-// stop ends a postmaster that is our child: in good order within 30 seconds or
-// until ctx is done, then at once. Smart shutdown (SIGTERM) is of no use, it
-// would wait for every session to leave.
+// stop ends a postmaster that is our child: in an orderly way within 30 seconds or until ctx
+// ends, and then at once. It does not use smart shutdown (SIGTERM), because that waits for
+// every session to end.
 func (p *process) stop(ctx context.Context) error {
 	p.signal(syscall.SIGINT)
 	select {
@@ -169,7 +169,7 @@ func (p *process) stop(ctx context.Context) error {
 	return p.stopAtOnce()
 }
 
-// stopAtOnce ends a postmaster that will have to recover at its next start.
+// stopAtOnce kills a postmaster, which then recovers at its next start.
 func (p *process) stopAtOnce() error {
 	p.signal(syscall.SIGQUIT)
 	select {

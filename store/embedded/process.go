@@ -10,22 +10,22 @@ import (
 	"syscall"
 )
 
-// process is a child that dies with us.
+// process is a child that ends when this process ends.
 type process struct {
 	cmd  *exec.Cmd
 	done chan struct{} // closed once the child has exited
 	err  error         // how it ended; to be read after done
 }
 
-// launch starts cmd and has the kernel, or where it cannot a shell, send it
-// onOurDeath when we are gone.
+// launch starts cmd. When this process ends, the kernel, or a shell on systems where it
+// cannot, sends the child onOurDeath.
 func launch(cmd *exec.Cmd, onOurDeath syscall.Signal) (*process, error) {
 	byKernel := signalOnParentDeath(cmd.SysProcAttr, onOurDeath)
 	p := &process{cmd: cmd, done: make(chan struct{})}
 	started := make(chan error)
 	go func() {
-		// The kernel means the thread that forked when it says parent, and a
-		// locked thread ends with its goroutine: this one must outlive the child.
+		// For the kernel, the parent is the thread that forked, and a locked thread ends with
+		// its goroutine. So this goroutine must outlive the child.
 		runtime.LockOSThread()
 		err := cmd.Start()
 		started <- err
@@ -52,8 +52,8 @@ func (p *process) pid() int { return p.cmd.Process.Pid }
 // signal does nothing when the process has exited.
 func (p *process) signal(s syscall.Signal) { _ = p.cmd.Process.Signal(s) }
 
-// watchUs starts a shell that waits for the end of a pipe whose other end we
-// alone hold, and then signals p.
+// watchUs starts a shell that waits for the end of a pipe and then signals p. Only this
+// process holds the other end of the pipe.
 func watchUs(p *process, s syscall.Signal) error {
 	shell := &exec.Cmd{
 		Path:        "/bin/sh",
@@ -73,8 +73,8 @@ func watchUs(p *process, s syscall.Signal) error {
 	return nil
 }
 
-// endWith ends the shell before its pipe: it must never signal a process id
-// that may be another's by now.
+// endWith ends the shell before its pipe, because the shell must not signal a process id that
+// another process may have by now.
 func endWith(p *process, shell *exec.Cmd, pipe io.Closer) {
 	<-p.done
 	_ = shell.Process.Kill()

@@ -15,8 +15,8 @@ func signalOnParentDeath(a *syscall.SysProcAttr, s syscall.Signal) bool {
 }
 
 // commandLine returns the program and arguments of a process, separated by
-// blanks; nothing for a process that waits to be reaped. Unlike links in /proc
-// it may be read for a process of another user.
+// blanks; "" for a process that waits to be reaped. Unlike the links in /proc, it can be read
+// for a process of another user.
 func commandLine(pid int) (string, error) {
 	line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
 	return string(bytes.ReplaceAll(line, []byte{0}, []byte{' '})), err

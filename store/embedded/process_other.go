@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// signalOnParentDeath reports whether the kernel will send s to the child when
-// we are gone: here it cannot.
+// signalOnParentDeath reports whether the kernel sends s to the child when this process ends:
+// here it cannot.
 func signalOnParentDeath(*syscall.SysProcAttr, syscall.Signal) bool { return false }
 
 // commandLine returns the program and arguments of a process, separated by

@@ -4,13 +4,13 @@ package embedded
 
 import "path/filepath"
 
-// Exists reports whether there is a PostgreSQL's data in stateDir, or, if nobody
-// may look, perhaps.
+// Exists reports whether there are data of a PostgreSQL in stateDir. If we may not look, it
+// reports true.
 func Exists(stateDir string) bool { return exists(filepath.Join(stateDir, "data")) }
 
-// Running returns what URL returns in the process that runs a PostgreSQL in
-// stateDir, for a second process of the same user. It reports false if none is
-// ready there. Like Start, it takes libpq's variables out of the environment.
+// Running returns the address of a PostgreSQL that another process of the same user runs in
+// stateDir. It returns false if none is ready there. Like Start, it removes libpq's variables
+// from the environment.
 func Running(stateDir string) (url string, running bool) {
 	forgetVariables()
 	dir, err := canonical(stateDir)

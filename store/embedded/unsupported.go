@@ -33,7 +33,7 @@ func (*Server) Err() error { return errUnsupported }
 // Stop always fails on this platform.
 func (*Server) Stop(context.Context) error { return errUnsupported }
 
-// Exists reports true: Start says what is wrong.
+// Exists reports true, so that Start is called and says what is wrong.
 func Exists(string) bool { return true }
 
 // Running reports false.
