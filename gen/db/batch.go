@@ -41,8 +41,8 @@ type FindLoginRow struct {
 	LastSeen *time.Time
 }
 
-// The user with the address, and when they were last seen in the network (null: never,
-// or too long ago). By users_email_key and known_logins_pkey; without a lock. No row if
+// The user with the address, and when they last logged in from the network (null: never, or
+// the row has expired). By users_email_key and known_logins_pkey, without a lock. No row if
 // nobody has the address.
 func (q *Queries) FindLogin(ctx context.Context, arg []FindLoginParams) *FindLoginBatchResults {
 	batch := &pgx.Batch{}
@@ -120,8 +120,7 @@ type FindTaskRow struct {
 	AccessUnchanged bool
 }
 
-// By primary key, without a lock; and whether the access that it is found for is
-// still as it was.
+// By primary key, without a lock; with the check of AccessUnchanged.
 func (q *Queries) FindTask(ctx context.Context, arg []FindTaskParams) *FindTaskBatchResults {
 	batch := &pgx.Batch{}
 	for _, a := range arg {
@@ -205,7 +204,7 @@ type InsertMessageParams struct {
 	CreatedAt     time.Time
 }
 
-// Fails on messages_pkey if the card has a message by the channel.
+// Fails on messages_pkey if the card has a message over the channel.
 func (q *Queries) InsertMessage(ctx context.Context, arg []InsertMessageParams) *InsertMessageBatchResults {
 	batch := &pgx.Batch{}
 	for _, a := range arg {

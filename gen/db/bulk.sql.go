@@ -36,8 +36,8 @@ join bulk_tasks t on t.program_id = o.id and t.status in ('pending', 'processing
 where p.id = $1
 `
 
-// The cards of all unfinished tasks of the program's merchant. Must be a statement of
-// its own, after LockBacklog: it sees what committed meanwhile. Uses
+// The cards of all unfinished tasks of the program's merchant. It must be a statement of its
+// own after LockBacklog, to see the tasks that were committed during the wait. Uses
 // bulk_tasks_unfinished_program_idx.
 func (q *Queries) CountBacklog(ctx context.Context, argID id.ID) (int64, error) {
 	row := q.db.QueryRow(ctx, countBacklog, argID)
@@ -56,8 +56,8 @@ where self.program_id = $1 and self.id = $2
   and t.status in ('pending', 'processing') and j.queue = $3 and j.state <> 'retryable'
 `
 
-// Unfinished tasks of the same merchant whose job is in @queue, and came first; not
-// those that failed and wait for another attempt. Uses bulk_tasks_unfinished_idx.
+// Counts older unfinished tasks of the same merchant whose job is in @queue, except those
+// that failed and wait for another attempt. Uses bulk_tasks_unfinished_idx.
 func (q *Queries) CountOlderTasks(ctx context.Context, programID id.ID, taskID uuid.UUID, queue string) (int64, error) {
 	row := q.db.QueryRow(ctx, countOlderTasks, programID, taskID, queue)
 	var count int64
@@ -69,7 +69,7 @@ const deleteCancellation = `-- name: DeleteCancellation :exec
 delete from task_cancellations where program_id = $1 and task_id = $2
 `
 
-// By primary key. None is fine.
+// By primary key; the row may be missing.
 func (q *Queries) DeleteCancellation(ctx context.Context, programID id.ID, taskID uuid.UUID) error {
 	_, err := q.db.Exec(ctx, deleteCancellation, programID, taskID)
 	return err
@@ -88,7 +88,8 @@ with deleted as (
 select count(*) from deleted
 `
 
-// Oldest first, bounded by @batch, with cancellations that came too late. Uses bulk_tasks_finished_idx.
+// Deletes at most @batch tasks, oldest first, and cancellations that came too late. Uses
+// bulk_tasks_finished_idx.
 func (q *Queries) DeleteFinishedTasks(ctx context.Context, before time.Time, batch int32) (int64, error) {
 	row := q.db.QueryRow(ctx, deleteFinishedTasks, before, batch)
 	var count int64
@@ -100,7 +101,7 @@ const deleteRecipients = `-- name: DeleteRecipients :exec
 delete from task_recipients where program_id = $1 and task_id = $2
 `
 
-// All chunks of a task, by the beginning of the primary key. None is fine.
+// Deletes all chunks of a task, by the first columns of the primary key.
 func (q *Queries) DeleteRecipients(ctx context.Context, programID id.ID, taskID uuid.UUID) error {
 	_, err := q.db.Exec(ctx, deleteRecipients, programID, taskID)
 	return err
@@ -157,9 +158,8 @@ type FindTaskStopRow struct {
 	Cancelled bool
 }
 
-// Whether the task's user may still issue, and whether an operator has cancelled the
-// task. By primary keys, without a lock, so that a worker sees what committed since
-// it locked the task. A task without a user is allowed.
+// Whether the task's user may still issue, and whether an operator has cancelled the task.
+// By primary keys, without a lock. A task without a user is allowed.
 func (q *Queries) FindTaskStop(ctx context.Context, programID id.ID, iD uuid.UUID) (FindTaskStopRow, error) {
 	row := q.db.QueryRow(ctx, findTaskStop, programID, iD)
 	var i FindTaskStopRow
@@ -172,8 +172,8 @@ update bulk_tasks set attempts = attempts - 1
 where program_id = $1 and id = $2 and status = 'processing' and attempts > 0
 `
 
-// By primary key; changes nothing unless the task is processing and has an attempt to
-// give back. Waits for whoever else works on the task.
+// By primary key; changes nothing unless the task is processing and has an attempt. Waits
+// for the task's worker.
 func (q *Queries) GiveBackAttempt(ctx context.Context, programID id.ID, iD uuid.UUID) error {
 	_, err := q.db.Exec(ctx, giveBackAttempt, programID, iD)
 	return err
@@ -190,7 +190,7 @@ type InsertRecipientsParams struct {
 	Recipients []byte
 }
 
-// A chunk of them. Fails on task_recipients_pkey if one begins at the same position.
+// One chunk. Fails on task_recipients_pkey if a chunk begins at the same position.
 func (q *Queries) InsertRecipients(ctx context.Context, arg InsertRecipientsParams) error {
 	_, err := q.db.Exec(ctx, insertRecipients,
 		arg.ProgramID,
@@ -225,7 +225,7 @@ type InsertTaskParams struct {
 	CountedIn        [][]byte
 }
 
-// A pending one, without a job. Nobody else sees it before the commit.
+// The task is pending and has no job yet.
 func (q *Queries) InsertTask(ctx context.Context, arg InsertTaskParams) (BulkTask, error) {
 	row := q.db.QueryRow(ctx, insertTask,
 		arg.ProgramID,
@@ -270,7 +270,7 @@ const limitLockWait = `-- name: LimitLockWait :exec
 select set_config('lock_timeout', $1::text, true)
 `
 
-// How long a statement of this transaction waits for a lock.
+// Limits how long the statements of this transaction wait for a lock.
 func (q *Queries) LimitLockWait(ctx context.Context, wait string) error {
 	_, err := q.db.Exec(ctx, limitLockWait, wait)
 	return err
@@ -299,8 +299,8 @@ type ListTasksRow struct {
 	MerchantID id.ID
 }
 
-// The latest first, at most @up_to; only those that fit what is not null. Without a
-// lock.
+// At most @up_to tasks that match every parameter that is not null, the latest first.
+// Without a lock.
 func (q *Queries) ListTasks(ctx context.Context, arg ListTasksParams) ([]ListTasksRow, error) {
 	rows, err := q.db.Query(ctx, listTasks,
 		arg.Status,
@@ -358,9 +358,9 @@ order by t.created_at limit $2
 for update of t skip locked
 `
 
-// Unfinished tasks that nobody works on: their row is not locked, as it is while
-// cards are written, and their job is over, gone, or began more than @grace ago.
-// Locks them; uses bulk_tasks_unfinished_idx; oldest first.
+// Locks the unfinished tasks that no worker works on, oldest first: the row is not locked,
+// as it is while cards are written, and the job has ended, is gone, or began more than
+// @grace ago. Uses bulk_tasks_unfinished_idx.
 func (q *Queries) LockAbandonedTasks(ctx context.Context, grace time.Duration, batch int32) ([]BulkTask, error) {
 	rows, err := q.db.Query(ctx, lockAbandonedTasks, grace, batch)
 	if err != nil {
@@ -404,8 +404,8 @@ const lockBacklog = `-- name: LockBacklog :exec
 select pg_advisory_xact_lock(hashtextextended('backlog of ' || encode(p.merchant_id, 'hex'), 0)) from programs p where p.id = $1
 `
 
-// Waits for whoever else adds a task of the program's merchant, until the transaction
-// ends.
+// Until this transaction ends, other transactions that add a task of the same merchant wait
+// here.
 func (q *Queries) LockBacklog(ctx context.Context, argID id.ID) error {
 	_, err := q.db.Exec(ctx, lockBacklog, argID)
 	return err
@@ -415,7 +415,7 @@ const lockTask = `-- name: LockTask :one
 select program_id, id, status, card_count, by_count, initial_value, is_physical, design_template, expires_at, first_card_id, job_id, attempts, error, user_id, tokens_valid_after, counted_in, created_at, completed_at from bulk_tasks where program_id = $1 and id = $2 for update
 `
 
-// By primary key; waits for whoever else works on the task.
+// By primary key; waits for the task's worker.
 func (q *Queries) LockTask(ctx context.Context, programID id.ID, iD uuid.UUID) (BulkTask, error) {
 	row := q.db.QueryRow(ctx, lockTask, programID, iD)
 	var i BulkTask
@@ -466,9 +466,9 @@ type RequestCancellationsParams struct {
 	Now        time.Time
 }
 
-// Has workers end the unfinished ones of the named tasks, or all unfinished ones that
-// fit what is not null. Returns them, and the named tasks that are finished. Takes no
-// lock on tasks, so it does not wait for a worker.
+// Requests the end of the named tasks or, if @ids is null, of all unfinished tasks that match
+// every parameter that is not null. Returns these tasks, including named tasks that are
+// finished. It locks no task, so it does not wait for a worker.
 func (q *Queries) RequestCancellations(ctx context.Context, arg RequestCancellationsParams) ([]BulkTask, error) {
 	rows, err := q.db.Query(ctx, requestCancellations,
 		arg.Ids,
@@ -517,8 +517,8 @@ const setTaskJob = `-- name: SetTaskJob :exec
 update bulk_tasks set job_id = $1 where program_id = $2 and id = $3
 `
 
-// By primary key, of a task that this transaction inserted or has locked: else it would
-// wait for whoever works on it.
+// By primary key. This transaction must have inserted or locked the task; otherwise the
+// statement waits for the task's worker.
 func (q *Queries) SetTaskJob(ctx context.Context, jobID *int64, programID id.ID, iD uuid.UUID) error {
 	_, err := q.db.Exec(ctx, setTaskJob, jobID, programID, iD)
 	return err
@@ -530,8 +530,8 @@ where program_id = $1 and id = $2 and status in ('pending', 'processing')
 returning attempts
 `
 
-// Makes an unfinished task visible as processing and counts the attempt; no row
-// if it is finished. Waits for whoever else works on the task.
+// Sets an unfinished task to processing and counts the attempt; no row if it is finished.
+// Waits for the task's worker.
 func (q *Queries) StartTask(ctx context.Context, programID id.ID, iD uuid.UUID) (int16, error) {
 	row := q.db.QueryRow(ctx, startTask, programID, iD)
 	var attempts int16
@@ -545,8 +545,8 @@ where p.id = $2 and pg_try_advisory_xact_lock(hashtextextended('bulk task of ' |
 limit 1
 `
 
-// Takes one of @slots of the program's merchant until the transaction ends, or
-// its connection; never waits. No row if all are taken.
+// Takes one of the @slots of the program's merchant until the transaction or its connection
+// ends. Does not wait; no row if all are taken.
 func (q *Queries) TakeSlot(ctx context.Context, slots int32, programID id.ID) (int32, error) {
 	row := q.db.QueryRow(ctx, takeSlot, slots, programID)
 	var slot int32

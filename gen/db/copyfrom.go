@@ -44,7 +44,7 @@ func (r iteratorForCopyMessages) Err() error {
 	return nil
 }
 
-// As InsertMessage, for many; all or none.
+// InsertMessage for many messages, all or none.
 func (q *Queries) CopyMessages(ctx context.Context, arg []CopyMessagesParams) (int64, error) {
 	return q.db.CopyFrom(ctx, []string{"messages"}, []string{"program_id", "card_id", "channel", "address", "bulk", "send_at", "next_attempt_at", "created_at"}, &iteratorForCopyMessages{rows: arg})
 }
