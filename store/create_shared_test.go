@@ -13,7 +13,7 @@ func TestALostConnectionFailsThoseWhoShareItAndLeavesNothing(t *testing.T) {
 	t.Parallel()
 	f := sharing(t)
 	results := f.together(t, func() {
-		// First those that are under way, whose place the waiting then take.
+		// First end the running transactions, so that the waiting creates start theirs.
 		busy := f.blocked(t)
 		f.terminate(t, busy)
 		var taken []int32

@@ -2,13 +2,13 @@ package store
 
 import "giftcards/store/groupcommit"
 
-// NarrowNumbers leaves the store only size card numbers, so that tests meet taken
-// ones: those whose first 15 digits are prefix and what follows it.
+// NarrowNumbers leaves the store only size card numbers, so that tests draw taken ones. Their
+// first 15 digits are prefix and the numbers after it.
 func NarrowNumbers(s *Store, prefix uint64, size uint64) {
 	s.numbers = numberSpace{prefix: prefix, size: size}
 }
 
-// WaitingCreates is how many creates wait for a transaction to share.
+// WaitingCreates returns how many creates wait for a transaction to share.
 func WaitingCreates(s *Store) int { return s.creates.Waiting() }
 
 // SharedAtOnce is how many shared transactions of creates run at a time.

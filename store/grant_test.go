@@ -22,8 +22,8 @@ func connect(t *testing.T, url string) *pgx.Conn {
 	return conn
 }
 
-// TestTheServingRoleMayServeAndNoMore. That it may serve, all tests of the server
-// show; here, that no table was forgotten.
+// TestTheServingRoleMayServeAndNoMore: all tests of the server show that the role may serve.
+// This test shows that no table was forgotten, and that nothing else is allowed.
 func TestTheServingRoleMayServeAndNoMore(t *testing.T) {
 	t.Parallel()
 	url := storetest.URL(t)
@@ -88,7 +88,8 @@ func TestGrantTakesAwayWhatIsTooMuchAndCanBeRepeated(t *testing.T) {
 	}
 }
 
-// TestALesserRoleOnlyLooksAtTheSchema, and says what to do when it is not current.
+// TestALesserRoleOnlyLooksAtTheSchema, and gets an error that says what to do if the schema
+// is not current.
 func TestALesserRoleOnlyLooksAtTheSchema(t *testing.T) {
 	t.Parallel()
 	url := storetest.URL(t)
@@ -101,8 +102,8 @@ func TestALesserRoleOnlyLooksAtTheSchema(t *testing.T) {
 	}
 }
 
-// TestTheAuditLogExpiresWhateverTheCallersSearchPath: a definer's function must
-// not be led to tables of the caller's own.
+// TestTheAuditLogExpiresWhateverTheCallersSearchPath: a function that runs as the owner must
+// not use tables of the caller.
 func TestTheAuditLogExpiresWhateverTheCallersSearchPath(t *testing.T) {
 	t.Parallel()
 	f := setup(t)

@@ -13,7 +13,7 @@ import (
 	"giftcards/store/storetest"
 )
 
-// TestATaskLooksBeforeEachChunkWhetherItMustStop, so that one that takes minutes ends
+// TestATaskLooksBeforeEachChunkWhetherItMustStop, so that a task that takes minutes ends
 // within a second.
 func TestATaskLooksBeforeEachChunkWhetherItMustStop(t *testing.T) {
 	t.Parallel()
@@ -51,8 +51,8 @@ func TestATaskLooksBeforeEachChunkWhetherItMustStop(t *testing.T) {
 	}
 }
 
-// TestAChangeOfAUserWaitsForATaskThatIsAboutToCommit: whoever keeps a user out knows,
-// once that is done, that no card of theirs is to come.
+// TestAChangeOfAUserWaitsForATaskThatIsAboutToCommit, so that after a user was deactivated,
+// no further card of that user is issued.
 func TestAChangeOfAUserWaitsForATaskThatIsAboutToCommit(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
@@ -79,8 +79,8 @@ func TestAChangeOfAUserWaitsForATaskThatIsAboutToCommit(t *testing.T) {
 	write(t, f.Store, deactivate)
 }
 
-// TestABacklogIsBoundedWhoeverAddsAtTheSameMoment, for each merchant alone and over all
-// of its programs.
+// TestABacklogIsBoundedWhoeverAddsAtTheSameMoment, for each merchant by itself and over all of
+// its programs.
 func TestABacklogIsBoundedWhoeverAddsAtTheSameMoment(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
@@ -93,7 +93,7 @@ func TestABacklogIsBoundedWhoeverAddsAtTheSameMoment(t *testing.T) {
 		}
 		return tx.AddProgram(t.Context(), merchant, "Second")
 	})
-	// All have added their task before the first of them counts.
+	// Every transaction has added its task before the first one counts.
 	var all sync.WaitGroup
 	all.Add(adders)
 	together := func() { all.Done(); all.Wait() }
