@@ -42,7 +42,7 @@ func (s *Store) FindAccess(ctx context.Context, user id.ID, token string, progra
 		},
 		Revoked: row.Revoked,
 	}
-	if !row.ProgramID.IsZero() {
+	if !row.ProgramID.IsZero() { // null, if there is no such program
 		access.Program = &Program{ID: row.ProgramID, MerchantID: row.ProgramMerchantID}
 		access.MerchantName = *row.ProgramMerchantName
 	}

@@ -61,6 +61,7 @@ func (tx *Tx) Backlog(ctx context.Context) (Backlog, error) {
 	if err != nil {
 		return Backlog{}, wrap(err, "count tasks")
 	}
+	// States without tasks get an entry of 0, too.
 	for _, state := range []string{TaskPending, TaskProcessing} {
 		waiting := Waiting{State: state}
 		for _, t := range tasks {

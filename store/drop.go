@@ -45,6 +45,7 @@ func (tx *Tx) DropMessages(ctx context.Context, f MessageFilter) ([]DroppedMessa
 		MerchantID: nullable(f.Merchant), UserID: nullable(f.User), Before: tx.before(f.OlderThan),
 		Now: tx.now, LeaseEnd: tx.now.Add(MessageLease), Reason: droppedReason, LateReason: droppedLateReason,
 	}
+	// Empty filters stay nil, which the statement takes for "any".
 	for _, card := range f.Cards {
 		params.CardIds = append(params.CardIds, card[:])
 	}

@@ -89,6 +89,7 @@ func (t Terms) expiry(now time.Time) time.Time {
 // larger ones. It fails with a Forbidden error that names a daily limit if the cards would
 // go over it.
 func (tx *Tx) IssueCards(ctx context.Context, terms Terms, recipients []Recipient) ([]GiftCard, error) {
+	// Before any card is made, because a refused request should cost little.
 	if _, err := tx.countIssued(ctx, terms, len(recipients)); err != nil {
 		return nil, err
 	}
@@ -113,6 +114,7 @@ func (s *Store) newCards(now time.Time, terms Terms, first id.ID, recipients []R
 	expiresAt := terms.expiry(now)
 	for i, r := range recipients {
 		cardID := first.Plus(i)
+		// Sealed with the card's id, so that a code cannot be moved to another card.
 		sealed, err := s.keys.Seal(securityCode(), cardID[:])
 		if err != nil {
 			return nil, fmt.Errorf("seal security code: %w", err)
@@ -171,7 +173,7 @@ func (tx *Tx) insertCards(ctx context.Context, cards []GiftCard) error {
 		for _, at := range taken {
 			cards[at].CardNumber = tx.store.numbers.random()
 		}
-		pending = taken
+		pending = taken // the other cards are inserted
 	}
 	return errNumbersExhausted
 }

@@ -62,6 +62,7 @@ func (tx *Tx) grant(ctx context.Context, to string) error {
 		if strings.HasPrefix(g.objects, "function") {
 			all = "execute"
 		}
+		// Revoke first, so that privileges that an older version granted disappear.
 		for _, statement := range []string{
 			fmt.Sprintf("revoke %s on %s from %s", all, g.objects, to), fmt.Sprintf("grant %s on %s to %s", g.privileges, g.objects, to),
 		} {

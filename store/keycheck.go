@@ -23,6 +23,7 @@ func (s *Store) CheckKeys(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("seal: %w", err)
 	}
+	// Only the text of the first server is kept, and every other server must open it.
 	if err := s.q.InsertKeyCheck(ctx, sealed); err != nil {
 		return classify(fmt.Errorf("insert key check: %w", err))
 	}

@@ -19,6 +19,7 @@ func (s *Store) SaveKeyUses(ctx context.Context) (newest int64, err error) {
 	taken := s.keys.TakeUses()
 	newest, err = Write(ctx, s, func(tx *Tx) (int64, error) {
 		if len(taken) > 0 {
+			// Sorted, so that all servers lock the rows in the same order.
 			var keys, sealed []int64
 			for _, key := range slices.Sorted(maps.Keys(taken)) {
 				keys, sealed = append(keys, int64(key)), append(sealed, taken[key])

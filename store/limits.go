@@ -55,7 +55,7 @@ func (tx *Tx) countIssued(ctx context.Context, terms Terms, cards int) ([][]byte
 	if err != nil {
 		return nil, fmt.Errorf("count issued cards: %w", err)
 	}
-	scopes := [][]byte{}
+	scopes := [][]byte{} // not nil, because counted_in is not null
 	for _, row := range rows {
 		if row.TooManyCards || row.TooMuchValue {
 			return nil, tx.store.limitReached(row)

@@ -63,6 +63,7 @@ func (tx *Tx) RememberLogin(ctx context.Context, login Login) error {
 	if err := tx.q.UpsertKnownLogin(ctx, login.User.ID, login.network, tx.now); err != nil {
 		return fmt.Errorf("remember login: %w", err)
 	}
+	// Only a new network can be one too many.
 	if login.Known {
 		return nil
 	}

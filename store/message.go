@@ -91,6 +91,7 @@ func (tx *Tx) insertMessages(ctx context.Context, cards []GiftCard) error {
 	if len(messages) == 0 {
 		return nil
 	}
+	// One round trip for all messages; COPY would need one more, to read the columns' types.
 	batch := make([]db.InsertMessageParams, len(messages))
 	for i, m := range messages {
 		batch[i] = db.InsertMessageParams(m)

@@ -39,6 +39,8 @@ func (tx *Tx) RetryMessages(ctx context.Context, cards []id.ID, which Retry) ([]
 	if err != nil || which == RetryWritten {
 		return ended, wrap(err, "retry messages")
 	}
+	// The end of a lease that begins now: a message whose next attempt is before it may be
+	// being sent.
 	waiting, err := tx.q.HurryMessages(ctx, tx.now, tx.now.Add(MessageLease), ids)
 	return append(ended, waiting...), wrap(err, "hurry messages")
 }

@@ -77,6 +77,7 @@ func (c *counts) issuedAtOnce(cards int, value money.Amount) {
 // message counts an attempt that left a message in a state.
 func (t *tally) message(channel, status string) {
 	kind := map[string]int{MessageSent: mailsSent, MessageWritten: mailsWritten, MessageScheduled: mailsDeferred, MessageFailed: mailsFailed, MessageDropped: mailsDropped}[status]
+	// The counts of texts follow those of mails, in the same order.
 	if channel == ChannelSMS {
 		kind += textsSent - mailsSent
 	}

@@ -69,6 +69,7 @@ func Migrate(ctx context.Context, url string) error {
 		if err != nil {
 			return err
 		}
+		// Refuse before anything is written.
 		if err := versions.refusal(); err != nil {
 			return err
 		}

@@ -103,7 +103,7 @@ func (tx *Tx) resealAfter(ctx context.Context, state *Resealing, key uint32, bat
 	var programs, cards, codes [][]byte
 	for _, row := range rows {
 		state.ProgramID, state.CardID = row.ProgramID, row.ID
-		if keyring.SealedWith(row.SealedCode, key) {
+		if keyring.SealedWith(row.SealedCode, key) { // no index finds old codes, so the walk sees new ones too
 			continue
 		}
 		code, err := tx.store.OpenCode(row.ID, row.SealedCode)

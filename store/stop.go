@@ -135,6 +135,7 @@ func (tx *Tx) RequestCancellations(ctx context.Context, named []uuid.UUID, merch
 	if err != nil {
 		return nil, fmt.Errorf("request cancellations: %w", err)
 	}
+	// A misspelt id must not look like a task that is cancelled.
 	found := map[uuid.UUID]bool{}
 	for _, row := range rows {
 		found[row.ID] = true
