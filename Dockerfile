@@ -7,7 +7,7 @@ WORKDIR /src
 COPY go.mod go.sum ./
 RUN --mount=type=cache,target=/go/pkg/mod go mod download
 COPY . .
-# The image leaves .git out: docker build --build-arg VERSION=$(git describe --always)
+# The image leaves .git out: docker build --build-arg VERSION=$(git describe --tags --always)
 ARG VERSION=unknown
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
     CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$VERSION" -o /out/giftcards ./cmd/giftcards \

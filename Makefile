@@ -4,7 +4,7 @@
 
 TOOLS   := $(CURDIR)/gen/tools
 BIN     := $(CURDIR)/bin
-VERSION  = $(shell git describe --always --dirty 2>/dev/null || echo unknown)
+VERSION  = $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 RACE     = $(shell command -v $$(go env CC) >/dev/null && echo -race)
 
 # The same programs and tools with a C compiler and without, and from a checkout
@@ -12,7 +12,7 @@ RACE     = $(shell command -v $$(go env CC) >/dev/null && echo -race)
 export CGO_ENABLED := 0
 export GOFLAGS     := -buildvcs=false $(GOFLAGS)
 
-.PHONY: help run free-port build test lint vulncheck generate licences verify changelog contract sdk restore proxies spreadsheet upgrade operations bench microbench faults clean
+.PHONY: help run free-port build test lint vulncheck generate schema licences verify changelog contract sdk restore proxies spreadsheet upgrade operations bench microbench faults clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  %-11s %s\n", $$1, $$2}'
@@ -62,6 +62,10 @@ generate: ## make the documents, gen/api and gen/db anew
 	@$(BIN)/overlay -x-order openapi/openapi-complete.json $(BIN)/generate.json openapi/generate.yaml
 	@$(BIN)/oapi-codegen -config openapi/codegen.yaml $(BIN)/generate.json
 	@$(BIN)/sqlc generate
+
+schema: ## make docs/schema.md anew, from the migrations
+	@go build -o $(BIN)/withserver ./store/storetest/withserver
+	@$(BIN)/withserver go test -count=1 -run '^TestTheSchemaPageIsCurrent$$' ./store -update
 
 licences: ## make docs/dependencies.md anew, what the program is made of, and the texts that it prints
 	@go -C $(TOOLS) build -o $(BIN)/ ./licences

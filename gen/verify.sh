@@ -28,6 +28,9 @@ for made in openapi/openapi-complete.json openapi/openapi-sdk.json gen/api gen/d
 	current "$made" "make generate" diff -ru "$made" "$scratch/$made"
 done
 
+go build -o bin/withserver ./store/storetest/withserver
+current docs/schema.md "make schema" bin/withserver go test -count=1 -run '^TestTheSchemaPageIsCurrent$' ./store
+
 go -C gen/tools build -o "$PWD/bin/" ./licences
 bin/licences >"$scratch/dependencies.md"
 current docs/dependencies.md "make licences" diff -u docs/dependencies.md "$scratch/dependencies.md"

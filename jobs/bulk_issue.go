@@ -25,10 +25,6 @@ type bulkIssueArgs struct {
 // Kind is the job's name in River's table. Renaming it would lose the jobs that are stored.
 func (bulkIssueArgs) Kind() string { return "bulk_issue" }
 
-// SmallTask is the most cards of a small task. A worker issues them in less than a tenth
-// of a second, so that small tasks may queue behind each other.
-const SmallTask = 2_000
-
 // maxAttempts is the number of attempts before a task is given up. The task counts them
 // instead of River, so that an attempt also counts if its process died.
 const maxAttempts = 8
@@ -41,7 +37,7 @@ const giveUpReason = "The cards could not be issued because of a fault of the se
 func (j *Jobs) EnqueueBulkIssue(ctx context.Context, tx *store.Tx, task store.Task) error {
 	options := traced(ctx)
 	options.Queue = store.QueueLarge
-	if task.CardCount <= SmallTask {
+	if task.CardCount <= store.SmallTask {
 		options.Queue = store.QueueSmall
 	}
 	inserted, err := j.client.InsertTx(ctx, tx.Unwrap(), bulkIssueArgs{ProgramID: task.ProgramID, TaskID: task.ID}, options)
@@ -107,22 +103,22 @@ func (w *bulkIssueWorker) Work(ctx context.Context, job *river.Job[bulkIssueArgs
 	}
 	progress := newProgress(ctx, w.logger, job)
 	// This transaction takes the slot again and holds it until the cards are committed.
-	_, err = store.Write(ctx, w.store, func(tx *store.Tx) (struct{}, error) {
+	err = store.Do(ctx, w.store, func(tx *store.Tx) error {
 		if err := w.takeSlot(ctx, tx, job); err != nil {
-			return struct{}{}, err
+			return err
 		}
 		if err := tx.IssueTask(ctx, program, task, progress.report); err != nil {
-			return struct{}{}, err
+			return err
 		}
 		_, err := river.JobCompleteTx[*riverpgxv5.Driver](ctx, tx.Unwrap(), job)
-		return struct{}{}, err
+		return err
 	})
-	stopped := (*store.TaskStoppedError)(nil)
+	stopped, isStopped := errors.AsType[*store.TaskStoppedError](err)
 	switch {
 	case err == nil:
 		progress.completed()
 		return nil
-	case errors.As(err, &stopped): // every attempt would end in the same way
+	case isStopped: // another attempt would end in the same way
 		w.logger.WarnContext(ctx, "task stopped", "task_id", task, "reason", stopped.Reason)
 		return end(ctx, w.store, func(ctx context.Context, tx *store.Tx) error { return tx.StopTask(ctx, program, task, stopped) })
 	case errors.Is(err, store.ErrNoSlot): // another task took the slot between the two transactions
@@ -166,8 +162,7 @@ func end(ctx context.Context, s *store.Store, write func(context.Context, *store
 	// A stop or a time-out has ended the job's context.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cancelTimeout)
 	defer cancel()
-	_, err := store.Write(ctx, s, func(tx *store.Tx) (struct{}, error) { return struct{}{}, write(ctx, tx) })
-	return err
+	return store.Do(ctx, s, func(tx *store.Tx) error { return write(ctx, tx) })
 }
 
 // giveUp marks the task as failed.

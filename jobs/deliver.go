@@ -265,10 +265,10 @@ func (c *courier) send(ctx context.Context, due *store.Due, code string) error {
 // outcome returns the function that records the result of sending.
 func (c *courier) outcome(ctx context.Context, due *store.Due, code string, sent error) func(context.Context, *store.Tx) error {
 	if _, toFile := c.sender.(*transport.Outbox); sent == nil && toFile {
-		return func(ctx context.Context, tx *store.Tx) error { return tx.MessageWritten(ctx, due) }
+		return func(ctx context.Context, tx *store.Tx) error { return tx.RecordWritten(ctx, due) }
 	}
 	if sent == nil {
-		return func(ctx context.Context, tx *store.Tx) error { return tx.MessageSent(ctx, due) }
+		return func(ctx context.Context, tx *store.Tx) error { return tx.RecordSent(ctx, due) }
 	}
 	failed, fromSender := errors.AsType[*transport.Error](sent)
 	if !fromSender {
@@ -276,7 +276,7 @@ func (c *courier) outcome(ctx context.Context, due *store.Due, code string, sent
 	}
 	// The stop came before the server had the whole message: it may be sent again at once.
 	if ctx.Err() != nil && !failed.Permanent && !failed.Unconfirmed {
-		return func(ctx context.Context, tx *store.Tx) error { return tx.MessageReleased(ctx, due) }
+		return func(ctx context.Context, tx *store.Tx) error { return tx.ReleaseMessage(ctx, due) }
 	}
 	c.logFailure(ctx, due, failed)
 	// A server's answer may quote the message. The card must not leak into the reason.
@@ -288,9 +288,9 @@ func (c *courier) outcome(ctx context.Context, due *store.Due, code string, sent
 	}
 	return func(ctx context.Context, tx *store.Tx) error {
 		if failed.Permanent {
-			return tx.MessageRefused(ctx, due, reason)
+			return tx.RecordRefused(ctx, due, reason)
 		}
-		return tx.MessageDeferred(ctx, due, reason, failed.Unconfirmed)
+		return tx.RecordDeferred(ctx, due, reason, failed.Unconfirmed)
 	}
 }
 
@@ -315,7 +315,7 @@ func (c *courier) record(ctx context.Context, due *store.Due, outcome func(conte
 	for {
 		// Even after ctx has ended, the outcome gets one attempt.
 		attempt, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
-		_, err := store.Write(attempt, c.store, func(tx *store.Tx) (struct{}, error) { return struct{}{}, outcome(attempt, tx) })
+		err := store.Do(attempt, c.store, func(tx *store.Tx) error { return outcome(attempt, tx) })
 		cancel()
 		// After the lease another worker may claim the message, and its record must win.
 		if err == nil || ctx.Err() != nil || c.store.Now().Add(recordPause).After(due.NextAttemptAt) {

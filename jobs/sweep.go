@@ -43,19 +43,18 @@ func (j *Jobs) sweep(ctx context.Context) {
 func (j *Jobs) enqueueAbandoned(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, sweepTimeout)
 	defer cancel()
-	_, err := store.Write(ctx, j.store, func(tx *store.Tx) (struct{}, error) {
+	return store.Do(ctx, j.store, func(tx *store.Tx) error {
 		tasks, err := tx.AbandonedTasks(ctx, sweepBatch)
 		if err != nil {
-			return struct{}{}, err
+			return err
 		}
 		for _, task := range tasks {
 			if err := j.EnqueueBulkIssue(ctx, tx, task); err != nil {
-				return struct{}{}, err
+				return err
 			}
 		}
-		return struct{}{}, nil
+		return nil
 	})
-	return err
 }
 
 // deleteExpired deletes expired rows in small transactions, so that each holds its locks

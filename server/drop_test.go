@@ -145,10 +145,10 @@ func (i *issuer) card(text string) id.ID {
 func TestAMessageThatIsDroppedWhileItIsSentIsToldAndNotSentAgain(t *testing.T) {
 	t.Parallel()
 	for name, record := range map[string]func(context.Context, *store.Tx, *store.Due) error{
-		"taken":    func(ctx context.Context, tx *store.Tx, due *store.Due) error { return tx.MessageSent(ctx, due) },
-		"released": func(ctx context.Context, tx *store.Tx, due *store.Due) error { return tx.MessageReleased(ctx, due) },
+		"taken":    func(ctx context.Context, tx *store.Tx, due *store.Due) error { return tx.RecordSent(ctx, due) },
+		"released": func(ctx context.Context, tx *store.Tx, due *store.Due) error { return tx.ReleaseMessage(ctx, due) },
 		"unconfirmed": func(ctx context.Context, tx *store.Tx, due *store.Due) error {
-			return tx.MessageDeferred(ctx, due, "", true)
+			return tx.RecordDeferred(ctx, due, "", true)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

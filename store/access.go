@@ -12,27 +12,27 @@ import (
 	"giftcards/store/id"
 )
 
-// Access is what the database says of a token's bearer and of a program. It may be
-// remembered: what is done for it asks the database, in the same statement, whether
-// token and user are still as they were.
+// Access is what the bearer of a token may do in a program. Callers may cache it for a
+// minute, provided that every statement that acts on it checks again that token and user
+// are unchanged, as CreateCard and FindTask do.
 type Access struct {
 	TokenID string
 	User    User // without the password hash
 	Revoked bool // the token was logged out
-	// Program is the program asked about, nil if there is none.
+	// Program is the program that FindAccess was asked for, nil if there is none.
 	Program      *Program // without name and time
 	MerchantName string   // of the program's merchant
 }
 
-// FindAccess says who user is, whether token is revoked, and whose program it is
-// (the zero ID asks about none). It fails with ErrUserNotFound.
+// FindAccess returns the access of user with token to program, or to none if program is
+// zero. It does not judge it. It fails with ErrUserNotFound.
 func (s *Store) FindAccess(ctx context.Context, user id.ID, token string, program id.ID) (Access, error) {
-	row, err := s.access.do(ctx, db.FindAccessParams{TokenID: token, ProgramID: program, UserID: user})
+	row, err := s.q.FindAccess(ctx, token, program, user)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Access{}, ErrUserNotFound
+	}
 	if err != nil {
 		return Access{}, classify(fmt.Errorf("find access: %w", err))
-	}
-	if row == nil {
-		return Access{}, ErrUserNotFound
 	}
 	access := Access{
 		TokenID: token,
@@ -42,20 +42,16 @@ func (s *Store) FindAccess(ctx context.Context, user id.ID, token string, progra
 		},
 		Revoked: row.Revoked,
 	}
-	if !row.ProgramID.IsZero() {
+	if !row.ProgramID.IsZero() { // null, if there is no such program
 		access.Program = &Program{ID: row.ProgramID, MerchantID: row.ProgramMerchantID}
 		access.MerchantName = *row.ProgramMerchantName
 	}
 	return access, nil
 }
 
-func (s *Store) findAccess(ctx context.Context, of []db.FindAccessParams) ([]*db.FindAccessRow, error) {
-	return findEach(len(of), s.q.FindAccess(ctx, of).QueryRow)
-}
-
-// CheckLink fails with ErrLinkEnded unless user may still have the security codes of
-// program's cards over a link that they got with a token given at that time: an active
-// issuer of the program's merchant, whose tokens were not ended since.
+// CheckLink fails with ErrLinkEnded unless user may still read the security codes of
+// program's cards over a link. The user must be an active issuer of the program's merchant,
+// and the token that they got the link with, given at that time, must not have been ended.
 func (tx *Tx) CheckLink(ctx context.Context, user, program id.ID, given time.Time) error {
 	holder, err := tx.q.FindLinkHolder(ctx, user, program)
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -70,9 +66,9 @@ func (tx *Tx) CheckLink(ctx context.Context, user, program id.ID, given time.Tim
 	return nil
 }
 
-// CheckAccess fails with ErrAccessChanged unless token and user are as they were when
-// the access was found. A statement of this transaction that comes later may still
-// commit after a change of the user that commits meanwhile; ask after whatever waits.
+// CheckAccess fails with ErrAccessChanged if token or user have changed since the access
+// was found. Call it after every statement that may wait for a lock, because the user may
+// be changed during the wait.
 func (tx *Tx) CheckAccess(ctx context.Context, access Access) error {
 	unchanged, err := tx.q.AccessUnchanged(ctx, db.AccessUnchangedParams{
 		TokenID: access.TokenID, UserID: access.User.ID, MerchantID: access.User.MerchantID,
@@ -87,8 +83,8 @@ func (tx *Tx) CheckAccess(ctx context.Context, access Access) error {
 	return nil
 }
 
-// RevokeToken makes a token useless on every instance, at once. It is forgotten some
-// time after expiresAt, when the token has ended by itself.
+// RevokeToken makes every instance refuse the token from the commit on. The row is deleted
+// some time after expiresAt, when the token has expired by itself.
 func (tx *Tx) RevokeToken(ctx context.Context, token string, expiresAt time.Time) error {
 	if err := tx.q.RevokeToken(ctx, token, expiresAt); err != nil {
 		return fmt.Errorf("revoke token: %w", err)

@@ -9,8 +9,8 @@ import (
 	"giftcards/store/storetest"
 )
 
-// TestNothingIsDoneForAnAccessThatHasChanged, in the statement itself: what is
-// remembered of an access decides nothing.
+// TestNothingIsDoneForAnAccessThatHasChanged: the statement itself checks the access, so a
+// cached one is never the reason to allow anything.
 func TestNothingIsDoneForAnAccessThatHasChanged(t *testing.T) {
 	t.Parallel()
 	f := sharing(t)

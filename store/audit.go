@@ -9,12 +9,11 @@ import (
 	"giftcards/store/id"
 )
 
-// AuditEntry is a row of audit_log: who did what, from where. It holds ids, no
-// names and addresses of people.
+// AuditEntry is a row of audit_log. It holds ids, and neither names nor addresses of people.
 type AuditEntry = db.AuditLog
 
-// Audit writes down what the transaction does, at its time. Of the merchant it
-// needs no more than the program.
+// Audit writes an entry for what the transaction does, with its time. If e names no
+// merchant, the entry has the program's.
 func (tx *Tx) Audit(ctx context.Context, e AuditEntry) error {
 	err := tx.q.InsertAuditEntry(ctx, db.InsertAuditEntryParams{
 		At: tx.now, Operation: e.Operation, UserID: e.UserID, MerchantID: nullable(e.MerchantID), ProgramID: e.ProgramID,
@@ -23,14 +22,14 @@ func (tx *Tx) Audit(ctx context.Context, e AuditEntry) error {
 	return wrap(err, "insert audit entry")
 }
 
-// nullable is the bytes of an id, nil of the zero ID.
+// nullable returns the bytes of an id, nil for the zero ID.
 func nullable(i id.ID) []byte {
 	b, _ := i.BytesValue() // never fails
 	return b
 }
 
-// AuditEntries returns the log since a time, the latest first, limit at most: of
-// one merchant and one user unless those are zero.
+// AuditEntries returns at most limit entries since a time, the latest first. If merchant or
+// user is not zero, it returns only entries about the merchant or of the user.
 func (tx *Tx) AuditEntries(ctx context.Context, merchant, user id.ID, since time.Time, limit int) ([]AuditEntry, error) {
 	rows, err := tx.q.ListAuditEntries(ctx, db.ListAuditEntriesParams{
 		MerchantID: nullable(merchant), UserID: nullable(user), Since: since, UpTo: int32(limit),

@@ -34,7 +34,7 @@ func TestTheAuditLogIsAppendOnlyEvenForItsOwner(t *testing.T) {
 		"update audit_log set client = 'x'", "update audit_log set at = '-infinity'", "delete from audit_log", "truncate audit_log",
 	} {
 		_, err := f.Pool().Exec(t.Context(), statement)
-		if pg := (*pgconn.PgError)(nil); !errors.As(err, &pg) || pg.Code != "42501" {
+		if pg, ok := errors.AsType[*pgconn.PgError](err); !ok || pg.Code != "42501" {
 			t.Errorf("%s: %v", statement, err)
 		}
 	}

@@ -7,20 +7,19 @@ import (
 	"giftcards/gen/db"
 )
 
-// Backlog is what waits to be done at a moment, by all instances together. Nothing
-// that waits is counted beyond 100,000.
+// Backlog is the unfinished work of all instances together. Each count stops at 100,000.
 type Backlog struct {
-	Jobs           []Waiting // River's, by queue and state; the available ones of both queues always
-	Tasks          []Waiting // by state: TaskPending and TaskProcessing, both always
-	Messages       []Waiting // due ones, by lane, all of them always
-	FailedMessages int64     // for an operator to judge
+	Jobs           []Waiting // River's, by queue and state; both queues always have an entry for available jobs
+	Tasks          []Waiting // by state; TaskPending and TaskProcessing always have an entry
+	Messages       []Waiting // due ones, by lane; every lane always has an entry
+	FailedMessages int64     // they wait for an operator
 	CodeKeySeals   int64     // codes that the newest key has sealed, uncapped; see CodeKeyLimit
-	// WrittenMessages are in files, and nobody got them.
+	// WrittenMessages were written to files, and reached nobody.
 	WrittenMessages int64
 }
 
-// Waiting is how many of a kind wait, and for how long the one that is due
-// longest has done so; 0 without any.
+// Waiting is how much of one kind of work waits, and for how long the oldest has been due;
+// 0 if nothing waits.
 type Waiting struct {
 	Queue string // of jobs
 	State string // of jobs and tasks
@@ -35,17 +34,10 @@ var Lanes = []Lane{{ChannelEmail, false}, {ChannelEmail, true}, {ChannelSMS, fal
 // jobAvailable is River's state of a job that a worker could take now.
 const jobAvailable = string(db.RiverJobStateAvailable)
 
-// backlogLimit bounds what a count costs.
+// backlogLimit bounds the cost of a count.
 const backlogLimit = 100_000
 
-// River's queues of tasks, by their size, each with workers of its own, so that no
-// small task waits for a large one. The names are stored: renaming one loses jobs.
-const (
-	QueueSmall = "bulk_small"
-	QueueLarge = "bulk_large"
-)
-
-// Backlog counts what waits. It reads indexes alone.
+// Backlog counts the unfinished work. It only reads indexes.
 func (tx *Tx) Backlog(ctx context.Context) (Backlog, error) {
 	var b Backlog
 	age := func(since time.Time) time.Duration { return max(0, tx.now.Sub(since)) }
@@ -53,6 +45,8 @@ func (tx *Tx) Backlog(ctx context.Context) (Backlog, error) {
 	if err != nil {
 		return Backlog{}, wrap(err, "count jobs")
 	}
+	// A queue without available jobs has no row. It gets an entry of 0, because a metric that
+	// disappears looks like a server that is down.
 	empty := map[string]bool{QueueSmall: true, QueueLarge: true}
 	for _, j := range jobs {
 		b.Jobs = append(b.Jobs, Waiting{Queue: j.Queue, State: string(j.State), Count: j.Jobs, Age: age(j.Oldest)})
@@ -67,6 +61,7 @@ func (tx *Tx) Backlog(ctx context.Context) (Backlog, error) {
 	if err != nil {
 		return Backlog{}, wrap(err, "count tasks")
 	}
+	// States without tasks get an entry of 0, too.
 	for _, state := range []string{TaskPending, TaskProcessing} {
 		waiting := Waiting{State: state}
 		for _, t := range tasks {
@@ -77,6 +72,7 @@ func (tx *Tx) Backlog(ctx context.Context) (Backlog, error) {
 		b.Tasks = append(b.Tasks, waiting)
 	}
 	for _, lane := range Lanes {
+		// A lane of tasks has a count for each program: the sum is capped like the others.
 		due, err := tx.CountDue(ctx, lane, backlogLimit)
 		if err != nil {
 			return Backlog{}, err
@@ -90,7 +86,7 @@ func (tx *Tx) Backlog(ctx context.Context) (Backlog, error) {
 	if b.FailedMessages, err = tx.q.CountFailedMessages(ctx, backlogLimit); err != nil {
 		return Backlog{}, wrap(err, "count failed messages")
 	}
-	if tx.store.keys != nil { // commands have none
+	if tx.store.keys != nil { // an operator's command opens the store without keys
 		if b.CodeKeySeals, err = tx.q.FindKeyUses(ctx, int64(tx.store.keys.CodeKey())); err != nil {
 			return Backlog{}, wrap(err, "find key uses")
 		}

@@ -8,7 +8,7 @@ import (
 	"giftcards/store"
 )
 
-// waiting is the one that is meant.
+// waiting returns the entry that matches.
 func waiting(t *testing.T, all []store.Waiting, is func(store.Waiting) bool) store.Waiting {
 	t.Helper()
 	i := slices.IndexFunc(all, is)

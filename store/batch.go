@@ -12,7 +12,7 @@ import (
 	"giftcards/store/money"
 )
 
-// Batch names the cards of one bulk request: consecutive ids in one program.
+// Batch names the cards of one bulk request, which have consecutive ids in one program.
 type Batch struct {
 	ProgramID id.ID
 	First     id.ID
@@ -34,22 +34,22 @@ func (s *Store) BatchTerms(ctx context.Context, b Batch) (BatchTerms, error) {
 	return BatchTerms(row), nil
 }
 
-// IssuedCard is what of a card its merchant gets in a list. The code is still
-// sealed: see OpenCode.
+// IssuedCard is the part of a card that a merchant gets in a list. The code is still
+// sealed; OpenCode opens it.
 type IssuedCard struct {
 	ID         id.ID
 	CardNumber int64
 	SealedCode []byte
 }
 
-// pageSize is how many cards are read at a time: enough that the round trip does
-// not show, few enough that memory stays flat.
+// pageSize is how many cards one query reads. More would need more memory; fewer would make
+// the round trips noticeable.
 const pageSize = 1_000
 
-// Pages returns the cards of the batch in the order asked for, some at a time,
-// and reads the next while the last is being used. It ends with the first error,
-// one if cards are missing. No connection is held while a page is being used;
-// none of this changes after the issue, so that pages are one state.
+// Pages returns the cards of the batch in the order of the request, in pages. It reads the
+// next page while the caller uses one, and holds no connection meanwhile. It ends with the
+// first error; missing cards are one. The pages need no common transaction, because these
+// columns of a card do not change after it was issued.
 func (s *Store) Pages(ctx context.Context, b Batch) iter.Seq2[[]IssuedCard, error] {
 	return func(yield func([]IssuedCard, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
@@ -58,7 +58,7 @@ func (s *Store) Pages(ctx context.Context, b Batch) iter.Seq2[[]IssuedCard, erro
 			page []IssuedCard
 			err  error
 		}
-		next := make(chan result)
+		next := make(chan result) // unbuffered: one page ahead is enough
 		go func() {
 			defer close(next)
 			for from := 0; from < b.Count; from += pageSize {
@@ -72,7 +72,7 @@ func (s *Store) Pages(ctx context.Context, b Batch) iter.Seq2[[]IssuedCard, erro
 		}()
 		for left := b.Count; left > 0; {
 			read, ok := <-next
-			if !ok {
+			if !ok { // the reader stopped early, which only the end of ctx makes it do
 				read.err = ctx.Err()
 			}
 			if !yield(read.page, read.err) || read.err != nil {
@@ -84,7 +84,7 @@ func (s *Store) Pages(ctx context.Context, b Batch) iter.Seq2[[]IssuedCard, erro
 }
 
 func (s *Store) page(ctx context.Context, b Batch, from, count int) ([]IssuedCard, error) {
-	// By hand: generated code would make a slice of its own of every sealed code.
+	// Not a query of sqlc, because its code would allocate a slice for every sealed code.
 	rows, err := s.pool.Query(ctx, `select id, card_number, sealed_code from gift_cards
 		where program_id = $1 and id between $2 and $3 order by id`,
 		b.ProgramID, b.First.Plus(from), b.First.Plus(from+count-1))
@@ -93,7 +93,7 @@ func (s *Store) page(ctx context.Context, b Batch, from, count int) ([]IssuedCar
 	}
 	defer rows.Close()
 	cards := make([]IssuedCard, 0, count)
-	var codes []byte // of all cards in one piece
+	var codes []byte // all codes of the page in one allocation
 	var sealed pgtype.DriverBytes
 	for rows.Next() {
 		var card IssuedCard

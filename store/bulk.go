@@ -1,11 +1,9 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -15,7 +13,7 @@ import (
 	"giftcards/store/id"
 )
 
-// Task is a row of bulk_tasks: cards to be issued, or issued, by a job.
+// Task is a row of bulk_tasks: cards that a job issues.
 type Task struct{ db.BulkTask }
 
 // The states of a task, in the words of the contract.
@@ -26,24 +24,38 @@ const (
 	TaskFailed     = "failed"
 )
 
-// Finished reports whether nothing of the task will change any more.
+// SmallTask is the most cards of a small task. So few are issued in less than a tenth of a
+// second, and it does not matter if a task waits for some others.
+const SmallTask = 2_000
+
+// The queues of small and of large tasks. Each has workers of its own, so that no small
+// task waits for a large one. The names are stored: a renamed queue loses its jobs.
+const (
+	QueueSmall = "bulk_small"
+	QueueLarge = "bulk_large"
+)
+
+// Finished reports whether the task has completed or failed, and will not change any more.
 func (t Task) Finished() bool { return t.Status == TaskCompleted || t.Status == TaskFailed }
 
-// Batch is the cards of a completed task.
+// Batch returns the cards of a completed task.
 func (t Task) Batch() Batch {
 	return Batch{ProgramID: t.ProgramID, First: t.FirstCardID, Count: int(t.CardCount)}
 }
 
-// AddTask writes down that count cards are to be issued on these terms: for
-// recipients if there are any (then count is their number), else for the
-// merchant to hand out. Nothing is issued yet, but the cards count towards the daily
-// limits from now on: it fails with a Forbidden error that names a limit if they would
-// go over it. The task is the access's user's: it fails if they may not issue any more
-// by the time its cards are written. With the zero Access it belongs to nobody.
+// AddTask adds a task to issue count cards on these terms. If there are recipients, count is
+// their number; otherwise the merchant hands the cards out. The cards count towards the
+// daily limits from now on: AddTask fails with a Forbidden error that names a limit if they
+// would go over it.
+//
+// The task belongs to the user of the access, and will fail if the user may not issue any
+// more when its cards are written. With the zero Access it belongs to nobody.
 func (tx *Tx) AddTask(ctx context.Context, access Access, terms Terms, count int, recipients []Recipient) (Task, error) {
 	if count < 1 || count > id.MaxBlock {
 		return Task{}, fmt.Errorf("task of %d cards: want 1 to %d", count, id.MaxBlock)
 	}
+	// Now and not when the cards are written, so that waiting tasks cannot go over a limit
+	// together.
 	countedIn, err := tx.countIssued(ctx, terms, count)
 	if err != nil {
 		return Task{}, err
@@ -71,12 +83,7 @@ func (tx *Tx) AddTask(ctx context.Context, access Access, terms Terms, count int
 	return Task{row}, tx.insertRecipients(ctx, Task{row}, recipients)
 }
 
-// chunkSize is how many cards go into one COPY, and recipients into one row:
-// enough that its overhead does not show, few enough that memory stays flat. A
-// version with another size cannot go on with this one's unfinished tasks.
-const chunkSize = 10_000
-
-// SetTaskJob writes down which job issues the task's cards.
+// SetTaskJob stores which job issues the task's cards.
 func (tx *Tx) SetTaskJob(ctx context.Context, task Task, job int64) error {
 	if err := tx.q.SetTaskJob(ctx, &job, task.ProgramID, task.ID); err != nil {
 		return fmt.Errorf("set job of task: %w", err)
@@ -84,10 +91,10 @@ func (tx *Tx) SetTaskJob(ctx context.Context, task Task, job int64) error {
 	return nil
 }
 
-// FindTask returns the task of the access's program, or ErrTaskNotFound, or
-// ErrAccessChanged.
+// FindTask returns the task in the program of the access. It fails with ErrTaskNotFound, or
+// with ErrAccessChanged if token or user have changed.
 func (s *Store) FindTask(ctx context.Context, access Access, task uuid.UUID) (Task, error) {
-	row, err := s.tasks.do(ctx, db.FindTaskParams{
+	row, err := s.tasks.Do(ctx, db.FindTaskParams{
 		ProgramID: access.Program.ID, ID: task,
 		TokenID: access.TokenID, UserID: access.User.ID, MerchantID: access.User.MerchantID,
 		Role: access.User.Role, TokensValidAfter: access.User.TokensValidAfter,
@@ -107,13 +114,14 @@ func (s *Store) findTasks(ctx context.Context, of []db.FindTaskParams) ([]*db.Fi
 	return findEach(len(of), s.q.FindTask(ctx, of).QueryRow)
 }
 
-// ErrNoSlot says that as many of the merchant's tasks are running as may be.
+// ErrNoSlot means that the merchant already runs its maximum of large tasks.
 var ErrNoSlot = errors.New("the merchant's slots are all taken")
 
-// TakeSlot takes one of the merchant's slots for a large task, of which there are so
-// many over all instances, until the transaction ends, however it ends. It returns
-// ErrNoSlot if all are taken, or are older tasks' first.
+// TakeSlot reserves one of the merchant's slots for large tasks until the transaction ends. A
+// merchant has that many slots over all instances. It fails with ErrNoSlot if no slot is
+// free, or if older tasks come first.
 func (tx *Tx) TakeSlot(ctx context.Context, program id.ID, task uuid.UUID, slots int) error {
+	// Without this, a task that tries at the right moment would overtake older ones for ever.
 	older, err := tx.q.CountOlderTasks(ctx, program, task, QueueLarge)
 	if err != nil {
 		return fmt.Errorf("count older tasks: %w", err)
@@ -131,8 +139,8 @@ func (tx *Tx) TakeSlot(ctx context.Context, program id.ID, task uuid.UUID, slots
 	return nil
 }
 
-// StartTask makes an unfinished task visible as processing and returns how often
-// it was started by now; 0 if it is finished.
+// StartTask sets an unfinished task to processing, and returns how many attempts have begun,
+// including this one; 0 if the task is finished.
 func (tx *Tx) StartTask(ctx context.Context, program id.ID, task uuid.UUID) (attempts int, err error) {
 	started, err := tx.q.StartTask(ctx, program, task)
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -144,7 +152,7 @@ func (tx *Tx) StartTask(ctx context.Context, program id.ID, task uuid.UUID) (att
 	return int(started), nil
 }
 
-// GiveBackAttempt takes back the count of an attempt that was cut off in good order.
+// GiveBackAttempt subtracts an attempt that was no attempt, or that an orderly stop ended.
 func (tx *Tx) GiveBackAttempt(ctx context.Context, program id.ID, task uuid.UUID) error {
 	if err := tx.q.GiveBackAttempt(ctx, program, task); err != nil {
 		return fmt.Errorf("give back attempt: %w", err)
@@ -152,12 +160,14 @@ func (tx *Tx) GiveBackAttempt(ctx context.Context, program id.ID, task uuid.UUID
 	return nil
 }
 
-// IssueTask issues all cards of the task and completes it, or does nothing if it
-// is finished: a job may run twice, even at the same time. After each chunk it
-// tells written how many there are by now, not yet committed. It holds at most
-// one chunk of cards in memory. It fails with a *TaskStoppedError if the task's user may
-// not issue any more, or an operator has cancelled the task.
+// IssueTask issues all cards of the task and completes it. If the task is finished, it does
+// nothing, because a job may run twice, even at the same time. After each chunk it calls
+// written with the number of cards so far, which are not committed yet. It holds at most two
+// chunks of cards in memory. It fails with a *TaskStoppedError if the task's user may not
+// issue any more, or if an operator has cancelled the task.
 func (tx *Tx) IssueTask(ctx context.Context, program id.ID, taskID uuid.UUID, written func(cards int)) error {
+	// The lock on the row is the worker's lease: PostgreSQL releases it when the worker's
+	// connection dies. A second worker waits here, and then finds the task finished.
 	row, err := tx.q.LockTask(ctx, program, taskID)
 	if err != nil {
 		return fmt.Errorf("lock task: %w", err)
@@ -173,6 +183,7 @@ func (tx *Tx) IssueTask(ctx context.Context, program id.ID, taskID uuid.UUID, wr
 	if err := tx.writeChunks(ctx, task, terms, written); err != nil {
 		return err
 	}
+	// Recipients are personal data, and are of no further use here: the cards have them.
 	if err := tx.q.DeleteRecipients(ctx, program, taskID); err != nil {
 		return fmt.Errorf("delete recipients: %w", err)
 	}
@@ -188,126 +199,17 @@ func (tx *Tx) IssueTask(ctx context.Context, program id.ID, taskID uuid.UUID, wr
 	if err != nil {
 		return err
 	}
-	// Last, so that the lock on the user is held for as short as possible: a change of
-	// the user that comes first is seen here, and a later one waits for the commit. The
-	// other side locks the user and then no task, so the two cannot lock each other out.
+	// The lock on the user comes last, so that it is held as briefly as possible. The check
+	// after it sees an earlier change of the user, and a later change waits for the commit.
+	// A change of a user locks no task, so the two cannot deadlock.
 	if err := tx.q.ShareUser(ctx, task.UserID[:]); err != nil {
 		return fmt.Errorf("share user of task: %w", err)
 	}
 	return tx.checkTask(ctx, task)
 }
 
-// writeChunks writes all cards of the task with their messages, making a chunk while
-// PostgreSQL writes the one before.
-func (tx *Tx) writeChunks(ctx context.Context, task Task, terms Terms, written func(cards int)) error {
-	next, err := tx.makeChunk(ctx, task, terms, 0)
-	if err != nil {
-		return err
-	}
-	for end := chunkSize; next != nil; end += chunkSize {
-		chunk := <-next
-		if chunk.err != nil {
-			return chunk.err
-		}
-		if next, err = tx.makeChunk(ctx, task, terms, end); err != nil {
-			return err
-		}
-		// Before each chunk, because all of them can take a minute, and none is issued
-		// before the commit.
-		if err := tx.checkTask(ctx, task); err != nil {
-			return err
-		}
-		if err := tx.copyCards(ctx, chunk.cards); err != nil {
-			return err
-		}
-		if len(chunk.messages) > 0 {
-			if _, err := tx.q.CopyMessages(ctx, chunk.messages); err != nil {
-				return fmt.Errorf("copy messages: %w", err)
-			}
-		}
-		tx.store.counts[cardsWritten].Add(int64(len(chunk.cards)))
-		written(min(end, int(task.CardCount)))
-	}
-	return nil
-}
-
-// chunk is rows that are not written yet, or why there are none.
-type chunk struct {
-	cards    []db.CopyGiftCardsParams
-	messages []db.CopyMessagesParams
-	err      error
-}
-
-// makeChunk begins to make the cards of one chunk, nil after the last: it reads
-// who they are for, and the rest goes on while PostgreSQL writes the chunk before.
-func (tx *Tx) makeChunk(ctx context.Context, task Task, terms Terms, start int) (<-chan chunk, error) {
-	if start >= int(task.CardCount) {
-		return nil, nil
-	}
-	count := min(chunkSize, int(task.CardCount)-start)
-	recipients, err := tx.findRecipients(ctx, task, start, count)
-	if err != nil {
-		return nil, err
-	}
-	made := make(chan chunk, 1) // nobody may come for it
-	go func() { made <- tx.makeRows(task, terms, recipients, start, count) }()
-	return made, nil
-}
-
-func (tx *Tx) makeRows(task Task, terms Terms, encoded []byte, start, count int) chunk {
-	recipients, err := decodeRecipients(encoded, count)
-	if err != nil {
-		return chunk{err: err}
-	}
-	cards, err := tx.store.newCards(tx.now, terms, task.FirstCardID.Plus(start), recipients)
-	if err != nil {
-		return chunk{err: err}
-	}
-	return chunk{cards: inNumberOrder(cards), messages: tx.newMessages(cards, true)}
-}
-
-// inNumberOrder makes rows in the order of card numbers, which the unique index on
-// them takes faster. Numbers are sorted with their places, since rows are large.
-func inNumberOrder(cards []GiftCard) []db.CopyGiftCardsParams {
-	type numbered struct {
-		number int64
-		card   int
-	}
-	order := make([]numbered, len(cards))
-	for i := range cards {
-		order[i] = numbered{cards[i].CardNumber, i}
-	}
-	slices.SortFunc(order, func(a, b numbered) int { return cmp.Compare(a.number, b.number) })
-	rows := make([]db.CopyGiftCardsParams, len(cards))
-	for i, o := range order {
-		rows[i] = copyParams(cards[o.card])
-	}
-	return rows
-}
-
-// copyCards writes cards by COPY. COPY has no ON CONFLICT, so a number that is
-// taken costs the chunk: it goes back to the savepoint and gets new numbers.
-func (tx *Tx) copyCards(ctx context.Context, cards []db.CopyGiftCardsParams) error {
-	for range maxNumberRounds {
-		err := pgx.BeginFunc(ctx, tx.tx, func(savepoint pgx.Tx) error {
-			_, err := db.New(savepoint).CopyGiftCards(ctx, cards)
-			return err
-		})
-		if err == nil {
-			return nil
-		}
-		if !violates(err, constraintCardNumber) {
-			return fmt.Errorf("copy cards: %w", err)
-		}
-		for i := range cards {
-			cards[i].CardNumber = tx.store.numbers.random()
-		}
-	}
-	return errNumbersExhausted
-}
-
-// AbandonedTasks returns, and locks, at most limit unfinished tasks that nobody
-// works on: whoever did has died, or gave up.
+// AbandonedTasks locks and returns at most limit unfinished tasks that no worker works on,
+// because their worker died or gave up.
 func (tx *Tx) AbandonedTasks(ctx context.Context, limit int) ([]Task, error) {
 	rows, err := tx.q.LockAbandonedTasks(ctx, startGrace, int32(limit))
 	if err != nil {
@@ -320,7 +222,6 @@ func (tx *Tx) AbandonedTasks(ctx context.Context, limit int) ([]Task, error) {
 	return tasks, nil
 }
 
-// startGrace is what a worker may need from taking its job to locking the task.
-// One that needs longer meets a second worker, and one of the two finds the task
-// done.
+// startGrace is how long a worker may take from taking its job to locking the task. If it
+// takes longer, a second worker is started, and one of the two finds the task finished.
 const startGrace = 3 * time.Second

@@ -9,8 +9,8 @@ import (
 	"giftcards/store/storetest"
 )
 
-// A distributed PostgreSQL keeps a program's rows together, and can then only hold
-// a key unique that begins with the program. These do not, each for its reason.
+// A distributed PostgreSQL keeps a program's rows together, and can then only guarantee that
+// a key is unique if it begins with the program. These do not, each for a reason.
 var keysWithoutProgram = map[string]string{
 	"merchants_pkey":             "a merchant is above programs",
 	"programs_pkey":              "it is the program's own id",
@@ -28,8 +28,8 @@ var keysWithoutProgram = map[string]string{
 	"schema_compatibility_pkey":  "a row for each schema of the whole database",
 }
 
-// toolsTables belong to the migrations and to River, whose rows are jobs and not
-// cards: they stay on one node.
+// toolsTables are the prefixes of tables that belong to goose and River. They hold no cards,
+// so they can stay on one node.
 var toolsTables = []string{"goose_", "river_"}
 
 func TestEveryUniqueKeyBeginsWithTheProgramOrHasAReason(t *testing.T) {

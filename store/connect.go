@@ -11,9 +11,9 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// sessionSettings begin every session. Statements here rely on these settings, and a
-// role or a database may have others as its default. Time-outs and search_path of a
-// role are the operator's choice and stay.
+// sessionSettings are set in every session, because the statements of this package rely on
+// them and a role or a database may have other defaults. The operator may choose the role's
+// time-outs and search_path.
 const sessionSettings = `
 set client_encoding = 'UTF8';
 set default_transaction_isolation = 'read committed';
@@ -23,9 +23,8 @@ set default_transaction_deferrable = off`
 // codeReadOnly is the SQLSTATE of a write on a standby, or in a read-only transaction.
 const codeReadOnly = "25006"
 
-// newPool is the one place where connections are set up. A connection that cannot
-// write is closed instead of kept, and so are its idle neighbours, because the address
-// may lead to the primary again a moment later.
+// newPool sets up all connections of this package. If a connection cannot write, it and all
+// idle connections are closed, because a new one may lead to the primary after a failover.
 func newPool(ctx context.Context, config *pgxpool.Config) (*pgxpool.Pool, error) {
 	var made atomic.Pointer[pgxpool.Pool] // nil while the first connections are set up
 	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
@@ -46,12 +45,11 @@ func newPool(ctx context.Context, config *pgxpool.Config) (*pgxpool.Pool, error)
 	return pool, err
 }
 
-// ErrNotWritable says that the database answers, but is a standby or otherwise takes
-// no writes.
+// ErrNotWritable means that the database answers but takes no writes, as a standby does.
 var ErrNotWritable = errors.New("the database takes no writes: it is a standby or read-only")
 
-// CheckWritable fails if the database does not answer, or with ErrNotWritable. After
-// that the next check uses a new connection.
+// CheckWritable fails if the database does not answer, and with ErrNotWritable if it takes no
+// writes. After that the next check uses a new connection.
 func (s *Store) CheckWritable(ctx context.Context) error {
 	var readOnly bool
 	err := s.pool.QueryRow(ctx, "select current_setting('transaction_read_only')::boolean").Scan(&readOnly)
@@ -65,8 +63,8 @@ func (s *Store) CheckWritable(ctx context.Context) error {
 	return nil
 }
 
-// checkEncoding refuses a database whose text is not UTF-8: what is written there can
-// be read by this program alone, and no dump can be restored elsewhere.
+// checkEncoding refuses a database whose encoding is not UTF-8, because only this program
+// could read the text there, and a dump could not be restored elsewhere.
 func checkEncoding(ctx context.Context, tx pgx.Tx) error {
 	var encoding string
 	if err := tx.QueryRow(ctx, "select current_setting('server_encoding')").Scan(&encoding); err != nil {

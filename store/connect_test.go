@@ -12,8 +12,8 @@ import (
 	"giftcards/store/storetest"
 )
 
-// TestDatabaseErrorsThatPassAreUnavailable: the caller may try the same again. The
-// others are faults of ours.
+// TestDatabaseErrorsThatPassAreUnavailable, so that the caller may retry. All others are
+// faults of the server.
 func TestDatabaseErrorsThatPassAreUnavailable(t *testing.T) {
 	t.Parallel()
 	for code, passes := range map[string]bool{
@@ -36,13 +36,13 @@ func TestDatabaseErrorsThatPassAreUnavailable(t *testing.T) {
 	}
 }
 
-// TestDefaultsOfADatabaseChangeNothing: a role or a database may have other defaults.
+// TestDefaultsOfADatabaseChangeNothing, neither those of a database nor those of a role.
 func TestDefaultsOfADatabaseChangeNothing(t *testing.T) {
 	t.Parallel()
 	url := storetest.URL(t)
 	for _, setting := range []string{
 		"default_transaction_isolation = 'serializable'", "default_transaction_deferrable = on", "client_encoding = 'LATIN1'",
-		"default_transaction_read_only = on", // the last one, as it refuses others
+		"default_transaction_read_only = on", // the last one, because it refuses others
 	} {
 		execute(t, url, "do $$ begin execute format('alter database %I set "+strings.ReplaceAll(setting, "'", "''")+"', current_database()); end $$")
 	}
@@ -63,7 +63,7 @@ func TestDefaultsOfADatabaseChangeNothing(t *testing.T) {
 	if want := [4]string{"repeatable read", "on", "off", "UTF8"}; read != want {
 		t.Errorf("to read: %v, want %v", read, want)
 	}
-	// A statement by itself, such as the one that creates a card.
+	// A statement outside of a transaction, such as the one that creates a card.
 	var alone [4]string
 	must(t, st.Pool().QueryRow(t.Context(), `select current_setting('transaction_isolation'), current_setting('transaction_read_only'),
 		current_setting('transaction_deferrable'), current_setting('client_encoding')`).Scan(&alone[0], &alone[1], &alone[2], &alone[3]))
@@ -75,13 +75,13 @@ func TestDefaultsOfADatabaseChangeNothing(t *testing.T) {
 	must(t, err)
 }
 
-// TestAConnectionThatCannotWriteIsNotKept, nor are those beside it.
+// TestAConnectionThatCannotWriteIsNotKept, and neither are idle ones.
 func TestAConnectionThatCannotWriteIsNotKept(t *testing.T) {
 	t.Parallel()
 	st, err := store.Open(t.Context(), storetest.URL(t), store.Options{MaxConns: 3})
 	must(t, err)
 	defer st.Close()
-	// As sessions on a standby are: each of them refuses to write until it ends.
+	// Like sessions on a standby, each of them refuses to write until it ends.
 	readOnly := func() {
 		var held []interface{ Release() }
 		for range 3 {

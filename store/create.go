@@ -6,23 +6,23 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
-	"giftcards/gen/db"
 	"giftcards/store/id"
-	"giftcards/store/money"
 )
 
-// CreateCard issues one card: pending, with an empty balance, a number of its own
-// and a sealed security code. Its messages are scheduled, and the answer that
-// encode makes of it is kept under the key; key may be nil. If the key has an
-// answer already, it returns that one, and nothing is issued. entry says who asked,
-// for the audit log; it names the same operation as the key. It fails with
-// ErrKeyReused if that was the answer to another request, with ErrAccessChanged if
-// the access is not what it was, and with a Forbidden error that names a daily limit
-// if the card would go over it.
+// CreateCard issues one card: pending, with an empty balance, a number of its own and a
+// sealed security code. It schedules the card's messages, writes entry to the audit log,
+// and returns the answer that encode makes of the card. It keeps the answer under the key,
+// unless key is nil; entry names the same operation as the key.
+//
+// If the key has an answer already, CreateCard returns that answer and issues nothing. It
+// fails with ErrKeyReused if the key was used for another request, with ErrAccessChanged if
+// token or user have changed, and with a Forbidden error that names a daily limit if the
+// card would go over it.
 func (s *Store) CreateCard(ctx context.Context, access Access, terms Terms, recipient Recipient, key *Key, entry AuditEntry, encode func(*GiftCard) (Answer, error)) (Answer, error) {
 	cleaned, recipients := sanitised(terms, []Recipient{recipient})
 	now := s.Now()
@@ -36,7 +36,8 @@ func (s *Store) CreateCard(ctx context.Context, access Access, terms Terms, reci
 		if err != nil {
 			return Answer{}, err
 		}
-		became, err := s.creates.do(ctx, creation{GiftCard: card, key: key, answer: answer, entry: entry, access: access})
+		became, err := s.creates.Do(ctx, creation{GiftCard: card, key: key, answer: answer, entry: entry, access: access})
+		// The number is taken, so nothing was written: draw another one and try again.
 		if violates(err, constraintCardNumber) {
 			card.CardNumber = s.numbers.random()
 			continue
@@ -53,6 +54,8 @@ func (s *Store) CreateCard(ctx context.Context, access Access, terms Terms, reci
 		case accessChanged:
 			return Answer{}, ErrAccessChanged
 		}
+		// The key is taken. A statement of its own sees the answer that was committed
+		// meanwhile; without one, the key has just expired, and the next round takes it.
 		prior, err := priorAnswer(ctx, s.q, *key)
 		if err != nil {
 			return Answer{}, classify(err)
@@ -64,17 +67,17 @@ func (s *Store) CreateCard(ctx context.Context, access Access, terms Terms, reci
 	return Answer{}, errNumbersExhausted
 }
 
-// creation is a card with what is written beside it.
+// creation is a card and everything that is written with it.
 type creation struct {
 	*GiftCard
-	key    *Key // nil: none
-	answer Answer
-	entry  AuditEntry
-	access Access
-	second bool // another one before it has the key, too
+	key          *Key // nil: none
+	answer       Answer
+	entry        AuditEntry
+	access       Access
+	duplicateKey bool // an earlier creation of the same transaction has the key
 }
 
-// outcome is what a creation became.
+// outcome is the result of a creation.
 type outcome int
 
 const (
@@ -96,58 +99,67 @@ func outcomeOf(allowed, limited, written bool) outcome {
 	return created
 }
 
-// createAlone is for one card, of which PostgreSQL makes less than of arrays.
-func (s *Store) createAlone(ctx context.Context, c creation) (outcome, error) {
-	row, err := s.q.CreateGiftCard(ctx, db.CreateGiftCardParams{
-		ProgramID: c.ProgramID, ID: c.ID, CardNumber: c.CardNumber, SealedCode: c.SealedCode,
-		InitialValue: c.InitialValue, IsPhysical: c.IsPhysical, DesignTemplate: c.DesignTemplate,
-		CustomerEmail: c.CustomerEmail, CustomerPhone: c.CustomerPhone, CustomerName: c.CustomerName,
-		SenderName: c.SenderName, CustomMessage: c.CustomMessage,
-		DeliverAt: c.DeliverAt, ExpiresAt: c.ExpiresAt, CreatedAt: c.CreatedAt,
-		Operation: c.entry.Operation, Key: c.keyText(), RequestHash: c.requestHash(),
-		Status: int16(c.answer.Status), Answer: c.answer.Body,
-		UserID: c.access.User.ID, MerchantID: c.access.User.MerchantID, Client: c.entry.Client, RequestID: c.entry.RequestID, ClientRequestID: c.entry.ClientRequestID,
-		TokenID: c.access.TokenID, Role: c.access.User.Role, TokensValidAfter: c.access.User.TokensValidAfter,
-	})
-	return outcomeOf(row.Allowed, row.Limited, row.Created), err
+// creationColumns are the columns of a creation beside those of its card.
+var creationColumns = []column[creation]{
+	columnOf("operation", "text", func(c creation) string { return c.entry.Operation }),
+	columnOf("key", "text", creation.keyText),
+	columnOf("request_hash", "bytea", creation.requestHash),
+	columnOf("duplicate_key", "boolean", func(c creation) bool { return c.duplicateKey }),
+	columnOf("status", "smallint", func(c creation) int16 { return int16(c.answer.Status) }),
+	columnOf("answer", "bytea", func(c creation) []byte { return c.answer.Body }),
+	columnOf("user_id", "bytea", func(c creation) id.ID { return c.access.User.ID }),
+	columnOf("merchant_id", "bytea", func(c creation) id.ID { return c.access.User.MerchantID }),
+	columnOf("role", "text", func(c creation) string { return c.access.User.Role }),
+	columnOf("tokens_valid_after", "timestamptz", func(c creation) *time.Time { return c.access.User.TokensValidAfter }),
+	columnOf("token_id", "text", func(c creation) string { return c.access.TokenID }),
+	columnOf("client", "text", func(c creation) string { return c.entry.Client }),
+	columnOf("request_id", "text", func(c creation) *string { return c.entry.RequestID }),
+	columnOf("client_request_id", "text", func(c creation) *string { return c.entry.ClientRequestID }),
 }
 
-// createCardsSQL is CreateGiftCard for many. By hand: generated code has no arrays with nulls.
+// createOneSQL and createManySQL are one statement, which differs where one card allows
+// something that costs PostgreSQL less: parameters that are no arrays (docs/decisions), and
+// "is there any" instead of "is it among".
+var (
+	createOneSQL = createSQL("(values ("+creationParameters("")+"))",
+		"exists (select from claimed)", "exists (select from card)")
+	createManySQL = createSQL("unnest("+creationParameters("[]")+")",
+		"(program_id, key) in (select program_id, key from claimed)", "id in (select id from card)")
+)
+
+func creationParameters(suffix string) string {
+	return parameters(cardColumns, 1, suffix) + ", " + parameters(creationColumns, len(cardColumns)+1, suffix)
+}
+
+// createSQL is the statement that creates cards. It writes each card, its messages, its
+// entry in the audit log, and its key with the answer: all of it, or nothing. It writes
+// nothing for a card whose access has changed (not allowed), whose program or user has a
+// limit (limited), or whose key is taken (not created). It waits for a concurrent statement
+// with the key, and fails on gift_cards_card_number_key if a number is taken.
 //
-// All of it is written, or nothing: each card, its messages, its entry in the audit
-// log and its key with the answer. Of a card whose access has changed, whose program or
-// user has a limit, or whose key is taken, nothing is written; the statement waits for
-// a concurrent one with the key. It fails on gift_cards_card_number_key if a number is
-// taken.
+// It asks once for all cards whether there is any limit, because mostly there is none.
 //
-// Whether there is any limit is asked once for all of them, because mostly there is none.
-//
-//nolint:unqueryvet // new.* is what unnest is told to call them
-const createCardsSQL = `
+//nolint:unqueryvet // new.* is what the source is told to call them
+func createSQL(source, claimed, created string) string {
+	return strings.NewReplacer(
+		"{source}", source, "{claimed}", claimed, "{created}", created, "{card}", cardColumnNames, "{creation}", strings.Join(names(creationColumns), ", "),
+	).Replace(`
 with new as materialized (
     select new.*, exists (select from users u where u.id = new.user_id and u.active and u.merchant_id = new.merchant_id
             and u.role = new.role and u.tokens_valid_after is not distinct from new.tokens_valid_after)
         and not exists (select from revoked_tokens r where r.id = new.token_id) as allowed,
         exists (select from issuing_limits) and exists (select from issuing_limits l where l.scope in (new.program_id, new.user_id)) as limited
-    from unnest($1::bytea[], $2::bytea[], $3::bigint[], $4::bytea[], $5::numeric[], $6::boolean[], $7::text[],
-        $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::timestamptz[], $14::timestamptz[], $15::timestamptz[],
-        $16::text[], $17::text[], $18::bytea[], $19::smallint[], $20::bytea[], $21::bytea[], $22::bytea[], $23::text[], $24::text[],
-        $25::text[], $26::text[], $27::timestamptz[], $28::boolean[], $29::text[])
-    as new (program_id, id, card_number, sealed_code, initial_value, is_physical, design_template,
-        customer_email, customer_phone, customer_name, sender_name, custom_message, deliver_at, expires_at, created_at,
-        operation, key, request_hash, status, answer, user_id, merchant_id, client, request_id,
-        token_id, role, tokens_valid_after, second, client_request_id)
+    from {source} as new ({card}, {creation})
 ), claimed as (
     insert into idempotency_keys (program_id, operation, key, request_hash, status, answer, created_at)
-    select program_id, operation, key, request_hash, status, answer, created_at from new where allowed and not limited and key is not null and not second
+    select program_id, operation, key, request_hash, status, answer, created_at
+    from new where allowed and not limited and key is not null and not duplicate_key
     on conflict on constraint idempotency_keys_pkey do nothing
     returning program_id, key
 ), card as (
-    insert into gift_cards (program_id, id, card_number, sealed_code, initial_value, is_physical, design_template,
-        customer_email, customer_phone, customer_name, sender_name, custom_message, deliver_at, expires_at, created_at)
-    select program_id, id, card_number, sealed_code, initial_value, is_physical, design_template,
-        customer_email, customer_phone, customer_name, sender_name, custom_message, deliver_at, expires_at, created_at
-    from new where allowed and not limited and (key is null or (program_id, key) in (select program_id, key from claimed) and not second)
+    insert into gift_cards ({card})
+    select {card}
+    from new where allowed and not limited and (key is null or {claimed} and not duplicate_key)
     returning program_id, id, customer_email, customer_phone, deliver_at, created_at
 ), message as (
     insert into messages (program_id, card_id, channel, address, bulk, send_at, next_attempt_at, created_at)
@@ -158,37 +170,25 @@ with new as materialized (
 ), entry as (
     insert into audit_log (at, operation, user_id, merchant_id, program_id, subject, cards, client, request_id, client_request_id)
     select created_at, operation, user_id, merchant_id, program_id, id, 1, client, request_id, client_request_id
-    from new where id in (select id from card)
+    from new where {created}
 )
-select id, allowed, limited, id in (select id from card) as created from new`
+select id, allowed, limited, {created} as created from new`)
+}
 
-// createCards creates all of them in one transaction, or fails and creates none.
+// createCards creates all cards in one transaction, or fails and creates none.
 func (s *Store) createCards(ctx context.Context, asked []creation) ([]outcome, error) {
-	if len(asked) == 1 {
-		became, err := s.createAlone(ctx, asked[0])
-		return []outcome{became}, err
+	sql, arguments := createOneSQL, append(values(cardColumns, asked[0].GiftCard), values(creationColumns, asked[0])...)
+	if len(asked) > 1 {
+		sorted := inKeyOrder(asked)
+		cards := each(sorted, func(c creation) *GiftCard { return c.GiftCard })
+		sql, arguments = createManySQL, append(arrays(cardColumns, cards), arrays(creationColumns, sorted)...)
 	}
-	all := inKeyOrder(asked)
-	rows, err := s.pool.Query(ctx, createCardsSQL,
-		column(all, func(c creation) id.ID { return c.ProgramID }), column(all, func(c creation) id.ID { return c.ID }),
-		column(all, func(c creation) int64 { return c.CardNumber }), column(all, func(c creation) []byte { return c.SealedCode }),
-		column(all, func(c creation) money.Amount { return c.InitialValue }), column(all, func(c creation) bool { return c.IsPhysical }),
-		column(all, func(c creation) *string { return c.DesignTemplate }), column(all, func(c creation) *string { return c.CustomerEmail }),
-		column(all, func(c creation) *string { return c.CustomerPhone }), column(all, func(c creation) *string { return c.CustomerName }),
-		column(all, func(c creation) *string { return c.SenderName }), column(all, func(c creation) *string { return c.CustomMessage }),
-		column(all, func(c creation) *time.Time { return c.DeliverAt }), column(all, func(c creation) time.Time { return c.ExpiresAt }),
-		column(all, func(c creation) time.Time { return c.CreatedAt }), column(all, func(c creation) string { return c.entry.Operation }),
-		column(all, func(c creation) *string { return c.keyText() }), column(all, func(c creation) []byte { return c.requestHash() }),
-		column(all, func(c creation) int16 { return int16(c.answer.Status) }), column(all, func(c creation) []byte { return c.answer.Body }),
-		column(all, func(c creation) id.ID { return c.access.User.ID }), column(all, func(c creation) id.ID { return c.access.User.MerchantID }),
-		column(all, func(c creation) string { return c.entry.Client }), column(all, func(c creation) *string { return c.entry.RequestID }),
-		column(all, func(c creation) string { return c.access.TokenID }), column(all, func(c creation) string { return c.access.User.Role }),
-		column(all, func(c creation) *time.Time { return c.access.User.TokensValidAfter }), column(all, func(c creation) bool { return c.second }),
-		column(all, func(c creation) *string { return c.entry.ClientRequestID }))
+	rows, err := s.pool.Query(ctx, sql, arguments...)
 	if err != nil {
 		return nil, err
 	}
-	became := map[id.ID]outcome{}
+	// By id, because the rows come in the order of keys.
+	became := make(map[id.ID]outcome, len(asked))
 	var card id.ID
 	var allowed, limited, written bool
 	_, err = pgx.ForEachRow(rows, []any{&card, &allowed, &limited, &written}, func() error {
@@ -198,16 +198,16 @@ func (s *Store) createCards(ctx context.Context, asked []creation) ([]outcome, e
 	if err != nil {
 		return nil, err
 	}
-	return column(asked, func(c creation) outcome { return became[c.ID] }), nil
+	return each(asked, func(c creation) outcome { return became[c.ID] }), nil
 }
 
-// inKeyOrder sorts, since transactions that claim keys in one order cannot lock each
-// other out, and marks those whose key another one before them has.
+// inKeyOrder sorts by key, so that two instances claim keys in the same order and cannot
+// deadlock. It marks a creation if an earlier one has the same key.
 func inKeyOrder(asked []creation) []creation {
 	sorted := slices.Clone(asked)
 	slices.SortStableFunc(sorted, creation.compareKeys)
 	for i := 1; i < len(sorted); i++ {
-		sorted[i].second = sorted[i].key != nil && sorted[i].compareKeys(sorted[i-1]) == 0
+		sorted[i].duplicateKey = sorted[i].key != nil && sorted[i].compareKeys(sorted[i-1]) == 0
 	}
 	return sorted
 }
@@ -236,13 +236,4 @@ func (c creation) requestHash() []byte {
 		return nil
 	}
 	return c.key.RequestHash[:]
-}
-
-// column is one column of rows.
-func column[Row, Value any](rows []Row, value func(Row) Value) []Value {
-	values := make([]Value, len(rows))
-	for i, row := range rows {
-		values[i] = value(row)
-	}
-	return values
 }

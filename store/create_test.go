@@ -18,7 +18,7 @@ import (
 	"giftcards/store/storetest"
 )
 
-// created is what one of several concurrent creates came to.
+// created is the result of one of several concurrent creates.
 type created struct {
 	answer store.Answer
 	err    error
@@ -48,9 +48,8 @@ func sharing(t *testing.T) fixture {
 	return fixture{Store: s, program: program.ID, merchant: program.MerchantID, access: storetest.Access(t, s, program.ID)}
 }
 
-// together makes all creates wait at the same moment, so that they share
-// transactions, and returns what they came to. meanwhile, if not nil, runs while
-// they wait.
+// together makes all creates wait at the same moment, so that they share transactions, and
+// returns their results. meanwhile, if not nil, runs while they wait.
 func (f fixture) together(t *testing.T, meanwhile func(), creates ...func() created) []created {
 	t.Helper()
 	lock, err := f.Pool().Begin(t.Context())
@@ -59,7 +58,7 @@ func (f fixture) together(t *testing.T, meanwhile func(), creates ...func() crea
 	_, err = lock.Exec(t.Context(), "lock table gift_cards in exclusive mode")
 	must(t, err)
 	var all sync.WaitGroup
-	for i := range store.SharedAtOnce { // these keep the transactions busy
+	for i := range store.SharedAtOnce { // these occupy the transactions
 		all.Go(func() { f.create(t.Context(), f.terms(t), nil) })
 		waitUntil(t, "a creation that waits for the lock", func() bool { return len(f.blocked(t)) == i+1 })
 	}
@@ -76,7 +75,7 @@ func (f fixture) together(t *testing.T, meanwhile func(), creates ...func() crea
 	return results
 }
 
-// blocked is who waits for the lock.
+// blocked returns the sessions that wait for the lock.
 func (f fixture) blocked(t *testing.T) []int32 {
 	t.Helper()
 	rows, err := f.Pool().Query(t.Context(), `select pid from pg_stat_activity
@@ -97,8 +96,8 @@ func waitUntil(t *testing.T, what string, is func() bool) {
 	}
 }
 
-// transactions is how many transactions wrote the cards, and how many one of them
-// wrote at most.
+// transactions returns how many transactions wrote the cards, and how many cards the largest
+// one wrote.
 func (f fixture) transactions(t *testing.T) (n, most int) {
 	t.Helper()
 	must(t, f.Pool().QueryRow(t.Context(), `select count(*), max(cards)
@@ -131,8 +130,8 @@ func TestCreatesThatWaitShareATransaction(t *testing.T) {
 	}
 }
 
-// TestAMessageOfACreateIsDueWhenAskedForOrAtOnce: a time in the past is now, for a
-// create alone and for those that share a transaction.
+// TestAMessageOfACreateIsDueWhenAskedForOrAtOnce: a time in the past counts as now, for a
+// create alone and for creates that share a transaction.
 func TestAMessageOfACreateIsDueWhenAskedForOrAtOnce(t *testing.T) {
 	t.Parallel()
 	f := sharing(t)
@@ -212,7 +211,7 @@ func TestABadCreateFailsAloneInASharedTransaction(t *testing.T) {
 	f.wantCardsAndKeys(t, 8+store.SharedAtOnce, 8)
 }
 
-// wantCardsAndKeys holds that no key is without its effect.
+// wantCardsAndKeys fails unless there are so many cards and keys: no key without its effect.
 func (f fixture) wantCardsAndKeys(t *testing.T, cards, keys int) {
 	t.Helper()
 	var n int
@@ -247,7 +246,7 @@ func TestATakenNumberIsDrawnAnewInASharedTransaction(t *testing.T) {
 	t.Parallel()
 	f := sharing(t)
 	store.NarrowNumbers(f.Store, space, 40)
-	creates := make([]func() created, 15) // 17 of 40 numbers: some will meet
+	creates := make([]func() created, 15) // 17 of 40 numbers: some will be drawn twice
 	for i := range creates {
 		creates[i] = func() created { return f.create(t.Context(), f.terms(t), f.key(fmt.Sprint(i), "")) }
 	}
@@ -266,7 +265,7 @@ func TestAClosedStoreRefusesCreates(t *testing.T) {
 	}
 }
 
-// Without sharing, the same promises hold.
+// TestCreatesDoNotNeedToShare: without sharing, the same guarantees hold.
 func TestCreatesDoNotNeedToShare(t *testing.T) {
 	t.Parallel()
 	f := setup(t)

@@ -11,7 +11,7 @@ import (
 	"giftcards/store/id"
 )
 
-// MessageFilter chooses messages: those that fit everything that is not zero.
+// MessageFilter chooses the messages that match every field that is not zero.
 type MessageFilter struct {
 	Cards     []id.ID
 	Merchant  id.ID
@@ -23,27 +23,29 @@ type MessageFilter struct {
 // DroppedMessage is a message that an operator dropped.
 type DroppedMessage struct {
 	CardID id.ID
-	// BeingSent: a sender has it at this moment, or handed it over in the last
-	// MessageLease without a word whether it was taken. It may reach its recipient.
+	// BeingSent reports whether the message may still reach its recipient: a sender holds its
+	// lease, and may be sending it or have sent it.
 	BeingSent bool
 }
 
-// What is listed as the error of a message that an operator dropped.
+// The reasons that are listed for a message that an operator dropped.
 const (
 	droppedReason     = "dropped by an operator"
 	droppedLateReason = "dropped by an operator while it was being sent, so it may have arrived"
 )
 
-// DropMessages ends the scheduled and failed messages that fit; nobody begins to send
-// any of them any more. One that is being sent stays dropped whatever comes of it.
+// DropMessages drops the scheduled, failed and written messages that match. No worker begins
+// to send one of them any more. A message that is being sent stays dropped whatever the
+// outcome is.
 //
-// A user's messages are those of cards that they created, alone or in bulk, for as
-// long as the audit log is kept, and of their tasks for as long as those are kept.
+// A user's messages are those of the cards that they created, alone or in bulk, as far back
+// as the audit log goes, and those of their tasks, as long as the tasks are kept.
 func (tx *Tx) DropMessages(ctx context.Context, f MessageFilter) ([]DroppedMessage, error) {
 	params := db.DropMessagesParams{
 		MerchantID: nullable(f.Merchant), UserID: nullable(f.User), Before: tx.before(f.OlderThan),
 		Now: tx.now, LeaseEnd: tx.now.Add(MessageLease), Reason: droppedReason, LateReason: droppedLateReason,
 	}
+	// Empty filters stay nil, which the statement takes for "any".
 	for _, card := range f.Cards {
 		params.CardIds = append(params.CardIds, card[:])
 	}
@@ -54,5 +56,5 @@ func (tx *Tx) DropMessages(ctx context.Context, f MessageFilter) ([]DroppedMessa
 	if err != nil {
 		return nil, fmt.Errorf("drop messages: %w", err)
 	}
-	return column(rows, func(r db.DropMessagesRow) DroppedMessage { return DroppedMessage(r) }), nil
+	return each(rows, func(r db.DropMessagesRow) DroppedMessage { return DroppedMessage(r) }), nil
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"strings"
@@ -14,19 +15,19 @@ import (
 // Kind is what a caller can do about an error.
 type Kind int
 
-// The kinds of error. Whatever is not an *Error is a fault of ours.
+// The kinds of error. An error that is not an *Error is a fault of the server.
 const (
 	NotFound    Kind = iota + 1 // there is no such thing
-	Forbidden                   // it is somebody else's
+	Forbidden                   // it belongs to another merchant, or the user may not do it
 	Conflict                    // it contradicts what is stored
-	Unavailable                 // the database is away; the same later may work
-	Exhausted                   // the caller has too much under way; the same later may work
+	Unavailable                 // the database is away; a retry may work
+	Exhausted                   // the caller has too much unfinished work; a retry may work
 )
 
-// Error is a refusal with a cause that its receiver understands.
+// Error is a refusal that the caller can understand and act on.
 type Error struct {
 	Kind Kind
-	// Message is a sentence for the receiver, without inner details.
+	// Message is a sentence for the caller, without internals.
 	Message string
 	// Err is the cause, for the log; it may be nil.
 	Err error
@@ -42,7 +43,7 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// The refusals that the database decides. What may be sent at all is in
+// The refusals that depend on the database. The rules for the request itself are in
 // docs/contract.md#rules-beyond-the-schema.
 var (
 	ErrProgramNotFound  = &Error{Kind: NotFound, Message: "Program not found"}
@@ -57,15 +58,15 @@ var (
 	ErrBadZone          = &Error{Kind: Conflict, Message: "A time zone must have a name of the IANA database, such as Europe/Paris"}
 	ErrEmailTaken       = &Error{Kind: Conflict, Message: "A user with this e-mail address exists"}
 	ErrBacklogFull      = &Error{Kind: Exhausted, Message: "Too many cards of the merchant are waiting to be issued"}
-	// ErrKeyReused says that the idempotency key was used for another request.
+	// ErrKeyReused means that the idempotency key was used for another request.
 	ErrKeyReused = &Error{Kind: Conflict, Message: "idempotency-key was used for another request"}
 )
 
-// ErrAccessChanged says that nothing was done since token or user are not as they
-// were when the access was found.
+// ErrAccessChanged means that nothing was written, because the token or the user has changed
+// since the Access was read. Read it again and retry.
 var ErrAccessChanged = &Error{Kind: Unavailable, Message: "Service unavailable"}
 
-// Constraints that the code asks about, as the schema names them.
+// Constraints whose violation the code handles, as the schema names them.
 const (
 	constraintCardNumber      = "gift_cards_card_number_key"
 	constraintUserEmail       = "users_email_key"
@@ -73,49 +74,60 @@ const (
 	constraintProgramMerchant = "programs_merchant_id_fkey"
 )
 
-// violates reports whether err is a violation of the named constraint.
-func violates(err error, constraint string) bool {
-	var pg *pgconn.PgError
-	return errors.As(err, &pg) && pg.ConstraintName == constraint
+// codeLockTimeout is the SQLSTATE of a statement that waited for a lock for too long.
+const codeLockTimeout = "55P03"
+
+// wrap adds to an error what was being done; it returns nil without one.
+func wrap(err error, doing string) error {
+	if err != nil {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	return nil
 }
 
-// IsUnavailable reports whether err says that the database is away or too busy,
-// so that the same may work later.
+// violates reports whether err is a violation of the named constraint.
+func violates(err error, constraint string) bool {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && pg.ConstraintName == constraint
+}
+
+// IsUnavailable reports whether err means that the database is away or too busy, so that a
+// retry may work.
 func IsUnavailable(err error) bool { return err != nil && unavailable(err) }
 
-// classify makes an Unavailable error of whatever says that the database is
-// away or too busy, and leaves other errors as they are.
+// classify returns an Unavailable error if err means that the database is away or too busy,
+// and other errors unchanged.
 func classify(err error) error {
 	if err == nil || !unavailable(err) {
 		return err
 	}
-	if known := (*Error)(nil); errors.As(err, &known) {
+	if _, ok := errors.AsType[*Error](err); ok {
 		return err
 	}
 	return &Error{Kind: Unavailable, Message: "Service unavailable", Err: err}
 }
 
 func unavailable(err error) bool {
-	if pg := (*pgconn.PgError)(nil); errors.As(err, &pg) {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return passing(pg.Code)
 	}
-	if connect := (*pgconn.ConnectError)(nil); errors.As(err, &connect) {
+	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
 		return true
 	}
-	if network := net.Error(nil); errors.As(err, &network) {
+	if _, ok := errors.AsType[net.Error](err); ok {
 		return true
 	}
-	// pgx reports a connection that ends in mid-use as the bare end of its input.
+	// pgx reports a connection that breaks during a statement as a plain io.EOF.
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
 		errors.Is(err, puddle.ErrClosedPool) || errors.Is(err, context.DeadlineExceeded) || pgconn.SafeToRetry(err)
 }
 
-// passing reports whether a SQLSTATE says that the same may work later.
+// passing reports whether a SQLSTATE means that a retry may work.
 func passing(code string) bool {
 	switch code {
 	case "40001", "40P01", "40003": // serialization failure, deadlock, unknown how the statement ended
 		return true
-	case "55P03", "57014", "25P03", "25P04": // lock_timeout, statement_timeout, idle_in_transaction_session_timeout, transaction_timeout
+	case codeLockTimeout, "57014", "25P03", "25P04": // lock_timeout, statement_timeout, idle_in_transaction_session_timeout, transaction_timeout
 		return true
 	case codeReadOnly, "58030": // a standby, a disk that fails
 		return true

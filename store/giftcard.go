@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"giftcards/gen/db"
 	"giftcards/store/id"
@@ -17,7 +18,13 @@ import (
 // GiftCard is a row of gift_cards.
 type GiftCard = db.GiftCard
 
-// Terms are what the cards of one request have in common.
+// The states of a card in which it can be, or become, of use.
+const (
+	CardPending = "pending" // issued and not activated yet
+	CardActive  = "active"
+)
+
+// Terms are the properties that all cards of one request share.
 type Terms struct {
 	ProgramID      id.ID
 	InitialValue   money.Amount // 0.01 to 10,000
@@ -25,13 +32,13 @@ type Terms struct {
 	DesignTemplate *string
 	ExpiresAt      *time.Time // nil: DefaultLifetime from now
 	DeliverAt      *time.Time // nil or past: at once
-	// IssuedBy is the user whose daily limit applies beside the program's; zero: nobody's.
-	// It is no part of the request: a colleague's retry is the same request.
+	// IssuedBy is the user whose daily limit applies in addition to the program's; zero: none.
+	// It is no part of the request, because a colleague's retry is the same request.
 	IssuedBy id.ID `json:"-"`
 }
 
-// Recipient is who a card is for, as far as known. Names and message are as they
-// were sent: issuing, or adding a task, sanitises them.
+// Recipient is the person that a card is for; unknown fields are nil. Names and message are
+// as the caller sent them: issuing a card, or adding a task, sanitises them.
 type Recipient struct {
 	Email   *string `json:"email,omitempty"`
 	Phone   *string `json:"phone,omitempty"`
@@ -40,9 +47,9 @@ type Recipient struct {
 	Message *string `json:"message,omitempty"`
 }
 
-// sanitised is what of a request may be stored and shown (contract: "sanitizes
-// the provided custom message to prevent XSS"; PostgreSQL cannot store U+0000).
-// It changes recipients in place: there may be many.
+// sanitised removes what must not be stored or shown (contract: "sanitizes the provided
+// custom message to prevent XSS"; PostgreSQL cannot store U+0000). It changes recipients in
+// place, because there may be many.
 func sanitised(terms Terms, recipients []Recipient) (Terms, []Recipient) {
 	for i, r := range recipients {
 		recipients[i] = r.Sanitised()
@@ -71,15 +78,15 @@ func clean(s *string, by func(string) string) *string {
 	return &cleaned
 }
 
-// DefaultLifetime is how long a card lasts whose expiry nobody chose (document:
-// "defaults to +365 days").
+// DefaultLifetime is the lifetime of a card whose request has no expiry (document: "defaults
+// to +365 days").
 const DefaultLifetime = 365 * 24 * time.Hour
 
 // LatestExpiry is the last moment at which a card issued now may expire
 // (document: "must not exceed 5 years"; calendar years).
 func LatestExpiry(now time.Time) time.Time { return now.AddDate(5, 0, 0) }
 
-// expiry is when a card issued now on these terms expires.
+// expiry returns when a card issued now on these terms expires.
 func (t Terms) expiry(now time.Time) time.Time {
 	if t.ExpiresAt != nil {
 		return *t.ExpiresAt
@@ -87,12 +94,13 @@ func (t Terms) expiry(now time.Time) time.Time {
 	return now.Add(DefaultLifetime)
 }
 
-// IssueCards issues one card for each recipient, in order: pending, with an empty
-// balance, a number of its own and a sealed security code. Messages to those who
-// can be reached are scheduled. It is for requests small enough to be answered
-// at once; see IssueTask for the others. It fails with a Forbidden error that names a
-// daily limit if they would go over it.
+// IssueCards issues one card for each recipient, in order: pending, with an empty balance, a
+// number of its own and a sealed security code. It schedules messages to the recipients
+// that have an address. It is for requests that are answered at once; IssueTask is for the
+// larger ones. It fails with a Forbidden error that names a daily limit if the cards would
+// go over it.
 func (tx *Tx) IssueCards(ctx context.Context, terms Terms, recipients []Recipient) ([]GiftCard, error) {
+	// Before any card is made, because a refused request should cost little.
 	if _, err := tx.countIssued(ctx, terms, len(recipients)); err != nil {
 		return nil, err
 	}
@@ -111,13 +119,13 @@ func (tx *Tx) IssueCards(ctx context.Context, terms Terms, recipients []Recipien
 	return cards, nil
 }
 
-// newCards makes the rows of cards with the ids that follow first, of what is
-// sanitised already.
+// newCards returns the rows of cards with the ids from first on. Its input is sanitised.
 func (s *Store) newCards(now time.Time, terms Terms, first id.ID, recipients []Recipient) ([]GiftCard, error) {
 	cards := make([]GiftCard, len(recipients))
 	expiresAt := terms.expiry(now)
 	for i, r := range recipients {
 		cardID := first.Plus(i)
+		// Sealed with the card's id, so that a code cannot be moved to another card.
 		sealed, err := s.keys.Seal(securityCode(), cardID[:])
 		if err != nil {
 			return nil, fmt.Errorf("seal security code: %w", err)
@@ -127,7 +135,7 @@ func (s *Store) newCards(now time.Time, terms Terms, first id.ID, recipients []R
 			ID:             cardID,
 			CardNumber:     s.numbers.random(),
 			SealedCode:     sealed,
-			Status:         "pending",
+			Status:         CardPending,
 			InitialValue:   terms.InitialValue,
 			IsPhysical:     terms.IsPhysical,
 			DesignTemplate: terms.DesignTemplate,
@@ -144,35 +152,31 @@ func (s *Store) newCards(now time.Time, terms Terms, first id.ID, recipients []R
 	return cards, nil
 }
 
-// maxNumberRounds bounds how often taken numbers are drawn anew. A second round
-// is already rare; more mean that the prefix leaves too few numbers.
+// maxNumberRounds is how often numbers are drawn until none is taken. A second round is
+// rare; if ten do not suffice, the prefix leaves too few numbers.
 const maxNumberRounds = 10
 
 var errNumbersExhausted = errors.New("no free card numbers found: the prefix leaves too few")
 
-// insertCards inserts cards, giving new numbers to those whose number is taken.
+// insertCards inserts cards, and gives a new number to each card whose number is taken.
 func (tx *Tx) insertCards(ctx context.Context, cards []GiftCard) error {
 	pending := make([]int, len(cards))
 	for i := range cards {
 		pending[i] = i
 	}
 	for range maxNumberRounds {
-		batch := make([]db.InsertGiftCardParams, len(pending))
-		for i, at := range pending {
-			batch[i] = db.InsertGiftCardParams(copyParams(cards[at]))
-		}
 		var taken []int
-		var failed error
-		tx.q.InsertGiftCard(ctx, batch).QueryRow(func(i int, _ id.ID, err error) {
-			switch {
-			case errors.Is(err, pgx.ErrNoRows):
-				taken = append(taken, pending[i])
-			case err != nil && failed == nil: // those after the first only echo it
-				failed = fmt.Errorf("insert cards: %w", err)
-			}
-		})
-		if failed != nil {
-			return failed
+		batch := &pgx.Batch{}
+		for _, at := range pending {
+			batch.Queue(insertCardSQL, values(cardColumns, &cards[at])...).Exec(func(inserted pgconn.CommandTag) error {
+				if inserted.RowsAffected() == 0 {
+					taken = append(taken, at)
+				}
+				return nil
+			})
+		}
+		if err := tx.tx.SendBatch(ctx, batch).Close(); err != nil {
+			return fmt.Errorf("insert cards: %w", err)
 		}
 		if len(taken) == 0 {
 			return nil
@@ -180,33 +184,13 @@ func (tx *Tx) insertCards(ctx context.Context, cards []GiftCard) error {
 		for _, at := range taken {
 			cards[at].CardNumber = tx.store.numbers.random()
 		}
-		pending = taken
+		pending = taken // the other cards are inserted
 	}
 	return errNumbersExhausted
 }
 
-func copyParams(c GiftCard) db.CopyGiftCardsParams {
-	return db.CopyGiftCardsParams{
-		ProgramID:      c.ProgramID,
-		ID:             c.ID,
-		CardNumber:     c.CardNumber,
-		SealedCode:     c.SealedCode,
-		InitialValue:   c.InitialValue,
-		IsPhysical:     c.IsPhysical,
-		DesignTemplate: c.DesignTemplate,
-		CustomerEmail:  c.CustomerEmail,
-		CustomerPhone:  c.CustomerPhone,
-		CustomerName:   c.CustomerName,
-		SenderName:     c.SenderName,
-		CustomMessage:  c.CustomMessage,
-		DeliverAt:      c.DeliverAt,
-		ExpiresAt:      c.ExpiresAt,
-		CreatedAt:      c.CreatedAt,
-	}
-}
-
-// OpenCode returns the 6 digits of a card's sealed security code. They leave in
-// two ways only: the message to the recipient, and the merchant's CSV.
+// OpenCode returns the 6 digits of a card's sealed security code. They leave the server in
+// two ways only: in the message to the recipient, and in the merchant's CSV.
 func (s *Store) OpenCode(card id.ID, sealed []byte) (string, error) {
 	code, err := s.keys.Unseal(sealed, card[:])
 	if err != nil {

@@ -61,7 +61,7 @@ func (f fixture) terms(t *testing.T) store.Terms {
 	return store.Terms{ProgramID: f.program, InitialValue: value}
 }
 
-// space begins 9999999999999900…: prefix of payloads, whose last digits vary.
+// space is the first payload (a number without its check digit) of NarrowNumbers.
 const space = 999_999_999_999_000
 
 func TestTakenNumbersAreDrawnAnew(t *testing.T) {
@@ -275,7 +275,7 @@ func TestOpenRefusesAnUnfitPrefix(t *testing.T) {
 	}
 }
 
-// TestMessagesAreDueWhenAskedForOrAtOnce: a time in the past is now.
+// TestMessagesAreDueWhenAskedForOrAtOnce: a time in the past counts as now.
 func TestMessagesAreDueWhenAskedForOrAtOnce(t *testing.T) {
 	t.Parallel()
 	f := setup(t)

@@ -22,8 +22,8 @@ func connect(t *testing.T, url string) *pgx.Conn {
 	return conn
 }
 
-// TestTheServingRoleMayServeAndNoMore. That it may serve, all tests of the server
-// show; here, that no table was forgotten.
+// TestTheServingRoleMayServeAndNoMore: all tests of the server show that the role may serve.
+// This test shows that no table was forgotten, and that nothing else is allowed.
 func TestTheServingRoleMayServeAndNoMore(t *testing.T) {
 	t.Parallel()
 	url := storetest.URL(t)
@@ -46,7 +46,7 @@ func TestTheServingRoleMayServeAndNoMore(t *testing.T) {
 		"drop index gift_cards_card_number_key", "reindex table river_job",
 	} {
 		_, err := serving.Exec(t.Context(), statement)
-		if pg := (*pgconn.PgError)(nil); !errors.As(err, &pg) || pg.Code != "42501" {
+		if pg, ok := errors.AsType[*pgconn.PgError](err); !ok || pg.Code != "42501" {
 			t.Errorf("%s: %v", statement, err)
 		}
 	}
@@ -88,21 +88,22 @@ func TestGrantTakesAwayWhatIsTooMuchAndCanBeRepeated(t *testing.T) {
 	}
 }
 
-// TestALesserRoleOnlyLooksAtTheSchema, and says what to do when it is not current.
+// TestALesserRoleOnlyLooksAtTheSchema, and gets an error that says what to do if the schema
+// is not current.
 func TestALesserRoleOnlyLooksAtTheSchema(t *testing.T) {
 	t.Parallel()
 	url := storetest.URL(t)
 	serving := storetest.Serving(url)
 	must(t, store.Migrate(t.Context(), serving))
-	_, err := connect(t, url).Exec(t.Context(), "delete from goose_db_version where version_id > 1")
+	_, err := connect(t, url).Exec(t.Context(), "delete from goose_db_version where version_id > 0")
 	must(t, err)
 	if err := store.Migrate(t.Context(), serving); err == nil || !strings.Contains(err.Error(), "migrate up as the owner") {
 		t.Errorf("an old schema: %v", err)
 	}
 }
 
-// TestTheAuditLogExpiresWhateverTheCallersSearchPath: a definer's function must
-// not be led to tables of the caller's own.
+// TestTheAuditLogExpiresWhateverTheCallersSearchPath: a function that runs as the owner must
+// not use tables of the caller.
 func TestTheAuditLogExpiresWhateverTheCallersSearchPath(t *testing.T) {
 	t.Parallel()
 	f := setup(t)

@@ -11,7 +11,7 @@ import (
 	"giftcards/store/id"
 )
 
-// Key is an idempotency key in its scope, and the request made under it.
+// Key is an idempotency key in its scope, with the hash of its request.
 type Key struct {
 	ProgramID   id.ID // implies the merchant
 	Operation   string
@@ -19,23 +19,24 @@ type Key struct {
 	RequestHash [32]byte
 }
 
-// Answer is what a request is answered: a status and the JSON body.
+// Answer is the answer to a request: a status and a JSON body.
 type Answer struct {
 	Status   int
 	Body     []byte
-	Replayed bool // it was given before, under the same key
+	Replayed bool // the answer was given before, under the same key
 }
 
-// ClaimKey takes the key for this transaction and returns nil, or returns the
-// answer that was given under it before. A concurrent claim waits for the first
-// one's end. The key used for another request is ErrKeyReused.
+// ClaimKey takes the key for this transaction and returns nil, or returns the answer that
+// was given under it before. It waits for a concurrent transaction that has claimed the
+// key. It fails with ErrKeyReused if the key was used for another request.
 //
-// Whoever claimed a key must call SaveAnswer in the same transaction.
+// A caller that has claimed a key must call SaveAnswer in the same transaction.
 func (tx *Tx) ClaimKey(ctx context.Context, key Key) (*Answer, error) {
 	claim := db.ClaimKeyParams{
 		ProgramID: key.ProgramID, Operation: key.Operation, Key: key.Key,
 		RequestHash: key.RequestHash[:], CreatedAt: tx.now,
 	}
+	// Again, if the key expires between the two statements.
 	for {
 		claimed, err := tx.q.ClaimKey(ctx, claim)
 		if err != nil {
@@ -58,8 +59,8 @@ func (tx *Tx) KeyHasAnswer(ctx context.Context, key Key) (bool, error) {
 	return has, wrap(err, "look for key")
 }
 
-// priorAnswer returns the answer given under the key, nil if there is none: a key
-// may expire just after it was found taken.
+// priorAnswer returns the answer that was given under the key. It returns nil if there is
+// none, because a key may expire just after it was found taken.
 func priorAnswer(ctx context.Context, q *db.Queries, key Key) (*Answer, error) {
 	row, err := q.FindKey(ctx, key.ProgramID, key.Operation, key.Key)
 	switch {
@@ -73,7 +74,7 @@ func priorAnswer(ctx context.Context, q *db.Queries, key Key) (*Answer, error) {
 	return &Answer{Status: int(row.Status), Body: row.Answer, Replayed: true}, nil
 }
 
-// SaveAnswer keeps the answer to the request under a claimed key, for replays.
+// SaveAnswer keeps the answer under a claimed key, for retries of the request.
 func (tx *Tx) SaveAnswer(ctx context.Context, key Key, answer Answer) error {
 	err := tx.q.SetKeyAnswer(ctx, db.SetKeyAnswerParams{
 		ProgramID: key.ProgramID, Operation: key.Operation, Key: key.Key,

@@ -29,8 +29,8 @@ func TestALimitBeginsAnewAtMidnightInUTC(t *testing.T) {
 	}
 }
 
-// TestAFailedTaskGivesItsCardsBackOnTheDayItWasAdded, once, to the program and the
-// user; a completed one does not.
+// TestAFailedTaskGivesItsCardsBackOnTheDayItWasAdded, once, to the program and the user. A
+// completed task does not.
 func TestAFailedTaskGivesItsCardsBackOnTheDayItWasAdded(t *testing.T) {
 	t.Parallel()
 	f, _ := instances(t)
@@ -77,7 +77,7 @@ func TestAFailedTaskGivesItsCardsBackOnTheDayItWasAdded(t *testing.T) {
 	want("after today's task failed, too", "0 0", "0 0")
 }
 
-// TestTotalsAreKeptForEightDays, because a task may fail as late.
+// TestTotalsAreKeptForEightDays, because a task may fail so late.
 func TestTotalsAreKeptForEightDays(t *testing.T) {
 	t.Parallel()
 	f, _ := instances(t)

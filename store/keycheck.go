@@ -8,21 +8,22 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// ErrWrongKeys says that the security codes in the database are sealed with other
-// keys than the store has: it could open none of them, and would seal new ones
-// that the right keys cannot open.
+// ErrWrongKeys means that the security codes in the database are sealed with other keys than
+// the store has. The store could open none of them, and the right keys could not open the
+// codes that it would seal.
 var ErrWrongKeys = errors.New("the security codes of this database are sealed with other keys")
 
-// keyCheckText is what is sealed to try the keys on, bound to keyCheckName.
+// keyCheckText is sealed, bound to keyCheckName, to find out whether the keys fit.
 const keyCheckText, keyCheckName = "giftcards", "key check"
 
-// CheckKeys fails with ErrWrongKeys unless the store has the keys of the codes in
-// the database. The first server on a database decides which keys these are.
+// CheckKeys fails with ErrWrongKeys unless the store has the keys of the codes in the
+// database. The keys of the first server on a database are the right ones.
 func (s *Store) CheckKeys(ctx context.Context) error {
 	sealed, err := s.keys.Seal(keyCheckText, []byte(keyCheckName))
 	if err != nil {
 		return fmt.Errorf("seal: %w", err)
 	}
+	// Only the text of the first server is kept, and every other server must open it.
 	if err := s.q.InsertKeyCheck(ctx, sealed); err != nil {
 		return classify(fmt.Errorf("insert key check: %w", err))
 	}
@@ -35,7 +36,7 @@ func (s *Store) CheckKeys(ctx context.Context) error {
 	return nil
 }
 
-// HasKeyCheck reports whether a server has worked with the database before.
+// HasKeyCheck reports whether a server has used the database before.
 func (s *Store) HasKeyCheck(ctx context.Context) (bool, error) {
 	_, err := s.q.FindKeyCheck(ctx)
 	if errors.Is(err, pgx.ErrNoRows) {

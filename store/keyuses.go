@@ -6,19 +6,20 @@ import (
 	"slices"
 )
 
-// CodeKeyLimit is how many codes a key should seal at most. AES-GCM draws a random
-// nonce of 96 bits for each; up to 2^32 the chance that two are the same, which
-// would weaken both codes, stays below 2^-32 (NIST SP 800-38D). Half of that leaves
-// time to rotate, and more than makes up for what a crash keeps uncounted.
+// CodeKeyLimit is how many codes one key should seal at most. AES-GCM draws a random nonce of
+// 96 bits for each code, and two equal nonces would weaken both codes. Up to 2^32 codes, the
+// probability of that is below 2^-32 (NIST SP 800-38D). Half of this number leaves time to
+// rotate, and covers the codes that a crash leaves uncounted.
 const CodeKeyLimit = 1 << 31
 
-// SaveKeyUses writes down how many codes the keys have sealed since the last call,
-// and returns how many the newest has sealed in all, by all instances. What a crash
-// loses is at most what was sealed since then.
+// SaveKeyUses adds to the database how many codes this process has sealed since the last
+// call. It returns how many codes all instances have sealed with the newest key. A crash
+// loses at most the count since the last call.
 func (s *Store) SaveKeyUses(ctx context.Context) (newest int64, err error) {
 	taken := s.keys.TakeUses()
 	newest, err = Write(ctx, s, func(tx *Tx) (int64, error) {
 		if len(taken) > 0 {
+			// Sorted, so that all servers lock the rows in the same order.
 			var keys, sealed []int64
 			for _, key := range slices.Sorted(maps.Keys(taken)) {
 				keys, sealed = append(keys, int64(key)), append(sealed, taken[key])
@@ -31,7 +32,7 @@ func (s *Store) SaveKeyUses(ctx context.Context) (newest int64, err error) {
 		return newest, wrap(err, "find key uses")
 	})
 	if err != nil {
-		s.keys.ReturnUses(taken) // twice rather than never: a commit may have been done
+		s.keys.ReturnUses(taken) // better counted twice than never: the commit may have happened
 	}
 	return newest, err
 }

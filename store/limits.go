@@ -11,15 +11,15 @@ import (
 	"giftcards/store/money"
 )
 
-// Limits are how much may be promised a day, in UTC, in a program or by a user. A card
-// is promised when it is created, or when the task that will issue it is added.
+// Limits bound the cards that may be promised on one day, in UTC, in a program or by a user.
+// A card is promised when it is created, or when the task that will issue it is added.
 type Limits struct {
 	CardsPerDay *int64        // 0 or more; nil: no limit
 	ValuePerDay *money.Amount // of initial values together, 0 or more; nil: no limit
 }
 
-// Limits returns the limits of all programs and users that have any, by the id of the
-// program or user.
+// Limits returns the limits of all programs and users that have one, by the id of the program
+// or user.
 func (tx *Tx) Limits(ctx context.Context) (map[id.ID]Limits, error) {
 	rows, err := tx.q.ListLimits(ctx)
 	if err != nil {
@@ -32,9 +32,9 @@ func (tx *Tx) Limits(ctx context.Context) (map[id.ID]Limits, error) {
 	return limits, nil
 }
 
-// SetLimits sets limits of the program or user with the id, which must exist, on every
-// instance from the next request on. One that is nil stays as it is. Cards are counted
-// from the moment at which the first limit is set.
+// SetLimits sets the limits of the program or user with the id, which must exist. A limit
+// that is nil stays as it is. Every instance applies them from the next request on. Cards
+// are counted from the moment at which the first limit is set.
 func (tx *Tx) SetLimits(ctx context.Context, scope id.ID, l Limits) error {
 	return wrap(tx.q.SetLimits(ctx, scope, l.CardsPerDay, l.ValuePerDay), "set limits")
 }
@@ -44,10 +44,10 @@ func (tx *Tx) RemoveLimits(ctx context.Context, scope id.ID) error {
 	return wrap(tx.q.DeleteLimits(ctx, scope), "remove limits")
 }
 
-// countIssued counts cards on these terms towards the daily limits of the program and
-// of the user, and returns the scopes that have one. Everybody else who counts there
-// waits until the transaction ends. If the cards would go over a limit, it fails with
-// an error for the caller, and the transaction must not be committed.
+// countIssued counts cards on these terms towards the daily limits of the program and of the
+// user, and returns the scopes that have a limit. Other transactions that count in the same
+// scopes wait until this one ends. If the cards would go over a limit, it fails with an
+// error for the caller, and the transaction must be rolled back.
 func (tx *Tx) countIssued(ctx context.Context, terms Terms, cards int) ([][]byte, error) {
 	rows, err := tx.q.CountIssued(ctx, db.CountIssuedParams{
 		Day: tx.now, ProgramID: terms.ProgramID[:], UserID: nullable(terms.IssuedBy), Cards: int64(cards), CardValue: terms.InitialValue,
@@ -55,7 +55,7 @@ func (tx *Tx) countIssued(ctx context.Context, terms Terms, cards int) ([][]byte
 	if err != nil {
 		return nil, fmt.Errorf("count issued cards: %w", err)
 	}
-	scopes := [][]byte{}
+	scopes := [][]byte{} // not nil, because counted_in is not null
 	for _, row := range rows {
 		if row.TooManyCards || row.TooMuchValue {
 			return nil, tx.store.limitReached(row)
@@ -65,7 +65,7 @@ func (tx *Tx) countIssued(ctx context.Context, terms Terms, cards int) ([][]byte
 	return scopes, nil
 }
 
-// limitReached counts a refusal, and returns the sentence that the caller gets.
+// limitReached counts a refusal, and returns the error for the caller.
 func (s *Store) limitReached(row db.CountIssuedRow) error {
 	whose, kind := "user", refusedByUserLimit
 	if row.OfProgram {
@@ -79,9 +79,9 @@ func (s *Store) limitReached(row db.CountIssuedRow) error {
 	return &Error{Kind: Forbidden, Message: fmt.Sprintf("Daily limit of the %s reached: %s until midnight UTC", whose, limit)}
 }
 
-// giveBackIssued takes a task out of the totals in which it was counted.
+// giveBackIssued subtracts a task from the totals in which it was counted.
 func (tx *Tx) giveBackIssued(ctx context.Context, program id.ID, task uuid.UUID) error {
-	// One after the other, in the order in which countIssued locks them.
+	// In the order in which countIssued locks the totals, so that the two cannot deadlock.
 	for place := range int32(2) {
 		if err := tx.q.GiveBackIssued(ctx, program, task, place+1); err != nil {
 			return fmt.Errorf("give back issued cards: %w", err)
@@ -90,12 +90,12 @@ func (tx *Tx) giveBackIssued(ctx context.Context, program id.ID, task uuid.UUID)
 	return nil
 }
 
-// createCounted is CreateCard for a program or a user with a limit. The statement of
-// CreateCard has just found the access unchanged.
+// createCounted is CreateCard for a program or a user with a limit. It does not check the
+// access, because the statement of CreateCard has just done so.
 func (s *Store) createCounted(ctx context.Context, access Access, terms Terms, recipient Recipient, key *Key, entry AuditEntry, encode func(*GiftCard) (Answer, error)) (Answer, error) {
 	terms.IssuedBy = access.User.ID
 	return Write(ctx, s, func(tx *Tx) (Answer, error) {
-		// The key comes first: a replay is not counted.
+		// The key comes first, because a retry that was answered must not be counted again.
 		if key != nil {
 			prior, err := tx.ClaimKey(ctx, *key)
 			if err != nil {

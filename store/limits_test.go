@@ -18,8 +18,8 @@ import (
 	"giftcards/store/storetest"
 )
 
-// instances are two stores on one database, with the same clock, which stands still
-// at noon in UTC.
+// instances returns two stores on one database, with one clock that stands still at noon in
+// UTC.
 func instances(t *testing.T) (f, other fixture) {
 	t.Helper()
 	keys, err := keyring.Create(filepath.Join(t.TempDir(), "keys.json"))
@@ -42,7 +42,7 @@ func instances(t *testing.T) (f, other fixture) {
 	return f, other
 }
 
-// limit sets limits; a negative number of cards, or an empty value, is no limit.
+// limit sets limits. A negative number of cards, or an empty value, means no limit.
 func (f fixture) limit(t *testing.T, scope id.ID, cards int64, value string) {
 	t.Helper()
 	var limits store.Limits
@@ -57,7 +57,7 @@ func (f fixture) limit(t *testing.T, scope id.ID, cards int64, value string) {
 	write(t, f.Store, func(tx *store.Tx) (struct{}, error) { return struct{}{}, tx.SetLimits(t.Context(), scope, limits) })
 }
 
-// worth are terms of cards of a value.
+// worth returns the terms of cards of a value.
 func (f fixture) worth(t *testing.T, value string) store.Terms {
 	t.Helper()
 	terms := f.terms(t)
@@ -78,7 +78,7 @@ func (f fixture) addTask(ctx context.Context, terms store.Terms, cards int) (sto
 	return store.Write(ctx, f.Store, func(tx *store.Tx) (store.Task, error) { return tx.AddTask(ctx, store.Access{}, terms, cards, nil) })
 }
 
-// total is what is counted for a scope on the day of the clock, as "cards value".
+// total returns the total of a scope on the day of the clock, as "cards value".
 func (f fixture) total(t *testing.T, scope id.ID) (total string) {
 	t.Helper()
 	must(t, f.Pool().QueryRow(t.Context(), `select coalesce(max(cards || ' ' || value), 'nothing')
@@ -86,11 +86,10 @@ func (f fixture) total(t *testing.T, scope id.ID) (total string) {
 	return total
 }
 
-// wantRefused holds that err is a Forbidden error with just these words.
+// wantRefused fails unless err is a Forbidden error with exactly these words.
 func wantRefused(t *testing.T, what string, err error, words string) {
 	t.Helper()
-	var refused *store.Error
-	if !errors.As(err, &refused) || refused.Kind != store.Forbidden || refused.Message != words {
+	if refused, ok := errors.AsType[*store.Error](err); !ok || refused.Kind != store.Forbidden || refused.Message != words {
 		t.Errorf("%s: error %v, want the refusal %q", what, err, words)
 	}
 }
@@ -147,11 +146,11 @@ func TestALimitHoldsForAllWaysOfIssuingTogether(t *testing.T) {
 				cards = 4
 				_, err = on.addTask(t.Context(), terms, 4)
 			}
-			var refused *store.Error
+			refused, ok := errors.AsType[*store.Error](err)
 			switch {
 			case err == nil:
 				promised.Add(cards)
-			case !errors.As(err, &refused) || refused.Kind != store.Forbidden:
+			case !ok || refused.Kind != store.Forbidden:
 				t.Errorf("request %d: %v", i, err)
 			}
 		})
@@ -168,8 +167,8 @@ func TestALimitHoldsForAllWaysOfIssuingTogether(t *testing.T) {
 	}
 }
 
-// TestARequestAboveALimitIsRefusedWhole, with nothing counted, in words that name the
-// limit. A value is summed up exactly.
+// TestARequestAboveALimitIsRefusedWhole, in words that name the limit, and nothing is
+// counted. Values are summed exactly.
 func TestARequestAboveALimitIsRefusedWhole(t *testing.T) {
 	t.Parallel()
 	f, _ := instances(t)
@@ -192,7 +191,7 @@ func TestARequestAboveALimitIsRefusedWhole(t *testing.T) {
 	must(t, f.create(t.Context(), f.worth(t, "20.02"), nil).err)
 	wantRefused(t, "one cent more", f.create(t.Context(), f.worth(t, "0.01"), nil).err, "Daily limit of the program reached: value is limited to 40.03 a day, 0.00 left until midnight UTC")
 
-	// A lowered limit leaves nothing, not less.
+	// If a limit is lowered below the total, 0 is left, and not less.
 	f.limit(t, f.program, -1, "5")
 	wantRefused(t, "below what is issued", f.create(t.Context(), f.worth(t, "0.01"), nil).err, "Daily limit of the program reached: value is limited to 5.00 a day, 0.00 left until midnight UTC")
 	write(t, f.Store, func(tx *store.Tx) (struct{}, error) { return struct{}{}, tx.RemoveLimits(t.Context(), f.program) })
@@ -227,8 +226,8 @@ func TestAReplayIsNeitherCountedNorRefused(t *testing.T) {
 	f.wantCardsAndKeys(t, 3, 3)
 }
 
-// TestALimitSetElsewhereHoldsAtOnce, also for a user with whom another one shares a
-// transaction, who has none; and a refused create is not in the audit log.
+// TestALimitSetElsewhereHoldsAtOnce, also for a user who shares a transaction with a user
+// without a limit. A refused create is not in the audit log.
 func TestALimitSetElsewhereHoldsAtOnce(t *testing.T) {
 	t.Parallel()
 	f, other := instances(t)

@@ -68,7 +68,7 @@ func TestALoginMakesItsNetworkKnownForItsUserAlone(t *testing.T) {
 	}
 }
 
-// TestAKnownLoginIsWrittenOnceADay and lives for 90 days from the last one.
+// TestAKnownLoginIsWrittenOnceADay, and is kept for 90 days from the last one.
 func TestAKnownLoginIsWrittenOnceADayAndDeletedAfter90(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
@@ -88,7 +88,7 @@ func TestAKnownLoginIsWrittenOnceADayAndDeletedAfter90(t *testing.T) {
 	}
 	for _, step := range []struct {
 		move time.Duration
-		want time.Duration // when it was last written
+		want time.Duration // the time that is stored
 	}{{0, 0}, {23 * time.Hour, 0}, {time.Hour, 24 * time.Hour}} {
 		f.clock.Move(step.move)
 		f.loginFrom(t, ada, "192.0.2.1/32")

@@ -13,8 +13,7 @@ import (
 	"giftcards/store/id"
 )
 
-// Message is a row of messages: what a card's recipient is to be told, or was,
-// over one channel.
+// Message is a row of messages: the message about one card over one channel.
 type Message = db.Message
 
 // The channels of messages.
@@ -25,25 +24,25 @@ const (
 
 // The states of a message.
 const (
-	MessageScheduled = "scheduled" // to be sent, perhaps again
-	MessageSent      = "sent"      // the server took it
-	MessageWritten   = "written"   // it is in a file, and nobody got it; an operator may retry it
+	MessageScheduled = "scheduled" // waits for its first or another attempt
+	MessageSent      = "sent"      // the mail or SMS server took it
+	MessageWritten   = "written"   // written to a file, so nobody got it; an operator may retry it
 	MessageFailed    = "failed"    // given up; an operator may retry it
-	MessageDropped   = "dropped"   // the card was of no more use before its time, or an operator dropped it
+	MessageDropped   = "dropped"   // not to be sent: the card is of no use any more, or an operator dropped it
 )
 
-// MessageStates are all of them.
+// MessageStates are all states of messages.
 var MessageStates = []string{MessageScheduled, MessageSent, MessageWritten, MessageFailed, MessageDropped}
 
-// Lane is a queue of messages. Those of tasks are in one of their own, where
-// programs take turns, so that nobody waits for another one's hundred thousand.
+// Lane is a queue of messages. The messages of tasks have lanes of their own, in which
+// programs take turns, so that no program waits for another one's 100,000 messages.
 type Lane struct {
 	Channel string
 	Bulk    bool
 }
 
-// Due is a claimed message with what its text is made of. The code is still
-// sealed: see OpenCode.
+// Due is a claimed message with everything that its text needs. The code is still sealed;
+// OpenCode opens it.
 type Due struct {
 	Message
 	Card         GiftCard
@@ -52,20 +51,20 @@ type Due struct {
 }
 
 const (
-	// giveUpAfter is how long a message is tried.
+	// giveUpAfter is how long attempts go on after the first one.
 	giveUpAfter = 24 * time.Hour
-	// firstPause and longestPause bound the wait between two attempts, which doubles.
+	// firstPause and longestPause bound the pause between two attempts, which doubles.
 	firstPause, longestPause = 15 * time.Second, 30 * time.Minute
-	// MessageLease is how long a claimed message is kept from others, and the time to
-	// send it and to record what came of it.
+	// MessageLease is how long other workers leave a claimed message alone. Its worker must
+	// send it and record the outcome in this time.
 	MessageLease = 90 * time.Second
-	// maxUnconfirmed is how often a message may be handed over without a word
-	// whether it was taken: the first time and once again.
+	// maxUnconfirmed is how many attempts may end without a known outcome. A third attempt
+	// could be a third copy for the recipient.
 	maxUnconfirmed = 2
 )
 
-// newMessages makes the rows of messages for those cards whose recipient can be
-// reached, one a channel, due when asked for or at once.
+// newMessages returns the rows of messages for cards: one for each channel that the recipient
+// has an address for, due at the card's deliver_at or at once.
 func (tx *Tx) newMessages(cards []GiftCard, bulk bool) []db.CopyMessagesParams {
 	var messages []db.CopyMessagesParams
 	for _, card := range cards {
@@ -92,6 +91,7 @@ func (tx *Tx) insertMessages(ctx context.Context, cards []GiftCard) error {
 	if len(messages) == 0 {
 		return nil
 	}
+	// One round trip for all messages; COPY would need one more, to read the columns' types.
 	batch := make([]db.InsertMessageParams, len(messages))
 	for i, m := range messages {
 		batch[i] = db.InsertMessageParams(m)
@@ -104,16 +104,17 @@ func (tx *Tx) insertMessages(ctx context.Context, cards []GiftCard) error {
 	return nil
 }
 
-// DueCount is how many messages of a lane are due, and since when the oldest is.
+// DueCount is how many messages of a lane are due, and since when the oldest has been.
 type DueCount struct {
-	// Program whose tasks they are of; zero for all cards that were issued at once.
+	// Program issued the cards; zero in the lane of cards that were issued at once, which
+	// all programs share.
 	Program id.ID
 	Count   int64
 	Oldest  time.Time // now without any
 }
 
-// CountDue counts the messages of the lane that are due, limit at most of each
-// program: those of tasks by program, in the order of ids.
+// CountDue counts the due messages of the lane. A lane of tasks has a count for each program,
+// in the order of their ids. Each count stops at limit.
 func (tx *Tx) CountDue(ctx context.Context, lane Lane, limit int) ([]DueCount, error) {
 	if !lane.Bulk {
 		due, err := tx.q.CountDueMessages(ctx, lane.Channel, tx.now, int32(limit))
@@ -123,20 +124,22 @@ func (tx *Tx) CountDue(ctx context.Context, lane Lane, limit int) ([]DueCount, e
 	if err != nil {
 		return nil, fmt.Errorf("count due messages of tasks: %w", err)
 	}
-	return column(rows, func(r db.CountDueTaskMessagesRow) DueCount {
+	return each(rows, func(r db.CountDueTaskMessagesRow) DueCount {
 		return DueCount{Program: id.ID(r.ProgramID), Count: r.Messages, Oldest: r.Oldest}
 	}), nil
 }
 
-// maxEnded bounds how many messages that are not to be sent one claim passes by.
+// maxEnded bounds how many messages that must not be sent one claim ends on its way.
 const maxEnded = 100
 
-// ClaimMessage returns the message of the lane that is due longest (of a lane of
-// tasks: of the program's), nil if there is none, and keeps it from others for
-// MessageLease. It is to be sent after the commit, and what came of it recorded
-// before the lease ends: without a record, as after a crash, it counts as handed
-// over without a confirmation. Messages of cards that are of no more use, and those
-// that may have been handed over too often, end here.
+// ClaimMessage returns the message of the lane that has been due longest, nil if there is
+// none. In a lane of tasks, it looks only at the messages of program. Other workers leave
+// the message alone for MessageLease. Send it after the commit, and record the outcome
+// before the lease ends: without a record, as after a crash, the attempt counts as one with
+// an unknown outcome.
+//
+// ClaimMessage ends messages that must not be sent: those of cards that are of no use any
+// more, and those with too many unknown outcomes.
 func (tx *Tx) ClaimMessage(ctx context.Context, lane Lane, program id.ID) (*Due, error) {
 	for range maxEnded {
 		row, err := tx.claim(ctx, lane, program)
@@ -146,18 +149,20 @@ func (tx *Tx) ClaimMessage(ctx context.Context, lane Lane, program id.ID) (*Due,
 		if err != nil {
 			return nil, fmt.Errorf("claim message: %w", err)
 		}
+		// A card that is missing fails its own message, so that it does not block the lane.
 		due := &Due{Message: row}
 		status, reason := MessageFailed, "there is no such card"
 		switch found, err := tx.q.FindMessageCard(ctx, row.ProgramID, row.CardID); {
 		case err == nil:
 			due.Card, due.MerchantName, due.TimeZone = found.GiftCard, found.MerchantName, found.TimeZone
 			status, reason = tx.unfit(due)
-		case !errors.Is(err, pgx.ErrNoRows): // one bad row must not block the lane
+		case !errors.Is(err, pgx.ErrNoRows):
 			return nil, fmt.Errorf("find card of message: %w", err)
 		}
 		if status == MessageScheduled {
 			return due, nil
 		}
+		// The claim has counted an attempt. There was none, so take it back.
 		end := unsent(due, reason)
 		end.Status, end.Attempts, end.Unconfirmed = status, row.Attempts-1, row.Unconfirmed-1
 		if err := tx.setUnsent(ctx, end); err != nil {
@@ -177,12 +182,13 @@ func (tx *Tx) claim(ctx context.Context, lane Lane, program id.ID) (Message, err
 	return tx.q.ClaimMessage(ctx, db.ClaimMessageParams{Channel: lane.Channel, Now: tx.now, LeaseEnd: leaseEnd, GiveUpAt: giveUpAt})
 }
 
-// unfit says how a claimed message ends that is not to be sent, and why.
+// unfit returns the state in which a claimed message that must not be sent ends, and why. It
+// returns MessageScheduled if the message may be sent.
 func (tx *Tx) unfit(due *Due) (status, reason string) {
 	switch {
 	case !due.Card.ExpiresAt.After(tx.now):
 		return MessageDropped, "the card expired"
-	case due.Card.Status != "pending" && due.Card.Status != "active":
+	case due.Card.Status != CardPending && due.Card.Status != CardActive:
 		return MessageDropped, "the card is " + due.Card.Status
 	case due.Unconfirmed > maxUnconfirmed:
 		return MessageFailed, "handed over twice, without a word whether it was taken"
@@ -190,9 +196,9 @@ func (tx *Tx) unfit(due *Due) (status, reason string) {
 	return MessageScheduled, ""
 }
 
-// MessageSent records that the message was taken, whoever else has claimed it
-// meanwhile, and the card as delivered if it was the last of its messages.
-func (tx *Tx) MessageSent(ctx context.Context, due *Due) error {
+// RecordSent records that the message was sent, even if another worker has claimed it
+// meanwhile. If it was the last message of its card, the card is delivered.
+func (tx *Tx) RecordSent(ctx context.Context, due *Due) error {
 	changed, err := tx.q.SetMessageSent(ctx, db.SetMessageSentParams{
 		ProgramID: due.ProgramID, CardID: due.CardID, Channel: due.Channel, SentAt: tx.now,
 	})
@@ -200,15 +206,17 @@ func (tx *Tx) MessageSent(ctx context.Context, due *Due) error {
 		return wrap(err, "record sent message")
 	}
 	tx.tally.message(due.Channel, MessageSent)
+	// Lock the card first: when both channels are sent at once, the later one then sees the
+	// earlier one, and marks the card as delivered.
 	if err := tx.q.LockCard(ctx, due.ProgramID, due.CardID); err != nil {
 		return fmt.Errorf("lock card: %w", err)
 	}
 	return wrap(tx.q.SetCardDelivered(ctx, tx.now, due.ProgramID, due.CardID), "record delivered card")
 }
 
-// MessageWritten records that the message is in a file, whoever else has claimed it
-// meanwhile. That delivers no card.
-func (tx *Tx) MessageWritten(ctx context.Context, due *Due) error {
+// RecordWritten records that the message was written to a file, even if another worker has
+// claimed it meanwhile. The card does not count as delivered.
+func (tx *Tx) RecordWritten(ctx context.Context, due *Due) error {
 	changed, err := tx.q.SetMessageWritten(ctx, due.ProgramID, due.CardID, due.Channel)
 	if changed > 0 {
 		tx.tally.message(due.Channel, MessageWritten)
@@ -216,29 +224,23 @@ func (tx *Tx) MessageWritten(ctx context.Context, due *Due) error {
 	return wrap(err, "record written message")
 }
 
-func wrap(err error, doing string) error {
-	if err != nil {
-		return fmt.Errorf("%s: %w", doing, err)
-	}
-	return nil
-}
-
-// MessageRefused records that the message was refused for good: failed.
-func (tx *Tx) MessageRefused(ctx context.Context, due *Due, reason string) error {
+// RecordRefused records that the message was refused for good. It has failed.
+func (tx *Tx) RecordRefused(ctx context.Context, due *Due, reason string) error {
 	end := unsent(due, reason)
 	end.Status, end.Unconfirmed = MessageFailed, due.Unconfirmed-1
 	return tx.setUnsent(ctx, end)
 }
 
-// MessageDeferred records that the message was not taken, or, if unconfirmed,
-// that nobody knows whether it was. It is tried again after a pause, or has
-// failed if it was tried for long enough.
-func (tx *Tx) MessageDeferred(ctx context.Context, due *Due, reason string, unconfirmed bool) error {
+// RecordDeferred records that the message was not sent, or, if unconfirmed, that the outcome
+// is unknown. The message is tried again after a pause. It has failed if it was tried for
+// 24 hours, or if too many outcomes are unknown.
+func (tx *Tx) RecordDeferred(ctx context.Context, due *Due, reason string, unconfirmed bool) error {
 	end := unsent(due, reason)
 	end.Status = MessageScheduled
 	if !unconfirmed {
 		end.Unconfirmed--
 	}
+	// The last attempt is made when the message is given up, however long the pause would be.
 	last := *due.GiveUpAt
 	end.NextAttemptAt = tx.now.Add(min(firstPause<<min(due.Attempts-1, 10), longestPause))
 	if end.NextAttemptAt.After(last) {
@@ -250,16 +252,16 @@ func (tx *Tx) MessageDeferred(ctx context.Context, due *Due, reason string, unco
 	return tx.setUnsent(ctx, end)
 }
 
-// MessageReleased records that the attempt was called off before anything was
-// handed over. The message is due at once.
-func (tx *Tx) MessageReleased(ctx context.Context, due *Due) error {
+// ReleaseMessage takes back a claim of which nothing was sent. The message is due at once.
+func (tx *Tx) ReleaseMessage(ctx context.Context, due *Due) error {
 	end := unsent(due, "")
 	end.Status, end.Attempts, end.Unconfirmed, end.NextAttemptAt = MessageScheduled, due.Attempts-1, due.Unconfirmed-1, tx.now
 	end.LastError = due.LastError
 	return tx.setUnsent(ctx, end)
 }
 
-// unsent leaves a claimed message as it is, but for the reason.
+// unsent returns the parameters that leave a claimed message as it is, except for the reason.
+// Callers adjust the fields that change.
 func unsent(due *Due, reason string) db.SetMessageUnsentParams {
 	return db.SetMessageUnsentParams{
 		ProgramID: due.ProgramID, CardID: due.CardID, Channel: due.Channel, Attempt: due.Attempts,
@@ -268,14 +270,14 @@ func unsent(due *Due, reason string) db.SetMessageUnsentParams {
 }
 
 func (tx *Tx) setUnsent(ctx context.Context, end db.SetMessageUnsentParams) error {
-	changed, err := tx.q.SetMessageUnsent(ctx, end) // no row: somebody else has it by now
+	changed, err := tx.q.SetMessageUnsent(ctx, end) // no row: another worker has claimed it by now
 	if changed > 0 {
 		tx.tally.message(end.Channel, end.Status)
 	}
 	return wrap(err, "record unsent message")
 }
 
-// Messages returns messages in a state, the latest first, limit at most.
+// Messages returns at most limit messages in a state, the latest first.
 func (tx *Tx) Messages(ctx context.Context, status string, limit int) ([]Message, error) {
 	if !slices.Contains(MessageStates, status) {
 		return nil, fmt.Errorf("messages are never %q", status)

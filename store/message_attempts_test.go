@@ -11,7 +11,7 @@ import (
 	"giftcards/store/id"
 )
 
-// addressed issues a card of which a mail is due at once, or at deliverAt.
+// addressed issues a card whose mail is due at once, or at deliverAt.
 func (f fixture) addressed(t *testing.T, deliverAt *time.Time) store.GiftCard {
 	t.Helper()
 	email, terms := "ada@example.com", f.terms(t)
@@ -21,7 +21,7 @@ func (f fixture) addressed(t *testing.T, deliverAt *time.Time) store.GiftCard {
 	})[0]
 }
 
-// claim claims the mail that is due longest, nil if none is to be sent.
+// claim claims the mail that has been due longest, nil if none is due.
 func (f fixture) claim(t *testing.T) *store.Due {
 	t.Helper()
 	return write(t, f.Store, func(tx *store.Tx) (*store.Due, error) {
@@ -29,14 +29,14 @@ func (f fixture) claim(t *testing.T) *store.Due {
 	})
 }
 
-// deferred claims the one mail, which is due, and records that it was not taken.
+// deferred claims the only mail, which must be due, and records that it was not sent.
 func (f fixture) deferred(t *testing.T, unconfirmed bool) store.Message {
 	t.Helper()
 	due := f.claim(t)
 	if due == nil {
 		t.Fatal("the mail is not due")
 	}
-	f.record(t, func(tx *store.Tx) error { return tx.MessageDeferred(t.Context(), due, "not now", unconfirmed) })
+	f.record(t, func(tx *store.Tx) error { return tx.RecordDeferred(t.Context(), due, "not now", unconfirmed) })
 	return f.message(t)
 }
 
@@ -45,7 +45,7 @@ func (f fixture) record(t *testing.T, do func(*store.Tx) error) {
 	write(t, f.Store, func(tx *store.Tx) (struct{}, error) { return struct{}{}, do(tx) })
 }
 
-// message is the one message that there is.
+// message returns the only message.
 func (f fixture) message(t *testing.T) store.Message {
 	t.Helper()
 	var all []store.Message
@@ -58,7 +58,7 @@ func (f fixture) message(t *testing.T) store.Message {
 	return all[0]
 }
 
-// TestTheMessageDueLongestGoesFirst in either lane, however PostgreSQL finds it.
+// TestTheMessageDueLongestGoesFirst, in either lane, with every plan of PostgreSQL.
 func TestTheMessageDueLongestGoesFirst(t *testing.T) {
 	t.Parallel()
 	for _, lane := range []store.Lane{{Channel: store.ChannelEmail}, {Channel: store.ChannelEmail, Bulk: true}} {
@@ -71,7 +71,7 @@ func TestTheMessageDueLongestGoesFirst(t *testing.T) {
 		f.exec(t, "update messages set bulk = $1", lane.Bulk)
 		f.clock.Move(4 * time.Hour)
 		f.record(t, func(tx *store.Tx) error {
-			for _, way := range []string{"indexscan", "bitmapscan"} { // which would happen to be in order
+			for _, way := range []string{"indexscan", "bitmapscan"} { // a sequential scan would find them in this order by chance
 				_, err := tx.Unwrap().Exec(t.Context(), "set local enable_"+way+" = off")
 				must(t, err)
 			}
@@ -88,7 +88,7 @@ func TestTheMessageDueLongestGoesFirst(t *testing.T) {
 	}
 }
 
-// TestTheTimeBetweenAttemptsDoublesUpToHalfAnHour from a quarter of a minute on.
+// TestTheTimeBetweenAttemptsDoublesUpToHalfAnHour, from 15 seconds on.
 func TestTheTimeBetweenAttemptsDoublesUpToHalfAnHour(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
@@ -108,7 +108,7 @@ func TestTheTimeBetweenAttemptsDoublesUpToHalfAnHour(t *testing.T) {
 	}
 }
 
-// TestTheLastAttemptIsADayAfterTheFirst, though the pause before it were longer.
+// TestTheLastAttemptIsADayAfterTheFirst, even if the pause would end later.
 func TestTheLastAttemptIsADayAfterTheFirst(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
@@ -126,7 +126,8 @@ func TestTheLastAttemptIsADayAfterTheFirst(t *testing.T) {
 	}
 }
 
-// TestAMessageIsHandedOverTwiceAtMostWithoutAWord, refusals between them left out.
+// TestAMessageIsHandedOverTwiceAtMostWithoutAWord: an attempt that was refused does not
+// count.
 func TestAMessageIsHandedOverTwiceAtMostWithoutAWord(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
@@ -142,19 +143,19 @@ func TestAMessageIsHandedOverTwiceAtMostWithoutAWord(t *testing.T) {
 	}
 }
 
-// TestARefusalForGoodFailsAtOnce, and says that nothing was handed over.
+// TestARefusalForGoodFailsAtOnce, and counts as a known outcome.
 func TestARefusalForGoodFailsAtOnce(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	f.addressed(t, nil)
 	due := f.claim(t)
-	f.record(t, func(tx *store.Tx) error { return tx.MessageRefused(t.Context(), due, "no such user") })
+	f.record(t, func(tx *store.Tx) error { return tx.RecordRefused(t.Context(), due, "no such user") })
 	if m := f.message(t); m.Status != store.MessageFailed || m.Attempts != 1 || m.Unconfirmed != 0 || *m.LastError != "no such user" {
 		t.Errorf("refused: %+v", m)
 	}
 }
 
-// TestAClaimThatEndsAMessageIsNoAttempt: nothing was handed over.
+// TestAClaimThatEndsAMessageIsNoAttempt, because nothing was sent.
 func TestAClaimThatEndsAMessageIsNoAttempt(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -181,7 +182,7 @@ func TestAClaimThatEndsAMessageIsNoAttempt(t *testing.T) {
 	}
 }
 
-// TestACardIsSentUntilTheInstantOfItsExpiry, and not at it.
+// TestACardIsSentUntilTheInstantOfItsExpiry, and not at that instant.
 func TestACardIsSentUntilTheInstantOfItsExpiry(t *testing.T) {
 	t.Parallel()
 	for status, before := range map[string]time.Duration{store.MessageScheduled: time.Microsecond, store.MessageDropped: 0} {
@@ -198,8 +199,7 @@ func TestACardIsSentUntilTheInstantOfItsExpiry(t *testing.T) {
 	}
 }
 
-// TestAReleasedMessageIsAsItWasAndDueAtOnce: what was said of the attempt before
-// is still told.
+// TestAReleasedMessageIsAsItWasAndDueAtOnce, with the error of the attempt before.
 func TestAReleasedMessageIsAsItWasAndDueAtOnce(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
@@ -209,7 +209,7 @@ func TestAReleasedMessageIsAsItWasAndDueAtOnce(t *testing.T) {
 	f.clock.Move(time.Hour)
 	due := f.claim(t)
 	f.clock.Move(time.Second)
-	f.record(t, func(tx *store.Tx) error { return tx.MessageReleased(t.Context(), due) })
+	f.record(t, func(tx *store.Tx) error { return tx.ReleaseMessage(t.Context(), due) })
 	after := f.message(t)
 	if !after.NextAttemptAt.Equal(f.Now()) {
 		t.Errorf("due at %s, not at once", after.NextAttemptAt)
@@ -220,20 +220,20 @@ func TestAReleasedMessageIsAsItWasAndDueAtOnce(t *testing.T) {
 	}
 }
 
-// TestARecordThatComesLateChangesNothing of a message that has ended meanwhile, nor,
-// unless it was sent, of one that another has claimed.
+// TestARecordThatComesLateChangesNothing if the message has ended meanwhile or, unless the
+// record says that it was sent, if another worker has claimed it.
 func TestARecordThatComesLateChangesNothing(t *testing.T) {
 	t.Parallel()
 	records := map[string]func(context.Context, *store.Tx, *store.Due) error{
-		"written": func(ctx context.Context, tx *store.Tx, due *store.Due) error { return tx.MessageWritten(ctx, due) },
-		"sent":    func(ctx context.Context, tx *store.Tx, due *store.Due) error { return tx.MessageSent(ctx, due) },
+		"written": func(ctx context.Context, tx *store.Tx, due *store.Due) error { return tx.RecordWritten(ctx, due) },
+		"sent":    func(ctx context.Context, tx *store.Tx, due *store.Due) error { return tx.RecordSent(ctx, due) },
 		"refused": func(ctx context.Context, tx *store.Tx, due *store.Due) error {
-			return tx.MessageRefused(ctx, due, "late")
+			return tx.RecordRefused(ctx, due, "late")
 		},
 		"deferred": func(ctx context.Context, tx *store.Tx, due *store.Due) error {
-			return tx.MessageDeferred(ctx, due, "late", true)
+			return tx.RecordDeferred(ctx, due, "late", true)
 		},
-		"released": func(ctx context.Context, tx *store.Tx, due *store.Due) error { return tx.MessageReleased(ctx, due) },
+		"released": func(ctx context.Context, tx *store.Tx, due *store.Due) error { return tx.ReleaseMessage(ctx, due) },
 	}
 	for meanwhile, change := range map[string]string{
 		"sent":    "update messages set status = 'sent', sent_at = created_at",
@@ -251,7 +251,7 @@ func TestARecordThatComesLateChangesNothing(t *testing.T) {
 			before := f.message(t)
 			for name, record := range records {
 				if (name == "sent" || name == "written") && meanwhile == "claimed" {
-					continue // it is, whoever has claimed it
+					continue // recorded even if another worker has claimed it
 				}
 				f.record(t, func(tx *store.Tx) error { return record(t.Context(), tx, due) })
 				if after := f.message(t); !reflect.DeepEqual(after, before) {

@@ -2,12 +2,12 @@ package store
 
 import "context"
 
-// Messages are sent from one database only. A restored copy of it has the same messages
-// to send, and must not: PostgreSQL gives it another identity. A standby that is promoted
-// keeps the identity, and goes on.
+// Messages are sent from one database only. A restored copy has the same messages and must
+// not send them; PostgreSQL gives it another identity. A promoted standby keeps the identity
+// of its primary, and goes on sending.
 
-// OwnsMessages reports whether messages are to be sent from this database. The first
-// database that is asked is.
+// OwnsMessages reports whether messages are sent from this database. The first call ever
+// decides that they are.
 func (tx *Tx) OwnsMessages(ctx context.Context) (bool, error) {
 	if err := tx.q.InsertMessageOrigin(ctx); err != nil {
 		return false, wrap(err, "claim messages")
@@ -16,7 +16,7 @@ func (tx *Tx) OwnsMessages(ctx context.Context) (bool, error) {
 	return owns, wrap(err, "find whose messages are")
 }
 
-// ResumeMessages has messages sent from this database, a copy, from now on.
+// ResumeMessages makes this database, a copy, the one that messages are sent from.
 func (tx *Tx) ResumeMessages(ctx context.Context) error {
 	if err := tx.q.InsertMessageOrigin(ctx); err != nil {
 		return wrap(err, "claim messages")

@@ -11,25 +11,25 @@ import (
 	"giftcards/store/id"
 )
 
-// Retry says which messages are to be sent again, beside those that wait for another
+// Retry chooses the messages to send again, in addition to those that wait for another
 // attempt.
 type Retry int
 
-// What RetryMessages takes.
+// The choices.
 const (
-	RetryFailed  Retry = iota // what failed
-	RetrySent                 // what failed, was sent or was written; what left gets another Message-ID
-	RetryWritten              // what was written to files, and nothing else
+	RetryFailed  Retry = iota // failed messages
+	RetrySent                 // failed, sent and written ones; those that were sent or written get another Message-ID
+	RetryWritten              // only those that were written to files, and none that wait
 )
 
 var retriedStates = map[Retry][]string{
 	RetryFailed: {MessageFailed}, RetrySent: {MessageFailed, MessageSent, MessageWritten}, RetryWritten: {MessageWritten},
 }
 
-// RetryMessages makes messages due at once, and returns their cards, one for each
-// message: of some cards, or of all if cards is empty. Those that ended are as if they
-// were new; those that wait for another attempt have waited enough, unless only written
-// ones are meant. A message that is being sent is left alone.
+// RetryMessages makes the chosen messages of some cards, or of all cards if cards is empty,
+// due at once. It returns the card of each message. A message that had ended starts again
+// like a new one; a message that waits for another attempt keeps its count. A message that
+// is being sent is left alone.
 func (tx *Tx) RetryMessages(ctx context.Context, cards []id.ID, which Retry) ([]id.ID, error) {
 	var ids [][]byte
 	for _, card := range cards {
@@ -39,15 +39,16 @@ func (tx *Tx) RetryMessages(ctx context.Context, cards []id.ID, which Retry) ([]
 	if err != nil || which == RetryWritten {
 		return ended, wrap(err, "retry messages")
 	}
+	// The end of a lease that begins now: a message whose next attempt is before it may be
+	// being sent.
 	waiting, err := tx.q.HurryMessages(ctx, tx.now, tx.now.Add(MessageLease), ids)
 	return append(ended, waiting...), wrap(err, "hurry messages")
 }
 
-// Readdress gives the card another address for a channel, which must be as the API
-// accepts it, and sends its message there: at its time, or at once. A card without a
-// message by the channel gets one. What was sent already is sent once more only if again
-// is set. It fails with ErrCardNotFound, and for a message that is being sent or that was
-// dropped.
+// Readdress gives the card another address for a channel, in the form that the API accepts,
+// and schedules its message to go there, at its time or at once. A card without a message
+// over the channel gets one. A message that was sent already is sent again only if again is
+// set. It fails with ErrCardNotFound, and for a message that is being sent or was dropped.
 func (tx *Tx) Readdress(ctx context.Context, card id.ID, channel, address string, again bool) error {
 	program, err := tx.q.FindCardProgram(ctx, card)
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -62,7 +63,7 @@ func (tx *Tx) Readdress(ctx context.Context, card id.ID, channel, address string
 	}
 	message, err := tx.q.LockMessage(ctx, program, card, channel)
 	if errors.Is(err, pgx.ErrNoRows) {
-		if channel == ChannelEmail { // only the message that there is none of
+		if channel == ChannelEmail { // insert only the message of this channel
 			changed.CustomerPhone = nil
 		} else {
 			changed.CustomerEmail = nil
@@ -72,7 +73,7 @@ func (tx *Tx) Readdress(ctx context.Context, card id.ID, channel, address string
 	if err != nil {
 		return fmt.Errorf("lock message: %w", err)
 	}
-	// An attempt under way would record what came of the old address.
+	// A running attempt would record its outcome, which is that of the old address.
 	underWay := message.Status == MessageScheduled && message.Unconfirmed > 0 && message.NextAttemptAt.After(tx.now)
 	switch {
 	case underWay:

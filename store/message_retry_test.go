@@ -23,14 +23,14 @@ func (f fixture) retry(t *testing.T, which store.Retry, cards ...id.ID) []id.ID 
 	return write(t, f.Store, func(tx *store.Tx) ([]id.ID, error) { return tx.RetryMessages(t.Context(), cards, which) })
 }
 
-// TestAWrittenMessageDeliversNoCardUntilItIsSent, and an operator sends it later: under
-// the Message-ID that nobody has seen yet.
+// TestAWrittenMessageDeliversNoCardUntilItIsSent: when an operator sends it later, it has the
+// first Message-ID, because nobody has received that yet.
 func TestAWrittenMessageDeliversNoCardUntilItIsSent(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	card := f.addressed(t, nil)
 	due := f.claim(t)
-	f.record(t, func(tx *store.Tx) error { return tx.MessageWritten(t.Context(), due) })
+	f.record(t, func(tx *store.Tx) error { return tx.RecordWritten(t.Context(), due) })
 	if m := f.message(t); m.Status != store.MessageWritten || m.SentAt != nil || f.count(t, "gift_cards where delivered") != 0 {
 		t.Errorf("written: %+v", m)
 	}
@@ -44,14 +44,14 @@ func TestAWrittenMessageDeliversNoCardUntilItIsSent(t *testing.T) {
 		t.Errorf("retried %v", got)
 	}
 	due = f.claim(t)
-	f.record(t, func(tx *store.Tx) error { return tx.MessageSent(t.Context(), due) })
+	f.record(t, func(tx *store.Tx) error { return tx.RecordSent(t.Context(), due) })
 	if m := f.message(t); m.Status != store.MessageSent || m.Sequence != 0 || f.count(t, "gift_cards where delivered") != 1 {
 		t.Errorf("sent: %+v", m)
 	}
 }
 
-// TestOnlyWhatIsSentOnceMoreOnPurposeCountsOn: the program's own attempts do not, nor
-// does a retry of what failed or was only written.
+// TestOnlyWhatIsSentOnceMoreOnPurposeCountsOn: the sequence does not change for the program's
+// own attempts, or for a retry of a message that failed or was only written.
 func TestOnlyWhatIsSentOnceMoreOnPurposeCountsOn(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -76,11 +76,11 @@ func TestOnlyWhatIsSentOnceMoreOnPurposeCountsOn(t *testing.T) {
 		f.record(t, func(tx *store.Tx) error {
 			switch c.status {
 			case store.MessageSent:
-				return tx.MessageSent(t.Context(), due)
+				return tx.RecordSent(t.Context(), due)
 			case store.MessageWritten:
-				return tx.MessageWritten(t.Context(), due)
+				return tx.RecordWritten(t.Context(), due)
 			}
-			return tx.MessageRefused(t.Context(), due, "no")
+			return tx.RecordRefused(t.Context(), due, "no")
 		})
 		f.retry(t, c.which, card.ID)
 		if m := f.message(t); m.Status != store.MessageScheduled || m.Sequence != c.want || m.Attempts != 0 {
@@ -89,13 +89,13 @@ func TestOnlyWhatIsSentOnceMoreOnPurposeCountsOn(t *testing.T) {
 	}
 }
 
-// TestAMendedAddressIsTheCardsToo, and the message goes there.
+// TestAMendedAddressIsTheCardsToo: card and message get the address.
 func TestAMendedAddressIsTheCardsToo(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	card := f.addressed(t, nil)
 	due := f.claim(t)
-	f.record(t, func(tx *store.Tx) error { return tx.MessageRefused(t.Context(), due, "no such user") })
+	f.record(t, func(tx *store.Tx) error { return tx.RecordRefused(t.Context(), due, "no such user") })
 	must(t, f.readdress(t, card.ID, store.ChannelEmail, "ada@example.net", false))
 	if m := f.message(t); m.Address != "ada@example.net" || m.Status != store.MessageScheduled || m.Attempts != 0 || m.LastError != nil || m.Sequence != 0 {
 		t.Errorf("the message: %+v", m)
@@ -104,11 +104,11 @@ func TestAMendedAddressIsTheCardsToo(t *testing.T) {
 	if due == nil || *due.Card.CustomerEmail != "ada@example.net" || due.Card.UpdatedAt == nil {
 		t.Fatalf("due: %+v", due)
 	}
-	// Handed over, no word yet: the outcome would be recorded of another address.
+	// The outcome is not recorded yet, and would be that of the old address.
 	if err := f.readdress(t, card.ID, store.ChannelEmail, "b@example.net", true); err == nil || !strings.Contains(err.Error(), "is being sent") {
 		t.Errorf("a message that is being sent: %v", err)
 	}
-	f.record(t, func(tx *store.Tx) error { return tx.MessageSent(t.Context(), due) })
+	f.record(t, func(tx *store.Tx) error { return tx.RecordSent(t.Context(), due) })
 	if err := f.readdress(t, card.ID, store.ChannelEmail, "b@example.net", false); err == nil || !strings.Contains(err.Error(), "--sent") {
 		t.Errorf("a message that was sent: %v", err)
 	}
@@ -142,7 +142,7 @@ func TestACardWithoutAnAddressGetsItsMessage(t *testing.T) {
 	if m := f.message(t); m.Channel != store.ChannelSMS || m.Address != "+442079460018" || !m.NextAttemptAt.Equal(later) {
 		t.Errorf("the message: %+v", m)
 	}
-	must(t, f.readdress(t, card.ID, store.ChannelSMS, "+442079460019", false)) // before its time
+	must(t, f.readdress(t, card.ID, store.ChannelSMS, "+442079460019", false)) // its time has not come yet
 	if m := f.message(t); m.Address != "+442079460019" || !m.NextAttemptAt.Equal(later) {
 		t.Errorf("the message: %+v", m)
 	}
@@ -151,8 +151,8 @@ func TestACardWithoutAnAddressGetsItsMessage(t *testing.T) {
 	}
 }
 
-// TestACopyOfTheDatabaseOwnsNoMessages until an operator says so; a server that may no
-// more than serve can tell.
+// TestACopyOfTheDatabaseOwnsNoMessages until an operator says so. A role that may only serve
+// can check it.
 func TestACopyOfTheDatabaseOwnsNoMessages(t *testing.T) {
 	t.Parallel()
 	f := setup(t)

@@ -9,8 +9,8 @@ import (
 	"giftcards/store/id"
 )
 
-// TestTheCostOfAMessageDoesNotGrowWithThoseThatWait, nor with statistics that
-// PostgreSQL has not made yet, as after a task's first minute.
+// TestTheCostOfAMessageDoesNotGrowWithThoseThatWait, even if PostgreSQL has no statistics yet,
+// as in the first minute of a task.
 func TestTheCostOfAMessageDoesNotGrowWithThoseThatWait(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
@@ -20,16 +20,16 @@ func TestTheCostOfAMessageDoesNotGrowWithThoseThatWait(t *testing.T) {
 		return tx.IssueCards(t.Context(), f.terms(t), slices.Repeat([]store.Recipient{{Email: &email}}, waiting))
 	})
 	for name, record := range map[string]func(*store.Tx, *store.Due) error{
-		"sent":    func(tx *store.Tx, due *store.Due) error { return tx.MessageSent(t.Context(), due) },
-		"refused": func(tx *store.Tx, due *store.Due) error { return tx.MessageRefused(t.Context(), due, "no") },
+		"sent":    func(tx *store.Tx, due *store.Due) error { return tx.RecordSent(t.Context(), due) },
+		"refused": func(tx *store.Tx, due *store.Due) error { return tx.RecordRefused(t.Context(), due, "no") },
 		"deferred": func(tx *store.Tx, due *store.Due) error {
-			return tx.MessageDeferred(t.Context(), due, "not now", false)
+			return tx.RecordDeferred(t.Context(), due, "not now", false)
 		},
-		"released": func(tx *store.Tx, due *store.Due) error { return tx.MessageReleased(t.Context(), due) },
+		"released": func(tx *store.Tx, due *store.Due) error { return tx.ReleaseMessage(t.Context(), due) },
 	} {
 		looked := write(t, f.Store, func(tx *store.Tx) (int, error) {
 			before := messagesRead(t, tx)
-			for range delivered { // more than PostgreSQL tries before it settles on a plan
+			for range delivered { // more often than PostgreSQL makes a new plan
 				due, err := tx.ClaimMessage(t.Context(), store.Lane{Channel: store.ChannelEmail}, id.ID{})
 				must(t, err)
 				must(t, record(tx, due))
@@ -42,8 +42,8 @@ func TestTheCostOfAMessageDoesNotGrowWithThoseThatWait(t *testing.T) {
 	}
 }
 
-// messagesRead counts the rows of messages that the transaction's connection has
-// read, since PostgreSQL last took its counters.
+// messagesRead returns how many rows of messages the transaction's connection has read after
+// PostgreSQL last collected its counters.
 func messagesRead(t *testing.T, tx *store.Tx) (rows int) {
 	t.Helper()
 	must(t, tx.Unwrap().QueryRow(t.Context(), `
@@ -51,8 +51,8 @@ func messagesRead(t *testing.T, tx *store.Tx) (rows int) {
 	return rows
 }
 
-// TestARetryLeavesAloneWhatIsBeingSent: it takes what failed, what waits for another
-// attempt and, if asked for by name, what was sent.
+// TestARetryLeavesAloneWhatIsBeingSent: it retries messages that failed or wait for another
+// attempt and, if asked to, messages that were sent.
 func TestARetryLeavesAloneWhatIsBeingSent(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
@@ -67,13 +67,13 @@ func TestARetryLeavesAloneWhatIsBeingSent(t *testing.T) {
 		})
 	}
 	failed, sent, deferred, sending := f.addressed(t, nil), f.addressed(t, nil), f.addressed(t, nil), f.addressed(t, nil)
-	claimed(failed, func(tx *store.Tx, due *store.Due) error { return tx.MessageRefused(t.Context(), due, "no") })
-	claimed(sent, func(tx *store.Tx, due *store.Due) error { return tx.MessageSent(t.Context(), due) })
+	claimed(failed, func(tx *store.Tx, due *store.Due) error { return tx.RecordRefused(t.Context(), due, "no") })
+	claimed(sent, func(tx *store.Tx, due *store.Due) error { return tx.RecordSent(t.Context(), due) })
 	claimed(deferred, func(tx *store.Tx, due *store.Due) error {
 		due.Attempts = 5 // a pause longer than a lease
 		_, err := tx.Unwrap().Exec(t.Context(), "update messages set attempts = 5 where card_id = $1", due.CardID)
 		must(t, err)
-		return tx.MessageDeferred(t.Context(), due, "not now", false)
+		return tx.RecordDeferred(t.Context(), due, "not now", false)
 	})
 	claimed(sending, func(*store.Tx, *store.Due) error { return nil })
 	planned := f.addressed(t, &later)

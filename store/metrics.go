@@ -16,8 +16,8 @@ import (
 	"giftcards/store/money"
 )
 
-// What is counted, once it is committed. Of messages it is what an attempt ended
-// with: deferred ones are tried again.
+// The counts, to which each transaction adds after its commit. A message is counted once for
+// each attempt, by its outcome; deferred messages are tried again.
 const (
 	cardsAtOnce = iota
 	cardsByTasks
@@ -39,14 +39,15 @@ const (
 	textsDropped
 	refusedByProgramLimit
 	refusedByUserLimit
-	kinds
+	numCounts
 )
 
 // tally is what one transaction adds to the counts of this process.
-type tally [kinds]int64
+type tally [numCounts]int64
 
-// counts are read when somebody asks, so that counting costs next to nothing.
-type counts [kinds]atomic.Int64
+// counts are what this process has counted. They are read when metrics are scraped, so
+// counting costs almost nothing.
+type counts [numCounts]atomic.Int64
 
 func (c *counts) add(t *tally) {
 	for kind, n := range t {
@@ -56,8 +57,8 @@ func (c *counts) add(t *tally) {
 	}
 }
 
-// valueUnits are how many units of a counted value are one of the currency. Digits
-// beyond them are rounded: a metric is a float in the end.
+// valueUnits is how many counted units make one unit of the currency. Further digits are
+// rounded, because a metric is a float in the end.
 const valueUnits = 10_000
 
 // issued counts cards of a value each.
@@ -76,13 +77,14 @@ func (c *counts) issuedAtOnce(cards int, value money.Amount) {
 // message counts an attempt that left a message in a state.
 func (t *tally) message(channel, status string) {
 	kind := map[string]int{MessageSent: mailsSent, MessageWritten: mailsWritten, MessageScheduled: mailsDeferred, MessageFailed: mailsFailed, MessageDropped: mailsDropped}[status]
+	// The counts of texts follow those of mails, in the same order.
 	if channel == ChannelSMS {
 		kind += textsSent - mailsSent
 	}
 	t[kind]++
 }
 
-// counters are how the counts are told.
+// counters publish the counts.
 var counters = []struct {
 	name, about string
 	labels      map[int]attribute.Set // by kind
@@ -117,8 +119,8 @@ func labels(namesAndValues ...string) attribute.Set {
 	return attribute.NewSet(all...)
 }
 
-// measure lets a meter read the counts, the pool, and what waits to be done.
-func (s *Store) measure(meter metric.Meter) error {
+// registerMetrics registers the instruments for the counts, the pool and the backlog.
+func (s *Store) registerMetrics(meter metric.Meter) error {
 	return errors.Join(s.measureCounts(meter), s.measureValue(meter), s.measurePool(meter), s.measureBacklog(meter))
 }
 
@@ -138,8 +140,8 @@ func (s *Store) measureCounts(meter metric.Meter) error {
 	return nil
 }
 
-// measureValue tells a float, which an amount of money never is elsewhere: a metric
-// has no other numbers.
+// measureValue publishes an amount of money as a float, which it is nowhere else, because
+// the counters of a meter can count no exact decimals.
 func (s *Store) measureValue(meter metric.Meter) error {
 	atOnce, byTasks := metric.WithAttributeSet(labels("by", "request")), metric.WithAttributeSet(labels("by", "task"))
 	_, err := meter.Float64ObservableCounter("giftcards_issued_value_total",
@@ -178,8 +180,8 @@ func (s *Store) measurePool(meter metric.Meter) error {
 }
 
 const (
-	// backlogEvery is how old the numbers of a backlog may be: who asks more often
-	// is told the same again.
+	// backlogEvery is how long the counts of a backlog are cached: scrapes within this time
+	// get the same numbers.
 	backlogEvery   = 10 * time.Second
 	backlogTimeout = 2 * time.Second
 )
@@ -206,11 +208,12 @@ func (s *Store) measureBacklog(meter metric.Meter) error {
 	if err := errors.Join(jobsErr, jobAgeErr, tasksErr, taskAgeErr, dueErr, lateErr, failedErr, writtenErr, sealsErr); err != nil {
 		return fmt.Errorf("measure: %w", err)
 	}
+	// One callback for all gauges, so that a scrape reads the backlog once.
 	var last cachedBacklog
 	_, err := meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
 		b, err := last.read(ctx, s)
 		if err != nil {
-			return err // gauges are left out rather than wrong
+			return err // no gauges are better than wrong ones
 		}
 		for _, w := range b.Jobs {
 			o.ObserveInt64(jobs, w.Count, metric.WithAttributeSet(labels("queue", w.Queue, "state", w.State)))
@@ -239,7 +242,7 @@ func (s *Store) measureBacklog(meter metric.Meter) error {
 	return err
 }
 
-// cachedBacklog is the last look at what waits.
+// cachedBacklog is the backlog that was read last, or the error.
 type cachedBacklog struct {
 	mutex   sync.Mutex
 	taken   time.Time
@@ -247,8 +250,8 @@ type cachedBacklog struct {
 	err     error
 }
 
-// read looks if the last look is too old. That failed is kept for as long, too: a
-// database in trouble is not asked all the time.
+// read returns the cached backlog, or reads it again if it is too old. An error is cached for
+// as long, so that scrapes do not add to the load of a database in trouble.
 func (c *cachedBacklog) read(ctx context.Context, s *Store) (Backlog, error) {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()

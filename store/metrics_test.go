@@ -16,7 +16,7 @@ import (
 	"giftcards/store/storetest"
 )
 
-// statements counts those that begin a read of the backlog.
+// statements counts the statements that begin a read of the backlog.
 type statements struct{ backlogs int }
 
 func (s *statements) TraceQueryStart(ctx context.Context, _ *pgx.Conn, query pgx.TraceQueryStartData) context.Context {
@@ -28,7 +28,7 @@ func (s *statements) TraceQueryStart(ctx context.Context, _ *pgx.Conn, query pgx
 
 func (s *statements) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
 
-// measured is a store and a reader of what it measures.
+// measured is a store and a reader of its metrics.
 func measured(t *testing.T) (fixture, *statements, func() map[string]int64) {
 	t.Helper()
 	keys, err := keyring.Create(filepath.Join(t.TempDir(), "keys.json"))
@@ -42,7 +42,7 @@ func measured(t *testing.T) (fixture, *statements, func() map[string]int64) {
 	t.Cleanup(s.Close)
 	return fixture{Store: s}, asked, func() map[string]int64 {
 		var all metricdata.ResourceMetrics
-		_ = reader.Collect(t.Context(), &all) // what cannot be had is left out
+		_ = reader.Collect(t.Context(), &all) // metrics that cannot be read are left out
 		values := map[string]int64{}
 		for _, scope := range all.ScopeMetrics {
 			for _, m := range scope.Metrics {
@@ -91,7 +91,7 @@ func TestOnlyWhatIsCommittedCounts(t *testing.T) {
 	})
 	_, err = f.SaveKeyUses(t.Context())
 	must(t, err)
-	if got := read()["giftcards_code_key_seals"]; got != 7 { // what was undone has used the key, too
+	if got := read()["giftcards_code_key_seals"]; got != 7 { // a seal that was rolled back has used the key, too
 		t.Errorf("%d seals are told, want 7", got)
 	}
 	if got := read()["giftcards_cards_issued_total"]; got != 2 {
@@ -102,8 +102,8 @@ func TestOnlyWhatIsCommittedCounts(t *testing.T) {
 	}
 }
 
-// TestScrapesDoNotLoadTheDatabase: however often one asks, what waits is counted
-// once in a while; and a database that is away leaves its numbers out, not wrong.
+// TestScrapesDoNotLoadTheDatabase: the backlog is counted at most every 10 seconds, however
+// many scrapes there are. If the database is away, its metrics are missing, and not wrong.
 func TestScrapesDoNotLoadTheDatabase(t *testing.T) {
 	t.Parallel()
 	_, asked, read := measured(t)

@@ -19,37 +19,37 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// migrationLock is the advisory lock that one migrating process holds, so that
-// instances that start together take turns.
+// migrationLock is the advisory lock that a migrating process holds, so that instances that
+// start together take turns.
 const migrationLock = 0x67696674 // "gift"
 
-// Versions are a database's schema against the one that this program needs: ours
-// and River's.
+// Versions compare the schema of a database, ours and River's, with the schema that this
+// program needs.
 type Versions struct {
 	Schema       int64 `json:"schema"`
 	SchemaWanted int64 `json:"schemaWanted"`
-	// OldestProgram is the oldest schema whose programs may run on this one, 0 if the
+	// OldestProgram is the oldest schema whose programs may run on this one; 0 if the
 	// database does not say.
 	OldestProgram int64 `json:"oldestProgram"`
 	River         int   `json:"river"`
 	RiverWanted   int   `json:"riverWanted"`
 }
 
-// Current reports whether the database has just the schema that is wanted.
+// Current reports whether the database has exactly the schema that this program needs.
 func (v Versions) Current() bool { return v.Schema == v.SchemaWanted && v.River == v.RiverWanted }
 
 // Usable reports whether this program may run on the database as it is: the schema is
-// current, or a newer one that says that it works for this program too.
+// current, or it is newer and says that this program may run on it.
 func (v Versions) Usable() bool { return v.Current() || v.beyond() && v.refusal() == nil }
 
-// beyond reports whether there is nothing to migrate, and more than this program knows.
+// beyond reports whether the schema is newer than this program, and nothing is to be migrated.
 func (v Versions) beyond() bool {
 	return v.Schema >= v.SchemaWanted && v.River >= v.RiverWanted && !v.Current()
 }
 
-// refusal is an error if the database has migrations that this program does not know,
-// and that do not say that it may run all the same: it would corrupt what it cannot
-// see. Of River's migrations nobody says so.
+// refusal returns an error if the database has a newer schema that does not say that this
+// program may run on it, because the program could corrupt data that it does not know.
+// Newer migrations of River never say so.
 func (v Versions) refusal() error {
 	welcome := v.Schema <= v.SchemaWanted || v.OldestProgram > 0 && v.OldestProgram <= v.SchemaWanted
 	if !welcome || v.River > v.RiverWanted {
@@ -59,16 +59,17 @@ func (v Versions) refusal() error {
 	return nil
 }
 
-// Migrate brings the database at url to the schema of this program. A newer schema is
-// left as it is if this program may run on it, and is an error if not. Concurrent calls, by whatever process, take turns. A database
-// that is current already is only looked at: a role that may no more than serve
-// can do that.
+// Migrate brings the database at url to the schema of this program. A newer schema stays as
+// it is if this program may run on it; otherwise it is an error. Concurrent calls, also of
+// other processes, take turns. If the schema is current, Migrate only reads it, which a role
+// that serves may do.
 func Migrate(ctx context.Context, url string) error {
 	err := migrating(ctx, url, func(m migrator) error {
 		versions, err := m.versions(ctx)
 		if err != nil {
 			return err
 		}
+		// Refuse before anything is written.
 		if err := versions.refusal(); err != nil {
 			return err
 		}
@@ -89,7 +90,7 @@ func Migrate(ctx context.Context, url string) error {
 	return err
 }
 
-// MigrationVersions says how the database at url stands.
+// MigrationVersions returns the versions of the database at url.
 func MigrationVersions(ctx context.Context, url string) (versions Versions, err error) {
 	err = migrating(ctx, url, func(m migrator) error {
 		versions, err = m.versions(ctx)
@@ -119,8 +120,8 @@ func migrating(ctx context.Context, url string, do func(migrator) error) error {
 		return fmt.Errorf("connect: %w", err)
 	}
 	defer func() { _ = lock.Rollback(context.WithoutCancel(ctx)) }()
-	// The lock is of a transaction: behind a transaction pooler, a session's would
-	// stay behind in the pooler's connection.
+	// A lock of the transaction, because a lock of the session would stay in the connection
+	// of a transaction pooler.
 	if _, err := lock.Exec(ctx, "select pg_advisory_xact_lock($1)", int64(migrationLock)); err != nil {
 		return fmt.Errorf("lock migrations: %w", err)
 	}
@@ -160,7 +161,7 @@ func (m migrator) versions(ctx context.Context) (v Versions, err error) {
 	return v, nil
 }
 
-// oldestProgram is what schema_compatibility says of a schema, 0 if nothing.
+// oldestProgram returns the row of schema_compatibility for a schema, 0 if there is none.
 func (m migrator) oldestProgram(ctx context.Context, schema int64) (oldest int64, err error) {
 	var exists bool
 	err = m.pool.QueryRow(ctx, "select to_regclass('schema_compatibility') is not null").Scan(&exists)
@@ -171,8 +172,8 @@ func (m migrator) oldestProgram(ctx context.Context, schema int64) (oldest int64
 	return oldest, err
 }
 
-// riverVersion is River's newest migration in the database, 0 without any. River
-// itself fails where it meets one that it does not know.
+// riverVersion returns the newest migration of River in the database, 0 without any. River's
+// own function fails on a migration that it does not know.
 func (m migrator) riverVersion(ctx context.Context) (version int, err error) {
 	var exists bool
 	err = m.pool.QueryRow(ctx, "select to_regclass('river_migration') is not null").Scan(&exists)
@@ -194,7 +195,7 @@ func MigrationsHash() string {
 		fmt.Fprintf(hash, "%s\n%s", path, text)
 		return err
 	})
-	// River's migrations, which come with its module: their number stands for them.
+	// River's migrations come with its module; their number identifies them.
 	river, _ := rivermigrate.New(riverpgxv5.New(nil), nil)
 	fmt.Fprintf(hash, "river %d", len(river.AllVersions()))
 	return hex.EncodeToString(hash.Sum(nil))[:16]

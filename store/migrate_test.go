@@ -25,7 +25,7 @@ func TestMigrateTwiceIsOnce(t *testing.T) {
 	}
 }
 
-// TestANewerSchemaIsRefused: ours and River's.
+// TestANewerSchemaIsRefused, ours and River's.
 func TestANewerSchemaIsRefused(t *testing.T) {
 	t.Parallel()
 	for _, newer := range []string{
@@ -40,7 +40,7 @@ func TestANewerSchemaIsRefused(t *testing.T) {
 	}
 }
 
-// TestAnOlderProgramRunsOnANewerSchemaThatSaysSo and on no other.
+// TestAnOlderProgramRunsOnANewerSchemaThatSaysSo, and on no other.
 func TestAnOlderProgramRunsOnANewerSchemaThatSaysSo(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -48,7 +48,7 @@ func TestAnOlderProgramRunsOnANewerSchemaThatSaysSo(t *testing.T) {
 		usable bool
 	}{
 		"for this program":      {func(ours int64) int64 { return ours }, true},
-		"for older ones too":    {func(ours int64) int64 { return ours - 1 }, true},
+		"for older ones too":    {func(ours int64) int64 { return max(1, ours-1) }, true}, // nothing is older than schema 1
 		"for newer ones alone":  {func(ours int64) int64 { return ours + 1 }, false},
 		"for the newest, it is": {func(int64) int64 { return 99999 }, false},
 	} {
@@ -73,7 +73,7 @@ func TestAnOlderProgramRunsOnANewerSchemaThatSaysSo(t *testing.T) {
 	}
 }
 
-// TestTheNewestSchemaSaysWhichProgramsMayRunOnIt, which a migration easily forgets.
+// TestTheNewestSchemaSaysWhichProgramsMayRunOnIt: a new migration easily forgets its row.
 func TestTheNewestSchemaSaysWhichProgramsMayRunOnIt(t *testing.T) {
 	t.Parallel()
 	versions, err := store.MigrationVersions(t.Context(), storetest.URL(t))

@@ -11,11 +11,10 @@ import (
 // card number").
 const cardNumberDigits = 16
 
-// numberSpace makes card numbers: a prefix, random digits, and the Luhn check
-// digit.
+// numberSpace draws card numbers: a prefix, random digits, and the Luhn check digit.
 type numberSpace struct {
-	prefix uint64 // the prefix moved to its place, lower digits zero
-	size   uint64 // how many numbers there are, check digit left aside
+	prefix uint64 // the prefix followed by zeros, without the check digit
+	size   uint64 // how many numbers have the prefix
 }
 
 func newNumberSpace(prefix string) (numberSpace, error) {
@@ -30,7 +29,7 @@ func newNumberSpace(prefix string) (numberSpace, error) {
 	return numberSpace{prefix: value * size, size: size}, nil
 }
 
-// random returns a card number, which may be taken.
+// random returns a card number; a card may have it already.
 func (n numberSpace) random() int64 {
 	payload := n.prefix + uniform(n.size)
 	return int64(payload*10 + luhn(payload))
@@ -53,9 +52,9 @@ func luhn(payload uint64) uint64 {
 	return (10 - sum%10) % 10
 }
 
-// uniform returns a number below n that nobody can foresee, all equally likely.
+// uniform returns an unpredictable number below n; all are equally likely.
 func uniform(n uint64) uint64 {
-	limit := -n % n // 2^64 mod n: below it the last, incomplete round begins
+	limit := -n % n // 2^64 mod n; without the numbers below it, every remainder is equally frequent
 	for {
 		var b [8]byte
 		_, _ = rand.Read(b[:]) // never fails: it ends the program instead

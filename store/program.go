@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	_ "time/tzdata" // zones are known wherever the program runs
+	_ "time/tzdata" // because not every machine has the zones
 	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
@@ -23,7 +23,8 @@ type (
 	Program = db.Program
 )
 
-// checkName returns a name as it may be stored: 1 to 255 characters in one line.
+// checkName returns the name without what cannot be stored. It fails with ErrBadName unless 1
+// to 255 characters are left.
 func checkName(name string) (string, error) {
 	name = strings.TrimSpace(text.Line(name))
 	if n := utf8.RuneCountInString(name); n < 1 || n > 255 {
@@ -78,7 +79,7 @@ func (tx *Tx) FindProgram(ctx context.Context, program id.ID) (Program, error) {
 // SetProgramZone sets the zone, an IANA name such as Europe/Paris, in which the days of a
 // program's messages begin and end. It fails with ErrProgramNotFound or ErrBadZone.
 func (tx *Tx) SetProgramZone(ctx context.Context, program id.ID, zone string) (Program, error) {
-	// Local would be each server's own.
+	// "Local" would be a different zone on each server.
 	if _, err := time.LoadLocation(zone); err != nil || zone == "" || zone == "Local" {
 		return Program{}, ErrBadZone
 	}

@@ -3,16 +3,15 @@ package store
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/klauspost/compress/s2"
 
 	"giftcards/gen/db"
 )
 
-// insertRecipients keeps a task's recipients until it is finished.
+// insertRecipients stores a task's recipients, chunkSize of them per row, as JSON compressed
+// with S2. They are deleted when the task is finished.
 func (tx *Tx) insertRecipients(ctx context.Context, task Task, recipients []Recipient) error {
 	next := encodeRecipients(recipients)
 	for first := 0; first < len(recipients); first += chunkSize {
@@ -36,10 +35,10 @@ type encodedRecipients struct {
 	err     error
 }
 
-// encodeRecipients begins to encode the first chunk, which goes on while PostgreSQL
-// writes the one before.
+// encodeRecipients encodes the first chunk in a goroutine, while PostgreSQL writes the chunk
+// before it.
 func encodeRecipients(recipients []Recipient) <-chan encodedRecipients {
-	done := make(chan encodedRecipients, 1) // nobody may come for it
+	done := make(chan encodedRecipients, 1) // buffered, so that the goroutine ends even if its caller has returned early
 	go func() {
 		encoded, err := json.Marshal(recipients[:min(chunkSize, len(recipients))])
 		if err != nil {
@@ -52,30 +51,15 @@ func encodeRecipients(recipients []Recipient) <-chan encodedRecipients {
 
 // findRecipients returns one chunk of a task's recipients, still encoded; nil in
 // count mode.
-func (tx *Tx) findRecipients(ctx context.Context, task Task, start, count int) ([]byte, error) {
+func (tx *Tx) findRecipients(ctx context.Context, task Task, start int) ([]byte, error) {
 	if task.ByCount {
 		return nil, nil
 	}
 	encoded, err := tx.q.FindRecipients(ctx, task.ProgramID, task.ID, int32(start))
-	if err == nil {
-		return encoded, nil
-	}
-	if !errors.Is(err, pgx.ErrNoRows) {
-		return nil, fmt.Errorf("find recipients: %w", err)
-	}
-	rows, err := tx.q.ListOldRecipients(ctx, db.ListOldRecipientsParams{
-		ProgramID: task.ProgramID, TaskID: task.ID, First: int32(start), Batch: int32(count),
-	})
-	if err != nil {
-		return nil, fmt.Errorf("list recipients: %w", err)
-	}
-	old := <-encodeRecipients(column(rows, func(r db.BulkRecipient) Recipient {
-		return Recipient{Email: r.CustomerEmail, Phone: r.CustomerPhone, Name: r.CustomerName, Sender: r.SenderName, Message: r.CustomMessage}
-	}))
-	return old.encoded, old.err
+	return encoded, wrap(err, "find recipients")
 }
 
-// decodeRecipients returns count recipients, nobody if there is nothing to decode.
+// decodeRecipients returns count recipients, without any data if encoded is nil.
 func decodeRecipients(encoded []byte, count int) ([]Recipient, error) {
 	recipients := make([]Recipient, 0, count)
 	if encoded == nil {

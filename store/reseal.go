@@ -12,30 +12,30 @@ import (
 	"giftcards/store/keyring"
 )
 
-// Resealing is how far codes are sealed anew with the newest key. They are, all of
-// them, once FinishedAt is set.
+// Resealing is the progress of sealing all codes with the newest key. Once FinishedAt is set,
+// no code is sealed with another key.
 type Resealing = db.Reseal
 
-// settleTime is longer than any transaction that seals codes may take, so that one
-// that began with the key before is over, and its cards are seen.
+// settleTime is longer than any transaction that seals codes may take. After this time, every
+// transaction that used an older key has ended, and its cards can be seen.
 const settleTime = 20 * time.Minute
 
-// ResealStep says what comes after a step of resealing.
+// ResealStep is what to do after a step of resealing.
 type ResealStep int
 
 // The steps that may come.
 const (
-	ResealLater ResealStep = iota // another server is at it, or it must wait
-	ResealMore                    // there is more to look at
-	ResealOver                    // nothing is sealed with another key
+	ResealLater ResealStep = iota // another server does it, or it is too early for the next pass
+	ResealMore                    // there are more cards to look at
+	ResealOver                    // no code is sealed with another key
 )
 
-// Reseal goes on sealing anew what is sealed with older keys: it looks at the next
-// cards, batch of them at most, and keeps the place. Of several servers, one does it
-// at a time.
+// Reseal looks at the next cards, batch of them at most, seals those codes with the newest
+// key that are sealed with an older one, and stores its position. One server does it at a
+// time.
 //
-// Done after a full pass that began once no transaction could still use the older
-// key.
+// It is over after a full pass that began when no transaction could use an older key any
+// more.
 func (tx *Tx) Reseal(ctx context.Context, batch int) (ResealStep, error) {
 	key := tx.store.keys.CodeKey()
 	if known, err := tx.Resealing(ctx); known == nil {
@@ -44,6 +44,7 @@ func (tx *Tx) Reseal(ctx context.Context, batch int) (ResealStep, error) {
 		}
 		return ResealLater, wrap(err, "insert reseal")
 	}
+	// The lock is skipped, not waited for, while another server holds it.
 	state, err := tx.q.LockReseal(ctx)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return ResealLater, nil
@@ -53,8 +54,9 @@ func (tx *Tx) Reseal(ctx context.Context, batch int) (ResealStep, error) {
 	}
 	if state.KeyID != int64(key) {
 		if !tx.store.keys.HasCodeKey(uint32(state.KeyID)) {
-			return ResealLater, nil // the key is newer than our file
+			return ResealLater, nil // another server has a newer key file
 		}
+		// Our key is newer than the row's: begin again with it.
 		state = Resealing{KeyID: int64(key), FirstSeenAt: tx.now, PassBeganAt: tx.now}
 	}
 	if state.FinishedAt != nil {
@@ -64,6 +66,8 @@ func (tx *Tx) Reseal(ctx context.Context, batch int) (ResealStep, error) {
 	if err != nil {
 		return ResealLater, err
 	}
+	// A pass is complete when it saw less than a batch. Only a pass that began after
+	// settleTime has seen every card, so an earlier one is followed by another.
 	next, settled := ResealLater, state.FirstSeenAt.Add(settleTime)
 	switch {
 	case seen == batch:
@@ -73,7 +77,7 @@ func (tx *Tx) Reseal(ctx context.Context, batch int) (ResealStep, error) {
 			return ResealLater, err
 		}
 		state.FinishedAt, next = &tx.now, ResealOver
-	case !tx.now.Before(settled): // once more, from the beginning
+	case !tx.now.Before(settled):
 		state.PassBeganAt, next = tx.now, ResealMore
 		state.ProgramID, state.CardID = [12]byte{}, [12]byte{}
 	}
@@ -83,12 +87,12 @@ func (tx *Tx) Reseal(ctx context.Context, batch int) (ResealStep, error) {
 	}), "update reseal")
 }
 
-// resealAfter looks at the cards after the state's, and moves the state on. It
-// returns how many it saw.
+// resealAfter looks at the cards after the state's position, and moves the position. It
+// returns how many cards it saw.
 func (tx *Tx) resealAfter(ctx context.Context, state *Resealing, key uint32, batch int) (int, error) {
 	place := func(id [12]byte) []byte {
 		if id == ([12]byte{}) {
-			return []byte{} // before all ids
+			return []byte{} // sorts before all ids
 		}
 		return id[:]
 	}
@@ -99,7 +103,7 @@ func (tx *Tx) resealAfter(ctx context.Context, state *Resealing, key uint32, bat
 	var programs, cards, codes [][]byte
 	for _, row := range rows {
 		state.ProgramID, state.CardID = row.ProgramID, row.ID
-		if keyring.SealedWith(row.SealedCode, key) {
+		if keyring.SealedWith(row.SealedCode, key) { // no index finds old codes, so the walk sees new ones too
 			continue
 		}
 		code, err := tx.store.OpenCode(row.ID, row.SealedCode)
@@ -127,7 +131,7 @@ func (tx *Tx) resealKeyCheck(ctx context.Context) error {
 	return wrap(tx.q.SetKeyCheck(ctx, sealed), "set key check")
 }
 
-// Resealing returns how far codes are sealed anew, nil if no server has begun.
+// Resealing returns the progress, nil if no server has begun.
 func (tx *Tx) Resealing(ctx context.Context) (*Resealing, error) {
 	state, err := tx.q.FindReseal(ctx)
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -139,5 +143,5 @@ func (tx *Tx) Resealing(ctx context.Context) (*Resealing, error) {
 	return &state, nil
 }
 
-// CodeKey is the key that codes are sealed with now.
+// CodeKey returns the id of the key that codes are sealed with now.
 func (s *Store) CodeKey() uint32 { return s.keys.CodeKey() }

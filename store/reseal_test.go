@@ -13,8 +13,8 @@ import (
 	"giftcards/store/keyring"
 )
 
-// issue issues n cards of the fixture's program and one of another, and returns
-// the codes of all by id.
+// issue issues n cards of the fixture's program and one of another program. It returns all
+// codes by the ids of their cards.
 func (f fixture) issue(t *testing.T, n int) map[string]string {
 	t.Helper()
 	write(t, f.Store, func(tx *store.Tx) (struct{}, error) {
@@ -52,7 +52,7 @@ func (f fixture) reseal(t *testing.T, batch int) store.ResealStep {
 	return write(t, f.Store, func(tx *store.Tx) (store.ResealStep, error) { return tx.Reseal(t.Context(), batch) })
 }
 
-// resealAll goes on until there is no more for now.
+// resealAll reseals until there is nothing more to do for now.
 func (f fixture) resealAll(t *testing.T, batch int) store.ResealStep {
 	t.Helper()
 	for {
@@ -67,7 +67,7 @@ func (f fixture) resealing(t *testing.T) store.Resealing {
 	return *write(t, f.Store, func(tx *store.Tx) (*store.Resealing, error) { return tx.Resealing(t.Context()) })
 }
 
-// reopened is the fixture's database and keys with another server.
+// reopened returns another server with the fixture's database.
 func (f fixture) reopened(t *testing.T, keyFile string) fixture {
 	t.Helper()
 	keys, err := keyring.Open(keyFile)
@@ -78,15 +78,15 @@ func (f fixture) reopened(t *testing.T, keyFile string) fixture {
 	return f
 }
 
-// rotate rotates the keys and returns the fixture with a server that knows it.
+// rotate rotates the keys and returns a server that has the new ones.
 func (f fixture) rotate(t *testing.T) fixture {
 	t.Helper()
 	must(t, keyring.Rotate(f.keyFile))
 	return f.reopened(t, f.keyFile)
 }
 
-// TestAfterResealingTheOldKeysAreNotNeeded, every code is what it was, and at no
-// time one could not be opened.
+// TestAfterResealingTheOldKeysAreNotNeeded: every code is unchanged, and could be opened all
+// the time.
 func TestAfterResealingTheOldKeysAreNotNeeded(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
@@ -132,8 +132,8 @@ func TestAfterResealingTheOldKeysAreNotNeeded(t *testing.T) {
 	}
 }
 
-// TestResealingGoesOnWhereItWasKilled: a killed server's batch is undone, those
-// before it are not done again.
+// TestResealingGoesOnWhereItWasKilled: the batch of a killed server is rolled back, and the
+// batches before it are not repeated.
 func TestResealingGoesOnWhereItWasKilled(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
@@ -156,7 +156,7 @@ func TestResealingGoesOnWhereItWasKilled(t *testing.T) {
 	}
 }
 
-// TestOneServerResealsAtATime, and none waits for it.
+// TestOneServerResealsAtATime, and the others do not wait for it.
 func TestOneServerResealsAtATime(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
@@ -186,8 +186,8 @@ func TestOneServerResealsAtATime(t *testing.T) {
 	}
 }
 
-// TestACardThatAppearsBehindTheWalkIsFound: a transaction that sealed with the old
-// key, and committed after the first pass had gone by.
+// TestACardThatAppearsBehindTheWalkIsFound: a transaction seals with the old key, and commits
+// when the first pass has gone past its card.
 func TestACardThatAppearsBehindTheWalkIsFound(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
@@ -224,7 +224,7 @@ func TestAServerWithAnOlderKeyFileDoesNotTurnTheWalkBack(t *testing.T) {
 	if step := stale.reseal(t, 10); step != store.ResealLater || f.resealing(t) != before {
 		t.Errorf("step %d, and %+v was %+v", step, f.resealing(t), before)
 	}
-	must(t, keyring.Rotate(f.keyFile)) // and a second rotation begins anew
+	must(t, keyring.Rotate(f.keyFile)) // a second rotation begins again
 	f = f.reopened(t, f.keyFile)
 	f.resealAll(t, 10)
 	if after := f.resealing(t); after.KeyID == before.KeyID || after.Resealed != 4 {
@@ -232,7 +232,7 @@ func TestAServerWithAnOlderKeyFileDoesNotTurnTheWalkBack(t *testing.T) {
 	}
 }
 
-// TestACodeThatNoKeyOpensStopsTheWalk: old keys must not go while something may
+// TestACodeThatNoKeyOpensStopsTheWalk, because old keys must not be removed while a code may
 // need them.
 func TestACodeThatNoKeyOpensStopsTheWalk(t *testing.T) {
 	t.Parallel()

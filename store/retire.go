@@ -9,11 +9,11 @@ import (
 	"giftcards/store/keyring"
 )
 
-// OldKeysNeeded says in a sentence what still needs the old keys of the keysets, nil if
-// nothing does. keys are those of the file, and state is how far codes are sealed anew.
-// Codes are sealed anew some time after a rotation. Tokens and links outlive it by their
-// lifetimes, counted from when a server first used the newest keys, because it made
-// them with the old ones until then.
+// OldKeysNeeded returns an error, a sentence for the operator, if something still needs the
+// old keys of the keysets. keys are the keys of the file, and state is the progress of
+// resealing. Codes need them until all are sealed with the newest key. Tokens and links need
+// them for their lifetimes, counted from the moment at which a server first used the newest
+// keys, because servers made them with the old keys until then.
 func OldKeysNeeded(keys []keyring.Key, keysets []string, state *Resealing, tokenLifetime, linkLifetime time.Duration, now time.Time) error {
 	old := func(keyset string) bool {
 		return slices.Contains(keysets, keyset) &&
@@ -38,8 +38,7 @@ func OldKeysNeeded(keys []keyring.Key, keysets []string, state *Resealing, token
 	return nil
 }
 
-// NewestCodeKey is the key that codes are sealed with, of the keys of a file; 0 if
-// there is none.
+// NewestCodeKey returns the id of the key that seals codes, 0 if keys has none.
 func NewestCodeKey(keys []keyring.Key) uint32 {
 	for _, key := range keys {
 		if key.Keyset == keyring.CodesKeyset && key.Newest {

@@ -14,7 +14,7 @@ import (
 	"giftcards/store/id"
 )
 
-// rows are a card and its messages by channel, as PostgreSQL writes them as JSON.
+// rows are a card and its messages by channel, each as the JSON of its row.
 type rows struct {
 	card     map[string]any
 	messages map[string]map[string]any
@@ -24,8 +24,8 @@ type rows struct {
 var cardExpiry = time.Date(2031, 5, 6, 7, 8, 9, 0, time.UTC)
 
 // TestACardIsTheSameHoweverItIsIssued: alone, with others in one transaction, by a
-// bulk request at once, by a task, and within a daily limit. Each way has an INSERT
-// of its own, and none may forget a column.
+// bulk request at once, by a task, and within a daily limit. Each way has a statement of its
+// own, and none may forget a column.
 func TestACardIsTheSameHoweverItIsIssued(t *testing.T) {
 	t.Parallel()
 	f := sharing(t)
@@ -58,7 +58,7 @@ func TestACardIsTheSameHoweverItIsIssued(t *testing.T) {
 	}
 }
 
-// wantSameRow names each column in which two rows differ. "bulk" is not compared.
+// wantSameRow fails for each column in which two rows differ, except "bulk".
 func wantSameRow(t *testing.T, way, table string, got, want map[string]any) {
 	t.Helper()
 	columns := maps.Clone(want)
@@ -112,8 +112,8 @@ func (f fixture) issueInEveryWay(t *testing.T) map[string]rows {
 	return ways
 }
 
-// rowsOf leaves out what differs from card to card: ids, number, code, and the times
-// that follow from when it was issued.
+// rowsOf returns the rows of a card without the columns that differ between cards: ids,
+// number, code, and the times that depend on when it was issued.
 func (f fixture) rowsOf(t *testing.T, card id.ID) rows {
 	t.Helper()
 	query := func(ctx context.Context, sql string) []map[string]any {

@@ -13,7 +13,7 @@ import (
 	"giftcards/store/id"
 )
 
-// TaskStoppedError is the error of a task that must end without cards, whatever is tried.
+// TaskStoppedError means that the task must end without cards; a retry would not help.
 type TaskStoppedError struct {
 	// Reason is a sentence for the merchant.
 	Reason string
@@ -26,11 +26,11 @@ var (
 	errUserOut       = &TaskStoppedError{"The user who asked for the cards may not issue them any more; no card was issued."}
 )
 
-// Cancelled reports whether an operator cancelled the task, and no worker was faster.
+// Cancelled reports whether the task failed because an operator cancelled it.
 func (t Task) Cancelled() bool { return t.Error != nil && *t.Error == errTaskCancelled.Reason }
 
-// checkTask fails with a *TaskStoppedError if the task must not go on. It sees what
-// committed since the transaction began.
+// checkTask fails with a *TaskStoppedError if the task must not go on. It sees everything that
+// was committed before the call.
 func (tx *Tx) checkTask(ctx context.Context, task Task) error {
 	stop, err := tx.q.FindTaskStop(ctx, task.ProgramID, task.ID)
 	switch {
@@ -44,14 +44,15 @@ func (tx *Tx) checkTask(ctx context.Context, task Task) error {
 	return nil
 }
 
-// FailTask ends an unfinished task without cards; reason is a sentence for the
-// merchant. Its cards no longer count towards the daily limits. It reports whether it
-// did: a finished task stays as it is.
+// FailTask ends an unfinished task without cards, and takes its cards out of the daily limits.
+// reason is a sentence for the merchant. It returns false if the task was finished before,
+// and then changes nothing.
 func (tx *Tx) FailTask(ctx context.Context, program id.ID, task uuid.UUID, reason string) (bool, error) {
 	return tx.failTask(ctx, program, task, reason, tasksFailed)
 }
 
-// failTask is FailTask, counted as a kind: nobody has to mend a task that was stopped.
+// failTask is FailTask with the count to add to. Stopped tasks have their own, because they
+// are no fault that an operator must look into.
 func (tx *Tx) failTask(ctx context.Context, program id.ID, task uuid.UUID, reason string, kind int) (bool, error) {
 	failed, err := tx.q.FailTask(ctx, db.FailTaskParams{
 		ProgramID: program, ID: task, Error: reason, CompletedAt: tx.now,
@@ -60,6 +61,7 @@ func (tx *Tx) failTask(ctx context.Context, program id.ID, task uuid.UUID, reaso
 		return false, fmt.Errorf("fail task: %w", err)
 	}
 	tx.tally[kind] += failed
+	// Only if this call ended the task: otherwise its cards were given back, or issued, before.
 	if failed > 0 {
 		if err := tx.giveBackIssued(ctx, program, task); err != nil {
 			return false, err
@@ -74,8 +76,8 @@ func (tx *Tx) failTask(ctx context.Context, program id.ID, task uuid.UUID, reaso
 	return failed > 0, nil
 }
 
-// StopTask ends an unfinished task as stopped says, and writes that down in the audit
-// log.
+// StopTask ends an unfinished task with the reason of stopped, and writes an entry to the
+// audit log.
 func (tx *Tx) StopTask(ctx context.Context, program id.ID, task uuid.UUID, stopped *TaskStoppedError) error {
 	failed, err := tx.failTask(ctx, program, task, stopped.Reason, tasksStopped)
 	if err != nil || !failed {
@@ -84,7 +86,7 @@ func (tx *Tx) StopTask(ctx context.Context, program id.ID, task uuid.UUID, stopp
 	return tx.Audit(ctx, AuditEntry{Operation: "stopTask", ProgramID: program, Subject: task[:], Client: "worker"})
 }
 
-// TaskFilter chooses tasks: those that fit everything that is not zero.
+// TaskFilter chooses the tasks that match every field that is not zero.
 type TaskFilter struct {
 	Status    string
 	Merchant  id.ID
@@ -98,7 +100,7 @@ type ListedTask struct {
 	MerchantID id.ID
 }
 
-// Tasks returns the tasks that fit, the latest first, limit at most.
+// Tasks returns at most limit tasks that match, the latest first.
 func (tx *Tx) Tasks(ctx context.Context, f TaskFilter, limit int) ([]ListedTask, error) {
 	params := db.ListTasksParams{
 		MerchantID: nullable(f.Merchant), UserID: nullable(f.User), Before: tx.before(f.OlderThan), UpTo: int32(limit),
@@ -107,10 +109,10 @@ func (tx *Tx) Tasks(ctx context.Context, f TaskFilter, limit int) ([]ListedTask,
 		params.Status = &f.Status
 	}
 	rows, err := tx.q.ListTasks(ctx, params)
-	return column(rows, func(r db.ListTasksRow) ListedTask { return ListedTask{Task{r.BulkTask}, r.MerchantID} }), wrap(err, "list tasks")
+	return each(rows, func(r db.ListTasksRow) ListedTask { return ListedTask{Task{r.BulkTask}, r.MerchantID} }), wrap(err, "list tasks")
 }
 
-// before is the time that something older than age is from before; nil for no age.
+// before returns the time that is age ago, nil if age is 0.
 func (tx *Tx) before(age time.Duration) *time.Time {
 	if age == 0 {
 		return nil
@@ -119,12 +121,13 @@ func (tx *Tx) before(age time.Duration) *time.Time {
 	return &before
 }
 
-// RequestCancellations has the unfinished ones of the named tasks end without cards,
-// or, without names, all unfinished ones of a merchant and a user that are not zero.
-// A worker sees it, once this transaction is committed, before it writes its next
-// chunk and before it commits. It returns the tasks that were unfinished, and named
-// ones that were finished before; a name without a task is ErrTaskNotFound. Call
-// FinishCancellation for each after the commit.
+// RequestCancellations asks workers to end the named tasks without cards or, without names,
+// the unfinished tasks of merchant and user (zero: any). After this transaction is
+// committed, a worker sees the request before its next chunk and before its commit.
+//
+// It returns the unfinished tasks, and those of the named tasks that were finished before. It
+// fails with ErrTaskNotFound if a named task does not exist. Call FinishCancellation for
+// each returned task after the commit.
 func (tx *Tx) RequestCancellations(ctx context.Context, named []uuid.UUID, merchant, user id.ID) ([]Task, error) {
 	rows, err := tx.q.RequestCancellations(ctx, db.RequestCancellationsParams{
 		Ids: named, MerchantID: nullable(merchant), UserID: nullable(user), Now: tx.now,
@@ -132,6 +135,7 @@ func (tx *Tx) RequestCancellations(ctx context.Context, named []uuid.UUID, merch
 	if err != nil {
 		return nil, fmt.Errorf("request cancellations: %w", err)
 	}
+	// A misspelt id must not look like a task that is cancelled.
 	found := map[uuid.UUID]bool{}
 	for _, row := range rows {
 		found[row.ID] = true
@@ -141,21 +145,21 @@ func (tx *Tx) RequestCancellations(ctx context.Context, named []uuid.UUID, merch
 			return nil, fmt.Errorf("%w: %s", ErrTaskNotFound, name)
 		}
 	}
-	return column(rows, func(r db.BulkTask) Task { return Task{r} }), nil
+	return each(rows, func(r db.BulkTask) Task { return Task{r} }), nil
 }
 
-// ErrTaskBusy says that a worker has the task for longer than was waited.
+// ErrTaskBusy means that a worker held the task for the whole wait.
 var ErrTaskBusy = errors.New("a worker has the task")
 
-// FinishCancellation ends a task whose cancellation was requested, and returns it as it
-// is then: failed, or completed if its worker was faster. It waits for the worker, and
-// fails with ErrTaskBusy after a time; the worker is then stopped by the request.
+// FinishCancellation ends a task whose cancellation was requested, and returns it: failed, or
+// completed if its worker was faster. It waits for the worker, and fails with ErrTaskBusy
+// after that time; the worker then ends the task itself when it sees the request.
 func (tx *Tx) FinishCancellation(ctx context.Context, program id.ID, task uuid.UUID, wait time.Duration) (Task, error) {
 	if err := tx.q.LimitLockWait(ctx, fmt.Sprintf("%dms", wait.Milliseconds())); err != nil {
 		return Task{}, fmt.Errorf("limit wait for task: %w", err)
 	}
 	_, err := tx.q.LockTask(ctx, program, task)
-	if busy := (*pgconn.PgError)(nil); errors.As(err, &busy) && busy.Code == "55P03" {
+	if busy, ok := errors.AsType[*pgconn.PgError](err); ok && busy.Code == codeLockTimeout {
 		return Task{}, ErrTaskBusy
 	}
 	if err != nil {
@@ -164,14 +168,14 @@ func (tx *Tx) FinishCancellation(ctx context.Context, program id.ID, task uuid.U
 	if _, err := tx.failTask(ctx, program, task, errTaskCancelled.Reason, tasksStopped); err != nil {
 		return Task{}, err
 	}
+	// Read it again: failTask does nothing if the worker has finished the task meanwhile.
 	row, err := tx.q.LockTask(ctx, program, task)
 	return Task{row}, wrap(err, "read cancelled task")
 }
 
-// LimitBacklog fails with ErrBacklogFull if the unfinished tasks of the program's
-// merchant, those of this transaction too, have more than so many cards. Of two
-// transactions of one merchant the later waits here until the first is over, so call
-// it last.
+// LimitBacklog fails with ErrBacklogFull if the unfinished tasks of the program's merchant,
+// including those of this transaction, have more cards than the limit. Transactions of one
+// merchant wait for each other here until they end, so call it last.
 func (tx *Tx) LimitBacklog(ctx context.Context, program id.ID, cards int) error {
 	if err := tx.q.LockBacklog(ctx, program); err != nil {
 		return fmt.Errorf("lock backlog: %w", err)

@@ -13,7 +13,7 @@ import (
 	"giftcards/store/storetest"
 )
 
-// TestATaskLooksBeforeEachChunkWhetherItMustStop, so that one that takes minutes ends
+// TestATaskLooksBeforeEachChunkWhetherItMustStop, so that a task that takes minutes ends
 // within a second.
 func TestATaskLooksBeforeEachChunkWhetherItMustStop(t *testing.T) {
 	t.Parallel()
@@ -41,8 +41,7 @@ func TestATaskLooksBeforeEachChunkWhetherItMustStop(t *testing.T) {
 					write(t, f.Store, func(other *store.Tx) (struct{}, error) { return struct{}{}, stop(other, task, access.User) })
 				})
 			})
-			stopped := (*store.TaskStoppedError)(nil)
-			if !errors.As(err, &stopped) || len(told) != 1 {
+			if _, stopped := errors.AsType[*store.TaskStoppedError](err); !stopped || len(told) != 1 {
 				t.Errorf("%v, after chunks that ended at %v", err, told)
 			}
 			if n := count(t, f.Store); n != 0 {
@@ -52,8 +51,8 @@ func TestATaskLooksBeforeEachChunkWhetherItMustStop(t *testing.T) {
 	}
 }
 
-// TestAChangeOfAUserWaitsForATaskThatIsAboutToCommit: whoever keeps a user out knows,
-// once that is done, that no card of theirs is to come.
+// TestAChangeOfAUserWaitsForATaskThatIsAboutToCommit, so that after a user was deactivated,
+// no further card of that user is issued.
 func TestAChangeOfAUserWaitsForATaskThatIsAboutToCommit(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
@@ -74,14 +73,14 @@ func TestAChangeOfAUserWaitsForATaskThatIsAboutToCommit(t *testing.T) {
 		_, meanwhile = store.Write(t.Context(), f.Store, deactivate)
 		return struct{}{}, err
 	})
-	if busy := (*pgconn.PgError)(nil); !errors.As(meanwhile, &busy) || busy.Code != "55P03" {
+	if busy, ok := errors.AsType[*pgconn.PgError](meanwhile); !ok || busy.Code != "55P03" {
 		t.Errorf("before the commit: %v", meanwhile)
 	}
 	write(t, f.Store, deactivate)
 }
 
-// TestABacklogIsBoundedWhoeverAddsAtTheSameMoment, for each merchant alone and over all
-// of its programs.
+// TestABacklogIsBoundedWhoeverAddsAtTheSameMoment, for each merchant by itself and over all of
+// its programs.
 func TestABacklogIsBoundedWhoeverAddsAtTheSameMoment(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
@@ -94,7 +93,7 @@ func TestABacklogIsBoundedWhoeverAddsAtTheSameMoment(t *testing.T) {
 		}
 		return tx.AddProgram(t.Context(), merchant, "Second")
 	})
-	// All have added their task before the first of them counts.
+	// Every transaction has added its task before the first one counts.
 	var all sync.WaitGroup
 	all.Add(adders)
 	together := func() { all.Done(); all.Wait() }

@@ -1,8 +1,23 @@
-// Package store is the shop: the schema, the queries, and the rules of cards,
-// which the handler of a small request and the worker of a large one apply
-// alike. It knows neither HTTP nor jobs. Statements that belong together run on
-// a Tx, in Read or Write; methods of Store itself send statements that stand
-// alone. What looks at the schema or changes it connects by itself.
+// Package store holds the schema, the queries, and the rules of gift cards. The handler of
+// a small request and the worker of a large one apply the same rules. The package knows
+// neither HTTP nor jobs.
+//
+// A rule is a method of Tx, which Read, Write and Do open. A few methods of Store send a
+// single statement through the pool instead; do not call one inside a transaction, because
+// it takes a second connection and sees nothing of the transaction.
+//
+// Read the files in this order:
+//
+//   - The frame: store.go, tx.go, errors.go, connect.go.
+//   - Cards: giftcard.go (making them), number.go, cardcolumns.go and create.go (one card,
+//     with share.go and package groupcommit), batch.go (the cards of a bulk request),
+//     limits.go, idempotency.go.
+//   - People and access: program.go (merchants and programs), user.go, login.go, access.go,
+//     audit.go.
+//   - Tasks: bulk.go, chunk.go and recipients.go (writing the cards), stop.go.
+//   - Messages: message.go, message_retry.go, message_origin.go, drop.go.
+//   - Running it: migrate.go, grant.go, backlog.go, metrics.go, sweep.go, and the keys of
+//     security codes in keycheck.go, keyuses.go, reseal.go and retire.go.
 package store
 
 import (
@@ -17,21 +32,22 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"giftcards/gen/db"
+	"giftcards/store/groupcommit"
 	"giftcards/store/keyring"
 )
 
-// Options are what a Store needs beside the database.
+// Options configure a Store.
 type Options struct {
 	// Keys seals security codes.
 	Keys *keyring.Ring
-	// CardPrefix is how every card number begins: 1 to 8 digits, 9 if empty.
+	// CardPrefix is the beginning of every card number: 1 to 8 digits, 9 if empty.
 	CardPrefix string
-	// Now is the clock, time.Now if nil. Tests own it.
+	// Now is the clock, time.Now if nil. Tests set it.
 	Now func() time.Time
-	// MaxConns bounds the pool; if zero, pool_max_conns in the address does, else 16.
+	// MaxConns is the size of the pool; if zero, it is pool_max_conns of the address, or 16.
 	MaxConns int32
-	// ShareTransactions lets calls that wait at the same moment share a transaction:
-	// cards created one by one, and the lookups of every request.
+	// ShareTransactions lets calls of the same moment share a transaction: cards created
+	// one by one, and the lookups of logins and tasks.
 	ShareTransactions bool
 	// Meter publishes what the store counts; nil turns it off.
 	Meter metric.Meter
@@ -43,11 +59,10 @@ type Options struct {
 // concurrent use.
 type Store struct {
 	pool    *pgxpool.Pool
-	q       *db.Queries // each call a transaction of its own
-	creates shared[creation, outcome]
-	access  shared[db.FindAccessParams, *db.FindAccessRow]
-	logins  shared[db.FindLoginParams, *db.FindLoginRow]
-	tasks   shared[db.FindTaskParams, *db.FindTaskRow]
+	q       *db.Queries // each call is a transaction of its own
+	creates *groupcommit.Group[creation, outcome]
+	logins  *groupcommit.Group[db.FindLoginParams, *db.FindLoginRow]
+	tasks   *groupcommit.Group[db.FindTaskParams, *db.FindTaskRow]
 	keys    *keyring.Ring
 	numbers numberSpace
 	now     func() time.Time
@@ -56,8 +71,8 @@ type Store struct {
 
 const defaultMaxConns = 16
 
-// Open connects to the database at url (a pgx connection string). The database
-// need not be reachable yet: CheckWritable says.
+// Open returns a Store for the database at url (a pgx connection string). The database
+// need not be reachable yet; CheckWritable reports whether it is.
 func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	if o.CardPrefix == "" {
 		o.CardPrefix = "9"
@@ -73,6 +88,7 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("database address: %w", err)
 	}
+	// pgx's own default depends on the number of processors, so it is never used.
 	switch {
 	case o.MaxConns > 0:
 		config.MaxConns = o.MaxConns
@@ -86,20 +102,20 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	}
 	s := &Store{pool: pool, q: db.New(pool), keys: o.Keys, numbers: numbers, now: o.Now}
 	if o.Meter != nil {
-		if err := s.measure(o.Meter); err != nil {
+		if err := s.registerMetrics(o.Meter); err != nil {
 			pool.Close()
 			return nil, fmt.Errorf("measure the store: %w", err)
 		}
 	}
-	s.creates = shared[creation, outcome]{run: s.createCards, off: !o.ShareTransactions}
-	s.access = shared[db.FindAccessParams, *db.FindAccessRow]{run: s.findAccess, off: !o.ShareTransactions}
-	s.logins = shared[db.FindLoginParams, *db.FindLoginRow]{run: s.findLogins, off: !o.ShareTransactions}
-	s.tasks = shared[db.FindTaskParams, *db.FindTaskRow]{run: s.findTasks, off: !o.ShareTransactions}
+	s.creates = sharing(s.createCards, o.ShareTransactions)
+	s.logins = sharing(s.findLogins, o.ShareTransactions)
+	s.tasks = sharing(s.findTasks, o.ShareTransactions)
 	return s, nil
 }
 
-// CheckURL refuses what is no address of a database, and modes in which the types
-// of parameters are not known; an empty one is fine.
+// CheckURL returns an error, a sentence for the operator, unless url is empty or the address
+// of a database. It refuses the query modes in which pgx does not know the types of
+// parameters.
 func CheckURL(url string) error {
 	if url == "" {
 		return nil
@@ -129,11 +145,12 @@ func DescribeStatements(url string) string {
 	return url + "?" + setting
 }
 
-// Close waits for transactions under way and closes the connections.
+// Close waits until the running transactions have ended, and closes the connections.
 func (s *Store) Close() { s.pool.Close() }
 
-// Pool is the store's own pool. It is River's way in, nobody else's.
+// Pool returns the store's own pool. Only River uses it.
 func (s *Store) Pool() *pgxpool.Pool { return s.pool }
 
-// Now is the store's clock, in UTC and in the microseconds that PostgreSQL keeps.
+// Now returns the time of the store's clock, in UTC and in whole microseconds, as PostgreSQL
+// keeps it.
 func (s *Store) Now() time.Time { return s.now().UTC().Truncate(time.Microsecond) }

@@ -8,31 +8,30 @@ import (
 	"giftcards/store/id"
 )
 
-// Lifetimes are how long things are kept. Tasks must not be kept for longer than
-// keys: while a task can be polled, a retry of its request finds it.
+// Lifetimes are how long rows are kept. Tasks must not be kept for longer than keys, so that a
+// retry of a request finds its task for as long as the task can be polled.
 type Lifetimes struct {
-	// Keys is from an idempotency key's request on.
+	// Keys is counted from the request that used the idempotency key first.
 	Keys time.Duration
-	// Tasks is from a finished task's request on. Its cards stay.
+	// Tasks is counted from the request of a finished task. Its cards stay.
 	Tasks time.Duration
-	// Messages is from when one was sent or given up.
+	// Messages is counted from when a message was sent or given up.
 	Messages time.Duration
-	// Audit is from an entry of the audit log on, 30 days at least: the database
-	// refuses less.
+	// Audit is counted from the entry. It is at least 30 days, because the database refuses to
+	// delete younger entries.
 	Audit time.Duration
 }
 
-// totalsKept is how long the totals of a day are kept: for longer than a task may be
-// unfinished, because one that fails is taken out of them.
+// totalsKept is how long the totals of a day are kept. It is longer than a task may be
+// unfinished, because a task that fails is subtracted from them.
 const totalsKept = 8 * 24 * time.Hour
 
-// revokedTokensKept is how long a revoked token is kept after its end: an instance
-// whose clock is behind still accepts the token for as long as it is behind.
+// revokedTokensKept is how long a revoked token is kept after it has expired, because an
+// instance whose clock is slow accepts it for longer.
 const revokedTokensKept = time.Hour
 
-// DeleteExpired deletes what has outlived its time, revoked tokens that expired an
-// hour ago, and the totals of past days: about batch of each. It returns how many rows
-// went. Rows that are left go with further calls.
+// DeleteExpired deletes rows that have outlived their lifetimes, about batch of each kind. It
+// returns how many rows it deleted; call it again until it returns 0.
 func (tx *Tx) DeleteExpired(ctx context.Context, l Lifetimes, batch int) (total int64, err error) {
 	limit := int32(batch)
 	messagesBefore := tx.now.Add(-l.Messages)
@@ -40,7 +39,7 @@ func (tx *Tx) DeleteExpired(ctx context.Context, l Lifetimes, batch int) (total 
 		what   string
 		delete func() (int64, error)
 	}{
-		{"tasks", func() (int64, error) { return tx.q.DeleteFinishedTasks(ctx, tx.now.Add(-l.Tasks), limit) }}, // before their keys
+		{"tasks", func() (int64, error) { return tx.q.DeleteFinishedTasks(ctx, tx.now.Add(-l.Tasks), limit) }}, // before their keys, so that no task is without its key
 		{"keys", func() (int64, error) { return tx.q.DeleteExpiredKeys(ctx, tx.now.Add(-l.Keys), limit) }},
 		{"totals", func() (int64, error) { return tx.q.DeleteOldTotals(ctx, tx.now.Add(-totalsKept), limit) }},
 		{"tokens", func() (int64, error) { return tx.q.DeleteExpiredTokens(ctx, tx.now.Add(-revokedTokensKept), limit) }},

@@ -27,18 +27,18 @@ func (f fixture) count(t *testing.T, from string) (n int) {
 	return n
 }
 
-// TestThingsLastForTheirTimeAndNoLonger: each kind is there a minute before its
-// end, and gone a minute after it.
+// TestThingsLastForTheirTimeAndNoLonger: rows of each kind are there a minute before the end
+// of their lifetime, and gone a minute after it.
 func TestThingsLastForTheirTimeAndNoLonger(t *testing.T) {
 	t.Parallel()
 	const day = 24 * time.Hour
 	f := setup(t)
-	f.clock.Move(-1000 * day) // the database itself refuses to forget the last 30 days of its own clock
+	f.clock.Move(-1000 * day) // the database refuses to delete audit entries of the last 30 days of its own clock
 	email := "ada@example.com"
 	task := write(t, f.Store, func(tx *store.Tx) (store.Task, error) {
 		task, err := tx.AddTask(t.Context(), store.Access{}, f.terms(t), 2, []store.Recipient{{Email: &email}, {}})
 		must(t, err)
-		_, err = tx.AddTask(t.Context(), store.Access{}, f.terms(t), 2, nil) // is never finished
+		_, err = tx.AddTask(t.Context(), store.Access{}, f.terms(t), 2, nil) // it stays unfinished
 		must(t, err)
 		must(t, tx.IssueTask(t.Context(), f.program, task.ID, func(int) {})) // writes to the audit log
 		key := store.Key{ProgramID: f.program, Operation: "test", Key: "k"}
@@ -53,10 +53,10 @@ func TestThingsLastForTheirTimeAndNoLonger(t *testing.T) {
 		gone  int64
 		there string
 	}{
-		{13*time.Hour - time.Minute, 0, "revoked_tokens"}, // ended an hour ago, which a slow clock does not know
+		{13*time.Hour - time.Minute, 0, "revoked_tokens"}, // expired an hour ago, but a slow clock still accepts them
 		{13*time.Hour + time.Minute, 1, ""},
 		{storetest.Lifetimes.Keys - time.Minute, 0, "bulk_tasks where status = 'completed'"},
-		{storetest.Lifetimes.Keys + time.Minute, 2, "bulk_tasks where status = 'pending'"}, // task and key together
+		{storetest.Lifetimes.Keys + time.Minute, 2, "bulk_tasks where status = 'pending'"}, // task and key go together
 		{storetest.Lifetimes.Messages - time.Minute, 0, "messages"},
 		{storetest.Lifetimes.Messages + time.Minute, 1, ""},
 		{storetest.Lifetimes.Audit - time.Minute, 0, "audit_log"},
@@ -83,8 +83,8 @@ func TestThingsLastForTheirTimeAndNoLonger(t *testing.T) {
 	}
 }
 
-// TestMessagesAgeFromTheirEnd: a card may be old when its message is sent, and
-// what is still to be sent stays however old it is.
+// TestMessagesAgeFromTheirEnd, because a card may be old when its message is sent. A scheduled
+// message stays, however old it is.
 func TestMessagesAgeFromTheirEnd(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
@@ -125,7 +125,7 @@ func TestDeletingIsDoneInBatches(t *testing.T) {
 	}
 }
 
-// TestABatchOfMessagesIsOfAllPrograms together, not of each.
+// TestABatchOfMessagesIsOfAllPrograms together, and not one batch for each.
 func TestABatchOfMessagesIsOfAllPrograms(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
@@ -147,7 +147,7 @@ func TestABatchOfMessagesIsOfAllPrograms(t *testing.T) {
 	}
 }
 
-// TestTheDatabaseKeepsTheLast30DaysOfTheAuditLog, whatever a server is set to.
+// TestTheDatabaseKeepsTheLast30DaysOfTheAuditLog, whatever the settings of a server are.
 func TestTheDatabaseKeepsTheLast30DaysOfTheAuditLog(t *testing.T) {
 	t.Parallel()
 	f := setup(t)

@@ -10,34 +10,42 @@ import (
 	"giftcards/gen/db"
 )
 
-// Tx is one transaction. All its rows share one time.
+// Tx is one transaction. All rows that it writes have the same time.
 type Tx struct {
 	tx    pgx.Tx
 	q     *db.Queries
 	store *Store
 	now   time.Time
-	tally tally // counted once all of it is committed
+	tally tally // added to the counts after the commit
 }
 
-// Now is the time of the operation, the same however often it is asked.
+// Now returns the time at which the transaction began; it is always the same.
 func (tx *Tx) Now() time.Time { return tx.now }
 
-// Unwrap is the transaction itself, for River to write its own rows in.
+// Unwrap returns the pgx transaction, in which River writes its own rows.
 func (tx *Tx) Unwrap() pgx.Tx { return tx.tx }
 
-// Write runs do in a transaction and returns what it returned, after the commit.
-// An error of do, or of the commit, leaves nothing behind (but a commit whose
-// answer was lost may have happened: only an idempotency key makes a retry safe).
+// Write runs do in a transaction, and returns its result after the commit. After an error
+// of do or of the commit, nothing is written. There is one exception: if the connection is
+// lost during the commit, it may have happened, and only an idempotency key makes a retry
+// safe.
 //
-// Each statement sees what was committed before it, whatever the default of a role or
-// a database is. The access mode stays unsaid: a standby refuses "read write" with an
-// error of another kind than it refuses a write.
+// Each statement sees everything that was committed before it (read committed), whatever
+// the default of the role or the database is.
 func Write[T any](ctx context.Context, s *Store, do func(*Tx) (T, error)) (T, error) {
+	// No access mode is set: a standby refuses "read write" with another kind of error than
+	// it refuses a write, and only the latter counts as Unavailable.
 	return run(ctx, s, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, do)
 }
 
-// Read runs do in a transaction that sees one state of the database and can
-// change nothing.
+// Do is Write for a closure without a result.
+func Do(ctx context.Context, s *Store, do func(*Tx) error) error {
+	_, err := Write(ctx, s, func(tx *Tx) (struct{}, error) { return struct{}{}, do(tx) })
+	return err
+}
+
+// Read runs do in a read-only transaction, whose statements all see the same state of the
+// database.
 func Read[T any](ctx context.Context, s *Store, do func(*Tx) (T, error)) (T, error) {
 	return run(ctx, s, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly, DeferrableMode: pgx.NotDeferrable}, do)
 }
@@ -50,11 +58,12 @@ func run[T any](ctx context.Context, s *Store, options pgx.TxOptions, do func(*T
 	if err != nil {
 		return none, classify(fmt.Errorf("begin: %w", err))
 	}
-	// Also after a panic, and after ctx has ended: the connection must come back clean.
+	// This also runs after a panic and after ctx has ended, because the connection must go
+	// back to the pool clean.
 	defer func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackTimeout)
 		defer cancel()
-		_ = raw.Rollback(ctx) // a no-op after the commit; otherwise the error at hand says more
+		_ = raw.Rollback(ctx) // does nothing after a commit; its error would say less than the first one
 	}()
 	tx := &Tx{tx: raw, q: db.New(raw), store: s, now: s.Now()}
 	result, err = do(tx)

@@ -23,18 +23,19 @@ const (
 	RoleReader = "reader" // reads what opens no card: no codes, so no CSV
 )
 
-// CleanEmail returns a user's address as it is looked up: in lower case, and
-// without what PostgreSQL cannot store.
+// CleanEmail returns a user's address as it is stored: in lower case, and without characters
+// that PostgreSQL cannot store.
 func CleanEmail(email string) string { return strings.ToLower(text.Line(email)) }
 
-// FindUserByEmail returns the user with the address, in whatever case, or
+// FindUserByEmail returns the user with the address, in upper or lower case. It fails with
 // ErrUserNotFound.
 func (tx *Tx) FindUserByEmail(ctx context.Context, email string) (User, error) {
 	user, err := tx.q.FindUserByEmail(ctx, CleanEmail(email))
-	return known(user, err, "find user")
+	return orUserNotFound(user, err, "find user")
 }
 
-func known(user User, err error, doing string) (User, error) {
+// orUserNotFound returns ErrUserNotFound where a statement found no row.
+func orUserNotFound(user User, err error, doing string) (User, error) {
 	if errors.Is(err, pgx.ErrNoRows) {
 		return User{}, ErrUserNotFound
 	}
@@ -44,8 +45,8 @@ func known(user User, err error, doing string) (User, error) {
 	return user, nil
 }
 
-// AddUser adds an active user of user's merchant, address, name, password hash
-// (as password.Hash makes it) and role, and returns it complete. It fails with
+// AddUser adds an active user with the merchant, address, name, password hash (as
+// password.Hash returns it) and role of user, and returns the complete user. It fails with
 // ErrMerchantNotFound or ErrEmailTaken.
 func (tx *Tx) AddUser(ctx context.Context, user User) (User, error) {
 	user.ID, user.Active, user.CreatedAt = id.New(tx.now), true, tx.now
@@ -68,37 +69,37 @@ func (tx *Tx) AddUser(ctx context.Context, user User) (User, error) {
 	return user, nil
 }
 
-// SetPassword changes a user's password hash, ends all tokens given so far and
-// forgets from where the user has logged in. It fails with ErrUserNotFound.
+// SetPassword changes a user's password hash, ends all tokens given so far, and forgets the
+// networks that the user has logged in from. It fails with ErrUserNotFound.
 func (tx *Tx) SetPassword(ctx context.Context, email, passwordHash string) (User, error) {
 	if err := tx.lockUser(ctx, email); err != nil {
 		return User{}, err
 	}
 	user, err := tx.q.SetPassword(ctx, passwordHash, tx.endOfTokens(), CleanEmail(email))
-	return known(user, err, "set password")
+	return orUserNotFound(user, err, "set password")
 }
 
-// SetActive lets a user in or keeps them out, and ends all tokens given so far.
-// It fails with ErrUserNotFound.
+// SetActive activates or deactivates a user, and ends all tokens given so far. It fails with
+// ErrUserNotFound.
 func (tx *Tx) SetActive(ctx context.Context, email string, active bool) (User, error) {
 	if err := tx.lockUser(ctx, email); err != nil {
 		return User{}, err
 	}
 	user, err := tx.q.SetUserActive(ctx, active, tx.endOfTokens(), CleanEmail(email))
-	return known(user, err, "set user active")
+	return orUserNotFound(user, err, "set user active")
 }
 
-// SetRole changes a user's role; their tokens have it at once. It fails with
+// SetRole changes a user's role, which their tokens have at once. It fails with
 // ErrUserNotFound.
 func (tx *Tx) SetRole(ctx context.Context, email, role string) (User, error) {
 	if err := tx.lockUser(ctx, email); err != nil {
 		return User{}, err
 	}
 	user, err := tx.q.SetUserRole(ctx, role, CleanEmail(email))
-	return known(user, err, "set role")
+	return orUserNotFound(user, err, "set role")
 }
 
-// lockUser waits for the tasks of the user that are about to commit; see ShareUser.
+// lockUser waits for the tasks of the user that are about to commit; see IssueTask.
 func (tx *Tx) lockUser(ctx context.Context, email string) error {
 	if err := tx.q.LockUser(ctx, CleanEmail(email)); err != nil {
 		return fmt.Errorf("lock user: %w", err)
@@ -106,13 +107,13 @@ func (tx *Tx) lockUser(ctx context.Context, email string) error {
 	return nil
 }
 
-// endOfTokens is the second after this one, because tokens say in whole seconds when
-// they were given. A second change within this second ends a second later: the
-// statement sees to that.
+// endOfTokens returns the second after the present one, because a token holds the time at
+// which it was given in whole seconds. For a second change in the same second, the statement
+// adds another second.
 func (tx *Tx) endOfTokens() time.Time { return tx.now.Truncate(time.Second).Add(time.Second) }
 
-// TokenTime is when a token given to user at now is to say that it was given:
-// now, but not before the end of those from before the user's last change.
+// TokenTime returns the time to write into a token that is given to user now: now or, if the
+// user was changed in this second, the time from which on tokens are valid.
 func TokenTime(user User, now time.Time) time.Time {
 	if user.TokensValidAfter != nil && now.Before(*user.TokensValidAfter) {
 		return *user.TokensValidAfter
@@ -120,8 +121,7 @@ func TokenTime(user User, now time.Time) time.Time {
 	return now
 }
 
-// TokenEnded reports whether a token given to user at that time was ended by a
-// later change of the user.
+// TokenEnded reports whether a later change of the user has ended a token given at that time.
 func TokenEnded(user User, given time.Time) bool {
 	return user.TokensValidAfter != nil && given.Before(*user.TokensValidAfter)
 }

@@ -8,6 +8,7 @@ import (
 
 	"giftcards/jobs"
 	"giftcards/server"
+	"giftcards/store"
 )
 
 // concurrency is the settings that bound how much the server does at a time.
@@ -23,7 +24,7 @@ type concurrency struct {
 
 // concurrencyVars are values of other packages that the help texts above print.
 var concurrencyVars = kong.Vars{
-	"small_task":     strconv.Itoa(jobs.SmallTask),
+	"small_task":     strconv.Itoa(store.SmallTask),
 	"small_tasks":    strconv.Itoa(jobs.DefaultSmallWorkers),
 	"large_tasks":    strconv.Itoa(jobs.DefaultLargeWorkers),
 	"merchant_tasks": strconv.Itoa(jobs.DefaultMerchantTasks),

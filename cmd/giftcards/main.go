@@ -15,7 +15,8 @@ import (
 	"giftcards/store"
 )
 
-// version is what git calls the source; `make build` and the image set it.
+// version is the tag of a release, or what git calls another revision; `make build` and the
+// image set it.
 var version = "unknown"
 
 const (

@@ -27,9 +27,8 @@ type AccessUnchangedParams struct {
 	TokenID          string
 }
 
-// Whether token and user are as they were when the access was found. By primary keys,
-// without a lock. Statements that ask it on the way, instead of a query more, are
-// CreateGiftCard, createCardsSQL and FindTask.
+// Whether token and user are unchanged since the access was read. By primary keys, without
+// a lock. The statements createSQL and FindTask contain the same check.
 func (q *Queries) AccessUnchanged(ctx context.Context, arg AccessUnchangedParams) (bool, error) {
 	row := q.db.QueryRow(ctx, accessUnchanged,
 		arg.UserID,
@@ -49,7 +48,7 @@ delete from revoked_tokens where id in (
 )
 `
 
-// Those that expired before a time, oldest first, @batch at most.
+// Deletes at most @batch rows that expired before a time, oldest first.
 func (q *Queries) DeleteExpiredTokens(ctx context.Context, before time.Time, batch int32) (int64, error) {
 	result, err := q.db.Exec(ctx, deleteExpiredTokens, before, batch)
 	if err != nil {
@@ -65,7 +64,7 @@ delete from known_logins where (user_id, network) in (
 )
 `
 
-// Oldest first, bounded by @batch. Uses known_logins_last_seen_idx.
+// Deletes at most @batch rows, oldest first. Uses known_logins_last_seen_idx.
 func (q *Queries) DeleteOldKnownLogins(ctx context.Context, before time.Time, batch int32) (int64, error) {
 	result, err := q.db.Exec(ctx, deleteOldKnownLogins, before, batch)
 	if err != nil {
@@ -81,11 +80,56 @@ delete from known_logins d where d.user_id = $1 and d.network in (
 )
 `
 
-// All of a user but the newest @keep. Skips rows that a concurrent login deletes or
-// writes. By known_logins_pkey.
+// Deletes all rows of a user except the latest @keep. Skips rows that a concurrent login
+// has locked. By known_logins_pkey.
 func (q *Queries) DeleteSurplusKnownLogins(ctx context.Context, userID id.ID, keep int32) error {
 	_, err := q.db.Exec(ctx, deleteSurplusKnownLogins, userID, keep)
 	return err
+}
+
+const findAccess = `-- name: FindAccess :one
+select u.id as user_id, u.merchant_id, u.email, u.name, u.active, u.role, u.tokens_valid_after,
+       exists (select from revoked_tokens r where r.id = $1) as revoked,
+       p.id as program_id, p.merchant_id as program_merchant_id, m.name as program_merchant_name
+from users u
+left join programs p on p.id = $2
+left join merchants m on m.id = p.merchant_id
+where u.id = $3
+`
+
+type FindAccessRow struct {
+	UserID              id.ID
+	MerchantID          id.ID
+	Email               string
+	Name                *string
+	Active              bool
+	Role                string
+	TokensValidAfter    *time.Time
+	Revoked             bool
+	ProgramID           id.ID
+	ProgramMerchantID   id.ID
+	ProgramMerchantName *string
+}
+
+// The user of a token, whether the token was revoked, and the program with its merchant
+// (null if there is no such program). By primary keys; no row if there is no such user.
+func (q *Queries) FindAccess(ctx context.Context, tokenID string, programID id.ID, userID id.ID) (FindAccessRow, error) {
+	row := q.db.QueryRow(ctx, findAccess, tokenID, programID, userID)
+	var i FindAccessRow
+	err := row.Scan(
+		&i.UserID,
+		&i.MerchantID,
+		&i.Email,
+		&i.Name,
+		&i.Active,
+		&i.Role,
+		&i.TokensValidAfter,
+		&i.Revoked,
+		&i.ProgramID,
+		&i.ProgramMerchantID,
+		&i.ProgramMerchantName,
+	)
+	return i, err
 }
 
 const findLinkHolder = `-- name: FindLinkHolder :one
@@ -101,8 +145,8 @@ type FindLinkHolderRow struct {
 	SameMerchant     bool
 }
 
-// What decides whether a user may still have the codes of a program's cards. By
-// primary keys, without a lock; no row if there is no such user or program.
+// The properties that decide whether a user may still read the codes of a program's cards.
+// By primary keys, without a lock; no row if there is no such user or program.
 func (q *Queries) FindLinkHolder(ctx context.Context, userID id.ID, programID id.ID) (FindLinkHolderRow, error) {
 	row := q.db.QueryRow(ctx, findLinkHolder, userID, programID)
 	var i FindLinkHolderRow
@@ -116,7 +160,7 @@ func (q *Queries) FindLinkHolder(ctx context.Context, userID id.ID, programID id
 }
 
 const findProgram = `-- name: FindProgram :one
-select id, merchant_id, name, created_at, time_zone from programs where id = $1
+select id, merchant_id, name, time_zone, created_at from programs where id = $1
 `
 
 // By primary key; no row if there is no such program.
@@ -127,18 +171,18 @@ func (q *Queries) FindProgram(ctx context.Context, argID id.ID) (Program, error)
 		&i.ID,
 		&i.MerchantID,
 		&i.Name,
-		&i.CreatedAt,
 		&i.TimeZone,
+		&i.CreatedAt,
 	)
 	return i, err
 }
 
 const findUserByEmail = `-- name: FindUserByEmail :one
-select id, merchant_id, email, name, password_hash, active, created_at, role, tokens_valid_after from users where email = $1
+select id, merchant_id, email, name, password_hash, role, active, tokens_valid_after, created_at from users where email = $1
 `
 
-// By users_email_key, in lower case as it is stored; without a lock. No row if nobody
-// has the address.
+// By users_email_key, without a lock. The address must be in lower case. No row if nobody
+// has it.
 func (q *Queries) FindUserByEmail(ctx context.Context, email string) (User, error) {
 	row := q.db.QueryRow(ctx, findUserByEmail, email)
 	var i User
@@ -148,10 +192,10 @@ func (q *Queries) FindUserByEmail(ctx context.Context, email string) (User, erro
 		&i.Email,
 		&i.Name,
 		&i.PasswordHash,
-		&i.Active,
-		&i.CreatedAt,
 		&i.Role,
+		&i.Active,
 		&i.TokensValidAfter,
+		&i.CreatedAt,
 	)
 	return i, err
 }
@@ -160,22 +204,22 @@ const insertMerchant = `-- name: InsertMerchant :exec
 insert into merchants (id, name, created_at) values ($1, $2, $3)
 `
 
-// Names need not differ.
+// Two merchants may have the same name.
 func (q *Queries) InsertMerchant(ctx context.Context, iD id.ID, name string, createdAt time.Time) error {
 	_, err := q.db.Exec(ctx, insertMerchant, iD, name, createdAt)
 	return err
 }
 
 const insertProgram = `-- name: InsertProgram :exec
-insert into programs (id, merchant_id, name, created_at, time_zone) values ($1, $2, $3, $4, $5)
+insert into programs (id, merchant_id, name, time_zone, created_at) values ($1, $2, $3, $4, $5)
 `
 
 type InsertProgramParams struct {
 	ID         id.ID
 	MerchantID id.ID
 	Name       string
-	CreatedAt  time.Time
 	TimeZone   string
+	CreatedAt  time.Time
 }
 
 // Fails on programs_merchant_id_fkey if there is no such merchant.
@@ -184,8 +228,8 @@ func (q *Queries) InsertProgram(ctx context.Context, arg InsertProgramParams) er
 		arg.ID,
 		arg.MerchantID,
 		arg.Name,
-		arg.CreatedAt,
 		arg.TimeZone,
+		arg.CreatedAt,
 	)
 	return err
 }
@@ -205,7 +249,7 @@ type InsertUserParams struct {
 	CreatedAt    time.Time
 }
 
-// Fails on users_email_key if the address is taken, by whatever merchant.
+// Fails on users_email_key if any user has the address.
 func (q *Queries) InsertUser(ctx context.Context, arg InsertUserParams) error {
 	_, err := q.db.Exec(ctx, insertUser,
 		arg.ID,
@@ -245,7 +289,7 @@ func (q *Queries) ListMerchants(ctx context.Context) ([]Merchant, error) {
 }
 
 const listPrograms = `-- name: ListPrograms :many
-select id, merchant_id, name, created_at, time_zone from programs order by id
+select id, merchant_id, name, time_zone, created_at from programs order by id
 `
 
 // All, of every merchant, in the order of the primary key: oldest first. Without a
@@ -263,8 +307,8 @@ func (q *Queries) ListPrograms(ctx context.Context) ([]Program, error) {
 			&i.ID,
 			&i.MerchantID,
 			&i.Name,
-			&i.CreatedAt,
 			&i.TimeZone,
+			&i.CreatedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -277,7 +321,7 @@ func (q *Queries) ListPrograms(ctx context.Context) ([]Program, error) {
 }
 
 const listUsers = `-- name: ListUsers :many
-select id, merchant_id, email, name, password_hash, active, created_at, role, tokens_valid_after from users order by id
+select id, merchant_id, email, name, password_hash, role, active, tokens_valid_after, created_at from users order by id
 `
 
 // All, of every merchant, in the order of the primary key: oldest first. Without a
@@ -297,10 +341,10 @@ func (q *Queries) ListUsers(ctx context.Context) ([]User, error) {
 			&i.Email,
 			&i.Name,
 			&i.PasswordHash,
-			&i.Active,
-			&i.CreatedAt,
 			&i.Role,
+			&i.Active,
 			&i.TokensValidAfter,
+			&i.CreatedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -316,8 +360,8 @@ const lockUser = `-- name: LockUser :exec
 select pg_advisory_xact_lock(hashtextextended('user ' || encode(u.id, 'hex'), 0)) from users u where u.email = $1
 `
 
-// Must come before each change of a user: waits for the transactions that ShareUser
-// keeps the user for. None with the address is fine.
+// Must come before each change of a user. Waits for the transactions that have called
+// ShareUser. Does nothing if nobody has the address.
 func (q *Queries) LockUser(ctx context.Context, email string) error {
 	_, err := q.db.Exec(ctx, lockUser, email)
 	return err
@@ -328,7 +372,7 @@ insert into revoked_tokens (id, expires_at) values ($1, $2)
 on conflict on constraint revoked_tokens_pkey do nothing
 `
 
-// Idempotent.
+// Does nothing if the token is revoked already.
 func (q *Queries) RevokeToken(ctx context.Context, iD string, expiresAt time.Time) error {
 	_, err := q.db.Exec(ctx, revokeToken, iD, expiresAt)
 	return err
@@ -340,14 +384,13 @@ with forgotten as (
 )
 update users u set password_hash = $1,
     tokens_valid_after = greatest($2::timestamptz, u.tokens_valid_after + interval '1 second')
-where u.email = $3 returning u.id, u.merchant_id, u.email, u.name, u.password_hash, u.active, u.created_at, u.role, u.tokens_valid_after
+where u.email = $3 returning u.id, u.merchant_id, u.email, u.name, u.password_hash, u.role, u.active, u.tokens_valid_after, u.created_at
 `
 
-// Tokens given before tokens_valid_after are of no use from now on. It becomes
-// @tokens_valid_after, but a second later than it was at least: a token given after
-// an earlier change in the same second says that later second. The networks where the
-// user logged in with the old password are forgotten. By users_email_key; no row if
-// nobody has the address.
+// Ends all tokens that were given before. tokens_valid_after becomes @tokens_valid_after, or
+// one second more than its present value if that is later, because a token given after an
+// earlier change in the same second holds that value. Deletes the networks that the user
+// has logged in from. By users_email_key; no row if nobody has the address.
 func (q *Queries) SetPassword(ctx context.Context, passwordHash string, tokensValidAfter time.Time, email string) (User, error) {
 	row := q.db.QueryRow(ctx, setPassword, passwordHash, tokensValidAfter, email)
 	var i User
@@ -357,16 +400,16 @@ func (q *Queries) SetPassword(ctx context.Context, passwordHash string, tokensVa
 		&i.Email,
 		&i.Name,
 		&i.PasswordHash,
-		&i.Active,
-		&i.CreatedAt,
 		&i.Role,
+		&i.Active,
 		&i.TokensValidAfter,
+		&i.CreatedAt,
 	)
 	return i, err
 }
 
 const setProgramZone = `-- name: SetProgramZone :one
-update programs set time_zone = $1 where id = $2 returning id, merchant_id, name, created_at, time_zone
+update programs set time_zone = $1 where id = $2 returning id, merchant_id, name, time_zone, created_at
 `
 
 // By primary key; no row if there is no such program.
@@ -377,8 +420,8 @@ func (q *Queries) SetProgramZone(ctx context.Context, timeZone string, iD id.ID)
 		&i.ID,
 		&i.MerchantID,
 		&i.Name,
-		&i.CreatedAt,
 		&i.TimeZone,
+		&i.CreatedAt,
 	)
 	return i, err
 }
@@ -386,7 +429,7 @@ func (q *Queries) SetProgramZone(ctx context.Context, timeZone string, iD id.ID)
 const setUserActive = `-- name: SetUserActive :one
 update users set active = $1,
     tokens_valid_after = greatest($2::timestamptz, tokens_valid_after + interval '1 second')
-where email = $3 returning id, merchant_id, email, name, password_hash, active, created_at, role, tokens_valid_after
+where email = $3 returning id, merchant_id, email, name, password_hash, role, active, tokens_valid_after, created_at
 `
 
 // Ends tokens as SetPassword does. By users_email_key; no row if nobody has the
@@ -400,20 +443,19 @@ func (q *Queries) SetUserActive(ctx context.Context, active bool, tokensValidAft
 		&i.Email,
 		&i.Name,
 		&i.PasswordHash,
-		&i.Active,
-		&i.CreatedAt,
 		&i.Role,
+		&i.Active,
 		&i.TokensValidAfter,
+		&i.CreatedAt,
 	)
 	return i, err
 }
 
 const setUserRole = `-- name: SetUserRole :one
-update users set role = $1 where email = $2 returning id, merchant_id, email, name, password_hash, active, created_at, role, tokens_valid_after
+update users set role = $1 where email = $2 returning id, merchant_id, email, name, password_hash, role, active, tokens_valid_after, created_at
 `
 
-// By users_email_key; no row if nobody has the address. Waits for whoever else changes
-// the user.
+// By users_email_key; no row if nobody has the address. Waits for a concurrent change.
 func (q *Queries) SetUserRole(ctx context.Context, role string, email string) (User, error) {
 	row := q.db.QueryRow(ctx, setUserRole, role, email)
 	var i User
@@ -423,10 +465,10 @@ func (q *Queries) SetUserRole(ctx context.Context, role string, email string) (U
 		&i.Email,
 		&i.Name,
 		&i.PasswordHash,
-		&i.Active,
-		&i.CreatedAt,
 		&i.Role,
+		&i.Active,
 		&i.TokensValidAfter,
+		&i.CreatedAt,
 	)
 	return i, err
 }
@@ -435,9 +477,9 @@ const shareUser = `-- name: ShareUser :exec
 select pg_advisory_xact_lock_shared(hashtextextended('user ' || encode($1::bytea, 'hex'), 0))
 `
 
-// Keeps the user as they are until the transaction ends; waits for a change of the
-// user that is under way. An advisory lock, because a lock on the row would need the
-// privilege to change users, which a role that serves does not have.
+// Prevents changes of the user until the transaction ends, and waits for a running one. An
+// advisory lock, because a lock on the row needs the privilege to change users, which a
+// role that serves does not have.
 func (q *Queries) ShareUser(ctx context.Context, argID []byte) error {
 	_, err := q.db.Exec(ctx, shareUser, argID)
 	return err

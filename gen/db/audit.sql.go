@@ -16,8 +16,8 @@ const expireAuditLog = `-- name: ExpireAuditLog :one
 select expire_audit_log($1::timestamptz, $2::integer)::bigint
 `
 
-// About @batch of the oldest entries before a time, and returns how many. The
-// database refuses to let go of any from the last 30 days.
+// Deletes about @batch of the oldest entries before a time, and returns how many. The
+// database refuses to delete entries of the last 30 days.
 func (q *Queries) ExpireAuditLog(ctx context.Context, before time.Time, batch int32) (int64, error) {
 	row := q.db.QueryRow(ctx, expireAuditLog, before, batch)
 	var column_1 int64
@@ -44,7 +44,7 @@ type InsertAuditEntryParams struct {
 	ClientRequestID *string
 }
 
-// Of the program's merchant, unless another one is named.
+// Without @merchant_id, the entry has the merchant of the program.
 func (q *Queries) InsertAuditEntry(ctx context.Context, arg InsertAuditEntryParams) error {
 	_, err := q.db.Exec(ctx, insertAuditEntry,
 		arg.At,
@@ -76,8 +76,8 @@ type ListAuditEntriesParams struct {
 	UpTo       int32
 }
 
-// The latest first, at most @up_to; of one merchant and one user unless they are
-// null. Uses audit_log_at_idx.
+// At most @up_to entries, the latest first. Null means any merchant or any user. Uses
+// audit_log_at_idx.
 func (q *Queries) ListAuditEntries(ctx context.Context, arg ListAuditEntriesParams) ([]AuditLog, error) {
 	rows, err := q.db.Query(ctx, listAuditEntries,
 		arg.Since,

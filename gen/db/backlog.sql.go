@@ -37,8 +37,7 @@ type CountJobsRow struct {
 	Oldest time.Time
 }
 
-// River's unfinished jobs, by queue and state, and since when the oldest is due.
-// Uses River's river_job_prioritized_fetching_index.
+// River's unfinished jobs by queue and state, and when the oldest became due. Uses River's river_job_prioritized_fetching_index.
 func (q *Queries) CountJobs(ctx context.Context, upTo int32) ([]CountJobsRow, error) {
 	rows, err := q.db.Query(ctx, countJobs, upTo)
 	if err != nil {
@@ -77,7 +76,7 @@ type CountUnfinishedTasksRow struct {
 	Oldest time.Time
 }
 
-// By status, and since when the oldest is there. Uses bulk_tasks_unfinished_idx.
+// By status, with the time of the oldest. Uses bulk_tasks_unfinished_idx.
 func (q *Queries) CountUnfinishedTasks(ctx context.Context, upTo int32) ([]CountUnfinishedTasksRow, error) {
 	rows, err := q.db.Query(ctx, countUnfinishedTasks, upTo)
 	if err != nil {

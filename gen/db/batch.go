@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"giftcards/store/id"
-	"giftcards/store/money"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 )
@@ -20,96 +19,8 @@ var (
 	ErrBatchAlreadyClosed = errors.New("batch already closed")
 )
 
-const findAccess = `-- name: FindAccess :batchone
-select u.id as user_id, u.merchant_id, u.email, u.name, u.active, u.role, u.tokens_valid_after,
-       exists (select from revoked_tokens r where r.id = $1) as revoked,
-       p.id as program_id, p.merchant_id as program_merchant_id, m.name as program_merchant_name
-from users u
-left join programs p on p.id = $2
-left join merchants m on m.id = p.merchant_id
-where u.id = $3
-`
-
-type FindAccessBatchResults struct {
-	br     pgx.BatchResults
-	tot    int
-	closed bool
-}
-
-type FindAccessParams struct {
-	TokenID   string
-	ProgramID id.ID
-	UserID    id.ID
-}
-
-type FindAccessRow struct {
-	UserID              id.ID
-	MerchantID          id.ID
-	Email               string
-	Name                *string
-	Active              bool
-	Role                string
-	TokensValidAfter    *time.Time
-	Revoked             bool
-	ProgramID           id.ID
-	ProgramMerchantID   id.ID
-	ProgramMerchantName *string
-}
-
-// Who a token stands for, whether it was revoked, and whose the program is (its
-// columns are null if there is no such program). By primary keys; one row, or
-// none if the user is gone.
-func (q *Queries) FindAccess(ctx context.Context, arg []FindAccessParams) *FindAccessBatchResults {
-	batch := &pgx.Batch{}
-	for _, a := range arg {
-		vals := []interface{}{
-			a.TokenID,
-			a.ProgramID,
-			a.UserID,
-		}
-		batch.Queue(findAccess, vals...)
-	}
-	br := q.db.SendBatch(ctx, batch)
-	return &FindAccessBatchResults{br, len(arg), false}
-}
-
-func (b *FindAccessBatchResults) QueryRow(f func(int, FindAccessRow, error)) {
-	defer b.br.Close()
-	for t := 0; t < b.tot; t++ {
-		var i FindAccessRow
-		if b.closed {
-			if f != nil {
-				f(t, i, ErrBatchAlreadyClosed)
-			}
-			continue
-		}
-		row := b.br.QueryRow()
-		err := row.Scan(
-			&i.UserID,
-			&i.MerchantID,
-			&i.Email,
-			&i.Name,
-			&i.Active,
-			&i.Role,
-			&i.TokensValidAfter,
-			&i.Revoked,
-			&i.ProgramID,
-			&i.ProgramMerchantID,
-			&i.ProgramMerchantName,
-		)
-		if f != nil {
-			f(t, i, err)
-		}
-	}
-}
-
-func (b *FindAccessBatchResults) Close() error {
-	b.closed = true
-	return b.br.Close()
-}
-
 const findLogin = `-- name: FindLogin :batchone
-select u.id, u.merchant_id, u.email, u.name, u.password_hash, u.active, u.created_at, u.role, u.tokens_valid_after, k.last_seen
+select u.id, u.merchant_id, u.email, u.name, u.password_hash, u.role, u.active, u.tokens_valid_after, u.created_at, k.last_seen
 from users u left join known_logins k on k.user_id = u.id and k.network = $1
 where u.email = $2
 `
@@ -130,8 +41,8 @@ type FindLoginRow struct {
 	LastSeen *time.Time
 }
 
-// The user with the address, and when they were last seen in the network (null: never,
-// or too long ago). By users_email_key and known_logins_pkey; without a lock. No row if
+// The user with the address, and when they last logged in from the network (null: never, or
+// the row has expired). By users_email_key and known_logins_pkey, without a lock. No row if
 // nobody has the address.
 func (q *Queries) FindLogin(ctx context.Context, arg []FindLoginParams) *FindLoginBatchResults {
 	batch := &pgx.Batch{}
@@ -163,10 +74,10 @@ func (b *FindLoginBatchResults) QueryRow(f func(int, FindLoginRow, error)) {
 			&i.User.Email,
 			&i.User.Name,
 			&i.User.PasswordHash,
-			&i.User.Active,
-			&i.User.CreatedAt,
 			&i.User.Role,
+			&i.User.Active,
 			&i.User.TokensValidAfter,
+			&i.User.CreatedAt,
 			&i.LastSeen,
 		)
 		if f != nil {
@@ -181,7 +92,7 @@ func (b *FindLoginBatchResults) Close() error {
 }
 
 const findTask = `-- name: FindTask :batchone
-select t.program_id, t.id, t.status, t.card_count, t.by_count, t.initial_value, t.is_physical, t.design_template, t.expires_at, t.first_card_id, t.job_id, t.attempts, t.error, t.created_at, t.completed_at, t.user_id, t.tokens_valid_after, t.counted_in, (
+select t.program_id, t.id, t.status, t.card_count, t.by_count, t.initial_value, t.is_physical, t.design_template, t.expires_at, t.first_card_id, t.job_id, t.attempts, t.error, t.user_id, t.tokens_valid_after, t.counted_in, t.created_at, t.completed_at, (
     exists (select from users u where u.id = $1 and u.active and u.merchant_id = $2 and u.role = $3
         and u.tokens_valid_after is not distinct from $4::timestamptz)
     and not exists (select from revoked_tokens r where r.id = $5))::boolean as access_unchanged
@@ -209,8 +120,7 @@ type FindTaskRow struct {
 	AccessUnchanged bool
 }
 
-// By primary key, without a lock; and whether the access that it is found for is
-// still as it was.
+// By primary key, without a lock; with the check of AccessUnchanged.
 func (q *Queries) FindTask(ctx context.Context, arg []FindTaskParams) *FindTaskBatchResults {
 	batch := &pgx.Batch{}
 	for _, a := range arg {
@@ -254,11 +164,11 @@ func (b *FindTaskBatchResults) QueryRow(f func(int, FindTaskRow, error)) {
 			&i.BulkTask.JobID,
 			&i.BulkTask.Attempts,
 			&i.BulkTask.Error,
-			&i.BulkTask.CreatedAt,
-			&i.BulkTask.CompletedAt,
 			&i.BulkTask.UserID,
 			&i.BulkTask.TokensValidAfter,
 			&i.BulkTask.CountedIn,
+			&i.BulkTask.CreatedAt,
+			&i.BulkTask.CompletedAt,
 			&i.AccessUnchanged,
 		)
 		if f != nil {
@@ -268,90 +178,6 @@ func (b *FindTaskBatchResults) QueryRow(f func(int, FindTaskRow, error)) {
 }
 
 func (b *FindTaskBatchResults) Close() error {
-	b.closed = true
-	return b.br.Close()
-}
-
-const insertGiftCard = `-- name: InsertGiftCard :batchone
-insert into gift_cards (program_id, id, card_number, sealed_code, initial_value, is_physical, design_template,
-    customer_email, customer_phone, customer_name, sender_name, custom_message, deliver_at, expires_at, created_at)
-values ($1, $2, $3, $4, $5, $6, $7,
-    $8, $9, $10, $11, $12, $13, $14, $15)
-on conflict on constraint gift_cards_card_number_key do nothing
-returning id
-`
-
-type InsertGiftCardBatchResults struct {
-	br     pgx.BatchResults
-	tot    int
-	closed bool
-}
-
-type InsertGiftCardParams struct {
-	ProgramID      id.ID
-	ID             id.ID
-	CardNumber     int64
-	SealedCode     []byte
-	InitialValue   money.Amount
-	IsPhysical     bool
-	DesignTemplate *string
-	CustomerEmail  *string
-	CustomerPhone  *string
-	CustomerName   *string
-	SenderName     *string
-	CustomMessage  *string
-	DeliverAt      *time.Time
-	ExpiresAt      time.Time
-	CreatedAt      time.Time
-}
-
-// No row if the card number is taken; waits for a concurrent insert of the same
-// number to end.
-func (q *Queries) InsertGiftCard(ctx context.Context, arg []InsertGiftCardParams) *InsertGiftCardBatchResults {
-	batch := &pgx.Batch{}
-	for _, a := range arg {
-		vals := []interface{}{
-			a.ProgramID,
-			a.ID,
-			a.CardNumber,
-			a.SealedCode,
-			a.InitialValue,
-			a.IsPhysical,
-			a.DesignTemplate,
-			a.CustomerEmail,
-			a.CustomerPhone,
-			a.CustomerName,
-			a.SenderName,
-			a.CustomMessage,
-			a.DeliverAt,
-			a.ExpiresAt,
-			a.CreatedAt,
-		}
-		batch.Queue(insertGiftCard, vals...)
-	}
-	br := q.db.SendBatch(ctx, batch)
-	return &InsertGiftCardBatchResults{br, len(arg), false}
-}
-
-func (b *InsertGiftCardBatchResults) QueryRow(f func(int, id.ID, error)) {
-	defer b.br.Close()
-	for t := 0; t < b.tot; t++ {
-		var id id.ID
-		if b.closed {
-			if f != nil {
-				f(t, id, ErrBatchAlreadyClosed)
-			}
-			continue
-		}
-		row := b.br.QueryRow()
-		err := row.Scan(&id)
-		if f != nil {
-			f(t, id, err)
-		}
-	}
-}
-
-func (b *InsertGiftCardBatchResults) Close() error {
 	b.closed = true
 	return b.br.Close()
 }
@@ -378,7 +204,7 @@ type InsertMessageParams struct {
 	CreatedAt     time.Time
 }
 
-// Fails on messages_pkey if the card has a message by the channel.
+// Fails on messages_pkey if the card has a message over the channel.
 func (q *Queries) InsertMessage(ctx context.Context, arg []InsertMessageParams) *InsertMessageBatchResults {
 	batch := &pgx.Batch{}
 	for _, a := range arg {

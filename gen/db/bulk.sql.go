@@ -36,8 +36,8 @@ join bulk_tasks t on t.program_id = o.id and t.status in ('pending', 'processing
 where p.id = $1
 `
 
-// The cards of all unfinished tasks of the program's merchant. Must be a statement of
-// its own, after LockBacklog: it sees what committed meanwhile. Uses
+// The cards of all unfinished tasks of the program's merchant. It must be a statement of its
+// own after LockBacklog, to see the tasks that were committed during the wait. Uses
 // bulk_tasks_unfinished_program_idx.
 func (q *Queries) CountBacklog(ctx context.Context, argID id.ID) (int64, error) {
 	row := q.db.QueryRow(ctx, countBacklog, argID)
@@ -56,8 +56,8 @@ where self.program_id = $1 and self.id = $2
   and t.status in ('pending', 'processing') and j.queue = $3 and j.state <> 'retryable'
 `
 
-// Unfinished tasks of the same merchant whose job is in @queue, and came first; not
-// those that failed and wait for another attempt. Uses bulk_tasks_unfinished_idx.
+// Counts older unfinished tasks of the same merchant whose job is in @queue, except those
+// that failed and wait for another attempt. Uses bulk_tasks_unfinished_idx.
 func (q *Queries) CountOlderTasks(ctx context.Context, programID id.ID, taskID uuid.UUID, queue string) (int64, error) {
 	row := q.db.QueryRow(ctx, countOlderTasks, programID, taskID, queue)
 	var count int64
@@ -69,7 +69,7 @@ const deleteCancellation = `-- name: DeleteCancellation :exec
 delete from task_cancellations where program_id = $1 and task_id = $2
 `
 
-// By primary key. None is fine.
+// By primary key; the row may be missing.
 func (q *Queries) DeleteCancellation(ctx context.Context, programID id.ID, taskID uuid.UUID) error {
 	_, err := q.db.Exec(ctx, deleteCancellation, programID, taskID)
 	return err
@@ -88,7 +88,8 @@ with deleted as (
 select count(*) from deleted
 `
 
-// Oldest first, bounded by @batch, with cancellations that came too late. Uses bulk_tasks_finished_idx.
+// Deletes at most @batch tasks, oldest first, and cancellations that came too late. Uses
+// bulk_tasks_finished_idx.
 func (q *Queries) DeleteFinishedTasks(ctx context.Context, before time.Time, batch int32) (int64, error) {
 	row := q.db.QueryRow(ctx, deleteFinishedTasks, before, batch)
 	var count int64
@@ -97,12 +98,10 @@ func (q *Queries) DeleteFinishedTasks(ctx context.Context, before time.Time, bat
 }
 
 const deleteRecipients = `-- name: DeleteRecipients :exec
-with old as (delete from bulk_recipients b where b.program_id = $1 and b.task_id = $2)
-delete from task_recipients t where t.program_id = $1 and t.task_id = $2
+delete from task_recipients where program_id = $1 and task_id = $2
 `
 
-// All of a task, wherever they are: by the beginning of both tables' primary keys. None
-// is fine.
+// Deletes all chunks of a task, by the first columns of the primary key.
 func (q *Queries) DeleteRecipients(ctx context.Context, programID id.ID, taskID uuid.UUID) error {
 	_, err := q.db.Exec(ctx, deleteRecipients, programID, taskID)
 	return err
@@ -159,9 +158,8 @@ type FindTaskStopRow struct {
 	Cancelled bool
 }
 
-// Whether the task's user may still issue, and whether an operator has cancelled the
-// task. By primary keys, without a lock, so that a worker sees what committed since
-// it locked the task. A task without a user is allowed.
+// Whether the task's user may still issue, and whether an operator has cancelled the task.
+// By primary keys, without a lock. A task without a user is allowed.
 func (q *Queries) FindTaskStop(ctx context.Context, programID id.ID, iD uuid.UUID) (FindTaskStopRow, error) {
 	row := q.db.QueryRow(ctx, findTaskStop, programID, iD)
 	var i FindTaskStopRow
@@ -174,8 +172,8 @@ update bulk_tasks set attempts = attempts - 1
 where program_id = $1 and id = $2 and status = 'processing' and attempts > 0
 `
 
-// By primary key; changes nothing unless the task is processing and has an attempt to
-// give back. Waits for whoever else works on the task.
+// By primary key; changes nothing unless the task is processing and has an attempt. Waits
+// for the task's worker.
 func (q *Queries) GiveBackAttempt(ctx context.Context, programID id.ID, iD uuid.UUID) error {
 	_, err := q.db.Exec(ctx, giveBackAttempt, programID, iD)
 	return err
@@ -192,7 +190,7 @@ type InsertRecipientsParams struct {
 	Recipients []byte
 }
 
-// A chunk of them. Fails on task_recipients_pkey if one begins at the same position.
+// One chunk. Fails on task_recipients_pkey if a chunk begins at the same position.
 func (q *Queries) InsertRecipients(ctx context.Context, arg InsertRecipientsParams) error {
 	_, err := q.db.Exec(ctx, insertRecipients,
 		arg.ProgramID,
@@ -208,7 +206,7 @@ insert into bulk_tasks (program_id, id, card_count, by_count, initial_value, is_
     expires_at, first_card_id, user_id, tokens_valid_after, created_at, counted_in)
 values ($1, $2, $3, $4, $5, $6, $7,
     $8, $9, $10, $11, $12, $13)
-returning program_id, id, status, card_count, by_count, initial_value, is_physical, design_template, expires_at, first_card_id, job_id, attempts, error, created_at, completed_at, user_id, tokens_valid_after, counted_in
+returning program_id, id, status, card_count, by_count, initial_value, is_physical, design_template, expires_at, first_card_id, job_id, attempts, error, user_id, tokens_valid_after, counted_in, created_at, completed_at
 `
 
 type InsertTaskParams struct {
@@ -227,7 +225,7 @@ type InsertTaskParams struct {
 	CountedIn        [][]byte
 }
 
-// A pending one, without a job. Nobody else sees it before the commit.
+// The task is pending and has no job yet.
 func (q *Queries) InsertTask(ctx context.Context, arg InsertTaskParams) (BulkTask, error) {
 	row := q.db.QueryRow(ctx, insertTask,
 		arg.ProgramID,
@@ -259,11 +257,11 @@ func (q *Queries) InsertTask(ctx context.Context, arg InsertTaskParams) (BulkTas
 		&i.JobID,
 		&i.Attempts,
 		&i.Error,
-		&i.CreatedAt,
-		&i.CompletedAt,
 		&i.UserID,
 		&i.TokensValidAfter,
 		&i.CountedIn,
+		&i.CreatedAt,
+		&i.CompletedAt,
 	)
 	return i, err
 }
@@ -272,63 +270,14 @@ const limitLockWait = `-- name: LimitLockWait :exec
 select set_config('lock_timeout', $1::text, true)
 `
 
-// How long a statement of this transaction waits for a lock.
+// Limits how long the statements of this transaction wait for a lock.
 func (q *Queries) LimitLockWait(ctx context.Context, wait string) error {
 	_, err := q.db.Exec(ctx, limitLockWait, wait)
 	return err
 }
 
-const listOldRecipients = `-- name: ListOldRecipients :many
-select program_id, task_id, position, customer_email, customer_phone, customer_name, sender_name, custom_message from bulk_recipients
-where program_id = $1 and task_id = $2 and position >= $3
-order by position limit $4
-`
-
-type ListOldRecipientsParams struct {
-	ProgramID id.ID
-	TaskID    uuid.UUID
-	First     int32
-	Batch     int32
-}
-
-// Part of the recipients of a task that a server of schema 2 added, in order: by
-// primary key, from position @first.
-func (q *Queries) ListOldRecipients(ctx context.Context, arg ListOldRecipientsParams) ([]BulkRecipient, error) {
-	rows, err := q.db.Query(ctx, listOldRecipients,
-		arg.ProgramID,
-		arg.TaskID,
-		arg.First,
-		arg.Batch,
-	)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []BulkRecipient
-	for rows.Next() {
-		var i BulkRecipient
-		if err := rows.Scan(
-			&i.ProgramID,
-			&i.TaskID,
-			&i.Position,
-			&i.CustomerEmail,
-			&i.CustomerPhone,
-			&i.CustomerName,
-			&i.SenderName,
-			&i.CustomMessage,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const listTasks = `-- name: ListTasks :many
-select t.program_id, t.id, t.status, t.card_count, t.by_count, t.initial_value, t.is_physical, t.design_template, t.expires_at, t.first_card_id, t.job_id, t.attempts, t.error, t.created_at, t.completed_at, t.user_id, t.tokens_valid_after, t.counted_in, p.merchant_id from bulk_tasks t
+select t.program_id, t.id, t.status, t.card_count, t.by_count, t.initial_value, t.is_physical, t.design_template, t.expires_at, t.first_card_id, t.job_id, t.attempts, t.error, t.user_id, t.tokens_valid_after, t.counted_in, t.created_at, t.completed_at, p.merchant_id from bulk_tasks t
 join programs p on p.id = t.program_id
 where ($1::text is null or t.status = $1::text)
   and ($2::bytea is null or p.merchant_id = $2)
@@ -350,8 +299,8 @@ type ListTasksRow struct {
 	MerchantID id.ID
 }
 
-// The latest first, at most @up_to; only those that fit what is not null. Without a
-// lock.
+// At most @up_to tasks that match every parameter that is not null, the latest first.
+// Without a lock.
 func (q *Queries) ListTasks(ctx context.Context, arg ListTasksParams) ([]ListTasksRow, error) {
 	rows, err := q.db.Query(ctx, listTasks,
 		arg.Status,
@@ -381,11 +330,11 @@ func (q *Queries) ListTasks(ctx context.Context, arg ListTasksParams) ([]ListTas
 			&i.BulkTask.JobID,
 			&i.BulkTask.Attempts,
 			&i.BulkTask.Error,
-			&i.BulkTask.CreatedAt,
-			&i.BulkTask.CompletedAt,
 			&i.BulkTask.UserID,
 			&i.BulkTask.TokensValidAfter,
 			&i.BulkTask.CountedIn,
+			&i.BulkTask.CreatedAt,
+			&i.BulkTask.CompletedAt,
 			&i.MerchantID,
 		); err != nil {
 			return nil, err
@@ -399,7 +348,7 @@ func (q *Queries) ListTasks(ctx context.Context, arg ListTasksParams) ([]ListTas
 }
 
 const lockAbandonedTasks = `-- name: LockAbandonedTasks :many
-select t.program_id, t.id, t.status, t.card_count, t.by_count, t.initial_value, t.is_physical, t.design_template, t.expires_at, t.first_card_id, t.job_id, t.attempts, t.error, t.created_at, t.completed_at, t.user_id, t.tokens_valid_after, t.counted_in from bulk_tasks t
+select t.program_id, t.id, t.status, t.card_count, t.by_count, t.initial_value, t.is_physical, t.design_template, t.expires_at, t.first_card_id, t.job_id, t.attempts, t.error, t.user_id, t.tokens_valid_after, t.counted_in, t.created_at, t.completed_at from bulk_tasks t
 where t.status in ('pending', 'processing')
   and not exists (
     select from river_job j where j.id = t.job_id
@@ -409,9 +358,9 @@ order by t.created_at limit $2
 for update of t skip locked
 `
 
-// Unfinished tasks that nobody works on: their row is not locked, as it is while
-// cards are written, and their job is over, gone, or began more than @grace ago.
-// Locks them; uses bulk_tasks_unfinished_idx; oldest first.
+// Locks the unfinished tasks that no worker works on, oldest first: the row is not locked,
+// as it is while cards are written, and the job has ended, is gone, or began more than
+// @grace ago. Uses bulk_tasks_unfinished_idx.
 func (q *Queries) LockAbandonedTasks(ctx context.Context, grace time.Duration, batch int32) ([]BulkTask, error) {
 	rows, err := q.db.Query(ctx, lockAbandonedTasks, grace, batch)
 	if err != nil {
@@ -435,11 +384,11 @@ func (q *Queries) LockAbandonedTasks(ctx context.Context, grace time.Duration, b
 			&i.JobID,
 			&i.Attempts,
 			&i.Error,
-			&i.CreatedAt,
-			&i.CompletedAt,
 			&i.UserID,
 			&i.TokensValidAfter,
 			&i.CountedIn,
+			&i.CreatedAt,
+			&i.CompletedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -455,18 +404,18 @@ const lockBacklog = `-- name: LockBacklog :exec
 select pg_advisory_xact_lock(hashtextextended('backlog of ' || encode(p.merchant_id, 'hex'), 0)) from programs p where p.id = $1
 `
 
-// Waits for whoever else adds a task of the program's merchant, until the transaction
-// ends.
+// Until this transaction ends, other transactions that add a task of the same merchant wait
+// here.
 func (q *Queries) LockBacklog(ctx context.Context, argID id.ID) error {
 	_, err := q.db.Exec(ctx, lockBacklog, argID)
 	return err
 }
 
 const lockTask = `-- name: LockTask :one
-select program_id, id, status, card_count, by_count, initial_value, is_physical, design_template, expires_at, first_card_id, job_id, attempts, error, created_at, completed_at, user_id, tokens_valid_after, counted_in from bulk_tasks where program_id = $1 and id = $2 for update
+select program_id, id, status, card_count, by_count, initial_value, is_physical, design_template, expires_at, first_card_id, job_id, attempts, error, user_id, tokens_valid_after, counted_in, created_at, completed_at from bulk_tasks where program_id = $1 and id = $2 for update
 `
 
-// By primary key; waits for whoever else works on the task.
+// By primary key; waits for the task's worker.
 func (q *Queries) LockTask(ctx context.Context, programID id.ID, iD uuid.UUID) (BulkTask, error) {
 	row := q.db.QueryRow(ctx, lockTask, programID, iD)
 	var i BulkTask
@@ -484,11 +433,11 @@ func (q *Queries) LockTask(ctx context.Context, programID id.ID, iD uuid.UUID) (
 		&i.JobID,
 		&i.Attempts,
 		&i.Error,
-		&i.CreatedAt,
-		&i.CompletedAt,
 		&i.UserID,
 		&i.TokensValidAfter,
 		&i.CountedIn,
+		&i.CreatedAt,
+		&i.CompletedAt,
 	)
 	return i, err
 }
@@ -506,7 +455,7 @@ with chosen as materialized (
     select c.program_id, c.id, $4 from chosen c where c.unfinished
     on conflict on constraint task_cancellations_pkey do nothing
 )
-select t.program_id, t.id, t.status, t.card_count, t.by_count, t.initial_value, t.is_physical, t.design_template, t.expires_at, t.first_card_id, t.job_id, t.attempts, t.error, t.created_at, t.completed_at, t.user_id, t.tokens_valid_after, t.counted_in from bulk_tasks t join chosen c on c.program_id = t.program_id and c.id = t.id
+select t.program_id, t.id, t.status, t.card_count, t.by_count, t.initial_value, t.is_physical, t.design_template, t.expires_at, t.first_card_id, t.job_id, t.attempts, t.error, t.user_id, t.tokens_valid_after, t.counted_in, t.created_at, t.completed_at from bulk_tasks t join chosen c on c.program_id = t.program_id and c.id = t.id
 order by t.created_at, t.id
 `
 
@@ -517,9 +466,9 @@ type RequestCancellationsParams struct {
 	Now        time.Time
 }
 
-// Has workers end the unfinished ones of the named tasks, or all unfinished ones that
-// fit what is not null. Returns them, and the named tasks that are finished. Takes no
-// lock on tasks, so it does not wait for a worker.
+// Requests the end of the named tasks or, if @ids is null, of all unfinished tasks that match
+// every parameter that is not null. Returns these tasks, including named tasks that are
+// finished. It locks no task, so it does not wait for a worker.
 func (q *Queries) RequestCancellations(ctx context.Context, arg RequestCancellationsParams) ([]BulkTask, error) {
 	rows, err := q.db.Query(ctx, requestCancellations,
 		arg.Ids,
@@ -548,11 +497,11 @@ func (q *Queries) RequestCancellations(ctx context.Context, arg RequestCancellat
 			&i.JobID,
 			&i.Attempts,
 			&i.Error,
-			&i.CreatedAt,
-			&i.CompletedAt,
 			&i.UserID,
 			&i.TokensValidAfter,
 			&i.CountedIn,
+			&i.CreatedAt,
+			&i.CompletedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -568,8 +517,8 @@ const setTaskJob = `-- name: SetTaskJob :exec
 update bulk_tasks set job_id = $1 where program_id = $2 and id = $3
 `
 
-// By primary key, of a task that this transaction inserted or has locked: else it would
-// wait for whoever works on it.
+// By primary key. This transaction must have inserted or locked the task; otherwise the
+// statement waits for the task's worker.
 func (q *Queries) SetTaskJob(ctx context.Context, jobID *int64, programID id.ID, iD uuid.UUID) error {
 	_, err := q.db.Exec(ctx, setTaskJob, jobID, programID, iD)
 	return err
@@ -581,8 +530,8 @@ where program_id = $1 and id = $2 and status in ('pending', 'processing')
 returning attempts
 `
 
-// Makes an unfinished task visible as processing and counts the attempt; no row
-// if it is finished. Waits for whoever else works on the task.
+// Sets an unfinished task to processing and counts the attempt; no row if it is finished.
+// Waits for the task's worker.
 func (q *Queries) StartTask(ctx context.Context, programID id.ID, iD uuid.UUID) (int16, error) {
 	row := q.db.QueryRow(ctx, startTask, programID, iD)
 	var attempts int16
@@ -596,8 +545,8 @@ where p.id = $2 and pg_try_advisory_xact_lock(hashtextextended('bulk task of ' |
 limit 1
 `
 
-// Takes one of @slots of the program's merchant until the transaction ends, or
-// its connection; never waits. No row if all are taken.
+// Takes one of the @slots of the program's merchant until the transaction or its connection
+// ends. Does not wait; no row if all are taken.
 func (q *Queries) TakeSlot(ctx context.Context, slots int32, programID id.ID) (int32, error) {
 	row := q.db.QueryRow(ctx, takeSlot, slots, programID)
 	var slot int32

@@ -9,53 +9,6 @@ import (
 	"context"
 )
 
-// iteratorForCopyGiftCards implements pgx.CopyFromSource.
-type iteratorForCopyGiftCards struct {
-	rows                 []CopyGiftCardsParams
-	skippedFirstNextCall bool
-}
-
-func (r *iteratorForCopyGiftCards) Next() bool {
-	if len(r.rows) == 0 {
-		return false
-	}
-	if !r.skippedFirstNextCall {
-		r.skippedFirstNextCall = true
-		return true
-	}
-	r.rows = r.rows[1:]
-	return len(r.rows) > 0
-}
-
-func (r iteratorForCopyGiftCards) Values() ([]interface{}, error) {
-	return []interface{}{
-		r.rows[0].ProgramID,
-		r.rows[0].ID,
-		r.rows[0].CardNumber,
-		r.rows[0].SealedCode,
-		r.rows[0].InitialValue,
-		r.rows[0].IsPhysical,
-		r.rows[0].DesignTemplate,
-		r.rows[0].CustomerEmail,
-		r.rows[0].CustomerPhone,
-		r.rows[0].CustomerName,
-		r.rows[0].SenderName,
-		r.rows[0].CustomMessage,
-		r.rows[0].DeliverAt,
-		r.rows[0].ExpiresAt,
-		r.rows[0].CreatedAt,
-	}, nil
-}
-
-func (r iteratorForCopyGiftCards) Err() error {
-	return nil
-}
-
-// Fails on gift_cards_card_number_key if any number is taken.
-func (q *Queries) CopyGiftCards(ctx context.Context, arg []CopyGiftCardsParams) (int64, error) {
-	return q.db.CopyFrom(ctx, []string{"gift_cards"}, []string{"program_id", "id", "card_number", "sealed_code", "initial_value", "is_physical", "design_template", "customer_email", "customer_phone", "customer_name", "sender_name", "custom_message", "deliver_at", "expires_at", "created_at"}, &iteratorForCopyGiftCards{rows: arg})
-}
-
 // iteratorForCopyMessages implements pgx.CopyFromSource.
 type iteratorForCopyMessages struct {
 	rows                 []CopyMessagesParams
@@ -91,7 +44,7 @@ func (r iteratorForCopyMessages) Err() error {
 	return nil
 }
 
-// As InsertMessage, for many; all or none.
+// InsertMessage for many messages, all or none.
 func (q *Queries) CopyMessages(ctx context.Context, arg []CopyMessagesParams) (int64, error) {
 	return q.db.CopyFrom(ctx, []string{"messages"}, []string{"program_id", "card_id", "channel", "address", "bulk", "send_at", "next_attempt_at", "created_at"}, &iteratorForCopyMessages{rows: arg})
 }

@@ -26,8 +26,8 @@ type ClaimKeyParams struct {
 	CreatedAt   time.Time
 }
 
-// One row if the key was free; none if it is taken. Waits for a concurrent
-// request with the key: none once that one commits, one if it fails.
+// One row if the key was free, none if it is taken. Waits for a concurrent transaction that
+// has claimed the key: if it commits, the key is taken; if it fails, the key is free.
 func (q *Queries) ClaimKey(ctx context.Context, arg ClaimKeyParams) (int64, error) {
 	result, err := q.db.Exec(ctx, claimKey,
 		arg.ProgramID,
@@ -49,7 +49,7 @@ delete from idempotency_keys where (program_id, operation, key) in (
 )
 `
 
-// Oldest first, bounded by @batch.
+// Deletes at most @batch keys, oldest first.
 func (q *Queries) DeleteExpiredKeys(ctx context.Context, before time.Time, batch int32) (int64, error) {
 	result, err := q.db.Exec(ctx, deleteExpiredKeys, before, batch)
 	if err != nil {
@@ -69,7 +69,7 @@ type FindKeyRow struct {
 	Answer      []byte
 }
 
-// Must be a statement of its own, after ClaimKey: it sees what committed meanwhile.
+// It must be a statement of its own after ClaimKey, to see what was committed meanwhile.
 func (q *Queries) FindKey(ctx context.Context, programID id.ID, operation string, key string) (FindKeyRow, error) {
 	row := q.db.QueryRow(ctx, findKey, programID, operation, key)
 	var i FindKeyRow
@@ -102,7 +102,7 @@ type SetKeyAnswerParams struct {
 	Key       string
 }
 
-// By primary key, of a key that this transaction has claimed.
+// By primary key. This transaction must have claimed the key.
 func (q *Queries) SetKeyAnswer(ctx context.Context, arg SetKeyAnswerParams) error {
 	_, err := q.db.Exec(ctx, setKeyAnswer,
 		arg.Status,

@@ -18,8 +18,7 @@ select unnest($1::bigint[]), unnest($2::bigint[])
 on conflict on constraint key_uses_pkey do update set sealed = u.sealed + excluded.sealed
 `
 
-// Adds to what each key has sealed. Keys come in order of
-// their ids, so that servers do not wait for each other in a circle.
+// Adds to the counts of keys. The keys must be sorted, so that servers cannot deadlock.
 func (q *Queries) AddKeyUses(ctx context.Context, keyIds []int64, sealed []int64) error {
 	_, err := q.db.Exec(ctx, addKeyUses, keyIds, sealed)
 	return err
@@ -29,7 +28,7 @@ const findKeyCheck = `-- name: FindKeyCheck :one
 select sealed from key_checks
 `
 
-// The one row; none if no server has worked with the database.
+// No row if no server has used the database yet.
 func (q *Queries) FindKeyCheck(ctx context.Context) ([]byte, error) {
 	row := q.db.QueryRow(ctx, findKeyCheck)
 	var sealed []byte
@@ -53,7 +52,7 @@ const findReseal = `-- name: FindReseal :one
 select id, key_id, first_seen_at, pass_began_at, program_id, card_id, resealed, finished_at from reseals
 `
 
-// The one row, without a lock; none if no server has begun.
+// Without a lock; no row if no server has begun.
 func (q *Queries) FindReseal(ctx context.Context) (Reseal, error) {
 	row := q.db.QueryRow(ctx, findReseal)
 	var i Reseal
@@ -74,7 +73,7 @@ const insertKeyCheck = `-- name: InsertKeyCheck :exec
 insert into key_checks (sealed) values ($1) on conflict do nothing
 `
 
-// Keeps the first.
+// Keeps the row if there is one.
 func (q *Queries) InsertKeyCheck(ctx context.Context, sealed []byte) error {
 	_, err := q.db.Exec(ctx, insertKeyCheck, sealed)
 	return err
@@ -84,7 +83,7 @@ const insertReseal = `-- name: InsertReseal :exec
 insert into reseals (key_id, first_seen_at, pass_began_at) values ($1, $2, $2) on conflict do nothing
 `
 
-// Keeps the first.
+// Keeps the row if there is one.
 func (q *Queries) InsertReseal(ctx context.Context, keyID int64, now time.Time) error {
 	_, err := q.db.Exec(ctx, insertReseal, keyID, now)
 	return err
@@ -94,6 +93,7 @@ const listKeyUses = `-- name: ListKeyUses :many
 select key_id, sealed from key_uses order by key_id
 `
 
+// Without a lock, in the order of ids.
 func (q *Queries) ListKeyUses(ctx context.Context) ([]KeyUse, error) {
 	rows, err := q.db.Query(ctx, listKeyUses)
 	if err != nil {
@@ -126,8 +126,8 @@ type ListSealedCodesRow struct {
 	SealedCode []byte
 }
 
-// The codes after a card, in the order of the primary key. Takes no lock: codes
-// are changed under the lock of reseals alone.
+// The codes after a card, in the order of the primary key. Takes no lock, because codes are
+// changed only under the lock of LockReseal.
 func (q *Queries) ListSealedCodes(ctx context.Context, programID []byte, cardID []byte, batch int32) ([]ListSealedCodesRow, error) {
 	rows, err := q.db.Query(ctx, listSealedCodes, programID, cardID, batch)
 	if err != nil {
@@ -152,7 +152,7 @@ const lockReseal = `-- name: LockReseal :one
 select id, key_id, first_seen_at, pass_began_at, program_id, card_id, resealed, finished_at from reseals for update skip locked
 `
 
-// The one row; none if it is not there, or another server has it just now.
+// No row if there is none, or if another server has locked it.
 func (q *Queries) LockReseal(ctx context.Context) (Reseal, error) {
 	row := q.db.QueryRow(ctx, lockReseal)
 	var i Reseal
@@ -173,7 +173,7 @@ const setKeyCheck = `-- name: SetKeyCheck :exec
 update key_checks set sealed = $1
 `
 
-// The one row; changes nothing if there is none. Needs the lock of reseals, as codes do.
+// Changes nothing if there is no row. Needs the lock of LockReseal.
 func (q *Queries) SetKeyCheck(ctx context.Context, sealed []byte) error {
 	_, err := q.db.Exec(ctx, setKeyCheck, sealed)
 	return err
@@ -185,7 +185,7 @@ from (select unnest($1::bytea[]) as program_id, unnest($2::bytea[]) as id, unnes
 where c.program_id = n.program_id and c.id = n.id
 `
 
-// By primary key; updated_at is the card's, and stays.
+// By primary key. updated_at stays, because the card itself does not change.
 func (q *Queries) SetSealedCodes(ctx context.Context, programIds [][]byte, cardIds [][]byte, sealedCodes [][]byte) error {
 	_, err := q.db.Exec(ctx, setSealedCodes, programIds, cardIds, sealedCodes)
 	return err
@@ -206,7 +206,7 @@ type UpdateResealParams struct {
 	FinishedAt  *time.Time
 }
 
-// The one row, which LockReseal has locked.
+// LockReseal must have locked the row.
 func (q *Queries) UpdateReseal(ctx context.Context, arg UpdateResealParams) error {
 	_, err := q.db.Exec(ctx, updateReseal,
 		arg.KeyID,

@@ -54,10 +54,10 @@ type CountIssuedRow struct {
 	ValueLeft    money.Amount
 }
 
-// Adds to the totals of the program and of the user, if they have a limit, and says
-// what is above it. The row of a total stays locked until the transaction ends, so that
-// two requests cannot both take the last of it; the program's is locked before the
-// user's. Null user: none. @day is that of the time in UTC.
+// Adds to the totals of the program and of the user (null: none) that have a limit, and
+// returns whether they are above it. A total stays locked until the transaction ends, so that
+// two requests cannot both take the last cards; the program's is locked before the user's.
+// @day is the day in UTC.
 func (q *Queries) CountIssued(ctx context.Context, arg CountIssuedParams) ([]CountIssuedRow, error) {
 	rows, err := q.db.Query(ctx, countIssued,
 		arg.ProgramID,
@@ -97,7 +97,7 @@ const deleteLimits = `-- name: DeleteLimits :exec
 delete from issuing_limits where scope = $1
 `
 
-// By primary key; none is fine.
+// By primary key; the row may be missing.
 func (q *Queries) DeleteLimits(ctx context.Context, scope id.ID) error {
 	_, err := q.db.Exec(ctx, deleteLimits, scope)
 	return err
@@ -110,7 +110,7 @@ delete from issued_totals where (scope, day) in (
 )
 `
 
-// Oldest first, bounded by @batch. Uses issued_totals_day_idx.
+// Deletes at most @batch totals, oldest first. Uses issued_totals_day_idx.
 func (q *Queries) DeleteOldTotals(ctx context.Context, before time.Time, batch int32) (int64, error) {
 	result, err := q.db.Exec(ctx, deleteOldTotals, before, batch)
 	if err != nil {
@@ -126,8 +126,8 @@ where t.program_id = $1 and t.id = $2
   and i.scope = t.counted_in[$3::integer] and i.day = (t.created_at at time zone 'utc')::date
 `
 
-// Takes a task out of a total that it is counted in: the first of its scopes, or the
-// second. Changes nothing if there is none, or if the total is deleted already.
+// Subtracts a task from a total that it was counted in: that of its first scope, or of its
+// second. Changes nothing if there is no such scope, or if the total has been deleted.
 func (q *Queries) GiveBackIssued(ctx context.Context, programID id.ID, taskID uuid.UUID, place int32) error {
 	_, err := q.db.Exec(ctx, giveBackIssued, programID, taskID, place)
 	return err

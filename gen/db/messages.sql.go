@@ -23,7 +23,7 @@ update messages m
 set attempts = m.attempts + 1, unconfirmed = m.unconfirmed + 1, next_attempt_at = $1,
     give_up_at = coalesce(m.give_up_at, $2::timestamptz)
 from due where m.program_id = due.program_id and m.card_id = due.card_id and m.channel = due.channel
-returning m.program_id, m.card_id, m.channel, m.address, m.bulk, m.send_at, m.status, m.attempts, m.unconfirmed, m.next_attempt_at, m.give_up_at, m.last_error, m.sent_at, m.created_at, m.sequence
+returning m.program_id, m.card_id, m.channel, m.address, m.bulk, m.send_at, m.status, m.attempts, m.unconfirmed, m.sequence, m.next_attempt_at, m.give_up_at, m.last_error, m.sent_at, m.created_at
 `
 
 type ClaimMessageParams struct {
@@ -33,9 +33,9 @@ type ClaimMessageParams struct {
 	Now      time.Time
 }
 
-// The one of cards issued at once that is due longest, with an attempt more and,
-// until @lease_end, out of the others' reach; no row if nothing is due. Skips what
-// others claim just now. Uses messages_due_idx.
+// Claims the message that has been due longest, among those of cards that were issued at
+// once: counts an attempt, and leaves the message to the caller until @lease_end. Skips
+// messages that others are claiming. No row if none is due. Uses messages_due_idx.
 func (q *Queries) ClaimMessage(ctx context.Context, arg ClaimMessageParams) (Message, error) {
 	row := q.db.QueryRow(ctx, claimMessage,
 		arg.LeaseEnd,
@@ -54,12 +54,12 @@ func (q *Queries) ClaimMessage(ctx context.Context, arg ClaimMessageParams) (Mes
 		&i.Status,
 		&i.Attempts,
 		&i.Unconfirmed,
+		&i.Sequence,
 		&i.NextAttemptAt,
 		&i.GiveUpAt,
 		&i.LastError,
 		&i.SentAt,
 		&i.CreatedAt,
-		&i.Sequence,
 	)
 	return i, err
 }
@@ -75,7 +75,7 @@ update messages m
 set attempts = m.attempts + 1, unconfirmed = m.unconfirmed + 1, next_attempt_at = $1,
     give_up_at = coalesce(m.give_up_at, $2::timestamptz)
 from due where m.program_id = due.program_id and m.card_id = due.card_id and m.channel = due.channel
-returning m.program_id, m.card_id, m.channel, m.address, m.bulk, m.send_at, m.status, m.attempts, m.unconfirmed, m.next_attempt_at, m.give_up_at, m.last_error, m.sent_at, m.created_at, m.sequence
+returning m.program_id, m.card_id, m.channel, m.address, m.bulk, m.send_at, m.status, m.attempts, m.unconfirmed, m.sequence, m.next_attempt_at, m.give_up_at, m.last_error, m.sent_at, m.created_at
 `
 
 type ClaimTaskMessageParams struct {
@@ -86,8 +86,8 @@ type ClaimTaskMessageParams struct {
 	Now       time.Time
 }
 
-// ClaimMessage for the tasks of a program. A statement of its own, as a partial index
-// is used for its own condition only: messages_task_due_idx.
+// ClaimMessage for the tasks of a program. It is a statement of its own, because PostgreSQL
+// uses a partial index only for its own condition: messages_task_due_idx.
 func (q *Queries) ClaimTaskMessage(ctx context.Context, arg ClaimTaskMessageParams) (Message, error) {
 	row := q.db.QueryRow(ctx, claimTaskMessage,
 		arg.LeaseEnd,
@@ -107,12 +107,12 @@ func (q *Queries) ClaimTaskMessage(ctx context.Context, arg ClaimTaskMessagePara
 		&i.Status,
 		&i.Attempts,
 		&i.Unconfirmed,
+		&i.Sequence,
 		&i.NextAttemptAt,
 		&i.GiveUpAt,
 		&i.LastError,
 		&i.SentAt,
 		&i.CreatedAt,
-		&i.Sequence,
 	)
 	return i, err
 }
@@ -144,9 +144,9 @@ type CountDueMessagesRow struct {
 	Oldest   time.Time
 }
 
-// Those of cards issued at once that are due, @up_to at most, locked rows too; and
-// since when the oldest is, or now without any. Uses messages_due_idx, twice: in one
-// step it would sort more than @up_to.
+// The number of due messages of cards that were issued at once, @up_to at most, including
+// locked rows; and when the oldest became due, @now if there is none. It reads
+// messages_due_idx twice, because one step would sort more than @up_to rows.
 func (q *Queries) CountDueMessages(ctx context.Context, channel string, now time.Time, upTo int32) (CountDueMessagesRow, error) {
 	row := q.db.QueryRow(ctx, countDueMessages, channel, now, upTo)
 	var i CountDueMessagesRow
@@ -183,9 +183,9 @@ type CountDueTaskMessagesRow struct {
 	Oldest    time.Time
 }
 
-// Those of tasks that are due, as CountDueMessages, by program in the order of ids:
-// a row for each program that has any to send, now or later. Jumps from program to
-// program in messages_task_due_idx.
+// CountDueMessages for the messages of tasks, by program in the order of ids. A program has
+// a row if it has scheduled messages, due or not. It jumps from program to program in
+// messages_task_due_idx.
 func (q *Queries) CountDueTaskMessages(ctx context.Context, channel string, now time.Time, upTo int32) ([]CountDueTaskMessagesRow, error) {
 	rows, err := q.db.Query(ctx, countDueTaskMessages, channel, now, upTo)
 	if err != nil {
@@ -217,9 +217,9 @@ delete from messages m using (
 where m.program_id = ended.program_id and m.card_id = ended.card_id and m.channel = ended.channel
 `
 
-// Sent ones, and ones that were given up or dropped, before a time; @batch at most.
-// Of each program it looks at messages of cards before @card_id only, by primary
-// key: no card is issued after its message is sent.
+// Deletes at most @batch messages that were sent, written, given up or dropped before a time.
+// In each program it looks only at cards before @card_id, by primary key, because no card is
+// issued after its message has ended.
 func (q *Queries) DeleteEndedMessages(ctx context.Context, cardID id.ID, before time.Time, batch int32) (int64, error) {
 	result, err := q.db.Exec(ctx, deleteEndedMessages, cardID, before, batch)
 	if err != nil {
@@ -273,11 +273,12 @@ type DropMessagesRow struct {
 	BeingSent bool
 }
 
-// Drops the scheduled, failed and written ones that fit what is not null, and says which of
-// them a sender may have at this moment. A user's are those of the cards that the audit
-// log or a task has under their id: entries have the time of their cards' messages, so
-// each message costs a look into audit_log_at_idx. A block of cards has its first nine
-// bytes for itself. Waits for whoever changes one of them.
+// Drops the scheduled, failed and written messages that match every parameter that is not
+// null, and returns whether a sender may hold each of them now. Waits for concurrent changes.
+//
+// A user's messages are those of cards in the audit log or in tasks under the user's id. An
+// audit entry has the same time as its cards' messages, so each message costs one look into
+// audit_log_at_idx. All cards of one request, and no others, share their first nine bytes.
 func (q *Queries) DropMessages(ctx context.Context, arg DropMessagesParams) ([]DropMessagesRow, error) {
 	rows, err := q.db.Query(ctx, dropMessages,
 		arg.Now,
@@ -313,8 +314,8 @@ select c.program_id from programs p join gift_cards c on c.program_id = p.id and
 for no key update of c
 `
 
-// The program of a card of which the id alone is known: one look at gift_cards_pkey for
-// each program. Waits for whoever else changes the card.
+// The program of a card, by the card's id alone: one look at gift_cards_pkey for each program.
+// Locks the card, and waits for concurrent changes of it.
 func (q *Queries) FindCardProgram(ctx context.Context, argID id.ID) (id.ID, error) {
 	row := q.db.QueryRow(ctx, findCardProgram, argID)
 	var program_id id.ID
@@ -336,7 +337,7 @@ type FindMessageCardRow struct {
 	TimeZone     string
 }
 
-// A card with the name of its merchant and the zone of its program, by primary keys,
+// A card with the name of its merchant and the time zone of its program. By primary keys,
 // without a lock.
 func (q *Queries) FindMessageCard(ctx context.Context, programID id.ID, iD id.ID) (FindMessageCardRow, error) {
 	row := q.db.QueryRow(ctx, findMessageCard, programID, iD)
@@ -378,8 +379,8 @@ where status = 'scheduled' and attempts > 0 and next_attempt_at > $2::timestampt
 returning card_id
 `
 
-// Those that wait for another attempt are due: of @card_ids or, if that is null, of
-// all. One that is being sent has a lease that ends before @lease_end, and stays.
+// Makes messages that wait for another attempt due, of some cards, or of all cards if
+// @card_ids is null. Leaves a message that is being sent, whose lease ends before @lease_end.
 func (q *Queries) HurryMessages(ctx context.Context, now time.Time, leaseEnd time.Time, cardIds [][]byte) ([]id.ID, error) {
 	rows, err := q.db.Query(ctx, hurryMessages, now, leaseEnd, cardIds)
 	if err != nil {
@@ -406,7 +407,7 @@ select c.system_identifier, d.oid::bigint from pg_control_system() c, pg_catalog
 on conflict on constraint message_origins_pkey do nothing
 `
 
-// The database it runs in, unless there is an origin already.
+// Makes this database the origin, unless there is one.
 func (q *Queries) InsertMessageOrigin(ctx context.Context) error {
 	_, err := q.db.Exec(ctx, insertMessageOrigin)
 	return err
@@ -418,7 +419,7 @@ select exists (
     where d.datname = current_database() and o.system = c.system_identifier and o.database_oid = d.oid::bigint)
 `
 
-// Whether it runs in the database that messages are sent from.
+// Whether messages are sent from this database.
 func (q *Queries) IsMessageOrigin(ctx context.Context) (bool, error) {
 	row := q.db.QueryRow(ctx, isMessageOrigin)
 	var exists bool
@@ -427,10 +428,10 @@ func (q *Queries) IsMessageOrigin(ctx context.Context) (bool, error) {
 }
 
 const listMessages = `-- name: ListMessages :many
-select program_id, card_id, channel, address, bulk, send_at, status, attempts, unconfirmed, next_attempt_at, give_up_at, last_error, sent_at, created_at, sequence from messages where status = $1 order by send_at desc, card_id desc, channel limit $2
+select program_id, card_id, channel, address, bulk, send_at, status, attempts, unconfirmed, sequence, next_attempt_at, give_up_at, last_error, sent_at, created_at from messages where status = $1 order by send_at desc, card_id desc, channel limit $2
 `
 
-// The latest first, at most @up_to.
+// At most @up_to messages, the latest first.
 func (q *Queries) ListMessages(ctx context.Context, status string, upTo int32) ([]Message, error) {
 	rows, err := q.db.Query(ctx, listMessages, status, upTo)
 	if err != nil {
@@ -450,12 +451,12 @@ func (q *Queries) ListMessages(ctx context.Context, status string, upTo int32) (
 			&i.Status,
 			&i.Attempts,
 			&i.Unconfirmed,
+			&i.Sequence,
 			&i.NextAttemptAt,
 			&i.GiveUpAt,
 			&i.LastError,
 			&i.SentAt,
 			&i.CreatedAt,
-			&i.Sequence,
 		); err != nil {
 			return nil, err
 		}
@@ -471,18 +472,18 @@ const lockCard = `-- name: LockCard :exec
 select from gift_cards where program_id = $1 and id = $2 for no key update
 `
 
-// Waits for whoever else changes the card.
+// Waits for concurrent changes of the card.
 func (q *Queries) LockCard(ctx context.Context, programID id.ID, iD id.ID) error {
 	_, err := q.db.Exec(ctx, lockCard, programID, iD)
 	return err
 }
 
 const lockMessage = `-- name: LockMessage :one
-select program_id, card_id, channel, address, bulk, send_at, status, attempts, unconfirmed, next_attempt_at, give_up_at, last_error, sent_at, created_at, sequence from messages where program_id = $1 and card_id = $2 and channel = $3 for update
+select program_id, card_id, channel, address, bulk, send_at, status, attempts, unconfirmed, sequence, next_attempt_at, give_up_at, last_error, sent_at, created_at from messages where program_id = $1 and card_id = $2 and channel = $3 for update
 `
 
-// By primary key; waits for whoever else changes it. No row if the card has no message
-// by the channel.
+// By primary key; waits for concurrent changes. No row if the card has no message over the
+// channel.
 func (q *Queries) LockMessage(ctx context.Context, programID id.ID, cardID id.ID, channel string) (Message, error) {
 	row := q.db.QueryRow(ctx, lockMessage, programID, cardID, channel)
 	var i Message
@@ -496,12 +497,12 @@ func (q *Queries) LockMessage(ctx context.Context, programID id.ID, cardID id.ID
 		&i.Status,
 		&i.Attempts,
 		&i.Unconfirmed,
+		&i.Sequence,
 		&i.NextAttemptAt,
 		&i.GiveUpAt,
 		&i.LastError,
 		&i.SentAt,
 		&i.CreatedAt,
-		&i.Sequence,
 	)
 	return i, err
 }
@@ -522,8 +523,8 @@ type RetryMessagesParams struct {
 	CardIds [][]byte
 }
 
-// Those in one of @states are as if they were new: of @card_ids or, if that is null, of
-// all. With @again, what has left or was written gets a new Message-ID.
+// Resets the messages in @states of some cards, or of all cards if @card_ids is null, to new
+// ones that are due. With @again, sent and written messages get a new Message-ID.
 func (q *Queries) RetryMessages(ctx context.Context, arg RetryMessagesParams) ([]id.ID, error) {
 	rows, err := q.db.Query(ctx, retryMessages,
 		arg.Again,
@@ -555,8 +556,8 @@ where c.program_id = $2 and c.id = $3 and not c.delivered and not exists (
     select from messages m where m.program_id = c.program_id and m.card_id = c.id and m.status <> 'sent')
 `
 
-// If all its messages are sent. Needs the card's lock, so that of two channels
-// the later sees the earlier.
+// Changes the card if all its messages are sent. Needs LockCard, so that of two channels the
+// later one sees the earlier one.
 func (q *Queries) SetCardDelivered(ctx context.Context, now time.Time, programID id.ID, cardID id.ID) error {
 	_, err := q.db.Exec(ctx, setCardDelivered, now, programID, cardID)
 	return err
@@ -675,7 +676,7 @@ type SetMessageAddressParams struct {
 	Channel       string
 }
 
-// The message is as if it were new, for another address. By primary key.
+// Resets the message to a new one with another address. By primary key.
 func (q *Queries) SetMessageAddress(ctx context.Context, arg SetMessageAddressParams) error {
 	_, err := q.db.Exec(ctx, setMessageAddress,
 		arg.Address,
@@ -692,7 +693,7 @@ update message_origins o set system = c.system_identifier, database_oid = d.oid:
 from pg_control_system() c, pg_catalog.pg_database d where d.datname = current_database()
 `
 
-// The database it runs in.
+// Makes this database the origin.
 func (q *Queries) SetMessageOrigin(ctx context.Context) error {
 	_, err := q.db.Exec(ctx, setMessageOrigin)
 	return err
@@ -711,8 +712,9 @@ type SetMessageSentParams struct {
 	Channel   string
 }
 
-// Whoever claimed it: sent is sent. No row if it has ended. By primary key: asked
-// for "scheduled", a planner without statistics walks all that is due.
+// Whichever worker has claimed the message. No row if it has ended. The condition is not
+// status = 'scheduled', because a planner without statistics would then walk through all
+// due messages instead of using the primary key.
 func (q *Queries) SetMessageSent(ctx context.Context, arg SetMessageSentParams) (int64, error) {
 	result, err := q.db.Exec(ctx, setMessageSent,
 		arg.SentAt,
@@ -745,7 +747,7 @@ type SetMessageUnsentParams struct {
 	Attempt       int16
 }
 
-// No row if it was claimed anew since @attempt, or has ended. By primary key, as
+// No row if the message was claimed again after @attempt, or has ended. By primary key, as
 // SetMessageSent.
 func (q *Queries) SetMessageUnsent(ctx context.Context, arg SetMessageUnsentParams) (int64, error) {
 	result, err := q.db.Exec(ctx, setMessageUnsent,
@@ -771,7 +773,7 @@ where program_id = $1 and card_id = $2 and channel = $3
   and status not in ('sent', 'written', 'failed', 'dropped')
 `
 
-// As SetMessageSent, for a message that is in a file and has not left.
+// SetMessageSent for a message that was only written to a file.
 func (q *Queries) SetMessageWritten(ctx context.Context, programID id.ID, cardID id.ID, channel string) (int64, error) {
 	result, err := q.db.Exec(ctx, setMessageWritten, programID, cardID, channel)
 	if err != nil {

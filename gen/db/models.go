@@ -62,167 +62,279 @@ func (ns NullRiverJobState) Value() (driver.Value, error) {
 	return string(ns.RiverJobState), nil
 }
 
+// The log of all changes. A row is written in the transaction of its effect, and never changed.
 type AuditLog struct {
-	At              time.Time
-	Operation       string
-	UserID          id.ID
-	MerchantID      id.ID
-	ProgramID       id.ID
-	Subject         []byte
-	Cards           int32
-	Client          string
-	RequestID       *string
+	// When the change was made.
+	At time.Time
+	// The operation, such as createGiftCard, or an operator's command.
+	Operation string
+	// The user who made the change; null: an operator or a worker.
+	UserID id.ID
+	// The merchant that the change is about; null: none.
+	MerchantID id.ID
+	// The program that the change is about; null: none.
+	ProgramID id.ID
+	// The id of the card, task or user that the change is about; an id of 16 bytes is a task's.
+	Subject []byte
+	// How many cards were issued.
+	Cards int32
+	// The network address of the caller, or the account of the operator.
+	Client string
+	// The server's id of the request, which its log lines have too.
+	RequestID *string
+	// The X-Request-Id that the caller sent, which proves nothing.
 	ClientRequestID *string
 }
 
-type BulkRecipient struct {
-	ProgramID     id.ID
-	TaskID        uuid.UUID
-	Position      int32
-	CustomerEmail *string
-	CustomerPhone *string
-	CustomerName  *string
-	SenderName    *string
-	CustomMessage *string
-}
-
+// The bulk requests that are too large to be answered at once. A worker issues their cards.
 type BulkTask struct {
-	ProgramID        id.ID
-	ID               uuid.UUID
-	Status           string
-	CardCount        int32
-	ByCount          bool
-	InitialValue     money.Amount
-	IsPhysical       bool
-	DesignTemplate   *string
-	ExpiresAt        time.Time
-	FirstCardID      id.ID
-	JobID            *int64
-	Attempts         int16
-	Error            *string
-	CreatedAt        time.Time
-	CompletedAt      *time.Time
-	UserID           id.ID
+	// The program that the cards are issued in.
+	ProgramID id.ID
+	// Identifies the task; the caller polls it by this id.
+	ID uuid.UUID
+	// pending, processing, completed (all cards are issued) or failed (none is).
+	Status string
+	// How many cards the task issues.
+	CardCount int32
+	// Whether the request named a count instead of recipients; the merchant then gets a CSV.
+	ByCount bool
+	// The value of each card.
+	InitialValue money.Amount
+	// Whether the cards are printed.
+	IsPhysical bool
+	// The name of the design of the cards; null: the default design.
+	DesignTemplate *string
+	// When the cards stop being of use.
+	ExpiresAt time.Time
+	// The id of the first card; the others follow it.
+	FirstCardID id.ID
+	// The job that issues the cards: river_job.id.
+	JobID *int64
+	// How many attempts have begun, whether or not they came to an end.
+	Attempts int16
+	// Why the task failed, as a sentence for the merchant.
+	Error *string
+	// The user who asked for the cards; null: nobody.
+	UserID id.ID
+	// The user's tokens_valid_after when the task was added; if the user has a later one, the task fails.
 	TokensValidAfter *time.Time
-	CountedIn        [][]byte
+	// The scopes of issued_totals in which the cards were counted, the program before the user; a task that fails is taken out of them.
+	CountedIn [][]byte
+	// When the task was added.
+	CreatedAt time.Time
+	// When the task was completed or failed; null: it is unfinished.
+	CompletedAt *time.Time
 }
 
+// The cards.
 type GiftCard struct {
-	ProgramID       id.ID
-	ID              id.ID
-	CardNumber      int64
-	SealedCode      []byte
-	Status          string
-	Balance         money.Amount
-	InitialValue    money.Amount
-	IsPhysical      bool
-	DesignTemplate  *string
-	CustomerEmail   *string
-	CustomerPhone   *string
-	CustomerName    *string
-	SenderName      *string
-	CustomMessage   *string
-	DeliverAt       *time.Time
-	Delivered       bool
-	ExpiresAt       time.Time
-	CreatedAt       time.Time
-	UpdatedAt       *time.Time
-	ActivatedAt     *time.Time
-	SuspendedAt     *time.Time
-	SuspendedUntil  *time.Time
+	// The program that the card was issued in.
+	ProgramID id.ID
+	// Identifies the card in its program; cards of one bulk request have consecutive ids.
+	ID id.ID
+	// The 16 digits on the card, without leading zeros.
+	CardNumber int64
+	// The 6-digit security code, encrypted and bound to the card by its id.
+	SealedCode []byte
+	// pending, active, suspended, expired, voided or depleted; a new card is pending.
+	Status string
+	// What is left to spend; 0 until the card is activated.
+	Balance money.Amount
+	// The value that the card was issued for.
+	InitialValue money.Amount
+	// Whether the card is printed.
+	IsPhysical bool
+	// The name of the design; null: the default design.
+	DesignTemplate *string
+	// The address that the card is mailed to; null: none.
+	CustomerEmail *string
+	// The number that the card is sent to as a text message; null: none.
+	CustomerPhone *string
+	// The name of the recipient.
+	CustomerName *string
+	// The name of the person who gives the card.
+	SenderName *string
+	// The greeting that the recipient reads.
+	CustomMessage *string
+	// When the messages are due; null or past: at once.
+	DeliverAt *time.Time
+	// Whether all messages of the card have been sent.
+	Delivered bool
+	// When the card stops being of use.
+	ExpiresAt time.Time
+	// When the card was issued.
+	CreatedAt time.Time
+	// When the card was last changed; null: never.
+	UpdatedAt *time.Time
+	// When the card was activated; null: not yet.
+	ActivatedAt *time.Time
+	// When the card was suspended; null: it is not suspended.
+	SuspendedAt *time.Time
+	// When the suspension ends; null: it has no set end.
+	SuspendedUntil *time.Time
+	// Why the card was suspended.
 	SuspendedReason *string
 }
 
+// The idempotency keys with their answers, each written in the transaction of its effect.
 type IdempotencyKey struct {
-	ProgramID   id.ID
-	Operation   string
-	Key         string
+	// The program that the key was used in.
+	ProgramID id.ID
+	// The operation that the key was used for, such as createGiftCard.
+	Operation string
+	// The key, as the caller sent it.
+	Key string
+	// The SHA-256 hash of the validated request; another request under the key is refused.
 	RequestHash []byte
-	Status      int16
-	Answer      []byte
-	CreatedAt   time.Time
-}
-
-type IssuedTotal struct {
-	Scope id.ID
-	Day   time.Time
-	Cards int64
-	Value money.Amount
-}
-
-type IssuingLimit struct {
-	Scope       id.ID
-	CardsPerDay *int64
-	ValuePerDay *money.Amount
-}
-
-type KeyCheck struct {
-	ID     id.ID
-	Sealed []byte
-}
-
-type KeyUse struct {
-	KeyID  int64
-	Sealed int64
-}
-
-type KnownLogin struct {
-	UserID   id.ID
-	Network  []byte
-	LastSeen time.Time
-}
-
-type Merchant struct {
-	ID        id.ID
-	Name      string
+	// The status of the answer; 0 inside the transaction that makes it.
+	Status int16
+	// The body of the answer as JSON, without the link to a CSV.
+	Answer []byte
+	// When the key was first used.
 	CreatedAt time.Time
 }
 
-type Message struct {
-	ProgramID     id.ID
-	CardID        id.ID
-	Channel       string
-	Address       string
-	Bulk          bool
-	SendAt        time.Time
-	Status        string
-	Attempts      int16
-	Unconfirmed   int16
-	NextAttemptAt time.Time
-	GiveUpAt      *time.Time
-	LastError     *string
-	SentAt        *time.Time
-	CreatedAt     time.Time
-	Sequence      int16
+// The cards promised on each day in programs and by users that had a limit at that time.
+type IssuedTotal struct {
+	// The id of the program or user.
+	Scope id.ID
+	// The day in UTC.
+	Day time.Time
+	// How many cards were promised.
+	Cards int64
+	// The sum of their initial values.
+	Value money.Amount
 }
 
+// The limits on the cards that may be promised on one day, in a program or by a user.
+type IssuingLimit struct {
+	// The id of the program or user.
+	Scope id.ID
+	// The highest number of cards; null: no limit.
+	CardsPerDay *int64
+	// The highest sum of initial values; null: no limit.
+	ValuePerDay *money.Amount
+}
+
+// A sealed text, in one row, that a server opens when it starts to find out whether it has the keys of the security codes.
+type KeyCheck struct {
+	// Always true, so that there is one row.
+	ID id.ID
+	// The sealed text.
+	Sealed []byte
+}
+
+// How many security codes each key has sealed. A retired key keeps its row.
+type KeyUse struct {
+	// The id of the key in the key file.
+	KeyID int64
+	// How many codes all servers have sealed with it.
+	Sealed int64
+}
+
+// The networks that users have logged in from. Logins from there have a rate limit of their own, which nobody else can use up.
+type KnownLogin struct {
+	// The user.
+	UserID id.ID
+	// A hash of the user's name and the network.
+	Network []byte
+	// When the user last logged in from there, exact to a day.
+	LastSeen time.Time
+}
+
+// The businesses that issue gift cards.
+type Merchant struct {
+	// Identifies the merchant.
+	ID id.ID
+	// The name that recipients read; two merchants may have the same.
+	Name string
+	// When an operator added the merchant.
+	CreatedAt time.Time
+}
+
+// The messages to recipients (the outbox), one row for each card and channel.
+type Message struct {
+	// The program of the card.
+	ProgramID id.ID
+	// The card that the message is about.
+	CardID id.ID
+	// email or sms.
+	Channel string
+	// The mail address or telephone number that it goes to.
+	Address string
+	// Whether a task issued the card; such messages give way to the others.
+	Bulk bool
+	// When the message is to be sent first.
+	SendAt time.Time
+	// scheduled, sent, written (to a file only), failed (given up) or dropped (not to be sent any more).
+	Status string
+	// How many attempts have begun, whether or not they came to an end.
+	Attempts int16
+	// How many attempts may have handed the message over without a confirmation.
+	Unconfirmed int16
+	// How often the message was sent once more on purpose; part of its Message-ID.
+	Sequence int16
+	// When the next attempt is due; while the message is being sent, when the sender's lease ends.
+	NextAttemptAt time.Time
+	// When no further attempt is made; null until the first one.
+	GiveUpAt *time.Time
+	// Why the last attempt failed, or why the message was dropped.
+	LastError *string
+	// When the mail or SMS server took the message.
+	SentAt *time.Time
+	// When the card was issued.
+	CreatedAt time.Time
+}
+
+// The database that messages are sent from, in one row. A restored copy has another identity and sends nothing.
 type MessageOrigin struct {
-	ID          id.ID
-	System      int64
+	// Always true, so that there is one row.
+	ID id.ID
+	// PostgreSQL's identifier of the cluster; a standby has the same.
+	System int64
+	// The object id of the database in the cluster; a restored database has another.
 	DatabaseOid int64
 }
 
+// The gift-card programs of merchants. A program is never deleted.
 type Program struct {
-	ID         id.ID
+	// Identifies the program.
+	ID id.ID
+	// The merchant that the program belongs to.
 	MerchantID id.ID
-	Name       string
-	CreatedAt  time.Time
-	TimeZone   string
+	// The name that operators read.
+	Name string
+	// The zone in which the days in messages begin and end, as a name of the IANA database.
+	TimeZone string
+	// When an operator added the program.
+	CreatedAt time.Time
 }
 
+// How far security codes are sealed again with the newest key, in one row.
 type Reseal struct {
-	ID          bool
-	KeyID       int64
+	// Always true, so that there is one row.
+	ID bool
+	// The id of the key that codes are sealed with.
+	KeyID int64
+	// When a server first had this key as the newest.
 	FirstSeenAt time.Time
+	// When the present pass over all cards began.
 	PassBeganAt time.Time
-	ProgramID   id.ID
-	CardID      id.ID
-	Resealed    int64
-	FinishedAt  *time.Time
+	// The program of the card that this pass looked at last; null at its beginning.
+	ProgramID id.ID
+	// The card that this pass looked at last; null at its beginning.
+	CardID id.ID
+	// How many codes were sealed again, in all passes.
+	Resealed int64
+	// When no code was sealed with another key any more; null: not yet.
+	FinishedAt *time.Time
 }
 
+// The tokens that were logged out before they expired.
 type RevokedToken struct {
-	ID        string
+	// The jti claim of the token.
+	ID string
+	// When the token expires by itself; the row is of no use after that.
 	ExpiresAt time.Time
 }
 
@@ -234,32 +346,54 @@ type RiverJob struct {
 	AttemptedAt *time.Time
 }
 
+// Which older programs may run on each schema.
 type SchemaCompatibility struct {
-	Schema        int64
+	// The number of the migration that made the schema.
+	Schema int64
+	// The oldest schema whose programs may run on this one.
 	OldestProgram int64
 }
 
+// The unfinished tasks that an operator has cancelled.
 type TaskCancellation struct {
+	// The program of the task.
 	ProgramID id.ID
-	TaskID    uuid.UUID
+	// The task.
+	TaskID uuid.UUID
+	// When the operator cancelled it.
 	CreatedAt time.Time
 }
 
+// The recipients of unfinished tasks, in chunks. They are deleted when the task is finished.
 type TaskRecipient struct {
-	ProgramID  id.ID
-	TaskID     uuid.UUID
-	First      int32
+	// The program of the task.
+	ProgramID id.ID
+	// The task.
+	TaskID uuid.UUID
+	// The position in the request, from 0, of the first recipient of the chunk.
+	First int32
+	// The recipients as a JSON array, compressed with S2.
 	Recipients []byte
 }
 
+// The people who log in for a merchant.
 type User struct {
-	ID               id.ID
-	MerchantID       id.ID
-	Email            string
-	Name             *string
-	PasswordHash     string
-	Active           bool
-	CreatedAt        time.Time
-	Role             string
+	// Identifies the user.
+	ID id.ID
+	// The merchant whose programs the user works on.
+	MerchantID id.ID
+	// The name to log in with, in lower case.
+	Email string
+	// The name of the person; null if unknown.
+	Name *string
+	// The argon2id hash of the password, as a PHC string.
+	PasswordHash string
+	// issuer may issue cards and read security codes; reader may only read what opens no card.
+	Role string
+	// Whether the user may log in.
+	Active bool
+	// Tokens given before this whole second are refused; null: no token was ended yet.
 	TokensValidAfter *time.Time
+	// When an operator added the user.
+	CreatedAt time.Time
 }

@@ -142,7 +142,7 @@ func (s *Server) writeAccess() error {
 		if err := private.WriteFile(path, []byte(text)); err != nil {
 			return err
 		}
-		if err := os.Chmod(path, 0o644); err != nil { // PostgreSQL's user reads it
+		if err := os.Chmod(path, 0o644); err != nil { // PostgreSQL's user must read it
 			return err
 		}
 	}

@@ -11,7 +11,7 @@ import (
 	"log/slog"
 )
 
-// ErrLocked says that another process runs a PostgreSQL in the state directory.
+// ErrLocked means that another process runs a PostgreSQL in the state directory.
 var ErrLocked = errors.New("state directory in use")
 
 // Options configures a private PostgreSQL. The zero value of each field except StateDir is a

@@ -24,7 +24,7 @@ import (
 	"github.com/tink-crypto/tink-go/v2/tink"
 )
 
-// ErrLinkRefused says that a link was not signed with a key of this ring.
+// ErrLinkRefused means that a link was not signed with a key of this ring.
 var ErrLinkRefused = errors.New("link refused")
 
 // lookEvery bounds the time until a ring in use notices a rotation.
@@ -47,7 +47,7 @@ type Ring struct {
 	uses uses
 }
 
-// keys are the ready-made keysets of one version of the file.
+// keys are the keysets of one version of the file, ready for use.
 type keys struct {
 	version  fs.FileInfo
 	handles  map[string]*keyset.Handle

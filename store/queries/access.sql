@@ -1,7 +1,6 @@
--- name: FindAccess :batchone
--- Who a token stands for, whether it was revoked, and whose the program is (its
--- columns are null if there is no such program). By primary keys; one row, or
--- none if the user is gone.
+-- name: FindAccess :one
+-- The user of a token, whether the token was revoked, and the program with its merchant
+-- (null if there is no such program). By primary keys; no row if there is no such user.
 select u.id as user_id, u.merchant_id, u.email, u.name, u.active, u.role, u.tokens_valid_after,
        exists (select from revoked_tokens r where r.id = @token_id) as revoked,
        p.id as program_id, p.merchant_id as program_merchant_id, m.name as program_merchant_name
@@ -11,45 +10,44 @@ left join merchants m on m.id = p.merchant_id
 where u.id = @user_id;
 
 -- name: FindLinkHolder :one
--- What decides whether a user may still have the codes of a program's cards. By
--- primary keys, without a lock; no row if there is no such user or program.
+-- The properties that decide whether a user may still read the codes of a program's cards.
+-- By primary keys, without a lock; no row if there is no such user or program.
 select u.active, u.role, u.tokens_valid_after, u.merchant_id = p.merchant_id as same_merchant
 from users u cross join programs p
 where u.id = @user_id and p.id = @program_id;
 
 -- name: AccessUnchanged :one
--- Whether token and user are as they were when the access was found. By primary keys,
--- without a lock. Statements that ask it on the way, instead of a query more, are
--- CreateGiftCard, createCardsSQL and FindTask.
+-- Whether token and user are unchanged since the access was read. By primary keys, without
+-- a lock. The statements createSQL and FindTask contain the same check.
 select (exists (
         select from users u where u.id = @user_id and u.active and u.merchant_id = @merchant_id and u.role = @role
         and u.tokens_valid_after is not distinct from sqlc.narg('tokens_valid_after')::timestamptz)
     and not exists (select from revoked_tokens r where r.id = @token_id))::boolean as unchanged;
 
 -- name: ShareUser :exec
--- Keeps the user as they are until the transaction ends; waits for a change of the
--- user that is under way. An advisory lock, because a lock on the row would need the
--- privilege to change users, which a role that serves does not have.
+-- Prevents changes of the user until the transaction ends, and waits for a running one. An
+-- advisory lock, because a lock on the row needs the privilege to change users, which a
+-- role that serves does not have.
 select pg_advisory_xact_lock_shared(hashtextextended('user ' || encode(@id::bytea, 'hex'), 0));
 
 -- name: LockUser :exec
--- Must come before each change of a user: waits for the transactions that ShareUser
--- keeps the user for. None with the address is fine.
+-- Must come before each change of a user. Waits for the transactions that have called
+-- ShareUser. Does nothing if nobody has the address.
 select pg_advisory_xact_lock(hashtextextended('user ' || encode(u.id, 'hex'), 0)) from users u where u.email = @email;
 
 -- name: RevokeToken :exec
--- Idempotent.
+-- Does nothing if the token is revoked already.
 insert into revoked_tokens (id, expires_at) values ($1, $2)
 on conflict on constraint revoked_tokens_pkey do nothing;
 
 -- name: DeleteExpiredTokens :execrows
--- Those that expired before a time, oldest first, @batch at most.
+-- Deletes at most @batch rows that expired before a time, oldest first.
 delete from revoked_tokens where id in (
     select t.id from revoked_tokens t where t.expires_at < @before::timestamptz order by t.expires_at limit @batch for update skip locked
 );
 
 -- name: InsertMerchant :exec
--- Names need not differ.
+-- Two merchants may have the same name.
 insert into merchants (id, name, created_at) values ($1, $2, $3);
 
 -- name: ListMerchants :many
@@ -57,7 +55,7 @@ insert into merchants (id, name, created_at) values ($1, $2, $3);
 select * from merchants order by id;
 
 -- name: InsertUser :exec
--- Fails on users_email_key if the address is taken, by whatever merchant.
+-- Fails on users_email_key if any user has the address.
 insert into users (id, merchant_id, email, name, password_hash, role, created_at)
 values (@id, @merchant_id, @email, @name, @password_hash, @role, @created_at);
 
@@ -67,13 +65,13 @@ values (@id, @merchant_id, @email, @name, @password_hash, @role, @created_at);
 select * from users order by id;
 
 -- name: FindUserByEmail :one
--- By users_email_key, in lower case as it is stored; without a lock. No row if nobody
--- has the address.
+-- By users_email_key, without a lock. The address must be in lower case. No row if nobody
+-- has it.
 select * from users where email = $1;
 
 -- name: FindLogin :batchone
--- The user with the address, and when they were last seen in the network (null: never,
--- or too long ago). By users_email_key and known_logins_pkey; without a lock. No row if
+-- The user with the address, and when they last logged in from the network (null: never, or
+-- the row has expired). By users_email_key and known_logins_pkey, without a lock. No row if
 -- nobody has the address.
 select sqlc.embed(u), k.last_seen
 from users u left join known_logins k on k.user_id = u.id and k.network = @network
@@ -85,26 +83,25 @@ insert into known_logins (user_id, network, last_seen) values (@user_id, @networ
 on conflict on constraint known_logins_pkey do update set last_seen = greatest(known_logins.last_seen, excluded.last_seen);
 
 -- name: DeleteSurplusKnownLogins :exec
--- All of a user but the newest @keep. Skips rows that a concurrent login deletes or
--- writes. By known_logins_pkey.
+-- Deletes all rows of a user except the latest @keep. Skips rows that a concurrent login
+-- has locked. By known_logins_pkey.
 delete from known_logins d where d.user_id = @user_id and d.network in (
     select k.network from known_logins k where k.user_id = @user_id
     order by k.last_seen desc, k.network offset @keep for update skip locked
 );
 
 -- name: DeleteOldKnownLogins :execrows
--- Oldest first, bounded by @batch. Uses known_logins_last_seen_idx.
+-- Deletes at most @batch rows, oldest first. Uses known_logins_last_seen_idx.
 delete from known_logins where (user_id, network) in (
     select k.user_id, k.network from known_logins k
     where k.last_seen < @before::timestamptz order by k.last_seen limit @batch for update skip locked
 );
 
 -- name: SetPassword :one
--- Tokens given before tokens_valid_after are of no use from now on. It becomes
--- @tokens_valid_after, but a second later than it was at least: a token given after
--- an earlier change in the same second says that later second. The networks where the
--- user logged in with the old password are forgotten. By users_email_key; no row if
--- nobody has the address.
+-- Ends all tokens that were given before. tokens_valid_after becomes @tokens_valid_after, or
+-- one second more than its present value if that is later, because a token given after an
+-- earlier change in the same second holds that value. Deletes the networks that the user
+-- has logged in from. By users_email_key; no row if nobody has the address.
 with forgotten as (
     delete from known_logins k using users o where o.email = @email and k.user_id = o.id
 )
@@ -120,13 +117,12 @@ update users set active = @active,
 where email = @email returning *;
 
 -- name: SetUserRole :one
--- By users_email_key; no row if nobody has the address. Waits for whoever else changes
--- the user.
+-- By users_email_key; no row if nobody has the address. Waits for a concurrent change.
 update users set role = @role where email = @email returning *;
 
 -- name: InsertProgram :exec
 -- Fails on programs_merchant_id_fkey if there is no such merchant.
-insert into programs (id, merchant_id, name, created_at, time_zone) values (@id, @merchant_id, @name, @created_at, @time_zone);
+insert into programs (id, merchant_id, name, time_zone, created_at) values (@id, @merchant_id, @name, @time_zone, @created_at);
 
 -- name: SetProgramZone :one
 -- By primary key; no row if there is no such program.

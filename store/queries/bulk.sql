@@ -1,5 +1,5 @@
 -- name: InsertTask :one
--- A pending one, without a job. Nobody else sees it before the commit.
+-- The task is pending and has no job yet.
 insert into bulk_tasks (program_id, id, card_count, by_count, initial_value, is_physical, design_template,
     expires_at, first_card_id, user_id, tokens_valid_after, created_at, counted_in)
 values (@program_id, @id, @card_count, @by_count, @initial_value, @is_physical, @design_template,
@@ -7,13 +7,13 @@ values (@program_id, @id, @card_count, @by_count, @initial_value, @is_physical, 
 returning *;
 
 -- name: LockBacklog :exec
--- Waits for whoever else adds a task of the program's merchant, until the transaction
--- ends.
+-- Until this transaction ends, other transactions that add a task of the same merchant wait
+-- here.
 select pg_advisory_xact_lock(hashtextextended('backlog of ' || encode(p.merchant_id, 'hex'), 0)) from programs p where p.id = $1;
 
 -- name: CountBacklog :one
--- The cards of all unfinished tasks of the program's merchant. Must be a statement of
--- its own, after LockBacklog: it sees what committed meanwhile. Uses
+-- The cards of all unfinished tasks of the program's merchant. It must be a statement of its
+-- own after LockBacklog, to see the tasks that were committed during the wait. Uses
 -- bulk_tasks_unfinished_program_idx.
 select coalesce(sum(t.card_count), 0)::bigint as cards
 from programs p
@@ -22,13 +22,12 @@ join bulk_tasks t on t.program_id = o.id and t.status in ('pending', 'processing
 where p.id = $1;
 
 -- name: SetTaskJob :exec
--- By primary key, of a task that this transaction inserted or has locked: else it would
--- wait for whoever works on it.
+-- By primary key. This transaction must have inserted or locked the task; otherwise the
+-- statement waits for the task's worker.
 update bulk_tasks set job_id = @job_id where program_id = @program_id and id = @id;
 
 -- name: FindTask :batchone
--- By primary key, without a lock; and whether the access that it is found for is
--- still as it was.
+-- By primary key, without a lock; with the check of AccessUnchanged.
 select sqlc.embed(t), (
     exists (select from users u where u.id = @user_id and u.active and u.merchant_id = @merchant_id and u.role = @role
         and u.tokens_valid_after is not distinct from sqlc.narg('tokens_valid_after')::timestamptz)
@@ -36,17 +35,16 @@ select sqlc.embed(t), (
 from bulk_tasks t where t.program_id = @program_id and t.id = @id;
 
 -- name: LimitLockWait :exec
--- How long a statement of this transaction waits for a lock.
+-- Limits how long the statements of this transaction wait for a lock.
 select set_config('lock_timeout', @wait::text, true);
 
 -- name: LockTask :one
--- By primary key; waits for whoever else works on the task.
+-- By primary key; waits for the task's worker.
 select * from bulk_tasks where program_id = $1 and id = $2 for update;
 
 -- name: FindTaskStop :one
--- Whether the task's user may still issue, and whether an operator has cancelled the
--- task. By primary keys, without a lock, so that a worker sees what committed since
--- it locked the task. A task without a user is allowed.
+-- Whether the task's user may still issue, and whether an operator has cancelled the task.
+-- By primary keys, without a lock. A task without a user is allowed.
 select (t.user_id is null or exists (
         select from users u where u.id = t.user_id and u.active and u.role = 'issuer'
         and u.tokens_valid_after is not distinct from t.tokens_valid_after))::boolean as allowed,
@@ -54,8 +52,8 @@ select (t.user_id is null or exists (
 from bulk_tasks t where t.program_id = $1 and t.id = $2;
 
 -- name: ListTasks :many
--- The latest first, at most @up_to; only those that fit what is not null. Without a
--- lock.
+-- At most @up_to tasks that match every parameter that is not null, the latest first.
+-- Without a lock.
 select sqlc.embed(t), p.merchant_id from bulk_tasks t
 join programs p on p.id = t.program_id
 where (sqlc.narg('status')::text is null or t.status = sqlc.narg('status')::text)
@@ -65,9 +63,9 @@ where (sqlc.narg('status')::text is null or t.status = sqlc.narg('status')::text
 order by t.created_at desc, t.id limit @up_to;
 
 -- name: RequestCancellations :many
--- Has workers end the unfinished ones of the named tasks, or all unfinished ones that
--- fit what is not null. Returns them, and the named tasks that are finished. Takes no
--- lock on tasks, so it does not wait for a worker.
+-- Requests the end of the named tasks or, if @ids is null, of all unfinished tasks that match
+-- every parameter that is not null. Returns these tasks, including named tasks that are
+-- finished. It locks no task, so it does not wait for a worker.
 with chosen as materialized (
     select t.program_id, t.id, t.status in ('pending', 'processing') as unfinished from bulk_tasks t
     join programs p on p.id = t.program_id
@@ -84,12 +82,12 @@ select t.* from bulk_tasks t join chosen c on c.program_id = t.program_id and c.
 order by t.created_at, t.id;
 
 -- name: DeleteCancellation :exec
--- By primary key. None is fine.
+-- By primary key; the row may be missing.
 delete from task_cancellations where program_id = $1 and task_id = $2;
 
 -- name: CountOlderTasks :one
--- Unfinished tasks of the same merchant whose job is in @queue, and came first; not
--- those that failed and wait for another attempt. Uses bulk_tasks_unfinished_idx.
+-- Counts older unfinished tasks of the same merchant whose job is in @queue, except those
+-- that failed and wait for another attempt. Uses bulk_tasks_unfinished_idx.
 select count(*) from bulk_tasks t
 join programs o on o.id = t.program_id
 join river_job j on j.id = t.job_id
@@ -99,22 +97,22 @@ where self.program_id = @program_id and self.id = @task_id
   and t.status in ('pending', 'processing') and j.queue = @queue and j.state <> 'retryable';
 
 -- name: TakeSlot :one
--- Takes one of @slots of the program's merchant until the transaction ends, or
--- its connection; never waits. No row if all are taken.
+-- Takes one of the @slots of the program's merchant until the transaction or its connection
+-- ends. Does not wait; no row if all are taken.
 select n::int as slot from programs p, generate_series(1, @slots::int) n
 where p.id = @program_id and pg_try_advisory_xact_lock(hashtextextended('bulk task of ' || encode(p.merchant_id, 'hex'), n))
 limit 1;
 
 -- name: StartTask :one
--- Makes an unfinished task visible as processing and counts the attempt; no row
--- if it is finished. Waits for whoever else works on the task.
+-- Sets an unfinished task to processing and counts the attempt; no row if it is finished.
+-- Waits for the task's worker.
 update bulk_tasks set status = 'processing', attempts = attempts + 1
 where program_id = $1 and id = $2 and status in ('pending', 'processing')
 returning attempts;
 
 -- name: GiveBackAttempt :exec
--- By primary key; changes nothing unless the task is processing and has an attempt to
--- give back. Waits for whoever else works on the task.
+-- By primary key; changes nothing unless the task is processing and has an attempt. Waits
+-- for the task's worker.
 update bulk_tasks set attempts = attempts - 1
 where program_id = $1 and id = $2 and status = 'processing' and attempts > 0;
 
@@ -129,9 +127,9 @@ update bulk_tasks set status = 'failed', error = @error::text, completed_at = @c
 where program_id = @program_id and id = @id and status in ('pending', 'processing');
 
 -- name: LockAbandonedTasks :many
--- Unfinished tasks that nobody works on: their row is not locked, as it is while
--- cards are written, and their job is over, gone, or began more than @grace ago.
--- Locks them; uses bulk_tasks_unfinished_idx; oldest first.
+-- Locks the unfinished tasks that no worker works on, oldest first: the row is not locked,
+-- as it is while cards are written, and the job has ended, is gone, or began more than
+-- @grace ago. Uses bulk_tasks_unfinished_idx.
 select t.* from bulk_tasks t
 where t.status in ('pending', 'processing')
   and not exists (
@@ -142,28 +140,20 @@ order by t.created_at limit @batch
 for update of t skip locked;
 
 -- name: InsertRecipients :exec
--- A chunk of them. Fails on task_recipients_pkey if one begins at the same position.
+-- One chunk. Fails on task_recipients_pkey if a chunk begins at the same position.
 insert into task_recipients (program_id, task_id, first, recipients) values (@program_id, @task_id, @first, @recipients);
 
 -- name: FindRecipients :one
 -- By primary key.
 select recipients from task_recipients where program_id = $1 and task_id = $2 and first = $3;
 
--- name: ListOldRecipients :many
--- Part of the recipients of a task that a server of schema 2 added, in order: by
--- primary key, from position @first.
-select * from bulk_recipients
-where program_id = @program_id and task_id = @task_id and position >= @first
-order by position limit @batch;
-
 -- name: DeleteRecipients :exec
--- All of a task, wherever they are: by the beginning of both tables' primary keys. None
--- is fine.
-with old as (delete from bulk_recipients b where b.program_id = @program_id and b.task_id = @task_id)
-delete from task_recipients t where t.program_id = @program_id and t.task_id = @task_id;
+-- Deletes all chunks of a task, by the first columns of the primary key.
+delete from task_recipients where program_id = $1 and task_id = $2;
 
 -- name: DeleteFinishedTasks :one
--- Oldest first, bounded by @batch, with cancellations that came too late. Uses bulk_tasks_finished_idx.
+-- Deletes at most @batch tasks, oldest first, and cancellations that came too late. Uses
+-- bulk_tasks_finished_idx.
 with deleted as (
     delete from bulk_tasks where (program_id, id) in (
         select t.program_id, t.id from bulk_tasks t

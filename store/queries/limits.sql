@@ -1,8 +1,8 @@
 -- name: CountIssued :many
--- Adds to the totals of the program and of the user, if they have a limit, and says
--- what is above it. The row of a total stays locked until the transaction ends, so that
--- two requests cannot both take the last of it; the program's is locked before the
--- user's. Null user: none. @day is that of the time in UTC.
+-- Adds to the totals of the program and of the user (null: none) that have a limit, and
+-- returns whether they are above it. A total stays locked until the transaction ends, so that
+-- two requests cannot both take the last cards; the program's is locked before the user's.
+-- @day is the day in UTC.
 with asked as (
     select @program_id::bytea as program_id, @cards::bigint as cards, @card_value::numeric as card_value
 ), counted as (
@@ -23,8 +23,8 @@ from counted c join issuing_limits l on l.scope = c.scope cross join asked a
 order by of_program desc;
 
 -- name: GiveBackIssued :exec
--- Takes a task out of a total that it is counted in: the first of its scopes, or the
--- second. Changes nothing if there is none, or if the total is deleted already.
+-- Subtracts a task from a total that it was counted in: that of its first scope, or of its
+-- second. Changes nothing if there is no such scope, or if the total has been deleted.
 update issued_totals i set cards = i.cards - t.card_count, value = i.value - t.card_count * t.initial_value
 from bulk_tasks t
 where t.program_id = @program_id and t.id = @task_id
@@ -41,11 +41,11 @@ on conflict on constraint issuing_limits_pkey do update
 set cards_per_day = coalesce(excluded.cards_per_day, l.cards_per_day), value_per_day = coalesce(excluded.value_per_day, l.value_per_day);
 
 -- name: DeleteLimits :exec
--- By primary key; none is fine.
+-- By primary key; the row may be missing.
 delete from issuing_limits where scope = $1;
 
 -- name: DeleteOldTotals :execrows
--- Oldest first, bounded by @batch. Uses issued_totals_day_idx.
+-- Deletes at most @batch totals, oldest first. Uses issued_totals_day_idx.
 delete from issued_totals where (scope, day) in (
     select t.scope, t.day from issued_totals t where t.day < @before::date
     order by t.day limit @batch for update skip locked

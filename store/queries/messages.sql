@@ -1,17 +1,17 @@
 -- name: InsertMessage :batchexec
--- Fails on messages_pkey if the card has a message by the channel.
+-- Fails on messages_pkey if the card has a message over the channel.
 insert into messages (program_id, card_id, channel, address, bulk, send_at, next_attempt_at, created_at)
 values (@program_id, @card_id, @channel, @address, @bulk, @send_at, @next_attempt_at, @created_at);
 
 -- name: CopyMessages :copyfrom
--- As InsertMessage, for many; all or none.
+-- InsertMessage for many messages, all or none.
 insert into messages (program_id, card_id, channel, address, bulk, send_at, next_attempt_at, created_at)
 values ($1, $2, $3, $4, $5, $6, $7, $8);
 
 -- name: CountDueMessages :one
--- Those of cards issued at once that are due, @up_to at most, locked rows too; and
--- since when the oldest is, or now without any. Uses messages_due_idx, twice: in one
--- step it would sort more than @up_to.
+-- The number of due messages of cards that were issued at once, @up_to at most, including
+-- locked rows; and when the oldest became due, @now if there is none. It reads
+-- messages_due_idx twice, because one step would sort more than @up_to rows.
 select (select count(*) from (
         select from messages m
         where m.status = 'scheduled' and not m.bulk and m.channel = @channel and m.next_attempt_at <= @now::timestamptz
@@ -22,9 +22,9 @@ select (select count(*) from (
         order by o.next_attempt_at limit 1), @now)::timestamptz as oldest;
 
 -- name: CountDueTaskMessages :many
--- Those of tasks that are due, as CountDueMessages, by program in the order of ids:
--- a row for each program that has any to send, now or later. Jumps from program to
--- program in messages_task_due_idx.
+-- CountDueMessages for the messages of tasks, by program in the order of ids. A program has
+-- a row if it has scheduled messages, due or not. It jumps from program to program in
+-- messages_task_due_idx.
 with recursive programs as (
     (select m.program_id from messages m where m.status = 'scheduled' and m.bulk and m.channel = @channel
      order by m.program_id limit 1)
@@ -47,9 +47,9 @@ from programs p where p.program_id is not null
 order by p.program_id;
 
 -- name: ClaimMessage :one
--- The one of cards issued at once that is due longest, with an attempt more and,
--- until @lease_end, out of the others' reach; no row if nothing is due. Skips what
--- others claim just now. Uses messages_due_idx.
+-- Claims the message that has been due longest, among those of cards that were issued at
+-- once: counts an attempt, and leaves the message to the caller until @lease_end. Skips
+-- messages that others are claiming. No row if none is due. Uses messages_due_idx.
 with due as materialized (
     select d.program_id, d.card_id, d.channel from messages d
     where d.status = 'scheduled' and not d.bulk and d.channel = @channel and d.next_attempt_at <= @now::timestamptz
@@ -62,8 +62,8 @@ from due where m.program_id = due.program_id and m.card_id = due.card_id and m.c
 returning m.*;
 
 -- name: ClaimTaskMessage :one
--- ClaimMessage for the tasks of a program. A statement of its own, as a partial index
--- is used for its own condition only: messages_task_due_idx.
+-- ClaimMessage for the tasks of a program. It is a statement of its own, because PostgreSQL
+-- uses a partial index only for its own condition: messages_task_due_idx.
 with due as materialized (
     select d.program_id, d.card_id, d.channel from messages d
     where d.status = 'scheduled' and d.bulk and d.channel = @channel and d.program_id = @program_id
@@ -77,7 +77,7 @@ from due where m.program_id = due.program_id and m.card_id = due.card_id and m.c
 returning m.*;
 
 -- name: FindMessageCard :one
--- A card with the name of its merchant and the zone of its program, by primary keys,
+-- A card with the name of its merchant and the time zone of its program. By primary keys,
 -- without a lock.
 select sqlc.embed(c), m.name as merchant_name, p.time_zone
 from gift_cards c
@@ -86,31 +86,32 @@ join merchants m on m.id = p.merchant_id
 where c.program_id = $1 and c.id = $2;
 
 -- name: SetMessageSent :execrows
--- Whoever claimed it: sent is sent. No row if it has ended. By primary key: asked
--- for "scheduled", a planner without statistics walks all that is due.
+-- Whichever worker has claimed the message. No row if it has ended. The condition is not
+-- status = 'scheduled', because a planner without statistics would then walk through all
+-- due messages instead of using the primary key.
 update messages set status = 'sent', sent_at = @sent_at::timestamptz, last_error = null
 where program_id = @program_id and card_id = @card_id and channel = @channel
   and status not in ('sent', 'written', 'failed', 'dropped');
 
 -- name: SetMessageWritten :execrows
--- As SetMessageSent, for a message that is in a file and has not left.
+-- SetMessageSent for a message that was only written to a file.
 update messages set status = 'written', last_error = null
 where program_id = @program_id and card_id = @card_id and channel = @channel
   and status not in ('sent', 'written', 'failed', 'dropped');
 
 -- name: LockCard :exec
--- Waits for whoever else changes the card.
+-- Waits for concurrent changes of the card.
 select from gift_cards where program_id = $1 and id = $2 for no key update;
 
 -- name: SetCardDelivered :exec
--- If all its messages are sent. Needs the card's lock, so that of two channels
--- the later sees the earlier.
+-- Changes the card if all its messages are sent. Needs LockCard, so that of two channels the
+-- later one sees the earlier one.
 update gift_cards c set delivered = true, updated_at = @now::timestamptz
 where c.program_id = @program_id and c.id = @card_id and not c.delivered and not exists (
     select from messages m where m.program_id = c.program_id and m.card_id = c.id and m.status <> 'sent');
 
 -- name: SetMessageUnsent :execrows
--- No row if it was claimed anew since @attempt, or has ended. By primary key, as
+-- No row if the message was claimed again after @attempt, or has ended. By primary key, as
 -- SetMessageSent.
 update messages
 set status = @status, attempts = @attempts, unconfirmed = @unconfirmed, next_attempt_at = @next_attempt_at, last_error = @last_error
@@ -118,12 +119,12 @@ where program_id = @program_id and card_id = @card_id and channel = @channel
   and status not in ('sent', 'written', 'failed', 'dropped') and attempts = @attempt;
 
 -- name: ListMessages :many
--- The latest first, at most @up_to.
+-- At most @up_to messages, the latest first.
 select * from messages where status = @status order by send_at desc, card_id desc, channel limit @up_to;
 
 -- name: RetryMessages :many
--- Those in one of @states are as if they were new: of @card_ids or, if that is null, of
--- all. With @again, what has left or was written gets a new Message-ID.
+-- Resets the messages in @states of some cards, or of all cards if @card_ids is null, to new
+-- ones that are due. With @again, sent and written messages get a new Message-ID.
 update messages
 set sequence = sequence + case when @again::boolean and status in ('sent', 'written') then 1 else 0 end,
     status = 'scheduled', attempts = 0, unconfirmed = 0, give_up_at = null, sent_at = null, next_attempt_at = @now
@@ -132,19 +133,20 @@ where status = any (@states::text[])
 returning card_id;
 
 -- name: HurryMessages :many
--- Those that wait for another attempt are due: of @card_ids or, if that is null, of
--- all. One that is being sent has a lease that ends before @lease_end, and stays.
+-- Makes messages that wait for another attempt due, of some cards, or of all cards if
+-- @card_ids is null. Leaves a message that is being sent, whose lease ends before @lease_end.
 update messages set next_attempt_at = @now
 where status = 'scheduled' and attempts > 0 and next_attempt_at > @lease_end::timestamptz
   and (sqlc.narg('card_ids')::bytea[] is null or card_id = any (sqlc.narg('card_ids')::bytea[]))
 returning card_id;
 
 -- name: DropMessages :many
--- Drops the scheduled, failed and written ones that fit what is not null, and says which of
--- them a sender may have at this moment. A user's are those of the cards that the audit
--- log or a task has under their id: entries have the time of their cards' messages, so
--- each message costs a look into audit_log_at_idx. A block of cards has its first nine
--- bytes for itself. Waits for whoever changes one of them.
+-- Drops the scheduled, failed and written messages that match every parameter that is not
+-- null, and returns whether a sender may hold each of them now. Waits for concurrent changes.
+--
+-- A user's messages are those of cards in the audit log or in tasks under the user's id. An
+-- audit entry has the same time as its cards' messages, so each message costs one look into
+-- audit_log_at_idx. All cards of one request, and no others, share their first nine bytes.
 with found as materialized (
     select m.program_id, m.card_id, m.channel,
         (m.status = 'scheduled' and m.unconfirmed > 0 and m.next_attempt_at > @now::timestamptz
@@ -172,9 +174,9 @@ from found f where m.program_id = f.program_id and m.card_id = f.card_id and m.c
 returning m.card_id, f.being_sent;
 
 -- name: DeleteEndedMessages :execrows
--- Sent ones, and ones that were given up or dropped, before a time; @batch at most.
--- Of each program it looks at messages of cards before @card_id only, by primary
--- key: no card is issued after its message is sent.
+-- Deletes at most @batch messages that were sent, written, given up or dropped before a time.
+-- In each program it looks only at cards before @card_id, by primary key, because no card is
+-- issued after its message has ended.
 delete from messages m using (
     select e.program_id, e.card_id, e.channel from programs p cross join lateral (
         select d.program_id, d.card_id, d.channel from messages d
@@ -185,18 +187,18 @@ delete from messages m using (
 where m.program_id = ended.program_id and m.card_id = ended.card_id and m.channel = ended.channel;
 
 -- name: FindCardProgram :one
--- The program of a card of which the id alone is known: one look at gift_cards_pkey for
--- each program. Waits for whoever else changes the card.
+-- The program of a card, by the card's id alone: one look at gift_cards_pkey for each program.
+-- Locks the card, and waits for concurrent changes of it.
 select c.program_id from programs p join gift_cards c on c.program_id = p.id and c.id = @id
 for no key update of c;
 
 -- name: LockMessage :one
--- By primary key; waits for whoever else changes it. No row if the card has no message
--- by the channel.
+-- By primary key; waits for concurrent changes. No row if the card has no message over the
+-- channel.
 select * from messages where program_id = $1 and card_id = $2 and channel = $3 for update;
 
 -- name: SetMessageAddress :exec
--- The message is as if it were new, for another address. By primary key.
+-- Resets the message to a new one with another address. By primary key.
 update messages
 set address = @address, sequence = sequence + case when status in ('sent', 'written') then 1 else 0 end, last_error = null,
     status = 'scheduled', attempts = 0, unconfirmed = 0, give_up_at = null, sent_at = null, next_attempt_at = @next_attempt_at
@@ -213,18 +215,18 @@ update gift_cards set customer_phone = @customer_phone, updated_at = @now::times
 where program_id = @program_id and id = @id returning *;
 
 -- name: InsertMessageOrigin :exec
--- The database it runs in, unless there is an origin already.
+-- Makes this database the origin, unless there is one.
 insert into message_origins (system, database_oid)
 select c.system_identifier, d.oid::bigint from pg_control_system() c, pg_catalog.pg_database d where d.datname = current_database()
 on conflict on constraint message_origins_pkey do nothing;
 
 -- name: SetMessageOrigin :exec
--- The database it runs in.
+-- Makes this database the origin.
 update message_origins o set system = c.system_identifier, database_oid = d.oid::bigint
 from pg_control_system() c, pg_catalog.pg_database d where d.datname = current_database();
 
 -- name: IsMessageOrigin :one
--- Whether it runs in the database that messages are sent from.
+-- Whether messages are sent from this database.
 select exists (
     select from message_origins o, pg_control_system() c, pg_catalog.pg_database d
     where d.datname = current_database() and o.system = c.system_identifier and o.database_oid = d.oid::bigint);

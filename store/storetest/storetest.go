@@ -3,6 +3,7 @@
 //
 // The PostgreSQL server is the one that `make test` starts for all packages. Without it, the
 // package starts a private one for this process, so that plain `go test` works, too.
+// Only Access, which makes a user to test with, knows what tables are for.
 package storetest
 
 import (
@@ -165,7 +166,7 @@ func grant(ctx context.Context, url string) error {
 		return err
 	}
 	defer st.Close()
-	_, err = store.Write(ctx, st, func(tx *store.Tx) (struct{}, error) { return struct{}{}, tx.Grant(ctx, ServingRole) })
+	err = store.Do(ctx, st, func(tx *store.Tx) error { return tx.Grant(ctx, ServingRole) })
 	return err
 }
 

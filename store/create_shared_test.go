@@ -9,23 +9,11 @@ import (
 	"giftcards/store"
 )
 
-func TestATransactionIsSharedByAtMost64Creates(t *testing.T) {
-	t.Parallel()
-	f := sharing(t)
-	create := func() created { return f.create(t.Context(), f.terms(t), nil) }
-	for _, c := range f.together(t, nil, slices.Repeat([]func() created{create}, 150)...) {
-		must(t, c.err)
-	}
-	if _, most := f.transactions(t); most != 64 {
-		t.Errorf("a transaction of %d creates, while 150 waited", most)
-	}
-}
-
 func TestALostConnectionFailsThoseWhoShareItAndLeavesNothing(t *testing.T) {
 	t.Parallel()
 	f := sharing(t)
 	results := f.together(t, func() {
-		// First those that are under way, whose place the waiting then take.
+		// First end the running transactions, so that the waiting creates start theirs.
 		busy := f.blocked(t)
 		f.terminate(t, busy)
 		var taken []int32
@@ -42,7 +30,7 @@ func TestALostConnectionFailsThoseWhoShareItAndLeavesNothing(t *testing.T) {
 	for _, c := range results {
 		if c.err != nil {
 			lost++
-			if refused := (*store.Error)(nil); !errors.As(c.err, &refused) || refused.Kind != store.Unavailable {
+			if refused, ok := errors.AsType[*store.Error](c.err); !ok || refused.Kind != store.Unavailable {
 				t.Errorf("lost connection: %v", c.err)
 			}
 		}
