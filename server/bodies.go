@@ -236,7 +236,7 @@ func (s *Server) readBody(c echo.Context, op operation) (body []byte, release fu
 	read := &bodyRead{
 		bodies: s.bodies, merchant: who.claims.Merchant, limit: op.bodyLimit, from: newArriving(c), length: c.Request().ContentLength,
 		access: func() error {
-			_, err := who.issuing()
+			_, err := who.programToIssueIn()
 			return err
 		},
 	}

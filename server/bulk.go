@@ -17,36 +17,35 @@ import (
 // BulkIssueGiftCards issues up to the threshold of cards at once, and more by a
 // task.
 func (s *Server) BulkIssueGiftCards(ctx context.Context, request api.BulkIssueGiftCardsRequestObject) (api.BulkIssueGiftCardsResponseObject, error) {
-	return asCaller(ctx, s, func(who *principal) (api.BulkIssueGiftCardsResponseObject, error) {
-		program, err := who.issuing()
-		if err != nil {
-			return nil, err
+	who := caller(ctx)
+	program, err := who.programToIssueIn()
+	if err != nil {
+		return nil, err
+	}
+	body := request.Body
+	terms, recipients := fromBulk(program, body)
+	key, err := bulkKey(who, request, terms, recipients)
+	if err != nil {
+		return nil, err
+	}
+	terms.IssuedBy = who.access.User.ID
+	count := len(recipients)
+	if body.Count != nil {
+		count = *body.Count
+	}
+	answer, err := s.once(ctx, who, key, func(tx *store.Tx) (int, any, error) {
+		if count > s.BulkThreshold {
+			return s.addTask(ctx, tx, who, terms, count, recipients)
 		}
-		body := request.Body
-		terms, recipients := fromBulk(program, body)
-		key, err := bulkKey(who, request, terms, recipients)
-		if err != nil {
-			return nil, err
-		}
-		terms.IssuedBy = who.access.User.ID
-		count := len(recipients)
 		if body.Count != nil {
-			count = *body.Count
+			recipients = make([]store.Recipient, count) // nobody known
 		}
-		answer, err := s.once(ctx, who, key, func(tx *store.Tx) (int, any, error) {
-			if count > s.BulkThreshold {
-				return s.addTask(ctx, tx, who, terms, count, recipients)
-			}
-			if body.Count != nil {
-				recipients = make([]store.Recipient, count) // nobody known
-			}
-			return issueAtOnce(ctx, tx, who, terms, recipients)
-		})
-		if err != nil {
-			return nil, err
-		}
-		return s.bulkAnswer(who, program.ID, body.Count != nil, answer)
+		return issueAtOnce(ctx, tx, who, terms, recipients)
 	})
+	if err != nil {
+		return nil, err
+	}
+	return s.bulkAnswer(who, program.ID, body.Count != nil, answer)
 }
 
 func (s *Server) bulkAnswer(who *principal, program id.ID, byCount bool, a store.Answer) (api.BulkIssueGiftCardsResponseObject, error) {
@@ -64,7 +63,7 @@ func (s *Server) addTask(ctx context.Context, tx *store.Tx, who *principal, term
 	if err := s.Jobs.EnqueueBulkIssue(ctx, tx, task); err != nil {
 		return 0, nil, err
 	}
-	if err := tx.Audit(ctx, who.audits(bulkOperation, terms.ProgramID, task.ID[:], count)); err != nil {
+	if err := tx.Audit(ctx, who.auditEntry(bulkOperation, terms.ProgramID, task.ID[:], count)); err != nil {
 		return 0, nil, err
 	}
 	if s.MerchantBacklog > 0 {
@@ -80,7 +79,7 @@ func issueAtOnce(ctx context.Context, tx *store.Tx, who *principal, terms store.
 	if err != nil {
 		return 0, nil, err
 	}
-	if err := tx.Audit(ctx, who.audits(bulkOperation, terms.ProgramID, cards[0].ID[:], len(cards))); err != nil {
+	if err := tx.Audit(ctx, who.auditEntry(bulkOperation, terms.ProgramID, cards[0].ID[:], len(cards))); err != nil {
 		return 0, nil, err
 	}
 	issued := api.BulkIssuanceSyncResponse{IssuedCount: len(cards), Cards: make([]api.BulkIssuedCardSummary, len(cards))}
@@ -91,7 +90,7 @@ func issueAtOnce(ctx context.Context, tx *store.Tx, who *principal, terms store.
 }
 
 func (s *Server) bulkAccepted(program id.ID, a store.Answer) (api.BulkIssueGiftCardsResponseObject, error) {
-	accepted, err := as[api.BulkIssuanceAsyncResponse](a)
+	accepted, err := decodeAnswer[api.BulkIssuanceAsyncResponse](a)
 	return api.BulkIssueGiftCards202JSONResponse{
 		Body: accepted,
 		Headers: api.BulkIssueGiftCards202ResponseHeaders{
@@ -105,7 +104,7 @@ func (s *Server) bulkAccepted(program id.ID, a store.Answer) (api.BulkIssueGiftC
 // bulkIssued mints a fresh CSV link for each answer, replayed or not: that the
 // link expires must not make the CSV unobtainable.
 func (s *Server) bulkIssued(who *principal, program id.ID, byCount bool, a store.Answer) (api.BulkIssueGiftCardsResponseObject, error) {
-	issued, err := as[api.BulkIssuanceSyncResponse](a)
+	issued, err := decodeAnswer[api.BulkIssuanceSyncResponse](a)
 	if err != nil {
 		return nil, err
 	}
@@ -125,28 +124,27 @@ func (s *Server) bulkIssued(who *principal, program id.ID, byCount bool, a store
 // PollBulkIssuance says how a task stands, and once it is completed streams its
 // cards.
 func (s *Server) PollBulkIssuance(ctx context.Context, request api.PollBulkIssuanceRequestObject) (api.PollBulkIssuanceResponseObject, error) {
-	return asCaller(ctx, s, func(who *principal) (api.PollBulkIssuanceResponseObject, error) {
-		if _, err := who.program(); err != nil {
-			return nil, err
+	who := caller(ctx)
+	if _, err := who.program(); err != nil {
+		return nil, err
+	}
+	taskID, err := uuid.Parse(request.TaskId)
+	if err != nil || taskID.String() != request.TaskId {
+		return nil, store.ErrTaskNotFound
+	}
+	task, err := s.Store.FindTask(ctx, who.access, taskID)
+	if err != nil {
+		return nil, err
+	}
+	if task.Status == store.TaskCompleted {
+		answer := completedTask{server: s, ctx: ctx, task: task}
+		if task.ByCount && who.mayIssue() { // the CSV opens codes
+			link := s.csvLink(who, task.Batch())
+			answer.link = &link
 		}
-		taskID, err := uuid.Parse(request.TaskId)
-		if err != nil || taskID.String() != request.TaskId {
-			return nil, store.ErrTaskNotFound
-		}
-		task, err := s.Store.FindTask(ctx, who.access, taskID)
-		if err != nil {
-			return nil, err
-		}
-		if task.Status == store.TaskCompleted {
-			answer := completedTask{server: s, ctx: ctx, task: task}
-			if task.ByCount && who.mayIssue() { // the CSV opens codes
-				link := s.csvLink(who, task.Batch())
-				answer.link = &link
-			}
-			return answer, nil
-		}
-		return unfinishedTask(task), nil
-	})
+		return answer, nil
+	}
+	return unfinishedTask(task), nil
 }
 
 // unfinishedTask is the answer to a poll of a task without cards, for now or for

@@ -133,7 +133,7 @@ func (d csvDownload) begin(header http.Header) (end func(), err error) {
 			if err := d.check(tx); err != nil {
 				return struct{}{}, err
 			}
-			return struct{}{}, tx.Audit(d.ctx, d.who.audits("downloadGiftCards", batch.ProgramID, batch.First[:], batch.Count))
+			return struct{}{}, tx.Audit(d.ctx, d.who.auditEntry(downloadOperation, batch.ProgramID, batch.First[:], batch.Count))
 		})
 		if err != nil {
 			giveBack() // nothing was written to the audit log

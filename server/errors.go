@@ -48,7 +48,7 @@ func (s *Server) handleError(err error, c echo.Context) {
 		s.logger(c).Log(c.Request().Context(), level, "answer broken off", "error", err)
 		panic(http.ErrAbortHandler)
 	}
-	if invalid := (validate.Errors)(nil); errors.As(err, &invalid) {
+	if invalid, ok := errors.AsType[validate.Errors](err); ok {
 		s.instrumentation.countRefusals(c.Request().Context(), invalid)
 		s.writeJSON(c, http.StatusUnprocessableEntity, map[string]validate.Errors{"detail": invalid})
 		return
@@ -79,15 +79,15 @@ func (s *Server) handleError(err error, c echo.Context) {
 }
 
 func (s *Server) refusalOf(err error, c echo.Context) *refusal {
-	if known := (*refusal)(nil); errors.As(err, &known) {
-		return known
+	if refused, ok := errors.AsType[*refusal](err); ok {
+		return refused
 	}
-	if known := (*store.Error)(nil); errors.As(err, &known) {
-		if status, ok := statusOf[known.Kind]; ok {
-			if known.Kind == store.Unavailable {
+	if failed, ok := errors.AsType[*store.Error](err); ok {
+		if status, ok := statusOf[failed.Kind]; ok {
+			if failed.Kind == store.Unavailable {
 				s.logger(c).WarnContext(c.Request().Context(), "database unavailable", "error", err)
 			}
-			return &refusal{status: status, detail: known.Message, retryAfter: retryAfterOf[known.Kind]}
+			return &refusal{status: status, detail: failed.Message, retryAfter: retryAfterOf[failed.Kind]}
 		}
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
@@ -98,10 +98,10 @@ func (s *Server) refusalOf(err error, c echo.Context) *refusal {
 		s.logger(c).InfoContext(c.Request().Context(), "the client has gone", "route", c.Path())
 		return &refusal{status: http.StatusServiceUnavailable, detail: "Service unavailable"}
 	}
-	if known := (*echo.HTTPError)(nil); errors.As(err, &known) {
-		switch known.Code {
+	if routing, ok := errors.AsType[*echo.HTTPError](err); ok {
+		switch routing.Code {
 		case http.StatusNotFound, http.StatusMethodNotAllowed:
-			return &refusal{status: known.Code, detail: http.StatusText(known.Code)}
+			return &refusal{status: routing.Code, detail: http.StatusText(routing.Code)}
 		}
 	}
 	s.logger(c).ErrorContext(c.Request().Context(), "request failed", "error", err, "route", c.Path())

@@ -11,28 +11,27 @@ import (
 
 // CreateGiftCard issues one card and schedules its messages.
 func (s *Server) CreateGiftCard(ctx context.Context, request api.CreateGiftCardRequestObject) (api.CreateGiftCardResponseObject, error) {
-	return asCaller(ctx, s, func(who *principal) (api.CreateGiftCardResponseObject, error) {
-		program, err := who.issuing()
-		if err != nil {
-			return nil, err
-		}
-		if request.Body.MerchantId != program.MerchantID.String() {
-			return nil, validate.ValueError("merchantId must be the program's merchant").At(validate.Loc{"body", "merchantId"}, &request.Body.MerchantId)
-		}
-		terms, recipient := fromCreate(program, request.Body)
-		key, err := createKey(who, request, terms, recipient)
-		if err != nil {
-			return nil, err
-		}
-		entry := who.audits(createOperation, program.ID, nil, 1)
-		answer, err := s.Store.CreateCard(ctx, who.access, terms, recipient, key, entry, func(card *store.GiftCard) (store.Answer, error) {
-			return encodeAnswer(http.StatusCreated, toGiftCard(card, program, who.access.MerchantName))
-		})
-		if err != nil {
-			return nil, keyFault(err, key)
-		}
-		return createdCard(answer), nil
+	who := caller(ctx)
+	program, err := who.programToIssueIn()
+	if err != nil {
+		return nil, err
+	}
+	if request.Body.MerchantId != program.MerchantID.String() {
+		return nil, validate.ValueError("merchantId must be the program's merchant").At(validate.Loc{"body", "merchantId"}, &request.Body.MerchantId)
+	}
+	terms, recipient := fromCreate(program, request.Body)
+	key, err := createKey(who, request, terms, recipient)
+	if err != nil {
+		return nil, err
+	}
+	entry := who.auditEntry(createOperation, program.ID, nil, 1)
+	answer, err := s.Store.CreateCard(ctx, who.access, terms, recipient, key, entry, func(card *store.GiftCard) (store.Answer, error) {
+		return encodeAnswer(http.StatusCreated, toGiftCard(card, program, who.access.MerchantName))
 	})
+	if err != nil {
+		return nil, keyFault(err, key)
+	}
+	return createdCard(answer), nil
 }
 
 // createdCard is the answer to a create: the bytes that are kept for its replay.

@@ -23,11 +23,15 @@ func bareKey(header string) string {
 	return header
 }
 
-// The operations whose answers are kept. The names are stored with the keys: renaming
-// one frees all of its keys.
+// Names of operations, as the database stores them: in the audit log, and the first two
+// with idempotency keys too. Never rename one of these, because all keys stored under it
+// would be free again.
 const (
-	createOperation = "createGiftCard"
-	bulkOperation   = "bulkIssueGiftCards"
+	createOperation   = "createGiftCard"
+	bulkOperation     = "bulkIssueGiftCards"
+	downloadOperation = "downloadGiftCards"
+	loginOperation    = "createToken"
+	logoutOperation   = "logout"
 )
 
 // idempotencyKey returns the key of a request in its scope, nil without one. body
@@ -76,7 +80,7 @@ func bulkKey(who *principal, request api.BulkIssueGiftCardsRequestObject, terms 
 // the answer that was given under the key before. Without a key it just carries
 // it out. effect returns the status and the body of the answer. Nothing is done, and
 // no answer is given again, for a caller whose access is not as it was: once then
-// fails with store.ErrAccessChanged, so call it within asCaller.
+// fails with store.ErrAccessChanged (see retryOnStaleAccess).
 func (s *Server) once(ctx context.Context, who *principal, key *store.Key, effect func(*store.Tx) (int, any, error)) (store.Answer, error) {
 	answer, err := store.Write(ctx, s.Store, func(tx *store.Tx) (store.Answer, error) {
 		var prior *store.Answer
@@ -133,8 +137,8 @@ func replayed(a store.Answer) *string {
 	return &yes
 }
 
-// as decodes the answer's body.
-func as[T any](a store.Answer) (body T, err error) {
+// decodeAnswer decodes the body of a kept answer.
+func decodeAnswer[T any](a store.Answer) (body T, err error) {
 	if err := json.Unmarshal(a.Body, &body); err != nil {
 		return body, fmt.Errorf("decode answer: %w", err)
 	}

@@ -44,7 +44,9 @@ func (s *Server) replayOnly(next api.StrictHandlerFunc, _ string) api.StrictHand
 			return next(c, request)
 		}
 		who := caller(ctx)
-		if who.remembered { // the look-up does not ask whether the access is as it was
+		// Look the access up even if it was cached: a caller who is out must not learn whether
+		// the key has an answer.
+		if who.cached {
 			if err := s.authorize(ctx, who, false); err != nil {
 				return nil, err
 			}
@@ -92,6 +94,6 @@ func (s *Server) firstAnswer(ctx context.Context, who *principal, key *store.Key
 	if err != nil {
 		return store.Answer{}, err
 	}
-	_, err = who.issuing()
+	_, err = who.programToIssueIn()
 	return answer, err
 }

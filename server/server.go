@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
-	"github.com/hashicorp/golang-lru/v2/expirable"
 	"github.com/labstack/echo/v4"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
@@ -103,7 +102,7 @@ type Server struct {
 	validator       *validate.Validator
 	limits          limits
 	logins          logins
-	granted         *expirable.LRU[granted, store.Access]
+	accesses        *accessCache
 	instrumentation *instrumentation
 	echo            *echo.Echo
 	handler         http.Handler // echo, below the path of BaseURL too
@@ -121,9 +120,8 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	granted := expirable.NewLRU[granted, store.Access](maxGranted, nil, grantedLifetime)
 	s := &Server{
-		Options: o, limits: newLimits(o), logins: newLogins(o), granted: granted, echo: echo.New(), bodies: newBodies(o), streams: newStreams(),
+		Options: o, limits: newLimits(o), logins: newLogins(o), accesses: newAccessCache(), echo: echo.New(), bodies: newBodies(o), streams: newStreams(),
 	}
 	s.validator, err = validate.Compile(document, openapi.Complete, s.rules())
 	if err != nil {
@@ -139,7 +137,7 @@ func New(o Options) (*Server, error) {
 	e.HTTPErrorHandler = s.handleError
 	e.IPExtractor = addressFrom(o.TrustedProxies)
 	router := headToo{e, document}
-	api.RegisterHandlers(router, api.NewStrictHandler(s, []api.StrictMiddlewareFunc{refuseEmptyAnswer, s.replayOnly}))
+	api.RegisterHandlers(router, api.NewStrictHandler(s, []api.StrictMiddlewareFunc{refuseEmptyAnswer, s.replayOnly, s.retryOnStaleAccess}))
 	operations, err := s.operations(document, e.Routes())
 	if err != nil {
 		return nil, err
@@ -195,10 +193,10 @@ func (s *Server) documents(router headToo) error {
 // it differs from the others.
 type operation struct {
 	*validate.Operation
-	public         bool  // no token needed
-	hasBody        bool  // of other operations it is not read
-	rechecksAccess bool  // its statement asks whether the caller's access is as it was
-	bodyLimit      int64 // bytes
+	public          bool  // needs no token
+	hasBody         bool  // the body of any other operation is not read
+	startsFromCache bool  // see access.go
+	bodyLimit       int64 // bytes
 }
 
 // operations returns the operation of each route, by method and echo path. Every
@@ -213,11 +211,11 @@ func (s *Server) operations(document *openapi3.T, routes []*echo.Route) (map[str
 		}
 		declared := document.Paths.Find(found.Path).GetOperation(found.Method)
 		op := operation{
-			Operation:      found,
-			public:         isPublic(declared),
-			hasBody:        declared.RequestBody != nil,
-			rechecksAccess: rechecksAccess[found.Method+" "+found.Path],
-			bodyLimit:      bodyLimit,
+			Operation:       found,
+			public:          isPublic(declared),
+			hasBody:         declared.RequestBody != nil,
+			startsFromCache: startsFromCache[found.Method+" "+found.Path],
+			bodyLimit:       bodyLimit,
 		}
 		if strings.HasSuffix(route.Path, "/bulk") {
 			op.bodyLimit = s.BulkBodyLimit
@@ -231,14 +229,7 @@ func (s *Server) operations(document *openapi3.T, routes []*echo.Route) (map[str
 	if all := len(s.validator.Operations()); all != len(routed) {
 		return nil, fmt.Errorf("the document has %d operations, %d have a route", all, len(routed))
 	}
-	return operations, nil
-}
-
-// rechecksAccess are the operations that may begin on an access that is remembered,
-// since what they do asks the database in the same statement.
-var rechecksAccess = map[string]bool{
-	"POST /v2/giftcards/programs/{programId}/cards":              true,
-	"GET /v2/giftcards/programs/{programId}/cards/bulk/{taskId}": true,
+	return operations, checkStartsFromCache(operations)
 }
 
 // documentPath turns echo's :name into the document's {name}.

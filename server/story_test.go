@@ -78,7 +78,7 @@ func TestAMerchantGetsFromLoginToCardsAndAStrangerDoesNot(t *testing.T) {
 	}
 }
 
-func amount(t *testing.T, text string) money.Amount {
+func amount(t testing.TB, text string) money.Amount {
 	t.Helper()
 	a, err := money.Parse(text)
 	if err != nil {

@@ -22,7 +22,7 @@ var errBadLogin = &refusal{status: http.StatusUnauthorized, detail: "Incorrect u
 func (s *Server) CreateToken(ctx context.Context, request api.CreateTokenRequestObject) (api.CreateTokenResponseObject, error) {
 	a := newAttempt(request.Body.Username, caller(ctx).client)
 	token, err := s.login(ctx, a, request.Body.Password)
-	if refused := (*refusal)(nil); errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*refusal](err); ok {
 		s.noteRefusedLogin(ctx, a, refused)
 	}
 	if err != nil {
@@ -57,7 +57,7 @@ func (s *Server) login(ctx context.Context, a *attempt, secret string) (string, 
 		}
 		who := *caller(ctx)
 		who.access.User = login.User
-		return struct{}{}, tx.Audit(ctx, who.audits("createToken", id.ID{}, nil, 0))
+		return struct{}{}, tx.Audit(ctx, who.auditEntry(loginOperation, id.ID{}, nil, 0))
 	})
 	if err != nil {
 		return "", err
@@ -121,7 +121,7 @@ func (s *Server) Logout(ctx context.Context, _ api.LogoutRequestObject) (api.Log
 		if err := tx.RevokeToken(ctx, who.claims.ID, who.claims.ExpiresAt); err != nil {
 			return struct{}{}, err
 		}
-		return struct{}{}, tx.Audit(ctx, who.audits("logout", id.ID{}, nil, 0))
+		return struct{}{}, tx.Audit(ctx, who.auditEntry(logoutOperation, id.ID{}, nil, 0))
 	})
 	return api.Logout200JSONResponse{"detail": "Logged out"}, err
 }

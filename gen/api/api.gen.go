@@ -5,21 +5,17 @@ package api
 
 import (
 	"bytes"
-	"compress/flate"
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
-	"path"
 	"strings"
 	"time"
 
 	"giftcards/store/money"
 
-	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/labstack/echo/v4"
 	"github.com/oapi-codegen/runtime"
 	openapi_types "github.com/oapi-codegen/runtime/types"
@@ -5697,203 +5693,4 @@ func (sh *strictHandler) Logout(ctx echo.Context) error {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
 	return nil
-}
-
-// Base64 encoded, compressed with deflate, json marshaled OpenAPI spec.
-// Stored as a slice of fixed-width chunks rather than one concatenated
-// const string: with thousands of chunks the chained `+` fold is several
-// times slower for the Go compiler than parsing a slice literal.
-var swaggerSpec = []string{
-	"7F39cts4kn+VPmar1s5RsqTEyUSpqT3Hmcx6L5m4YmeyV7HPgsiWhDUFcABQCienqv33/r57hHuyfZIr",
-	"fPBLoiR/T6aW/7hkkmgAjf74daNBfvUCPo05Q6ak1//qyWCCU2J+vuJhehHxMWUXIy4uSBCglBeKXyK7",
-	"mPXcj5hLpR+OBY9RKIqmaRBRZOqChvofwtL3I6//+aun0hi9vieVoGzsLfz8CkuiyFuc+56iKtIXDg0B",
-	"OAo93/vS4iJE4fX3F35GWWIgUFWpj7iYEuX1vZhIOedCt712jyeWcKnXZwvfGwvC1IVtWu4yJkqhYF7f",
-	"+8+s0z9cq9cfNWE41XdLXT5Z+MUk+mtm5igcr5tsiV5v4Xsy4Hb0IY5IEmlqJSon5u4GEk8XvpdIFIxM",
-	"DZWs4cfs2oa23cXC9wT+klCBodf/XBAqTbPElKsLXt4pH/4NA7tsY96yg/RO9YNvuJh6C997lUSXR1Im",
-	"hAV4IFMWfEAZcyZxVXqlIiqRVV7FyEI7rZxl9qm6eY95S19syUsat3isKGckasWcMqX5oUSChj1TqnAa",
-	"q9Trj0gkcWnFFJGXR2GZ2adEXtLwnrpcWSXXf3lh1vJweSGWGH6ykd8BEaH5ocdmfvxB4Mjre4/2CuO0",
-	"5yzTXkYXw0MiwpNkOiUi1R3mmmzI5SMiQpDUuwK/Azl7zecs4iT8KKIbWy45Cx2VRETb+tWaPiI0wvCQ",
-	"J0zVdqqXcIxiY69vDI3A0NjSpdZkavmXdZlRsWzNqCx1f13xKffhuzVeI0sn1xAlrQMnuYKuEaSCh7cU",
-	"qbIIbVx1J3NbOa97j1BheLDOe4VEYUvRGpO6cQAZXbJVAL77jWRdu28UgoubdveDabyll+cPr1HPVjXq",
-	"Rl1W1W+r3Sjc1BVc0l36mhs4kXy0ayxASas36D/+SEdKq9oH/CXBWuC5ugBTyug0mXr9rn+dxTgslqEQ",
-	"3xAlHbNTnMYRUUtYcEq+vEU2VhOv3+10rqO7rw1VlVFdWmb8ElOB8o7txQ+WKlHLII8yqiiJfiZRUgF6",
-	"R/b6zFzfgEC8vjflDNP2wTTnYAZO6DTmwq4a0XzyxnSkjNHek4oL3DMt9YqXBErr1vEklTQgUQWTOdkr",
-	"tCfOnsqHN+Q8QsKuhZAKpRAY0JhmkdFNfcqHjMq1HMqHou/rD/7Zii8uL2qNCq4o1iYlLCa0qn6JVHz6",
-	"DqUk4/XqsX899Tg0RKeO6HI8aG6i+GFKaLRGQ9Dcu36XKLKWZemui2+Kcfzk4qPaiff2928yChcqVaxC",
-	"1t/xhDNcFwebezfpMWtZjSCRhXc7wRNDcXl6TxeLGgktpG6TbFYAXC0+/CmZDlGULZtuwuzVLTE0rXjI",
-	"o3Bz0Ot7EZHqDU/EazqmquKp3xKpRjwRob2zgc6TFV0OHZz+KRvzUjd1+l3hSw0DDwUSdQX3+qD63e18",
-	"Iwree2AFf/rwCv7EoJuIzlDcMdJ4balWkUa3+xugqRcPi6aeN2iqHHJOUQQTwpQNMzZBp+M0JEzR4L0x",
-	"T9Uc8LMHdET7G2FUZUZlFas1pTU214Szr1E5uxaiDAQ1nPT63qdJCgSEbQ1zIkHgKJEY+kAZcIYgkSlk",
-	"AbY9f8lKhznNQidUnYXcFLg5Isvh9zKlYjrFjNfl+Uig6Izcfe7jIKN7tdzHkEQ65Czz55W79ACaePtE",
-	"rYF/RCztrWxUKCKlXppaLm7ODTxf+DeDTXeTAw+MMjmBqReTitpZEbiP0TzLfXIt/LkV3NnAg95mCHQb",
-	"xLMpjVNGIEfXkbRl031ties+2Qi2bgOuNnT6bDPiuhXA2tDt/kOhrg0SVhoDhpsgwev8oVshgg1DebYF",
-	"FN4OBG7ouLuMDDeamjLauw9T8yIPNa+PkjalZr8dOHp7Hj1dQbJ3jVw3iEvntrH9HYzhyR1A6g3CUkbs",
-	"t7HC7xyNK1lhLfix4GNBpnc/pd7TDaHDzUOFDdN5Xtmk2TSXDDvnWyBbN9JkImM9krvG0icZ3e2eo9sr",
-	"j+MDEqkjlxtyNSMjLJltXXfKXX9kam1q6JZcSAzpbaPRpjWJw3sIbT5aqtsX4/n2NOEwD3KW4liZSV2B",
-	"tsvz8SuBW9lRri7/yqpUJbUCKpeB7TICW4KBFXNXMf4roGEZqa9Y67KZccFUuShrOZLdEO2elGqFyvG7",
-	"vg+aMFjuArJkqvEY5UxH7PpfvUxFXZFhMpYZlvNa/5pxai+FaDf660a8ZgN44Xt/Pj09/plENDQj+CHb",
-	"hl+XOLjSFtcyvYW/NuFQKsIp5Ruyp+sGV8PzPyOJ1GRd8UdhaTPe8ssyjzZtjq/JgazuWVeGUDPE9weJ",
-	"mvRM4Vld/iNAKfObN7GTB4aEqYC7Ct6bjsixE7ANwP7diJTK2+4DMZmCRtvFrabvJnOl+Wt3bx48TZcL",
-	"H4dIhE1bZMUO+jmVxnhvqYyStJdlpEaE8mTNik05nSBkJtHaFtvqjJ2xA6UEHSYKZf+MAQBIFJRE1vjD",
-	"jlRitw+agL0ONnMDfASqTDUmUtr2+pfm3FGITNERrVLRd0EPHWhxfz2xRESVMUyIQDKMED5+eFvbbCWn",
-	"uTqcMuTWPNOjKQaztRy2xJ5KCY25vn070Lh8WzmVu/hEUO2lKMt3LkqOXETX2uWrjM+vm77t/7xaCWwE",
-	"p06olsGyNpNfyDQ2Lfdx+DwY7ZPvnoUvnu/vh6Mn5Fmw/+KJnk0pp/60Mjn9b6n++XOn9YK0Rudfe08X",
-	"dTXQVseO2IhvSRBXddUqVyXTi/dlpTSuJuGUsk3G8sA8cE8jeLbw3WZmv257M8s/TNcl8+8m6Wr6+xmF",
-	"lrPwbvfJNOVZRvkqIf79pEGmt8jfHk2vkLfVoV/EA2It9806epu1v8KeBrtFRPvTFWJZ7cDnOJT05im5",
-	"T6751uRXXSBjVeB8yWNXrEmN1dsKeAP1pbKlwZnCL/XHCko2grI4qdZNmwtLohvxoIKky0k0wioV66WV",
-	"Xo+XfW8qx+Vei+hmo6fLTq1UtvGyIydXd0h6OnYIrlVpMbZid+Nwg0RQlZ5ovbXctzBMo6HivzeZgfnL",
-	"p1Mb2JUA0F8+nYIF0WCQHfChIpRhCCPBp3D8/uQU9ma9PXNTR1nGSGAF8dmBTZSKvcXCLOaI28pRpkhg",
-	"ltVZYE8mccyF+reIpyRSaTvkevLucMlbe/E1H8OJfc55ZEtc9vf2Su32HPlWIr3F8rTO2CeMAj5FUNxA",
-	"oRLtg+Ojf4HTCZX6F8SCz2iIsuAC8ESA6whcUAsjJCoRKH0gUcTnlI0h5Yl+2lS+CqIQ5lRNYEYE5YkE",
-	"HTZr0y6BsBCmhJEx6iYF6ZAo0tZA8xNhSlP6JUGRlkc6owQIg4MjIFJSqfRzO4cRSUL04TARkgsfPlEW",
-	"ykSMdv8EJ4hmsp/fHR7DkRsX5QzGCQ3xfGeJiyEftwndiyOSjgVPWPhoGsS7bYsvdYRPA3SgooQC+95B",
-	"TIIJtnrtTrF2pWtaQVBM5fvRCYoZDXDN+rnfLcfilmnUkq5NWZUzhuiYHYW0S9xtd9pd3RmPkZGYen3v",
-	"SbtrxhQTNTHqsDcxweWv+vfYHm5bxf+x4GblCZNzFFILuTZohnMa1rkI9VdPa6+1jIZ4r9PJpNxVbpI4",
-	"jqi1O3t/c6k761S3udxKEGyUqDrO/0DZ1nN92ntxZ32Wiw9qujzlXIttmlVMSB+4AJVdzU4pSCAKuCua",
-	"mCAJURjufCAK39IprWH6n/nchickilCAlutQ+iCTYAJEwpk5zHbmvRTfd16q77swn6BAYJwhUAkRjpTR",
-	"Kff/kASXQBkQkBhwFrbhwC6kjoK4mtgeVCJRwpSkMCEzBKoVjuf2zPBqye8u/GIOrWMe0SCtl59fEq4I",
-	"qAmxRSWJxBCS2NdTCQUZqRZFNWppDSAxbWlLERmajlmtbhfmgiqUQFUNF375vtfpdF7Ov+/BiAvQ/+RL",
-	"oufdc/OWdzlxVCJtHYyUjeSqcz6x3WmLNSdUwRBHXCAokWqrSMaEGkdReDqLkYv+Nh0fMIK4f4eatUXK",
-	"D8DEJFnErK0Pipfmd8THMCF6VSBhIQpz0RqJP0r4a8vVIbWOQh/mExpMtDTqZ9zq/FECnzOgIysbmlRX",
-	"M+3ZU4hQB3nSB7uh5UPI9d9JGk+QWY9hupQBF07z9ztPHkzzJ2ic05BIo2FkTlKr/DmHzFQ5h2Ei02XF",
-	"/y1lp4SKvP7nc9+TWeGydxC5OJeMpUZf7zMbL71z3W5PIAnTza6izBWBJJiYjItx8NRggNA3/2lGzbm4",
-	"RAEiYfIlYCQR9jtPzF2SF5pZyZAklTDXv6iEKZWSsvGqF/pgh9c4ocYJNU6ocUKNE/o9OiFjxDc5oVlv",
-	"ryjyyc3b3teIssvFRt9kmhitYwjDJLrMS50pA3OIE6ZcB45EwuHJz7Dz4c0hPO1+1/Hh4+mb1nc+WP5B",
-	"RBnu9u1uiM3a+5DNBwJDwu12g6lu8sFsqaY+0LBtNiP0YEFH39JmEapHo9twpMDteFt3iXo1TPSsF9ek",
-	"GmSmDNoAwXzCgchLDI31oeolxDyK9GpxAQJ1BKv/Kck9jOlMB/UwEignmidtOBjyGQIpbdQU/oNredKc",
-	"M2MvlEzL2NPei1V3nE0o2yc2+ytEkCkqI4Of69ZI0jHD0PThA4/JL0meoLB+qG1KCcxrSdSkiK51g40S",
-	"mcfK9sFlY3q+FTUo/KL2Ajmr6u8ynVotNYJnauj1PEyyS/9jrZGaYApz7Trtce4lPT20I2i9pjLmkma5",
-	"3Q0TXR6RxiMPa5WMhFDt9mYkoqFvjKqrKjAWSjtgU23QoKUGLTVoqUFLDVq6GVrKfKzzHdbTlNCTqQiz",
-	"zrcGPbm8stz7mlemLfby99lkb1mrTtYeedEYAecwzgvOKANXa5PVnhm0QmCMDE3cX4ZLRhgqiMmk+d2W",
-	"Dkp3X1nRM57Dpul33A65YXYXUiTCh2kiFTCuIVOAGMK+uS53fZBEw7Bf0dJxGxmhq/oAdxxGk4oFzpAp",
-	"+OvJiZ8PWYOjhFENQbrPWkaqVyZBILuzBABjFJJKNwPTyjHkVxQcXFlkngpx2oUhlMskLfYTqBLB3BQs",
-	"1YybAmOBEpmyJX6ah8c5wnI1OVroYaf2gOBuH9wviElq5MhsGVGm17E6kqIOUuMyu8lflM+MKEba3RVL",
-	"5UNRLOlDtVbSzqtSLmnG/sHO1A18uSLSlvEwnEcpuKLRkgDaaeayF0UwRDjLCsDOvN2XTtNLq6QV3hwT",
-	"CGGYWBGyzLYorApnqxxcxbI1oLRc77kdmR7bp2vef7NY+MtqaIxub38fYkGZMkm2g5PDoyMIJkSQwBri",
-	"IREabhpnjuFLIAzMBjhcYmoDHqm9sgYhOay2Rq+YAw1xGnOFLEhbl5h6dSM/Kj3z75iug9dG0l7xML0z",
-	"m19/7HVR3UbW/F6swPvunQ1ipXK3xvucJGbvdJREUKodKDmYnIWq9cFEa1hTi3dsld1lULUYaRipowqa",
-	"b86VDvCSyCRstX4IiiHwpOz0JZkiLK1cFUJlJa26J7PzXhtZdB/Kg//EtdqbbVYSWeBOYEhCPwstbKg7",
-	"4zoKznfjSzz+9OlT6yBRE00hcOe87iOOcjVu1bfDzbLjT1m9s/ea0CgFA5szpJbtpZvMOYZ9l7LQamye",
-	"MxODbqcDBEKNX3o2cjAnBmBKQ0bHEwUfTw8N4s1sdn3/zt7AECPOxsajEmYhdt7QaBKPsJ7CR6mfJamx",
-	"nAaBFAZZmrZ5mytN32Qy8rmbJiY4Kqa+3+l02qXpm3/Ws2Dh3x14jLezy89n8UcJmm0QcpSGO6Ymwob/",
-	"mVfJ0add5DlPohDG3CZa9ATXigcXZY614SeuJsZjyyyHAAeaQTZtRFSFLTbk7jx9QLU14Z8bvJk1c9cU",
-	"kSbMpcqN6ruHDAeGPEwhpKFdICHoDN3oTEZQ0SnaYXWfPPiwtEE3yThjqumvzgC48ew/+Hh0oEcgS0b9",
-	"wAKuYVUR2Y9/pXEbXvGQorVXilwi03dMfosIx8pe7+4242oOcNRMoXgE8hMjTcapyTg1Gacm49RknNZn",
-	"nPIckw2ysqzRHSSX9oZJdLk+w/To0SN4lUSXYF4iB0UvZ+yMmWsSpkmkaByV8aYzXpSNo1x22vCGiyzS",
-	"TeJsJ0mmLDhjaiJQTngUws5Ak7nQZC702C4MirrQj13kTw18cMkn2O/sloAbEXjGsoSEbjMRnPFERmkp",
-	"fYMh0OkUQ6rtVmrHFRExRgFDooIJVmT+jFFbbhtrmmSVKLHQ6ei1rbNxPWjD5rb9TD7l8ePsVbdmY1M+",
-	"ftw/Yy0YGIYMYMct+S784+//a7nU4ixKs7DDWDrGIX8lqRHnlxoHnPyce64zBvmGTz4SaRmdAWMICIOQ",
-	"SndczNyzSTTZNiMq3no6gJ2ISmXHFKNo5bf6oCMDl26UeRIqSiEW2Ip5nER6CfR48p3SMZ0hK9JUlI24",
-	"4x/jio6c3mtyIZWxWYjQse6YqAkU2bSMd7kwD/rwjrMxf/0KsmMgmflbKo229LJM2ysepo8fw85g3XtQ",
-	"B7u2p3L+bdCHE0WE0uqd5Q53Ou1OF/7x9/+Bbse3cdGubZgn3gZ9GGjVH1jRcFft8ppHq3m5QR/eZ6k9",
-	"e6eVvc0EZJSMTZP8JHb5afyijSh1u9bpSyjnaf/1ybN9HY7IsvA9fszF48eVle/Du0QlZkXxSxAlks4w",
-	"453NmcCOVgX4x3//H+R6uetWRsNB6HW6dvEH6171PlimaLQLzpJO5wmupdqroVr5GMEAdgb2tdMDHwYW",
-	"MAx2nRIWSRZH9ZhICYOl5MsgKy9QGhteYmWzXpIRRhpEKpGSYYSr+ckVcZIPn6P8/WUQ176M+IGTiGu/",
-	"TPDPlEzsdXr3wtDqZ0Pq4KtztS+rbj3bVRumzuG24ZhHkYayREF2gKr9+2e+X5wGq3kppA4bFTfIwpYf",
-	"aU5sNBfl08ktgSMUWPemwxvHSGYf6IsyQ7plkNQksJsEdpPAbhLYTQK7SWA3CezrJ7DzoupKvO/SuCZN",
-	"CsMykNIaI5skd5PkbpLcTZL720ly21xzTVr5rvLde19temj9EZVHjx7Z8NKEq0UKXEewpeo4994qIZCp",
-	"rNaSj4Awmye2B1v0sFouU+oywCZqu/vUZguyvFcfDjFCkeap6TwbrM3+xB25ycdz/P7ktJqLq2RFqx9o",
-	"y3KiLrHWh0GptG8A/2X+t28pKF/KP3yYX7Ff6TvzBi5Tmn9Ab+DDwKyW+VE5jjOwuegswWwjdTcU+P57",
-	"qPZjCJc+BqjpmS8QbieTD84AZAYxEeYQkb6eCFxJ+WlpKfPrSgm//ON427N9az7HV6T67iuVeH6PZ3jX",
-	"fAHwJnm2W+cuXoKr39VOIcI8u6JNZlZOzQUUkl11xk1y47c85XSleNp5wquG1N9ybNtEPk3pThPVNFFN",
-	"E9X8bqIaE06UwoJKMLAlslHZO5NrgxWTOR/ihLoDTPZdd4VjrwLVH1Hl7068z/ezrL6g8Yqw7p8PKzXe",
-	"vPHmjTdvvHnjzX833vxHVGA8HDg/mrlv+1r/84W/pqL2mEg55yLUIkAZ7Iy4mAKygIcY7rbhE1UTePfm",
-	"AJAJHkUYlt/uMuFRKKH4poNZzPJnFczR74gEmGUhS+/KXXeKNvsOwdUqur605vN5Sw+6lYjIjfsaCR8e",
-	"phdm5hcjLi7s+C7M+C5mPffDMO5KNV93p8rlbzJ8kzjlk+BsbHIXjEzNSeLYSdI95G6anfNm57xBnA3i",
-	"bBBngzgbxPktvmzorUGPb7gA+0UwyD8ntYRDyxmkvYiPuf1yRT04/WDyHK480GyGZUmPlxARZb46FUXu",
-	"fUJUwRgVPO10V6HlW9vRLQEbCUNqD7UcV77asfJpoeWvTTR5pgbXNbiuwXUNrmtwXYPrGlz3LWcSc6i0",
-	"gtyq8K/6uazP54tz8xHLWf37m48FD5PAfVOs+lUqEtN2+YtW5htttu9lKkdLx3B8Y864MMa1XVSblfYs",
-	"V1+P95aPgTIfJKJ9Nbb7dldRq+MbKeaJKpF0qTh/dUjlBSaRQRVaFKnRAXM2708FmdIryxfni/8PAAD/",
-	"/w==",
-}
-
-// decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
-// after base64-decoding and flate-decompressing the embedded blob.
-func decodeSpec() ([]byte, error) {
-	encoded := strings.Join(swaggerSpec, "")
-	compressed, err := base64.StdEncoding.DecodeString(encoded)
-	if err != nil {
-		return nil, fmt.Errorf("error base64 decoding spec: %w", err)
-	}
-	zr := flate.NewReader(bytes.NewReader(compressed))
-	var buf bytes.Buffer
-	if _, err := buf.ReadFrom(zr); err != nil {
-		return nil, fmt.Errorf("read flate: %w", err)
-	}
-	if err := zr.Close(); err != nil {
-		return nil, fmt.Errorf("close flate reader: %w", err)
-	}
-
-	return buf.Bytes(), nil
-}
-
-var rawSpec = decodeSpecCached()
-
-// a naive cache of the decoded OpenAPI spec
-func decodeSpecCached() func() ([]byte, error) {
-	data, err := decodeSpec()
-	return func() ([]byte, error) {
-		return data, err
-	}
-}
-
-// Constructs a synthetic filesystem for resolving external references when loading openapi specifications.
-func PathToRawSpec(pathToFile string) map[string]func() ([]byte, error) {
-	res := make(map[string]func() ([]byte, error))
-	if len(pathToFile) > 0 {
-		res[pathToFile] = rawSpec
-	}
-
-	return res
-}
-
-// GetSpec returns the OpenAPI specification corresponding to the generated
-// code in this file. External references in the spec are resolved through
-// PathToRawSpec; externally-referenced files must be embedded in their
-// corresponding Go packages (via the import-mapping feature). URL-based
-// external refs are not supported.
-func GetSpec() (swagger *openapi3.T, err error) {
-	resolvePath := PathToRawSpec("")
-
-	loader := openapi3.NewLoader()
-	loader.IsExternalRefsAllowed = true
-	loader.ReadFromURIFunc = func(loader *openapi3.Loader, url *url.URL) ([]byte, error) {
-		pathToFile := url.String()
-		pathToFile = path.Clean(pathToFile)
-		getSpec, ok := resolvePath[pathToFile]
-		if !ok {
-			err1 := fmt.Errorf("path not found: %s", pathToFile)
-			return nil, err1
-		}
-		return getSpec()
-	}
-	var specData []byte
-	specData, err = rawSpec()
-	if err != nil {
-		return
-	}
-	swagger, err = loader.LoadFromData(specData)
-	if err != nil {
-		return
-	}
-	return
-}
-
-// GetSpecJSON returns the raw JSON bytes of the embedded OpenAPI
-// specification: decompressed but not unmarshaled. External references
-// are not resolved here; the bytes are the spec exactly as embedded by
-// codegen. The result is cached at package init time, so repeated calls
-// are cheap.
-func GetSpecJSON() ([]byte, error) {
-	return rawSpec()
-}
-
-// GetSwagger returns the OpenAPI specification corresponding to the
-// generated code in this file.
-//
-// Deprecated: GetSwagger predates kin-openapi renaming openapi3.Swagger
-// to openapi3.T. Use [GetSpec] instead. This wrapper is retained for
-// backwards compatibility.
-func GetSwagger() (*openapi3.T, error) {
-	return GetSpec()
 }

@@ -1,0 +1,11 @@
+package server
+
+import "maps"
+
+// WithoutAccessCache makes servers on which no operation starts from the access cache,
+// until the returned function is called. For benchmarks, which run one at a time.
+func WithoutAccessCache() (restore func()) {
+	declared := maps.Clone(startsFromCache)
+	clear(startsFromCache)
+	return func() { maps.Copy(startsFromCache, declared) }
+}
