@@ -6,22 +6,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 
 	"golang.org/x/text/unicode/norm"
 
 	"giftcards/gen/api"
+	"giftcards/server/rules"
 	"giftcards/server/validate"
 	"giftcards/store"
 )
-
-// bareKey is an idempotency key without the quotes it may come in.
-func bareKey(header string) string {
-	if quoted := len(header) >= 2 && strings.HasPrefix(header, `"`) && strings.HasSuffix(header, `"`); quoted {
-		return header[1 : len(header)-1]
-	}
-	return header
-}
 
 // Names of operations, as the database stores them: in the audit log, and the first two
 // with idempotency keys too. Never rename one of these, because all keys stored under it
@@ -40,7 +32,7 @@ const (
 // in the path are always part of the request: an operation on one card must never
 // be answered with the answer of another card.
 func idempotencyKey(who *principal, operation string, header *string, body func(*json.Encoder) error) (*store.Key, error) {
-	if header == nil || bareKey(*header) == "" {
+	if header == nil || rules.Key(*header) == "" {
 		return nil, nil
 	}
 	program, err := who.program()
@@ -54,7 +46,7 @@ func idempotencyKey(who *principal, operation string, header *string, body func(
 		return nil, fmt.Errorf("hash request: %w", err)
 	}
 	return &store.Key{
-		ProgramID: program.ID, Operation: operation, Key: bareKey(*header), RequestHash: [32]byte(sum.Sum(nil)),
+		ProgramID: program.ID, Operation: operation, Key: rules.Key(*header), RequestHash: [32]byte(sum.Sum(nil)),
 	}, nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"giftcards/gen/api"
+	"giftcards/server/rules"
 	"giftcards/server/validate"
 	"giftcards/store"
 )
@@ -19,7 +20,7 @@ type provisionalKey struct{}
 // then are the items of a list that is too long now worth judging.
 func (s *Server) keyHasAnswer(r *http.Request) (bool, error) {
 	program, err := caller(r.Context()).program()
-	key := bareKey(r.Header.Get("Idempotency-Key"))
+	key := rules.Key(r.Header.Get("Idempotency-Key"))
 	if err != nil || key == "" {
 		return false, nil //nolint:nilerr // nothing of theirs can have succeeded there
 	}
@@ -30,7 +31,7 @@ func (s *Server) keyHasAnswer(r *http.Request) (bool, error) {
 
 // hasKey reports whether a request has an idempotency key.
 func hasKey(request *validate.Request) bool {
-	return bareKey(request.Param("header", "idempotency-key").Text()) != ""
+	return rules.Key(request.Param("header", "idempotency-key").Text()) != ""
 }
 
 // replayOnly answers a request that would be refused now, and only because time has

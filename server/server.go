@@ -23,6 +23,7 @@ import (
 	"giftcards/jobs"
 	"giftcards/openapi"
 	"giftcards/server/docspage"
+	"giftcards/server/rules"
 	"giftcards/server/validate"
 	"giftcards/store"
 	"giftcards/store/keyring"
@@ -123,7 +124,7 @@ func New(o Options) (*Server, error) {
 	s := &Server{
 		Options: o, limits: newLimits(o), logins: newLogins(o), accesses: newAccessCache(), echo: echo.New(), bodies: newBodies(o), streams: newStreams(),
 	}
-	s.validator, err = validate.Compile(document, openapi.Complete, s.rules())
+	s.validator, err = validate.Compile(document, openapi.Complete, rules.Rules{Now: o.Store.Now, BulkMaximum: o.BulkMaximum}.Options())
 	if err != nil {
 		return nil, fmt.Errorf("compile the validator: %w", err)
 	}

@@ -99,33 +99,14 @@ func isPythonNonFinite(s string) bool {
 // asciiNumber prepares a text as Python's Decimal does before it reads it.
 func asciiNumber(s string) string {
 	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '_':
+		if r == '_' {
 			return -1
-		case r < utf8.RuneSelf:
+		}
+		if r = asciiDigit(r); r < utf8.RuneSelf {
 			return r
-		case unicode.Is(unicode.Nd, r):
-			return '0' + digitValue(r)
-		default:
-			return '?'
 		}
+		return '?' // no number has it, in any script
 	}, strings.TrimFunc(s, isPythonSpace))
-}
-
-// digitValue is the value of a decimal digit of any script: their blocks are runs
-// of ten in ascending order.
-func digitValue(r rune) rune {
-	for _, table := range unicode.Nd.R16 {
-		if rune(table.Lo) <= r && r <= rune(table.Hi) {
-			return (r - rune(table.Lo)) % 10
-		}
-	}
-	for _, table := range unicode.Nd.R32 {
-		if rune(table.Lo) <= r && r <= rune(table.Hi) {
-			return (r - rune(table.Lo)) % 10
-		}
-	}
-	return 0
 }
 
 // isPythonSpace is Python's str.isspace: Unicode white space and the four

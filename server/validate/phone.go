@@ -75,19 +75,6 @@ func portable(text string) string {
 	})
 }
 
-// asciiDigit is the ASCII digit for a decimal digit of any script. Unicode has the
-// ten of a script, or several tens, in a row.
-func asciiDigit(r rune) rune {
-	if r < utf8.RuneSelf || !unicode.IsDigit(r) {
-		return r
-	}
-	value := rune(0)
-	for unicode.IsDigit(r - value - 1) {
-		value++
-	}
-	return '0' + value%10
-}
-
 // northAmerican is the national number of a text that is +1 and ten digits. There
 // is nothing in it to parse (no prefix to strip, no extension), which costs more
 // than the rest of a request.
