@@ -34,7 +34,9 @@ import (
 //
 // TestNoOperationOutlivesItsAccess proves this for every operation of the document.
 //
-// The cache's gain is measured by BenchmarkAccessCache; docs/decisions has the figures.
+// BenchmarkAccessCache on 2 busy processors, medians of 5 interleaved rounds, time per
+// request without the cache → with it: from one client, create 1.88 → 1.39 ms and poll
+// 1.05 → 0.45 ms; from 16 clients, create 1.00 → 0.65 ms and poll 0.72 → 0.46 ms.
 
 // startsFromCache declares the operations that may start from the cache, by method and
 // path in the document. Add one only if its own statement compares token and user.

@@ -16,7 +16,7 @@ import (
 type principal struct {
 	claims    keyring.Claims
 	programID string   // in the path
-	path      []string // the values of all parameters in the path, decoded
+	path      []string // values of all path parameters, decoded
 	access    store.Access
 	cached    bool        // access came from the cache: the database said it up to a minute ago
 	head      bool        // the request is a HEAD, whose answer hands out nothing

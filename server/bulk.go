@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -14,8 +15,7 @@ import (
 	"giftcards/store/id"
 )
 
-// BulkIssueGiftCards issues up to the threshold of cards at once, and more by a
-// task.
+// BulkIssueGiftCards issues cards at once up to BulkThreshold, and by a task above it.
 func (s *Server) BulkIssueGiftCards(ctx context.Context, request api.BulkIssueGiftCardsRequestObject) (api.BulkIssueGiftCardsResponseObject, error) {
 	who := caller(ctx)
 	program, err := who.programToIssueIn()
@@ -38,7 +38,7 @@ func (s *Server) BulkIssueGiftCards(ctx context.Context, request api.BulkIssueGi
 			return s.addTask(ctx, tx, who, terms, count, recipients)
 		}
 		if body.Count != nil {
-			recipients = make([]store.Recipient, count) // nobody known
+			recipients = make([]store.Recipient, count) // a count names nobody
 		}
 		return issueAtOnce(ctx, tx, who, terms, recipients)
 	})
@@ -66,6 +66,7 @@ func (s *Server) addTask(ctx context.Context, tx *store.Tx, who *principal, term
 	if err := tx.Audit(ctx, who.auditEntry(bulkOperation, terms.ProgramID, task.ID[:], count)); err != nil {
 		return 0, nil, err
 	}
+	// After AddTask, so that the sum includes this task. A refusal rolls it back.
 	if s.MerchantBacklog > 0 {
 		if err := tx.LimitBacklog(ctx, terms.ProgramID, s.MerchantBacklog); err != nil {
 			return 0, nil, err
@@ -101,8 +102,8 @@ func (s *Server) bulkAccepted(program id.ID, a store.Answer) (api.BulkIssueGiftC
 	}, err
 }
 
-// bulkIssued mints a fresh CSV link for each answer, replayed or not: that the
-// link expires must not make the CSV unobtainable.
+// bulkIssued makes a fresh CSV link for each answer, replayed or not, because the link of
+// the first answer may have expired.
 func (s *Server) bulkIssued(who *principal, program id.ID, byCount bool, a store.Answer) (api.BulkIssueGiftCardsResponseObject, error) {
 	issued, err := decodeAnswer[api.BulkIssuanceSyncResponse](a)
 	if err != nil {
@@ -121,8 +122,8 @@ func (s *Server) bulkIssued(who *principal, program id.ID, byCount bool, a store
 	}, nil
 }
 
-// PollBulkIssuance says how a task stands, and once it is completed streams its
-// cards.
+// PollBulkIssuance answers with the status of a task, and with all of its cards once it is
+// completed.
 func (s *Server) PollBulkIssuance(ctx context.Context, request api.PollBulkIssuanceRequestObject) (api.PollBulkIssuanceResponseObject, error) {
 	who := caller(ctx)
 	if _, err := who.program(); err != nil {
@@ -130,7 +131,7 @@ func (s *Server) PollBulkIssuance(ctx context.Context, request api.PollBulkIssua
 	}
 	taskID, err := uuid.Parse(request.TaskId)
 	if err != nil || taskID.String() != request.TaskId {
-		return nil, store.ErrTaskNotFound
+		return nil, store.ErrTaskNotFound // no task has such an id
 	}
 	task, err := s.Store.FindTask(ctx, who.access, taskID)
 	if err != nil {
@@ -147,8 +148,8 @@ func (s *Server) PollBulkIssuance(ctx context.Context, request api.PollBulkIssua
 	return unfinishedTask(task), nil
 }
 
-// unfinishedTask is the answer to a poll of a task without cards, for now or for
-// ever.
+// unfinishedTask is the answer to a poll of a task that has no cards: it is still at work,
+// or it has failed.
 func unfinishedTask(task store.Task) api.PollBulkIssuance200JSONResponse {
 	status := api.BulkIssuanceTaskStatus{TaskId: task.ID.String(), Status: task.Status, CompletedAt: task.CompletedAt}
 	if task.Status == store.TaskFailed {
@@ -162,8 +163,8 @@ func unfinishedTask(task store.Task) api.PollBulkIssuance200JSONResponse {
 	}
 }
 
-// completedTask is the answer to a poll of a completed task. It never holds more
-// than a page of cards.
+// completedTask is the answer to a poll of a completed task. It holds one page of cards at
+// a time.
 type completedTask struct {
 	server *Server
 	ctx    context.Context
@@ -186,14 +187,19 @@ func (t completedTask) VisitPollBulkIssuanceResponse(w http.ResponseWriter) erro
 	if err != nil {
 		return fmt.Errorf("encode task: %w", err)
 	}
-	begin, end, _ := strings.Cut(string(frame), `"cards":[]`)
+	// The frame is encoded with an empty list, and the cards are streamed into its place.
+	begin, end, ok := strings.Cut(string(frame), `"cards":[]`)
+	if !ok {
+		return errors.New("encode task: no list of cards")
+	}
 	w.Header().Set("Content-Type", "application/json")
 	return t.server.stream(t.ctx, w, t.task.Batch(), cardList{
 		begin: begin + `"cards":[`, separator: ",", end: "]" + end, append: appendSummary,
 	})
 }
 
-// appendSummary writes what encoding/json makes of toSummary, many times faster.
+// appendSummary appends the same JSON as encoding/json makes of toSummary, many times
+// faster. A test compares the two.
 func appendSummary(line []byte, card *store.IssuedCard) ([]byte, error) {
 	line, err := card.ID.AppendText(append(line, `{"id":"`...))
 	line = store.AppendNumber(append(line, `","cardNumber":"`...), card.CardNumber)

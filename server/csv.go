@@ -11,8 +11,8 @@ import (
 	"giftcards/store/id"
 )
 
-// csvLink is the credential for the security codes of one batch of cards. Nothing of
-// it is stored. It works until its end, unless the tokens of its user are ended before.
+// csvLink is the credential for the security codes of one batch of cards. The database
+// stores nothing of it. It works until its end, or until its user's tokens are ended.
 type csvLink struct {
 	user  id.ID     // who asked for it
 	given time.Time // when the user's token was given
@@ -72,7 +72,8 @@ func (s *Server) DownloadGiftCards(ctx context.Context, request api.DownloadGift
 	who := *caller(ctx)
 	who.access.User.ID = link.user
 	download := csvDownload{server: s, ctx: ctx, who: &who, link: link, headOnly: who.head}
-	if download.headOnly { // no code leaves: the audit log has nothing to tell, and no quota is used
+	// A HEAD hands out no code, so it writes no audit entry and uses no quota.
+	if download.headOnly {
 		_, err := store.Read(ctx, s.Store, func(tx *store.Tx) (struct{}, error) { return struct{}{}, download.check(tx) })
 		return download, err
 	}
@@ -88,7 +89,7 @@ type csvDownload struct {
 	headOnly bool // without the body
 }
 
-// check fails with store.ErrLinkEnded if the link's user may not have the codes any more.
+// check fails with store.ErrLinkEnded if the link's user may no longer see the codes.
 func (d csvDownload) check(tx *store.Tx) error {
 	return tx.CheckLink(d.ctx, d.link.user, d.link.batch.ProgramID, d.link.given)
 }
@@ -118,9 +119,9 @@ func (d csvDownload) VisitDownloadGiftCardsResponse(w http.ResponseWriter) error
 	})
 }
 
-// begin counts the download and writes it to the audit log. That comes before the
-// first code leaves, but after the bounds, so that a download that is turned away
-// leaves no entry. The caller calls end when the download is over.
+// begin counts the download and writes it to the audit log. It does so before the first
+// code leaves, but after the limits, so that a refused download leaves no entry. The
+// caller calls end when the download is over.
 func (d csvDownload) begin(header http.Header) (end func(), err error) {
 	batch := d.link.batch
 	end, err = d.server.streams.take(d.who, batch)
@@ -146,9 +147,9 @@ func (d csvDownload) begin(header http.Header) (end func(), err error) {
 	return end, nil
 }
 
-// csvLine returns how a card is written as a line of RFC 4180. No field can begin
-// a formula or needs quotes: they are digits, decimals, times and ids of our own
-// making.
+// csvLine returns a function that appends a card as a line of RFC 4180. No field needs
+// quotes or can be taken for a formula, because all are digits, decimals, times and ids
+// that the server made.
 func (s *Server) csvLine(terms store.BatchTerms) func([]byte, *store.IssuedCard) ([]byte, error) {
 	common := "," + terms.InitialValue.String() + "," + terms.ExpiresAt.UTC().Format(time.RFC3339Nano) + ","
 	return func(line []byte, card *store.IssuedCard) ([]byte, error) {

@@ -24,6 +24,7 @@ func (s *Server) CreateGiftCard(ctx context.Context, request api.CreateGiftCardR
 	if err != nil {
 		return nil, err
 	}
+	// The encoder runs inside the transaction, because the answer is stored with the key.
 	entry := who.auditEntry(createOperation, program.ID, nil, 1)
 	answer, err := s.Store.CreateCard(ctx, who.access, terms, recipient, key, entry, func(card *store.GiftCard) (store.Answer, error) {
 		return encodeAnswer(http.StatusCreated, toGiftCard(card, program, who.access.MerchantName))
@@ -34,7 +35,8 @@ func (s *Server) CreateGiftCard(ctx context.Context, request api.CreateGiftCardR
 	return createdCard(answer), nil
 }
 
-// createdCard is the answer to a create: the bytes that are kept for its replay.
+// createdCard is the answer to a create. Its bytes are the ones that the database keeps
+// for a replay.
 type createdCard store.Answer
 
 // VisitCreateGiftCardResponse writes the answer.
