@@ -39,9 +39,8 @@ func remap(domain string) (string, error) {
 	return nfc(b.String()), nil
 }
 
-// mapCharacter maps one character. x/net/idna has UTS 46 of Unicode 15; since then
-// a few characters that it refuses are mapped, and the sharp S is as its small
-// letter.
+// mapCharacter maps one character. x/net/idna has UTS 46 of Unicode 15. Later versions map a
+// few characters that it refuses, and map the capital sharp S to the small one.
 func mapCharacter(c rune) (string, bool) {
 	switch {
 	case c < utf8.RuneSelf:
@@ -49,10 +48,10 @@ func mapCharacter(c rune) (string, bool) {
 	case c == 0x1E9E:
 		return "ß", true
 	case c == 0x115F, c == 0x1160, c == 0x17B4, c == 0x17B5, c == 0x3164, c == 0xFFA0:
-		return "", true // fillers and inherent vowels, which show nothing
-	case c == 0x1806: // a soft hyphen of Mongolian, which is left to checkLabel
+		return "", true // fillers and inherent vowels, which are invisible
+	case c == 0x1806: // a soft hyphen of Mongolian, which checkLabel judges
 		return string(c), true
-	case c == 0xFE19, c == 0xFE30: // they stand for periods
+	case c == 0xFE19, c == 0xFE30: // vertical forms of periods
 		return "", false
 	}
 	mapped, err := mapping.ToUnicode(string(c))
@@ -66,7 +65,7 @@ func mapCharacter(c rune) (string, bool) {
 	return mapped, mapped != string(c)
 }
 
-// encodeLabel is a label in ASCII.
+// encodeLabel returns a label in ASCII.
 func encodeLabel(label string) (string, error) {
 	if isASCII(label) {
 		if _, err := decodeLabel(label); err != nil {
@@ -87,7 +86,7 @@ func encodeLabel(label string) (string, error) {
 	return ascii, nil
 }
 
-// decodeLabel is an ASCII label in Unicode.
+// decodeLabel returns an ASCII label in Unicode.
 func decodeLabel(label string) (string, error) {
 	label = strings.ToLower(label)
 	encoded, isEncoded := strings.CutPrefix(label, "xn--")
@@ -99,7 +98,7 @@ func decodeLabel(label string) (string, error) {
 	case strings.HasSuffix(encoded, "-"):
 		return "", fault("A-label must not end with a hyphen")
 	}
-	// An empty run of plain characters before the last hyphen decodes in Python.
+	// Python also decodes a label with no plain characters before the last hyphen.
 	if strings.LastIndexByte(encoded, '-') == 0 {
 		encoded = encoded[1:]
 	}

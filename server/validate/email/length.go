@@ -12,7 +12,7 @@ const (
 	maxLabel   = 63
 )
 
-// tooMany says by how much a limit is passed.
+// tooMany says by how much a length exceeds its limit.
 func tooMany(excess int) string {
 	return fmt.Sprintf("(%d character%s too many)", excess, plural(excess))
 }

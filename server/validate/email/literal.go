@@ -6,8 +6,9 @@ import (
 	"strings"
 )
 
-// checkLiteral judges the inside of a domain in brackets; one that is right is
-// refused elsewhere. The sentences in parentheses are those of Python's ipaddress.
+// checkLiteral judges an IP address in brackets, and returns the reason if it is wrong.
+// Another function refuses right ones. The sentences in parentheses are those of Python's
+// ipaddress.
 func checkLiteral(literal string) error {
 	if literal != "" && strings.Trim(literal, "0123456789.") == "" {
 		if err := checkIPv4(literal); err != nil {
@@ -94,7 +95,7 @@ func checkIPv6(ip string) error {
 	return nil
 }
 
-// checkGroups judges how many groups there are, and where one is left out.
+// checkGroups judges the number of groups, and the place of "::".
 func checkGroups(parts []string, address string) error {
 	skipped := 0
 	for _, part := range parts[1 : len(parts)-1] {

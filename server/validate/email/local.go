@@ -64,7 +64,7 @@ func isInternationalDotAtom(local string) bool {
 	return last != '.'
 }
 
-// checkDots judges where the periods are.
+// checkDots judges the places of the periods.
 func checkDots(text, start, end string) error {
 	switch {
 	case strings.HasSuffix(text, "."):

@@ -8,14 +8,14 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// address is an address taken apart.
+// address is an address split into its parts.
 type address struct {
 	local, domain string // the local part unquoted
 	quoted        bool   // the local part was quoted
 	named         bool   // it was in angle brackets, perhaps with a display name
 }
 
-// split takes an address apart.
+// split splits an address into its parts.
 func split(text string) (address, error) {
 	left, right, err := splitAt(text, "@<")
 	if err != nil {
@@ -81,7 +81,7 @@ func composes(text string, c rune) bool {
 	return normal != c
 }
 
-// segment is the length of the first part of text that normalises by itself.
+// segment returns the length of the first part of text that can be normalised by itself.
 func segment(text string) int {
 	if end := norm.NFC.NextBoundaryInString(text, true); end > 0 {
 		return end
@@ -89,7 +89,7 @@ func segment(text string) int {
 	return len(text)
 }
 
-// unquote takes the quotes and escapes from a text that starts with a quote.
+// unquote removes the quotes and escapes from a text that starts with a quote.
 func unquote(text string) (value string, quoted bool, err error) {
 	if !strings.HasPrefix(text, `"`) {
 		return text, false, nil
@@ -119,8 +119,8 @@ func unquote(text string) (value string, quoted bool, err error) {
 	return b.String(), true, nil
 }
 
-// checkName judges a display name. It is refused in the end, but for its own
-// faults first.
+// checkName judges a display name. An address with a name is always refused, but a fault of
+// the name itself is the first reason.
 func checkName(name string) error {
 	name, quoted, err := unquote(name)
 	if err != nil {
