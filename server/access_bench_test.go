@@ -17,8 +17,8 @@ import (
 
 // BenchmarkAccessCache compares requests that start from the access cache with the same
 // requests that look their access up: a create and a poll of an unfinished task, through
-// the whole chain, from one client and from 16 at once. Run each a few times in turn
-// (-benchtime 1s, in a loop of the shell) and compare medians.
+// the whole chain, from one client and from 16 at once. Run all of them several times in a
+// loop of the shell, because the machine's noise changes with time, and compare medians.
 func BenchmarkAccessCache(b *testing.B) {
 	for _, clients := range []string{"one client", "16 clients"} {
 		for _, cache := range []string{"cache", "no cache"} {
@@ -39,7 +39,7 @@ func BenchmarkAccessCache(b *testing.B) {
 						}
 						return
 					}
-					b.SetParallelism(8) // of 2 processors
+					b.SetParallelism(8) // for each of 2 processors
 					b.RunParallel(func(pb *testing.PB) {
 						for pb.Next() {
 							send()
@@ -51,8 +51,8 @@ func BenchmarkAccessCache(b *testing.B) {
 	}
 }
 
-// createRequest returns how to send a create whose message is for tomorrow, so that none
-// is sent meanwhile.
+// createRequest returns a function that sends a create. The card's message is for tomorrow,
+// so that no message is sent during the benchmark.
 func createRequest(b *testing.B, s *servertest.Server, m *servertest.Merchant) (send func()) {
 	b.Helper()
 	body := fmt.Appendf(nil, `{"initialValue":"25.00","merchantId":%q,"customerEmail":"ada@example.com","deliverAt":%q}`,
@@ -60,7 +60,7 @@ func createRequest(b *testing.B, s *servertest.Server, m *servertest.Merchant) (
 	return func() { sendTo(b, s, m, http.MethodPost, m.Cards(), body, http.StatusCreated) }
 }
 
-// pollRequest returns how to poll a task that never ends.
+// pollRequest returns a function that polls an unfinished task.
 func pollRequest(b *testing.B, s *servertest.Server, m *servertest.Merchant) (send func()) {
 	b.Helper()
 	two := 2

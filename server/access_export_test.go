@@ -2,8 +2,8 @@ package server
 
 import "maps"
 
-// WithoutAccessCache makes servers on which no operation starts from the access cache,
-// until the returned function is called. For benchmarks, which run one at a time.
+// WithoutAccessCache lets no operation start from the access cache, on servers that are made
+// before restore is called. It is for benchmarks, which run one at a time.
 func WithoutAccessCache() (restore func()) {
 	declared := maps.Clone(startsFromCache)
 	clear(startsFromCache)

@@ -9,9 +9,9 @@ import (
 	"giftcards/openapi"
 )
 
-// TestStoredNamesOfOperationsAreThoseOfTheDocument: a stored name is the operation's name
-// in Go without its capital. Go names come from openapi/generate.yaml, and a change there
-// must not free the idempotency keys that are stored under the name before it.
+// TestStoredNamesOfOperationsAreThoseOfTheDocument: a stored name is the operation's Go name
+// with a small first letter. Go names come from openapi/generate.yaml. A change there must
+// not free the idempotency keys that are stored under the old name.
 func TestStoredNamesOfOperationsAreThoseOfTheDocument(t *testing.T) {
 	t.Parallel()
 	handlers := reflect.TypeFor[api.StrictServerInterface]()

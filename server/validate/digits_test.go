@@ -5,8 +5,8 @@ import (
 	"unicode"
 )
 
-// TestDigitsOfEveryScriptCountFrom0To9: the first digit after a character that is none is
-// 0, and each next one is one more, modulo 10.
+// TestDigitsOfEveryScriptCountFrom0To9: a row of digits begins with 0, and each further digit
+// is one more, modulo 10.
 func TestDigitsOfEveryScriptCountFrom0To9(t *testing.T) {
 	t.Parallel()
 	scripts := 0

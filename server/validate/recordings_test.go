@@ -53,7 +53,7 @@ func compileText(t testing.TB, raw []byte, o validate.Options) *validate.Validat
 	return v
 }
 
-// send lets the operation that a path belongs to judge a request.
+// send lets the operation of a path judge a request.
 func send(t testing.TB, v *validate.Validator, method, target string, headers map[string]string, body []byte) (*validate.Request, validate.Errors) {
 	t.Helper()
 	r := httptest.NewRequest(method, "/", bytes.NewReader(body))
