@@ -52,6 +52,7 @@ func (s *Server) authenticate(operations map[string]operation) echo.MiddlewareFu
 					return err
 				}
 			}
+			// Handlers of public operations need these too: logins are limited and logged by address.
 			who.client, who.request, who.answer = c.RealIP(), requestIDsOf(c), c.Response().Header()
 			who.head = c.Request().Method == http.MethodHead
 			c.SetRequest(c.Request().WithContext(context.WithValue(ctx, principalKey{}, who)))

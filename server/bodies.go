@@ -146,6 +146,7 @@ func (b *bodyRead) reserve(ctx context.Context, class bodyClass, size int64) err
 	if class.oneAtATime {
 		weight = 1
 	}
+	// A wait of its own: the request's own time-out would leave no time for the body.
 	waiting, cancel := context.WithTimeout(ctx, b.wait)
 	defer cancel()
 	release, err := class.memory.take(waiting, b.merchant, weight)

@@ -59,6 +59,7 @@ func (l *limitedListener) Accept() (net.Conn, error) {
 		if !isTCP || l.trusts(address.IP) {
 			return c, nil
 		}
+		// Accept goes on after a refusal, because an error here would stop the whole server.
 		from := network(address.IP.String(), 32, 64)
 		if l.take(from) {
 			return &limitedConn{Conn: c, end: sync.OnceFunc(func() { l.giveBack(from) })}, nil

@@ -128,6 +128,7 @@ func (d csvDownload) begin(header http.Header) (end func(), err error) {
 	if err != nil {
 		return nil, err
 	}
+	// The stream's place first: a download that finds none must not use up the link's quota.
 	giveBack, err := d.server.takeDownload(header, d.link.payload())
 	if err == nil {
 		_, err = store.Write(d.ctx, d.server.Store, func(tx *store.Tx) (struct{}, error) {

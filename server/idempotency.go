@@ -39,6 +39,7 @@ func idempotencyKey(who *principal, operation string, header *string, body func(
 	if err != nil {
 		return nil, err
 	}
+	// Form C is made while hashing, so that a large body needs no second copy.
 	sum := sha256.New()
 	normal := norm.NFC.Writer(sum)
 	encoder := json.NewEncoder(normal)
@@ -87,7 +88,7 @@ func (s *Server) once(ctx context.Context, who *principal, key *store.Key, effec
 		if err := tx.CheckAccess(ctx, who.access); err != nil {
 			return store.Answer{}, err
 		}
-		if prior != nil {
+		if prior != nil { // after the check: a user who is out must not see the answer
 			return *prior, nil
 		}
 		status, body, err := effect(tx)

@@ -114,7 +114,7 @@ func network(text string, bits4, bits6 int) netip.Prefix {
 	if err != nil {
 		return netip.Prefix{}
 	}
-	address = address.Unmap()
+	address = address.Unmap() // an IPv4 client of an IPv6 socket
 	bits := bits4
 	if address.Is6() {
 		bits = bits6

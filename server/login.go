@@ -160,6 +160,7 @@ func take(quotas []quota, now time.Time) (giveBack func(), err error) {
 			}
 		}
 	}
+	// All or nothing: a later refusal gives the earlier ones back.
 	for i, q := range quotas {
 		if q.limit == nil {
 			continue

@@ -213,6 +213,7 @@ type operation struct {
 // unvalidated.
 func (s *Server) operations(document *openapi3.T, routes []*echo.Route) (map[string]operation, error) {
 	operations := map[string]operation{}
+	// A HEAD route has the operation of its GET, so the routes outnumber the operations.
 	for _, route := range routes {
 		found, ok := s.validator.Operation(declaredMethod(route.Method), documentPath(route.Path))
 		if !ok {

@@ -21,10 +21,10 @@ type cardList struct {
 // ordinary answer. A later error breaks off the connection (see handleError), so that no
 // client takes a part for the whole.
 func (s *Server) stream(ctx context.Context, w http.ResponseWriter, batch store.Batch, list cardList) error {
+	// WithoutCancel, because limitTime would end a long stream. A client that hangs up shows
+	// when a write fails.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), streamingTimeout)
 	defer cancel()
-	// Without the request's cancellation, because the client's own deadline (readingClient)
-	// tells a slow client from one that has gone.
 	client := newReadingClient(w)
 	out := bufio.NewWriterSize(client, streamBuffer)
 	_, _ = out.WriteString(list.begin) // the buffer keeps an error for Flush

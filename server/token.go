@@ -74,6 +74,8 @@ func (s *Server) login(ctx context.Context, a *attempt, secret string) (string, 
 // checkPassword fails with a refusal unless the password is the user's. user is the zero
 // User if there is none of that name.
 func (s *Server) checkPassword(ctx context.Context, a *attempt, secret string, user store.User) error {
+	// Right passwords have a quota too. It is only looked at here, and counted at the end,
+	// because nobody knows yet whether the password is right.
 	now, right := s.Store.Now(), s.logins.ofRight(a)
 	if err := look(right, now); err != nil {
 		return err

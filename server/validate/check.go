@@ -99,6 +99,7 @@ func (w *walk) value(s *schema, i uint32) bool {
 	if s.nullable && w.tape.nodes[i].kind == kindNull {
 		return true
 	}
+	// Objects and arrays add the errors of their content themselves, at its places.
 	var err *ErrorDetail
 	switch s.kind {
 	case schemaObject:

@@ -164,6 +164,7 @@ func (c *compiler) compileObject(s *schema, name string, from *openapi3.Schema) 
 	if err != nil {
 		return err
 	}
+	// kin-openapi has properties in a map, so their order comes from the raw document.
 	s.kind = schemaObject
 	s.object = &object{name: name, index: map[string]int{}, plans: &planCache{}}
 	for _, property := range order {

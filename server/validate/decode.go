@@ -78,6 +78,7 @@ func (o *object) plan(typ reflect.Type) (*plan, error) {
 }
 
 func (p *plan) decode(t *tape, i uint32, dst reflect.Value) error {
+	// The array keeps the list of usual objects off the heap.
 	var space [64]bool
 	sent := space[:]
 	if len(p.fields) > len(sent) {

@@ -142,6 +142,7 @@ func isJSONInt(s string) bool {
 // cleanInt removes everything that Pydantic allows around an integer in a text: white space, a
 // plus sign, leading zeros, a fraction of zeros and single underscores.
 func cleanInt(text string) (string, bool) {
+	// The order is Pydantic's: "+-5" and "-+5" must fail, although each sign alone may go.
 	s := strings.TrimFunc(text, unicode.IsSpace)
 	if rest, plus := strings.CutPrefix(s, "+"); plus {
 		if strings.HasPrefix(rest, "-") {

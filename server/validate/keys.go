@@ -25,6 +25,7 @@ func (k *keySet) repeated(s *scanner) bool {
 		}
 		return false
 	}
+	// The object has just become large: the set begins with the keys so far.
 	if k.seen == nil {
 		k.seen = make(map[string]struct{}, 2*smallObject)
 		for i := uint32(k.first); i < last; i = t.next(i + 1) {

@@ -99,6 +99,7 @@ func (s *scanner) space(i int) int {
 
 // value reads one value that starts at i.
 func (s *scanner) value(i int) int {
+	// Bounds the memory while it is taken, not after the whole text is read.
 	if len(s.nodes) > manyNodes && len(s.nodes) > len(s.text)/bytesPerNode {
 		return s.fail(i, "Too many values")
 	}
@@ -276,6 +277,8 @@ func (s *scanner) members(i int) int {
 		if i = s.string(i); s.reason != "" {
 			return i
 		}
+		// Python takes the last of duplicate keys. Here they are refused, because for an amount
+		// nobody can know which one the client means.
 		if keys.repeated(s) {
 			return s.fail(start, "Duplicate key")
 		}

@@ -145,6 +145,8 @@ func unescape(s string) (string, bool) {
 		}
 		r := hex4(s[i+2:])
 		i += 6
+		// JSON escapes a character above U+FFFF as a pair. If the second half is missing, the
+		// first one becomes U+FFFD and the next escape is read by itself.
 		if utf16.IsSurrogate(r) {
 			pair := rune(utf8.RuneError)
 			if strings.HasPrefix(s[i:], `\u`) {

@@ -31,6 +31,7 @@ func display(c rune) string {
 
 // repr returns Python's repr of a text.
 func repr(text string) string {
+	// Python prefers single quotes, unless double ones need no escape.
 	quote := '\''
 	if strings.ContainsRune(text, '\'') && !strings.ContainsRune(text, '"') {
 		quote = '"'

@@ -11,6 +11,7 @@ import (
 // normalizeDomain judges the part after the @-sign and returns it in Unicode and in
 // ASCII.
 func normalizeDomain(domain string) (international, ascii string, err error) {
+	// The order is email-validator's, because the first fault decides the sentence.
 	if err := checkDomainCharacters(domain); err != nil {
 		return "", "", err
 	}
@@ -30,6 +31,7 @@ func normalizeDomain(domain string) (international, ascii string, err error) {
 	if err := checkDomain(domain, ascii); err != nil {
 		return "", "", err
 	}
+	// The answer has the form that the ASCII form decodes to, not the form that was typed.
 	if international, err = toUnicode(ascii); err != nil {
 		return "", "", faultf("The part after the @-sign is not valid IDNA (%s).", err)
 	}
@@ -138,6 +140,7 @@ func toASCII(domain string) (string, error) {
 	if isHostName(domain) {
 		return domain, nil
 	}
+	// A domain in ASCII skips this, as in email-validator, so that IDNA's rules do not apply.
 	labels := strings.Split(domain, ".")
 	for i, label := range labels {
 		ascii, err := encodeLabel(label)

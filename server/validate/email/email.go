@@ -119,6 +119,7 @@ func normalize(address string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	// A fault of the local part comes before any fault of the domain.
 	if parts.domain == "" {
 		return "", fault("There must be something after the @-sign.")
 	}
@@ -136,6 +137,7 @@ func normalize(address string) (string, error) {
 	if err := checkLength(parts.local+"@"+parts.domain, normalized, local+"@"+ascii); err != nil {
 		return "", err
 	}
+	// Last, because faults of the address itself come before the fault that it has a name.
 	if parts.named {
 		return "", fault("A display name and angle brackets around the email address are not permitted here.")
 	}
@@ -147,12 +149,14 @@ func normalizeLocal(local string, quoted bool) (string, error) {
 	if err := checkLocal(local, quoted); err != nil {
 		return "", err
 	}
+	// Form C can make a character that is not allowed, so the normal form is judged again.
 	if normal := nfc(local); normal != local {
 		if err := checkLocal(normal, quoted); err != nil {
 			return "", faultf("After Unicode normalization: %s", err)
 		}
 		local = normal
 	}
+	// After the checks, because faults inside the quotes come first.
 	if quoted {
 		return "", fault("Quoting the part before the @-sign is not allowed here.")
 	}

@@ -151,6 +151,7 @@ func checkLabel(label string) error {
 	case unicode.In(runes[0], unicode.M):
 		return fault("Label begins with an illegal combining character")
 	}
+	// The position in a sentence counts from 1, as in Python's idna.
 	for i, c := range runes {
 		switch property(c) {
 		case valid:
@@ -171,6 +172,8 @@ func checkLabel(label string) error {
 
 // checkBidi judges a label with characters written from right to left by RFC 5893.
 func checkBidi(label string, runes []rune) error {
+	// Rule 1 and the others hold only for labels with a character from right to left. Python's
+	// tables do not know the direction of characters that are newer than they are.
 	isBidi := false
 	for i, c := range runes {
 		if unicode.Is(unicode15, c) {
@@ -184,6 +187,7 @@ func checkBidi(label string, runes []rune) error {
 	if !isBidi {
 		return nil
 	}
+	// Rule 1: the first character gives the label's direction.
 	rightToLeft := false
 	switch direction(runes[0]) {
 	case bidi.R, bidi.AL:
@@ -192,6 +196,7 @@ func checkBidi(label string, runes []rune) error {
 	default:
 		return faultf("First codepoint in label %s must be directionality L, R or AL", repr(label))
 	}
+	// Rules 3 and 6: marks (NSM) at the end do not count, so they leave fineEnd as it is.
 	fineEnd := false
 	numbers := bidi.ON // the kind of digits seen; ON for none
 	for i, c := range runes {
@@ -206,12 +211,14 @@ func checkBidi(label string, runes []rune) error {
 		case bidi.ES, bidi.CS, bidi.ET, bidi.ON, bidi.BN:
 			fineEnd = false
 		}
+		// Rules 2 and 5: each direction has its own classes.
 		switch {
 		case rightToLeft && !slices.Contains([]bidi.Class{bidi.R, bidi.AL, bidi.AN, bidi.EN, bidi.ES, bidi.CS, bidi.ET, bidi.ON, bidi.BN, bidi.NSM}, class):
 			return faultf("Invalid direction for codepoint at position %d in a right-to-left label", i+1)
 		case !rightToLeft && !slices.Contains([]bidi.Class{bidi.L, bidi.EN, bidi.ES, bidi.CS, bidi.ET, bidi.ON, bidi.BN, bidi.NSM}, class):
 			return faultf("Invalid direction for codepoint at position %d in a left-to-right label", i+1)
 		}
+		// Rule 4: a label has European or Arabic digits, not both.
 		if rightToLeft && (class == bidi.AN || class == bidi.EN) {
 			if numbers != bidi.ON && numbers != class {
 				return fault("Can not mix numeral types in a right-to-left label")

@@ -21,6 +21,7 @@ func split(text string) (address, error) {
 	if err != nil {
 		return address{}, err
 	}
+	// The first "<" outside of quotes begins an address after a display name.
 	a := address{local: left, domain: right}
 	if strings.HasPrefix(right, "<") {
 		a.named = true
@@ -49,7 +50,7 @@ func splitAt(text, specials string) (left, right string, err error) {
 	inQuotes, escaped := false, false
 	for i, c := range text {
 		switch {
-		case composes(text[i:], c):
+		case composes(text[i:], c): // with a mark after it, "<" or "@" is another character
 		case inQuotes:
 			if c == '"' && !escaped {
 				inQuotes = false
@@ -61,6 +62,7 @@ func splitAt(text, specials string) (left, right string, err error) {
 			return text[:i], text[i:], nil
 		}
 	}
+	// Characters that look like an @-sign have their own sentences.
 	switch {
 	case strings.Contains(text, "\uFF20"):
 		return "", "", fault(`The email address has the "full-width" at-sign (@) character instead of a regular at-sign.`)
@@ -104,6 +106,7 @@ func unquote(text string) (value string, quoted bool, err error) {
 		case c == '\\':
 			escaped = true
 		case c == '"':
+			// email-validator lists these in their order and with repetitions, unlike displayed.
 			if extra := text[1+i+1:]; extra != "" {
 				var displayed []string
 				for _, c := range extra {
@@ -116,7 +119,7 @@ func unquote(text string) (value string, quoted bool, err error) {
 			b.WriteRune(c)
 		}
 	}
-	return b.String(), true, nil
+	return b.String(), true, nil // a missing close quote is no fault in email-validator
 }
 
 // checkName judges a display name. An address with a name is always refused, but a fault of

@@ -99,6 +99,7 @@ func parse(line []byte) (Case, error) {
 	if err := json.Unmarshal(line, &r); err != nil {
 		return Case{}, err
 	}
+	// A body that is no text is recorded in Base64.
 	c := Case{ID: r.ID, Method: r.Method, Target: r.Path, Headers: r.Headers, Body: r.Base64, Detail: r.Expect.Detail}
 	if r.Body != nil {
 		c.Body = []byte(*r.Body)
@@ -212,7 +213,7 @@ func equal(a, b any) bool {
 			}
 		}
 		return true
-	case json.Number:
+	case json.Number: // 1 and 1.0 are equal here
 		b, ok := b.(json.Number)
 		return ok && equalNumbers(a, b)
 	default:
