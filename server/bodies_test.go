@@ -59,7 +59,7 @@ func (r *sending) answer() servertest.Answer {
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
 	must(r.t, err)
-	if response.Close { // net/http moves the header there
+	if response.Close { // net/http removes the header Connection and sets this
 		response.Header.Set("Connection", "close")
 	}
 	return servertest.Answer{Status: response.StatusCode, Header: response.Header, Body: body}

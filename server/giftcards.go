@@ -24,7 +24,7 @@ func (s *Server) CreateGiftCard(ctx context.Context, request api.CreateGiftCardR
 	if err != nil {
 		return nil, err
 	}
-	// The encoder runs inside the transaction, because the answer is stored with the key.
+	// CreateCard encodes the answer before its statement, which stores it with the key.
 	entry := who.auditEntry(createOperation, program.ID, nil, 1)
 	answer, err := s.Store.CreateCard(ctx, who.access, terms, recipient, key, entry, func(card *store.GiftCard) (store.Answer, error) {
 		return encodeAnswer(http.StatusCreated, toGiftCard(card, program, who.access.MerchantName))

@@ -11,8 +11,7 @@ import (
 	"giftcards/server/validate"
 )
 
-// BenchmarkMeasure measures the cost of measuring a request without tracing, on all cores at
-// once.
+// BenchmarkMeasure is the cost of the middleware measure without tracing, on all cores at once.
 func BenchmarkMeasure(b *testing.B) {
 	metrics, err := telemetry.NewMetrics("test")
 	if err != nil {

@@ -11,8 +11,8 @@ func asciiDigit(r rune) rune {
 	if r < utf8.RuneSelf || !unicode.IsDigit(r) {
 		return r
 	}
-	// Unicode has the ten digits of a script in a row, so that the place in the row is the
-	// value. A row of several tens is the same script in several styles.
+	// Unicode has the ten digits of a script in a row, so the place in the row gives the value.
+	// A longer row has several scripts or styles, ten digits each.
 	for _, row := range unicode.Nd.R16 {
 		if rune(row.Lo) <= r && r <= rune(row.Hi) {
 			return '0' + (r-rune(row.Lo))%10
