@@ -24,9 +24,9 @@ func get(t *testing.T, s *servertest.Server, address string) servertest.Answer {
 	return s.Send(r)
 }
 
-// TestOnlyALinkAsSignedOpensItsCSV: until it expires. The server refuses a link that is changed
-// in any part, put together from several, or signed for another purpose. All refusals are
-// equal, and none asks the database.
+// TestOnlyALinkAsSignedOpensItsCSV: the link works until it expires. The server refuses a link
+// that is changed in any part, put together from several, or signed for another purpose. All
+// refusals are equal, and none asks the database.
 func TestOnlyALinkAsSignedOpensItsCSV(t *testing.T) {
 	t.Parallel()
 	s := servertest.NewCounting(t)

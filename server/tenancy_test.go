@@ -21,8 +21,8 @@ import (
 // things are the ids that a request names in its path and body.
 type things struct{ program, task, link, merchant, user, password string }
 
-// attempts says how each operation is requested, and with which status its owner is answered.
-// The test fails if an operation of the document is missing here.
+// attempts says how each operation is requested, and which status its owner gets. The test
+// fails if an operation of the document is missing here.
 var attempts = map[string]struct {
 	granted int // status for an issuer, and for a reader unless refused is set
 	body    func(things) string
@@ -303,7 +303,7 @@ func (w *world) badBodies(o operation, stranger string) {
 	theirs, nobodys := w.foreign, w.foreign
 	theirs.merchant, nobodys.merchant = w.owned.merchant, w.void.merchant
 	one, other := w.try(o, theirs, stranger, nil), w.try(o, nobodys, stranger, nil)
-	other.Body = []byte(strings.ReplaceAll(string(other.Body), w.void.merchant, w.owned.merchant)) // the input
+	other.Body = []byte(strings.ReplaceAll(string(other.Body), w.void.merchant, w.owned.merchant)) // the 422 repeats the merchant of the request
 	if one.Status != http.StatusUnprocessableEntity {
 		w.t.Errorf("%s for another merchant: %d %s", o.name, one.Status, one.Body)
 	}

@@ -10,8 +10,8 @@ import (
 // ErrBusy says that too many passwords wait to be checked, in all or for one share.
 var ErrBusy = errors.New("too many passwords to check")
 
-// Share limits the turns in a Queue, waiting and running, of one owner such as a user or a
-// network. Of names the owner and is any comparable value.
+// Share limits the turns of one owner in a Queue, waiting and running. An owner is a user or a
+// network, for example. The field Of identifies the owner by any comparable value.
 type Share struct {
 	Of   any
 	Most int

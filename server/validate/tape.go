@@ -102,13 +102,13 @@ func (t *tape) string(i uint32) string {
 	}
 }
 
-// setText makes text the validated value of a node.
+// setText stores the validated text of a node.
 func (t *tape) setText(i uint32, text string) {
 	t.texts = append(t.texts, text)
 	t.nodes[i].link = uint32(len(t.texts))
 }
 
-// setTime makes at the validated value of a node.
+// setTime stores the validated time of a node.
 func (t *tape) setTime(i uint32, at time.Time) {
 	t.times = append(t.times, at)
 	t.nodes[i].link = uint32(len(t.times))

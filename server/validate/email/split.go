@@ -44,8 +44,8 @@ func split(text string) (address, error) {
 	return a, err
 }
 
-// splitAt splits before the first special character that is neither in quotes nor
-// part of a composition.
+// splitAt splits before the first special character. It skips those in quotes, and those that
+// Unicode joins with a mark after them into another character.
 func splitAt(text, specials string) (left, right string, err error) {
 	inQuotes, escaped := false, false
 	for i, c := range text {
