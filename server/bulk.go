@@ -33,6 +33,8 @@ func (s *Server) BulkIssueGiftCards(ctx context.Context, request api.BulkIssueGi
 	if body.Count != nil {
 		count = *body.Count
 	}
+	// The number of cards decides between a task and an immediate answer. A replay does not
+	// ask again, so a changed threshold does not change its answer.
 	answer, err := s.once(ctx, who, key, func(tx *store.Tx) (int, any, error) {
 		if count > s.BulkThreshold {
 			return s.addTask(ctx, tx, who, terms, count, recipients)
@@ -60,6 +62,7 @@ func (s *Server) addTask(ctx context.Context, tx *store.Tx, who *principal, term
 	if err != nil {
 		return 0, nil, err
 	}
+	// The job is added in the same transaction, so that there is no task without a job.
 	if err := s.Jobs.EnqueueBulkIssue(ctx, tx, task); err != nil {
 		return 0, nil, err
 	}
@@ -110,6 +113,7 @@ func (s *Server) bulkIssued(who *principal, program id.ID, byCount bool, a store
 		return nil, err
 	}
 	if byCount {
+		// The cards of a batch have consecutive ids, so the first id and the count name them all.
 		first, err := id.Parse(issued.Cards[0].Id)
 		if err != nil {
 			return nil, err

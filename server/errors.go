@@ -85,6 +85,7 @@ func (s *Server) refusalOf(err error, c echo.Context) *refusal {
 	if refused, ok := errors.AsType[*refusal](err); ok {
 		return refused
 	}
+	// A store.Error of a kind that is not in statusOf is a fault of the server.
 	if failed, ok := errors.AsType[*store.Error](err); ok {
 		if status, ok := statusOf[failed.Kind]; ok {
 			if failed.Kind == store.Unavailable {

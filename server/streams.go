@@ -91,6 +91,8 @@ func newReadingClient(w http.ResponseWriter) *readingClient {
 // Write extends the deadline in proportion to the bytes written. Its error distinguishes a
 // client that hung up from a database that did.
 func (w *readingClient) Write(p []byte) (int, error) {
+	// The deadline counts from the start of the stream, so that a client may pause after it
+	// has read fast.
 	allowed := readingGrace + time.Duration(w.written)*time.Second/leastReading
 	if err := w.controller.SetWriteDeadline(w.start.Add(min(allowed, streamingTimeout))); err != nil {
 		return 0, err

@@ -108,6 +108,7 @@ func (q *Queue) join(first bool, shares []Share) (*turn, error) {
 // next begins the next waiting turn in place of one that has ended. If none waits, the place
 // becomes free.
 func (q *Queue) next() {
+	// Called with the lock held.
 	from := &q.first
 	if len(q.first) == 0 || q.inARow == inARow && len(q.others) > 0 {
 		from = &q.others

@@ -75,6 +75,8 @@ func (l *Limiter[K]) look(key K, now time.Time, take bool) Taken {
 	// An empty bucket is full again after a window. A later time comes from a clock that was
 	// set back.
 	b.full = min(b.full, t+l.window)
+	// Each Take moves the time of the full bucket by one interval. A Take that would move it
+	// beyond a window from now finds the bucket empty.
 	next := max(b.full, t) + l.every
 	spare := t + l.window - next
 	if spare < 0 {

@@ -180,6 +180,7 @@ func (d decimal) sign() int {
 }
 
 func (d decimal) compareMagnitude(other decimal) int {
+	// The place of the first digit decides. Only numbers of equal size need their digits.
 	size, otherSize := int64(len(d.digits))+d.exponent, int64(len(other.digits))+other.exponent
 	switch {
 	case size > otherSize:
@@ -210,6 +211,7 @@ func (d decimal) plain() string {
 	if d.sign() < 0 {
 		b.WriteByte('-')
 	}
+	// whole is the number of digits before the point; below 0 zeros follow the point.
 	whole := int64(len(d.digits)) + min(d.exponent, 0)
 	if whole <= 0 {
 		b.WriteByte('0')

@@ -70,6 +70,7 @@ func (o *Operation) validate(r *http.Request, path func(name string) string, bod
 			Ctx:   map[string]any{"error": syntax.reason},
 		}}
 	}
+	// Parameters and body are judged even if one of them has errors, because FastAPI lists all.
 	errs := o.checkParams(request, r, path)
 	if o.body != nil {
 		request.form = b.form
