@@ -38,18 +38,9 @@ func (s *Server) validate(operations map[string]operation) echo.MiddlewareFunc {
 				}
 				body = read
 			}
-			// A fault is provisional if the request may have been accepted before. Only a request
-			// that was accepted is worth judging in full (see retry.go).
-			inPath := func(name string) string { return pathValue(c, name) }
-			request, invalid := op.Validate(r, inPath, body)
-			if request == nil && len(invalid) > 0 && invalid.Provisional() {
-				accepted, err := s.keyHasAnswer(r)
-				if err != nil {
-					return err
-				}
-				if accepted {
-					request, invalid = op.ValidateRetry(r, inPath, body)
-				}
+			request, invalid, err := s.judge(c, op, body)
+			if err != nil {
+				return err
 			}
 			ctx := context.WithValue(r.Context(), requestKey{}, request)
 			if len(invalid) > 0 {
@@ -72,6 +63,23 @@ func (s *Server) validate(operations map[string]operation) echo.MiddlewareFunc {
 			return next(c)
 		}
 	}
+}
+
+// judge validates a request. If all of its faults are provisional, the request may have
+// been accepted before. Only a request that was accepted is worth judging in full.
+func (s *Server) judge(c echo.Context, op operation, body []byte) (*validate.Request, validate.Errors, error) {
+	r := c.Request()
+	inPath := func(name string) string { return pathValue(c, name) }
+	request, invalid := op.Validate(r, inPath, body)
+	if request != nil || len(invalid) == 0 || !invalid.Provisional() {
+		return request, invalid, nil
+	}
+	accepted, err := s.keyHasAnswer(r)
+	if err != nil || !accepted {
+		return nil, invalid, err
+	}
+	request, invalid = op.ValidateRetry(r, inPath, body)
+	return request, invalid, nil
 }
 
 // isEncoded reports whether a body has a Content-Encoding such as gzip. The encoding

@@ -19,13 +19,14 @@ type provisionalKey struct{}
 // keyHasAnswer reports whether a bulk request was accepted under the key of r. If not, the
 // items of a list that is too long are not worth judging.
 func (s *Server) keyHasAnswer(r *http.Request) (bool, error) {
-	program, err := caller(r.Context()).program()
+	ctx := r.Context()
+	program, err := caller(ctx).program()
 	key := rules.Key(r.Header.Get("Idempotency-Key"))
 	if err != nil || key == "" {
 		return false, nil //nolint:nilerr // the caller cannot have succeeded in that program
 	}
-	return store.Read(r.Context(), s.Store, func(tx *store.Tx) (bool, error) {
-		return tx.KeyHasAnswer(r.Context(), store.Key{ProgramID: program.ID, Operation: bulkOperation, Key: key})
+	return store.Read(ctx, s.Store, func(tx *store.Tx) (bool, error) {
+		return tx.KeyHasAnswer(ctx, store.Key{ProgramID: program.ID, Operation: bulkOperation, Key: key})
 	})
 }
 
