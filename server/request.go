@@ -55,10 +55,7 @@ func (s *Server) validate(operations map[string]operation) echo.MiddlewareFunc {
 			r = r.WithContext(ctx)
 			// The generated code reads forms from the request, not from the binder.
 			r.Form, r.PostForm = request.Form(), request.Form()
-			// It also refuses a header that comes twice; FastAPI takes the first.
-			for name, values := range r.Header {
-				r.Header[name] = values[:1]
-			}
+			keepFirstValues(r.Header)
 			c.SetRequest(r)
 			return next(c)
 		}
@@ -80,6 +77,14 @@ func (s *Server) judge(c echo.Context, op operation, body []byte) (*validate.Req
 	}
 	request, invalid = op.ValidateRetry(r, inPath, body)
 	return request, invalid, nil
+}
+
+// keepFirstValues drops all values of a header but the first, which is the one that FastAPI
+// takes. The generated code would refuse a header that comes twice.
+func keepFirstValues(header http.Header) {
+	for name, values := range header {
+		header[name] = values[:1]
+	}
 }
 
 // isEncoded reports whether a body has a Content-Encoding such as gzip. The encoding
