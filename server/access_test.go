@@ -14,14 +14,14 @@ import (
 	"giftcards/store/storetest"
 )
 
-// change does to a user what an operator does.
+// change changes a user as an operator would.
 func change(t *testing.T, s *servertest.Server, do func(*store.Tx) (store.User, error)) {
 	t.Helper()
 	storetest.AsOwner(t, s.Store, do)
 }
 
-// TestAReaderPollsButNeitherIssuesNorOpensCodes, with the token from before, and
-// issues again when the role says so.
+// TestAReaderPollsButNeitherIssuesNorOpensCodes: a new role holds at once for the tokens from
+// before, in both directions.
 func TestAReaderPollsButNeitherIssuesNorOpensCodes(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
@@ -63,8 +63,8 @@ func TestAReaderPollsButNeitherIssuesNorOpensCodes(t *testing.T) {
 	}
 }
 
-// TestAChangedPasswordEndsTheTokensGivenBefore, and none that are given after it,
-// within the same second too.
+// TestAChangedPasswordEndsTheTokensGivenBefore: it does not end those that are given after it,
+// even within the same second.
 func TestAChangedPasswordEndsTheTokensGivenBefore(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
@@ -93,8 +93,7 @@ func TestAChangedPasswordEndsTheTokensGivenBefore(t *testing.T) {
 	}
 }
 
-// TestADeactivatedUserIsOutAtOnce, and their old tokens stay dead when they come
-// back.
+// TestADeactivatedUserIsOutAtOnce: the user's old tokens stay dead after a reactivation.
 func TestADeactivatedUserIsOutAtOnce(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
@@ -112,8 +111,8 @@ func TestADeactivatedUserIsOutAtOnce(t *testing.T) {
 	}
 }
 
-// TestWhatIsRememberedOfAnAccessDecidesNothing: creates and polls begin on it, and
-// yet what another instance ended is over at once, for refusals too.
+// TestWhatIsRememberedOfAnAccessDecidesNothing: creates and polls start from the access cache,
+// but a change on another instance holds for the next request, and for its refusals.
 func TestWhatIsRememberedOfAnAccessDecidesNothing(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
@@ -148,7 +147,7 @@ func TestWhatIsRememberedOfAnAccessDecidesNothing(t *testing.T) {
 		}
 		end.do(m)
 		poll := m.Do(http.MethodGet, m.Cards()+"/bulk/"+task, nil, nil)
-		if end.status == http.StatusForbidden { // may still poll, without a link
+		if end.status == http.StatusForbidden { // a reader may poll, but gets no link
 			if poll.Status != http.StatusOK || strings.Contains(string(poll.Body), `"csvDownloadUrl":"`) {
 				t.Errorf("%s, a poll: %d %.300s", name, poll.Status, poll.Body)
 			}

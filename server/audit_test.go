@@ -14,7 +14,7 @@ import (
 	"giftcards/store/id"
 )
 
-// audited returns what the log says of a merchant, the oldest first.
+// audited returns the entries of the audit log about a merchant, the oldest first.
 func audited(t *testing.T, s *servertest.Server, merchant string) []store.AuditEntry {
 	t.Helper()
 	parsed, err := id.Parse(merchant)
@@ -31,12 +31,12 @@ func audited(t *testing.T, s *servertest.Server, merchant string) []store.AuditE
 	return entries
 }
 
-// TestTheAuditLogTellsEveryEffect: who, what, how many, of what, from where, and
-// under which request id.
+// TestTheAuditLogTellsEveryEffect: an entry has the user, the operation, the number of cards,
+// the subject, the address and the request id.
 func TestTheAuditLogTellsEveryEffect(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
-	m := s.Merchant() // logs in
+	m := s.Merchant() // its login is the first entry
 	few, many := 3, 60
 	card := m.Do(http.MethodPost, m.Cards(), http.Header{"Content-Type": {"application/json"}, "X-Request-Id": {"the-request"}, "X-Forwarded-For": {"192.0.2.1"}},
 		[]byte(`{"initialValue":1,"merchantId":"`+m.ID+`"}`))
@@ -73,7 +73,7 @@ func TestTheAuditLogTellsEveryEffect(t *testing.T) {
 	}
 }
 
-// TestWhatHadNoEffectIsNotAudited: refusals, replays and polls.
+// TestWhatHadNoEffectIsNotAudited: refusals, replays and polls leave no entry.
 func TestWhatHadNoEffectIsNotAudited(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
@@ -91,8 +91,8 @@ func TestWhatHadNoEffectIsNotAudited(t *testing.T) {
 	}
 }
 
-// TestTheCallersRequestIDIsKeptBesideOurs: a caller that sends another request's id gets
-// none of its lines, neither in the log nor in the audit log.
+// TestTheCallersRequestIDIsKeptBesideOurs: a caller who sends another request's id does not
+// appear under that id, neither in the log nor in the audit log.
 func TestTheCallersRequestIDIsKeptBesideOurs(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)

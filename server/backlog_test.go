@@ -9,8 +9,8 @@ import (
 	"giftcards/server/servertest"
 )
 
-// TestAMerchantsBacklogIsBounded: a task beyond it is refused until others have ended,
-// but neither a replay, nor cards at once, nor another merchant.
+// TestAMerchantsBacklogIsBounded: a task beyond the bound is refused until others have ended.
+// A replay, cards that are issued at once, and other merchants are not refused.
 func TestAMerchantsBacklogIsBounded(t *testing.T) {
 	t.Parallel()
 	s := withoutJobs(t, func(o *server.Options) { o.MerchantBacklog = 150 })

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// basePath is the path of a base URL, such as /cards of https://example.com/cards, and
-// "" if there is none.
+// basePath returns the path of a base URL, such as /cards of https://example.com/cards, or
+// "" if it has none.
 func basePath(baseURL string) (string, error) {
 	u, err := url.Parse(baseURL)
 	if err != nil {
@@ -19,8 +19,8 @@ func basePath(baseURL string) (string, error) {
 	return strings.TrimSuffix(u.Path, "/"), nil
 }
 
-// below has next answer below a base path as well as without it: some proxies strip
-// the path that they are reached under, and others pass it on.
+// below makes next answer below a base path as well as without it, because some proxies
+// strip the path that clients reach them under, and others pass it on.
 func below(base string, next http.Handler) http.Handler {
 	if base == "" {
 		return next
@@ -38,14 +38,14 @@ func below(base string, next http.Handler) http.Handler {
 	})
 }
 
-// withServer puts the server's own address before those that a document names, so that
-// clients made from the document send to it. Everything else stays byte for byte.
+// withServer puts the server's own address first in a document's list of servers, so that
+// clients made from the document use it. Everything else stays byte for byte.
 func withServer(document []byte, baseURL string) ([]byte, error) {
 	own, err := json.Marshal(map[string]string{"url": baseURL, "description": "This server"})
 	if err != nil {
 		return nil, err
 	}
-	begin := []byte(`"servers": [`) // at the top of the document; elsewhere it has none
+	begin := []byte(`"servers": [`) // only the top level of the document has one
 	if bytes.Count(document, begin) != 1 {
 		return nil, fmt.Errorf("the document has %d lists of servers, want 1", bytes.Count(document, begin))
 	}

@@ -14,15 +14,15 @@ import (
 	"giftcards/server/servertest"
 )
 
-// TestAPathOfTheBaseURLIsHonouredEverywhere, behind a proxy that strips it and behind
-// one that passes it on: each address that an answer holds leads back to the server.
+// TestAPathOfTheBaseURLIsHonouredEverywhere: each address in an answer leads back to the server,
+// behind a proxy that strips the path and behind one that passes it on.
 func TestAPathOfTheBaseURLIsHonouredEverywhere(t *testing.T) {
 	t.Parallel()
 	const base = "https://shop.example/cards-api"
 	s := servertest.New(t, func(o *server.Options) { o.BaseURL = base })
 	m := s.Merchant()
 	for name, prefix := range map[string]string{"stripped": "", "passed on": "/cards-api"} {
-		// follow asks for an address as a client of the proxy does.
+		// follow requests an address as a client of the proxy would.
 		follow := func(from, reference string) servertest.Answer {
 			t.Helper()
 			u, err := url.Parse(base + from)
@@ -49,7 +49,7 @@ func TestAPathOfTheBaseURLIsHonouredEverywhere(t *testing.T) {
 			}
 			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+root, nil)
 			must(t, err)
-			response, err := http.DefaultTransport.RoundTrip(r) // follows nothing
+			response, err := http.DefaultTransport.RoundTrip(r) // follows no redirect
 			must(t, err)
 			must(t, response.Body.Close())
 			if page := follow("/", response.Header.Get("Location")); response.StatusCode != http.StatusFound || page.Status != http.StatusOK {

@@ -15,8 +15,8 @@ import (
 	"giftcards/store/money"
 )
 
-// post gives the handler a request, without a connection and without holding the
-// answer against the document, which would both cost more than the server does.
+// post gives the handler a request. A connection, and comparing the answer with the document,
+// would each cost more than the server itself.
 func post(b *testing.B, s *servertest.Server, m *servertest.Merchant, path string, body []byte, want int) {
 	b.Helper()
 	r, err := http.NewRequestWithContext(b.Context(), http.MethodPost, path, bytes.NewReader(body))
@@ -33,11 +33,10 @@ func post(b *testing.B, s *servertest.Server, m *servertest.Merchant, path strin
 	}
 }
 
-// BenchmarkCreate is one card through the whole chain, one request at a time, and
-// what it writes to the database; its message is for tomorrow, so that none is sent
-// meanwhile. Allocations are those of the chain and of the store, and a few of the
-// request and its recorder. The database of tests is not durable: only ratios to
-// other runs mean anything.
+// BenchmarkCreate creates one card at a time through the whole chain, database included. The
+// card's message is for tomorrow, so that no message is sent meanwhile. The allocations are
+// those of the chain and the store, and a few of the request and its recorder. The database
+// of tests is not durable, so only ratios between runs mean anything.
 func BenchmarkCreate(b *testing.B) {
 	s := servertest.New(b)
 	m := s.Merchant()
@@ -49,9 +48,9 @@ func BenchmarkCreate(b *testing.B) {
 	}
 }
 
-// BenchmarkBulk50 is the largest request that is answered at once by default, its 50
-// cards by count; as BenchmarkCreate. The longest amount may cost at most twice the
-// processor time of a usual one.
+// BenchmarkBulk50 issues 50 cards by count, the most that are issued at once by default. See
+// BenchmarkCreate. The longest amount may cost at most twice the processor time of a usual
+// one.
 func BenchmarkBulk50(b *testing.B) {
 	for name, value := range map[string]string{"usual": "25.00", "longest": "25." + strings.Repeat("9", money.MaxDecimals)} {
 		b.Run(name, func(b *testing.B) {
@@ -69,7 +68,7 @@ func BenchmarkBulk50(b *testing.B) {
 	}
 }
 
-// processorTime is what this process has used, of all its threads.
+// processorTime returns the processor time of this process, of all threads.
 func processorTime(b *testing.B) time.Duration {
 	b.Helper()
 	var usage syscall.Rusage
@@ -77,8 +76,8 @@ func processorTime(b *testing.B) time.Duration {
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
-// BenchmarkBulkTask is 100,000 cards by count, from the request to the completed
-// task, which is looked for every 10 ms. Allocations are those of the worker.
+// BenchmarkBulkTask issues 100,000 cards by count, from the request to the completed task. It
+// looks at the task every 10 ms. The allocations are those of the worker.
 func BenchmarkBulkTask(b *testing.B) {
 	const cards = 100_000
 	s := servertest.New(b, func(o *server.Options) { o.BulkMaximum = cards })

@@ -19,46 +19,46 @@ var (
 )
 
 const (
-	// tinyBody is the size in bytes up to which a body reserves no memory, because
-	// connections are bounded.
+	// tinyBody is the size in bytes up to which a body reserves no memory. The limit of
+	// connections is enough for such bodies.
 	tinyBody = 16 << 10
-	// mediumBody is the size above which bodies are served one at a time.
+	// mediumBody is the size in bytes above which bodies are served one at a time.
 	mediumBody = 4 << 20
-	// bodyCost is how many times its size a body takes until its request is answered:
-	// the text, where its values are, and the values.
+	// bodyCost is the memory of a body in multiples of its size: for the text, for the
+	// places of its values, and for the values.
 	bodyCost = 4
-	// smallBudget is what all bodies up to bodyLimit may take: 64 of the largest.
+	// smallBudget is the memory in bytes of all bodies up to bodyLimit: 64 of the largest.
 	smallBudget = 16 << 20
-	// leastMedium is the least that the bodies between bodyLimit and mediumBody may
-	// take: one of the largest for each of two merchants.
+	// leastMedium is the least memory in bytes of all bodies between bodyLimit and
+	// mediumBody: one of the largest for each of two merchants.
 	leastMedium = 2 * bodyCost * mediumBody
 
-	// bodyWait is how long a request waits for memory, if Options don't say. It
-	// leaves most of BodyTimeout for the body.
+	// bodyWait is the default of Options.BodyWait. It leaves most of BodyTimeout for the body
+	// itself.
 	bodyWait = 20 * time.Second
-	// A body must arrive at leastArrival bytes a second, averaged, after bodyGrace,
-	// and without a pause of bodyPause, however fast it came before.
+	// A body must arrive at leastArrival bytes a second on average, after bodyGrace. A pause
+	// of bodyPause ends it, even if it came fast before.
 	bodyGrace    = 5 * time.Second
 	bodyPause    = 10 * time.Second
 	leastArrival = 16 << 10
 )
 
-// LeastBodyBudget is the least Options.BodyBudget for bulk bodies of limit bytes:
-// one of them, and what smaller bodies need beside it.
+// LeastBodyBudget returns the least Options.BodyBudget, in bytes, for bulk bodies of up to
+// limit bytes: room for one of them and for the smaller bodies beside it.
 func LeastBodyBudget(limit int64) int64 { return limit + smallBudget + leastMedium }
 
-// bodies is the memory that request bodies may take. Each class of sizes has its
-// own part, so that no body waits for a larger one.
+// bodies is the memory for request bodies. Each class of sizes has its own part, so that no
+// body waits for a larger one.
 type bodies struct {
-	classes []bodyClass // by size
+	classes []bodyClass // the smallest first
 	wait    time.Duration
 }
 
-// bodyClass is the bodies of up to so many bytes.
+// bodyClass is a class of bodies by size.
 type bodyClass struct {
-	upTo   int64
-	memory *shares // nil: not counted
-	// oneAtATime: the class is as good as its one body.
+	upTo   int64   // bytes
+	memory *shares // nil if the class reserves no memory
+	// oneAtATime says that memory counts bodies instead of bytes, and has room for one.
 	oneAtATime bool
 }
 
@@ -83,16 +83,16 @@ func newMediumShares(budget int64) *shares {
 	return newShares(budget, budget/2)
 }
 
-// bodyRead is a body being read.
+// bodyRead is the reading of one body.
 type bodyRead struct {
 	*bodies
-	merchant string // whose share it takes
-	limit    int64
-	// access refuses callers whose large bodies are not worth reading.
+	merchant string // the holder of the share
+	limit    int64  // bytes
+	// access returns the refusal of a caller who may not send a large body.
 	access func() error
 	from   *arriving
-	length int64 // -1 if the client does not say
-	held   []func()
+	length int64    // bytes; -1 if the client does not say
+	held   []func() // give the memory back
 }
 
 // release gives the body's memory back.
@@ -102,19 +102,21 @@ func (b *bodyRead) release() {
 	}
 }
 
-// all reads the whole body. Its memory is reserved before it is taken: for a body
-// of known length at once, because requests that each hold a part and wait for the
-// rest would wait for each other. A body of unknown length reserves for the largest
-// of its class, and passes through the classes in one order, for the same reason.
+// all reads the whole body, and reserves memory before it reads. A body of known length
+// reserves all of its memory at once, because requests that hold a part and wait for the
+// rest could wait for each other for ever. A body of unknown length reserves as much as
+// the largest of its class, and goes through the classes in one order, for the same reason.
 func (b *bodyRead) all(ctx context.Context) (body []byte, err error) {
 	if b.length > b.limit {
 		return nil, errTooLarge
 	}
 	for _, class := range b.classes {
+		// A known length skips the smaller classes and reads in one step.
 		if b.length > class.upTo {
 			continue
 		}
 		if class.upTo > bodyLimit {
+			// Refuse before reading: such a caller must not take memory from others.
 			if err := b.access(); err != nil {
 				return nil, err
 			}
@@ -135,7 +137,7 @@ func (b *bodyRead) all(ctx context.Context) (body []byte, err error) {
 	return nil, errTooLarge
 }
 
-// reserve waits for the memory of a body of so many bytes.
+// reserve waits for the memory of a body of size bytes. It fails with errBusy.
 func (b *bodyRead) reserve(ctx context.Context, class bodyClass, size int64) error {
 	if class.memory == nil {
 		return nil
@@ -144,6 +146,7 @@ func (b *bodyRead) reserve(ctx context.Context, class bodyClass, size int64) err
 	if class.oneAtATime {
 		weight = 1
 	}
+	// A wait of its own: the request's own time-out would leave no time for the body.
 	waiting, cancel := context.WithTimeout(ctx, b.wait)
 	defer cancel()
 	release, err := class.memory.take(waiting, b.merchant, weight)
@@ -156,26 +159,26 @@ func (b *bodyRead) reserve(ctx context.Context, class bodyClass, size int64) err
 	if class.oneAtATime {
 		giveBack := release
 		release = func() {
-			runtime.GC() // or the next body comes on top of what this one leaves behind
+			runtime.GC() // else the next body would come on top of this one's garbage
 			giveBack()
 		}
 	}
 	b.held = append(b.held, release)
-	b.from.restart() // the client could not send meanwhile
+	b.from.restart() // the wait was the server's, not the client's
 	return nil
 }
 
-// readUpTo reads on until the body is whole or has most bytes. The buffer grows with
-// what arrives: what a client announces costs it nothing.
+// readUpTo reads until the body is whole or has most bytes. The buffer grows with the bytes
+// that arrive, because a client can announce a long body and send nothing.
 func (b *bodyRead) readUpTo(body []byte, most int64) (_ []byte, whole bool, err error) {
 	for {
 		if len(body) == cap(body) {
 			size := min(max(4<<10, 2*int64(cap(body))), max(most, int64(len(body))))
 			if len(body) >= mediumBody {
-				size = most // there is one at a time, and doubling would leave as much behind
+				size = most // no doubling: the old half would be garbage beside the new buffer
 			}
 			if b.length < 0 && size == b.limit {
-				size++ // room for the byte too many
+				size++ // room for one byte too many, which shows that the body is too large
 			}
 			body = append(make([]byte, 0, size), body...)
 		}
@@ -198,8 +201,7 @@ func (b *bodyRead) readUpTo(body []byte, most int64) (_ []byte, whole bool, err 
 	}
 }
 
-// arriving is a body that must arrive at a least rate: reading it fails when the
-// client is too slow.
+// arriving reads a body, and fails if the client sends too slowly.
 type arriving struct {
 	body       io.Reader
 	controller *http.ResponseController
@@ -211,32 +213,32 @@ func newArriving(c echo.Context) *arriving {
 	return &arriving{body: c.Request().Body, controller: http.NewResponseController(c.Response()), start: time.Now()}
 }
 
-// restart begins a new average.
+// restart begins a new average rate.
 func (a *arriving) restart() { a.start, a.read = time.Now(), 0 }
 
-// Read extends the deadline by what has arrived.
+// Read extends the deadline in proportion to the bytes that have arrived.
 func (a *arriving) Read(p []byte) (int, error) {
 	now := time.Now()
 	allowed := min(bodyGrace+time.Duration(a.read)*time.Second/leastArrival, now.Sub(a.start)+bodyPause, BodyTimeout)
-	// A writer that knows no deadlines has no connection that could be slow.
+	// An error means that there is no connection, as in tests, and so no slow client.
 	_ = a.controller.SetReadDeadline(a.start.Add(allowed))
 	n, err := a.body.Read(p)
 	a.read += int64(n)
 	return n, err
 }
 
-// end lifts the deadline. The server goes on reading, to see that the client hangs
-// up, and would take the deadline for that.
+// end removes the deadline. net/http goes on reading to notice that the client hangs up,
+// and would take a deadline for that.
 func (a *arriving) end() { _ = a.controller.SetReadDeadline(time.Time{}) }
 
-// readBody reads the body of a request. The caller calls release when it is done
-// with the body, also after an error.
+// readBody reads the body of a request. The caller must call release when the body is no
+// longer needed, also after an error.
 func (s *Server) readBody(c echo.Context, op operation) (body []byte, release func(), err error) {
 	who := caller(c.Request().Context())
 	read := &bodyRead{
 		bodies: s.bodies, merchant: who.claims.Merchant, limit: op.bodyLimit, from: newArriving(c), length: c.Request().ContentLength,
 		access: func() error {
-			_, err := who.issuing()
+			_, err := who.programToIssueIn()
 			return err
 		},
 	}
@@ -247,8 +249,8 @@ func (s *Server) readBody(c echo.Context, op operation) (body []byte, release fu
 	return body, read.release, err
 }
 
-// answerFirst has the answer to a request leave before its large body has come,
-// which net/http would otherwise wait for.
+// answerFirst lets the answer to a request go out before its large body has arrived.
+// Otherwise net/http would wait for the body first. It reports whether the body is large.
 func answerFirst(c echo.Context) (large bool) {
 	if length := c.Request().ContentLength; length >= 0 && length <= bodyLimit {
 		return false
@@ -260,8 +262,8 @@ func answerFirst(c echo.Context) (large bool) {
 	return true
 }
 
-// discardBody takes in the rest of a large body after its answer, because most
-// clients read no answer before they have sent all.
+// discardBody reads the rest of a large body after the answer, because most clients read no
+// answer before they have sent the whole body.
 func (s *Server) discardBody(c echo.Context) {
 	_ = http.NewResponseController(c.Response()).Flush()
 	_, _ = io.Copy(io.Discard, io.LimitReader(newArriving(c), s.BulkBodyLimit))

@@ -10,9 +10,9 @@ import (
 	"github.com/labstack/echo/v4/middleware"
 )
 
-// securityHeaders tells browsers to do nothing with an answer but to show it, and
-// everybody to keep none: answers hold cards, tokens and codes. The few that may
-// be kept, and the page at /docs, say so themselves.
+// securityHeaders lets browsers only show an answer, and lets nobody cache it, because
+// answers hold cards, tokens and codes. The few answers that may be cached, and the page
+// at /docs, override the headers.
 func (s *Server) securityHeaders() echo.MiddlewareFunc {
 	always := http.Header{}
 	always.Set(echo.HeaderXContentTypeOptions, "nosniff")
@@ -20,7 +20,7 @@ func (s *Server) securityHeaders() echo.MiddlewareFunc {
 	always.Set(echo.HeaderContentSecurityPolicy, "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 	always.Set(echo.HeaderCacheControl, "no-store")
 	if strings.HasPrefix(s.BaseURL, "https://") {
-		always.Set(echo.HeaderStrictTransportSecurity, "max-age=31536000") // a year; of other hosts the operator decides
+		always.Set(echo.HeaderStrictTransportSecurity, "max-age=31536000") // a year, for this host alone: the operator decides about others
 	}
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
@@ -30,14 +30,14 @@ func (s *Server) securityHeaders() echo.MiddlewareFunc {
 	}
 }
 
-// allowOrigins lets the pages of the named origins call the server (CORS).
-// Without any, the headers are not even mentioned.
+// allowOrigins lets the pages of CORSOrigins call the server (CORS). If there are none, no
+// answer has a CORS header.
 func (s *Server) allowOrigins() echo.MiddlewareFunc {
 	if len(s.CORSOrigins) == 0 {
 		return func(next echo.HandlerFunc) echo.HandlerFunc { return next }
 	}
 	return middleware.CORSWithConfig(middleware.CORSConfig{
-		Skipper: func(c echo.Context) bool { // an OPTIONS that no page sends is a method like any other
+		Skipper: func(c echo.Context) bool { // an OPTIONS that is no preflight request gets 405
 			r := c.Request()
 			return r.Method == http.MethodOptions &&
 				(r.Header.Get(echo.HeaderOrigin) == "" || r.Header.Get(echo.HeaderAccessControlRequestMethod) == "")
@@ -49,12 +49,13 @@ func (s *Server) allowOrigins() echo.MiddlewareFunc {
 			echo.HeaderWWWAuthenticate, echo.HeaderLocation, "Link", echo.HeaderRetryAfter, "Idempotent-Replayed",
 			"RateLimit", "RateLimit-Policy", echo.HeaderXRequestID,
 		},
-		MaxAge: 600, // seconds, which every browser grants
+		MaxAge: 600, // seconds; no browser allows less
 	})
 }
 
-// addressFrom says whom a request comes from: the peer, or where the peer is a
-// proxy that is trusted, whom X-Forwarded-For names, read from the right.
+// addressFrom returns how to find the address of a request's client. It is the peer's
+// address or, if the peer is a trusted proxy, the rightmost address in X-Forwarded-For that
+// is not a trusted proxy's.
 func addressFrom(proxies []*net.IPNet) echo.IPExtractor {
 	if len(proxies) == 0 {
 		return echo.ExtractIPDirect()

@@ -52,7 +52,7 @@ func TestEveryAnswerTellsBrowsersWhatNotToDo(t *testing.T) {
 	}
 }
 
-// TestOnlyTheNamedOriginsMayCall: what a browser would do with the headers.
+// TestOnlyTheNamedOriginsMayCall: the test reads the headers as a browser would.
 func TestOnlyTheNamedOriginsMayCall(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t, func(o *server.Options) {
@@ -66,7 +66,7 @@ func TestOnlyTheNamedOriginsMayCall(t *testing.T) {
 		if asksFor != "" {
 			header.Set("Access-Control-Request-Method", asksFor)
 			header.Set("Access-Control-Request-Headers", "authorization,content-type,idempotency-key")
-			header.Set("Authorization", "none") // a browser sends none with a preflight
+			header.Set("Authorization", "none") // a browser sends no token with a preflight request
 		}
 		return m.Do(method, path, header, nil)
 	}

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -14,39 +15,39 @@ import (
 	"giftcards/store/id"
 )
 
-// BulkIssueGiftCards issues up to the threshold of cards at once, and more by a
-// task.
+// BulkIssueGiftCards issues cards at once up to BulkThreshold, and by a task above it.
 func (s *Server) BulkIssueGiftCards(ctx context.Context, request api.BulkIssueGiftCardsRequestObject) (api.BulkIssueGiftCardsResponseObject, error) {
-	return asCaller(ctx, s, func(who *principal) (api.BulkIssueGiftCardsResponseObject, error) {
-		program, err := who.issuing()
-		if err != nil {
-			return nil, err
+	who := caller(ctx)
+	program, err := who.programToIssueIn()
+	if err != nil {
+		return nil, err
+	}
+	body := request.Body
+	terms, recipients := fromBulk(program, body)
+	key, err := bulkKey(who, request, terms, recipients)
+	if err != nil {
+		return nil, err
+	}
+	terms.IssuedBy = who.access.User.ID
+	count := len(recipients)
+	if body.Count != nil {
+		count = *body.Count
+	}
+	// The number of cards decides between a task and an immediate answer. A replay does not
+	// ask again, so a changed threshold does not change its answer.
+	answer, err := s.once(ctx, who, key, func(tx *store.Tx) (int, any, error) {
+		if count > s.BulkThreshold {
+			return s.addTask(ctx, tx, who, terms, count, recipients)
 		}
-		body := request.Body
-		terms, recipients := fromBulk(program, body)
-		key, err := bulkKey(who, request, terms, recipients)
-		if err != nil {
-			return nil, err
-		}
-		terms.IssuedBy = who.access.User.ID
-		count := len(recipients)
 		if body.Count != nil {
-			count = *body.Count
+			recipients = make([]store.Recipient, count) // a count names nobody
 		}
-		answer, err := s.once(ctx, who, key, func(tx *store.Tx) (int, any, error) {
-			if count > s.BulkThreshold {
-				return s.addTask(ctx, tx, who, terms, count, recipients)
-			}
-			if body.Count != nil {
-				recipients = make([]store.Recipient, count) // nobody known
-			}
-			return issueAtOnce(ctx, tx, who, terms, recipients)
-		})
-		if err != nil {
-			return nil, err
-		}
-		return s.bulkAnswer(who, program.ID, body.Count != nil, answer)
+		return issueAtOnce(ctx, tx, who, terms, recipients)
 	})
+	if err != nil {
+		return nil, err
+	}
+	return s.bulkAnswer(who, program.ID, body.Count != nil, answer)
 }
 
 func (s *Server) bulkAnswer(who *principal, program id.ID, byCount bool, a store.Answer) (api.BulkIssueGiftCardsResponseObject, error) {
@@ -61,12 +62,14 @@ func (s *Server) addTask(ctx context.Context, tx *store.Tx, who *principal, term
 	if err != nil {
 		return 0, nil, err
 	}
+	// The job is added in the same transaction, so that there is no task without a job.
 	if err := s.Jobs.EnqueueBulkIssue(ctx, tx, task); err != nil {
 		return 0, nil, err
 	}
-	if err := tx.Audit(ctx, who.audits(bulkOperation, terms.ProgramID, task.ID[:], count)); err != nil {
+	if err := tx.Audit(ctx, who.auditEntry(bulkOperation, terms.ProgramID, task.ID[:], count)); err != nil {
 		return 0, nil, err
 	}
+	// After AddTask, so that the sum includes this task. A refusal rolls it back.
 	if s.MerchantBacklog > 0 {
 		if err := tx.LimitBacklog(ctx, terms.ProgramID, s.MerchantBacklog); err != nil {
 			return 0, nil, err
@@ -80,7 +83,7 @@ func issueAtOnce(ctx context.Context, tx *store.Tx, who *principal, terms store.
 	if err != nil {
 		return 0, nil, err
 	}
-	if err := tx.Audit(ctx, who.audits(bulkOperation, terms.ProgramID, cards[0].ID[:], len(cards))); err != nil {
+	if err := tx.Audit(ctx, who.auditEntry(bulkOperation, terms.ProgramID, cards[0].ID[:], len(cards))); err != nil {
 		return 0, nil, err
 	}
 	issued := api.BulkIssuanceSyncResponse{IssuedCount: len(cards), Cards: make([]api.BulkIssuedCardSummary, len(cards))}
@@ -91,7 +94,7 @@ func issueAtOnce(ctx context.Context, tx *store.Tx, who *principal, terms store.
 }
 
 func (s *Server) bulkAccepted(program id.ID, a store.Answer) (api.BulkIssueGiftCardsResponseObject, error) {
-	accepted, err := as[api.BulkIssuanceAsyncResponse](a)
+	accepted, err := decodeAnswer[api.BulkIssuanceAsyncResponse](a)
 	return api.BulkIssueGiftCards202JSONResponse{
 		Body: accepted,
 		Headers: api.BulkIssueGiftCards202ResponseHeaders{
@@ -102,11 +105,11 @@ func (s *Server) bulkAccepted(program id.ID, a store.Answer) (api.BulkIssueGiftC
 	}, err
 }
 
-// bulkIssued mints a fresh CSV link for each answer, replayed or not: that the
-// link expires must not make the CSV unobtainable. Only cards by count have it in the
-// body, too, because the codes of the others go to their recipients.
+// bulkIssued makes a fresh CSV link for each answer, replayed or not, because the link of
+// the first answer may have expired. The body has the link only for cards by count,
+// because the codes of other cards go to their recipients.
 func (s *Server) bulkIssued(who *principal, program id.ID, byCount bool, a store.Answer) (api.BulkIssueGiftCardsResponseObject, error) {
-	issued, err := as[api.BulkIssuanceSyncResponse](a)
+	issued, err := decodeAnswer[api.BulkIssuanceSyncResponse](a)
 	if err != nil {
 		return nil, err
 	}
@@ -124,34 +127,33 @@ func (s *Server) bulkIssued(who *principal, program id.ID, byCount bool, a store
 	}, nil
 }
 
-// PollBulkIssuance says how a task stands, and once it is completed streams its
-// cards.
+// PollBulkIssuance answers with the status of a task, and with all of its cards once it is
+// completed.
 func (s *Server) PollBulkIssuance(ctx context.Context, request api.PollBulkIssuanceRequestObject) (api.PollBulkIssuanceResponseObject, error) {
-	return asCaller(ctx, s, func(who *principal) (api.PollBulkIssuanceResponseObject, error) {
-		if _, err := who.program(); err != nil {
-			return nil, err
+	who := caller(ctx)
+	if _, err := who.program(); err != nil {
+		return nil, err
+	}
+	taskID, err := uuid.Parse(request.TaskId)
+	if err != nil || taskID.String() != request.TaskId {
+		return nil, store.ErrTaskNotFound // no task has such an id
+	}
+	task, err := s.Store.FindTask(ctx, who.access, taskID)
+	if err != nil {
+		return nil, err
+	}
+	if task.Status == store.TaskCompleted {
+		answer := completedTask{server: s, ctx: ctx, task: task}
+		if who.mayIssue() { // the CSV opens codes
+			answer.link = s.csvLink(who, task.Batch())
 		}
-		taskID, err := uuid.Parse(request.TaskId)
-		if err != nil || taskID.String() != request.TaskId {
-			return nil, store.ErrTaskNotFound
-		}
-		task, err := s.Store.FindTask(ctx, who.access, taskID)
-		if err != nil {
-			return nil, err
-		}
-		if task.Status == store.TaskCompleted {
-			answer := completedTask{server: s, ctx: ctx, task: task}
-			if who.mayIssue() { // the CSV opens codes
-				answer.link = s.csvLink(who, task.Batch())
-			}
-			return answer, nil
-		}
-		return unfinishedTask(task), nil
-	})
+		return answer, nil
+	}
+	return unfinishedTask(task), nil
 }
 
-// unfinishedTask is the answer to a poll of a task without cards, for now or for
-// ever.
+// unfinishedTask is the answer to a poll of a task that has no cards: it is still at work,
+// or it has failed.
 func unfinishedTask(task store.Task) api.PollBulkIssuance200JSONResponse {
 	status := api.BulkIssuanceTaskStatus{TaskId: task.ID.String(), Status: task.Status, CompletedAt: task.CompletedAt}
 	if task.Status == store.TaskFailed {
@@ -165,8 +167,8 @@ func unfinishedTask(task store.Task) api.PollBulkIssuance200JSONResponse {
 	}
 }
 
-// completedTask is the answer to a poll of a completed task. It never holds more
-// than a page of cards.
+// completedTask is the answer to a poll of a completed task. It holds one page of cards at
+// a time.
 type completedTask struct {
 	server *Server
 	ctx    context.Context
@@ -191,7 +193,11 @@ func (t completedTask) VisitPollBulkIssuanceResponse(w http.ResponseWriter) erro
 	if err != nil {
 		return fmt.Errorf("encode task: %w", err)
 	}
-	begin, end, _ := strings.Cut(string(frame), `"cards":[]`)
+	// The frame is encoded with an empty list, and the cards are streamed into its place.
+	begin, end, ok := strings.Cut(string(frame), `"cards":[]`)
+	if !ok {
+		return errors.New("encode task: no list of cards")
+	}
 	w.Header().Set("Content-Type", "application/json")
 	if t.link != "" {
 		w.Header().Set("Link", csvLinkHeader(t.link))
@@ -201,7 +207,8 @@ func (t completedTask) VisitPollBulkIssuanceResponse(w http.ResponseWriter) erro
 	})
 }
 
-// appendSummary writes what encoding/json makes of toSummary, many times faster.
+// appendSummary appends the same JSON as encoding/json makes of toSummary, many times
+// faster. A test compares the two.
 func appendSummary(line []byte, card *store.IssuedCard) ([]byte, error) {
 	line, err := card.ID.AppendText(append(line, `{"id":"`...))
 	line = store.AppendNumber(append(line, `","cardNumber":"`...), card.CardNumber)

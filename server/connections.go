@@ -8,18 +8,18 @@ import (
 	"golang.org/x/net/netutil"
 )
 
-// addressShare is which part of all connections one address may have.
+// addressShare says that one address may have an eighth of all connections.
 const addressShare = 8
 
-// sendBuffer is how much of an answer the system keeps for a client that does not
-// read, in bytes. The system's own choice is some megabytes, with which a slow
-// reader of a stream would go unnoticed for minutes.
+// sendBuffer is the size in bytes of the system's buffer for an answer that the client has
+// not read yet. The system's default is some megabytes, which would hide a slow reader of
+// a stream for minutes.
 const sendBuffer = 256 << 10
 
-// LimitConnections bounds how many connections of a listener are open at once: no
-// more than most are accepted, the next waits until one is closed. An address (of
-// IPv6 a /64) gets an eighth of them, and what it opens beyond that is closed at
-// once; the networks of trusted proxies, which speak for many, have no such bound.
+// LimitConnections limits the open connections of a listener to most. The next one waits
+// until one is closed. An address (in IPv6 a /64) may have an eighth of them, and further
+// ones are closed at once. The networks of trusted proxies have no such limit, because one
+// proxy speaks for many clients.
 func LimitConnections(l net.Listener, most int, trusted []*net.IPNet) net.Listener {
 	return &limitedListener{
 		Listener: netutil.LimitListener(tunedListener{l}, most),
@@ -27,14 +27,14 @@ func LimitConnections(l net.Listener, most int, trusted []*net.IPNet) net.Listen
 	}
 }
 
-// tunedListener bounds what the system keeps for a connection.
+// tunedListener sets the send buffer of each connection.
 type tunedListener struct{ net.Listener }
 
 // Accept returns the next connection.
 func (l tunedListener) Accept() (net.Conn, error) {
 	c, err := l.Listener.Accept()
 	if tcp, ok := c.(*net.TCPConn); ok {
-		_ = tcp.SetWriteBuffer(sendBuffer) // a system that refuses keeps its own
+		_ = tcp.SetWriteBuffer(sendBuffer) // if the system refuses, its default stays
 	}
 	return c, err
 }
@@ -42,13 +42,13 @@ func (l tunedListener) Accept() (net.Conn, error) {
 type limitedListener struct {
 	net.Listener
 
-	most    int // of an address
+	most    int // of one address
 	trusted []*net.IPNet
 	mutex   sync.Mutex
 	open    map[netip.Prefix]int
 }
 
-// Accept returns the next connection that is within its address's bound.
+// Accept returns the next connection that is within the limit of its address.
 func (l *limitedListener) Accept() (net.Conn, error) {
 	for {
 		c, err := l.Listener.Accept()
@@ -59,6 +59,7 @@ func (l *limitedListener) Accept() (net.Conn, error) {
 		if !isTCP || l.trusts(address.IP) {
 			return c, nil
 		}
+		// Accept goes on after a refusal, because an error here would stop the whole server.
 		from := network(address.IP.String(), 32, 64)
 		if l.take(from) {
 			return &limitedConn{Conn: c, end: sync.OnceFunc(func() { l.giveBack(from) })}, nil
@@ -94,7 +95,7 @@ func (l *limitedListener) giveBack(from netip.Prefix) {
 	}
 }
 
-// limitedConn counts until it is closed.
+// limitedConn is a connection that counts against its address until it is closed.
 type limitedConn struct {
 	net.Conn
 

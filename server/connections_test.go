@@ -9,7 +9,7 @@ import (
 	"giftcards/server"
 )
 
-// limited is a server with a bound on its connections, and what it accepted.
+// limited is a server with a limit of connections, and the connections that it accepted.
 func limited(t *testing.T, most int, trusted ...*net.IPNet) (address string) {
 	t.Helper()
 	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -20,8 +20,8 @@ func limited(t *testing.T, most int, trusted ...*net.IPNet) (address string) {
 	return listener.Addr().String()
 }
 
-// connect opens a connection and reports whether a request on it is answered; it
-// stays open.
+// connect opens a connection, leaves it open, and reports whether a request on it is
+// answered.
 func connect(t *testing.T, address string, within time.Duration) (conn net.Conn, answered bool) {
 	t.Helper()
 	conn, err := net.Dial("tcp", address)
@@ -35,8 +35,8 @@ func connect(t *testing.T, address string, within time.Duration) (conn net.Conn,
 	return conn, n > 0
 }
 
-// TestAnAddressGetsAnEighthOfAllConnections; what it opens beyond is closed at once,
-// and one that it closes may be opened anew.
+// TestAnAddressGetsAnEighthOfAllConnections: further ones are closed at once. After it closes
+// one, it may open another.
 func TestAnAddressGetsAnEighthOfAllConnections(t *testing.T) {
 	t.Parallel()
 	address := limited(t, 32)
@@ -58,7 +58,7 @@ func TestAnAddressGetsAnEighthOfAllConnections(t *testing.T) {
 	})
 }
 
-// TestATrustedProxyHasAllConnections and no more: the next waits until one is closed.
+// TestATrustedProxyHasAllConnections: the next one waits until one is closed.
 func TestATrustedProxyHasAllConnections(t *testing.T) {
 	t.Parallel()
 	_, here, err := net.ParseCIDR("127.0.0.0/8")
@@ -83,7 +83,7 @@ func TestATrustedProxyHasAllConnections(t *testing.T) {
 	}
 }
 
-// until polls until done says so, a minute at most.
+// until waits until done is true, a minute at most.
 func until(t *testing.T, what string, done func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); !done(); time.Sleep(10 * time.Millisecond) {

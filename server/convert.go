@@ -6,7 +6,7 @@ import (
 	"giftcards/store/id"
 )
 
-// Between the contract's shapes and the store's rows, both ways.
+// This file converts between the contract's shapes and the store's rows, both ways.
 
 func toGiftCard(card *store.GiftCard, program store.Program, merchantName string) api.GiftCardResponse {
 	number := store.FormatNumber(card.CardNumber)

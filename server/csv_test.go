@@ -24,9 +24,9 @@ func get(t *testing.T, s *servertest.Server, address string) servertest.Answer {
 	return s.Send(r)
 }
 
-// TestOnlyALinkAsSignedOpensItsCSV, until it expires: one changed in any part, put
-// together of several, or signed for something else is refused, with one answer
-// and without a look into the database.
+// TestOnlyALinkAsSignedOpensItsCSV: the link works until it expires. The server refuses a link
+// that is changed in any part, put together from several, or signed for another purpose. All
+// refusals are equal, and none asks the database.
 func TestOnlyALinkAsSignedOpensItsCSV(t *testing.T) {
 	t.Parallel()
 	s := servertest.NewCounting(t)
@@ -44,7 +44,7 @@ func TestOnlyALinkAsSignedOpensItsCSV(t *testing.T) {
 	good, one := linkOf(m)
 	_, two := linkOf(m)
 	_, foreign := linkOf(stranger)
-	// Where each part ends: the key's name, the tag, user, second, program, first id, count and end.
+	// The ends of the parts: name of the key, tag, user, second, program, first id, count, end.
 	const (
 		key     = 5
 		tag     = key + 16
@@ -114,8 +114,8 @@ func TestOnlyALinkAsSignedOpensItsCSV(t *testing.T) {
 	t.Logf("%d cases", len(bad)+2)
 }
 
-// TestASlowReaderGetsAllOfAStream though it takes longer than an answer may, and
-// keeps no connection to the database meanwhile.
+// TestASlowReaderGetsAllOfAStream: it may take longer than WriteTimeout, and holds no
+// connection to the database meanwhile.
 func TestASlowReaderGetsAllOfAStream(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
@@ -133,7 +133,7 @@ func TestASlowReaderGetsAllOfAStream(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer response.Body.Close()
-	time.Sleep(3500 * time.Millisecond) // beyond the WriteTimeout of the test server
+	time.Sleep(3500 * time.Millisecond) // longer than the WriteTimeout of the test server
 	if busy := leastBusy(s); busy > before {
 		t.Errorf("%d connections are in use while a client sleeps, %d without it", busy, before)
 	}
@@ -143,8 +143,8 @@ func TestASlowReaderGetsAllOfAStream(t *testing.T) {
 	}
 }
 
-// leastBusy is how many connections are in use all the time, those that come and
-// go left out.
+// leastBusy returns the number of connections that are in use all the time. It leaves out
+// those that come and go.
 func leastBusy(s *servertest.Server) int32 {
 	least := s.Store.Pool().Stat().AcquiredConns()
 	for range 100 {
@@ -189,8 +189,8 @@ func TestRecipientsGetMessagesAndNoCSV(t *testing.T) {
 	}
 }
 
-// TestRecipientsOfATaskKeepTheirOrder and their cards get the same treatment as
-// those issued at once.
+// TestRecipientsOfATaskKeepTheirOrder: their cards are the same as cards that are issued at
+// once.
 func TestRecipientsOfATaskKeepTheirOrder(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)

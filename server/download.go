@@ -163,7 +163,7 @@ func (d download) begin(header http.Header) (end func(), err error) {
 			if err := d.check(tx); err != nil {
 				return struct{}{}, err
 			}
-			return struct{}{}, tx.Audit(d.ctx, d.who.audits("downloadGiftCards", batch.ProgramID, batch.First[:], batch.Count))
+			return struct{}{}, tx.Audit(d.ctx, d.who.auditEntry("downloadGiftCards", batch.ProgramID, batch.First[:], batch.Count))
 		})
 		if err != nil {
 			giveBack() // nothing was written to the audit log

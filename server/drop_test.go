@@ -17,8 +17,8 @@ import (
 	"giftcards/store/id"
 )
 
-// issuer issues cards with messages, in every way that there is, on a server whose jobs
-// have stopped.
+// issuer issues cards with messages in all possible ways, on a server whose jobs have
+// stopped.
 type issuer struct {
 	s              *servertest.Server
 	t              *testing.T
@@ -96,7 +96,7 @@ func withoutJobs(t *testing.T, change ...func(*server.Options)) *servertest.Serv
 	return s
 }
 
-// TestAUsersMessagesAreDroppedHoweverTheCardWasIssued, and nobody else's.
+// TestAUsersMessagesAreDroppedHoweverTheCardWasIssued: other users' messages stay.
 func TestAUsersMessagesAreDroppedHoweverTheCardWasIssued(t *testing.T) {
 	t.Parallel()
 	s := withoutJobs(t)
@@ -140,8 +140,7 @@ func (i *issuer) card(text string) id.ID {
 	return parsed
 }
 
-// TestAMessageThatIsDroppedWhileItIsSentIsToldAndNotSentAgain, whatever its sender
-// hears.
+// TestAMessageThatIsDroppedWhileItIsSentIsToldAndNotSentAgain: whatever the mail server answers.
 func TestAMessageThatIsDroppedWhileItIsSentIsToldAndNotSentAgain(t *testing.T) {
 	t.Parallel()
 	for name, record := range map[string]func(context.Context, *store.Tx, *store.Due) error{

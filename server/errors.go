@@ -21,8 +21,8 @@ import (
 type refusal struct {
 	status     int
 	detail     string
-	retryAfter int         // seconds, of a 429 or 503; retryAfter if zero
-	header     http.Header // nil if there is nothing to add
+	retryAfter int         // seconds, for a 429 or 503; zero means the constant retryAfter
+	header     http.Header // headers to add; may be nil
 }
 
 func (r *refusal) Error() string { return r.detail }
@@ -34,12 +34,13 @@ var statusOf = map[store.Kind]int{
 	store.Exhausted:   http.StatusTooManyRequests,
 }
 
-// retryAfterOf is how long a refused caller is told to wait, in seconds; retryAfter
-// where it says nothing.
+// retryAfterOf is the Retry-After of a kind of error, in seconds. Other kinds have
+// retryAfter.
 var retryAfterOf = map[store.Kind]int{store.Exhausted: backlogRetry}
 
-// handleError is the one place where an error becomes an answer. What it does not
-// know is a fault of ours: 500, without its text, which the log has.
+// handleError is the only place where an error becomes an answer. An error that it does
+// not know is a fault of the server: the answer is 500 without its text, which goes into
+// the log.
 func (s *Server) handleError(err error, c echo.Context) {
 	if c.Response().Committed {
 		level := slog.LevelError
@@ -47,22 +48,23 @@ func (s *Server) handleError(err error, c echo.Context) {
 			level = slog.LevelInfo
 		}
 		s.logger(c).Log(c.Request().Context(), level, "answer broken off", "error", err)
+		// The panic closes the connection, so that the client sees that bytes are missing.
 		panic(http.ErrAbortHandler)
 	}
-	if invalid := (validate.Errors)(nil); errors.As(err, &invalid) {
+	if invalid, ok := errors.AsType[validate.Errors](err); ok {
 		s.instrumentation.countRefusals(c.Request().Context(), invalid)
 		s.writeJSON(c, http.StatusUnprocessableEntity, map[string]validate.Errors{"detail": invalid})
 		return
 	}
 	answer, large := s.refusalOf(err, c), answerFirst(c)
 	header := c.Response().Header()
-	header.Del(echo.HeaderContentDisposition)
+	header.Del(echo.HeaderContentDisposition) // a download may have set it before it failed
 	maps.Copy(header, answer.header)
 	switch answer.status {
 	case http.StatusUnauthorized:
 		header.Set(echo.HeaderWWWAuthenticate, "Bearer")
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
-		if header.Get(echo.HeaderRetryAfter) == "" { // a limit knows better
+		if header.Get(echo.HeaderRetryAfter) == "" { // a rate limit has set the exact time
 			header.Set(echo.HeaderRetryAfter, strconv.Itoa(cmp.Or(answer.retryAfter, retryAfter)))
 		}
 	case http.StatusMethodNotAllowed:
@@ -77,44 +79,46 @@ func (s *Server) handleError(err error, c echo.Context) {
 	s.writeJSON(c, answer.status, map[string]string{"detail": answer.detail})
 	switch answer.status {
 	case http.StatusForbidden, http.StatusNotFound, http.StatusServiceUnavailable:
-		if large { // of a caller whom we know
+		if large { // only callers with a good token get these statuses
 			s.discardBody(c)
 		}
 	}
 }
 
+// refusalOf returns the answer to an error, and logs an error that is not the caller's.
 func (s *Server) refusalOf(err error, c echo.Context) *refusal {
-	if known := (*refusal)(nil); errors.As(err, &known) {
-		return known
+	if refused, ok := errors.AsType[*refusal](err); ok {
+		return refused
 	}
-	if known := (*store.Error)(nil); errors.As(err, &known) {
-		if status, ok := statusOf[known.Kind]; ok {
-			if known.Kind == store.Unavailable {
+	// A store.Error of a kind that is not in statusOf is a fault of the server.
+	if failed, ok := errors.AsType[*store.Error](err); ok {
+		if status, ok := statusOf[failed.Kind]; ok {
+			if failed.Kind == store.Unavailable {
 				s.logger(c).WarnContext(c.Request().Context(), "database unavailable", "error", err)
 			}
-			return &refusal{status: status, detail: known.Message, retryAfter: retryAfterOf[known.Kind]}
+			return &refusal{status: status, detail: failed.Message, retryAfter: retryAfterOf[failed.Kind]}
 		}
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		s.logger(c).WarnContext(c.Request().Context(), "request took too long", "error", err, "route", c.Path())
 		return &refusal{status: http.StatusServiceUnavailable, detail: "Service unavailable"}
 	}
-	if errors.Is(err, context.Canceled) { // nobody reads the answer
+	if errors.Is(err, context.Canceled) { // the client hung up and reads no answer
 		s.logger(c).InfoContext(c.Request().Context(), "the client has gone", "route", c.Path())
 		return &refusal{status: http.StatusServiceUnavailable, detail: "Service unavailable"}
 	}
-	if known := (*echo.HTTPError)(nil); errors.As(err, &known) {
-		switch known.Code {
+	if routing, ok := errors.AsType[*echo.HTTPError](err); ok {
+		switch routing.Code {
 		case http.StatusNotFound, http.StatusMethodNotAllowed:
-			return &refusal{status: known.Code, detail: http.StatusText(known.Code)}
+			return &refusal{status: routing.Code, detail: http.StatusText(routing.Code)}
 		}
 	}
 	s.logger(c).ErrorContext(c.Request().Context(), "request failed", "error", err, "route", c.Path())
 	return &refusal{status: http.StatusInternalServerError, detail: http.StatusText(http.StatusInternalServerError)}
 }
 
-// writeJSON writes a whole answer, with its length: a client must know that it has
-// all of it, although the server may still take in the request's body.
+// writeJSON writes an answer with its length, so that a client knows when it has all of
+// it, even while the server still reads the request's body.
 func (s *Server) writeJSON(c echo.Context, status int, body any) {
 	encoded, err := json.Marshal(body)
 	if err == nil {

@@ -11,8 +11,8 @@ import (
 	"giftcards/server/validate/recordings"
 )
 
-// FuzzAnswers: no input makes a 5xx, a panic, a 422 whose detail is no list, or an
-// answer that the complete document does not declare.
+// FuzzAnswers: no input leads to a 5xx, a panic, a 422 whose detail is no list, or an answer
+// that the complete document does not declare.
 func FuzzAnswers(f *testing.F) {
 	s := servertest.New(f)
 	m := s.Merchant()
@@ -46,7 +46,7 @@ func FuzzAnswers(f *testing.F) {
 		r.Header = http.Header{"Authorization": {"Bearer " + m.Token}, "Content-Type": {contentType}, "Idempotency-Key": {key}}
 		response, err := http.DefaultTransport.RoundTrip(r)
 		if err != nil {
-			return // likewise
+			return // Go's client cannot send it
 		}
 		defer response.Body.Close()
 		answer := new(bytes.Buffer)

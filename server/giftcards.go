@@ -12,33 +12,33 @@ import (
 
 // CreateGiftCard issues one card and schedules its messages.
 func (s *Server) CreateGiftCard(ctx context.Context, request api.CreateGiftCardRequestObject) (api.CreateGiftCardResponseObject, error) {
-	return asCaller(ctx, s, func(who *principal) (api.CreateGiftCardResponseObject, error) {
-		program, err := who.issuing()
-		if err != nil {
-			return nil, err
-		}
-		if request.Body.MerchantId != program.MerchantID.String() {
-			return nil, validate.ValueError("merchantId must be the program's merchant").At(validate.Loc{"body", "merchantId"}, &request.Body.MerchantId)
-		}
-		terms, recipient := fromCreate(program, request.Body)
-		key, err := createKey(who, request, terms, recipient)
-		if err != nil {
-			return nil, err
-		}
-		entry := who.audits(createOperation, program.ID, nil, 1)
-		var issued id.ID
-		answer, err := s.Store.CreateCard(ctx, who.access, terms, recipient, key, entry, func(card *store.GiftCard) (store.Answer, error) {
-			issued = card.ID
-			return encodeAnswer(http.StatusCreated, toGiftCard(card, program, who.access.MerchantName))
-		})
-		if err != nil {
-			return nil, keyFault(err, key)
-		}
-		if answer.Replayed { // then the card is that of the first answer
-			return s.replayedCard(who, program.ID, answer)
-		}
-		return createdCard{answer, s.cardLink(who, program.ID, issued)}, nil
+	who := caller(ctx)
+	program, err := who.programToIssueIn()
+	if err != nil {
+		return nil, err
+	}
+	if request.Body.MerchantId != program.MerchantID.String() {
+		return nil, validate.ValueError("merchantId must be the program's merchant").At(validate.Loc{"body", "merchantId"}, &request.Body.MerchantId)
+	}
+	terms, recipient := fromCreate(program, request.Body)
+	key, err := createKey(who, request, terms, recipient)
+	if err != nil {
+		return nil, err
+	}
+	// CreateCard encodes the answer before its statement, which stores it with the key.
+	entry := who.auditEntry(createOperation, program.ID, nil, 1)
+	var issued id.ID
+	answer, err := s.Store.CreateCard(ctx, who.access, terms, recipient, key, entry, func(card *store.GiftCard) (store.Answer, error) {
+		issued = card.ID
+		return encodeAnswer(http.StatusCreated, toGiftCard(card, program, who.access.MerchantName))
 	})
+	if err != nil {
+		return nil, keyFault(err, key)
+	}
+	if answer.Replayed { // then the card is that of the first answer
+		return s.replayedCard(who, program.ID, answer)
+	}
+	return createdCard{answer, s.cardLink(who, program.ID, issued)}, nil
 }
 
 // replayedCard is the first answer to a create, with a fresh link.
@@ -54,14 +54,14 @@ func (s *Server) cardLink(who *principal, program, card id.ID) string {
 
 // cardOf is the id of the card in the answer to a create.
 func cardOf(a store.Answer) (id.ID, error) {
-	card, err := as[api.GiftCardResponse](a)
+	card, err := decodeAnswer[api.GiftCardResponse](a)
 	if err != nil {
 		return id.ID{}, err
 	}
 	return id.Parse(card.Id)
 }
 
-// createdCard is the answer to a create: the bytes that are kept for its replay, and a
+// createdCard is the answer to a create: the bytes that the database keeps for a replay, and a
 // fresh link to the card's code.
 type createdCard struct {
 	store.Answer

@@ -7,9 +7,9 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// headToo is a router on which HEAD is answered as GET, without the body, wherever no
-// token is needed: monitors, load balancers and previews of links ask so. The other
-// operations know the methods of the document alone.
+// headToo is a router that answers HEAD like GET, without the body, where no token is
+// needed, because monitors, load balancers and link previews send HEAD. The other
+// operations have only the methods of the document.
 type headToo struct {
 	*echo.Echo
 	document *openapi3.T
@@ -27,7 +27,8 @@ func (r headToo) GET(path string, h echo.HandlerFunc, m ...echo.MiddlewareFunc) 
 // isPublic reports whether an operation needs no token.
 func isPublic(o *openapi3.Operation) bool { return o.Security != nil && len(*o.Security) == 0 }
 
-// declaredMethod is the method under which the document has what is asked for.
+// declaredMethod returns the method under which the document has an operation: GET for
+// HEAD.
 func declaredMethod(method string) string {
 	if method == http.MethodHead {
 		return http.MethodGet

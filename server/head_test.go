@@ -14,7 +14,7 @@ import (
 	"giftcards/store"
 )
 
-// TestHeadIsAnsweredAsGetWithoutABody wherever no token is needed.
+// TestHeadIsAnsweredAsGetWithoutABody: for all operations that need no token.
 func TestHeadIsAnsweredAsGetWithoutABody(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
@@ -38,7 +38,7 @@ func TestHeadIsAnsweredAsGetWithoutABody(t *testing.T) {
 			t.Helper()
 			r, err := http.NewRequestWithContext(t.Context(), method, c.server.URL+c.path, nil)
 			must(t, err)
-			response, err := c.server.HTTP().Transport.RoundTrip(r) // follows nothing
+			response, err := c.server.HTTP().Transport.RoundTrip(r) // follows no redirect
 			must(t, err)
 			return response
 		}
@@ -50,7 +50,7 @@ func TestHeadIsAnsweredAsGetWithoutABody(t *testing.T) {
 			t.Errorf("HEAD %s has a body", c.path)
 		}
 		for name, values := range got.Header {
-			// A length may be left out (RFC 9110, 9.3.2); time and id are the request's own.
+			// HEAD may leave out the length (RFC 9110, 9.3.2). Time and id differ in each request.
 			if !slices.Contains([]string{"Content-Length", "Date", "X-Request-Id"}, name) && !slices.Equal(values, head.Header[name]) {
 				t.Errorf("%s: %s is %q for HEAD, %q for GET", c.path, name, head.Header[name], values)
 			}
@@ -63,7 +63,7 @@ func TestHeadIsAnsweredAsGetWithoutABody(t *testing.T) {
 	}
 }
 
-// TestALookAtALinkIsNoDownload: only who gets the codes is in the audit log.
+// TestALookAtALinkIsNoDownload: HEAD hands out no codes and leaves no audit entry.
 func TestALookAtALinkIsNoDownload(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)

@@ -52,7 +52,7 @@ func TestTooLargeBodiesAreRefused(t *testing.T) {
 	still(t, s, m)
 }
 
-// raw writes bytes to a connection of its own and returns what comes back.
+// raw writes bytes to a new connection and returns the bytes that come back.
 func raw(t *testing.T, s *servertest.Server, request string, closeWrite bool) string {
 	t.Helper()
 	connection, err := net.Dial("tcp", strings.TrimPrefix(s.URL, "http://"))
@@ -139,7 +139,7 @@ func TestDeepNestingIsRefused(t *testing.T) {
 	still(t, s, m)
 }
 
-// TestOddTextsAreStoredOrRefused: whatever the schema accepts must not be a fault.
+// TestOddTextsAreStoredOrRefused: a text that the schema accepts must not lead to a 500.
 func TestOddTextsAreStoredOrRefused(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)

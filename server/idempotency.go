@@ -6,43 +6,40 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 
 	"golang.org/x/text/unicode/norm"
 
 	"giftcards/gen/api"
+	"giftcards/server/rules"
 	"giftcards/server/validate"
 	"giftcards/store"
 )
 
-// bareKey is an idempotency key without the quotes it may come in.
-func bareKey(header string) string {
-	if quoted := len(header) >= 2 && strings.HasPrefix(header, `"`) && strings.HasSuffix(header, `"`); quoted {
-		return header[1 : len(header)-1]
-	}
-	return header
-}
-
-// The operations whose answers are kept. The names are stored with the keys: renaming
-// one frees all of its keys.
+// Names of operations, as the database stores them: in the audit log, and the first two
+// with idempotency keys too. Never rename one of these, because all keys stored under it
+// would be free again.
 const (
-	createOperation = "createGiftCard"
-	bulkOperation   = "bulkIssueGiftCards"
+	createOperation   = "createGiftCard"
+	bulkOperation     = "bulkIssueGiftCards"
+	downloadOperation = "downloadGiftCards"
+	loginOperation    = "createToken"
+	logoutOperation   = "logout"
 )
 
-// idempotencyKey returns the key of a request in its scope, nil without one. body
-// encodes what of the body would be stored, so a retry may differ in white space, in
-// the order of names, in what sanitising removes and in the form of Unicode. The ids
-// in the path are always part of the request: an operation on one card must never
-// be answered with the answer of another card.
+// idempotencyKey returns the key of a request with the hash of the request, or nil if the
+// request has no key. body encodes the parts of the body that would be stored, so that a
+// retry may differ in white space, in the order of names, in characters that sanitising
+// removes, and in the form of Unicode. The ids in the path are always in the hash, because
+// a request about one card must never get the answer about another card.
 func idempotencyKey(who *principal, operation string, header *string, body func(*json.Encoder) error) (*store.Key, error) {
-	if header == nil || bareKey(*header) == "" {
+	if header == nil || rules.Key(*header) == "" {
 		return nil, nil
 	}
 	program, err := who.program()
 	if err != nil {
 		return nil, err
 	}
+	// Form C is made while hashing, so that a large body needs no second copy.
 	sum := sha256.New()
 	normal := norm.NFC.Writer(sum)
 	encoder := json.NewEncoder(normal)
@@ -50,7 +47,7 @@ func idempotencyKey(who *principal, operation string, header *string, body func(
 		return nil, fmt.Errorf("hash request: %w", err)
 	}
 	return &store.Key{
-		ProgramID: program.ID, Operation: operation, Key: bareKey(*header), RequestHash: [32]byte(sum.Sum(nil)),
+		ProgramID: program.ID, Operation: operation, Key: rules.Key(*header), RequestHash: [32]byte(sum.Sum(nil)),
 	}, nil
 }
 
@@ -60,8 +57,8 @@ func createKey(who *principal, request api.CreateGiftCardRequestObject, terms st
 	})
 }
 
-// bulkKey encodes one recipient at a time: all at once would double the memory
-// of a large request.
+// bulkKey encodes one recipient at a time, because all at once would double the memory of a
+// large request.
 func bulkKey(who *principal, request api.BulkIssueGiftCardsRequestObject, terms store.Terms, recipients []store.Recipient) (*store.Key, error) {
 	return idempotencyKey(who, bulkOperation, request.Params.IdempotencyKey, func(e *json.Encoder) error {
 		err := errors.Join(e.Encode(request.Body.Count), e.Encode(terms.Sanitised()))
@@ -72,11 +69,11 @@ func bulkKey(who *principal, request api.BulkIssueGiftCardsRequestObject, terms 
 	})
 }
 
-// once carries out effect in one transaction, together with its key, or returns
-// the answer that was given under the key before. Without a key it just carries
-// it out. effect returns the status and the body of the answer. Nothing is done, and
-// no answer is given again, for a caller whose access is not as it was: once then
-// fails with store.ErrAccessChanged, so call it within asCaller.
+// once runs effect and stores its answer under the key, in one transaction. If the key has
+// an answer already, once returns that and does not run effect. Without a key it only runs
+// effect, which returns the status and the body of the answer. If the caller's access has
+// changed meanwhile, once does nothing and fails with store.ErrAccessChanged (see
+// access.go).
 func (s *Server) once(ctx context.Context, who *principal, key *store.Key, effect func(*store.Tx) (int, any, error)) (store.Answer, error) {
 	answer, err := store.Write(ctx, s.Store, func(tx *store.Tx) (store.Answer, error) {
 		var prior *store.Answer
@@ -86,12 +83,12 @@ func (s *Server) once(ctx context.Context, who *principal, key *store.Key, effec
 				return store.Answer{}, err
 			}
 		}
-		// After the claim, which may have waited for another request; the body of this one
-		// may have come for a minute since the access was judged.
+		// Check after the claim, which may have waited for another request. The body may have
+		// taken a minute to arrive, too, after the access was read.
 		if err := tx.CheckAccess(ctx, who.access); err != nil {
 			return store.Answer{}, err
 		}
-		if prior != nil {
+		if prior != nil { // after the check: a user who is out must not see the answer
 			return *prior, nil
 		}
 		status, body, err := effect(tx)
@@ -115,8 +112,8 @@ func encodeAnswer(status int, body any) (store.Answer, error) {
 	return store.Answer{Status: status, Body: encoded}, nil
 }
 
-// keyFault tells the client of a key that was used for another request, and
-// leaves other errors as they are.
+// keyFault turns the error of a key that was used for another request into a 422 that names
+// the header. It leaves other errors as they are.
 func keyFault(err error, key *store.Key) error {
 	if errors.Is(err, store.ErrKeyReused) {
 		return validate.ValueError(store.ErrKeyReused.Message).At(validate.Loc{"header", "idempotency-key"}, &key.Key)
@@ -124,7 +121,7 @@ func keyFault(err error, key *store.Key) error {
 	return err
 }
 
-// replayed is the value of the header Idempotent-Replayed.
+// replayed returns the value of the header Idempotent-Replayed, nil for no header.
 func replayed(a store.Answer) *string {
 	if !a.Replayed {
 		return nil
@@ -133,8 +130,8 @@ func replayed(a store.Answer) *string {
 	return &yes
 }
 
-// as decodes the answer's body.
-func as[T any](a store.Answer) (body T, err error) {
+// decodeAnswer decodes the body of a kept answer.
+func decodeAnswer[T any](a store.Answer) (body T, err error) {
 	if err := json.Unmarshal(a.Body, &body); err != nil {
 		return body, fmt.Errorf("decode answer: %w", err)
 	}

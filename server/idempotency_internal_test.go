@@ -13,8 +13,8 @@ import (
 	"giftcards/store/id"
 )
 
-// TestTheIDsInThePathArePartOfTheRequestOfAKey: a key that was used on one card is
-// another request on another card, in whatever operation.
+// TestTheIDsInThePathArePartOfTheRequestOfAKey: in every operation, the same key and body for
+// another card are another request.
 func TestTheIDsInThePathArePartOfTheRequestOfAKey(t *testing.T) {
 	t.Parallel()
 	merchant, header := id.New(time.Now()), "k"

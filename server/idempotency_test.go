@@ -25,8 +25,7 @@ func count(t *testing.T, s *servertest.Server, table string) (n int) {
 	return n
 }
 
-// TestEqualConcurrentRequestsIssueOnce: the later ones wait for the first and
-// then replay it.
+// TestEqualConcurrentRequestsIssueOnce: the later ones wait for the first and get its answer.
 func TestEqualConcurrentRequestsIssueOnce(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
@@ -67,7 +66,7 @@ func TestEqualConcurrentRequestsIssueOnce(t *testing.T) {
 	}
 }
 
-// TestReplayGivesTheSameBytes, but for the CSV link, which is fresh and works.
+// TestReplayGivesTheSameBytes: except the CSV link, which is fresh and works.
 func TestReplayGivesTheSameBytes(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
@@ -79,7 +78,7 @@ func TestReplayGivesTheSameBytes(t *testing.T) {
 		return before + after, link
 	}
 	body, link := send()
-	s.Clock.Move(2_000_000_000) // links of another second differ
+	s.Clock.Move(2_000_000_000) // so that a fresh link differs
 	again, fresh := send()
 	if body != again {
 		t.Errorf("replayed %s, want %s", again, body)
@@ -96,8 +95,8 @@ func TestReplayGivesTheSameBytes(t *testing.T) {
 	}
 }
 
-// TestTheRequestCountsNotItsSpelling: white space, the order of names and a
-// merely different way to write the amount are the same request.
+// TestTheRequestCountsNotItsSpelling: a retry may differ in white space, in the order of names
+// and in the spelling of the amount.
 func TestTheRequestCountsNotItsSpelling(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
@@ -137,7 +136,7 @@ func TestTheSameKeyIsAnotherOneInAnotherProgramOrOperation(t *testing.T) {
 	}
 }
 
-// TestRefusalsLeaveTheKeyFree: only a 2xx is kept.
+// TestRefusalsLeaveTheKeyFree: a key keeps only a 2xx.
 func TestRefusalsLeaveTheKeyFree(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
@@ -149,8 +148,8 @@ func TestRefusalsLeaveTheKeyFree(t *testing.T) {
 	}
 }
 
-// TestAnAnswerThatNeverArrivedIsReplayed: a request cut off before its answer and
-// sent again with its key issues nothing twice.
+// TestAnAnswerThatNeverArrivedIsReplayed: a request that is cut off before its answer, and sent
+// again with its key, issues no card twice.
 func TestAnAnswerThatNeverArrivedIsReplayed(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)

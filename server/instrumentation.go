@@ -20,8 +20,8 @@ import (
 	"giftcards/server/validate"
 )
 
-// instrumentation measures requests and follows them. All of its labels are made
-// beforehand, or of words of our own: a request can't make a new one.
+// instrumentation measures and traces requests. A request cannot make a new series, because
+// all labels are made at the start or from constants.
 type instrumentation struct {
 	tracer   trace.Tracer
 	tracing  bool
@@ -29,20 +29,20 @@ type instrumentation struct {
 	refusals metric.Int64Counter
 	replays  atomic.Int64
 	routes   map[route]*operationLabels
-	other    *operationLabels // what is no operation: documents, pages, unknown paths
+	other    *operationLabels // for documents, pages and unknown paths
 }
 
 type route struct{ method, path string } // the path as echo has it
 
-// operationLabels are the labels of what one operation answers.
+// operationLabels are the labels of the answers of one operation.
 type operationLabels struct {
 	name     string
 	statuses map[int][]metric.RecordOption
 	broken   []metric.RecordOption // answers that were broken off
-	strange  []metric.RecordOption // statuses not foreseen
+	strange  []metric.RecordOption // statuses that are not in countedStatuses
 }
 
-// countedStatuses are those that the server answers.
+// countedStatuses are the statuses of the server's answers.
 var countedStatuses = []int{200, 201, 202, 204, 302, 304, 400, 401, 403, 404, 405, 408, 413, 415, 422, 429, 500, 503}
 
 func newOperationLabels(name string) *operationLabels {
@@ -56,8 +56,7 @@ func newOperationLabels(name string) *operationLabels {
 	return o
 }
 
-// newInstrumentation makes the instruments. An operation is named as its id
-// begins, which FastAPI made of the name, the path and the method.
+// newInstrumentation makes the instruments.
 func newInstrumentation(o Options, operations map[string]operation) (*instrumentation, error) {
 	i := &instrumentation{tracer: o.Tracer, tracing: o.Tracer != nil, routes: map[route]*operationLabels{}, other: newOperationLabels("other")}
 	if i.tracer == nil {
@@ -68,6 +67,7 @@ func newInstrumentation(o Options, operations map[string]operation) (*instrument
 		meter = metricnoop.Meter{}
 	}
 	for methodAndPath, op := range operations {
+		// FastAPI made the operation's id of its name, path and method; the name is the label.
 		name, _, _ := strings.Cut(op.ID, "_v2_")
 		method, path, _ := strings.Cut(methodAndPath, " ")
 		i.routes[route{method, path}] = newOperationLabels(name)
@@ -107,11 +107,11 @@ func newInstrumentation(o Options, operations map[string]operation) (*instrument
 	return i, err
 }
 
-// readyTimeout bounds what a scrape waits for.
+// readyTimeout bounds how long a scrape waits for the database.
 const readyTimeout = 2 * time.Second
 
-// measure measures a request, and makes it a span of the caller's trace, or of a
-// new one. Without a tracer and without a traceparent that costs nothing.
+// measure records the time and status of a request, and makes a span for it in the caller's
+// trace or in a new one. Without a tracer and a traceparent, the span costs nothing.
 func (i *instrumentation) measure(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		start := time.Now()
@@ -129,8 +129,10 @@ func (i *instrumentation) measure(next echo.HandlerFunc) echo.HandlerFunc {
 			r = r.WithContext(ctx)
 			c.SetRequest(r)
 		}
+		// Deferred, because an answer that is broken off ends in a panic. Then the labels stay
+		// as they are here.
 		labels := one.broken
-		defer func() { // also when the answer is broken off, which is a panic
+		defer func() {
 			i.duration.Record(r.Context(), time.Since(start).Seconds(), labels...)
 			status := c.Response().Status
 			span.SetAttributes(attribute.Int("http.response.status_code", status))
@@ -150,7 +152,7 @@ func (i *instrumentation) measure(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// countRefusals counts what was wrong with a request.
+// countRefusals counts the errors of a 422 by type.
 func (i *instrumentation) countRefusals(ctx context.Context, invalid validate.Errors) {
 	types := map[string]int64{}
 	for _, detail := range invalid {

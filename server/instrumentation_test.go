@@ -22,7 +22,7 @@ import (
 	"giftcards/server/servertest"
 )
 
-// requests is the series of requests to an operation with an answer.
+// requests returns the name of the series of an operation's requests with a status.
 func requests(operation string, status any) string {
 	return fmt.Sprintf(`giftcards_request_duration_seconds_count{operation=%q,status="%v"}`, operation, status)
 }
@@ -71,8 +71,8 @@ func TestMetricsCountWhatHappened(t *testing.T) {
 	}
 }
 
-// TestARequestCannotMakeASeries: each series costs memory here and at whoever
-// scrapes, so that callers must not choose labels.
+// TestARequestCannotMakeASeries: callers must not choose labels, because each series costs
+// memory here and in Prometheus.
 func TestARequestCannotMakeASeries(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
@@ -120,7 +120,7 @@ func TestLogLinesHaveTheTraceOfTheCaller(t *testing.T) {
 	}
 }
 
-// lineOf is the first line of the log about a route.
+// lineOf returns the first line of the log about a route.
 func lineOf(s *servertest.Server, route string) string {
 	for line := range strings.Lines(s.Log.String()) {
 		if strings.Contains(line, `"route":"`+route+`"`) {
@@ -189,7 +189,7 @@ func TestAnAnswerBrokenOffIsCountedAsSuch(t *testing.T) {
 	t.Errorf("no answer was broken off: %v", s.Metrics()[requests("pollBulkIssuance", "broken_off")])
 }
 
-// TestTheDatabaseAwayShows: what does not need it is told all the same.
+// TestTheDatabaseAwayShows: a scrape still has all values that do not come from the database.
 func TestTheDatabaseAwayShows(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
@@ -203,7 +203,7 @@ func TestTheDatabaseAwayShows(t *testing.T) {
 	}
 }
 
-// TestThePublicAddressHasNothingForOperators but what the document says.
+// TestThePublicAddressHasNothingForOperators: it serves only the document's operations.
 func TestThePublicAddressHasNothingForOperators(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)

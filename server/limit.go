@@ -12,20 +12,20 @@ import (
 	"giftcards/server/ratelimit"
 )
 
-// limits are what one process counts of its callers; nil where a limit is off.
+// limits are the rate limits of this process; nil where a limit is off.
 type limits struct {
 	address *limit[netip.Prefix]
-	user    *limit[string]            // by id, over all tokens of the user
-	link    *limit[[csvLinkSize]byte] // downloads over one link
+	user    *limit[string]            // by user id, over all tokens of the user
+	link    *limit[[csvLinkSize]byte] // downloads by link
 }
 
 const (
-	// limitWindow is how long a quota of requests lasts: after so long without a
-	// request all of it can be used at once.
+	// limitWindow is the window of the quotas of requests. After such a time without a
+	// request, the whole quota can be used at once.
 	limitWindow = 2 * time.Second
-	// linkWindow is how long the quota of downloads over one link lasts.
+	// linkWindow is the window of the quota of downloads over one link.
 	linkWindow = time.Minute
-	// limitKeys is how many keys a limit remembers: about 15 MB of them.
+	// limitKeys is the number of keys that a limit remembers, which take about 15 MB.
 	limitKeys = 1 << 16
 )
 
@@ -39,12 +39,12 @@ func newLimits(o Options) limits {
 
 var errTooMany = &refusal{status: http.StatusTooManyRequests, detail: "Too many requests"}
 
-// limit is a Limiter that tells callers how they stand, in the headers of
+// limit is a Limiter that tells callers what is left of their quota, in the headers of
 // draft-ietf-httpapi-ratelimit-headers-11.
 type limit[K comparable] struct {
 	*ratelimit.Limiter[K]
-	name   string   // as a quoted string
-	policy []string // of every answer
+	name   string   // quoted, as the headers have it
+	policy []string // the header RateLimit-Policy, the same on every answer
 }
 
 func newLimit[K comparable](name string, quota int, window time.Duration) *limit[K] {
@@ -58,7 +58,7 @@ func newLimit[K comparable](name string, quota int, window time.Duration) *limit
 	}
 }
 
-// take counts one for the key and tells the caller; it fails with errTooMany.
+// take counts one request of the key and sets the headers. It fails with errTooMany.
 func (l *limit[K]) take(header http.Header, key K, now time.Time) error {
 	if l == nil {
 		return nil
@@ -66,15 +66,15 @@ func (l *limit[K]) take(header http.Header, key K, now time.Time) error {
 	return l.tell(header, l.Take(key, now))
 }
 
-// refuse is the answer to a Take that was not granted.
+// refuse returns the answer to a Take that was not granted.
 func (l *limit[K]) refuse(taken ratelimit.Taken) error {
 	header := http.Header{}
-	_ = l.tell(header, taken) // errTooMany, without the headers
+	_ = l.tell(header, taken) // always errTooMany; the refusal carries the headers
 	return &refusal{status: errTooMany.status, detail: errTooMany.detail, header: header}
 }
 
-// tell writes the headers, and fails with errTooMany if nothing was granted. It
-// runs for every request and so names headers as net/http keeps them.
+// tell sets the headers, and fails with errTooMany if nothing was granted. It spells the
+// names as net/http stores them, because it runs for every request.
 func (l *limit[K]) tell(header http.Header, taken ratelimit.Taken) error {
 	seconds := int64((taken.Wait + time.Second - 1) / time.Second)
 	state := append(make([]byte, 0, 40), l.name...)
@@ -89,9 +89,8 @@ func (l *limit[K]) tell(header http.Header, taken ratelimit.Taken) error {
 	return errTooMany
 }
 
-// limitByAddress bounds what one address may send, before anything is done for
-// it. To be told that the process lives costs nothing, and must not depend on who
-// else asks.
+// limitByAddress limits the requests of one address, before any other work. /healthz has no
+// limit, because it costs nothing and monitors may share an address with other clients.
 func (s *Server) limitByAddress(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		if c.Path() == "/healthz" {
@@ -104,29 +103,29 @@ func (s *Server) limitByAddress(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// clientAddress is the caller's address, of IPv6 the /64 network, which is what
-// one household or machine has.
+// clientAddress returns the caller's IPv4 address or IPv6 /64 network. A household or a
+// machine has a whole /64.
 func clientAddress(c echo.Context) netip.Prefix { return network(c.RealIP(), 32, 64) }
 
-// network is the network of an address, with so many bits of IPv4 and of IPv6. What
-// is no address, because the connection has none, is the zero Prefix.
+// network returns the network that an address belongs to, of bits4 bits for IPv4 and bits6
+// bits for IPv6. It is the zero Prefix for a connection without an address.
 func network(text string, bits4, bits6 int) netip.Prefix {
 	address, err := netip.ParseAddr(text)
 	if err != nil {
 		return netip.Prefix{}
 	}
-	address = address.Unmap()
+	address = address.Unmap() // an IPv4 client of an IPv6 socket
 	bits := bits4
 	if address.Is6() {
 		bits = bits6
 	}
-	prefix, _ := address.Prefix(bits) // bits fit
+	prefix, _ := address.Prefix(bits) // fails only for too many bits
 	return prefix
 }
 
-// takeDownload counts a download over a link, because each writes to the audit log,
-// where it stays. It tells how the caller stands only when it refuses: a link that has
-// ended must look like one that never was.
+// takeDownload counts a download over a link. Downloads are limited, because each adds an
+// entry to the audit log. Only a refusal has the headers of the limit, because a link that
+// has ended must look like one that never existed.
 func (s *Server) takeDownload(header http.Header, link [csvLinkSize]byte) (giveBack func(), err error) {
 	l := s.limits.link
 	if l == nil {

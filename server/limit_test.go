@@ -15,14 +15,14 @@ import (
 	"giftcards/server/servertest"
 )
 
-// trustHere makes the test's own address a proxy's, so that a request can come
-// from any other.
+// trustHere makes the test's own address a trusted proxy's, so that a request can come from
+// any address.
 func trustHere(o *server.Options) {
 	_, here, _ := net.ParseCIDR("127.0.0.0/8")
 	o.TrustedProxies = []*net.IPNet{here}
 }
 
-// from sends a request as a proxy passes it on.
+// from sends a request like a proxy, for a client at an address.
 func from(t *testing.T, s *servertest.Server, address, method, path, token, body string) servertest.Answer {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, s.URL+path, strings.NewReader(body))
@@ -55,15 +55,15 @@ func wantTooMany(t *testing.T, what string, answer servertest.Answer, policy, st
 	}
 	statements := int64(0)
 	if strings.HasPrefix(policy, `"login"`) {
-		statements = 1 // which asks whether the user is known there
+		statements = 1 // it asks whether the user is known there
 	}
 	if answer.Statements != statements {
 		t.Errorf("%s: %d statements for a 429, want %d", what, answer.Statements, statements)
 	}
 }
 
-// TestAUserWhoAsksTooOftenIsToldWhenToComeBack: all tokens of a user share a quota,
-// because a user can have as many as they like.
+// TestAUserWhoAsksTooOftenIsToldWhenToComeBack: all tokens of a user share a quota, because a
+// user can have any number of them.
 func TestAUserWhoAsksTooOftenIsToldWhenToComeBack(t *testing.T) {
 	t.Parallel()
 	s := servertest.NewCounting(t, func(o *server.Options) { o.UserRate = 2 })
@@ -139,14 +139,14 @@ func TestWithoutATrustedProxyNobodySaysWhereTheyComeFrom(t *testing.T) {
 	wantTooMany(t, "the third of as many addresses", last, `"address";q=2;w=2`, `"address";r=0;t=1`, "1")
 }
 
-// TestGuessingIsSlowWhetherOrNotThereIsTheUser: the answers to guesses at a user
-// and at nobody are the same, one for one, and cost the same.
+// TestGuessingIsSlowWhetherOrNotThereIsTheUser: guesses for a user and for nobody get the same
+// answers, one for one, and cost the same.
 func TestGuessingIsSlowWhetherOrNotThereIsTheUser(t *testing.T) {
 	t.Parallel()
 	s := servertest.NewCounting(t, trustHere, func(o *server.Options) { o.FailedLogins = 3 })
 	m := s.Merchant()
 	s.Clock.Stop()
-	for range 4 { // 1 to 3 are wrong, from there on nothing is tried
+	for range 4 { // 3 are checked and wrong; the fourth is not checked
 		known, none := loginFrom(t, s, "192.0.2.1", m.Email, "wrong"), loginFrom(t, s, "192.0.2.2", "nobody@example.com", "wrong")
 		if known.Status != none.Status || string(known.Body) != string(none.Body) || known.Statements != none.Statements ||
 			known.Header.Get("RateLimit") != none.Header.Get("RateLimit") || known.Header.Get("Retry-After") != none.Header.Get("Retry-After") {
@@ -159,14 +159,14 @@ func TestGuessingIsSlowWhetherOrNotThereIsTheUser(t *testing.T) {
 		t.Errorf("one address locks the user out of others: %d %s", answer.Status, answer.Body)
 	}
 	s.Clock.Move(100 * time.Second)
-	for range 5 { // a right password costs nothing
+	for range 5 { // a right password uses none of the quota
 		if answer := loginFrom(t, s, "192.0.2.1", strings.ToUpper(m.Email), m.Password); answer.Status != http.StatusOK {
 			t.Fatalf("100 seconds later: %d %s", answer.Status, answer.Body)
 		}
 	}
 }
 
-// TestManyAddressesSlowAUserButLockNobodyOut of where they logged in before.
+// TestManyAddressesSlowAUserButLockNobodyOut: the user gets in from where they logged in before.
 func TestManyAddressesSlowAUserButLockNobodyOut(t *testing.T) {
 	t.Parallel()
 	s := servertest.NewCounting(t, trustHere, func(o *server.Options) { o.FailedLogins = 1 })
@@ -175,7 +175,7 @@ func TestManyAddressesSlowAUserButLockNobodyOut(t *testing.T) {
 	if answer := loginFrom(t, s, "192.0.2.1", m.Email, m.Password); answer.Status != http.StatusOK {
 		t.Fatalf("%d %s", answer.Status, answer.Body)
 	}
-	spelled := []string{m.Email, strings.ToUpper(m.Email)} // one user, however it is written
+	spelled := []string{m.Email, strings.ToUpper(m.Email)} // two spellings of one user
 	for i := range 5 {
 		if answer := loginFrom(t, s, fmt.Sprintf("198.51.100.%d", i), spelled[i%2], "wrong"); answer.Status != http.StatusUnauthorized {
 			t.Fatalf("guess %d: %d", i, answer.Status)
@@ -220,8 +220,11 @@ func TestGuessesAtTheSameTimeAreNoMoreThanOneByOne(t *testing.T) {
 		wait.Go(func() { guess(fmt.Sprint(i, m.Email)) })
 	}
 	wait.Wait()
-	// Some were refused by the queue, which costs nothing of the quota.
-	for i := 20; i < 25 && guess(fmt.Sprint(i, m.Email)).Header.Get("RateLimit") == ""; i++ {
+	// The queue refused some, which uses none of the quota.
+	for i := 20; i < 25; i++ {
+		if guess(fmt.Sprint(i, m.Email)).Header.Get("RateLimit") != "" {
+			break
+		}
 	}
 	if n := tried.Load(); n != 3 {
 		t.Errorf("%d guesses were tried, want 3", n)

@@ -14,7 +14,8 @@ import (
 	"giftcards/store/storetest"
 )
 
-// atNoon starts a server whose clock says noon in UTC: no test of a day meets midnight.
+// atNoon starts a server whose clock says noon in UTC, so that no test of a day runs over
+// midnight.
 func atNoon(t *testing.T) *servertest.Server {
 	t.Helper()
 	s := servertest.New(t)
@@ -35,7 +36,7 @@ func limitCards(t *testing.T, s *servertest.Server, scope string, cards int64) {
 	})
 }
 
-// written is how many rows there are of all that issuing cards writes.
+// written returns the number of rows in all tables that issuing cards writes to.
 func written(t *testing.T, s *servertest.Server) (rows [7]int) {
 	t.Helper()
 	for i, table := range []string{"gift_cards", "messages", "bulk_tasks", "task_recipients", "idempotency_keys", "audit_log", "river_job"} {
@@ -50,8 +51,8 @@ func keyed(key string) http.Header {
 	return http.Header{"Content-Type": {"application/json"}, "Idempotency-Key": {key}}
 }
 
-// TestAboveADailyLimitIsA403ThatNamesIt and writes nothing; what is wrong with the
-// request is said first, and a replay is answered as ever.
+// TestAboveADailyLimitIsA403ThatNamesIt: the refusal writes nothing. Faults of the request come
+// first, and a replay gets its answer.
 func TestAboveADailyLimitIsA403ThatNamesIt(t *testing.T) {
 	t.Parallel()
 	s := atNoon(t)
@@ -77,7 +78,7 @@ func TestAboveADailyLimitIsA403ThatNamesIt(t *testing.T) {
 	for name, c := range map[string]struct {
 		answer servertest.Answer
 		status int
-		body   string // a part of it
+		body   string // a part of the answer
 	}{
 		"create":                   {post("", "another", card), 403, words},
 		"create without a key":     {post("", "", card), 403, words},
@@ -109,14 +110,14 @@ func TestAboveADailyLimitIsA403ThatNamesIt(t *testing.T) {
 		t.Errorf("a value of %v and %v is counted, want 9.005 and 60", atOnce, byTasks)
 	}
 	s.Clock.Move(12 * time.Hour)
-	m.Token = s.Login(m.Email, m.Password) // the one before has ended
+	m.Token = s.Login(m.Email, m.Password) // the token before has expired
 	if tomorrow := post("", "tomorrow", card); tomorrow.Status != http.StatusCreated {
 		t.Errorf("on the next day: %d %s", tomorrow.Status, tomorrow.Body)
 	}
 }
 
-// TestALimitIsToldToNobodyWhoMayNotIssue: a reader and another merchant's user get the
-// refusals that they get without a limit, and another merchant is not limited by it.
+// TestALimitIsToldToNobodyWhoMayNotIssue: a reader and another merchant's user get the same
+// refusals as without a limit, and the limit does not count for another merchant.
 func TestALimitIsToldToNobodyWhoMayNotIssue(t *testing.T) {
 	t.Parallel()
 	s := atNoon(t)
@@ -141,8 +142,8 @@ func TestALimitIsToldToNobodyWhoMayNotIssue(t *testing.T) {
 	}
 }
 
-// TestAUsersLimitHoldsFromTheNextRequestOn, whatever is remembered of the user's
-// access, for creates and bulk requests.
+// TestAUsersLimitHoldsFromTheNextRequestOn: for creates and bulk requests, even if the user's
+// access is in the cache.
 func TestAUsersLimitHoldsFromTheNextRequestOn(t *testing.T) {
 	t.Parallel()
 	s := atNoon(t)

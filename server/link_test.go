@@ -15,7 +15,7 @@ import (
 	"giftcards/store/id"
 )
 
-// links are one from each place that gives them: an answer at once, its replay, a poll.
+// links returns a link from each place that gives one: a bulk answer, its replay and a poll.
 func links(t *testing.T, m *servertest.Merchant, key string) map[string]string {
 	t.Helper()
 	few, many := 2, 60
@@ -27,8 +27,8 @@ func links(t *testing.T, m *servertest.Merchant, key string) map[string]string {
 	}
 }
 
-// wantEnded fails unless answer is that to a link that never was, in every byte but
-// those of time and request.
+// wantEnded fails unless the answer is the one to a link that never existed, in every byte
+// except the time and the request id.
 func wantEnded(t *testing.T, s *servertest.Server, what string, answer servertest.Answer) {
 	t.Helper()
 	never := get(t, s, s.URL+"/v2/giftcards/downloads/never")
@@ -41,8 +41,8 @@ func wantEnded(t *testing.T, s *servertest.Server, what string, answer servertes
 	}
 }
 
-// TestALinkEndsWithTheTokensOfItsUser: a user who may not ask for the codes any more has
-// no link to them either, and a refusal tells and writes nothing.
+// TestALinkEndsWithTheTokensOfItsUser: the links of a user who may no longer see codes have
+// ended too. The refusal tells nothing and writes nothing.
 func TestALinkEndsWithTheTokensOfItsUser(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t, func(o *server.Options) { o.LinkDownloads = 1000 })
@@ -99,7 +99,8 @@ func TestALinkEndsWithTheTokensOfItsUser(t *testing.T) {
 	}
 }
 
-// TestALinkOfAUserOfAnotherMerchantIsRefused: a program that is the user's no more.
+// TestALinkOfAUserOfAnotherMerchantIsRefused: the program no longer belongs to the user's
+// merchant.
 func TestALinkOfAUserOfAnotherMerchantIsRefused(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
@@ -118,8 +119,8 @@ func TestALinkOfAUserOfAnotherMerchantIsRefused(t *testing.T) {
 	}
 }
 
-// TestWhatEndedStaysDeadWithinOneSecond: tokens and links say in whole seconds when
-// they were given, and several changes in one second must end all of them.
+// TestWhatEndedStaysDeadWithinOneSecond: tokens and links have their time in whole seconds, and
+// several changes within one second must end all of them.
 func TestWhatEndedStaysDeadWithinOneSecond(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
@@ -164,7 +165,7 @@ func TestWhatEndedStaysDeadWithinOneSecond(t *testing.T) {
 	}
 }
 
-// TestRoleAndLogoutHoldWithinOneSecond: neither goes by the time a token was given.
+// TestRoleAndLogoutHoldWithinOneSecond: neither depends on the time of the token.
 func TestRoleAndLogoutHoldWithinOneSecond(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
@@ -193,8 +194,8 @@ func TestRoleAndLogoutHoldWithinOneSecond(t *testing.T) {
 	}
 }
 
-// TestDownloadsOverOneLinkAreLimited, so that nobody fills the audit log with them.
-// Others' links and fresh ones have quotas of their own.
+// TestDownloadsOverOneLinkAreLimited: so that nobody can fill the audit log. Every other link,
+// also a fresh one to the same cards, has a quota of its own.
 func TestDownloadsOverOneLinkAreLimited(t *testing.T) {
 	t.Parallel()
 	s := servertest.NewCounting(t, func(o *server.Options) { o.LinkDownloads = 3 })
@@ -227,7 +228,7 @@ func TestDownloadsOverOneLinkAreLimited(t *testing.T) {
 	}
 }
 
-// TestADownloadIsItsUsersInTheAuditLog, from the address that downloaded.
+// TestADownloadIsItsUsersInTheAuditLog: with the address that downloaded.
 func TestADownloadIsItsUsersInTheAuditLog(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)

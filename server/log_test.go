@@ -16,8 +16,8 @@ import (
 	"giftcards/server/servertest"
 )
 
-// TestTheLogKeepsSecrets runs the main job and searches the log for everything
-// that it sent and got.
+// TestTheLogKeepsSecrets runs a merchant's whole journey and searches the log for everything
+// that it sent and received.
 func TestTheLogKeepsSecrets(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
@@ -61,7 +61,7 @@ func TestTheLogKeepsSecrets(t *testing.T) {
 			secrets = append(secrets, fields[0], `"`+fields[1]+`"`, "="+fields[1]+" ")
 		}
 	}
-	// Refusals, too, must not repeat what was sent.
+	// Log lines of refusals must not repeat the request either.
 	m.Do(http.MethodPost, m.Cards(), jsonHeader, fmt.Appendf(nil, `{"customerName":%q,"customerEmail":"not-an-address-%s"}`, name, email))
 	get(t, s, s.URL+"/v2/giftcards/downloads/"+strings.Repeat("secret", 5)+"?q="+email)
 	loginFrom(t, s, "", "nobody-"+email, "a-wrong-password")
@@ -78,8 +78,8 @@ func TestTheLogKeepsSecrets(t *testing.T) {
 	}
 }
 
-// TestARefusedLoginLeavesALineWithItsAddress and neither the name nor the password:
-// people type the one where the other belongs. Nobody can fill the log with them.
+// TestARefusedLoginLeavesALineWithItsAddress: the line has neither the name nor the password,
+// because people type a password where the name belongs. Nobody can fill the log.
 func TestARefusedLoginLeavesALineWithItsAddress(t *testing.T) {
 	t.Parallel()
 	s := servertest.NewCounting(t, trustHere, failedLogins(1))
@@ -121,7 +121,7 @@ func TestARefusedLoginLeavesALineWithItsAddress(t *testing.T) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
 	s.Clock.Move(time.Minute)
-	for i := range 50 { // of so many addresses, 20 have a line in this second
+	for i := range 50 { // 20 of these addresses get a line in this second
 		loginFrom(t, s, fmt.Sprintf("198.51.100.%d", i), "hidden-name", "hidden-password")
 	}
 	s.Clock.Move(time.Second)
@@ -137,7 +137,7 @@ func TestARefusedLoginLeavesALineWithItsAddress(t *testing.T) {
 	}
 }
 
-// TestAPanicIsA500WithItsRequestIDInTheLog and the server goes on.
+// TestAPanicIsA500WithItsRequestIDInTheLog: the server serves further requests.
 func TestAPanicIsA500WithItsRequestIDInTheLog(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t, panicWhenAskedIfReady)

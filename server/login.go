@@ -16,53 +16,51 @@ import (
 	"giftcards/store"
 )
 
-// logins are what one process knows of logins: what each may still try, and who
-// waits for a password to be checked.
+// logins are the limits of logins in this process, and the queue of passwords to check.
 type logins struct {
 	queue *password.Queue
-	// Wrong passwords, in the order of how much is granted; nil where there is no limit.
+	// Limits of wrong passwords, the smallest quota first; nil where there is no limit.
 	pair, address, home, site, user *limit[loginKey]
-	// right counts right passwords, which cost as much time to check as wrong ones.
+	// right limits right passwords, because they take as long to check as wrong ones.
 	right *limit[loginKey]
 
 	log refusedLogins
 }
 
-// loginKey is what a quota or a place in the queue belongs to: a user, a network, or
-// a user in a network.
+// loginKey is the owner of a quota or of a place in the queue: a user, a network, or a user
+// in a network.
 type loginKey struct {
-	known   bool // of users where they have logged in before; others cannot use it up
+	known   bool // the user has logged in from the address before; strangers cannot use this quota up
 	network netip.Prefix
 	user    userName
 }
 
-// userName is a part of the hash of a user name as it is looked up: of one size,
-// however much was sent.
+// userName is the first part of the hash of a user name, so that a long name takes no more
+// memory than a short one.
 type userName [16]byte
 
 const (
-	// loginWindow is how long it takes to get back all passwords.
+	// loginWindow is the time after which the whole quota is available again.
 	loginWindow = 5 * time.Minute
-	// A household or a customer often has a /56, a company a /48 of IPv6, and each has
-	// very many /64s. Their quotas are below a user's, so that no single one of them can
-	// use that up.
+	// In IPv6 a household often has a /56 and a company a /48, with very many /64s each.
+	// Their quotas are smaller than a user's, so that no single one can use a user's up.
 	homeFactor, siteFactor = 2, 4
-	// userFactor is how many times as many wrong passwords a user has as an address:
-	// so many addresses at least it takes to slow down a user, not one.
+	// userFactor makes a user's quota five times an address's, so that one address alone can
+	// never slow down a user.
 	userFactor = 5
-	// rightFactor allows a login every 5 seconds for long.
+	// rightFactor allows one login every 5 seconds in the long run, by default.
 	rightFactor = 6
 )
 
-// How many logins may be in the queue at a time. A password takes some 50 ms to check
-// and a place is free again at once, so 2 are enough for a person and for a program that
-// repeats itself. Of the 64 places one network can take an eighth at most.
+// Limits of the logins in the queue at one time. A password takes about 50 ms to check, so
+// 2 places are enough for a person, and for a program that retries. One network can take
+// an eighth of the 64 places at most.
 const (
 	inQueueOfUser    = 2
-	inQueueOfKnown   = 4 // of a user where they have logged in before: several programs that start at once
+	inQueueOfKnown   = 4 // a user at an address of earlier logins: several programs may start at once
 	inQueueOfAddress = 2
-	inQueueOfHome    = 4 // of IPv6 a /56, of IPv4 a /24
-	inQueueOfSite    = 8 // of IPv6 a /48
+	inQueueOfHome    = 4 // an IPv6 /56 or an IPv4 /24
+	inQueueOfSite    = 8 // an IPv6 /48
 )
 
 func newLogins(o Options) logins {
@@ -70,7 +68,7 @@ func newLogins(o Options) logins {
 		return newLimit[loginKey]("login", o.FailedLogins*factor, loginWindow)
 	}
 	return logins{
-		// Half of the processors are left for everything else.
+		// Hashing gets half of the processors, so that the other half serves everything else.
 		queue: password.NewQueue(max(1, runtime.GOMAXPROCS(0)/2)),
 		pair:  quota(1), address: quota(1), home: quota(homeFactor), site: quota(siteFactor), user: quota(userFactor),
 		right: quota(rightFactor),
@@ -80,7 +78,7 @@ func newLogins(o Options) logins {
 
 // attempt is a login under way.
 type attempt struct {
-	name                string // as users are looked up
+	name                string // the e-mail address as users are looked up by it
 	user                userName
 	address, home, site netip.Prefix
 	known               bool // the user has logged in from the address before
@@ -95,18 +93,18 @@ func newAttempt(name, client string) *attempt {
 	}
 }
 
-// ipv6 reports whether wider networks have quotas of wrong passwords: a /24 of IPv4
-// belongs to many customers, who would use up each other's.
+// ipv6 reports whether the attempt comes from IPv6. Only there have wider networks quotas of
+// wrong passwords, because the many customers in an IPv4 /24 would use up each other's.
 func (a *attempt) ipv6() bool { return a.address.Addr().Is6() }
 
-// quota is what a limit grants to a key.
+// quota is the quota of one key.
 type quota struct {
 	*limit[loginKey]
 	key loginKey
 }
 
-// ofNetworks are the quotas of wrong passwords of where the attempt comes from, the
-// widest first: what that refuses takes no place among the keys of the others.
+// ofNetworks returns the quotas of wrong passwords of the networks that the attempt comes
+// from, the widest first. If that one refuses, the narrower ones need not remember a key.
 func (l *logins) ofNetworks(a *attempt) []quota {
 	quotas := []quota{{l.address, loginKey{network: a.address}}}
 	if a.ipv6() {
@@ -115,9 +113,9 @@ func (l *logins) ofNetworks(a *attempt) []quota {
 	return quotas
 }
 
-// wrong are the quotas that a wrong password counts under. A user who has logged in
-// from the address before is judged there by this pair alone, so that strangers
-// cannot keep them out.
+// wrong returns the quotas that a wrong password counts against. For a user who has logged
+// in from the address before, only the quota of this pair counts, so that strangers cannot
+// lock the user out.
 func (l *logins) wrong(a *attempt) []quota {
 	if a.known {
 		return []quota{{l.pair, loginKey{known: true, network: a.address, user: a.user}}}
@@ -125,7 +123,7 @@ func (l *logins) wrong(a *attempt) []quota {
 	return append(l.ofNetworks(a), quota{l.user, loginKey{user: a.user}})
 }
 
-// ofRight are the quotas that a right password counts under.
+// ofRight returns the quotas that a right password counts against.
 func (l *logins) ofRight(a *attempt) []quota {
 	if a.known {
 		return []quota{{l.right, loginKey{known: true, user: a.user}}}
@@ -133,7 +131,7 @@ func (l *logins) ofRight(a *attempt) []quota {
 	return []quota{{l.right, loginKey{network: a.address}}, {l.right, loginKey{user: a.user}}}
 }
 
-// shares are the attempt's places in the queue.
+// shares returns the attempt's limits in the queue.
 func (a *attempt) shares() []password.Share {
 	if a.known {
 		return []password.Share{{Of: loginKey{known: true, user: a.user}, Most: inQueueOfKnown}}
@@ -151,8 +149,9 @@ func (a *attempt) shares() []password.Share {
 	return shares
 }
 
-// take takes one of each quota, or none and fails with a 429. How many are left it
-// does not tell: that would say who has logged in from the address before.
+// take counts one against each quota, or against none and fails with a 429. The answer does
+// not say how many are left, because that would tell who has logged in from the address
+// before.
 func take(quotas []quota, now time.Time) (giveBack func(), err error) {
 	giveBackOf := func(taken []quota) {
 		for _, q := range taken {
@@ -161,19 +160,20 @@ func take(quotas []quota, now time.Time) (giveBack func(), err error) {
 			}
 		}
 	}
+	// All or nothing: a later refusal gives the earlier ones back.
 	for i, q := range quotas {
 		if q.limit == nil {
 			continue
 		}
 		if taken := q.Take(q.key, now); !taken.OK {
-			giveBackOf(quotas[:i]) // no password was tried
+			giveBackOf(quotas[:i]) // this attempt tries no password
 			return nil, q.refuse(taken)
 		}
 	}
 	return func() { giveBackOf(quotas) }, nil
 }
 
-// look fails with a 429 where take would.
+// look fails with a 429 if take would. It counts nothing.
 func look(quotas []quota, now time.Time) error {
 	for _, q := range quotas {
 		if q.limit == nil {
@@ -186,16 +186,16 @@ func look(quotas []quota, now time.Time) error {
 	return nil
 }
 
-// refusedLogins writes a line for each login that is refused, with the address that
-// it came from: a second line of an address only a second later, and so many a second
-// in all, so that nobody can fill the log.
+// refusedLogins limits the log lines of refused logins, so that nobody can fill the log:
+// one line a second for an address, and refusedLoginLines a second in all. It counts the
+// lines that were left out.
 type refusedLogins struct {
 	all       *ratelimit.Limiter[struct{}]
 	byAddress *ratelimit.Limiter[netip.Prefix]
 	unlogged  *atomic.Int64
 }
 
-// refusedLoginLines is how many lines a second there are at most.
+// refusedLoginLines is the largest number of lines a second.
 const refusedLoginLines = 20
 
 func newRefusedLogins() refusedLogins {
@@ -206,8 +206,9 @@ func newRefusedLogins() refusedLogins {
 	}
 }
 
-// noteRefusedLogin writes the line. The user is named by a hash with a key, because
-// people type passwords and strangers' addresses as user names.
+// noteRefusedLogin logs a refused login with its address and the reason. It names the user
+// by a keyed hash, because people type passwords and other people's addresses as user
+// names.
 func (s *Server) noteRefusedLogin(ctx context.Context, a *attempt, refused *refusal) {
 	l, now, who := &s.logins.log, s.Store.Now(), caller(ctx)
 	if !l.byAddress.Take(a.address, now).OK || !l.all.Take(struct{}{}, now).OK {
@@ -216,6 +217,7 @@ func (s *Server) noteRefusedLogin(ctx context.Context, a *attempt, refused *refu
 	}
 	reason := "password"
 	switch {
+	// Only the refusal of a limit carries headers; the queue's has none.
 	case refused.header != nil:
 		reason = "limit"
 	case refused.status == http.StatusTooManyRequests:

@@ -28,8 +28,8 @@ func wantStatus(t *testing.T, what string, answer servertest.Answer, status int)
 	}
 }
 
-// TestWhereAUserLoggedInIsKnownOnEveryInstanceAndAfterARestart so that guesses from
-// elsewhere do not keep them out; a new password ends that.
+// TestWhereAUserLoggedInIsKnownOnEveryInstanceAndAfterARestart: guesses from elsewhere do not
+// lock the user out there. A new password ends that.
 func TestWhereAUserLoggedInIsKnownOnEveryInstanceAndAfterARestart(t *testing.T) {
 	t.Parallel()
 	url, keys := storetest.URL(t), filepath.Join(t.TempDir(), "keys.json")
@@ -53,7 +53,7 @@ func TestWhereAUserLoggedInIsKnownOnEveryInstanceAndAfterARestart(t *testing.T) 
 	wantStatus(t, "at home after a new password", loginFrom(t, second, "2001:db8:0:1::1", m.Email, "another password"), http.StatusTooManyRequests)
 }
 
-// TestWiderNetworksOfIPv6HaveAQuota because anybody has 65,536 /64s and more.
+// TestWiderNetworksOfIPv6HaveAQuota: because one attacker can have 65,536 /64s and more.
 func TestWiderNetworksOfIPv6HaveAQuota(t *testing.T) {
 	t.Parallel()
 	s := servertest.NewCounting(t, trustHere, failedLogins(2))
@@ -65,18 +65,18 @@ func TestWiderNetworksOfIPv6HaveAQuota(t *testing.T) {
 		wantStatus(t, "a /64", guess(fmt.Sprintf("2001:db8:0:%x::1", i)), http.StatusUnauthorized)
 	}
 	wantTooMany(t, "one more /64 of the /56", guess("2001:db8:0:4::1"), `"login";q=4;w=300`, `"login";r=0;t=75`, "75")
-	for i := 1; i < 5; i++ { // the /48: what was refused above took none of it
+	for i := 1; i < 5; i++ { // the /48: the refusals above used none of its quota
 		wantStatus(t, "another /56", guess(fmt.Sprintf("2001:db8:0:%x00::1", i)), http.StatusUnauthorized)
 	}
 	wantTooMany(t, "one more /56 of the /48", guess("2001:db8:0:500::1"), `"login";q=8;w=300`, `"login";r=0;t=38`, "38")
 	wantStatus(t, "another /48", guess("2001:db8:1::1"), http.StatusUnauthorized)
-	for i := range 8 { // neighbours in a /24 of IPv4 have nothing to do with each other
+	for i := range 8 { // neighbours in an IPv4 /24 are strangers
 		wantStatus(t, "IPv4", guess(fmt.Sprintf("192.0.2.%d", i)), http.StatusUnauthorized)
 	}
 }
 
-// TestWhatCannotBeAPasswordCountsAgainstNoUser: it costs an attacker nothing to check,
-// so it would use up a user's quota, or fill the memory with quotas, for nothing.
+// TestWhatCannotBeAPasswordCountsAgainstNoUser: such a login costs no hash. If it counted, it
+// would be a cheap way to use up a user's quota or to fill the memory with quotas.
 func TestWhatCannotBeAPasswordCountsAgainstNoUser(t *testing.T) {
 	t.Parallel()
 	s := servertest.NewCounting(t, trustHere, failedLogins(1))
@@ -97,7 +97,7 @@ func TestWhatCannotBeAPasswordCountsAgainstNoUser(t *testing.T) {
 	wantStatus(t, "the user from a new address", loginFrom(t, s, "192.0.2.1", m.Email, m.Password), http.StatusOK)
 }
 
-// TestRightPasswordsCountToo because each takes as long to check as a wrong one.
+// TestRightPasswordsCountToo: because a right one takes as long to check as a wrong one.
 func TestRightPasswordsCountToo(t *testing.T) {
 	t.Parallel()
 	s := servertest.NewCounting(t, trustHere, failedLogins(1))
@@ -112,7 +112,7 @@ func TestRightPasswordsCountToo(t *testing.T) {
 	wantTooMany(t, "the seventh", loginFrom(t, s, "192.0.2.1", m.Email, m.Password), policy, state, "50")
 	wantTooMany(t, "the user's other known address", loginFrom(t, s, "", m.Email, m.Password), policy, state, "50")
 	wantStatus(t, "another user there", loginFrom(t, s, "192.0.2.1", bystander.Email, bystander.Password), http.StatusOK)
-	for i := range 5 { // with the first, six that were not known
+	for i := range 5 { // with the first login, six from unknown addresses
 		wantStatus(t, "a new address", loginFrom(t, s, fmt.Sprintf("198.51.100.%d", i), m.Email, m.Password), http.StatusOK)
 	}
 	wantTooMany(t, "one new address too many", loginFrom(t, s, "198.51.100.9", m.Email, m.Password), policy, state, "50")
@@ -120,9 +120,9 @@ func TestRightPasswordsCountToo(t *testing.T) {
 	wantStatus(t, "50 seconds later", loginFrom(t, s, "192.0.2.1", m.Email, m.Password), http.StatusOK)
 }
 
-// TestAUserIsLetInWhileOthersFillTheQueue: with hashes that take as long as in
-// production, the attacked user from where they are known, also in the attackers' own
-// network, and another user from anywhere.
+// TestAUserIsLetInWhileOthersFillTheQueue: with hashes that take as long as in production. The
+// attacked user gets in from where they are known, even in the attackers' network. Another
+// user gets in from anywhere.
 func TestAUserIsLetInWhileOthersFillTheQueue(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t, trustHere)
@@ -141,7 +141,7 @@ func TestAUserIsLetInWhileOthersFillTheQueue(t *testing.T) {
 				default:
 				}
 				user, address := fmt.Sprintf("nobody-%d-%d@example.com", i, n), fmt.Sprintf("203.0.113.%d", i)
-				if i%2 == 0 { // the victim's own name, from everywhere
+				if i%2 == 0 { // the attacked user's name, from all addresses
 					user, address = m.Email, fmt.Sprintf("10.%d.%d.1", i, n%250)
 				}
 				loginFrom(t, s, address, user, "a wrong password")

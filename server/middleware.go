@@ -14,22 +14,22 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// requestIDPattern is what a caller's X-Request-Id must look like to be kept: it goes
-// into the log and into the answer.
+// requestIDPattern is what a caller's X-Request-Id must match. Any other value is dropped,
+// because it would go into the log and into the answer.
 var requestIDPattern = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
-// requestIDs are what a request is called: by us, and by the caller.
+// requestIDs are the two ids of a request.
 type requestIDs struct {
-	ours   string
-	client *string // the X-Request-Id that came with it, nil without a fit one
+	ours   string  // from the server, never the same twice
+	client *string // from the caller's X-Request-Id; nil if it has none that matches
 }
 
 const requestIDsKey = "giftcards.request_ids"
 
-// logRequests gives every request an id of its own and writes one line for each: the
-// route, never the path or query, which can hold secrets and personal data. The
-// answer has the caller's X-Request-Id if that is fit, else ours. The log has both,
-// because anybody can send another request's id.
+// logRequests gives every request an id and logs one line for it. The line has the route,
+// and never the path or query, which can hold secrets and personal data. The answer has
+// the caller's X-Request-Id if it matches requestIDPattern, else the server's own id. The
+// log has both, because anybody can send the id of another request.
 func (s *Server) logRequests(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		start := time.Now()
@@ -40,7 +40,8 @@ func (s *Server) logRequests(next echo.HandlerFunc) echo.HandlerFunc {
 			c.Response().Header().Set(echo.HeaderXRequestID, sent)
 		}
 		c.Set(requestIDsKey, ids)
-		defer func() { // also when the answer is broken off, which is a panic
+		// Deferred, because an answer that is broken off ends in a panic.
+		defer func() {
 			s.logger(c).InfoContext(c.Request().Context(), "request",
 				"method", c.Request().Method, "route", c.Path(), "status", c.Response().Status,
 				"bytes", c.Response().Size, "duration", time.Since(start))
@@ -52,14 +53,14 @@ func (s *Server) logRequests(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// requestIDsOf are the ids that logRequests gave.
+// requestIDsOf returns the ids that logRequests gave to the request.
 func requestIDsOf(c echo.Context) requestIDs {
 	ids, _ := c.Get(requestIDsKey).(requestIDs)
 	return ids
 }
 
-// logger writes lines with the ids of a request: request_id is ours, client_request_id
-// the caller's.
+// logger returns a logger that adds the ids of a request: request_id is the server's,
+// client_request_id the caller's.
 func (s *Server) logger(c echo.Context) *slog.Logger {
 	ids := requestIDsOf(c)
 	if ids.client == nil {
@@ -68,8 +69,8 @@ func (s *Server) logger(c echo.Context) *slog.Logger {
 	return s.Logger.With("request_id", ids.ours, "client_request_id", *ids.client)
 }
 
-// recoverPanics answers 500 and logs the panic. http.ErrAbortHandler passes: it
-// is how a stream that cannot be finished breaks off its connection.
+// recoverPanics turns a panic into an error, which is logged and answered with 500. It lets
+// http.ErrAbortHandler through, with which a stream that fails closes its connection.
 func (s *Server) recoverPanics(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) (err error) {
 		defer func() {
@@ -85,8 +86,8 @@ func (s *Server) recoverPanics(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// declaredMethodsOnly makes OPTIONS a method like any other: 405 where the
-// document has no such operation.
+// declaredMethodsOnly answers OPTIONS with 405, as any method that the document does not
+// have. Echo would answer it by itself.
 func declaredMethodsOnly(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		if c.Request().Method == http.MethodOptions && c.Get(echo.ContextKeyHeaderAllow) != nil {
@@ -96,7 +97,7 @@ func declaredMethodsOnly(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// allowed is echo's Allow header without the OPTIONS it adds.
+// allowed returns echo's Allow header without OPTIONS, which echo adds.
 func allowed(c echo.Context) string {
 	allow, _ := c.Get(echo.ContextKeyHeaderAllow).(string)
 	methods := strings.Split(allow, ", ")
@@ -109,8 +110,8 @@ func allowed(c echo.Context) string {
 	return strings.Join(kept, ", ")
 }
 
-// limitTime bounds what a request may wait for, such as the database. Streams,
-// which may take longer, set their own bound.
+// limitTime bounds how long a request may wait, for example for the database. A stream may
+// take longer and sets its own limit.
 func limitTime(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		ctx, cancel := context.WithTimeout(c.Request().Context(), requestTimeout)

@@ -11,9 +11,8 @@ import (
 	"giftcards/server/servertest"
 )
 
-// TestOperatorsAreGivenWhatTheServerMeasures: the dashboard, the alerts and the
-// page that explains them name no metric that the server does not have, and the
-// page explains every one.
+// TestOperatorsAreGivenWhatTheServerMeasures: the dashboard, the alerts and the page about them
+// name only metrics of the server, and the page explains every metric.
 func TestOperatorsAreGivenWhatTheServerMeasures(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)

@@ -17,7 +17,8 @@ func (s *Server) Healthz(context.Context, api.HealthzRequestObject) (api.Healthz
 	return api.Healthz200JSONResponse{Status: "ok"}, nil
 }
 
-// Readyz says whether the server can do its work, and if not, what is missing.
+// Readyz says whether the server can do its work. If it cannot, the answer says what is
+// missing.
 func (s *Server) Readyz(ctx context.Context, _ api.ReadyzRequestObject) (api.ReadyzResponseObject, error) {
 	if err := s.Ready(ctx); err != nil {
 		return nil, &refusal{status: http.StatusServiceUnavailable, detail: err.Error()}
@@ -25,15 +26,15 @@ func (s *Server) Readyz(ctx context.Context, _ api.ReadyzRequestObject) (api.Rea
 	return api.Readyz200JSONResponse{Status: "ok"}, nil
 }
 
-// documentHandler serves a document, which a client may keep as long as its ETag
-// holds.
+// documentHandler serves a document. A client may cache it, but must ask each time whether
+// the ETag is still the same.
 func documentHandler(document []byte) echo.HandlerFunc {
 	sum := sha256.Sum256(document)
 	etag := `"` + hex.EncodeToString(sum[:16]) + `"`
 	return func(c echo.Context) error {
 		header := c.Response().Header()
 		header.Set("ETag", etag)
-		header.Set(echo.HeaderCacheControl, "no-cache") // keep it, but ask
+		header.Set(echo.HeaderCacheControl, "no-cache") // cache it, but ask first
 		if strings.Contains(c.Request().Header.Get("If-None-Match"), etag) {
 			return c.NoContent(http.StatusNotModified)
 		}

@@ -82,7 +82,7 @@ func TestTheDatabaseAwayIsA503(t *testing.T) {
 	}
 }
 
-// TestWhatWaitsTooLongForALockIsA503: the same may work a moment later.
+// TestWhatWaitsTooLongForALockIsA503: because the same request may work a moment later.
 func TestWhatWaitsTooLongForALockIsA503(t *testing.T) {
 	t.Parallel()
 	url := storetest.URL(t)

@@ -17,15 +17,14 @@ import (
 	"giftcards/store/storetest"
 )
 
-// guest is a user of the owner, with a token of their own, whom another instance
-// keeps out.
+// guest is a user of the owner with a token. Another instance deactivates the user.
 type guest struct {
 	w             *world
 	other         *servertest.Server
 	email, bearer string
 }
 
-// guest makes one whose access the server has met by a create and remembers.
+// guest makes a guest and puts its access into the cache, by a create.
 func (w *world) guest(other *servertest.Server, create operation) guest {
 	w.t.Helper()
 	g := guest{w: w, other: other, email: uuid.NewString() + "@example.com"}
@@ -46,7 +45,7 @@ func (g guest) deactivate() {
 	change(g.w.t, g.other, func(tx *store.Tx) (store.User, error) { return tx.SetActive(g.w.t.Context(), g.email, false) })
 }
 
-// effects is all that operations leave behind.
+// effects counts all rows that operations leave behind.
 func (w *world) effects() (n struct{ cards, tasks, keys, messages, tokens int }) {
 	w.t.Helper()
 	must(w.t, w.s.Store.Pool().QueryRow(w.t.Context(), `select (select count(*) from gift_cards), (select count(*) from bulk_tasks),
@@ -57,8 +56,8 @@ func (w *world) effects() (n struct{ cards, tasks, keys, messages, tokens int })
 
 const createName = "POST " + programPath + "/cards"
 
-// privateOperations are those of the complete document that need a token, and create
-// among them.
+// privateOperations returns the operations of the complete document that need a token. One of
+// them is create.
 func privateOperations(t *testing.T) (private []operation, create operation) {
 	t.Helper()
 	for _, o := range operations(t) {
@@ -72,8 +71,9 @@ func privateOperations(t *testing.T) (private []operation, create operation) {
 	return private, create
 }
 
-// TestNoOperationOutlivesItsAccess: a user whom another instance deactivates gets
-// nothing any more, neither done nor told again, whatever is remembered of them.
+// TestNoOperationOutlivesItsAccess: after another instance deactivates a user, every operation
+// refuses the user, has no effect and replays no answer, even if the access is in the
+// cache. See access.go.
 func TestNoOperationOutlivesItsAccess(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -97,8 +97,8 @@ func TestNoOperationOutlivesItsAccess(t *testing.T) {
 	}
 }
 
-// TestNoBodyOutlivesItsAccess: what is begun by a user who is deactivated before the
-// last byte of the body comes is not done, neither at once nor by a task.
+// TestNoBodyOutlivesItsAccess: a request has no effect, neither at once nor by a task, if its
+// user is deactivated before the last byte of the body arrives.
 func TestNoBodyOutlivesItsAccess(t *testing.T) {
 	t.Parallel()
 	for name, threshold := range map[string]int{"at once": 50, "by a task": 1} {
@@ -125,8 +125,8 @@ func TestNoBodyOutlivesItsAccess(t *testing.T) {
 	}
 }
 
-// slowly sends a request whose sender is deactivated before the last byte of the body.
-// It is sent without a connection, so that the server itself asks for that byte.
+// slowly sends a request, and deactivates its user before the last byte of the body. There is
+// no connection, so that the byte comes only when the server reads it.
 func (g guest) slowly(method, path, body, key string) servertest.Answer {
 	g.w.t.Helper()
 	last := len(body) - 1
@@ -150,7 +150,7 @@ type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
-// isOut checks that an answer is that to a bad token.
+// isOut checks that an answer is the one to a bad token.
 func (w *world) isOut(what string, a servertest.Answer) {
 	w.t.Helper()
 	const want = `{"detail":"Could not validate credentials"}`

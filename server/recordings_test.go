@@ -14,9 +14,9 @@ import (
 	"giftcards/server/validate/recordings"
 )
 
-// TestAnswersAreThoseOfFastAPI sends every recorded request through the whole
-// server and compares the answer with the recorded one. What is refused is refused in
-// the same words under an idempotency key.
+// TestAnswersAreThoseOfFastAPI sends every recorded request through the whole server and
+// compares the answer with the recorded one. A refusal has the same words under an
+// idempotency key.
 func TestAnswersAreThoseOfFastAPI(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)

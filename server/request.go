@@ -16,8 +16,8 @@ type requestKey struct{}
 
 var errEncoded = &refusal{status: http.StatusUnsupportedMediaType, detail: "Request body must be sent without Content-Encoding"}
 
-// validate reads the body, judges the whole request by the document, and keeps
-// what it accepted for the binder.
+// validate reads the body, judges the whole request by the document, and keeps the
+// validated request for the binder.
 func (s *Server) validate(operations map[string]operation) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
@@ -38,16 +38,9 @@ func (s *Server) validate(operations map[string]operation) echo.MiddlewareFunc {
 				}
 				body = read
 			}
-			inPath := func(name string) string { return pathValue(c, name) }
-			request, invalid := op.Validate(r, inPath, body)
-			if request == nil && len(invalid) > 0 && invalid.Provisional() {
-				accepted, err := s.keyHasAnswer(r)
-				if err != nil {
-					return err
-				}
-				if accepted {
-					request, invalid = op.ValidateRetry(r, inPath, body)
-				}
+			request, invalid, err := s.judge(c, op, body)
+			if err != nil {
+				return err
 			}
 			ctx := context.WithValue(r.Context(), requestKey{}, request)
 			if len(invalid) > 0 {
@@ -56,23 +49,46 @@ func (s *Server) validate(operations map[string]operation) echo.MiddlewareFunc {
 				}
 				ctx = context.WithValue(ctx, provisionalKey{}, invalid) // replayOnly decides
 			}
-			if request == nil { // the client has gone, or it took too long
+			if request == nil { // the client hung up, or the time is over
 				return r.Context().Err()
 			}
 			r = r.WithContext(ctx)
-			// Generated code asks for forms by way of the request.
+			// The generated code reads forms from the request, not from the binder.
 			r.Form, r.PostForm = request.Form(), request.Form()
-			for name, values := range r.Header { // and refuses a header that comes twice
-				r.Header[name] = values[:1]
-			}
+			keepFirstValues(r.Header)
 			c.SetRequest(r)
 			return next(c)
 		}
 	}
 }
 
-// isEncoded reports whether a body has a Content-Encoding, such as gzip, other than
-// identity, which is none.
+// judge validates a request. If all of its faults are provisional, the request may have
+// been accepted before. Only a request that was accepted is worth judging in full.
+func (s *Server) judge(c echo.Context, op operation, body []byte) (*validate.Request, validate.Errors, error) {
+	r := c.Request()
+	inPath := func(name string) string { return pathValue(c, name) }
+	request, invalid := op.Validate(r, inPath, body)
+	if request != nil || len(invalid) == 0 || !invalid.Provisional() {
+		return request, invalid, nil
+	}
+	accepted, err := s.keyHasAnswer(r)
+	if err != nil || !accepted {
+		return nil, invalid, err
+	}
+	request, invalid = op.ValidateRetry(r, inPath, body)
+	return request, invalid, nil
+}
+
+// keepFirstValues drops all values of a header but the first, which is the one that FastAPI
+// takes. The generated code would refuse a header that comes twice.
+func keepFirstValues(header http.Header) {
+	for name, values := range header {
+		header[name] = values[:1]
+	}
+}
+
+// isEncoded reports whether a body has a Content-Encoding such as gzip. The encoding
+// "identity" means none.
 func isEncoded(header http.Header) bool {
 	for encoding := range strings.SplitSeq(strings.Join(header.Values(echo.HeaderContentEncoding), ","), ",") {
 		if encoding = strings.TrimSpace(encoding); encoding != "" && !strings.EqualFold(encoding, "identity") {
@@ -82,8 +98,8 @@ func isEncoded(header http.Header) bool {
 	return false
 }
 
-// pathValue is a path parameter, decoded. Echo leaves it as it was sent if the
-// path has escapes that matter to routing.
+// pathValue returns a path parameter, decoded. Echo leaves it encoded if the path has
+// escapes that matter to routing.
 func pathValue(c echo.Context, name string) string {
 	value := c.Param(name)
 	if c.Request().URL.RawPath == "" {
@@ -95,7 +111,7 @@ func pathValue(c echo.Context, name string) string {
 	return value
 }
 
-// pathValues are all path parameters in the route's order, decoded.
+// pathValues returns all path parameters in the route's order, decoded.
 func pathValues(c echo.Context) []string {
 	values := make([]string, 0, len(c.ParamNames()))
 	for _, name := range c.ParamNames() {
@@ -104,7 +120,8 @@ func pathValues(c echo.Context) []string {
 	return values
 }
 
-// binder gives handlers what was validated, so that the two cannot disagree.
+// binder gives handlers the validated request, so that handlers and validator cannot
+// disagree.
 type binder struct{}
 
 // Bind fills target, a request body, from the validated request.
@@ -114,6 +131,6 @@ func (binder) Bind(target any, c echo.Context) error {
 		return errors.New("request was not validated: " + c.Path())
 	}
 	err := request.Decode(target)
-	*request = validate.Request{} // a large body is not needed any more
+	*request = validate.Request{} // frees a large body before the handler runs
 	return err
 }

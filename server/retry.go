@@ -8,34 +8,36 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"giftcards/gen/api"
+	"giftcards/server/rules"
 	"giftcards/server/validate"
 	"giftcards/store"
 )
 
-// provisionalKey finds the faults of a request that may have been accepted before.
+// provisionalKey is the context key of the provisional faults of a request.
 type provisionalKey struct{}
 
-// keyHasAnswer reports whether a bulk request was accepted under the key of r. Only
-// then are the items of a list that is too long now worth judging.
+// keyHasAnswer reports whether a bulk request was accepted under the key of r. If not, the
+// items of a list that is too long are not worth judging.
 func (s *Server) keyHasAnswer(r *http.Request) (bool, error) {
-	program, err := caller(r.Context()).program()
-	key := bareKey(r.Header.Get("Idempotency-Key"))
+	ctx := r.Context()
+	program, err := caller(ctx).program()
+	key := rules.Key(r.Header.Get("Idempotency-Key"))
 	if err != nil || key == "" {
-		return false, nil //nolint:nilerr // nothing of theirs can have succeeded there
+		return false, nil //nolint:nilerr // the caller cannot have succeeded in that program
 	}
-	return store.Read(r.Context(), s.Store, func(tx *store.Tx) (bool, error) {
-		return tx.KeyHasAnswer(r.Context(), store.Key{ProgramID: program.ID, Operation: bulkOperation, Key: key})
+	return store.Read(ctx, s.Store, func(tx *store.Tx) (bool, error) {
+		return tx.KeyHasAnswer(ctx, store.Key{ProgramID: program.ID, Operation: bulkOperation, Key: key})
 	})
 }
 
 // hasKey reports whether a request has an idempotency key.
 func hasKey(request *validate.Request) bool {
-	return bareKey(request.Param("header", "idempotency-key").Text()) != ""
+	return rules.Key(request.Param("header", "idempotency-key").Text()) != ""
 }
 
-// replayOnly answers a request that would be refused now, and only because time has
-// passed or a setting has changed: with its first answer if it succeeded under its
-// key, else with the faults. No handler gets it, so nothing is done for it.
+// replayOnly answers a request whose faults are all provisional: time has passed or a
+// setting has changed. If the request succeeded under its key before, it gets that answer
+// again, else the faults. No handler runs, so the request has no effect.
 func (s *Server) replayOnly(next api.StrictHandlerFunc, _ string) api.StrictHandlerFunc {
 	return func(c echo.Context, request any) (any, error) {
 		ctx := c.Request().Context()
@@ -44,13 +46,15 @@ func (s *Server) replayOnly(next api.StrictHandlerFunc, _ string) api.StrictHand
 			return next(c, request)
 		}
 		who := caller(ctx)
-		if who.remembered { // the look-up does not ask whether the access is as it was
+		// Look the access up even if it was cached: a caller who is out must not learn whether
+		// the key has an answer.
+		if who.cached {
 			if err := s.authorize(ctx, who, false); err != nil {
 				return nil, err
 			}
 		}
 		program, err := who.program()
-		if err != nil { // nothing of theirs can have succeeded there
+		if err != nil { // the caller cannot have succeeded in that program
 			return nil, faults
 		}
 		switch r := request.(type) {
@@ -81,17 +85,17 @@ func (s *Server) replayOnly(next api.StrictHandlerFunc, _ string) api.StrictHand
 	}
 }
 
-// firstAnswer returns the answer that the same request got under the key, or the
-// faults if there is none. It waits for an equal request under way, because its
-// transaction claims the key; with the faults it leaves nothing behind.
+// firstAnswer returns the answer that the same request got under the key, or fails with
+// the faults if there is none. Its transaction claims the key, so it waits for an equal
+// request that is under way. The faults then roll the claim back.
 func (s *Server) firstAnswer(ctx context.Context, who *principal, key *store.Key, faults validate.Errors) (store.Answer, error) {
 	answer, err := s.once(ctx, who, key, func(*store.Tx) (int, any, error) { return 0, nil, faults })
-	if _, refused := errors.AsType[validate.Errors](err); refused { // also for a key of another request
+	if _, refused := errors.AsType[validate.Errors](err); refused { // also if the key belongs to another request
 		return store.Answer{}, faults
 	}
 	if err != nil {
 		return store.Answer{}, err
 	}
-	_, err = who.issuing()
+	_, err = who.programToIssueIn()
 	return answer, err
 }

@@ -14,8 +14,8 @@ import (
 	"giftcards/store"
 )
 
-// instances are two servers on one database, whose clocks and settings may differ,
-// and one issuer with a token of each.
+// instances are two servers on one database, with an issuer that has a token of each. Their
+// clocks and settings may differ.
 type instances struct {
 	t             *testing.T
 	first, second *servertest.Server
@@ -46,7 +46,7 @@ func (x *instances) retry(path, key, body string) servertest.Answer {
 	return x.second.Send(r)
 }
 
-// withoutLink is an answer without the link to the CSV, which is fresh each time.
+// withoutLink returns an answer without the link to the CSV, which is fresh each time.
 func withoutLink(t *testing.T, body []byte) string {
 	t.Helper()
 	var fields map[string]any
@@ -59,9 +59,9 @@ func withoutLink(t *testing.T, body []byte) string {
 
 func unchanged(*server.Options) {}
 
-// TestARetryOfWhatSucceededFindsItThoughItWouldBeRefusedNow: the same request under
-// the same key, when time has passed, the clock of another instance is behind, or a
-// setting has changed. The same request under another key is refused as ever.
+// TestARetryOfWhatSucceededFindsItThoughItWouldBeRefusedNow: the same request under the same
+// key gets its first answer after time has passed, on an instance whose clock is behind, and
+// after a change of a setting. Under another key it is refused.
 func TestARetryOfWhatSucceededFindsItThoughItWouldBeRefusedNow(t *testing.T) {
 	t.Parallel()
 	at := func(d time.Duration) string { return time.Now().Add(d).UTC().Format(time.RFC3339Nano) }
@@ -73,7 +73,7 @@ func TestARetryOfWhatSucceededFindsItThoughItWouldBeRefusedNow(t *testing.T) {
 		moved      time.Duration
 		change     func(*server.Options)
 		status     int
-		fault      string // what the request is refused with now
+		fault      string // in the refusal under another key
 	}{
 		"create, expired":            {"", `{"initialValue":1,"merchantId":"%s","expiresAt":"` + soon + `"}`, 20 * time.Minute, unchanged, 201, "datetime_future"},
 		"create, expiry too far":     {"", `{"initialValue":1,"merchantId":"%s","expiresAt":"` + fiveYears + `"}`, -20 * time.Minute, unchanged, 201, "at most 5 years ahead"},
@@ -109,7 +109,7 @@ func TestARetryOfWhatSucceededFindsItThoughItWouldBeRefusedNow(t *testing.T) {
 	}
 }
 
-// TestASettingThatTurnsATaskIntoCardsDoesNotChangeARetry, nor the other way round.
+// TestASettingThatTurnsATaskIntoCardsDoesNotChangeARetry: in both directions.
 func TestASettingThatTurnsATaskIntoCardsDoesNotChangeARetry(t *testing.T) {
 	t.Parallel()
 	x := newInstances(t, 0, func(o *server.Options) { o.BulkThreshold = 1 })
@@ -126,8 +126,8 @@ func TestASettingThatTurnsATaskIntoCardsDoesNotChangeARetry(t *testing.T) {
 	}
 }
 
-// TestWhatIsNoRetryIsRefusedInTheSameWordsWithAKeyAsWithout: an expiry that has
-// passed, beside everything that keeps the request from being one that succeeded.
+// TestWhatIsNoRetryIsRefusedInTheSameWordsWithAKeyAsWithout: each request has an expiry in the
+// past, and another fault because of which it cannot have succeeded before.
 func TestWhatIsNoRetryIsRefusedInTheSameWordsWithAKeyAsWithout(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
@@ -160,8 +160,8 @@ func TestWhatIsNoRetryIsRefusedInTheSameWordsWithAKeyAsWithout(t *testing.T) {
 	}
 }
 
-// TestARetryIsAnsweredOnlyToWhoMayMakeTheRequest: a reader gets 403, a user who is
-// out 401, though the instance remembers that they might issue.
+// TestARetryIsAnsweredOnlyToWhoMayMakeTheRequest: a reader gets 403 and a deactivated user 401,
+// even if the access cache still says that they may issue.
 func TestARetryIsAnsweredOnlyToWhoMayMakeTheRequest(t *testing.T) {
 	t.Parallel()
 	soon := time.Now().Add(10 * time.Minute).UTC().Format(time.RFC3339Nano)
@@ -197,8 +197,8 @@ func TestARetryIsAnsweredOnlyToWhoMayMakeTheRequest(t *testing.T) {
 	}
 }
 
-// TestRequestsOfWhichTheSameIsStoredAreTheSame: Unicode may be composed or not, and
-// what sanitising removes does not count.
+// TestRequestsOfWhichTheSameIsStoredAreTheSame: a retry may differ in composed Unicode and in
+// characters that sanitising removes.
 func TestRequestsOfWhichTheSameIsStoredAreTheSame(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)

@@ -1,7 +1,12 @@
 // Package server speaks the contract over HTTP: it authenticates, validates
-// against the document, runs one handler an operation, and answers in the
-// contract's shapes. It is the only package that knows HTTP. What a card is, and
-// how it is stored, it asks package store.
+// against the document, runs one handler per operation, and answers in the
+// contract's shapes. It is the only package that knows HTTP. Package store knows
+// what a card is and how it is stored.
+//
+// Read server.go first: New lists the middlewares in order. A handler stands in the file
+// named after its thing (giftcards.go, bulk.go, csv.go, token.go, ops.go). access.go and
+// auth.go say what a caller may do, idempotency.go and retry.go how an answer is given
+// again, errors.go how an error becomes an answer.
 package server
 
 import (
@@ -15,7 +20,6 @@ import (
 	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
-	"github.com/hashicorp/golang-lru/v2/expirable"
 	"github.com/labstack/echo/v4"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
@@ -24,13 +28,14 @@ import (
 	"giftcards/jobs"
 	"giftcards/openapi"
 	"giftcards/server/docspage"
+	"giftcards/server/rules"
 	"giftcards/server/validate"
 	"giftcards/store"
 	"giftcards/store/keyring"
 )
 
-// Options are the settings of a Server. Zero values are not defaults, but for
-// those that say so.
+// Options are the settings of a Server. A zero value is a default only where its
+// comment says so.
 type Options struct {
 	Store  *store.Store
 	Jobs   *jobs.Jobs
@@ -38,75 +43,77 @@ type Options struct {
 	Logger *slog.Logger
 	// Meter publishes how requests went; nil turns it off.
 	Meter metric.Meter
-	// Tracer follows requests; nil turns it off. A caller's traceparent goes into the
-	// log all the same.
+	// Tracer makes a span of each request; nil turns that off. The log has a caller's
+	// traceparent in both cases.
 	Tracer trace.Tracer
 
-	// BulkThreshold is how many cards a bulk request may ask for and still be
-	// answered with them; above, a task issues them.
+	// BulkThreshold is the largest number of cards that a bulk request issues at once. A
+	// task issues more.
 	BulkThreshold int
-	// BulkMaximum is how many cards a bulk request may ask for.
+	// BulkMaximum is the largest number of cards that a bulk request may ask for.
 	BulkMaximum int
-	// MerchantBacklog is how many cards the unfinished tasks of a merchant may have
-	// together; a request for more is answered 429. 0 is no limit.
+	// MerchantBacklog is the largest number of cards in all unfinished tasks of a
+	// merchant; the answer to a request for more is 429. 0 is no limit.
 	MerchantBacklog int
 	// BulkBodyLimit is the largest body of a bulk request, in bytes.
 	BulkBodyLimit int64
-	// BodyBudget is the memory for request bodies, in bytes, LeastBodyBudget if zero.
-	// A request that finds none waits for BodyWait, 20 s if zero, and is then
-	// answered 503.
+	// BodyBudget is the memory for request bodies, in bytes; zero means LeastBodyBudget.
+	// A request that finds none free waits for BodyWait, or for 20 s if that is zero, and
+	// then gets 503.
 	BodyBudget int64
 	BodyWait   time.Duration
 	// TokenLifetime and LinkLifetime are how long bearer tokens and CSV links last.
 	TokenLifetime, LinkLifetime time.Duration
-	// BaseURL begins the links in answers, such as https://cards.example.com. With
-	// https, browsers are told to use nothing else. If it has a path, such as
+	// BaseURL begins the links in answers, such as https://cards.example.com. If it is
+	// https, answers tell browsers to use nothing else. If it has a path, such as
 	// https://example.com/cards, the server answers below this path as well as without it.
 	BaseURL string
-	// AddressRate and UserRate are how many requests a second an address and all
-	// tokens of a user may send for long, twice as many at once; 0 is no limit.
+	// AddressRate and UserRate are the requests per second that an address, and a user
+	// with all of their tokens, may send in the long run. A burst may be twice as large. 0
+	// is no limit.
 	AddressRate, UserRate int
-	// LinkDownloads is how many downloads over one CSV link a minute grants, all of
-	// them at once if need be; 0 is no limit.
+	// LinkDownloads is the number of downloads per minute over one CSV link, which may
+	// also come all at once. 0 is no limit.
 	LinkDownloads int
-	// FailedLogins is how many wrong passwords an address may send in 5 minutes; a
-	// user may get five times as many from all addresses together, and six times as
-	// many right ones. 0 is no limit; what may wait to be checked is bounded all the same.
+	// FailedLogins is the number of wrong passwords that an address may send in 5 minutes.
+	// All addresses together may send five times as many for one user, and six times as
+	// many right ones. 0 is no limit, but the queue of passwords to check stays bounded.
 	FailedLogins int
-	// TrustedProxies are the networks whose X-Forwarded-For is believed.
+	// TrustedProxies are the networks whose X-Forwarded-For the server believes.
 	TrustedProxies []*net.IPNet
 	// CORSOrigins are the origins whose pages may call the server, such as
 	// https://shop.example.com.
 	CORSOrigins []string
-	// Ready returns an error that says what is missing; nil if all is well.
+	// Ready returns nil if the server can do its work, else an error that says what is
+	// missing.
 	Ready func(context.Context) error
 }
 
-// Limits that are no settings: a request beyond them is not slow but stuck. In
-// order: headers < body < request < writing < streaming.
+// Limits that are not settings, because a request beyond them is stuck and not slow. Each
+// time-out is longer than the one before it, so that the most exact one ends a request.
 const (
-	HeaderTimeout    = 10 * time.Second // they come in one piece, but from who wants to hold a connection
+	HeaderTimeout    = 10 * time.Second // slowloris protection: honest headers come in one piece
 	BodyTimeout      = 60 * time.Second // 64 MiB at 9 Mbit/s
 	requestTimeout   = BodyTimeout + 60*time.Second
 	WriteTimeout     = requestTimeout + 30*time.Second // streams extend it
 	streamingTimeout = 15 * time.Minute
-	IdleTimeout      = 2 * time.Minute // beyond the minute that proxies keep theirs: ours is not closed under them
-	MaxHeaderBytes   = 64 << 10        // a token, and whatever proxies add
-	bodyLimit        = 64 << 10        // of all operations but bulk
-	retryAfter       = 2               // seconds, of a 503 and of an unfinished task
-	backlogRetry     = 30              // seconds, of a merchant with too many unfinished cards: workers issue some 100,000 meanwhile
+	IdleTimeout      = 2 * time.Minute // longer than the minute of proxies, so that we never close a connection they are about to reuse
+	MaxHeaderBytes   = 64 << 10        // a token and the headers of proxies
+	bodyLimit        = 64 << 10        // bytes, for every operation except bulk
+	retryAfter       = 2               // seconds, after a 503 and for an unfinished task
+	backlogRetry     = 30              // seconds, for a merchant with too many unfinished cards: workers issue about 100,000 cards meanwhile
 )
 
-// Server implements the generated strict interface, an operation a method.
+// Server implements the generated strict interface: each operation is a method.
 type Server struct {
 	Options
 	validator       *validate.Validator
 	limits          limits
 	logins          logins
-	granted         *expirable.LRU[granted, store.Access]
+	accesses        *accessCache
 	instrumentation *instrumentation
 	echo            *echo.Echo
-	handler         http.Handler // echo, below the path of BaseURL too
+	handler         http.Handler // echo, which also answers below the path of BaseURL
 	basePath        string
 	bodies          *bodies
 	streams         *streams
@@ -121,11 +128,10 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	granted := expirable.NewLRU[granted, store.Access](maxGranted, nil, grantedLifetime)
 	s := &Server{
-		Options: o, limits: newLimits(o), logins: newLogins(o), granted: granted, echo: echo.New(), bodies: newBodies(o), streams: newStreams(),
+		Options: o, limits: newLimits(o), logins: newLogins(o), accesses: newAccessCache(), echo: echo.New(), bodies: newBodies(o), streams: newStreams(),
 	}
-	s.validator, err = validate.Compile(document, openapi.Complete, s.rules())
+	s.validator, err = validate.Compile(document, openapi.Complete, rules.Rules{Now: o.Store.Now, BulkMaximum: o.BulkMaximum}.Options())
 	if err != nil {
 		return nil, fmt.Errorf("compile the validator: %w", err)
 	}
@@ -139,7 +145,8 @@ func New(o Options) (*Server, error) {
 	e.HTTPErrorHandler = s.handleError
 	e.IPExtractor = addressFrom(o.TrustedProxies)
 	router := headToo{e, document}
-	api.RegisterHandlers(router, api.NewStrictHandler(s, []api.StrictMiddlewareFunc{refuseEmptyAnswer, s.replayOnly}))
+	// The strict middlewares run after echo's, the last of the list first.
+	api.RegisterHandlers(router, api.NewStrictHandler(s, []api.StrictMiddlewareFunc{refuseEmptyAnswer, s.replayOnly, s.retryOnStaleAccess}))
 	operations, err := s.operations(document, e.Routes())
 	if err != nil {
 		return nil, err
@@ -151,18 +158,18 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 
-	// THE list of what happens to every request, outermost first.
+	// Every request goes through these in this order. The first sees the answer last.
 	e.Use(
-		s.instrumentation.measure,  // measures every answer; what is inside belongs to its span
-		s.logRequests,              // sees every answer, and the time all of it took
-		s.securityHeaders(),        // are on every answer, refusals too
-		s.recoverPanics,            // a fault of one request is a 500 for that request alone
-		s.allowOrigins(),           // of pages; they must be able to read refusals, too
-		declaredMethodsOnly,        // echo answers OPTIONS by itself; the document does not
-		s.limitByAddress,           // before anything is done for a stranger
-		limitTime,                  // nothing is waited for without end
-		s.authenticate(operations), // limits by user, before the database is asked
-		s.validate(operations),     // reads the body; the handler gets what was validated
+		s.instrumentation.measure,  // measures every answer; all that follows belongs to its span
+		s.logRequests,              // logs every answer with the time that all of it took
+		s.securityHeaders(),        // sets headers on every answer, refusals too
+		s.recoverPanics,            // makes a panic a 500 of this request alone
+		s.allowOrigins(),           // comes before the refusals, so that pages can read them
+		declaredMethodsOnly,        // refuses OPTIONS, which echo answers by itself
+		s.limitByAddress,           // comes before any work for a stranger
+		limitTime,                  // bounds every wait that follows
+		s.authenticate(operations), // limits by user first, and then asks the database
+		s.validate(operations),     // reads the body; the handler gets the validated request
 	)
 	return s, nil
 }
@@ -170,8 +177,9 @@ func New(o Options) (*Server, error) {
 // ServeHTTP answers a request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
-// documents adds the documents and the page for people. The published document is
-// served byte for byte; the others name this server if BaseURL has a path.
+// documents adds the routes of the documents and of the page for people. The published
+// document stays as it is, byte for byte; the others name this server if BaseURL has a
+// path.
 func (s *Server) documents(router headToo) error {
 	for path, document := range map[string][]byte{
 		"/openapi.json": openapi.Published, "/openapi-complete.json": openapi.Complete, "/openapi-sdk.json": openapi.SDK,
@@ -191,21 +199,21 @@ func (s *Server) documents(router headToo) error {
 	return nil
 }
 
-// operation is what the chain knows of one: its place in the document, and how
-// it differs from the others.
+// operation is an operation of the document, and how the middlewares treat it.
 type operation struct {
 	*validate.Operation
-	public         bool  // no token needed
-	hasBody        bool  // of other operations it is not read
-	rechecksAccess bool  // its statement asks whether the caller's access is as it was
-	bodyLimit      int64 // bytes
+	public          bool  // needs no token
+	hasBody         bool  // the body of any other operation is not read
+	startsFromCache bool  // see access.go
+	bodyLimit       int64 // bytes
 }
 
-// operations returns the operation of each route, by method and echo path. Every
-// operation of the document must have a route, and every generated route an
-// operation: one without would run unvalidated.
+// operations returns the operation of each route, by method and echo path. It fails if an
+// operation of the document has no route, or a route has no operation and so would run
+// unvalidated.
 func (s *Server) operations(document *openapi3.T, routes []*echo.Route) (map[string]operation, error) {
 	operations := map[string]operation{}
+	// A HEAD route has the operation of its GET, so the routes outnumber the operations.
 	for _, route := range routes {
 		found, ok := s.validator.Operation(declaredMethod(route.Method), documentPath(route.Path))
 		if !ok {
@@ -213,11 +221,11 @@ func (s *Server) operations(document *openapi3.T, routes []*echo.Route) (map[str
 		}
 		declared := document.Paths.Find(found.Path).GetOperation(found.Method)
 		op := operation{
-			Operation:      found,
-			public:         isPublic(declared),
-			hasBody:        declared.RequestBody != nil,
-			rechecksAccess: rechecksAccess[found.Method+" "+found.Path],
-			bodyLimit:      bodyLimit,
+			Operation:       found,
+			public:          isPublic(declared),
+			hasBody:         declared.RequestBody != nil,
+			startsFromCache: startsFromCache[found.Method+" "+found.Path],
+			bodyLimit:       bodyLimit,
 		}
 		if strings.HasSuffix(route.Path, "/bulk") {
 			op.bodyLimit = s.BulkBodyLimit
@@ -231,14 +239,7 @@ func (s *Server) operations(document *openapi3.T, routes []*echo.Route) (map[str
 	if all := len(s.validator.Operations()); all != len(routed) {
 		return nil, fmt.Errorf("the document has %d operations, %d have a route", all, len(routed))
 	}
-	return operations, nil
-}
-
-// rechecksAccess are the operations that may begin on an access that is remembered,
-// since what they do asks the database in the same statement.
-var rechecksAccess = map[string]bool{
-	"POST /v2/giftcards/programs/{programId}/cards":              true,
-	"GET /v2/giftcards/programs/{programId}/cards/bulk/{taskId}": true,
+	return operations, checkStartsFromCache(operations)
 }
 
 // documentPath turns echo's :name into the document's {name}.
@@ -252,8 +253,8 @@ func documentPath(path string) string {
 	return strings.Join(parts, "/")
 }
 
-// refuseEmptyAnswer makes an error of a handler that returns neither an answer
-// nor an error, which would leave as an empty 200.
+// refuseEmptyAnswer returns an error if a handler returns neither an answer nor an error.
+// The generated code would send an empty 200.
 func refuseEmptyAnswer(next api.StrictHandlerFunc, operation string) api.StrictHandlerFunc {
 	return func(c echo.Context, request any) (any, error) {
 		answer, err := next(c, request)

@@ -7,13 +7,13 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// shares is a semaphore of which no holder, such as a merchant, takes more than a
-// share. A holder that asks for more waits for itself, not in front of the others.
+// shares is a semaphore in which each holder, such as a merchant, has at most a share. A
+// holder that asks for more waits for its own share, and does not block other holders.
 type shares struct {
 	all     *semaphore.Weighted
 	share   int64
 	mutex   sync.Mutex
-	holders map[string]*holder // those with a request
+	holders map[string]*holder // only those that have or wait for weight
 }
 
 type holder struct {
@@ -26,9 +26,10 @@ func newShares(all, share int64) *shares {
 	return &shares{all: semaphore.NewWeighted(all), share: share, holders: map[string]*holder{}}
 }
 
-// take waits until the holder may have weight, which must not be more than a share,
-// and returns how it is given back. It fails when ctx ends.
+// take waits until the holder may have weight, which must not exceed a share. The caller
+// gives it back by release. It fails when ctx ends.
 func (s *shares) take(ctx context.Context, name string, weight int64) (release func(), err error) {
+	// The own share first: a holder at its limit must not queue in front of the others.
 	h := s.enter(name)
 	if err := h.Acquire(ctx, weight); err != nil {
 		s.leave(name, h)
@@ -49,8 +50,8 @@ func (s *shares) take(ctx context.Context, name string, weight int64) (release f
 func (s *shares) enter(name string) *holder {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	h, known := s.holders[name]
-	if !known {
+	h, exists := s.holders[name]
+	if !exists {
 		h = &holder{Weighted: semaphore.NewWeighted(s.share)}
 		s.holders[name] = h
 	}
@@ -58,7 +59,7 @@ func (s *shares) enter(name string) *holder {
 	return h
 }
 
-// leave forgets a holder with its last request.
+// leave ends a request of a holder, and forgets the holder after its last one.
 func (s *shares) leave(name string, h *holder) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()

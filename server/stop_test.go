@@ -9,8 +9,8 @@ import (
 	"giftcards/store"
 )
 
-// TestATaskThatWasStoppedSaysSo to who polls it, and counts as stopped, not as one that
-// somebody has to mend.
+// TestATaskThatWasStoppedSaysSo: a poll says that it was stopped, and metrics count it as
+// stopped and not as failed.
 func TestATaskThatWasStoppedSaysSo(t *testing.T) {
 	t.Parallel()
 	s := withoutJobs(t)

@@ -13,12 +13,11 @@ import (
 	"giftcards/store/money"
 )
 
-// TestAMerchantGetsFromLoginToCardsAndAStrangerDoesNot: the main job, in the order
-// in which a merchant meets it.
+// TestAMerchantGetsFromLoginToCardsAndAStrangerDoesNot: the whole journey in a merchant's order.
 func TestAMerchantGetsFromLoginToCardsAndAStrangerDoesNot(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
-	m := s.Merchant() // token
+	m := s.Merchant() // logs in
 	ctx := t.Context()
 
 	email := "ada@example.com"
@@ -78,7 +77,7 @@ func TestAMerchantGetsFromLoginToCardsAndAStrangerDoesNot(t *testing.T) {
 	}
 }
 
-func amount(t *testing.T, text string) money.Amount {
+func amount(t testing.TB, text string) money.Amount {
 	t.Helper()
 	a, err := money.Parse(text)
 	if err != nil {
@@ -148,7 +147,7 @@ func checkCSV(t *testing.T, s *servertest.Server, link string, cards []api.BulkI
 	}
 }
 
-// luhnValid is the test of ISO/IEC 7812-1, annex B, on all digits.
+// luhnValid is the check of ISO/IEC 7812-1, annex B, on all digits.
 func luhnValid(number string) bool {
 	sum := 0
 	for i := range number {

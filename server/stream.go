@@ -11,7 +11,7 @@ import (
 	"giftcards/store"
 )
 
-// cardList is how a batch of cards is written.
+// cardList is the format in which a batch of cards is written.
 type cardList struct {
 	begin, separator, end string
 	append                func(line []byte, card *store.IssuedCard) ([]byte, error)
@@ -19,11 +19,13 @@ type cardList struct {
 	inside func(io.Writer) (io.WriteCloser, error)
 }
 
-// stream writes a batch, a page at a time: it holds no more of it, and no
-// connection to the database while a slow client reads. An error before the first
-// buffer is full is an answer like any other; a later one breaks off the
-// connection (see handleError), so that nobody takes a part for the whole.
+// stream writes a batch page by page. It holds one page, and no connection to the
+// database while a slow client reads. An error before the first buffer is full becomes an
+// ordinary answer. A later error breaks off the connection (see handleError), so that no
+// client takes a part for the whole.
 func (s *Server) stream(ctx context.Context, w http.ResponseWriter, batch store.Batch, list cardList) error {
+	// WithoutCancel, because limitTime would end a long stream. A client that hangs up shows
+	// when a write fails.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), streamingTimeout)
 	defer cancel()
 	client := newReadingClient(w)
@@ -83,10 +85,11 @@ func (s *Server) writeList(ctx context.Context, out *bufio.Writer, batch store.B
 
 const streamBuffer = 32 << 10
 
-// errClientGone is no fault of ours, nor of the database.
+// errClientGone says that the client hung up, which is no fault of the server.
 var errClientGone = errors.New("the client has gone")
 
-// asClientGone marks an error of writing, so that it is not taken for the database's.
+// asClientGone marks an error of writing to the client. The text alone stays of the error,
+// because store would take a network error for one of the database's connection.
 func asClientGone(err error) error {
 	if err == nil {
 		return nil

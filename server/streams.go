@@ -10,18 +10,17 @@ import (
 	"giftcards/store/id"
 )
 
-// How many lists of cards are streamed at once. Each costs about 300 KB and, while
-// its client reads, a query now and then.
+// Limits of the streams that are open at once. Each stream costs about 300 KB, and a query
+// for each page that its client reads.
 const (
-	streamsOfBatch   = 8  // of the same cards
+	streamsOfBatch   = 8  // for the same cards
 	streamsOfUser    = 16 // over all of their tokens and links
 	streamsOfAddress = 64
 	streamsInAll     = 256
 )
 
-// A client must read a stream at leastReading bytes a second, averaged, after
-// readingGrace. What the system keeps of a connection that does not read counts as
-// read, see LimitConnections.
+// A client must read a stream at leastReading bytes a second on average, after
+// readingGrace. Bytes in the system's send buffer count as read (see LimitConnections).
 const (
 	readingGrace = 10 * time.Second
 	leastReading = 8 << 10
@@ -29,8 +28,8 @@ const (
 
 var errTooManyStreams = &refusal{status: http.StatusTooManyRequests, detail: "Too many downloads at once"}
 
-// streams counts the streams that are being written, by what has a bound. Only those
-// with a stream are in the map.
+// streams counts the open streams of each batch, user and address, and of all. The map
+// holds only keys that have an open stream.
 type streams struct {
 	mutex sync.Mutex
 	open  map[any]int
@@ -38,7 +37,7 @@ type streams struct {
 
 func newStreams() *streams { return &streams{open: map[any]int{}} }
 
-// Whose streams are counted: keys of the map.
+// Keys of the map, one type for each limit.
 type (
 	batchStreams   store.Batch
 	userStreams    id.ID
@@ -46,8 +45,8 @@ type (
 	allStreams     struct{}
 )
 
-// take counts a stream of the caller and returns how it ends. It fails with
-// errTooManyStreams.
+// take counts a stream of the caller, who calls end when it is over. It fails with
+// errTooManyStreams, and then counts nothing.
 func (s *streams) take(who *principal, batch store.Batch) (end func(), err error) {
 	bounds := map[any]int{
 		batchStreams(batch): streamsOfBatch, addressStreams(network(who.client, 32, 64)): streamsOfAddress, allStreams{}: streamsInAll,
@@ -55,6 +54,7 @@ func (s *streams) take(who *principal, batch store.Batch) (end func(), err error
 	}
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
+	// Check all limits before counting, so that a refusal leaves no trace.
 	for key, bound := range bounds {
 		if s.open[key] >= bound {
 			return nil, errTooManyStreams
@@ -74,8 +74,8 @@ func (s *streams) take(who *principal, batch store.Batch) (end func(), err error
 	}, nil
 }
 
-// readingClient is the client of a stream. A write fails when the client has read
-// too slowly so far, or the stream has taken streamingTimeout.
+// readingClient is the client of a stream. A write fails if the client has read too slowly
+// so far, or if the stream has taken streamingTimeout.
 type readingClient struct {
 	http.ResponseWriter
 
@@ -88,9 +88,11 @@ func newReadingClient(w http.ResponseWriter) *readingClient {
 	return &readingClient{ResponseWriter: w, controller: http.NewResponseController(w), start: time.Now()}
 }
 
-// Write extends the deadline by what was written, and tells a client that hung up
-// from a database that did.
+// Write extends the deadline in proportion to the bytes written. Its error distinguishes a
+// client that hung up from a database that did.
 func (w *readingClient) Write(p []byte) (int, error) {
+	// The deadline counts from the start of the stream, so that a client may pause after it
+	// has read fast.
 	allowed := readingGrace + time.Duration(w.written)*time.Second/leastReading
 	if err := w.controller.SetWriteDeadline(w.start.Add(min(allowed, streamingTimeout))); err != nil {
 		return 0, err
@@ -100,5 +102,5 @@ func (w *readingClient) Write(p []byte) (int, error) {
 	return n, asClientGone(err)
 }
 
-// end leaves time for the last bytes, which net/http still holds.
+// end extends the deadline once more, because net/http still holds the last bytes.
 func (w *readingClient) end() { _ = w.controller.SetWriteDeadline(time.Now().Add(readingGrace)) }

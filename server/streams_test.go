@@ -16,7 +16,7 @@ import (
 	"giftcards/server/servertest"
 )
 
-// openStream asks for a list of cards and reads the head of its answer only.
+// openStream requests a list of cards and reads only the headers of the answer.
 func openStream(t *testing.T, s *servertest.Server, path, token, address string) (int, net.Conn) {
 	t.Helper()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(s.URL, "http://"))
@@ -31,18 +31,17 @@ func openStream(t *testing.T, s *servertest.Server, path, token, address string)
 	return response.StatusCode, conn
 }
 
-// TestStreamsAtOnceAreBounded by link, user and address: the next is answered 429,
-// until one of those before it ends. A download that is turned away is not in the
-// audit log.
+// TestStreamsAtOnceAreBounded: by batch, user and address. The next one gets 429 until another
+// ends. A refused download leaves no audit entry.
 func TestStreamsAtOnceAreBounded(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name          string
 		bound         int
 		poll          bool
-		users         int  // whose batches are asked for in turn
-		batches       int  // of each user
-		sameAddresses bool // as opposed to one for each stream
+		users         int  // their batches are requested in turn
+		batches       int  // for each user
+		sameAddresses bool // false: each stream has an address of its own
 	}{
 		{name: "a link", bound: 8, users: 1, batches: 1},
 		{name: "a user", bound: 16, users: 1, batches: 3, poll: true},
@@ -97,8 +96,8 @@ func TestStreamsAtOnceAreBounded(t *testing.T) {
 	}
 }
 
-// streamPaths are polls or downloads of batches that are too large for what the
-// systems keep for a connection.
+// streamPaths returns polls or downloads of batches that are larger than all buffers on the
+// way, so that a client that does not read keeps the stream open.
 func streamPaths(t *testing.T, m *servertest.Merchant, batches int, poll bool) (paths []string) {
 	t.Helper()
 	for range batches {
@@ -121,8 +120,8 @@ func downloadsAudited(t *testing.T, s *servertest.Server) (entries int) {
 	return entries
 }
 
-// smallBuffers has the system keep little for each connection, so that a slow reader
-// is seen soon.
+// smallBuffers gives each connection small buffers, so that the server notices a slow reader
+// soon.
 type smallBuffers struct{ net.Listener }
 
 func (l smallBuffers) Accept() (net.Conn, error) {
@@ -133,8 +132,7 @@ func (l smallBuffers) Accept() (net.Conn, error) {
 	return conn, err
 }
 
-// TestASlowReaderOfAStreamIsCutOff, although it would go on for ever, and one that
-// reads twice as fast as it must is not.
+// TestASlowReaderOfAStreamIsCutOff: a client that reads twice as fast as it must is not.
 func TestASlowReaderOfAStreamIsCutOff(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t, func(o *server.Options) { o.BulkThreshold = 0 })
@@ -150,7 +148,7 @@ func TestASlowReaderOfAStreamIsCutOff(t *testing.T) {
 	_, slow := openStream(t, s, path, "", "")
 	cut := func() bool { return strings.Contains(s.Log.String(), "answer broken off") }
 	buffer := make([]byte, 4<<10)
-	for reads := 0; reads < 50 || !cut(); reads++ { // for longer than the grace
+	for reads := 0; reads < 50 || !cut(); reads++ { // takes longer than the grace period
 		if reads == 240 {
 			t.Fatal("a minute has passed without the end of a stream that nobody reads")
 		}

@@ -18,15 +18,15 @@ import (
 	"giftcards/store"
 )
 
-// things are what a request names: by id in the path, and by what is in the body.
+// things are the ids that a request names in its path and body.
 type things struct{ program, task, link, merchant, user, password string }
 
-// attempts say how each operation is asked for, and what the owner of the things
-// gets. An operation of the document that is missing here fails the test.
+// attempts says how each operation is requested, and which status its owner gets. The test
+// fails if an operation of the document is missing here.
 var attempts = map[string]struct {
-	granted int // to an issuer, and to a reader where that is not refused
+	granted int // status for an issuer, and for a reader unless refused is set
 	body    func(things) string
-	refused bool // to a reader
+	refused bool // a reader may not do it
 }{
 	"GET /healthz":                                {granted: 200},
 	"GET /readyz":                                 {granted: 200},
@@ -41,13 +41,13 @@ var attempts = map[string]struct {
 
 const programPath = "/v2/giftcards/programs/{programId}"
 
-// operation is what the complete document says of one.
+// operation is the part of an operation of the complete document that the tests need.
 type operation struct {
 	name, method, path string
 	public, keyed      bool
 }
 
-// operations are all of the complete document.
+// operations returns all operations of the complete document.
 func operations(t *testing.T) (all []operation) {
 	t.Helper()
 	var document struct {
@@ -78,14 +78,14 @@ func operations(t *testing.T) (all []operation) {
 
 var parameterPattern = regexp.MustCompile(`\{\w+\}`)
 
-// try asks for an operation on things, with an Authorization header unless empty.
+// try requests an operation on things. It sends an Authorization header unless that is empty.
 func (w *world) try(o operation, x things, authorization string, header http.Header) servertest.Answer {
 	w.t.Helper()
 	path, body := w.request(o, x)
 	return w.send(o.method, path, body, authorization, header)
 }
 
-// request is the path and the body of an operation on things.
+// request returns the path and the body of an operation on things.
 func (w *world) request(o operation, x things) (path, body string) {
 	w.t.Helper()
 	values := map[string]string{"{programId}": x.program, "{taskId}": x.task, "{link}": x.link}
@@ -121,13 +121,13 @@ func (w *world) send(method, path, body, authorization string, header http.Heade
 	return w.s.Send(r)
 }
 
-// world is two merchants, each with a program, a completed task and a CSV, and ids
-// that stand for nothing.
+// world has two merchants, each with a program, a completed task and a CSV. It also has ids
+// that nothing has.
 type world struct {
 	t                    *testing.T
 	s                    *servertest.Server
 	owner, stranger      *servertest.Merchant
-	owned, foreign, void things // foreign is the stranger's
+	owned, foreign, void things // the owner's, the stranger's, and ids that nothing has
 	cases                int
 }
 
@@ -149,13 +149,13 @@ func newWorld(t *testing.T, change ...func(*server.Options)) *world {
 	return w
 }
 
-// bearer is the header of a fresh token of the merchant's user.
+// bearer returns the header with a fresh token of the merchant's user.
 func (w *world) bearer(m *servertest.Merchant) string {
 	return "Bearer " + mint(w.t, w.s, decodePart(w.t, strings.Split(m.Token, ".")[1])["sub"].(string), m.ID)
 }
 
-// refused checks that all answers are the same refusal, after the same number of
-// statements: nothing tells one from the other.
+// refused checks that all answers are the same refusal after the same number of statements,
+// so that neither the answer nor its time distinguishes them.
 func (w *world) refused(what string, status int, detail string, answers ...servertest.Answer) {
 	w.t.Helper()
 	for i, a := range answers {
@@ -178,8 +178,8 @@ func (w *world) same(what string, a, b servertest.Answer) {
 	}
 }
 
-// TestMerchantsAreApart tries every operation of the complete document as
-// everybody who is not the owner of what it names.
+// TestMerchantsAreApart tries every operation of the complete document with every caller who
+// does not own the things that the request names.
 func TestMerchantsAreApart(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -204,7 +204,7 @@ func TestMerchantsAreApart(t *testing.T) {
 	t.Logf("%d operations, %d bad tokens, %d cases", len(all), len(bad), w.cases)
 }
 
-// withoutToken tries without a good token, which tells nothing of what exists.
+// withoutToken tries without a good token. The answer must not tell what exists.
 func (w *world) withoutToken(o operation, bad map[string]string) {
 	w.t.Helper()
 	anyThings := []things{w.owned, w.foreign, w.void}
@@ -230,7 +230,7 @@ func (w *world) withoutToken(o operation, bad map[string]string) {
 	}
 }
 
-// asReader tries with a user of the owner who may only read.
+// asReader tries as a user of the owner who may only read.
 func (w *world) asReader(o operation) {
 	w.t.Helper()
 	reader := "Bearer " + mint(w.t, w.s, userAs(w.t, w.s, w.owner.ID, store.RoleReader), w.owner.ID)
@@ -244,7 +244,7 @@ func (w *world) asReader(o operation) {
 	}
 }
 
-// asStranger tries with another merchant's good token.
+// asStranger tries as a user of another merchant.
 func (w *world) asStranger(o operation) {
 	w.t.Helper()
 	if !strings.Contains(o.path, "{programId}") {
@@ -253,7 +253,7 @@ func (w *world) asStranger(o operation) {
 		}
 		return
 	}
-	// Whatever else is named: it makes no difference whether it exists, and where.
+	// In another merchant's program, the answer must not tell whether a thing exists.
 	stranger := w.bearer(w.stranger)
 	within := func(program string) (answers []servertest.Answer) {
 		for _, rest := range []things{w.owned, w.foreign, w.void} {
@@ -281,8 +281,9 @@ func (w *world) asStranger(o operation) {
 	}
 }
 
-// badBodies: a body is judged before the program, so that its answer tells nothing
-// of either; and a merchant that a body names need not exist to be refused.
+// badBodies tries bodies with faults. A body is judged before the program, so that its answer
+// does not tell whether the program exists. A body with a wrong merchant gets the same
+// answer whether or not that merchant exists.
 func (w *world) badBodies(o operation, stranger string) {
 	w.t.Helper()
 	path := func(program string) string { return strings.ReplaceAll(o.path, "{programId}", program) }
@@ -302,14 +303,14 @@ func (w *world) badBodies(o operation, stranger string) {
 	theirs, nobodys := w.foreign, w.foreign
 	theirs.merchant, nobodys.merchant = w.owned.merchant, w.void.merchant
 	one, other := w.try(o, theirs, stranger, nil), w.try(o, nobodys, stranger, nil)
-	other.Body = []byte(strings.ReplaceAll(string(other.Body), w.void.merchant, w.owned.merchant)) // the input
+	other.Body = []byte(strings.ReplaceAll(string(other.Body), w.void.merchant, w.owned.merchant)) // the 422 repeats the merchant of the request
 	if one.Status != http.StatusUnprocessableEntity {
 		w.t.Errorf("%s for another merchant: %d %s", o.name, one.Status, one.Body)
 	}
 	w.same(o.name+" for another merchant", one, other)
 }
 
-// sameKey: an idempotency key is its merchant's own, and does not open another's
+// sameKey tries the idempotency key of another merchant. It must not return that merchant's
 // answer.
 func (w *world) sameKey(o operation, stranger string) {
 	w.t.Helper()

@@ -17,12 +17,12 @@ import (
 
 var errBadLogin = &refusal{status: http.StatusUnauthorized, detail: "Incorrect username or password"}
 
-// CreateToken logs a user in. Whether the user or the password is wrong shows
-// neither in the answer nor in its time.
+// CreateToken logs a user in. Neither the answer nor its time shows whether the user or
+// the password is wrong.
 func (s *Server) CreateToken(ctx context.Context, request api.CreateTokenRequestObject) (api.CreateTokenResponseObject, error) {
 	a := newAttempt(request.Body.Username, caller(ctx).client)
 	token, err := s.login(ctx, a, request.Body.Password)
-	if refused := (*refusal)(nil); errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*refusal](err); ok {
 		s.noteRefusedLogin(ctx, a, refused)
 	}
 	if err != nil {
@@ -31,18 +31,21 @@ func (s *Server) CreateToken(ctx context.Context, request api.CreateTokenRequest
 	return api.CreateToken200JSONResponse{AccessToken: &token, TokenType: "bearer"}, nil
 }
 
-// login returns a token for the user, or fails with a refusal.
+// login returns a token for the user. It fails with a refusal if the password is wrong or
+// a limit is reached.
 func (s *Server) login(ctx context.Context, a *attempt, secret string) (string, error) {
-	// Before the user is read: a token must not seem younger than the password it is given for.
+	// Read the clock before the user, because a token must not seem younger than the password
+	// that it is given for: a change of the password in between would not end the token.
 	now := s.Store.Now()
 	if len(secret) > password.MaxLength {
-		// It is nobody's password and costs no hash, so it must not use up what the user has.
+		// It cannot be anybody's password and costs no hash, so it counts for the network only.
 		if _, err := take(s.logins.ofNetworks(a), now); err != nil {
 			return "", err
 		}
 		return "", errBadLogin
 	}
-	// The first thing, because the quotas differ by it. It is the only statement of a refusal.
+	// Look the user up before the limits, because the limits depend on whether the user has
+	// logged in from here before. A refused login sends no other statement.
 	login, err := s.Store.FindLogin(ctx, a.name, a.address)
 	if err != nil && !errors.Is(err, store.ErrUserNotFound) {
 		return "", err
@@ -57,7 +60,7 @@ func (s *Server) login(ctx context.Context, a *attempt, secret string) (string, 
 		}
 		who := *caller(ctx)
 		who.access.User = login.User
-		return struct{}{}, tx.Audit(ctx, who.audits("createToken", id.ID{}, nil, 0))
+		return struct{}{}, tx.Audit(ctx, who.auditEntry(loginOperation, id.ID{}, nil, 0))
 	})
 	if err != nil {
 		return "", err
@@ -68,15 +71,17 @@ func (s *Server) login(ctx context.Context, a *attempt, secret string) (string, 
 	})
 }
 
-// checkPassword fails with a refusal unless the password is the user's, who is the
-// zero User if there is none.
+// checkPassword fails with a refusal unless the password is the user's. user is the zero
+// User if there is none of that name.
 func (s *Server) checkPassword(ctx context.Context, a *attempt, secret string, user store.User) error {
+	// Right passwords have a quota too. It is only looked at here, and counted at the end,
+	// because nobody knows yet whether the password is right.
 	now, right := s.Store.Now(), s.logins.ofRight(a)
 	if err := look(right, now); err != nil {
 		return err
 	}
-	// A wrong password counts in advance, so that many at the same time are no more than
-	// one after the other.
+	// Count the password as wrong before it is checked, so that many at the same time cannot
+	// exceed the quota.
 	giveBack, err := take(s.logins.wrong(a), now)
 	if err != nil {
 		return err
@@ -85,7 +90,7 @@ func (s *Server) checkPassword(ctx context.Context, a *attempt, secret string, u
 	if err == nil && (!matches || !user.Active) {
 		return errBadLogin
 	}
-	giveBack() // no password was wrong
+	giveBack() // the password was right, or could not be checked
 	if err != nil {
 		return err
 	}
@@ -93,7 +98,7 @@ func (s *Server) checkPassword(ctx context.Context, a *attempt, secret string, u
 	return err
 }
 
-// matches waits for the attempt's turn to check a password.
+// matches waits for the attempt's turn in the queue, and then checks the password.
 func (s *Server) matches(ctx context.Context, a *attempt, secret, hash string) (bool, error) {
 	leave, err := s.logins.queue.Enter(ctx, a.known, a.shares()...)
 	if errors.Is(err, password.ErrBusy) {
@@ -106,7 +111,7 @@ func (s *Server) matches(ctx context.Context, a *attempt, secret, hash string) (
 	return password.Matches(secret, hash)
 }
 
-// GetTokenInfo says who the token stands for.
+// GetTokenInfo answers with the user that the token stands for.
 func (s *Server) GetTokenInfo(ctx context.Context, _ api.GetTokenInfoRequestObject) (api.GetTokenInfoResponseObject, error) {
 	user := caller(ctx).access.User
 	return api.GetTokenInfo200JSONResponse{
@@ -114,14 +119,14 @@ func (s *Server) GetTokenInfo(ctx context.Context, _ api.GetTokenInfoRequestObje
 	}, nil
 }
 
-// Logout revokes the token, at once and on every instance.
+// Logout revokes the token on every instance at once.
 func (s *Server) Logout(ctx context.Context, _ api.LogoutRequestObject) (api.LogoutResponseObject, error) {
 	who := caller(ctx)
 	_, err := store.Write(ctx, s.Store, func(tx *store.Tx) (struct{}, error) {
 		if err := tx.RevokeToken(ctx, who.claims.ID, who.claims.ExpiresAt); err != nil {
 			return struct{}{}, err
 		}
-		return struct{}{}, tx.Audit(ctx, who.audits("logout", id.ID{}, nil, 0))
+		return struct{}{}, tx.Audit(ctx, who.auditEntry(logoutOperation, id.ID{}, nil, 0))
 	})
 	return api.Logout200JSONResponse{"detail": "Logged out"}, err
 }

@@ -26,7 +26,7 @@ func login(t *testing.T, s *servertest.Server, form url.Values) servertest.Answe
 	return s.Send(r)
 }
 
-// tokenWorks asks who the token stands for.
+// tokenWorks reports whether the server accepts a token.
 func tokenWorks(t *testing.T, s *servertest.Server, token string) bool {
 	t.Helper()
 	answer, err := s.Client(token).GetTokenInfoWithResponse(t.Context())
@@ -97,8 +97,8 @@ func TestTokensSayWhoAndHowLong(t *testing.T) {
 	}
 }
 
-// TestLogoutAndRotationReachEveryInstance: two servers on one database and one
-// key file.
+// TestLogoutAndRotationReachEveryInstance: with two servers on one database and one file of
+// keys.
 func TestLogoutAndRotationReachEveryInstance(t *testing.T) {
 	t.Parallel()
 	database, keys := storetest.URL(t), filepath.Join(t.TempDir(), "keys.json")

@@ -17,6 +17,12 @@ type numberSpace struct {
 	size   uint64 // how many numbers have the prefix
 }
 
+// ValidCardPrefix reports whether card numbers can begin with prefix: 1 to 8 digits.
+func ValidCardPrefix(prefix string) bool {
+	_, err := newNumberSpace(prefix)
+	return err == nil
+}
+
 func newNumberSpace(prefix string) (numberSpace, error) {
 	value, err := strconv.ParseUint(prefix, 10, 64)
 	if err != nil || len(prefix) > 8 {

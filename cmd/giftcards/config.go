@@ -160,8 +160,7 @@ func (c *config) check(f faults) {
 		c.KeysFile = filepath.Join(c.StateDir, "keys.json")
 	}
 
-	_, err = strconv.ParseUint(c.CardPrefix, 10, 64)
-	note("card-prefix", err == nil && len(c.CardPrefix) <= 8, fmt.Sprintf("want 1 to 8 digits, not %q", c.CardPrefix))
+	note("card-prefix", store.ValidCardPrefix(c.CardPrefix), fmt.Sprintf("want 1 to 8 digits, not %q", c.CardPrefix))
 	note("bulk-threshold", c.BulkThreshold >= 0 && c.BulkThreshold <= maxThreshold, fmt.Sprintf("want 0 to %d, not %d", maxThreshold, c.BulkThreshold))
 	note("bulk-maximum", c.BulkMaximum >= 1 && c.BulkMaximum <= maxMaximum, fmt.Sprintf("want 1 to %d, not %d", maxMaximum, c.BulkMaximum))
 	note("bulk-body-limit", c.BulkBodyLimit >= 1 && c.BulkBodyLimit <= maxBodyMiB, fmt.Sprintf("want 1 to %d, not %d", maxBodyMiB, c.BulkBodyLimit))

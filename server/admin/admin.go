@@ -1,6 +1,6 @@
-// Package admin is what operators see of a running server, on an address of its
-// own: metrics, River's web interface, profiles, readiness. It asks nobody for a
-// password, so that the address must be one that only operators reach.
+// Package admin serves operators on an address of its own: metrics, River's web
+// interface, profiles, readiness. It asks for no password, so only operators may be able
+// to reach the address.
 package admin
 
 import (
@@ -18,11 +18,12 @@ import (
 	"riverqueue.com/riverui"
 )
 
-// Options are what is shown.
+// Options are the things that the admin address shows.
 type Options struct {
 	Metrics http.Handler
 	River   *river.Client[pgx.Tx]
-	// Ready returns an error that says what is missing; nil if all is well.
+	// Ready returns nil if the server can do its work, else an error that says what is
+	// missing.
 	Ready  func(context.Context) error
 	Logger *slog.Logger
 }
@@ -38,14 +39,14 @@ const index = `<!doctype html>
 </ul>
 `
 
-// New makes the handler of the admin address. What it runs in the background ends
-// with ctx.
+// New makes the handler of the admin address. Its work in the background ends with ctx.
 func New(ctx context.Context, o Options) (http.Handler, error) {
 	jobs, err := riverui.NewHandler(&riverui.HandlerOpts{Endpoints: riverui.NewEndpoints(o.River, nil), Logger: o.Logger, Prefix: "/river"})
 	if err != nil {
 		return nil, fmt.Errorf("web interface of River: %w", err)
 	}
-	// It counts jobs in the background, which nobody should pay for who never looks.
+	// River's interface counts jobs in the background. Start it at the first visit, because
+	// most servers are never visited.
 	begin := sync.OnceValue(func() error { return jobs.Start(ctx) })
 
 	mux := http.NewServeMux()
@@ -74,26 +75,27 @@ func New(ctx context.Context, o Options) (http.Handler, error) {
 	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 
-	// A page elsewhere must not make an operator's browser cancel jobs here. The
-	// first layer knows old browsers by Origin, the second refuses reads as well.
+	// A page of another site must not make an operator's browser cancel jobs here.
+	// CrossOriginProtection refuses such writes from old browsers too, by their Origin;
+	// ownPages refuses reads as well.
 	return guarded(knownHosts(ownPages(http.NewCrossOriginProtection().Handler(mux)))), nil
 }
 
-// guarded adds the headers that keep the pages here out of other pages' frames,
-// where a click of the operator's would count as this origin's own.
+// guarded adds headers that keep these pages out of other pages' frames. In a frame, another
+// page could lead an operator's click to a button here.
 func guarded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		header := w.Header()
-		header.Set("Content-Security-Policy", "frame-ancestors 'none'") // only this: River's page has inline scripts
+		header.Set("Content-Security-Policy", "frame-ancestors 'none'") // nothing stricter, because River's page has inline scripts
 		header.Set("X-Frame-Options", "DENY")
 		header.Set("X-Content-Type-Options", "nosniff")
 		next.ServeHTTP(w, r)
 	})
 }
 
-// ownPages refuses what a browser asks for on behalf of another site or port: a
-// profile costs processor time, whether or not the page may read it. A link that
-// the operator follows to a page here still works.
+// ownPages refuses requests that a browser sends for a page of another site or port. A
+// profile costs processor time even if that page cannot read it. A link that an operator
+// follows to a page here still works.
 func ownPages(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		site := r.Header.Get("Sec-Fetch-Site")
@@ -107,10 +109,10 @@ func ownPages(next http.Handler) http.Handler {
 	})
 }
 
-// knownHosts refuses requests for a name that anybody could have registered: a
-// page on the Internet whose name is made to lead here (DNS rebinding) counts as
-// the same origin for a browser. Addresses and names without a dot, such as
-// localhost or a service's, are nobody's.
+// knownHosts refuses requests for a host name that anybody could have registered. The owner
+// of such a name can make it lead here (DNS rebinding), and a browser then takes the
+// owner's page for the same origin. IP addresses and names without a dot, such as
+// localhost or a service's, cannot be registered.
 func knownHosts(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		host := r.Host

@@ -14,8 +14,8 @@ import (
 	"giftcards/server/servertest"
 )
 
-// setup returns a function that asks the admin address of a running server, and
-// whether that is ready.
+// setup returns a function that sends a request to the admin address of a running server, and
+// a flag that says whether the server is ready.
 func setup(t *testing.T) (ask func(method, path string, change ...func(*http.Request)) *httptest.ResponseRecorder, ready *atomic.Bool) {
 	t.Helper()
 	s := servertest.New(t)
@@ -72,7 +72,7 @@ func TestOperatorsFindEverything(t *testing.T) {
 	}
 }
 
-// TestPagesElsewhereReachNothing, though the operator's browser could.
+// TestPagesElsewhereReachNothing: not even through the operator's browser.
 func TestPagesElsewhereReachNothing(t *testing.T) {
 	t.Parallel()
 	ask, _ := setup(t)
@@ -99,7 +99,7 @@ func TestPagesElsewhereReachNothing(t *testing.T) {
 	}
 }
 
-// TestOtherSitesMayOnlyLinkHere: what they embed or fetch is refused before it costs
+// TestOtherSitesMayOnlyLinkHere: requests to embed or fetch are refused before they cost
 // anything, reads included.
 func TestOtherSitesMayOnlyLinkHere(t *testing.T) {
 	t.Parallel()

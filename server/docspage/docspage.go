@@ -1,6 +1,6 @@
-// Package docspage owns the page that draws the API's document for people. All
-// of the page is embedded, so that it needs no other server. It must not know
-// what the document says, only where it is.
+// Package docspage serves the page that shows the API's document to people. All files of the
+// page are embedded, so it needs no other server. It must not know the content of the
+// document, only its address.
 package docspage
 
 import (
@@ -17,11 +17,11 @@ import (
 	"time"
 )
 
-// prefix is where the page is; its scripts are below.
+// prefix is the path of the page. The paths of its scripts begin with it.
 const prefix = "/docs"
 
-// contentPolicy keeps the browser to this server, whatever the scripts would do.
-// The one unsafe word is for Scalar, which adds style elements as it draws.
+// contentPolicy lets the browser load from this server only, whatever the scripts ask for.
+// 'unsafe-inline' is there because Scalar adds style elements.
 const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; img-src 'self' data:; " +
 	"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
@@ -33,7 +33,7 @@ var (
 	//go:embed assets/scalar.js.gz
 	scalarGzip []byte
 
-	// scalarScript is for the few clients that do not take gzip.
+	// scalarScript decompresses the script for the few clients that do not take gzip.
 	scalarScript = sync.OnceValues(func() ([]byte, error) {
 		reader, err := gzip.NewReader(bytes.NewReader(scalarGzip))
 		if err != nil {
@@ -43,14 +43,15 @@ var (
 	})
 )
 
-// Handler serves the page at /docs and /docs/, and its scripts below, to GET and
-// HEAD; it is to be mounted at both. documentURL is the path of the OpenAPI
-// document on this server. Addresses in the page are relative, so that it works below
-// whatever path a proxy has it.
+// Handler answers GET and HEAD with the page at /docs and /docs/, and with its scripts below.
+// The caller mounts it at both paths. documentURL is the path of the OpenAPI document on
+// this server. Addresses in the page are relative, so that it works below any path of a
+// proxy.
 func Handler(documentURL string) http.Handler {
 	startPath, scalarPath := versionedPath("start", startScript), versionedPath("scalar", scalarGzip)
 	pages := map[string][]byte{}
-	for path, root := range map[string]string{prefix: "", prefix + "/": "../"} { // the last slash decides what relative means
+	// A browser resolves a relative address against the last slash of the page's own.
+	for path, root := range map[string]string{prefix: "", prefix + "/": "../"} {
 		relative := func(path string) string { return html.EscapeString(root + strings.TrimPrefix(path, "/")) }
 		pages[path] = []byte(strings.NewReplacer(
 			"{{start}}", relative(startPath), "{{scalar}}", relative(scalarPath), "{{document}}", relative(documentURL),
@@ -110,14 +111,15 @@ func serve(w http.ResponseWriter, r *http.Request, contentType, tag string, cont
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(content))
 }
 
-// refuse answers as the rest of the server does.
+// refuse answers with the same shape as the rest of the server.
 func refuse(w http.ResponseWriter, status int) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	io.WriteString(w, `{"detail":"`+http.StatusText(status)+`"}`) //nolint:errcheck // the client is gone
+	io.WriteString(w, `{"detail":"`+http.StatusText(status)+`"}`) //nolint:errcheck // fails only if the client has gone
 }
 
-// versionedPath is an address that another content would not have.
+// versionedPath returns an address that changes with the content, so that clients may cache
+// it for ever.
 func versionedPath(name string, content []byte) string {
 	return prefix + "/" + name + "-" + digest(content) + ".js"
 }
@@ -129,8 +131,8 @@ func digest(content []byte) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// acceptsGzip reports whether the values of an Accept-Encoding header name gzip,
-// other than to forbid it.
+// acceptsGzip reports whether the values of an Accept-Encoding header name gzip with a
+// weight above 0.
 func acceptsGzip(values []string) bool {
 	for value := range strings.SplitSeq(strings.Join(values, ","), ",") {
 		name, weight, _ := strings.Cut(value, ";")

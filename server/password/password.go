@@ -12,8 +12,8 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// MinLength and MaxLength bound a password, in bytes: the lower against guessing,
-// the upper against hashing for its own sake.
+// MinLength and MaxLength bound a password, in bytes. A shorter one is easy to guess; a
+// longer one would only cost time to hash.
 const (
 	MinLength = 12
 	MaxLength = 1024
@@ -25,8 +25,8 @@ var ErrLength = fmt.Errorf("password must have %d to %d bytes", MinLength, MaxLe
 // parameters are OWASP's for argon2id with 19 MiB.
 var parameters = &argon2id.Params{Memory: 19 * 1024, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32}
 
-// normalized is how a password is hashed: keyboards and systems write one and the same
-// letter in different ways (RFC 8265).
+// normalized returns the form of a password that is hashed, because keyboards and systems
+// encode the same letter in different ways (RFC 8265).
 func normalized(password string) string { return norm.NFKC.String(password) }
 
 // Hash returns the hash of password, or ErrLength. Different ways to write the same
@@ -42,11 +42,11 @@ func Hash(password string) (string, error) {
 // absent is the hash of a password that nobody has.
 var absent = sync.OnceValues(func() (string, error) { return argon2id.CreateHash("nobody has this password", parameters) })
 
-// Matches reports whether hash is the hash of password. An empty hash (no such
-// user) matches nothing and takes as long as any other. It takes memory and a
-// processor for a while: a server asks in turn, by a Queue.
+// Matches reports whether hash is the hash of password. An empty hash (no such user)
+// matches nothing, and takes as long as any other. Matches keeps a processor busy and takes
+// 19 MiB for some 50 ms, so a server calls it within a Queue.
 func Matches(password, hash string) (bool, error) {
-	// The second is for hashes from before passwords were normalised.
+	// The password as typed is tried too, for hashes from before passwords were normalised.
 	candidates := []string{normalized(password)}
 	if password != candidates[0] {
 		candidates = append(candidates, password)
@@ -55,6 +55,8 @@ func Matches(password, hash string) (bool, error) {
 	if len(candidates) == 0 {
 		return false, nil
 	}
+	// Without a user, check against a hash that nothing matches, so that the time does not
+	// tell whether the user exists.
 	unknown := hash == ""
 	if unknown {
 		var err error

@@ -7,47 +7,45 @@ import (
 	"sync"
 )
 
-// ErrBusy says that too many passwords wait to be checked already, in all or of one
-// share.
+// ErrBusy says that too many passwords wait to be checked, in all or for one share.
 var ErrBusy = errors.New("too many passwords to check")
 
-// Share bounds how many turns something may have in a Queue at a time, waiting or
-// running: a user, say, or a network. Of is any comparable value.
+// Share limits the turns of one owner in a Queue, waiting and running. An owner is a user or a
+// network, for example. The field Of identifies the owner by any comparable value.
 type Share struct {
 	Of   any
 	Most int
 }
 
 const (
-	// mostWaiting bounds how many wait of those that go first, and how many of the
-	// others.
+	// mostWaiting limits the waiting turns of each kind: those that go first, and the others.
 	mostWaiting = 64
-	// inARow is how many go first before one of the others has a turn, so that the
-	// others are never kept out.
+	// inARow is the number of turns that go first before one of the others begins, so that
+	// the others are never shut out.
 	inARow = 3
 )
 
-// Queue bounds how many passwords are checked at a time, and with it their memory.
-// It is safe for concurrent use.
+// Queue limits how many passwords are checked at one time, and so the memory that this
+// takes. It is safe for concurrent use.
 type Queue struct {
 	mutex    sync.Mutex
-	free     int // turns
+	free     int // turns that may begin at once
 	first    []*turn
 	others   []*turn
 	inARow   int
-	occupied map[any]int // turns that wait or run, by what shares are of
+	occupied map[any]int // turns that wait or run, by owner
 }
 
 // A turn waits until begin is closed.
 type turn struct{ begin chan struct{} }
 
-// NewQueue returns an empty Queue with so many turns at a time.
+// NewQueue returns an empty Queue in which the given number of turns run at one time.
 func NewQueue(turns int) *Queue { return &Queue{free: turns, occupied: map[any]int{}} }
 
-// Enter waits for a turn; leave must be called at its end. Turns that go first come
-// before the others, except that each fourth is one of the others; of either kind the
-// longest waiting comes first. It fails with ErrBusy where a share is used up or too
-// many wait, and when ctx ends with its error.
+// Enter waits for a turn. The caller must call leave at the end of the turn. Turns that go
+// first come before the others, except that each fourth turn is one of the others. Within
+// each kind, the turn that has waited longest begins first. Enter fails with ErrBusy if a
+// share is used up or too many turns wait, and with ctx's error if ctx ends.
 func (q *Queue) Enter(ctx context.Context, first bool, shares ...Share) (leave func(), err error) {
 	mine, err := q.join(first, shares)
 	if err != nil {
@@ -64,13 +62,15 @@ func (q *Queue) Enter(ctx context.Context, first bool, shares ...Share) (leave f
 		return leave, nil
 	case <-ctx.Done():
 	}
+	// ctx has ended, but next may give this turn away at the same moment. Under the lock it
+	// either still waits, or has begun.
 	q.mutex.Lock()
 	waited := q.forget(mine)
 	if waited {
 		q.vacate(shares)
 	}
 	q.mutex.Unlock()
-	if !waited { // the turn began at the same moment: the next one gets it
+	if !waited { // the turn has begun, so pass it on
 		leave()
 	}
 	return nil, ctx.Err()
@@ -84,6 +84,7 @@ func (q *Queue) join(first bool, shares []Share) (*turn, error) {
 	if first {
 		waiting = &q.first
 	}
+	// Check all limits before counting, so that a refusal leaves no trace.
 	for _, share := range shares {
 		if q.occupied[share.Of] >= share.Most {
 			return nil, ErrBusy
@@ -104,8 +105,10 @@ func (q *Queue) join(first bool, shares []Share) (*turn, error) {
 	return mine, nil
 }
 
-// next gives a turn that has ended to who waits, or keeps it.
+// next begins the next waiting turn in place of one that has ended. If none waits, the place
+// becomes free.
 func (q *Queue) next() {
+	// Called with the lock held.
 	from := &q.first
 	if len(q.first) == 0 || q.inARow == inARow && len(q.others) > 0 {
 		from = &q.others
@@ -122,7 +125,7 @@ func (q *Queue) next() {
 	*from = slices.Delete(*from, 0, 1)
 }
 
-// forget removes a turn that waits, and reports whether it did.
+// forget removes a waiting turn, and reports whether the turn was still waiting.
 func (q *Queue) forget(mine *turn) bool {
 	for _, waiting := range []*[]*turn{&q.first, &q.others} {
 		if i := slices.Index(*waiting, mine); i >= 0 {

@@ -12,7 +12,7 @@ import (
 	"giftcards/server/password"
 )
 
-// line is a queue whose one turn is taken, and the order in which others got it.
+// line is a queue whose only turn is taken, and the order in which others get it.
 type line struct {
 	*password.Queue
 	*testing.T
@@ -22,7 +22,7 @@ type line struct {
 	order []string
 }
 
-// full runs test in a bubble on a queue that has no turn left.
+// full runs test in a synctest bubble on a queue without a free turn.
 func full(t *testing.T, test func(*line)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -35,7 +35,7 @@ func full(t *testing.T, test func(*line)) {
 	})
 }
 
-// enter has one more wait, behind all that wait already.
+// enter adds a waiting turn behind all others.
 func (l *line) enter(name string, first bool, shares ...password.Share) {
 	l.wait.Go(func() {
 		leave, err := l.Enter(l.Context(), first, shares...)
@@ -51,7 +51,7 @@ func (l *line) enter(name string, first bool, shares ...password.Share) {
 	synctest.Wait()
 }
 
-// run lets them all through, one after the other.
+// run ends the first turn, so that all others run one after the other.
 func (l *line) run() []string {
 	l.leave()
 	l.wait.Wait()
@@ -74,7 +74,7 @@ func TestThoseThatGoFirstWaitForNoOthersThanOneInFour(t *testing.T) {
 	})
 }
 
-// TestAFullQueueKeepsNoPlaceFromThoseThatGoFirst and bounds them, too.
+// TestAFullQueueKeepsNoPlaceFromThoseThatGoFirst: their number is bounded too.
 func TestAFullQueueKeepsNoPlaceFromThoseThatGoFirst(t *testing.T) {
 	t.Parallel()
 	full(t, func(l *line) {
@@ -107,7 +107,7 @@ func TestAShareIsBoundedUntilItsTurnsEnd(t *testing.T) {
 			l.Errorf("%q were answered, want %q", l.order, want)
 		}
 		l.run()
-		for range 3 { // what was refused or has ended occupies nothing
+		for range 3 { // refused and ended turns hold no place
 			leave, err := l.Enter(l.Context(), false, user, network)
 			if err != nil {
 				l.Fatal(err)

@@ -1,6 +1,5 @@
-// Package ratelimit counts what happens under a key, for one process and in
-// bounded memory. It must not know what a key stands for, nor how a refusal is
-// answered.
+// Package ratelimit limits how often something happens under a key, for one process and in
+// bounded memory. It must not know what a key stands for, nor how a refusal is answered.
 package ratelimit
 
 import (
@@ -9,8 +8,8 @@ import (
 	"time"
 )
 
-// Limiter grants each key a quota at once, which comes back evenly over a window.
-// It is safe for concurrent use. Of a nil Limiter everything is granted.
+// Limiter grants each key a quota, which can be used at once and comes back evenly over a
+// window. It is safe for concurrent use. A nil Limiter grants everything.
 type Limiter[K comparable] struct {
 	window int64 // nanoseconds
 	every  int64 // nanoseconds until one of the quota comes back
@@ -18,8 +17,8 @@ type Limiter[K comparable] struct {
 
 	mutex   sync.Mutex
 	buckets map[K]*bucket[K]
-	queue   queue[K] // the same buckets, by when it is worth looking at each
-	rest    bucket[K]
+	queue   queue[K]  // the same buckets, the one that may be full first at the front
+	rest    bucket[K] // shared by all keys that have no bucket of their own
 }
 
 // A bucket holds the time at which it will be full again, in nanoseconds since
@@ -27,13 +26,13 @@ type Limiter[K comparable] struct {
 type bucket[K comparable] struct {
 	key  K
 	full int64
-	due  int64 // its place in the queue: full, as it was when the queue was last put in order
+	due  int64 // its place in the queue: the value of full when the queue was last put in order
 }
 
-// New returns a Limiter that remembers the given number of keys. A key is forgotten
-// only once its quota is whole again, so forgetting changes nothing for it. While
-// all places are taken by keys that used some of theirs, keys that are not
-// remembered share one quota. quota and keys are 1 at least.
+// New returns a Limiter that remembers the given number of keys. It forgets a key only when
+// the key's quota is whole again, so forgetting changes nothing for that key. While all
+// remembered keys have used some of their quota, all other keys share one quota. quota and
+// keys must be 1 at least.
 func New[K comparable](quota int, window time.Duration, keys int) *Limiter[K] {
 	if quota < 1 || keys < 1 {
 		panic("ratelimit: quota and keys must be 1 at least")
@@ -46,18 +45,18 @@ func New[K comparable](quota int, window time.Duration, keys int) *Limiter[K] {
 // Taken is the answer to Take.
 type Taken struct {
 	OK   bool
-	Left int // of the quota
-	// Wait is how long until the quota is whole, or if it was refused, until one
-	// of it is there again.
+	Left int // what is left of the quota
+	// Wait is the time until the quota is whole or, after a refusal, until one can be taken
+	// again.
 	Wait time.Duration
 }
 
-// Take takes one of the key's quota, if there is one.
+// Take takes one of the key's quota. Taken.OK is false if nothing is left.
 func (l *Limiter[K]) Take(key K, now time.Time) Taken {
 	return l.look(key, now, true)
 }
 
-// Look is what Take would answer, and takes nothing.
+// Look answers as Take would, and takes nothing.
 func (l *Limiter[K]) Look(key K, now time.Time) Taken {
 	return l.look(key, now, false)
 }
@@ -73,8 +72,11 @@ func (l *Limiter[K]) look(key K, now time.Time, take bool) Taken {
 	if !ok {
 		b = l.add(key, t)
 	}
-	// Not more than empty, which it would be where the clock was set back.
+	// An empty bucket is full again after a window. A later time comes from a clock that was
+	// set back.
 	b.full = min(b.full, t+l.window)
+	// Each Take moves the time of the full bucket by one interval. A Take that would move it
+	// beyond a window from now finds the bucket empty.
 	next := max(b.full, t) + l.every
 	spare := t + l.window - next
 	if spare < 0 {
@@ -86,8 +88,8 @@ func (l *Limiter[K]) look(key K, now time.Time, take bool) Taken {
 	return Taken{OK: true, Left: int(spare / l.every), Wait: time.Duration(next - t)}
 }
 
-// GiveBack undoes a Take of the key that was granted. A key that is not remembered
-// gets nothing back.
+// GiveBack undoes a granted Take of the key. It does nothing for a key that is not
+// remembered.
 func (l *Limiter[K]) GiveBack(key K) {
 	if l == nil {
 		return
@@ -99,8 +101,8 @@ func (l *Limiter[K]) GiveBack(key K) {
 	}
 }
 
-// add returns a bucket for a new key, in the place of one that is full if there is
-// no other place, or the one that all new keys share.
+// add returns a bucket for a new key: a new one, or the place of a key whose quota is whole,
+// or the bucket that all further keys share.
 func (l *Limiter[K]) add(key K, now int64) *bucket[K] {
 	if len(l.buckets) < l.keys {
 		b := &bucket[K]{key: key, full: now, due: now}
@@ -108,12 +110,13 @@ func (l *Limiter[K]) add(key K, now int64) *bucket[K] {
 		heap.Push(&l.queue, b)
 		return b
 	}
-	// What is due later than an empty bucket would be is from before the clock was set back.
+	// A bucket that is due later than any empty one comes from before the clock was set back,
+	// so it is looked at too.
 	for l.queue[0].due <= now || l.queue[0].due > now+l.window {
 		b := l.queue[0]
 		if b.full = min(b.full, now+l.window); b.full > now {
-			// It was used since its place in the queue was chosen. Moving it only now, and
-			// not at each use, keeps the heap off the path of known keys.
+			// The bucket was used after it got this place in the queue. Moving it only here, and
+			// not at each use, saves known keys the work on the heap.
 			b.due = b.full
 			heap.Fix(&l.queue, 0)
 			continue
@@ -127,7 +130,7 @@ func (l *Limiter[K]) add(key K, now int64) *bucket[K] {
 	return &l.rest
 }
 
-// queue is a heap of buckets, the one first that is due first.
+// queue is a heap of buckets. The first one is due first.
 type queue[K comparable] []*bucket[K]
 
 func (q queue[K]) Len() int           { return len(q) }

@@ -48,14 +48,14 @@ func TestWhatIsGivenBackCanBeTakenAgain(t *testing.T) {
 		}
 		l.GiveBack("a")
 	}
-	l.GiveBack("a") // more than was taken makes the quota no larger
+	l.GiveBack("a") // giving back too much does not make the quota larger
 	l.GiveBack("nobody")
 	if first, second := l.Take("a", start), l.Take("a", start); !first.OK || second.OK {
 		t.Errorf("%+v, then %+v", first, second)
 	}
 }
 
-// TestAClockSetBackLocksNobodyOut: by an hour, say, by an operator.
+// TestAClockSetBackLocksNobodyOut: for example if an operator sets it back by an hour.
 func TestAClockSetBackLocksNobodyOut(t *testing.T) {
 	t.Parallel()
 	l := ratelimit.New[string](2, 2*time.Second, 10)
@@ -70,8 +70,8 @@ func TestAClockSetBackLocksNobodyOut(t *testing.T) {
 	}
 }
 
-// TestAKeyIsForgottenOnlyOnceItsQuotaIsWhole however many others come, and
-// wherever its turn is in between.
+// TestAKeyIsForgottenOnlyOnceItsQuotaIsWhole: however many other keys come, and whenever it is
+// used in between.
 func TestAKeyIsForgottenOnlyOnceItsQuotaIsWhole(t *testing.T) {
 	t.Parallel()
 	l := ratelimit.New[int](2, time.Minute, 3)
@@ -90,7 +90,7 @@ func TestAKeyIsForgottenOnlyOnceItsQuotaIsWhole(t *testing.T) {
 	if got := l.Look(0, now.Add(time.Second)); got.OK {
 		t.Errorf("used again: %+v", got)
 	}
-	// The first places that are whole again are the first to go.
+	// The keys whose quotas are whole first are forgotten first.
 	now = start.Add(time.Hour)
 	for key := range 3 {
 		l.Take(5000+key, now)
@@ -100,7 +100,7 @@ func TestAKeyIsForgottenOnlyOnceItsQuotaIsWhole(t *testing.T) {
 	}
 }
 
-// TestNewKeysShareOneQuotaWhileNoPlaceIsFree and memory stays bounded.
+// TestNewKeysShareOneQuotaWhileNoPlaceIsFree: so that memory stays bounded.
 func TestNewKeysShareOneQuotaWhileNoPlaceIsFree(t *testing.T) {
 	t.Parallel()
 	l := ratelimit.New[int](2, time.Minute, 2)
@@ -109,7 +109,7 @@ func TestNewKeysShareOneQuotaWhileNoPlaceIsFree(t *testing.T) {
 	if first, second, third := l.Take(3, start), l.Take(4, start), l.Take(5, start); !first.OK || !second.OK || third.OK {
 		t.Errorf("three keys that are not remembered: %+v, %+v, %+v, want two granted", first, second, third)
 	}
-	l.GiveBack(3) // it may be any of theirs
+	l.GiveBack(3) // nothing comes back, because the key is not remembered
 	if got := l.Take(3, start); got.OK {
 		t.Errorf("what is shared was given back to one: %+v", got)
 	}
@@ -121,7 +121,7 @@ func TestNewKeysShareOneQuotaWhileNoPlaceIsFree(t *testing.T) {
 	}
 }
 
-// TestAClockSetBackLeavesPlacesForNewKeys after one window.
+// TestAClockSetBackLeavesPlacesForNewKeys: after one window.
 func TestAClockSetBackLeavesPlacesForNewKeys(t *testing.T) {
 	t.Parallel()
 	l := ratelimit.New[int](2, time.Minute, 2)
@@ -179,7 +179,7 @@ func TestNoLimiterGrantsEverything(t *testing.T) {
 	}
 }
 
-// BenchmarkTake is a request of a known key that is within its limit.
+// BenchmarkTake takes from the quota of a known key.
 func BenchmarkTake(b *testing.B) {
 	l := ratelimit.New[string](1_000_000, time.Second, 1<<16)
 	now := start
@@ -190,8 +190,7 @@ func BenchmarkTake(b *testing.B) {
 	}
 }
 
-// BenchmarkTakeOfNewKeys is a flood of keys, each unknown, and each in the place of
-// another one.
+// BenchmarkTakeOfNewKeys is a flood of unknown keys, each of which replaces another one.
 func BenchmarkTakeOfNewKeys(b *testing.B) {
 	l := ratelimit.New[int](10, time.Second, 1<<10)
 	key, now := 0, start
@@ -203,7 +202,7 @@ func BenchmarkTakeOfNewKeys(b *testing.B) {
 	}
 }
 
-// BenchmarkTakeOfKeysThatFindNoPlace is a flood of keys while all are in use.
+// BenchmarkTakeOfKeysThatFindNoPlace is a flood of unknown keys while all places are in use.
 func BenchmarkTakeOfKeysThatFindNoPlace(b *testing.B) {
 	l := ratelimit.New[int](10, time.Hour, 1<<16)
 	for key := range 1 << 16 {

@@ -17,9 +17,9 @@ import (
 	"giftcards/openapi"
 )
 
-// judge is a transport that fails the test for an answer which the complete
-// document does not declare: its status, its headers, its media type, its body.
-// JSON Schema is judged by a library that nobody here wrote.
+// judge is a transport that fails the test if the complete document does not declare an
+// answer's status, headers, media type or body. A foreign library judges by JSON Schema, so
+// that a mistake of our own validator cannot hide itself.
 type judge struct{ t testing.TB }
 
 // RoundTrip sends a request and judges the answer.
@@ -43,7 +43,7 @@ func (j judge) RoundTrip(r *http.Request) (*http.Response, error) {
 	return response, nil
 }
 
-// operationDocument is what the judge needs of an operation of the document.
+// operationDocument is the part of an operation of the document that the judge reads.
 type operationDocument struct {
 	Responses map[string]struct {
 		Headers map[string]struct {
@@ -57,7 +57,7 @@ type operationDocument struct {
 type documentIndex struct {
 	compiler *jsonschema.Compiler
 	paths    map[string]map[string]operationDocument // path, lower-case method
-	mutex    sync.Mutex                              // of the compiler
+	mutex    sync.Mutex                              // protects the compiler
 }
 
 const documentName = "complete.json"
@@ -78,7 +78,8 @@ var index = sync.OnceValues(func() (*documentIndex, error) {
 	return &documentIndex{compiler: compiler, paths: parsed.Paths}, compiler.AddResource(documentName, whole)
 })
 
-// Undeclared says what of an answer the document does not declare.
+// Undeclared returns an error that names the part of an answer that the document does not
+// declare, or nil.
 func Undeclared(r *http.Request, response *http.Response, body []byte) error {
 	doc, err := index()
 	if err != nil {
@@ -86,7 +87,7 @@ func Undeclared(r *http.Request, response *http.Response, body []byte) error {
 	}
 	path, ok := doc.find(r)
 	if !ok || r.Method == http.MethodHead && response.StatusCode == http.StatusMethodNotAllowed {
-		return nil // documents, pages, unknown paths and methods are not the contract's
+		return nil // the contract says nothing about documents, pages, unknown paths and methods
 	}
 	method, status := declaredMethod(r), strconv.Itoa(response.StatusCode)
 	declared, ok := doc.paths[path][method].Responses[status]
@@ -123,8 +124,8 @@ func Undeclared(r *http.Request, response *http.Response, body []byte) error {
 	return doc.check(at+pointer("content", mediaType, "schema"), value)
 }
 
-// declaredMethod is the method under which the document has an operation. HEAD is
-// answered as GET, without the body.
+// declaredMethod returns the method under which the document has an operation: get for HEAD,
+// which the server answers like GET without the body.
 func declaredMethod(r *http.Request) string {
 	if r.Method == http.MethodHead {
 		return "get"
@@ -142,7 +143,7 @@ func (d *documentIndex) check(at string, value any) error {
 	return schema.Validate(value)
 }
 
-// headerValue is a number where a header looks like one.
+// headerValue returns a header's value as a number if it looks like one, else as a text.
 func headerValue(text string) any {
 	if _, err := strconv.Atoi(text); err == nil {
 		return json.Number(text)

@@ -1,6 +1,6 @@
-// Package servertest runs the whole server for a test: real handler chain, real
-// jobs, a database of its own. Its clients hold every answer against the
-// complete document: one that the document does not declare fails the test.
+// Package servertest runs the whole server for a test: the real handler chain, real jobs and
+// a database of its own. Its clients compare every answer with the complete document, and
+// fail the test if the document does not declare the answer.
 package servertest
 
 import (
@@ -31,18 +31,18 @@ import (
 	"giftcards/store/storetest"
 )
 
-// Server is a running server and what its tests need to reach behind it.
+// Server is a running server, and its parts that tests look into.
 type Server struct {
 	URL     string
-	Handler http.Handler // all of it, to be asked without a connection; it judges nothing
-	Store   *store.Store // the server's own, of a role that may serve and no more: see storetest.AsOwner
+	Handler http.Handler // the whole server without a connection; it does not judge answers
+	Store   *store.Store // the server's own. Its role may only serve; see storetest.AsOwner
 	Jobs    *jobs.Jobs
 	Keys    *keyring.Ring
 	KeyFile string
 	Clock   *storetest.Clock
 	Log     *storetest.Log
-	Outbox  string // where messages to recipients are
-	// DatabaseURL is the database's, for its owner.
+	Outbox  string // directory of the messages to recipients
+	// DatabaseURL is the URL of the database for its owner.
 	DatabaseURL string
 	counter     *statements
 	metrics     *telemetry.Metrics
@@ -55,15 +55,14 @@ func New(t testing.TB, change ...func(*server.Options)) *Server {
 	return NewOn(t, storetest.URL(t), filepath.Join(t.TempDir(), "keys.json"), change...)
 }
 
-// NewCounting starts a server whose requests share no transactions, so that it is
-// known how many statements each took.
+// NewCounting starts a server whose requests share no transactions, so that
+// Answer.Statements is exact.
 func NewCounting(t testing.TB, change ...func(*server.Options)) *Server {
 	t.Helper()
 	return start(t, storetest.URL(t), filepath.Join(t.TempDir(), "keys.json"), false, change)
 }
 
-// NewOn starts a server on a database and keys that others may use too. Its role
-// in the database may serve, and no more.
+// NewOn starts a server on a database and keys that other servers may use too.
 func NewOn(t testing.TB, databaseURL, keyFile string, change ...func(*server.Options)) *Server {
 	t.Helper()
 	return start(t, databaseURL, keyFile, true, change)
@@ -71,6 +70,8 @@ func NewOn(t testing.TB, databaseURL, keyFile string, change ...func(*server.Opt
 
 func start(t testing.TB, databaseURL, keyFile string, share bool, change []func(*server.Options)) *Server {
 	t.Helper()
+	// The order is that of cmd/giftcards serve: keys, store, jobs, handler, listener, workers.
+	// The clean-ups run in reverse, so that workers stop before the pool closes.
 	keys, err := keyring.OpenOrCreate(keyFile)
 	must(t, err)
 	clock, log := &storetest.Clock{}, &storetest.Log{}
@@ -99,6 +100,7 @@ func start(t testing.TB, databaseURL, keyFile string, share bool, change []func(
 		Ready: st.CheckWritable, Meter: metrics.Meter(),
 	}
 	listener := httptest.NewUnstartedServer(nil)
+	// The address must be known before the handler is made, because links in answers have it.
 	options.BaseURL = "http://" + listener.Listener.Addr().String()
 	for _, f := range change {
 		f(&options)
@@ -123,8 +125,8 @@ func start(t testing.TB, databaseURL, keyFile string, share bool, change []func(
 	}
 }
 
-// Metrics is what a scrape of the server gets: the value of each series, by its
-// name and labels as they are written.
+// Metrics returns the result of a scrape: the value of each series, by its name and labels as
+// Prometheus writes them.
 func (s *Server) Metrics() map[string]float64 {
 	s.t.Helper()
 	answer := httptest.NewRecorder()
@@ -152,8 +154,8 @@ type Merchant struct {
 	server          *Server
 }
 
-// passwordHash is made once, and cheap to check: hashing is slow on purpose, and
-// tests log in often. A hash says itself how it was made.
+// passwordHash is made once, with cheap parameters, because hashing is slow on purpose and
+// tests log in often. A hash carries its parameters.
 var passwordHash = sync.OnceValues(func() (string, error) {
 	return argon2id.CreateHash(demoPassword, &argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32})
 })
@@ -209,17 +211,17 @@ func (s *Server) Client(token string) *api.ClientWithResponses {
 	return client
 }
 
-// HTTP is a client whose every answer is held against the complete document.
+// HTTP returns a client that compares every answer with the complete document.
 func (s *Server) HTTP() *http.Client {
 	return &http.Client{Transport: judge{s.t}, Timeout: 30 * time.Second}
 }
 
-// Answer is what a raw request got.
+// Answer is the answer to a request that was sent as it is.
 type Answer struct {
 	Status int
 	Header http.Header
 	Body   []byte
-	// Statements is how many the database was sent for the request.
+	// Statements is the number of statements that the request sent to the database.
 	Statements int64
 }
 

@@ -9,9 +9,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// statements counts what the database is asked for each request: what takes more
-// statements for one caller than for another tells them apart, however the answers
-// agree, and unlike time it can be measured on any machine.
+// statements counts the statements of each request. If one caller's request takes more of
+// them than another's, their times differ too, even if their answers are equal. Unlike a
+// time, the count is the same on any machine.
 type statements struct{ byRequestID sync.Map }
 
 type statementsKey struct{}
@@ -24,16 +24,16 @@ func (s *statements) count(handler http.Handler) http.Handler {
 	})
 }
 
-// of is the count of the request that was answered so.
+// of returns the count of the request that got this answer.
 func (s *statements) of(response *http.Response) int64 {
 	counted, ok := s.byRequestID.LoadAndDelete(response.Header.Get("X-Request-Id"))
 	if !ok {
-		return -1 // answered before it came to the handler
+		return -1 // the answer came before the handler ran
 	}
 	return counted.(*atomic.Int64).Load()
 }
 
-// TraceQueryStart counts a statement of a request; what jobs do does not count.
+// TraceQueryStart counts a statement of a request. Statements of jobs do not count.
 func (s *statements) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
 	if counted, ok := ctx.Value(statementsKey{}).(*atomic.Int64); ok {
 		counted.Add(1)
@@ -44,20 +44,20 @@ func (s *statements) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.Tra
 // TraceQueryEnd does nothing.
 func (s *statements) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
 
-// byID files the count under the request's id, which is known when the answer begins.
+// byID stores the count under the request's id, which is known when the answer begins.
 type byID struct {
 	http.ResponseWriter
 	statements *statements
 	counted    *atomic.Int64
 }
 
-// WriteHeader files the count.
+// WriteHeader stores the count and begins the answer.
 func (w byID) WriteHeader(status int) {
 	w.statements.byRequestID.Store(w.Header().Get("X-Request-Id"), w.counted)
 	w.ResponseWriter.WriteHeader(status)
 }
 
-// Unwrap lets streams set their deadline.
+// Unwrap returns the inner writer, on which streams set their deadline.
 func (w byID) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // TraceBatchStart counts nothing: the statements of a batch count.

@@ -1,7 +1,6 @@
-// Package telemetry makes what the server's packages measure and trace with, and
-// brings it out: metrics for Prometheus, traces over OTLP, and the trace's id on
-// every line of the log. It must not know what is measured: each package has
-// instruments of its own.
+// Package telemetry gives the server's packages a meter and a tracer, and publishes the
+// results: metrics for Prometheus, traces over OTLP, and the trace's id on every log line.
+// It must not know what is measured: each package has instruments of its own.
 package telemetry
 
 import (
@@ -26,20 +25,20 @@ import (
 // Scope is the name under which the program measures and traces.
 const Scope = "giftcards"
 
-// Metrics are a set of instruments and what they have measured.
+// Metrics are a set of instruments and their values.
 type Metrics struct {
 	registry *prometheus.Registry
 	provider *sdkmetric.MeterProvider
 }
 
-// NewMetrics makes a set with the build (giftcards_build_info), the Go runtime
-// and the process already in it.
+// NewMetrics makes a set that has the metrics of the build (giftcards_build_info), of the Go
+// runtime and of the process.
 func NewMetrics(version string) (*Metrics, error) {
 	m := &Metrics{registry: prometheus.NewRegistry()}
 	reader, err := exporter.New(
 		exporter.WithRegisterer(m.registry),
 		exporter.WithoutScopeInfo(), exporter.WithoutTargetInfo(),
-		// Instruments have their full names in the code, where one looks for them.
+		// The names in the code are the full names, so that a search for a metric finds them.
 		exporter.WithTranslationStrategy(otlptranslator.UnderscoreEscapingWithoutSuffixes),
 	)
 	if err != nil {
@@ -59,10 +58,10 @@ func NewMetrics(version string) (*Metrics, error) {
 	return m, nil
 }
 
-// Meter is what instruments are made with.
+// Meter returns the meter that makes instruments of this set.
 func (m *Metrics) Meter() metric.Meter { return m.provider.Meter(Scope) }
 
-// Handler answers scrapes. One that cannot have all gets what there is.
+// Handler answers scrapes. If some values cannot be read, the answer has the others.
 func (m *Metrics) Handler(log *slog.Logger) http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{
 		ErrorHandling:       promhttp.ContinueOnError,
@@ -71,7 +70,7 @@ func (m *Metrics) Handler(log *slog.Logger) http.Handler {
 	})
 }
 
-// Logs puts the id of the trace that a line belongs to on it, as trace_id.
+// Logs returns a handler that adds trace_id to each line that belongs to a trace.
 func Logs(h slog.Handler) slog.Handler { return logs{h} }
 
 type logs struct{ slog.Handler }

@@ -12,11 +12,11 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 )
 
-// endpointVariables are OpenTelemetry's names for where traces go. Traces are made
-// if one of them is set.
+// endpointVariables are OpenTelemetry's variables for the address of the collector. The
+// server traces if one of them is set.
 var endpointVariables = []string{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"}
 
-// Traced reports whether the environment says where traces go.
+// Traced reports whether the environment names a collector of traces.
 func Traced() bool {
 	for _, name := range endpointVariables {
 		if os.Getenv(name) != "" {
@@ -26,8 +26,7 @@ func Traced() bool {
 	return false
 }
 
-// Faults are what is wrong with the environment's settings of traces, by
-// variable.
+// Faults returns a sentence for each variable of the environment that is set wrongly.
 func Faults() map[string]string {
 	faults := map[string]string{}
 	for _, name := range endpointVariables {
@@ -45,8 +44,8 @@ func Faults() map[string]string {
 	return faults
 }
 
-// Tracing makes spans and sends them to a collector in the background. What the
-// collector does not take in time is dropped: nothing waits for it.
+// Tracing makes spans and sends them to a collector in the background. It drops spans that
+// the collector does not take in time, so nothing waits for the collector.
 type Tracing struct{ *sdktrace.TracerProvider }
 
 // StartTracing starts tracing as OpenTelemetry's environment variables say.

@@ -27,7 +27,7 @@ const createBody = `{"initialValue": "25.00", "merchantId": "5eb7cf5a86d9755df3a
 	` "customerName": "Maria Example", "senderName": "Jo Example", "expiresAt": "2029-06-01T00:00:00Z",` +
 	` "designTemplate": "birthday-2029", "customMessage": "Happy birthday, and many more to come!"}`
 
-// amount is what money.Amount is to Decode.
+// amount stands for money.Amount, with the same method for Decode.
 type amount struct{ text string }
 
 func (a *amount) UnmarshalText(text []byte) error {
@@ -87,7 +87,7 @@ func operation(t testing.TB, path string) *validate.Operation {
 	return o
 }
 
-// BenchmarkCreate validates a usual create request, whose body is read already.
+// BenchmarkCreate validates a usual create request. Its body is in memory.
 func BenchmarkCreate(b *testing.B) {
 	o := operation(b, createPath)
 	r := post(b, createPath, nil)
@@ -115,7 +115,7 @@ func BenchmarkCreateWithoutPhone(b *testing.B) {
 	}
 }
 
-// BenchmarkCreateAndDecode is BenchmarkCreate, and the struct that a handler gets.
+// BenchmarkCreateAndDecode is BenchmarkCreate and decoding into the handler's struct.
 func BenchmarkCreateAndDecode(b *testing.B) {
 	o := operation(b, createPath)
 	r := post(b, createPath, nil)
@@ -148,8 +148,8 @@ func manyRecipients(count int) []byte {
 	return b.Bytes()
 }
 
-// BenchmarkBulk100k reads, validates and decodes 100,000 recipients, and says how
-// many times the body's size is then in use, the body included.
+// BenchmarkBulk100k reads, validates and decodes 100,000 recipients. It reports the memory then
+// in use, in multiples of the body's size and with the body.
 func BenchmarkBulk100k(b *testing.B) {
 	o := operation(b, bulkPath)
 	before := inUse()
@@ -174,7 +174,7 @@ func BenchmarkBulk100k(b *testing.B) {
 	}
 }
 
-// inUse is the memory in use, garbage collected.
+// inUse returns the memory in use after a garbage collection.
 func inUse() uint64 {
 	runtime.GC()
 	var m runtime.MemStats
@@ -182,14 +182,14 @@ func inUse() uint64 {
 	return m.HeapAlloc
 }
 
-// BenchmarkKin is kin-openapi's own validation of the same create request: of the
-// document as it is, and treated as OpenAPI 3.0.
+// BenchmarkKin lets kin-openapi validate the same create request, by the document as it is and
+// by the document read as OpenAPI 3.0.
 func BenchmarkKin(b *testing.B) {
 	raw, err := os.ReadFile(document)
 	if err != nil {
 		b.Fatal(err)
 	}
-	// Go cannot compile the lookahead; without it the pattern is as good here.
+	// Go has no lookahead. For this request the pattern means the same without it.
 	raw = bytes.ReplaceAll(raw, []byte(`(?!^[-+.]*$)`), nil)
 	for _, version := range []string{"3.1.0", "3.0.3"} {
 		b.Run(version[:3], func(b *testing.B) {

@@ -20,7 +20,7 @@ func (s *schema) checkBoolean(t *tape, i uint32) *ErrorDetail {
 		if !ok {
 			return boolParsing()
 		}
-		if n.kind == kindText { // JSON has booleans; a parameter has only text
+		if n.kind == kindText { // a parameter is always a text; in JSON a text is no boolean
 			t.setText(i, strconv.FormatBool(value))
 			return nil
 		}
@@ -29,7 +29,7 @@ func (s *schema) checkBoolean(t *tape, i uint32) *ErrorDetail {
 			return boolParsing()
 		}
 	case kindFloat:
-		// Only a whole number of 64 bits is tried as a boolean.
+		// Pydantic tries a float as a boolean only if it is a whole number of 64 bits.
 		f, _ := strconv.ParseFloat(t.source(i), 64)
 		if f == math.Trunc(f) && fitsInt64(f) && f != 0 && f != 1 {
 			return boolParsing()
@@ -53,7 +53,7 @@ func pydanticBool(word string) (value, ok bool) {
 	return false, false
 }
 
-// isTrue is the value of a validated boolean.
+// isTrue returns the value of a validated boolean.
 func isTrue(t *tape, i uint32) bool {
 	return t.nodes[i].kind == kindTrue || t.nodes[i].kind == kindText && t.string(i) == "true"
 }

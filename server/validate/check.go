@@ -5,17 +5,17 @@ import (
 	"runtime"
 )
 
-// walk is one walk over one value of a request: it collects the errors and knows
-// the place it is at.
+// walk is one walk over a value of a request. It collects the errors and knows its place in
+// the request.
 type walk struct {
 	ctx    context.Context
 	tape   *tape
 	errors Errors
 	place  []step
-	space  [8]step // of place, for all but deeper bodies
+	space  [8]step // holds place, except in deeper bodies
 
-	longLists bool // also judge the items of lists that have too many
-	unjudged  bool // some items were not judged
+	longLists bool // judge the items even of lists that have too many
+	unjudged  bool // the items of some list were not judged
 }
 
 // step is one part of a place: a name, or a position when the name is "".
@@ -32,7 +32,7 @@ func newWalk(ctx context.Context, t *tape) *walk {
 
 func (w *walk) full() bool { return len(w.errors) >= maxErrors }
 
-// loc is the place the walk is at.
+// loc returns the place of the walk.
 func (w *walk) loc() Loc {
 	loc := make(Loc, len(w.place))
 	for i, s := range w.place {
@@ -45,14 +45,14 @@ func (w *walk) loc() Loc {
 	return loc
 }
 
-// refuse notes an error about the node i at the place the walk is at.
+// refuse adds an error about the node i at the place of the walk.
 func (w *walk) refuse(i uint32, err *ErrorDetail) {
 	err.Loc, err.Input = w.loc(), w.tape.input(i)
 	w.add(*err)
 }
 
-// missing notes that the place the walk is at has no value; within names the
-// object that lacks it.
+// missing adds the error that there is no value at the place of the walk. within is the JSON
+// of the object that lacks it.
 func (w *walk) missing(within []byte) {
 	w.add(ErrorDetail{Type: "missing", Loc: w.loc(), Msg: "Field required", Input: within})
 }
@@ -63,7 +63,8 @@ func (w *walk) add(err ErrorDetail) {
 	}
 }
 
-// property judges the node i as a property or parameter, its rule included.
+// property judges the node i as a property or parameter, first by its schema and then by its
+// rule.
 func (w *walk) property(p *property, i uint32) {
 	if p.bounds != nil && w.tape.nodes[i].kind == kindArray && !w.bounded(p.bounds, i) {
 		return
@@ -76,8 +77,9 @@ func (w *walk) property(p *property, i uint32) {
 	}
 }
 
-// bounded judges the length of the list i by a rule, and reports whether its items are
-// to be judged too. A setting may have allowed more items before.
+// bounded judges the length of the list i by a rule, and reports whether the walk should
+// judge its items too. An error about too many items is provisional, because a setting may
+// have allowed them before.
 func (w *walk) bounded(bounds *ListBounds, i uint32) bool {
 	if w.length(i, bounds.Least, bounds.Most) {
 		return true
@@ -92,11 +94,12 @@ func (w *walk) bounded(bounds *ListBounds, i uint32) bool {
 	return false
 }
 
-// value judges the node i and reports whether it is fine.
+// value judges the node i and reports whether it has no error.
 func (w *walk) value(s *schema, i uint32) bool {
 	if s.nullable && w.tape.nodes[i].kind == kindNull {
 		return true
 	}
+	// Objects and arrays add the errors of their content themselves, at its places.
 	var err *ErrorDetail
 	switch s.kind {
 	case schemaObject:
@@ -134,6 +137,8 @@ func (w *walk) object(o *object, i uint32) bool {
 		w.refuse(i, fault("model_attributes_type", "Input should be a valid dictionary or object to extract fields from"))
 		return false
 	}
+	// One pass finds the values, because a key may come anywhere in the request. The second
+	// pass judges them in the document's order, as Pydantic does.
 	before := len(w.errors)
 	var space [32]uint32
 	found := space[:] // the node of each property's value, 0 for none
@@ -160,7 +165,7 @@ func (w *walk) object(o *object, i uint32) bool {
 	return len(w.errors) == before
 }
 
-// length judges how many items the array i has; most is -1 for no bound.
+// length judges the number of items of the array i. most is -1 for no bound.
 func (w *walk) length(i uint32, least, most int) bool {
 	switch length := w.tape.length(i); {
 	case most >= 0 && length > most:
@@ -173,9 +178,9 @@ func (w *walk) length(i uint32, least, most int) bool {
 	return true
 }
 
-// pauseEvery is after how many items of a list the walk lets other requests go
-// first, and asks whether its own still has a context: some of the dearest items
-// take a millisecond, and a processor would be kept for ten otherwise.
+// pauseEvery is the number of list items after which the walk yields the processor and
+// looks whether the request's context has ended. Some items take a millisecond, and Go
+// would otherwise let the walk keep the processor for ten.
 const pauseEvery = 20
 
 // array judges the items of an array. It stops when the request's context ends.

@@ -14,11 +14,11 @@ import (
 
 const componentPrefix = "#/components/schemas/"
 
-// compiler turns the schemas of one document into the form that judges.
+// compiler turns the schemas of one document into the form that judges values.
 type compiler struct {
 	document *tape // of the raw document, for the order of its properties
 	options  Options
-	used     map[string]bool    // the rules that found their place
+	used     map[string]bool    // rules that belong to something in the document
 	schemas  map[string]*schema // by component name, not nullable
 }
 
@@ -33,7 +33,7 @@ func newCompiler(doc *openapi3.T, raw []byte, o Options) (*compiler, error) {
 	return &compiler{document: document, options: o, used: map[string]bool{}, schemas: map[string]*schema{}}, nil
 }
 
-// unused names a rule that belongs to nothing in the document.
+// unused fails if a rule belongs to nothing in the document, and names it.
 func (c *compiler) unused() error {
 	var names []string
 	for name := range c.options.Fields {
@@ -59,6 +59,7 @@ func (c *compiler) unused() error {
 
 func (c *compiler) operation(path, method string, item *openapi3.PathItem, op *openapi3.Operation) (*Operation, error) {
 	o := &Operation{Method: method, Path: path, ID: op.OperationID}
+	// FastAPI judges all path parameters first, then those in the query, then headers.
 	parameters := slices.Concat(item.Parameters, op.Parameters)
 	for _, in := range []string{openapi3.ParameterInPath, openapi3.ParameterInQuery, openapi3.ParameterInHeader} {
 		for _, ref := range parameters {
@@ -133,7 +134,7 @@ func (c *compiler) body(o *Operation, from *openapi3.RequestBody) error {
 	return nil
 }
 
-// schema compiles a schema or finds it compiled.
+// schema returns the compiled form of a schema, and compiles a component once.
 func (c *compiler) schema(ref *openapi3.SchemaRef) (*schema, error) {
 	if ref == nil || ref.Value == nil {
 		return nil, errors.New("a schema is missing")
@@ -149,7 +150,7 @@ func (c *compiler) schema(ref *openapi3.SchemaRef) (*schema, error) {
 		return known, nil
 	}
 	s := &schema{}
-	c.schemas[name] = s // before compiling it: it may hold itself
+	c.schemas[name] = s // before compiling it, because it may refer to itself
 	compiled, err := c.compile(name, ref.Value)
 	if err != nil {
 		return nil, fmt.Errorf("schema %s: %w", name, err)
@@ -163,6 +164,7 @@ func (c *compiler) compileObject(s *schema, name string, from *openapi3.Schema) 
 	if err != nil {
 		return err
 	}
+	// kin-openapi has properties in a map, so their order comes from the raw document.
 	s.kind = schemaObject
 	s.object = &object{name: name, index: map[string]int{}, plans: &planCache{}}
 	for _, property := range order {
@@ -204,7 +206,7 @@ func (c *compiler) property(object, name string, ref *openapi3.SchemaRef) (prope
 	return p, nil
 }
 
-// preset is the document's default as a tape of its own, nil if there is none.
+// preset returns the document's default as a tape of its own, nil if there is none.
 func (c *compiler) preset(ref *openapi3.SchemaRef) (*tape, error) {
 	if ref.Ref != "" || ref.Value.Default == nil {
 		return nil, nil
@@ -228,7 +230,7 @@ func (c *compiler) preset(ref *openapi3.SchemaRef) (*tape, error) {
 	return t, nil
 }
 
-// order lists the properties of a component as the raw document does.
+// order lists the properties of a component in the order of the raw document.
 func (c *compiler) order(name string) ([]string, error) {
 	if name == "" {
 		return nil, errors.New("an object is supported as a named component only")

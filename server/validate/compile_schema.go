@@ -10,12 +10,13 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 )
 
-// compile compiles the schema that a component (or, without a name, a place in
-// another schema) has.
+// compile compiles the schema of a component or, without a name, a schema inside another one.
 func (c *compiler) compile(name string, from *openapi3.Schema) (*schema, error) {
 	if err := unsupported(from); err != nil {
 		return nil, err
 	}
+	// Pydantic writes a Decimal and an optional value as anyOf, so these come before the
+	// plain types.
 	s := &schema{minLength: 0, maxLength: -1}
 	switch {
 	case isDecimal(from.AnyOf):
@@ -57,7 +58,7 @@ func (c *compiler) compile(name string, from *openapi3.Schema) (*schema, error) 
 	return nil, fmt.Errorf("type %v is not supported", from.Type.Slice())
 }
 
-// unsupported names a keyword of a schema that this package does not judge.
+// unsupported fails if a schema has a keyword that this package does not judge, and names it.
 func unsupported(s *openapi3.Schema) error {
 	keywords := map[string]bool{
 		"oneOf": len(s.OneOf) > 0, "allOf": len(s.AllOf) > 0, "not": s.Not != nil, "const": s.Const != nil,
@@ -80,8 +81,8 @@ func unsupported(s *openapi3.Schema) error {
 
 func isNull(ref *openapi3.SchemaRef) bool { return ref.Value.Type.Is(openapi3.TypeNull) }
 
-// isDecimal recognises what Pydantic writes for a Decimal: a number or a text of
-// digits, perhaps null.
+// isDecimal reports whether anyOf is the form that Pydantic writes for a Decimal: a number or
+// a text of digits, and perhaps null.
 func isDecimal(branches openapi3.SchemaRefs) bool {
 	return (len(branches) == 2 || len(branches) == 3 && isNull(branches[2])) &&
 		branches[0].Value.Type.Is(openapi3.TypeNumber) &&

@@ -9,7 +9,7 @@ import (
 	"giftcards/server/validate"
 )
 
-// smallDocument has one operation, whose schema holds itself.
+// smallDocument has one operation, whose schema refers to itself.
 const smallDocument = `{"openapi": "3.1.0", "info": {"title": "t", "version": "1"}, "paths": {"/things": {"post": {
 	"operationId": "makeThing",
 	"requestBody": {"required": true, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Thing"}}}},

@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// The seconds since 1970 of the first and last instant a date-time can name.
+// The first and the last instant that a date-time can name, in seconds since 1970.
 const (
 	firstSecond = -62_167_219_200 // 0000-01-01
 	lastSecond  = 253_402_300_799 // 9999-12-31T23:59:59
-	// A number beyond this counts milliseconds.
+	// Pydantic takes a number above this for milliseconds.
 	millisecondsFrom = 20_000_000_000
 )
 
@@ -24,7 +24,7 @@ const (
 	reasonTooSmall  = "dates before 0000 are not supported as unix timestamps"
 	reasonTooLarge  = "dates after 9999 are not supported as unix timestamps"
 	reasonInexact   = "Timestamp is not an exact date"
-	// reasonForm is ours, for what Pydantic takes and RFC 3339 does not.
+	// reasonForm is not Pydantic's. It refuses forms that Pydantic takes and RFC 3339 does not.
 	reasonForm = "expected the form of RFC 3339, such as 2030-01-31T12:00:00Z"
 )
 
@@ -50,8 +50,8 @@ func (s *schema) checkDateTime(t *tape, i uint32) *ErrorDetail {
 
 func datetimeType() *ErrorDetail { return fault("datetime_type", "Input should be a valid datetime") }
 
-// checkTimestamp refuses a number: as Pydantic does if it names no time, else for
-// not being a text.
+// checkTimestamp refuses a number. If the number names no time, the error is Pydantic's; if
+// it names one, the error says that a text is needed.
 func checkTimestamp(number string, k kind) *ErrorDetail {
 	if n, fits := parseInt(number); k == kindInt && fits {
 		if _, reason := fromTimestamp(n); reason != "" {
@@ -61,7 +61,7 @@ func checkTimestamp(number string, k kind) *ErrorDetail {
 	}
 	f, _ := strconv.ParseFloat(number, 64)
 	if math.IsInf(f, 0) && k == kindInt {
-		return datetimeType() // an integer that no float can hold
+		return datetimeType() // no float can hold the integer
 	}
 	if math.Abs(f) > millisecondsFrom {
 		f /= 1000
@@ -85,8 +85,8 @@ func datetimeParsing(reason string) *ErrorDetail {
 	}
 }
 
-// fromTimestamp reads seconds, or beyond millisecondsFrom milliseconds, since
-// 1970.
+// fromTimestamp reads seconds since 1970, or milliseconds if n is beyond millisecondsFrom. It
+// returns Pydantic's reason if n is no time.
 func fromTimestamp(n int64) (at time.Time, reason string) {
 	at = time.Unix(n, 0)
 	if n == math.MinInt64 {
@@ -107,9 +107,9 @@ func fromTimestamp(n int64) (at time.Time, reason string) {
 	return at, ""
 }
 
-// parseDateTime reads an RFC 3339 date-time with a zone; digits after the sixth
-// of a second's fraction are dropped. What Pydantic refuses is refused in its
-// words; then what its strict mode refuses; then what RFC 3339 does.
+// parseDateTime reads an RFC 3339 date-time with a zone, and drops the digits of a second's
+// fraction after the sixth. The errors come in this order: those of Pydantic in its words,
+// then those of its strict mode, then those of RFC 3339.
 func parseDateTime(text string) (time.Time, *ErrorDetail) {
 	p := dateTimeParser{text: text}
 	if p.parse() {
@@ -128,7 +128,7 @@ func parseDateTime(text string) (time.Time, *ErrorDetail) {
 	} else if reason == reasonYearZero {
 		return time.Time{}, datetimeParsing(reason)
 	}
-	// Pydantic's second try: a date alone.
+	// Pydantic then tries the text as a date alone, and its error is about that.
 	if reason := dateOnlyReason(text); reason != "" {
 		return time.Time{}, &ErrorDetail{
 			Type: "datetime_from_date_parsing",
@@ -142,7 +142,7 @@ func parseDateTime(text string) (time.Time, *ErrorDetail) {
 	return time.Time{}, datetimeParsing(reasonSeparator)
 }
 
-// dateOnlyReason is why a text is no date, "" if it is one.
+// dateOnlyReason returns Pydantic's reason why a text is no date, or "" if it is one.
 func dateOnlyReason(text string) string {
 	p := dateTimeParser{text: text}
 	reason := p.date()
@@ -163,7 +163,8 @@ func dateOnlyReason(text string) string {
 	return reason
 }
 
-// parseTimestampText reads a numeric text as a timestamp.
+// parseTimestampText reads a text of digits as a timestamp, and returns Pydantic's reason if
+// that names no time.
 func parseTimestampText(text string) (reason string, isTimestamp bool) {
 	if n, ok := timestampInt(text); ok {
 		_, reason = fromTimestamp(n)
@@ -182,8 +183,8 @@ func parseTimestampText(text string) (reason string, isTimestamp bool) {
 	return "", true
 }
 
-// timestampInt reads an optionally signed integer. Beyond 64 bits it wraps, as
-// Pydantic's parser lets it, unless that turns it negative on the way.
+// timestampInt reads an integer with an optional sign. Beyond 64 bits it wraps around like
+// Pydantic's parser, and fails as soon as a step makes it negative.
 func timestampInt(text string) (n int64, ok bool) {
 	digits := strings.TrimPrefix(text, "-")
 	negative := digits != text
@@ -202,15 +203,14 @@ func timestampInt(text string) (n int64, ok bool) {
 	return n, digits != ""
 }
 
-// isTimestampFloat reports whether a text starts as a decimal number with a
-// point.
+// isTimestampFloat reports whether a text begins like a decimal number with a point.
 func isTimestampFloat(text string) bool {
 	if text != "" && (text[0] == '-' || text[0] == '+') {
 		text = text[1:]
 	}
 	for i := range len(text) {
 		if text[i] == '.' {
-			return !strings.Contains(text, "_") // which Go allows between digits
+			return !strings.Contains(text, "_") // Go allows it between digits, Pydantic does not
 		}
 		if text[i] < '0' || text[i] > '9' {
 			return false

@@ -2,23 +2,23 @@ package validate
 
 import "time"
 
-// dateTimeParser reads a date-time in the forms that Pydantic takes and notes
-// which of them RFC 3339 does not.
+// dateTimeParser reads a date-time in all forms that Pydantic takes, and notes whether the
+// form is one that RFC 3339 does not have.
 type dateTimeParser struct {
 	text                 string
 	year, month, day     int
 	hour, minute, second int
 	nanosecond, offset   int
-	zone                 bool // a zone was given
-	lax                  bool // not the form of RFC 3339
+	zone                 bool // the text has a zone
+	lax                  bool // the form is not one of RFC 3339
 }
 
-// time is the instant read, in UTC.
+// time returns the instant in UTC.
 func (p *dateTimeParser) time() time.Time {
 	return time.Date(p.year, time.Month(p.month), p.day, p.hour, p.minute, p.second-p.offset, p.nanosecond, time.UTC)
 }
 
-// parse reads the whole text.
+// parse reads the whole text, and reports whether Pydantic takes its form.
 func (p *dateTimeParser) parse() bool {
 	if p.date() != "" || len(p.text) < len("2030-01-31T12:00") {
 		return false
@@ -38,7 +38,7 @@ func (p *dateTimeParser) parse() bool {
 	return ok && end == len(p.text)
 }
 
-// number reads count digits at i; it is negative when there are not so many.
+// number reads count digits at i. It is negative if there are fewer.
 func (p *dateTimeParser) number(i, count int) int {
 	if i+count > len(p.text) {
 		return -1
@@ -53,8 +53,8 @@ func (p *dateTimeParser) number(i, count int) int {
 	return n
 }
 
-// date reads the date that the text starts with and returns Pydantic's reason if
-// there is none.
+// date reads the date at the start of the text. It returns Pydantic's reason if there is
+// none, else "".
 func (p *dateTimeParser) date() string {
 	if len(p.text) < len("2030-01-31") {
 		return reasonShort
@@ -83,13 +83,15 @@ func daysIn(year, month int) int {
 	return time.Date(year, time.Month(month)+1, 0, 0, 0, 0, 0, time.UTC).Day()
 }
 
-// clock reads hours, minutes and perhaps seconds at i and returns where they end.
+// clock reads hours, minutes and perhaps seconds at i, and returns the position after them.
 func (p *dateTimeParser) clock(i int) (int, bool) {
 	p.hour, p.minute = p.number(i, 2), p.number(i+3, 2)
 	if p.hour < 0 || p.hour > 23 || p.text[i+2] != ':' || p.minute < 0 || p.minute > 59 {
 		return 0, false
 	}
 	i += len("12:00")
+	// Pydantic takes a time without seconds, and a comma before the fraction; RFC 3339 has
+	// neither.
 	if i == len(p.text) || p.text[i] != ':' {
 		p.lax = true
 		return i, true
@@ -105,6 +107,7 @@ func (p *dateTimeParser) clock(i int) (int, bool) {
 	if p.text[i] == ',' {
 		p.lax = true
 	}
+	// Only six digits of the fraction count, because PostgreSQL keeps microseconds.
 	start := i + 1
 	end := start
 	for unit := 100_000_000; end < len(p.text) && '0' <= p.text[end] && p.text[end] <= '9'; end++ {
@@ -116,7 +119,7 @@ func (p *dateTimeParser) clock(i int) (int, bool) {
 	return end, end > start
 }
 
-// zoneAt reads the zone at i, if there is one, and returns where it ends.
+// zoneAt reads the zone at i, if there is one, and returns the position after it.
 func (p *dateTimeParser) zoneAt(i int) (int, bool) {
 	if i == len(p.text) {
 		return i, true
@@ -130,7 +133,7 @@ func (p *dateTimeParser) zoneAt(i int) (int, bool) {
 	case '-':
 		sign = -1
 	default:
-		const minus = "\u2212" // which ISO 8601 allows
+		const minus = "\u2212" // the minus sign, which ISO 8601 allows
 		if len(p.text) < i+len(minus) || p.text[i:i+len(minus)] != minus {
 			return 0, false
 		}

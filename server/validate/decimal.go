@@ -10,7 +10,7 @@ import (
 	"giftcards/store/money"
 )
 
-// decimalPattern is what Pydantic writes into a document for the text form of a
+// decimalPattern is the pattern that Pydantic writes into a document for the text form of a
 // Decimal without a limit of digits.
 const decimalPattern = `^(?!^[-+.]*$)[+-]?0*\d*\.?\d*$`
 
@@ -21,13 +21,13 @@ type decimal struct {
 	exponent int64
 }
 
-// decimalBounds are the bounds of a Decimal; nil is none.
+// decimalBounds are the bounds of a Decimal; nil is no bound.
 type decimalBounds struct{ ge, gt, le, lt *decimalBound }
 
 type decimalBound struct {
 	value decimal
-	text  string      // as in messages: with two decimals at least
-	ctx   json.Number // as in ctx: a float
+	text  string      // for messages, with at least two decimals
+	ctx   json.Number // for ctx, as a float
 }
 
 func newDecimalBound(bound *float64) *decimalBound {
@@ -52,7 +52,8 @@ func (s *schema) checkDecimal(t *tape, i uint32) *ErrorDetail {
 		source := t.source(i)
 		d, _ := parseDecimal(source, buffer[:0])
 		if t.nodes[i].kind == kindFloat {
-			// Python reads a float: one too large is infinite, one too small is 0.
+			// Python reads such a number as a float. One that is too large is infinite, and one
+			// that is too small is 0.
 			switch f, _ := strconv.ParseFloat(source, 64); {
 			case math.IsInf(f, 0):
 				return fault("finite_number", "Input should be a finite number")
@@ -65,6 +66,8 @@ func (s *schema) checkDecimal(t *tape, i uint32) *ErrorDetail {
 	default:
 		return fault("decimal_type", "Decimal input should be an integer, float, string or Decimal object")
 	}
+	// A text passes Pydantic's parser and bounds first, and then the document's pattern. The
+	// order decides which error a client sees.
 	text := t.string(i)
 	d, ok := parseDecimal(text, buffer[:0])
 	if !ok {
@@ -85,7 +88,7 @@ func (s *schema) checkDecimal(t *tape, i uint32) *ErrorDetail {
 	return s.acceptDecimal(t, i, d, text)
 }
 
-// acceptDecimal judges d and leaves the number's plain text as the validated value.
+// acceptDecimal judges d, and makes the number's plain text the validated value.
 func (s *schema) acceptDecimal(t *tape, i uint32, d decimal, text string) *ErrorDetail {
 	kept, err := s.judgeDecimal(d)
 	switch {
@@ -103,9 +106,9 @@ func (s *schema) acceptDecimal(t *tape, i uint32, d decimal, text string) *Error
 	return nil
 }
 
-// judgeDecimal counts the decimal places and then checks the bounds, as Pydantic
-// does. Trailing zeros count only where the others are not too many: they are
-// dropped from a number that is too long with them.
+// judgeDecimal counts the decimal places and then checks the bounds, in Pydantic's order.
+// Trailing zeros are kept if the number is short enough with them, and dropped if not. It
+// returns the number that is kept.
 func (s *schema) judgeDecimal(d decimal) (decimal, *ErrorDetail) {
 	if -d.exponent > money.MaxDecimals {
 		d = d.trimmed()
@@ -138,8 +141,8 @@ func (b *decimalBound) fault(kind, key, words string) *ErrorDetail {
 	return &ErrorDetail{Type: kind, Msg: "Input should be " + words + b.text, Ctx: map[string]any{key: b.ctx}}
 }
 
-// isCanonicalDecimal reports whether s is as plain writes it, but for zeros at
-// either end.
+// isCanonicalDecimal reports whether s has the form that plain writes, except that it may
+// have more zeros at either end.
 func isCanonicalDecimal(s string) bool {
 	last := byte('.')
 	for i := range len(s) {
@@ -152,7 +155,8 @@ func isCanonicalDecimal(s string) bool {
 	return last != '.'
 }
 
-// compare is -1, 0 or 1 as d is less than, equal to or greater than other.
+// compare returns a negative number, 0 or a positive number if d is less than, equal to or
+// greater than other.
 func (d decimal) compare(other decimal) int {
 	if sign, otherSign := d.sign(), other.sign(); sign != otherSign || sign == 0 {
 		return sign - otherSign
@@ -176,6 +180,7 @@ func (d decimal) sign() int {
 }
 
 func (d decimal) compareMagnitude(other decimal) int {
+	// The place of the first digit decides. Only numbers of equal size need their digits.
 	size, otherSize := int64(len(d.digits))+d.exponent, int64(len(other.digits))+other.exponent
 	switch {
 	case size > otherSize:
@@ -186,7 +191,7 @@ func (d decimal) compareMagnitude(other decimal) int {
 	return bytes.Compare(bytes.TrimRight(d.digits, "0"), bytes.TrimRight(other.digits, "0"))
 }
 
-// trimmed is d without trailing zeros after the point.
+// trimmed returns d without trailing zeros after the point.
 func (d decimal) trimmed() decimal {
 	if len(d.digits) == 0 {
 		d.exponent = 0
@@ -199,13 +204,14 @@ func (d decimal) trimmed() decimal {
 	return d
 }
 
-// plain writes d without exponent or plus sign: digits, and with decimal places a
-// point with a digit on either side. The text is as long as the number is large.
+// plain writes d without an exponent or a plus sign. If there is a point, it has a digit on
+// either side. The text is as long as the number is large.
 func (d decimal) plain() string {
 	var b strings.Builder
 	if d.sign() < 0 {
 		b.WriteByte('-')
 	}
+	// whole is the number of digits before the point; below 0 zeros follow the point.
 	whole := int64(len(d.digits)) + min(d.exponent, 0)
 	if whole <= 0 {
 		b.WriteByte('0')

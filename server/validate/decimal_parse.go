@@ -8,20 +8,22 @@ import (
 	"unicode/utf8"
 )
 
-// What Python's Decimal can hold at all.
+// The bounds of the exponent of Python's Decimal.
 const (
 	maxExponent = 999_999_999_999_999_999
 	minExponent = -2*maxExponent + 1
 )
 
-// parseDecimal reads an ASCII decimal number with an optional exponent; the
-// digits are appended to buffer.
+// parseDecimal reads an ASCII decimal number with an optional exponent, and appends its
+// digits to buffer. It reports false if s is no such number, or one that Python's Decimal
+// cannot hold.
 func parseDecimal(s string, buffer []byte) (decimal, bool) {
 	d := decimal{digits: buffer}
 	if s != "" && (s[0] == '-' || s[0] == '+') {
 		d.negative = s[0] == '-'
 		s = s[1:]
 	}
+	// count has all digits, also leading zeros, which d.digits leaves out.
 	count, point, i := 0, false, 0
 	for ; i < len(s); i++ {
 		c := s[i]
@@ -56,8 +58,8 @@ func parseDecimal(s string, buffer []byte) (decimal, bool) {
 	return d, true
 }
 
-// parseExponent reads an exponent with its letter. One out of int64's reach comes
-// back so large that no decimal can have it.
+// parseExponent reads an exponent with its letter. An exponent beyond int64 becomes one that
+// is too large for every decimal.
 func parseExponent(s string) (int64, bool) {
 	if s[0]|0x20 != 'e' {
 		return 0, false
@@ -76,8 +78,8 @@ func parseExponent(s string) (int64, bool) {
 	return exponent, true
 }
 
-// parsePythonDecimal reads whatever else Python's Decimal takes for a finite
-// number: white space around it, underscores, digits of any script.
+// parsePythonDecimal reads the other forms of a finite number that Python's Decimal takes:
+// with white space around it, with underscores, with digits of any script.
 func parsePythonDecimal(s string) (decimal, bool) {
 	return parseDecimal(asciiNumber(s), nil)
 }
@@ -96,45 +98,27 @@ func isPythonNonFinite(s string) bool {
 	return strings.HasPrefix(s, "nan") && strings.Trim(s[3:], "0123456789") == ""
 }
 
-// asciiNumber prepares a text as Python's Decimal does before it reads it.
+// asciiNumber prepares a text as Python's Decimal does before it parses it: without white
+// space at the ends and underscores, and with ASCII digits.
 func asciiNumber(s string) string {
 	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '_':
+		if r == '_' {
 			return -1
-		case r < utf8.RuneSelf:
-			return r
-		case unicode.Is(unicode.Nd, r):
-			return '0' + digitValue(r)
-		default:
-			return '?'
 		}
+		if r = asciiDigit(r); r < utf8.RuneSelf {
+			return r
+		}
+		return '?' // no number has it, in any script
 	}, strings.TrimFunc(s, isPythonSpace))
 }
 
-// digitValue is the value of a decimal digit of any script: their blocks are runs
-// of ten in ascending order.
-func digitValue(r rune) rune {
-	for _, table := range unicode.Nd.R16 {
-		if rune(table.Lo) <= r && r <= rune(table.Hi) {
-			return (r - rune(table.Lo)) % 10
-		}
-	}
-	for _, table := range unicode.Nd.R32 {
-		if rune(table.Lo) <= r && r <= rune(table.Hi) {
-			return (r - rune(table.Lo)) % 10
-		}
-	}
-	return 0
-}
-
-// isPythonSpace is Python's str.isspace: Unicode white space and the four
-// separators of ASCII.
+// isPythonSpace reports what Python's str.isspace does: true for Unicode's white space and
+// the four separators of ASCII.
 func isPythonSpace(r rune) bool {
 	return unicode.IsSpace(r) || 0x1C <= r && r <= 0x1F
 }
 
-// isPlainDecimal is Pydantic's decimal pattern, with ASCII digits.
+// isPlainDecimal reports whether s matches Pydantic's decimal pattern, with ASCII digits only.
 func isPlainDecimal(s string) bool {
 	if s != "" && (s[0] == '-' || s[0] == '+') {
 		s = s[1:]

@@ -10,13 +10,15 @@ import (
 	"time"
 )
 
-// Decode fills dst, a pointer to the struct generated for the body's schema, from
-// the validated body: its fields are found by their json tags, texts are
-// normalised, a property that was not sent takes the document's default or stays
-// as it is, and null leaves the zero value. A field may be a string, a boolean, an
-// integer, a time.Time, a struct, an encoding.TextUnmarshaler (which gets a text
-// or an exact decimal), a slice of any of these, or a pointer to one. An error
-// means that dst does not fit the document, or an integer does not fit its field.
+// Decode fills dst from the validated body. dst is a pointer to the struct that was
+// generated for the body's schema; json tags name its fields. Texts are normalised. A
+// property that was not sent gets the document's default, or stays as it is if there is
+// none. null leaves the zero value.
+//
+// A field may be a string, a boolean, an integer, a time.Time, a struct, an
+// encoding.TextUnmarshaler (which gets a text or an exact decimal), a slice of any of
+// these, or a pointer to one. Decode fails if dst does not fit the document, or if an
+// integer does not fit its field.
 func (r *Request) Decode(dst any) error {
 	v := reflect.ValueOf(dst)
 	if v.Kind() != reflect.Pointer || v.IsNil() || v.Elem().Kind() != reflect.Struct {
@@ -36,17 +38,16 @@ func (r *Request) Decode(dst any) error {
 	return nil
 }
 
-// planCache holds how an object becomes each struct type asked for.
+// planCache keeps the plans of an object, one for each struct type.
 type planCache struct{ plans sync.Map } // reflect.Type → *plan
 
-// plan is how an object becomes a struct.
+// plan says how an object of the document becomes a struct.
 type plan struct {
 	object *object
 	fields []planField // one for each property, in its order
 }
 
-// planField is how a property becomes a struct's field; set is nil for a property
-// that the struct has no field for.
+// planField says how a property becomes a field. set is nil if the struct has no such field.
 type planField struct {
 	index []int
 	set   setter
@@ -56,8 +57,8 @@ type planField struct {
 type setter func(t *tape, i uint32, field reflect.Value) error
 
 func (o *object) plan(typ reflect.Type) (*plan, error) {
-	if known, ok := o.plans.plans.Load(typ); ok {
-		return known.(*plan), nil
+	if cached, ok := o.plans.plans.Load(typ); ok {
+		return cached.(*plan), nil
 	}
 	p := &plan{object: o, fields: make([]planField, len(o.properties))}
 	for _, field := range reflect.VisibleFields(typ) {
@@ -72,11 +73,12 @@ func (o *object) plan(typ reflect.Type) (*plan, error) {
 		}
 		p.fields[n] = planField{field.Index, set}
 	}
-	known, _ := o.plans.plans.LoadOrStore(typ, p)
-	return known.(*plan), nil
+	cached, _ := o.plans.plans.LoadOrStore(typ, p)
+	return cached.(*plan), nil
 }
 
 func (p *plan) decode(t *tape, i uint32, dst reflect.Value) error {
+	// The array keeps the list of usual objects off the heap.
 	var space [64]bool
 	sent := space[:]
 	if len(p.fields) > len(sent) {
@@ -118,7 +120,9 @@ var (
 	textUnmarshalerType = reflect.TypeFor[encoding.TextUnmarshaler]()
 )
 
-// newSetter is how a value of a schema becomes one of a type.
+// newSetter returns the setter that stores a value of a schema in a field of a type. It fails
+// if the two do not fit, so that a mistake shows at the first request and not at a rare
+// value.
 func newSetter(s *schema, typ reflect.Type) (setter, error) {
 	if typ.Kind() == reflect.Pointer {
 		set, err := newSetter(s, typ.Elem())
@@ -134,6 +138,7 @@ func newSetter(s *schema, typ reflect.Type) (setter, error) {
 			return nil
 		}, nil
 	}
+	// The schema decides, and the type must fit it. A text schema falls through to default.
 	switch s.kind {
 	case schemaObject:
 		return newObjectSetter(s, typ)
@@ -189,7 +194,8 @@ func newObjectSetter(s *schema, typ reflect.Type) (setter, error) {
 		return nil, fmt.Errorf("no way from an object to a %s", typ)
 	}
 	return func(t *tape, i uint32, field reflect.Value) error {
-		// Here and not above, or a schema that holds itself would never end.
+		// Make the plan at the first value, because a schema that refers to itself would make
+		// plans without end.
 		plan, err := s.object.plan(typ)
 		if err != nil {
 			return err

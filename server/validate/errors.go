@@ -12,8 +12,9 @@ const (
 	maxInput  = 64 * 1024 // bytes of JSON echoed as an error's input
 )
 
-// Loc is the place of an error: where in the request (path, query, header, body),
-// then names (string) and positions in arrays or in a malformed body (int).
+// Loc is the place of an error. It begins with the part of the request (path, query, header
+// or body). Names (string) and positions (int) follow. A position counts the items of an
+// array, or the characters of a malformed body.
 type Loc []any
 
 // ErrorDetail is one element of a 422's detail, with Pydantic's type codes and
@@ -24,22 +25,22 @@ type ErrorDetail struct {
 	Msg   string
 	Input json.RawMessage // the value at fault as it was sent; nil leaves the key out
 	Ctx   map[string]any  // nil leaves the key out
-	// Provisional says that the clock or a setting is the reason: the same request
+	// Provisional says that the clock or a setting is the reason, so that the same request
 	// may have been accepted before. It is not part of the answer.
 	Provisional bool
 }
 
-// Errors are the elements of a 422's detail in Pydantic's order. As JSON they are
-// the array under "detail"; an input of more than 64 KiB is left out.
+// Errors are the elements of a 422's detail in Pydantic's order, the array under "detail". An
+// input of more than 64 KiB is left out of the JSON.
 type Errors []ErrorDetail
 
-// Provisional reports whether the same request may have been accepted before: the
-// clock or a setting is the reason of each error, or there is none.
+// Provisional reports whether all errors are provisional, so that the same request may have
+// been accepted before. It is true if there are no errors.
 func (e Errors) Provisional() bool {
 	return !slices.ContainsFunc(e, func(err ErrorDetail) bool { return !err.Provisional })
 }
 
-// Error joins the sentences; it names no input.
+// Error joins the sentences. It contains no input, which may be personal data.
 func (e Errors) Error() string {
 	sentences := make([]string, len(e))
 	for i := range e {
@@ -77,8 +78,8 @@ func (e ErrorDetail) MarshalJSON() ([]byte, error) {
 	}{e.Type, e.Loc, e.Msg, input, e.Ctx})
 }
 
-// ValueError is a rule's refusal as Pydantic prints one: type value_error, the
-// sentence after "Value error, ", and "ctx":{"error":{}}.
+// ValueError returns the refusal of a rule in Pydantic's form: type value_error, the sentence
+// after "Value error, ", and "ctx":{"error":{}}.
 func ValueError(sentence string) *ErrorDetail {
 	return &ErrorDetail{
 		Type: "value_error",
@@ -146,8 +147,8 @@ func NotInFuture() *ErrorDetail {
 	return &ErrorDetail{Type: "datetime_future", Msg: "Input should be in the future"}
 }
 
-// At completes an error that a rule beyond the request raises: where it is, and
-// the value at fault as a text (nil for null).
+// At completes an error that a handler found. loc is the place, and input the value at fault
+// as a text (nil for null).
 func (e *ErrorDetail) At(loc Loc, input *string) Errors {
 	e.Loc, e.Input = loc, json.RawMessage("null")
 	if input != nil {
@@ -163,7 +164,7 @@ func plural(count int, noun string) string {
 	return strconv.Itoa(count) + " " + noun + "s"
 }
 
-// quote is a text as a JSON string; bytes that are not UTF-8 become U+FFFD.
+// quote returns a text as a JSON string. Bytes that are not UTF-8 become U+FFFD.
 func quote(text string) json.RawMessage {
 	quoted, err := json.Marshal(text)
 	if err != nil { // a string cannot fail to marshal

@@ -10,8 +10,8 @@ import (
 // pair is one field of a query or form.
 type pair struct{ name, value string }
 
-// parseQuery reads a query as Python does: "&" alone separates, an escape that is
-// none stays as it is, and what is not UTF-8 becomes U+FFFD.
+// parseQuery reads a query as Python does. Only "&" separates fields, a malformed escape stays
+// as it is, and bytes that are not UTF-8 become U+FFFD.
 func parseQuery(query string) []pair {
 	var pairs []pair
 	for field := range strings.SplitSeq(query, "&") {
@@ -24,7 +24,7 @@ func parseQuery(query string) []pair {
 	return pairs
 }
 
-// last finds the last value of a name, which is the one that counts.
+// last returns the last value of a name. In Starlette the last one counts.
 func last(pairs []pair, name string) (string, bool) {
 	for _, p := range slices.Backward(pairs) {
 		if p.name == name {
@@ -54,8 +54,8 @@ func unquote(s string) string {
 	return decodeUTF8(string(decoded))
 }
 
-// decodeUTF8 replaces what is not UTF-8, one U+FFFD for each longest start of a
-// sequence as Python does.
+// decodeUTF8 replaces bytes that are not UTF-8. As in Python, each longest beginning of a
+// sequence becomes one U+FFFD.
 func decodeUTF8(s string) string {
 	if utf8.ValidString(s) {
 		return s
@@ -72,8 +72,8 @@ func decodeUTF8(s string) string {
 	return b.String()
 }
 
-// truncated is the length of the longest start of s that starts some UTF-8
-// sequence, at least 1.
+// truncated returns the length of the longest beginning of s that also begins some UTF-8
+// sequence, and at least 1.
 func truncated(s string) int {
 	for length := min(3, len(s)); length > 1; length-- {
 		if !utf8.FullRuneInString(s[:length]) {
@@ -83,9 +83,9 @@ func truncated(s string) int {
 	return 1
 }
 
-// formBody reads a form as Starlette does; a body that is announced as anything
-// else has no fields. On the tape it is an object that holds the last value of
-// each known field; FastAPI takes an empty value for none.
+// formBody reads a form as Starlette does. A body of another content type has no fields. On
+// the tape the form is an object with the last value of each field that the document has.
+// An empty value is left out, because FastAPI takes it for none.
 func formBody(contentType string, raw []byte, o *object) body {
 	t := &tape{nodes: []node{{kind: kindObject}}}
 	form := url.Values{}
@@ -106,7 +106,8 @@ func formBody(contentType string, raw []byte, o *object) body {
 	return body{tape: t, form: form}
 }
 
-// form judges the fields of a form: as an object, but a missing one has no input.
+// form judges the fields of a form like those of an object, except that the error about a
+// missing one has the input null.
 func (w *walk) form(o *object, i uint32) {
 	w.place = append(w.place, step{})
 	for n := range o.properties {

@@ -7,11 +7,11 @@ import (
 	"unicode"
 )
 
-// maxIntLength is how long a text, its minus sign included, may be for Pydantic to
-// read it as an integer.
+// maxIntLength is the length up to which Pydantic reads a text as an integer, with its minus
+// sign.
 const maxIntLength = 4300
 
-// integerBounds are the bounds of an integer; nil is none.
+// integerBounds are the bounds of an integer; nil is no bound.
 type integerBounds struct{ ge, gt, le, lt *int64 }
 
 func (s *schema) checkInteger(t *tape, i uint32) *ErrorDetail {
@@ -22,7 +22,7 @@ func (s *schema) checkInteger(t *tape, i uint32) *ErrorDetail {
 	case kindFloat:
 		return s.checkFloatAsInteger(t, i)
 	case kindTrue, kindFalse:
-		// In Python a boolean is a number, so a bound may refuse it first.
+		// In Python a boolean is a number, so a bound may refuse it before its type does.
 		n := int64(0)
 		if t.nodes[i].kind == kindTrue {
 			n = 1
@@ -52,7 +52,7 @@ func (s *schema) checkFloatAsInteger(t *tape, i uint32) *ErrorDetail {
 	if err := s.integers.check(int64(f)); err != nil {
 		return err
 	}
-	// As a float it is whole; the document means the number as written.
+	// The float is whole, but the number as written may not be: 1.0000000000000000000001.
 	d, _ := parseDecimal(source, nil)
 	d = d.trimmed()
 	if d.exponent < 0 {
@@ -75,7 +75,7 @@ func (s *schema) checkTextAsInteger(t *tape, i uint32) *ErrorDetail {
 	if err := s.integers.check(n); err != nil {
 		return err
 	}
-	if t.nodes[i].kind != kindText { // JSON has numbers; a parameter has only text
+	if t.nodes[i].kind != kindText { // a parameter is always a text; in JSON a text is no number
 		return fault("int_type", "Input should be a valid integer")
 	}
 	t.setText(i, digits)
@@ -104,20 +104,20 @@ func integerFault(kind, key, words string, bound int64) *ErrorDetail {
 	}
 }
 
-// fitsInt64 is Pydantic's test whether a float can become a 64-bit integer.
+// fitsInt64 reports whether Pydantic makes a 64-bit integer of a float.
 func fitsInt64(f float64) bool { return -(1<<63) < f && f < 1<<63 }
 
-// parseInt reads a decimal integer and reports whether it fits; one that does not
-// comes back as the nearest that does.
+// parseInt reads a decimal integer and reports whether it fits 64 bits. If not, it returns the
+// nearest integer that does.
 func parseInt(s string) (int64, bool) {
 	n, err := strconv.ParseInt(s, 10, 64)
 	return n, err == nil
 }
 
-// pydanticInt reads a text as Pydantic's lax mode does and returns the number in
-// plain digits.
+// pydanticInt reads a text as Pydantic's lax mode does, and returns the number in plain
+// digits.
 func pydanticInt(text string) (string, *ErrorDetail) {
-	// A start that is too long is refused before what follows is looked at.
+	// Pydantic refuses too many leading digits before it looks at the rest of the text.
 	digits := strings.TrimPrefix(text, "-")
 	rest := strings.TrimLeft(digits, "0123456789")
 	if len(text)-len(rest) > maxIntLength && digits[0] != '0' {
@@ -139,9 +139,10 @@ func isJSONInt(s string) bool {
 	return digits != "" && strings.Trim(digits, "0123456789") == "" && (digits[0] != '0' || digits == "0")
 }
 
-// cleanInt takes away what Pydantic allows around an integer in a text: white
-// space, a plus sign, leading zeros, a fraction of zeros and single underscores.
+// cleanInt removes everything that Pydantic allows around an integer in a text: white space, a
+// plus sign, leading zeros, a fraction of zeros and single underscores.
 func cleanInt(text string) (string, bool) {
+	// The order is Pydantic's: "+-5" and "-+5" must fail, although each sign alone may go.
 	s := strings.TrimFunc(text, unicode.IsSpace)
 	if rest, plus := strings.CutPrefix(s, "+"); plus {
 		if strings.HasPrefix(rest, "-") {
@@ -169,7 +170,7 @@ func cleanInt(text string) (string, bool) {
 	return s, true
 }
 
-// trimLeadingZeros drops zeros, and underscores among them, but keeps one zero
+// trimLeadingZeros removes leading zeros and the underscores among them. It keeps one zero
 // before a point or the end.
 func trimLeadingZeros(s string) (string, bool) {
 	if s == "" || s[0] != '-' && (s[0] < '0' || s[0] > '9') {

@@ -1,16 +1,17 @@
 package validate
 
-// smallObject is the number of keys up to which looking for a duplicate compares
-// each key with those before it; a larger object gets a set.
+// smallObject is the number of keys up to which each key is compared with all before it. A
+// larger object gets a set of its keys.
 const smallObject = 16
 
-// keySet tells whether the key scanned last stands in the object already.
+// keySet finds duplicate keys in one object.
 type keySet struct {
 	first int // node of the object's first key
 	count int
 	seen  map[string]struct{} // nil while the object is small
 }
 
+// repeated reports whether the object has the key that was scanned last already.
 func (k *keySet) repeated(s *scanner) bool {
 	t := tape{text: s.text, nodes: s.nodes}
 	last := uint32(len(s.nodes) - 1)
@@ -24,6 +25,7 @@ func (k *keySet) repeated(s *scanner) bool {
 		}
 		return false
 	}
+	// The object has just become large: the set begins with the keys so far.
 	if k.seen == nil {
 		k.seen = make(map[string]struct{}, 2*smallObject)
 		for i := uint32(k.first); i < last; i = t.next(i + 1) {

@@ -9,7 +9,7 @@ import (
 	"giftcards/server/validate"
 )
 
-// TestAListOfTooManyIsRefusedBeforeItsItems are judged, as Pydantic does.
+// TestAListOfTooManyIsRefusedBeforeItsItems: as in Pydantic, no item is judged.
 func TestAListOfTooManyIsRefusedBeforeItsItems(t *testing.T) {
 	t.Parallel()
 	o := cardRules()
@@ -20,8 +20,8 @@ func TestAListOfTooManyIsRefusedBeforeItsItems(t *testing.T) {
 	}
 }
 
-// TestARequestWhoseContextEndedIsNotJudgedOn: neither accepted nor refused, although
-// its first item is wrong.
+// TestARequestWhoseContextEndedIsNotJudgedOn: it is neither accepted nor refused, although its
+// first item is wrong.
 func TestARequestWhoseContextEndedIsNotJudgedOn(t *testing.T) {
 	t.Parallel()
 	v := compile(t, cardRules())
@@ -36,7 +36,7 @@ func TestARequestWhoseContextEndedIsNotJudgedOn(t *testing.T) {
 	}
 }
 
-// TestTheContextIsAskedWithinAList: a client that hangs up ends the judging.
+// TestTheContextIsAskedWithinAList: the walk stops when the client hangs up.
 func TestTheContextIsAskedWithinAList(t *testing.T) {
 	t.Parallel()
 	v := compile(t, cardRules())
@@ -47,12 +47,12 @@ func TestTheContextIsAskedWithinAList(t *testing.T) {
 	if request, errs := operation.Validate(r, programID, []byte(body)); request != nil || errs != nil {
 		t.Errorf("got %v, %v", request, errs)
 	}
-	if ctx.asked > 5 { // once more by the caller of the walk
+	if ctx.asked > 5 { // Validate asks once more after the walk
 		t.Errorf("the context was asked %d times, although the third answer was that it had ended", ctx.asked)
 	}
 }
 
-// countingContext ends when it is asked for the last time.
+// countingContext is a context that ends after it was asked a number of times.
 type countingContext struct {
 	context.Context
 	asked, last int

@@ -25,16 +25,15 @@ func (s *schema) checkPhone(t *tape, i uint32) *ErrorDetail {
 	return fault("value_error", "value is not a valid phone number")
 }
 
-// Phone returns a telephone number as the API stores it: in E.164, with its extension.
-// ok is false for what the API refuses.
+// Phone returns a telephone number in the form that the API stores: E.164 with the extension.
+// ok is false for a number that the API refuses.
 func Phone(number string) (normalized string, ok bool) { return normalizePhone(number) }
 
-// normalizePhone is an international number that is valid, in E.164 with its
-// extension.
+// normalizePhone returns a valid international number in E.164 with its extension.
 func normalizePhone(text string) (string, bool) {
 	if national, ok := northAmerican(text); ok {
 		number := &phonenumbers.PhoneNumber{CountryCode: new(int32(1)), NationalNumber: &national}
-		// IsValidNumber tries the United States first, but judges twice.
+		// Try the United States first: IsValidNumber does so too, but then judges twice.
 		return text, phonenumbers.IsValidNumberForRegion(number, "US") || phonenumbers.IsValidNumber(number)
 	}
 	if utf8.RuneCountInString(text) > phonenumbers.MAX_INPUT_STRING_LENGTH {
@@ -51,46 +50,34 @@ func normalizePhone(text string) (string, bool) {
 	return normalized, true
 }
 
-// portable is a text as libphonenumber reads it, where its Go port does not: the
-// port knows the digits of three scripts, counts bytes where 250 characters are
-// allowed, and means to drop an end, but its pattern does not match what it should.
+// portable prepares a text so that the Go port of libphonenumber reads it like the original.
+// Three things differ in the port: it knows the digits of three scripts only, it counts
+// bytes against the limit of 250 characters, and its pattern does not drop all characters
+// at the end that it should.
 func portable(text string) string {
 	ascii := strings.Map(asciiDigit, text)
 	if ascii != text && phonenumbers.IsAlphaNumber(ascii) {
-		ascii = text // among letters such digits do not count
+		ascii = text // libphonenumber does not read such digits in a number with letters
 	}
 	var last rune
 	short := strings.Map(func(r rune) rune {
 		if r == last && r >= utf8.RuneSelf && unicode.In(r, unicode.Zs, unicode.Pd, unicode.Cf) {
-			return -1 // wide spaces and dashes count as one
+			return -1 // a run of wide spaces or dashes means as much as one
 		}
 		last = r
 		return r
 	}, ascii)
 	if strings.Contains(short, phonenumbers.RFC3966_PHONE_CONTEXT) {
-		return short // its end is part of the context
+		return short // the end belongs to the context
 	}
 	return strings.TrimRightFunc(short, func(r rune) bool {
 		return r != '#' && !unicode.IsLetter(r) && !unicode.IsNumber(r)
 	})
 }
 
-// asciiDigit is the ASCII digit for a decimal digit of any script. Unicode has the
-// ten of a script, or several tens, in a row.
-func asciiDigit(r rune) rune {
-	if r < utf8.RuneSelf || !unicode.IsDigit(r) {
-		return r
-	}
-	value := rune(0)
-	for unicode.IsDigit(r - value - 1) {
-		value++
-	}
-	return '0' + value%10
-}
-
-// northAmerican is the national number of a text that is +1 and ten digits. There
-// is nothing in it to parse (no prefix to strip, no extension), which costs more
-// than the rest of a request.
+// northAmerican returns the national number of a text of +1 and ten digits. Such a text needs
+// no parsing, because it has no prefix and no extension. Parsing would cost more than the
+// rest of a request.
 func northAmerican(text string) (national uint64, ok bool) {
 	if len(text) != len("+14155552671") || text[:2] != "+1" || text[2] < '2' {
 		return 0, false

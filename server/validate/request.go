@@ -15,15 +15,15 @@ type Request struct {
 	body      Value
 	form      url.Values
 
-	longLists bool // judge the items of lists that have too many
-	unjudged  bool // some items were not judged
+	longLists bool // judge the items even of lists that have too many
+	unjudged  bool // the items of some list were not judged
 }
 
-// Body is a read-only view of the body, absent for an operation without one.
+// Body returns a read-only view of the body. It is absent for an operation without a body.
 func (r *Request) Body() Value { return r.body }
 
-// Param is a read-only view of a parameter by where it is ("path", "query" or
-// "header") and its name in the document; absent if it was not sent.
+// Param returns a read-only view of a parameter. in is "path", "query" or "header", and name
+// the parameter's name in the document. The value is absent if the request did not send it.
 func (r *Request) Param(in, name string) Value {
 	for i := range r.operation.params {
 		if p := &r.operation.params[i]; p.in == in && p.name == name {
@@ -33,25 +33,27 @@ func (r *Request) Param(in, name string) Value {
 	return Value{}
 }
 
-// Form is the body of a form operation as it was sent, unknown fields included;
-// nil for other operations.
+// Form returns the body of a form operation as it was sent, with unknown fields. It is nil for
+// other operations.
 func (r *Request) Form() url.Values { return r.form }
 
-// Validate judges a request: body is what it carried (the caller has bounded its
-// size and may not change it before the Request is done with), path gives a path
-// parameter, percent-decoded. A body that is not JSON is the only error then;
-// otherwise all errors come in the order path, query, header, body, and the
-// rules on the whole body come last, if there are no others. The Request is nil
-// beside errors, unless all of them are provisional: what it asks for may have been
-// done before, and must not be done now. It returns neither a Request nor errors if
-// the context of r ended before all was judged.
+// Validate judges a request. path returns a path parameter, percent-decoded. body is the
+// request's body: the caller bounds its size, and must not change it while the Request is
+// in use.
+//
+// If the body is not JSON, that is the only error. Otherwise the errors come in the order
+// path, query, header, body. The rule on the whole body runs only if there are no others.
+//
+// Beside errors the Request is nil, unless all errors are provisional: then the caller may
+// look for an earlier answer, but must not carry the request out. If the context of r ends
+// before everything is judged, Validate returns neither a Request nor errors.
 func (o *Operation) Validate(r *http.Request, path func(name string) string, body []byte) (*Request, Errors) {
 	return o.validate(r, path, body, false)
 }
 
-// ValidateRetry is Validate for a request that may have been accepted when lists could
-// be longer. It also judges the items of a list that has too many, which Validate does
-// not, because they may cost far more than the request is worth.
+// ValidateRetry is Validate for a request that was accepted under its key, perhaps when lists
+// could be longer. It also judges the items of a list that has too many. Validate does not,
+// because they may cost far more than the request is worth.
 func (o *Operation) ValidateRetry(r *http.Request, path func(name string) string, body []byte) (*Request, Errors) {
 	return o.validate(r, path, body, true)
 }
@@ -68,13 +70,14 @@ func (o *Operation) validate(r *http.Request, path func(name string) string, bod
 			Ctx:   map[string]any{"error": syntax.reason},
 		}}
 	}
+	// Parameters and body are judged even if one of them has errors, because FastAPI lists all.
 	errs := o.checkParams(request, r, path)
 	if o.body != nil {
 		request.form = b.form
 		errs = append(errs, o.checkBody(r.Context(), request, b)...)
 	}
-	if r.Context().Err() != nil { // the walk may have stopped
-		return nil, nil //nolint:nilerr // no answer is wanted any more
+	if r.Context().Err() != nil { // the walk may have stopped early
+		return nil, nil //nolint:nilerr // the caller asks the context itself
 	}
 	if len(errs) == 0 && o.rule != nil {
 		if err := o.rule(request.body); err != nil {
@@ -87,8 +90,8 @@ func (o *Operation) validate(r *http.Request, path func(name string) string, bod
 	return request, errs
 }
 
-// readBody scans a body that is JSON, parses one that is a form and, as FastAPI
-// does, takes any other for a text.
+// readBody scans a JSON body and parses a form. Like FastAPI, it takes any other body for a
+// text.
 func (o *Operation) readBody(r *http.Request, raw []byte) (body, *syntaxError) {
 	switch {
 	case o.body == nil:
@@ -102,20 +105,20 @@ func (o *Operation) readBody(r *http.Request, raw []byte) (body, *syntaxError) {
 		t.addText(strings.ToValidUTF8(string(raw), "\uFFFD"))
 		return body{tape: t}, nil
 	}
-	// The text shares its bytes with raw, as strings.Builder does: a second copy of
-	// a large body would be most of what a request costs.
-	t, err := scan(unsafe.String(unsafe.SliceData(raw), len(raw))) //nolint:gosec // nobody writes to raw any more
+	// The text shares its bytes with raw, as in strings.Builder, because a copy of a large
+	// body would be most of the cost of a request.
+	t, err := scan(unsafe.String(unsafe.SliceData(raw), len(raw))) //nolint:gosec // nobody changes raw any more
 	return body{tape: t}, err
 }
 
-// body is a body that was read: a tape (nil for an empty one), and the fields if
-// it is a form.
+// body is a body after reading: a tape, which is nil for an empty body, and the fields of a
+// form.
 type body struct {
 	tape *tape
 	form url.Values
 }
 
-// isJSON reports whether a content type announces JSON; none at all does.
+// isJSON reports whether a content type means JSON. A missing one does.
 func isJSON(contentType string) bool {
 	if contentType == "application/json" || contentType == "" {
 		return true
@@ -126,7 +129,7 @@ func isJSON(contentType string) bool {
 	return isApplication && !strings.Contains(subtype, "/") && (subtype == "json" || strings.HasSuffix(subtype, "+json"))
 }
 
-// isForm reports whether a content type announces a form.
+// isForm reports whether a content type means a form.
 func isForm(contentType string) bool {
 	mediaType, _, _ := strings.Cut(contentType, ";")
 	return strings.EqualFold(strings.TrimSpace(mediaType), "application/x-www-form-urlencoded")
@@ -142,7 +145,7 @@ func (o *Operation) checkParams(request *Request, r *http.Request, path func(nam
 	request.params = make([]Value, len(o.params))
 	var query []pair
 	if r.URL.RawQuery != "" {
-		query = parseQuery(latin1(r.URL.RawQuery)) // as Starlette reads it
+		query = parseQuery(latin1(r.URL.RawQuery)) // Starlette reads it as Latin-1
 	}
 	for i := range o.params {
 		p := &o.params[i]
@@ -170,7 +173,8 @@ func (o *Operation) checkParams(request *Request, r *http.Request, path func(nam
 	return w.errors
 }
 
-// header is the first value of a header, read as Latin-1 as Python's servers do.
+// header returns the first value of a header. It reads the bytes as Latin-1, as Python's
+// servers do.
 func header(h http.Header, key string) (string, bool) {
 	values := h[key]
 	if len(values) == 0 {
@@ -209,7 +213,7 @@ func (o *Operation) checkBody(ctx context.Context, request *Request, b body) Err
 	return w.errors
 }
 
-// bodyError completes what a rule on the whole body says.
+// bodyError completes the error of a rule on the whole body with its place and input.
 func bodyError(body Value, err *ErrorDetail) ErrorDetail {
 	at := body
 	for _, part := range err.Loc {

@@ -20,7 +20,7 @@ const (
 
 func jsonHeader() map[string]string { return map[string]string{"content-type": "application/json"} }
 
-// places are the type and loc of each error.
+// places returns the type and loc of each error.
 func places(errs validate.Errors) string {
 	var b strings.Builder
 	for _, err := range errs {
@@ -241,8 +241,8 @@ func TestErrorOfAHandlerHasTheSameShape(t *testing.T) {
 	}
 }
 
-// TestARequestStandsBesideFaultsOnlyIfAllAreProvisional, so that no other request can
-// be taken for one that succeeded.
+// TestARequestStandsBesideFaultsOnlyIfAllAreProvisional: so that no other request can be taken
+// for one that succeeded before.
 func TestARequestStandsBesideFaultsOnlyIfAllAreProvisional(t *testing.T) {
 	t.Parallel()
 	rules := cardRules()
@@ -287,7 +287,7 @@ func FuzzValidate(f *testing.F) {
 			}
 			for _, dst := range []any{&createRequest{}, &bulkRequest{}} {
 				if request != nil && !request.Body().Absent() {
-					_ = request.Decode(dst) // may not fit, must not panic
+					_ = request.Decode(dst) // may fail, must not panic
 				}
 			}
 			checkDetail(t, errs)
@@ -295,7 +295,7 @@ func FuzzValidate(f *testing.F) {
 	})
 }
 
-// checkDetail wants an array of elements with type, loc and msg.
+// checkDetail fails unless the detail is an array of elements with type, loc and msg.
 func checkDetail(t *testing.T, errs validate.Errors) {
 	t.Helper()
 	detail, err := json.Marshal(errs)

@@ -6,19 +6,18 @@ import (
 	"unicode/utf8"
 )
 
-// maxDepth bounds nested brackets; Python's decoder gives up at about the same
-// depth, when its stack is used up.
+// maxDepth bounds nested brackets. Python's decoder runs out of stack at about this depth.
 const maxDepth = 1000
 
-// syntaxError is why a body is not JSON, in the words of Python's decoder where
-// it has any.
+// syntaxError says why a body is not JSON, in the words of Python's decoder if it has any for
+// the fault.
 type syntaxError struct {
 	position int // in code points
 	reason   string
 }
 
-// scan reads a JSON text into a tape, refusing what CPython's decoder refuses and
-// also NaN, infinities and duplicate keys. A leading byte-order mark is skipped.
+// scan reads a JSON text into a tape. It refuses the texts that CPython's decoder refuses, and
+// also NaN, infinities and duplicate keys. It skips a byte-order mark at the start.
 func scan(text string) (*tape, *syntaxError) {
 	text = strings.TrimPrefix(text, "\uFEFF")
 	if !utf8.ValidString(text) {
@@ -40,7 +39,7 @@ func scan(text string) (*tape, *syntaxError) {
 	return &tape{text: text, nodes: s.nodes}, nil
 }
 
-// validPrefix counts the code points before the first byte that is not UTF-8.
+// validPrefix returns the number of code points before the first byte that is not UTF-8.
 func validPrefix(text string) int {
 	count := 0
 	for i := 0; i < len(text); {
@@ -54,15 +53,15 @@ func validPrefix(text string) int {
 	return count
 }
 
-// A text of more values than manyNodes must spend bytesPerNode on each: a million
-// empty recipients pass, and no body costs more than thrice its size to read.
+// A text with more than manyNodes values must have bytesPerNode bytes for each of them. A
+// million empty recipients pass, and no body costs more than three times its size to read.
 const (
 	manyNodes    = 1 << 21
 	bytesPerNode = 8
 )
 
-// estimate guesses the nodes of a text: exact for most, but never so many that a
-// text of mere commas costs more than twice its size up front.
+// estimate guesses the number of nodes of a text. It is exact for most texts, but so small
+// for a text of commas that the nodes take at most twice its size up front.
 func estimate(text string) int {
 	nodes := 1
 	for _, before := range []string{",", ":", "[", "{"} {
@@ -71,8 +70,8 @@ func estimate(text string) int {
 	return min(nodes, len(text)/bytesPerNode+8)
 }
 
-// scanner is the state of one scan. Its methods take and return byte positions;
-// once reason is set what they return means nothing.
+// scanner is the state of one scan. Its methods take and return byte positions. After reason
+// is set, their results have no meaning.
 type scanner struct {
 	text     string
 	nodes    []node
@@ -100,6 +99,7 @@ func (s *scanner) space(i int) int {
 
 // value reads one value that starts at i.
 func (s *scanner) value(i int) int {
+	// Bounds the memory while it is taken, not after the whole text is read.
 	if len(s.nodes) > manyNodes && len(s.nodes) > len(s.text)/bytesPerNode {
 		return s.fail(i, "Too many values")
 	}
@@ -145,7 +145,7 @@ func (s *scanner) number(start int) int {
 	case first == i:
 		return s.fail(start, "Expecting value")
 	case s.text[i] == '0':
-		i++ // a digit after a leading zero is no part of the number
+		i++ // JSON has no leading zeros, so a further digit is not part of the number
 	default:
 		i = first
 	}
@@ -167,7 +167,7 @@ func (s *scanner) number(start int) int {
 	return i
 }
 
-// digits is the position after the digits that start at i.
+// digits returns the position after the digits at i.
 func (s *scanner) digits(i int) int {
 	for i < len(s.text) && '0' <= s.text[i] && s.text[i] <= '9' {
 		i++
@@ -206,7 +206,7 @@ func (s *scanner) escape(start, i int) int {
 		}
 		return i + 1
 	}
-	// Python wants a byte after the four digits, be it any.
+	// Python fails in this way too if nothing follows the four digits.
 	if i+6 >= len(s.text) {
 		return s.fail(i+1, `Invalid \uXXXX escape`)
 	}
@@ -248,7 +248,7 @@ func closing(k kind) byte {
 	return '}'
 }
 
-// items reads the values of an array and returns the position of its bracket.
+// items reads the values of an array and returns the position of the closing bracket.
 func (s *scanner) items(i int) int {
 	for {
 		if i = s.value(i); s.reason != "" {
@@ -265,7 +265,7 @@ func (s *scanner) items(i int) int {
 	}
 }
 
-// members reads the keys and values of an object and returns the position of its
+// members reads the keys and values of an object and returns the position of the closing
 // brace.
 func (s *scanner) members(i int) int {
 	keys := keySet{first: len(s.nodes)}
@@ -277,6 +277,8 @@ func (s *scanner) members(i int) int {
 		if i = s.string(i); s.reason != "" {
 			return i
 		}
+		// Python takes the last of duplicate keys. Here they are refused, because for an amount
+		// nobody can know which one the client means.
 		if keys.repeated(s) {
 			return s.fail(start, "Duplicate key")
 		}

@@ -20,8 +20,8 @@ const (
 	schemaObject
 )
 
-// schema is a schema of the document in the form that judges fastest. Which
-// fields mean something depends on kind.
+// schema is a schema of the document, in the form that judges fastest. kind decides which of
+// the other fields have a meaning.
 type schema struct {
 	kind     schemaKind
 	nullable bool
@@ -65,7 +65,7 @@ func (o *object) property(name string) *property {
 	return &o.properties[i]
 }
 
-// defaultValue is the document's default, an absent Value without one.
+// defaultValue returns the document's default, or an absent Value if there is none.
 func (p *property) defaultValue() Value {
 	if p.preset == nil {
 		return Value{}

@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-// kind says what a node of a tape is.
+// kind is the kind of a node of a tape.
 type kind uint8
 
 const (
@@ -19,32 +19,32 @@ const (
 	kindFloat   // any other number
 	kindString  // a string without escapes
 	kindEscaped // a string with escapes
-	kindText    // a string that never was JSON: a parameter or a form field
+	kindText    // a string that does not come from JSON: a parameter or a form field
 	kindArray
 	kindObject
 )
 
 // node is one value (or key) of a tape.
 type node struct {
-	start, end uint32 // where it stands in the text
-	// link of an array or object is the index of the node after its last
-	// descendant. Of anything else it is 0, or one more than the index of the
-	// validated value in texts (times, for a date-time).
+	start, end uint32 // byte positions in the text
+	// link has two meanings. For an array or object it is the index of the node after its
+	// last descendant. For any other node it is 0, or one more than the index of the
+	// validated value in texts (in times, for a date-time).
 	link uint32
 	kind kind
 }
 
-// tape is a scanned document: its text and one node for each value in the order
-// of the text, a container before what it holds, a key before its value. A
-// 100,000-item body so costs one slice, not a tree.
+// tape is a scanned JSON text, with one node for each key and value in the order of the
+// text: a container comes before its content, a key before its value. So a body of 100,000
+// items costs one slice and not a tree.
 type tape struct {
 	text  string
 	nodes []node
-	texts []string    // texts that differ from what stands in text
+	texts []string    // validated texts that differ from their source
 	times []time.Time // validated date-times
 }
 
-// next is the index of the node after i and all that i holds.
+// next returns the index of the node after i and the content of i.
 func (t *tape) next(i uint32) uint32 {
 	if n := &t.nodes[i]; n.kind >= kindArray {
 		return n.link
@@ -52,7 +52,7 @@ func (t *tape) next(i uint32) uint32 {
 	return i + 1
 }
 
-// length counts the items of an array.
+// length returns the number of items of an array.
 func (t *tape) length(i uint32) int {
 	count := 0
 	for item, end := i+1, t.nodes[i].link; item < end; item = t.next(item) {
@@ -61,7 +61,7 @@ func (t *tape) length(i uint32) int {
 	return count
 }
 
-// member finds the value of a key in an object, by its index.
+// member returns the index of the value of a key in the object i.
 func (t *tape) member(i uint32, key string) (uint32, bool) {
 	for k, end := i+1, t.nodes[i].link; k < end; k = t.next(k + 1) {
 		if t.string(k) == key {
@@ -71,13 +71,13 @@ func (t *tape) member(i uint32, key string) (uint32, bool) {
 	return 0, false
 }
 
-// source is the text of a value as it was sent.
+// source returns the text of a value as it was sent.
 func (t *tape) source(i uint32) string {
 	n := &t.nodes[i]
 	return t.text[n.start:n.end]
 }
 
-// input is a value as JSON, for the "input" of an error.
+// input returns a value as JSON, for the "input" of an error.
 func (t *tape) input(i uint32) json.RawMessage {
 	if t.nodes[i].kind == kindText {
 		return quote(t.string(i))
@@ -85,8 +85,8 @@ func (t *tape) input(i uint32) json.RawMessage {
 	return json.RawMessage(t.source(i))
 }
 
-// string is the text of a string or key: the validated one, once there is one.
-// A lone surrogate in an escape reads as U+FFFD; wellFormed tells.
+// string returns the text of a string or key: the validated text if there is one. Half a
+// surrogate pair in an escape becomes U+FFFD; wholeText reports it.
 func (t *tape) string(i uint32) string {
 	n := &t.nodes[i]
 	switch {
@@ -102,22 +102,22 @@ func (t *tape) string(i uint32) string {
 	}
 }
 
-// setText makes text the validated value of a node.
+// setText stores the validated text of a node.
 func (t *tape) setText(i uint32, text string) {
 	t.texts = append(t.texts, text)
 	t.nodes[i].link = uint32(len(t.texts))
 }
 
-// setTime makes at the validated value of a node.
+// setTime stores the validated time of a node.
 func (t *tape) setTime(i uint32, at time.Time) {
 	t.times = append(t.times, at)
 	t.nodes[i].link = uint32(len(t.times))
 }
 
-// time is the validated value of a date-time.
+// time returns the validated value of a date-time.
 func (t *tape) time(i uint32) time.Time { return t.times[t.nodes[i].link-1] }
 
-// addText appends a string that never was JSON and returns its index.
+// addText appends a string that does not come from JSON, and returns its index.
 func (t *tape) addText(text string) uint32 {
 	t.nodes = append(t.nodes, node{kind: kindText})
 	i := uint32(len(t.nodes) - 1)
@@ -125,8 +125,8 @@ func (t *tape) addText(text string) uint32 {
 	return i
 }
 
-// unescape decodes the inside of a scanned JSON string. It reports false when an
-// escape stands for half a surrogate pair: no Unicode text holds one.
+// unescape decodes the inside of a scanned JSON string. It reports false if an escape stands
+// for half a surrogate pair, which no Unicode text can contain.
 func unescape(s string) (string, bool) {
 	var b strings.Builder
 	b.Grow(len(s))
@@ -145,6 +145,8 @@ func unescape(s string) (string, bool) {
 		}
 		r := hex4(s[i+2:])
 		i += 6
+		// JSON escapes a character above U+FFFF as a pair. If the second half is missing, the
+		// first one becomes U+FFFD and the next escape is read by itself.
 		if utf16.IsSurrogate(r) {
 			pair := rune(utf8.RuneError)
 			if strings.HasPrefix(s[i:], `\u`) {
@@ -162,7 +164,7 @@ func unescape(s string) (string, bool) {
 	return b.String(), whole
 }
 
-// unescaped maps the letter of a two-character escape to what it stands for.
+// unescaped maps the letter of a two-character escape to its meaning.
 var unescaped = [256]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
 
 func hex4(s string) rune {

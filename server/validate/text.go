@@ -9,11 +9,11 @@ import (
 	"giftcards/server/validate/email"
 )
 
-// typeNotUnicode is the error of a text that holds half a surrogate pair.
+// typeNotUnicode is the type of the error about a text with half a surrogate pair.
 const typeNotUnicode = "string_unicode"
 
-// wholeText is the text of a string, refused when an escape stands for half a
-// surrogate pair: that is no Unicode text, and PostgreSQL could not store it.
+// wholeText returns the text of a string. It refuses a string with an escape for half a
+// surrogate pair, because that is no Unicode text and PostgreSQL could not store it.
 func wholeText(t *tape, i uint32) (string, *ErrorDetail) {
 	n := &t.nodes[i]
 	if n.kind != kindEscaped || n.link > 0 {
@@ -27,7 +27,7 @@ func wholeText(t *tape, i uint32) (string, *ErrorDetail) {
 	return text, nil
 }
 
-// anyText is the text of a string; other values are refused.
+// anyText returns the text of a string, and refuses other values.
 func anyText(t *tape, i uint32) (string, *ErrorDetail) {
 	switch t.nodes[i].kind {
 	case kindString, kindEscaped, kindText:
@@ -42,7 +42,7 @@ func (s *schema) checkText(t *tape, i uint32) *ErrorDetail {
 		return err
 	}
 	if s.minLength > 0 || s.maxLength >= 0 {
-		// Bytes bound code points from above, so counting is rarely needed.
+		// A text has at most as many code points as bytes, so they rarely need to be counted.
 		length := len(text)
 		if s.minLength > 0 || length > s.maxLength {
 			length = utf8.RuneCountInString(text)
@@ -75,7 +75,8 @@ func (s *schema) checkEnum(t *tape, i uint32) *ErrorDetail {
 	return &ErrorDetail{Type: s.enumType, Msg: "Input should be " + expected, Ctx: map[string]any{"expected": expected}}
 }
 
-// objectIDPattern is the document's; a real id in capitals is refused with it.
+// objectIDPattern is the document's pattern of ids. The refusal of an id in capitals quotes
+// it.
 var objectIDPattern = regexp.MustCompile(`^[0-9a-f]{24}$`)
 
 func (s *schema) checkObjectID(t *tape, i uint32) *ErrorDetail {
@@ -88,7 +89,7 @@ func (s *schema) checkObjectID(t *tape, i uint32) *ErrorDetail {
 		case isHex(text, "0123456789abcdefABCDEF"):
 			return PatternMismatch(objectIDPattern.String())
 		}
-	case kindNull: // Python would make a new id
+	case kindNull: // Pydantic has its own error here, because Python would make a new id
 		return fault("string_type", "Input should be a valid string")
 	}
 	return ValueError("Id must be of type PydanticObjectId")

@@ -1,12 +1,15 @@
-// Package validate judges requests by the OpenAPI document: a validator is
-// compiled from it once and answers as FastAPI with Pydantic would, in their
-// words and order. What it accepts is also what handlers get (Request.Decode),
-// so the two cannot disagree.
+// Package validate judges requests by the OpenAPI document. Compile makes a validator
+// from the document once. The validator refuses requests as FastAPI with Pydantic would,
+// in the same words and in the same order. Handlers get the values that it accepted
+// (Request.Decode), so that handlers and validator cannot disagree.
 //
-// It owns the reading of JSON and form bodies, the rules of every schema
-// construct the document uses, and the shape of a 422. It knows no operation by
-// name, no database and no answer but the 422: rules beyond the schema are
-// handed in through Options.
+// The package owns the reading of JSON and form bodies, the rules of every schema
+// construct in the document, and the shape of a 422. It knows no operation by name, no
+// database and no other answer. Options hand in the rules beyond the schema.
+//
+// Read validate.go and request.go first. compile.go and compile_schema.go turn the
+// document into schemas (schema.go). scan.go reads a body into a tape (tape.go), and
+// check.go walks over it. Each kind of value has a file of its own.
 package validate
 
 import (
@@ -17,23 +20,23 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 )
 
-// FieldRule judges one value that its own schema has accepted, and is not asked
-// about null or absent ones. It returns nil, or an ErrorDetail with Type, Msg and
-// Ctx; the validator fills in Loc and Input.
+// FieldRule judges one value that its own schema has accepted. It does not see null or
+// absent values. It returns nil, or an ErrorDetail with Type, Msg and Ctx; the validator
+// fills in Loc and Input.
 type FieldRule func(Value) *ErrorDetail
 
-// BodyRule judges a whole request body, and is asked only when every field of
-// the request is fine. It returns nil, or an ErrorDetail with Type, Msg and Ctx
-// and, as Loc, the path from the body to the value at fault (none for the body
-// itself); the validator completes Loc and fills in Input.
+// BodyRule judges a whole request body, and runs only if the request has no other error. It
+// returns nil, or an ErrorDetail with Type, Msg, Ctx and Loc. Loc is the path from the body
+// to the value at fault, and empty for the body itself. The validator completes Loc and
+// fills in Input.
 type BodyRule func(Value) *ErrorDetail
 
-// ListBounds are how many items a list may have. They are judged before the items,
-// so that a list of too many costs no more than counting them.
+// ListBounds are the least and the largest number of items of a list. They are judged before
+// the items, so that a list with too many costs only the counting.
 type ListBounds struct{ Least, Most int }
 
-// Options are the rules that the document cannot state. A rule whose key matches
-// nothing in the document is a mistake that Compile reports.
+// Options are the rules that the document cannot state. Compile fails if the key of a rule
+// matches nothing in the document.
 type Options struct {
 	Fields map[string]FieldRule  // by "SchemaName.property"
 	Lists  map[string]ListBounds // by "SchemaName.property", a list
@@ -68,10 +71,10 @@ type parameter struct {
 	key string // in a header: the canonical form of the name
 }
 
-// Compile makes a validator for every operation of doc. raw is the JSON text doc
-// was loaded from: it gives the order of properties, which doc has lost. The
-// error names the first place in the document that holds a construct this package
-// cannot judge, or a rule that belongs to nothing.
+// Compile makes a validator for every operation of doc. raw is the JSON text that doc was
+// loaded from. Only raw has the order of properties, which is the order of errors. Compile
+// fails, and names the place, if the document has a construct that this package cannot
+// judge, or if a rule belongs to nothing in the document.
 func Compile(doc *openapi3.T, raw []byte, o Options) (*Validator, error) {
 	c, err := newCompiler(doc, raw, o)
 	if err != nil {

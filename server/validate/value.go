@@ -16,8 +16,8 @@ func (v Value) Absent() bool { return v.tape == nil }
 // IsNull reports whether the value is absent or null.
 func (v Value) IsNull() bool { return v.tape == nil || v.tape.nodes[v.node].kind == kindNull }
 
-// Text is a text, e-mail address (normalised), telephone number (E.164), id or
-// exact decimal; "" when absent or null.
+// Text returns a text, an e-mail address (normalised), a telephone number (E.164), an id or
+// an exact decimal. It is "" if the value is absent or null.
 func (v Value) Text() string {
 	if v.IsNull() {
 		return ""
@@ -25,7 +25,7 @@ func (v Value) Text() string {
 	return v.tape.string(v.node)
 }
 
-// Time is a date-time in UTC; the zero time when absent or null.
+// Time returns a date-time in UTC, or the zero time if the value is absent or null.
 func (v Value) Time() time.Time {
 	if v.IsNull() || v.schema.kind != schemaDateTime {
 		return time.Time{}
@@ -33,8 +33,8 @@ func (v Value) Time() time.Time {
 	return v.tape.time(v.node)
 }
 
-// Int is an integer; one beyond 64 bits reads as the nearest that fits, an absent
-// one or null as 0.
+// Int returns an integer. One beyond 64 bits becomes the nearest that fits. It is 0 if the
+// value is absent or null.
 func (v Value) Int() int64 {
 	if v.IsNull() || v.schema.kind != schemaInteger {
 		return 0
@@ -43,12 +43,12 @@ func (v Value) Int() int64 {
 	return n
 }
 
-// Bool is a boolean; false when absent or null.
+// Bool returns a boolean, or false if the value is absent or null.
 func (v Value) Bool() bool {
 	return !v.IsNull() && v.schema.kind == schemaBoolean && isTrue(v.tape, v.node)
 }
 
-// Len counts the items of an array; 0 when absent or null.
+// Len returns the number of items of an array, or 0 if the value is absent or null.
 func (v Value) Len() int {
 	if v.IsNull() || v.schema.kind != schemaArray {
 		return 0
@@ -56,7 +56,7 @@ func (v Value) Len() int {
 	return v.tape.length(v.node)
 }
 
-// Field is a property of an object, by its name in the document.
+// Field returns a property of an object, by its name in the document.
 func (v Value) Field(name string) Value {
 	if v.IsNull() || v.schema.kind != schemaObject {
 		return Value{}

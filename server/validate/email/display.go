@@ -9,8 +9,8 @@ import (
 	"golang.org/x/text/unicode/runenames"
 )
 
-// display is a character as email-validator shows it: itself in quotes if it is
-// visible, else its name or, without one, its number.
+// display returns a character as email-validator shows it: in quotes if it is visible, else
+// by its name or, without a name, by its number.
 func display(c rune) string {
 	switch {
 	case c == '\\':
@@ -29,8 +29,9 @@ func display(c rune) string {
 	return fmt.Sprintf("U+%08X", c)
 }
 
-// repr is Python's repr of a text.
+// repr returns Python's repr of a text.
 func repr(text string) string {
+	// Python prefers single quotes, unless double ones need no escape.
 	quote := '\''
 	if strings.ContainsRune(text, '\'') && !strings.ContainsRune(text, '"') {
 		quote = '"'

@@ -11,6 +11,7 @@ import (
 // normalizeDomain judges the part after the @-sign and returns it in Unicode and in
 // ASCII.
 func normalizeDomain(domain string) (international, ascii string, err error) {
+	// The order is email-validator's, because the first fault decides the sentence.
 	if err := checkDomainCharacters(domain); err != nil {
 		return "", "", err
 	}
@@ -30,6 +31,7 @@ func normalizeDomain(domain string) (international, ascii string, err error) {
 	if err := checkDomain(domain, ascii); err != nil {
 		return "", "", err
 	}
+	// The answer has the form that the ASCII form decodes to, not the form that was typed.
 	if international, err = toUnicode(ascii); err != nil {
 		return "", "", faultf("The part after the @-sign is not valid IDNA (%s).", err)
 	}
@@ -39,7 +41,7 @@ func normalizeDomain(domain string) (international, ascii string, err error) {
 	return international, ascii, checkUnsafe(international, false)
 }
 
-// checkDomainCharacters judges the characters before any is mapped.
+// checkDomainCharacters judges the characters of a domain before UTS 46 maps them.
 func checkDomainCharacters(domain string) error {
 	if bad := displayed(domain, isHostCharacter); bad != "" {
 		return fault("The part after the @-sign contains invalid characters: " + bad + ".")
@@ -75,8 +77,8 @@ func isHostLabel(label string) bool {
 	return label != "" && label[0] != '-' && label[len(label)-1] != '-'
 }
 
-// isMappable reports whether UTS 46's mapping may be given a character: not
-// invisible ones, and none that hides a period.
+// isMappable reports whether the mapping of UTS 46 may see a character. It must not see
+// invisible ones, nor one that hides a period.
 func isMappable(c rune) bool {
 	switch {
 	case 0x80 <= c && c <= 0x9F:
@@ -90,8 +92,8 @@ func isMappable(c rune) bool {
 	return c < utf8.RuneSelf || !strings.Contains(norm.NFKD.String(string(c)), ".")
 }
 
-// checkHyphens judges where periods and hyphens are, and refuses labels that look
-// like Punycode and are not.
+// checkHyphens judges the places of periods and hyphens, and refuses labels that only look
+// like Punycode.
 func checkHyphens(domain string) error {
 	const start, end = "An email address cannot have a %s immediately after the @-sign.", "An email address cannot end with a %s."
 	if err := checkDots(domain, start, end); err != nil {
@@ -138,6 +140,7 @@ func toASCII(domain string) (string, error) {
 	if isHostName(domain) {
 		return domain, nil
 	}
+	// A domain in ASCII skips this, as in email-validator, so that IDNA's rules do not apply.
 	labels := strings.Split(domain, ".")
 	for i, label := range labels {
 		ascii, err := encodeLabel(label)

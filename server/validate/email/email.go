@@ -1,7 +1,7 @@
-// Package email judges and normalises e-mail addresses as Python's email-validator
-// 2.3 does through Pydantic's EmailStr: syntax, internationalised domains, special
-// domains and lengths, without asking DNS, and with their sentences. Display names
-// and white space around an address, which Pydantic would drop, are refused.
+// Package email judges and normalises e-mail addresses as Python's email-validator 2.3 does
+// through Pydantic's EmailStr, and refuses them with the same sentences. It judges syntax,
+// internationalised domains, special domains and lengths, and does not ask DNS. It refuses
+// display names and white space around an address, which Pydantic would drop.
 //
 // It knows no HTTP and no JSON.
 package email
@@ -15,20 +15,20 @@ import (
 	"unicode/utf8"
 )
 
-// maxInput is Pydantic's limit, in code points; that of an address is maxAddress.
+// maxInput is Pydantic's limit of a text in code points. maxAddress limits the address in it.
 const maxInput = 2048
 
-// fault is why an address is refused.
+// fault is the reason to refuse an address.
 type fault string
 
 func (f fault) Error() string { return string(f) }
 
 func faultf(format string, args ...any) error { return fault(fmt.Sprintf(format, args...)) }
 
-// Normalize returns the normal form of an address: the domain in lower case and in
-// Unicode, the local part as it is but for Unicode's form C and the few role names
-// that are case-insensitive. If the address is refused, reason is the sentence
-// that says why, and never empty.
+// Normalize returns the normal form of an address. The domain is in lower case and in
+// Unicode. The local part is in Unicode's form C, and in lower case only if it is one of
+// the few role names that are case-insensitive. If the address is refused, reason is the
+// sentence that says why, and never empty.
 func Normalize(address string) (normalized, reason string) {
 	if normalized, ok := plain(address); ok {
 		return normalized, ""
@@ -36,8 +36,9 @@ func Normalize(address string) (normalized, reason string) {
 	if utf8.RuneCountInString(address) > maxInput {
 		return "", fmt.Sprintf("Length must not exceed %d characters", maxInput)
 	}
-	// Pydantic looks inside a display name's brackets and strips white space. What
-	// it refuses there is its answer; otherwise the address must do as it is.
+	// Pydantic takes the address out of the brackets after a display name and strips white
+	// space. If it refuses that address, its reason is the answer. If it accepts it, the text
+	// as a whole must still be an address.
 	inner := address
 	if match := withName.FindStringSubmatch(address); match != nil {
 		inner = match[3]
@@ -54,8 +55,8 @@ func Normalize(address string) (normalized, reason string) {
 	return normalized, ""
 }
 
-// NotUnicode is the reason to refuse a text that is no Unicode: it holds halves of
-// surrogate pairs, which are written here as U+FFFD.
+// NotUnicode returns the reason to refuse a text with halves of surrogate pairs, which is no
+// Unicode. In text they are U+FFFD.
 func NotUnicode(text string) string {
 	if _, reason := Normalize(text); reason != "" {
 		return reason
@@ -74,8 +75,8 @@ const (
 
 func isSpace(r rune) bool { return unicode.IsSpace(r) || 0x1C <= r && r <= 0x1F }
 
-// plain is Normalize for the addresses that need no more than ASCII: it reports
-// false for any other, right or wrong.
+// plain is a fast Normalize for addresses in plain ASCII. It reports false for any other
+// address, right or wrong.
 func plain(address string) (string, bool) {
 	local, domain, ok := strings.Cut(address, "@")
 	if !ok || len(address) > maxAddress || !isDotAtom(local) || !isPlainDomain(domain) {
@@ -94,8 +95,8 @@ func plain(address string) (string, bool) {
 	return local + "@" + lower, true
 }
 
-// isPlainDomain reports whether a domain is ASCII, right in every way, and has no
-// label with hyphens in its third and fourth place.
+// isPlainDomain reports whether a domain is ASCII and valid, and has no label with hyphens in
+// its third and fourth place.
 func isPlainDomain(domain string) bool {
 	labels := 0
 	for rest, more := domain, true; more; labels++ {
@@ -118,6 +119,7 @@ func normalize(address string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	// A fault of the local part comes before any fault of the domain.
 	if parts.domain == "" {
 		return "", fault("There must be something after the @-sign.")
 	}
@@ -135,6 +137,7 @@ func normalize(address string) (string, error) {
 	if err := checkLength(parts.local+"@"+parts.domain, normalized, local+"@"+ascii); err != nil {
 		return "", err
 	}
+	// Last, because faults of the address itself come before the fault that it has a name.
 	if parts.named {
 		return "", fault("A display name and angle brackets around the email address are not permitted here.")
 	}
@@ -146,12 +149,14 @@ func normalizeLocal(local string, quoted bool) (string, error) {
 	if err := checkLocal(local, quoted); err != nil {
 		return "", err
 	}
+	// Form C can make a character that is not allowed, so the normal form is judged again.
 	if normal := nfc(local); normal != local {
 		if err := checkLocal(normal, quoted); err != nil {
 			return "", faultf("After Unicode normalization: %s", err)
 		}
 		local = normal
 	}
+	// After the checks, because faults inside the quotes come first.
 	if quoted {
 		return "", fault("Quoting the part before the @-sign is not allowed here.")
 	}

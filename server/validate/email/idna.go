@@ -39,9 +39,8 @@ func remap(domain string) (string, error) {
 	return nfc(b.String()), nil
 }
 
-// mapCharacter maps one character. x/net/idna has UTS 46 of Unicode 15; since then
-// a few characters that it refuses are mapped, and the sharp S is as its small
-// letter.
+// mapCharacter maps one character. x/net/idna has UTS 46 of Unicode 15. Later versions map a
+// few characters that it refuses, and map the capital sharp S to the small one.
 func mapCharacter(c rune) (string, bool) {
 	switch {
 	case c < utf8.RuneSelf:
@@ -49,10 +48,10 @@ func mapCharacter(c rune) (string, bool) {
 	case c == 0x1E9E:
 		return "ß", true
 	case c == 0x115F, c == 0x1160, c == 0x17B4, c == 0x17B5, c == 0x3164, c == 0xFFA0:
-		return "", true // fillers and inherent vowels, which show nothing
-	case c == 0x1806: // a soft hyphen of Mongolian, which is left to checkLabel
+		return "", true // fillers and inherent vowels, which are invisible
+	case c == 0x1806: // a soft hyphen of Mongolian, which checkLabel judges
 		return string(c), true
-	case c == 0xFE19, c == 0xFE30: // they stand for periods
+	case c == 0xFE19, c == 0xFE30: // vertical forms of periods
 		return "", false
 	}
 	mapped, err := mapping.ToUnicode(string(c))
@@ -66,7 +65,7 @@ func mapCharacter(c rune) (string, bool) {
 	return mapped, mapped != string(c)
 }
 
-// encodeLabel is a label in ASCII.
+// encodeLabel returns a label in ASCII.
 func encodeLabel(label string) (string, error) {
 	if isASCII(label) {
 		if _, err := decodeLabel(label); err != nil {
@@ -87,7 +86,7 @@ func encodeLabel(label string) (string, error) {
 	return ascii, nil
 }
 
-// decodeLabel is an ASCII label in Unicode.
+// decodeLabel returns an ASCII label in Unicode.
 func decodeLabel(label string) (string, error) {
 	label = strings.ToLower(label)
 	encoded, isEncoded := strings.CutPrefix(label, "xn--")
@@ -99,7 +98,7 @@ func decodeLabel(label string) (string, error) {
 	case strings.HasSuffix(encoded, "-"):
 		return "", fault("A-label must not end with a hyphen")
 	}
-	// An empty run of plain characters before the last hyphen decodes in Python.
+	// Python also decodes a label with no plain characters before the last hyphen.
 	if strings.LastIndexByte(encoded, '-') == 0 {
 		encoded = encoded[1:]
 	}
@@ -152,6 +151,7 @@ func checkLabel(label string) error {
 	case unicode.In(runes[0], unicode.M):
 		return fault("Label begins with an illegal combining character")
 	}
+	// The position in a sentence counts from 1, as in Python's idna.
 	for i, c := range runes {
 		switch property(c) {
 		case valid:
@@ -172,6 +172,8 @@ func checkLabel(label string) error {
 
 // checkBidi judges a label with characters written from right to left by RFC 5893.
 func checkBidi(label string, runes []rune) error {
+	// Rule 1 and the others hold only for labels with a character from right to left. Python's
+	// tables do not know the direction of characters that are newer than they are.
 	isBidi := false
 	for i, c := range runes {
 		if unicode.Is(unicode15, c) {
@@ -185,6 +187,7 @@ func checkBidi(label string, runes []rune) error {
 	if !isBidi {
 		return nil
 	}
+	// Rule 1: the first character gives the label's direction.
 	rightToLeft := false
 	switch direction(runes[0]) {
 	case bidi.R, bidi.AL:
@@ -193,6 +196,7 @@ func checkBidi(label string, runes []rune) error {
 	default:
 		return faultf("First codepoint in label %s must be directionality L, R or AL", repr(label))
 	}
+	// Rules 3 and 6: marks (NSM) at the end do not count, so they leave fineEnd as it is.
 	fineEnd := false
 	numbers := bidi.ON // the kind of digits seen; ON for none
 	for i, c := range runes {
@@ -207,12 +211,14 @@ func checkBidi(label string, runes []rune) error {
 		case bidi.ES, bidi.CS, bidi.ET, bidi.ON, bidi.BN:
 			fineEnd = false
 		}
+		// Rules 2 and 5: each direction has its own classes.
 		switch {
 		case rightToLeft && !slices.Contains([]bidi.Class{bidi.R, bidi.AL, bidi.AN, bidi.EN, bidi.ES, bidi.CS, bidi.ET, bidi.ON, bidi.BN, bidi.NSM}, class):
 			return faultf("Invalid direction for codepoint at position %d in a right-to-left label", i+1)
 		case !rightToLeft && !slices.Contains([]bidi.Class{bidi.L, bidi.EN, bidi.ES, bidi.CS, bidi.ET, bidi.ON, bidi.BN, bidi.NSM}, class):
 			return faultf("Invalid direction for codepoint at position %d in a left-to-right label", i+1)
 		}
+		// Rule 4: a label has European or Arabic digits, not both.
 		if rightToLeft && (class == bidi.AN || class == bidi.EN) {
 			if numbers != bidi.ON && numbers != class {
 				return fault("Can not mix numeral types in a right-to-left label")

@@ -12,7 +12,7 @@ const (
 	maxLabel   = 63
 )
 
-// tooMany says by how much a limit is passed.
+// tooMany says by how much a length exceeds its limit.
 func tooMany(excess int) string {
 	return fmt.Sprintf("(%d character%s too many)", excess, plural(excess))
 }
@@ -28,6 +28,8 @@ func plural(count int) string {
 // ASCII.
 func checkLength(given, normalized, ascii string) error {
 	if excess := len(given) - maxAddress; excess > 0 {
+		// The limit is in bytes. The sentence is in characters, so it gives a range if they have
+		// different widths.
 		widest := 1
 		for _, c := range given {
 			widest = max(widest, utf8.RuneLen(c))

@@ -6,9 +6,11 @@ import (
 	"strings"
 )
 
-// checkLiteral judges the inside of a domain in brackets; one that is right is
-// refused elsewhere. The sentences in parentheses are those of Python's ipaddress.
+// checkLiteral judges an IP address in brackets, and returns the reason if it is wrong.
+// Another function refuses right ones. The sentences in parentheses are those of Python's
+// ipaddress.
 func checkLiteral(literal string) error {
+	// Each kind of fault has its sentence, and the form of the text decides the kind.
 	if literal != "" && strings.Trim(literal, "0123456789.") == "" {
 		if err := checkIPv4(literal); err != nil {
 			return faultf("The address in brackets after the @-sign is not valid: It is not an IPv4 address (%s) or is missing an address literal tag.", err)
@@ -78,7 +80,7 @@ func checkIPv6(ip string) error {
 		if err := checkIPv4(last); err != nil {
 			return faultf("%s in %s", err, repr(address))
 		}
-		parts = append(parts[:len(parts)-1], "0", "0")
+		parts = append(parts[:len(parts)-1], "0", "0") // an IPv4 address takes the place of two groups
 	}
 	if len(parts) > 9 {
 		return faultf("At most 8 colons permitted in %s", repr(address))
@@ -94,8 +96,9 @@ func checkIPv6(ip string) error {
 	return nil
 }
 
-// checkGroups judges how many groups there are, and where one is left out.
+// checkGroups judges the number of groups, and the place of "::".
 func checkGroups(parts []string, address string) error {
+	// An empty part inside means "::". One at either end is half of a "::" there.
 	skipped := 0
 	for _, part := range parts[1 : len(parts)-1] {
 		if part == "" {

@@ -7,6 +7,7 @@ import (
 
 // checkLocal judges the part before the @-sign.
 func checkLocal(local string, quoted bool) error {
+	// The usual forms come first and need no list of bad characters.
 	switch {
 	case local == "":
 		return fault("There must be something before the @-sign.")
@@ -15,12 +16,14 @@ func checkLocal(local string, quoted bool) error {
 	case isInternationalDotAtom(local):
 		return checkUnsafe(local, false)
 	case quoted:
+		// In quotes every printable ASCII character is allowed (RFC 5321, section 4.1.2).
 		bad := displayed(local, func(c rune) bool { return ' ' <= c && c <= '~' || c >= 0x80 })
 		if bad != "" {
 			return fault("The email address contains invalid characters in quotes before the @-sign: " + bad + ".")
 		}
 		return checkUnsafe(local, true)
 	}
+	// It is certainly wrong here. The rest finds the reason.
 	bad := displayed(local, func(c rune) bool { return c == '.' || isAtext(c) || c >= 0x80 })
 	if bad != "" {
 		return fault("The email address contains invalid characters before the @-sign: " + bad + ".")
@@ -64,7 +67,7 @@ func isInternationalDotAtom(local string) bool {
 	return last != '.'
 }
 
-// checkDots judges where the periods are.
+// checkDots judges the places of the periods.
 func checkDots(text, start, end string) error {
 	switch {
 	case strings.HasSuffix(text, "."):

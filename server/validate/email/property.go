@@ -7,7 +7,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// idnaProperty is what RFC 5892 derives for a character.
+// idnaProperty is the property that RFC 5892 derives for a character.
 type idnaProperty uint8
 
 const (
@@ -55,15 +55,15 @@ func ignorable(c rune) bool {
 		0x1100 <= c && c <= 0x11FF || 0xA960 <= c && c <= 0xA97C || 0xD7B0 <= c && c <= 0xD7FB
 }
 
-// joinerAllowed is RFC 5892's rule for the zero-width joiners, but for the one that
-// needs the joining types of scripts: a domain that uses it is refused.
+// joinerAllowed is RFC 5892's rule for the zero-width joiners. It leaves out the part that
+// needs the joining types of scripts, so that it refuses a domain that relies on them.
 func joinerAllowed(label []rune, i int) bool {
 	const virama = 9
 	return i > 0 && norm.NFC.PropertiesString(string(label[i-1])).CCC() == virama
 }
 
-// contextAllowed is RFC 5892's rule for the other characters that depend on what
-// is beside them.
+// contextAllowed is RFC 5892's rule for the other characters that are valid only beside
+// certain characters.
 func contextAllowed(label []rune, i int) bool {
 	beside := func(j int) rune {
 		if j < 0 || j >= len(label) {

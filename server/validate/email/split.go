@@ -8,19 +8,20 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// address is an address taken apart.
+// address is an address split into its parts.
 type address struct {
 	local, domain string // the local part unquoted
 	quoted        bool   // the local part was quoted
 	named         bool   // it was in angle brackets, perhaps with a display name
 }
 
-// split takes an address apart.
+// split splits an address into its parts.
 func split(text string) (address, error) {
 	left, right, err := splitAt(text, "@<")
 	if err != nil {
 		return address{}, err
 	}
+	// The first "<" outside of quotes begins an address after a display name.
 	a := address{local: left, domain: right}
 	if strings.HasPrefix(right, "<") {
 		a.named = true
@@ -43,13 +44,13 @@ func split(text string) (address, error) {
 	return a, err
 }
 
-// splitAt splits before the first special character that is neither in quotes nor
-// part of a composition.
+// splitAt splits before the first special character. It skips those in quotes, and those that
+// Unicode joins with a mark after them into another character.
 func splitAt(text, specials string) (left, right string, err error) {
 	inQuotes, escaped := false, false
 	for i, c := range text {
 		switch {
-		case composes(text[i:], c):
+		case composes(text[i:], c): // with a mark after it, "<" or "@" is another character
 		case inQuotes:
 			if c == '"' && !escaped {
 				inQuotes = false
@@ -61,6 +62,7 @@ func splitAt(text, specials string) (left, right string, err error) {
 			return text[:i], text[i:], nil
 		}
 	}
+	// Characters that look like an @-sign have their own sentences.
 	switch {
 	case strings.Contains(text, "\uFF20"):
 		return "", "", fault(`The email address has the "full-width" at-sign (@) character instead of a regular at-sign.`)
@@ -81,7 +83,7 @@ func composes(text string, c rune) bool {
 	return normal != c
 }
 
-// segment is the length of the first part of text that normalises by itself.
+// segment returns the length of the first part of text that can be normalised by itself.
 func segment(text string) int {
 	if end := norm.NFC.NextBoundaryInString(text, true); end > 0 {
 		return end
@@ -89,7 +91,7 @@ func segment(text string) int {
 	return len(text)
 }
 
-// unquote takes the quotes and escapes from a text that starts with a quote.
+// unquote removes the quotes and escapes from a text that starts with a quote.
 func unquote(text string) (value string, quoted bool, err error) {
 	if !strings.HasPrefix(text, `"`) {
 		return text, false, nil
@@ -104,6 +106,7 @@ func unquote(text string) (value string, quoted bool, err error) {
 		case c == '\\':
 			escaped = true
 		case c == '"':
+			// email-validator lists these in their order and with repetitions, unlike displayed.
 			if extra := text[1+i+1:]; extra != "" {
 				var displayed []string
 				for _, c := range extra {
@@ -116,11 +119,11 @@ func unquote(text string) (value string, quoted bool, err error) {
 			b.WriteRune(c)
 		}
 	}
-	return b.String(), true, nil
+	return b.String(), true, nil // a missing close quote is no fault in email-validator
 }
 
-// checkName judges a display name. It is refused in the end, but for its own
-// faults first.
+// checkName judges a display name. An address with a name is always refused, but a fault of
+// the name itself is the first reason.
 func checkName(name string) error {
 	name, quoted, err := unquote(name)
 	if err != nil {

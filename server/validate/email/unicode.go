@@ -19,8 +19,7 @@ func isMark(c rune) bool { return unicode.Is(unicode.M, c) && !unicode.Is(unicod
 
 func isPrint(c rune) bool { return unicode.IsPrint(c) && !unicode.Is(unicode15, c) }
 
-// unicode15 are the characters that Unicode 15 added, and some that no version
-// has.
+// unicode15 are the characters that Unicode 15 added, and some that are in no version.
 var unicode15 = &unicode.RangeTable{
 	R16: []unicode.Range16{{Lo: 0x0CF3, Hi: 0x0CF3, Stride: 1}, {Lo: 0x0ECE, Hi: 0x0ECE, Stride: 1}},
 	R32: []unicode.Range32{
@@ -36,8 +35,8 @@ var unicode15 = &unicode.RangeTable{
 	},
 }
 
-// nfc is a text in Unicode's form C. That of x/text is for streams: it parts a run
-// of more than 30 marks with U+034F, which would be another address.
+// nfc returns a text in Unicode's form C. It does not use x/text, which is for streams and
+// inserts U+034F into a run of more than 30 marks, which would change the address.
 func nfc(text string) string {
 	const joiner = "\u034F"
 	normal := norm.NFC.String(text)
@@ -64,8 +63,7 @@ func sortMarks(runes []rune) {
 	}
 }
 
-// compose joins characters with the marks after them, as far as there is one
-// character for both.
+// compose joins a character with the marks after it if one character means both.
 func compose(runes []rune) string {
 	var composed []rune
 	starter := -1
@@ -85,5 +83,5 @@ func compose(runes []rune) string {
 	return string(composed)
 }
 
-// class is a character's combining class: 0 for all but most marks.
+// class returns a character's combining class, which is 0 for all except most marks.
 func class(c rune) uint8 { return norm.NFC.PropertiesString(string(c)).CCC() }

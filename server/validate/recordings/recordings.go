@@ -1,6 +1,6 @@
-// Package recordings reads recorded requests with the answers they must get, and
-// tells whether an answer is that one. It is for tests of the validator alone and
-// of the whole server; it knows the format of the files and nothing else.
+// Package recordings reads recorded requests with the answers that they must get, and
+// compares answers with them. Tests of the validator alone and of the whole server use it.
+// It knows the format of the files and nothing else.
 package recordings
 
 import (
@@ -17,7 +17,7 @@ import (
 	"time"
 )
 
-// The ids that the recorded requests name.
+// The ids in the recorded requests.
 const (
 	Program  = "5eb7cf5a86d9755df3a6c593"
 	Merchant = "5eb7cf5a86d9755df3a6c594"
@@ -35,11 +35,11 @@ type Case struct {
 	Headers map[string]string
 	Body    []byte
 
-	Accepted bool            // the answer must be a 2xx; otherwise a 422
-	Detail   json.RawMessage // of the 422; nil for any words
+	Accepted bool            // the answer must be a 2xx; if false, a 422
+	Detail   json.RawMessage // the detail of the 422; nil if any words will do
 }
 
-// Group is the file and field (or kind of fault) a case belongs to.
+// Group returns the file of a case with its field or kind of fault.
 func (c *Case) Group() string {
 	parts := strings.SplitN(c.ID, "/", 3)
 	return strings.Join(parts[:min(2, len(parts))], "/")
@@ -104,6 +104,7 @@ func parse(line []byte) (Case, error) {
 	if err := json.Unmarshal(line, &r); err != nil {
 		return Case{}, err
 	}
+	// A body that is no text is recorded in Base64.
 	c := Case{ID: r.ID, Method: r.Method, Target: r.Path, Headers: r.Headers, Body: r.Base64, Detail: r.Expect.Detail}
 	if r.Body != nil {
 		c.Body = []byte(*r.Body)
@@ -121,8 +122,8 @@ func parse(line []byte) (Case, error) {
 	return c, nil
 }
 
-// unescape writes a text without \u escapes, whose digits could be taken for the
-// beginning of an id.
+// unescape rewrites a text without \u escapes, because WithIDs could take their digits for
+// the beginning of an id.
 func unescape(text *json.RawMessage) error {
 	if *text == nil {
 		return nil
@@ -139,11 +140,11 @@ func unescape(text *json.RawMessage) error {
 	return err
 }
 
-// WithIDs is the case for a program and merchant that exist: ids of 24 lower-case
-// hexadecimal digits, put also where the recorded ones are in capitals or cut
-// short by the last digit.
+// WithIDs returns the case for a program and merchant that exist. Their ids have 24
+// lower-case hexadecimal digits. It also replaces recorded ids in capitals, and ids that
+// lack the last digit.
 func (c Case) WithIDs(program, merchant string) Case {
-	r := strings.NewReplacer( // the first that fits wins
+	r := strings.NewReplacer( // the first pair that matches wins
 		Program, program, strings.ToUpper(Program), strings.ToUpper(program),
 		Merchant, merchant, strings.ToUpper(Merchant), strings.ToUpper(merchant),
 		Program[:23], program[:23],
@@ -156,8 +157,8 @@ func (c Case) WithIDs(program, merchant string) Case {
 	return c
 }
 
-// Difference compares the detail of a 422 with the recorded one and says how they
-// differ, "" if they are equal: numbers by value, keys in any order.
+// Difference says how the detail of a 422 differs from the recorded one. It is "" if they are
+// equal. Numbers are compared by value, and keys may come in any order.
 func (c *Case) Difference(detail []byte) string {
 	got, err := decode(detail)
 	if err != nil {
@@ -217,7 +218,7 @@ func equal(a, b any) bool {
 			}
 		}
 		return true
-	case json.Number:
+	case json.Number: // 1 and 1.0 are equal here
 		b, ok := b.(json.Number)
 		return ok && equalNumbers(a, b)
 	default:
@@ -225,8 +226,8 @@ func equal(a, b any) bool {
 	}
 }
 
-// equalNumbers compares by value; Python reads what has a point or an exponent as
-// a float.
+// equalNumbers compares by value, as floats if one of the numbers has a point or an exponent,
+// because Python reads such a number as a float.
 func equalNumbers(a, b json.Number) bool {
 	if a == b {
 		return true

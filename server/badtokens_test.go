@@ -27,7 +27,7 @@ import (
 	"giftcards/store/storetest"
 )
 
-// mint signs a token as a login would.
+// mint signs a token like a login's.
 func mint(t *testing.T, s *servertest.Server, user, merchant string, change ...func(*keyring.Claims)) string {
 	t.Helper()
 	c := keyring.Claims{Subject: user, ID: uuid.NewString(), Merchant: merchant, IssuedAt: s.Store.Now(), ExpiresAt: s.Store.Now().Add(time.Hour)}
@@ -41,7 +41,7 @@ func mint(t *testing.T, s *servertest.Server, user, merchant string, change ...f
 	return token
 }
 
-// user adds an issuer to a merchant and returns the id.
+// user adds an issuer to a merchant and returns the user's id.
 func user(t *testing.T, s *servertest.Server, merchant string) string {
 	t.Helper()
 	return userAs(t, s, merchant, store.RoleIssuer)
@@ -59,8 +59,8 @@ func userAs(t *testing.T, s *servertest.Server, merchant, role string) string {
 	return added.ID.String()
 }
 
-// badTokens are tokens that nobody may use, each of which would stand for a user
-// of m if it were taken for good.
+// badTokens returns tokens that the server must refuse. Each of them would stand for a user
+// of m if the server accepted it.
 func badTokens(t *testing.T, s *servertest.Server, m, other *servertest.Merchant) map[string]string {
 	t.Helper()
 	owner, err := pgx.Connect(t.Context(), s.DatabaseURL)
@@ -103,8 +103,8 @@ func badTokens(t *testing.T, s *servertest.Server, m, other *servertest.Merchant
 	return bad
 }
 
-// forged are tokens made of a good one, some with the server's own key, which only
-// the server could sign.
+// forged returns tokens made from a good one. Some are signed with the server's own key, so
+// that nothing but the forged part can be the reason to refuse them.
 func forged(t *testing.T, s *servertest.Server, good string) map[string]string {
 	t.Helper()
 	parts := strings.Split(good, ".")
@@ -158,8 +158,7 @@ func forged(t *testing.T, s *servertest.Server, good string) map[string]string {
 	return bad
 }
 
-// tokenKey is the secret that signs tokens, out of the file that only the server
-// may read.
+// tokenKey reads the secret that signs tokens from the server's file of keys.
 func tokenKey(t *testing.T, file string) []byte {
 	t.Helper()
 	data, err := os.ReadFile(file)

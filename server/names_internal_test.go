@@ -1,0 +1,35 @@
+package server
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+
+	"giftcards/gen/api"
+	"giftcards/openapi"
+)
+
+// TestStoredNamesOfOperationsAreThoseOfTheDocument: a stored name is the operation's Go name
+// with a small first letter. Go names come from openapi/generate.yaml. A change there must
+// not free the idempotency keys that are stored under the old name.
+func TestStoredNamesOfOperationsAreThoseOfTheDocument(t *testing.T) {
+	t.Parallel()
+	handlers := reflect.TypeFor[api.StrictServerInterface]()
+	for _, name := range []string{createOperation, bulkOperation, downloadOperation, loginOperation, logoutOperation} {
+		if _, ok := handlers.MethodByName(strings.ToUpper(name[:1]) + name[1:]); !ok {
+			t.Errorf("no operation is called %s in the generated code", name)
+		}
+	}
+	document, err := openapi.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, path := range map[string]string{
+		createOperation: "/v2/giftcards/programs/{programId}/cards",
+		bulkOperation:   "/v2/giftcards/programs/{programId}/cards/bulk",
+	} {
+		if id := document.Paths.Find(path).Post.OperationID; !strings.HasPrefix(id, name+"_") {
+			t.Errorf("POST %s is the operation %s, its keys are stored under %s", path, id, name)
+		}
+	}
+}

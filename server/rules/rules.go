@@ -1,0 +1,121 @@
+// Package rules holds what the contract demands of a request beyond the document's
+// schemas: in prose, or because a store of money needs it. It is a package of its own so
+// that the server and the tests of package validate judge by the same rules.
+package rules
+
+import (
+	"strings"
+	"time"
+
+	"giftcards/server/validate"
+	"giftcards/store"
+	"giftcards/store/id"
+)
+
+// maxKeyLength bounds an idempotency key, without its quotes, in characters.
+const maxKeyLength = 255
+
+// Rules judge requests at a time and by a setting. A fault that depends on one of the
+// two is provisional, because the same request may have been accepted before.
+type Rules struct {
+	Now         func() time.Time
+	BulkMaximum int // how many cards a bulk request may ask for
+}
+
+// Options returns the rules as the validator takes them.
+func (r Rules) Options() validate.Options {
+	return validate.Options{
+		Fields: map[string]validate.FieldRule{
+			"CreateGiftCardRequest.expiresAt":    r.expiryWithinBounds,
+			"BulkIssueGiftCardRequest.expiresAt": r.expiryWithinBounds,
+			"BulkIssueGiftCardRequest.count":     r.atMostMaximum,
+		},
+		Lists: map[string]validate.ListBounds{
+			"BulkIssueGiftCardRequest.recipients": {Least: 1, Most: r.BulkMaximum},
+		},
+		Bodies: map[string]validate.BodyRule{
+			"CreateGiftCardRequest":    r.deliversBeforeExpiry,
+			"BulkIssueGiftCardRequest": countOrRecipients,
+		},
+		Params: map[string]validate.FieldRule{
+			"header.idempotency-key": fitKey,
+		},
+	}
+}
+
+// Key returns the idempotency key that a header holds, with or without quotes around it.
+// An empty key counts as none.
+func Key(header string) string {
+	if quoted := len(header) >= 2 && strings.HasPrefix(header, `"`) && strings.HasSuffix(header, `"`); quoted {
+		return header[1 : len(header)-1]
+	}
+	return header
+}
+
+// expiryWithinBounds demands an expiry after now and at most 5 calendar years ahead.
+func (r Rules) expiryWithinBounds(expiresAt validate.Value) *validate.ErrorDetail {
+	now := r.Now()
+	switch {
+	case !expiresAt.Time().After(now):
+		return provisional(validate.NotInFuture())
+	case expiresAt.Time().After(store.LatestExpiry(now)):
+		return provisional(validate.ValueError("expiresAt must be at most 5 years ahead"))
+	}
+	return nil
+}
+
+// provisional marks a fault that the same request may not have had before.
+func provisional(fault *validate.ErrorDetail) *validate.ErrorDetail {
+	fault.Provisional = true
+	return fault
+}
+
+// atMostMaximum demands a count of at most BulkMaximum cards.
+func (r Rules) atMostMaximum(count validate.Value) *validate.ErrorDetail {
+	n := count.Int()
+	if n <= int64(r.BulkMaximum) {
+		return nil
+	}
+	fault := validate.TooLarge(int64(r.BulkMaximum))
+	fault.Provisional = n <= id.MaxBlock // no setting allows more
+	return fault
+}
+
+// deliversBeforeExpiry demands that a card does not expire before its delivery, even if
+// the request names no expiry and the card gets the default one.
+func (r Rules) deliversBeforeExpiry(body validate.Value) *validate.ErrorDetail {
+	expiry := body.Field("expiresAt").Time()
+	byDefault := body.Field("expiresAt").IsNull()
+	if byDefault {
+		expiry = r.Now().Add(store.DefaultLifetime)
+	}
+	if body.Field("deliverAt").Time().After(expiry) {
+		refusal := validate.ValueError("deliverAt must not be after expiresAt")
+		refusal.Loc, refusal.Provisional = validate.Loc{"deliverAt"}, byDefault
+		return refusal
+	}
+	return nil
+}
+
+// countOrRecipients demands one of the two. The document says that they exclude each
+// other; a request with neither asks for nothing.
+func countOrRecipients(body validate.Value) *validate.ErrorDetail {
+	if body.Field("count").IsNull() == body.Field("recipients").IsNull() {
+		return validate.ValueError("exactly one of count and recipients is required")
+	}
+	return nil
+}
+
+// fitKey demands an idempotency key of at most 255 printable ASCII characters.
+func fitKey(header validate.Value) *validate.ErrorDetail {
+	key := Key(header.Text())
+	if len(key) > maxKeyLength {
+		return validate.TextTooLong(maxKeyLength)
+	}
+	for i := range len(key) {
+		if key[i] < ' ' || key[i] > '~' {
+			return validate.PatternMismatch("^[ -~]*$")
+		}
+	}
+	return nil
+}
