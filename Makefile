@@ -46,7 +46,10 @@ lint: ## vet, for other systems too, and lint
 	@GOOS=darwin go vet -tags restore,proxies,spreadsheet ./...
 	@GOOS=windows go vet ./store/embedded # which says there what is missing; servers run on Unix
 	@$(BIN)/golangci-lint run
+	@go -C $(TOOLS) build -o $(BIN)/ ./prose
+	@$(BIN)/prose
 	@go -C $(TOOLS) vet ./...
+	@go -C $(TOOLS) test ./...
 	@cd $(TOOLS) && $(BIN)/golangci-lint run
 
 vulncheck: ## look for known vulnerabilities; asks vuln.go.dev, or the database that GOVULNDB names (file:///…)

@@ -56,7 +56,7 @@ func prefersPage(accept string) bool {
 }
 
 // quality is how much an Accept header wants a media type, from 0 to 1. The most exact
-// of the ranges that match decides. What cannot be read is left out.
+// of the ranges that match decides. It skips ranges that it cannot read.
 func quality(accept, mediaType string) (q float64) {
 	kind, _, _ := strings.Cut(mediaType, "/")
 	exactness := 0

@@ -28,8 +28,8 @@ type Column struct {
 	Width int
 }
 
-// Writer writes a workbook of one sheet. What is written to it are rows, as AppendRow
-// makes them, in order from row 2.
+// Writer writes a workbook of one sheet. Write takes rows as AppendRow makes
+// them, in order from row 2.
 type Writer struct {
 	archive *zip.Writer
 	sheet   io.Writer

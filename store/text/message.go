@@ -44,8 +44,8 @@ func Message(s string) string {
 	return strings.NewReplacer("<", "", "&", "").Replace(s)
 }
 
-// withoutMarkup removes the markup of s as it stands, entities undecoded. What is
-// left can be markup again, as of "<<b>i>": withoutOpenings sees to that.
+// withoutMarkup removes the markup of s as it stands, entities undecoded. The rest
+// can be markup again, as with "<<b>i>". withoutOpenings handles that.
 func withoutMarkup(s string) string {
 	if !strings.Contains(s, "<") {
 		return s

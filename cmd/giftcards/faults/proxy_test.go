@@ -2,7 +2,6 @@ package faults_test
 
 import (
 	"bufio"
-	"encoding/binary"
 	"fmt"
 	"io"
 	"net"
@@ -191,26 +190,6 @@ func (at *pair) close() {
 	_ = at.database.Close()
 }
 
-// read reads a message: a type, which the first message does not have, a length and the
-// content.
-func read(from *bufio.Reader, first bool) (kind byte, raw []byte, err error) {
-	head := 5
-	if first {
-		head = 4
-	}
-	raw = make([]byte, head, 512)
-	if _, err := io.ReadFull(from, raw); err != nil {
-		return 0, nil, err
-	}
-	length := int(binary.BigEndian.Uint32(raw[head-4:])) - 4
-	raw = append(raw, make([]byte, length)...)
-	_, err = io.ReadFull(from, raw[head:])
-	if first {
-		return 0, raw, err
-	}
-	return raw[0], raw, err
-}
-
 // questions passes on the client's messages, one statement at a time.
 func (at *pair) questions() {
 	from := bufio.NewReaderSize(at.client, 64<<10)
@@ -314,26 +293,3 @@ func (at *pair) answers() {
 }
 
 const copyData = "copy data"
-
-// name returns a short form of a message's statement.
-func (at *pair) name(kind byte, content []byte) string {
-	text := strings.Split(string(content), "\x00")
-	short := func(sql string) string {
-		sql = strings.Join(strings.Fields(sql), " ")
-		return sql[:min(len(sql), 50)]
-	}
-	switch {
-	case kind == 'Q':
-		return short(text[0])
-	case kind == 'P' && len(text) > 1: // name, text
-		at.statements[text[0]] = short(text[1])
-		return short(text[1])
-	case kind == 'B' && len(text) > 1: // portal, name
-		return at.statements[text[1]]
-	case kind == 'd':
-		return copyData
-	case kind == 'c':
-		return "copy done"
-	}
-	return ""
-}

@@ -47,7 +47,9 @@ func (f *figures) exported(file *ast.File) {
 	for _, declaration := range file.Decls {
 		switch d := declaration.(type) {
 		case *ast.FuncDecl:
-			count(d.Name, d.Doc)
+			if !hidden(d.Recv) {
+				count(d.Name, d.Doc)
+			}
 		case *ast.GenDecl:
 			for _, spec := range d.Specs {
 				switch s := spec.(type) {
@@ -84,4 +86,17 @@ func (f *figures) print(w io.Writer) {
 func rank(values []int, percentile int) int {
 	sorted := slices.Sorted(slices.Values(values))
 	return sorted[min(len(sorted)-1, len(sorted)*percentile/100)]
+}
+
+// hidden reports whether a method belongs to a type that other packages cannot name.
+func hidden(receiver *ast.FieldList) bool {
+	if receiver == nil || len(receiver.List) == 0 {
+		return false
+	}
+	of := receiver.List[0].Type
+	if pointer, ok := of.(*ast.StarExpr); ok {
+		of = pointer.X
+	}
+	name, ok := of.(*ast.Ident)
+	return ok && !name.IsExported()
 }
