@@ -3,9 +3,7 @@ package faults_test
 import (
 	"bufio"
 	"fmt"
-	"io"
 	"net"
-	"strings"
 	"sync"
 	"time"
 )
