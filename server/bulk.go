@@ -117,7 +117,7 @@ func (s *Server) bulkIssued(who *principal, program id.ID, byCount bool, a store
 	if err != nil {
 		return nil, err
 	}
-	link := s.csvLink(who, store.Batch{ProgramID: program, First: first, Count: issued.IssuedCount})
+	link := s.csvLink(who, store.CardRange{ProgramID: program, First: first, Count: issued.IssuedCount})
 	if byCount {
 		issued.CsvDownloadUrl = &link
 	}
@@ -145,7 +145,7 @@ func (s *Server) PollBulkIssuance(ctx context.Context, request api.PollBulkIssua
 	if task.Status == store.TaskCompleted {
 		answer := completedTask{server: s, ctx: ctx, task: task}
 		if who.mayIssue() { // the CSV opens codes
-			answer.link = s.csvLink(who, task.Batch())
+			answer.link = s.csvLink(who, task.CardRange())
 		}
 		return answer, nil
 	}
@@ -178,7 +178,7 @@ type completedTask struct {
 
 // VisitPollBulkIssuanceResponse writes the answer.
 func (t completedTask) VisitPollBulkIssuanceResponse(w http.ResponseWriter) error {
-	streaming, err := t.server.streams.take(caller(t.ctx), t.task.Batch())
+	streaming, err := t.server.streams.take(caller(t.ctx), t.task.CardRange())
 	if err != nil {
 		return err
 	}
@@ -202,7 +202,7 @@ func (t completedTask) VisitPollBulkIssuanceResponse(w http.ResponseWriter) erro
 	if t.link != "" {
 		w.Header().Set("Link", csvLinkHeader(t.link))
 	}
-	return t.server.stream(t.ctx, w, t.task.Batch(), cardList{
+	return t.server.stream(t.ctx, w, t.task.CardRange(), cardList{
 		begin: begin + `"cards":[`, separator: ",", end: "]" + end, append: appendSummary,
 	})
 }

@@ -22,7 +22,7 @@ import (
 type csvLink struct {
 	user  id.ID     // who asked for it
 	given time.Time // when the user's token was given
-	batch store.Batch
+	batch store.CardRange
 	end   time.Time
 }
 
@@ -56,7 +56,7 @@ func fromPayload(signed [csvLinkSize]byte) (l csvLink) {
 // csvLink returns a fresh link to the CSV of a batch for the caller. It says when the
 // caller's token was given, not when the link was made: a change that ends the token
 // then ends the link too, even if it happens while the link is made.
-func (s *Server) csvLink(who *principal, b store.Batch) string {
+func (s *Server) csvLink(who *principal, b store.CardRange) string {
 	link := csvLink{user: who.access.User.ID, given: who.claims.IssuedAt, batch: b, end: s.Store.Now().Add(s.LinkLifetime)}
 	payload := link.payload()
 	return s.BaseURL + "/v2/giftcards/downloads/" + s.Keys.SignLink(payload[:])
@@ -141,7 +141,7 @@ func (d download) VisitDownloadGiftCardsResponse(w http.ResponseWriter) error {
 		w.WriteHeader(http.StatusOK)
 		return nil
 	}
-	terms, err := d.server.Store.BatchTerms(d.ctx, d.link.batch)
+	terms, err := d.server.Store.CardRangeTerms(d.ctx, d.link.batch)
 	if err != nil {
 		return err
 	}
@@ -178,7 +178,7 @@ func (d download) begin(header http.Header) (end func(), err error) {
 
 // csvList writes cards as lines of RFC 4180. No field can begin a formula or needs
 // quotes: they are digits, decimals, times and ids of our own making.
-func (s *Server) csvList(terms store.BatchTerms) cardList {
+func (s *Server) csvList(terms store.CardRangeTerms) cardList {
 	common := "," + terms.InitialValue.String() + "," + terms.ExpiresAt.UTC().Format(time.RFC3339Nano) + ","
 	return cardList{
 		begin: "cardNumber,securityCode,initialValue,expiresAt,id\r\n",
@@ -206,7 +206,7 @@ var columns = []workbook.Column{
 
 // workbookList writes cards as the rows of a workbook. Its texts are those of the CSV,
 // and so need no escaping.
-func (s *Server) workbookList(terms store.BatchTerms) cardList {
+func (s *Server) workbookList(terms store.CardRangeTerms) cardList {
 	value, expires := []byte(terms.InitialValue.String()), []byte(terms.ExpiresAt.UTC().Format(time.RFC3339Nano))
 	row := 1 // the header
 	var number, cardID []byte
@@ -226,4 +226,4 @@ func (s *Server) workbookList(terms store.BatchTerms) cardList {
 }
 
 // fitsWorkbook reports whether all cards of the batch have a row in one sheet.
-func fitsWorkbook(b store.Batch) bool { return b.Count < workbook.MaxRows }
+func fitsWorkbook(b store.CardRange) bool { return b.Count < workbook.MaxRows }

@@ -49,7 +49,7 @@ func (s *Server) replayedCard(who *principal, program id.ID, answer store.Answer
 
 // cardLink is a fresh link to the code of one card.
 func (s *Server) cardLink(who *principal, program, card id.ID) string {
-	return s.csvLink(who, store.Batch{ProgramID: program, First: card, Count: 1})
+	return s.csvLink(who, store.CardRange{ProgramID: program, First: card, Count: 1})
 }
 
 // cardOf is the id of the card in the answer to a create.

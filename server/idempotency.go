@@ -31,7 +31,7 @@ const (
 // retry may differ in white space, in the order of names, in characters that sanitising
 // removes, and in the form of Unicode. The ids in the path are always in the hash, because
 // a request about one card must never get the answer about another card.
-func idempotencyKey(who *principal, operation string, header *string, body func(*json.Encoder) error) (*store.Key, error) {
+func idempotencyKey(who *principal, operation string, header *string, body func(*json.Encoder) error) (*store.IdempotencyKey, error) {
 	if header == nil || rules.Key(*header) == "" {
 		return nil, nil
 	}
@@ -46,12 +46,12 @@ func idempotencyKey(who *principal, operation string, header *string, body func(
 	if err := errors.Join(encoder.Encode(who.path), body(encoder), normal.Close()); err != nil {
 		return nil, fmt.Errorf("hash request: %w", err)
 	}
-	return &store.Key{
+	return &store.IdempotencyKey{
 		ProgramID: program.ID, Operation: operation, Key: rules.Key(*header), RequestHash: [32]byte(sum.Sum(nil)),
 	}, nil
 }
 
-func createKey(who *principal, request api.CreateGiftCardRequestObject, terms store.Terms, recipient store.Recipient) (*store.Key, error) {
+func createKey(who *principal, request api.CreateGiftCardRequestObject, terms store.Terms, recipient store.Recipient) (*store.IdempotencyKey, error) {
 	return idempotencyKey(who, createOperation, request.Params.IdempotencyKey, func(e *json.Encoder) error {
 		return errors.Join(e.Encode(request.Body.MerchantId), e.Encode(terms.Sanitised()), e.Encode(recipient.Sanitised()))
 	})
@@ -59,7 +59,7 @@ func createKey(who *principal, request api.CreateGiftCardRequestObject, terms st
 
 // bulkKey encodes one recipient at a time, because all at once would double the memory of a
 // large request.
-func bulkKey(who *principal, request api.BulkIssueGiftCardsRequestObject, terms store.Terms, recipients []store.Recipient) (*store.Key, error) {
+func bulkKey(who *principal, request api.BulkIssueGiftCardsRequestObject, terms store.Terms, recipients []store.Recipient) (*store.IdempotencyKey, error) {
 	return idempotencyKey(who, bulkOperation, request.Params.IdempotencyKey, func(e *json.Encoder) error {
 		err := errors.Join(e.Encode(request.Body.Count), e.Encode(terms.Sanitised()))
 		for i := 0; err == nil && i < len(recipients); i++ {
@@ -74,7 +74,7 @@ func bulkKey(who *principal, request api.BulkIssueGiftCardsRequestObject, terms 
 // effect, which returns the status and the body of the answer. If the caller's access has
 // changed meanwhile, once does nothing and fails with store.ErrAccessChanged (see
 // access.go).
-func (s *Server) once(ctx context.Context, who *principal, key *store.Key, effect func(*store.Tx) (int, any, error)) (store.Answer, error) {
+func (s *Server) once(ctx context.Context, who *principal, key *store.IdempotencyKey, effect func(*store.Tx) (int, any, error)) (store.Answer, error) {
 	answer, err := store.Write(ctx, s.Store, func(tx *store.Tx) (store.Answer, error) {
 		var prior *store.Answer
 		if key != nil {
@@ -114,7 +114,7 @@ func encodeAnswer(status int, body any) (store.Answer, error) {
 
 // keyFault turns the error of a key that was used for another request into a 422 that names
 // the header. It leaves other errors as they are.
-func keyFault(err error, key *store.Key) error {
+func keyFault(err error, key *store.IdempotencyKey) error {
 	if errors.Is(err, store.ErrKeyReused) {
 		return validate.ValueError(store.ErrKeyReused.Message).At(validate.Loc{"header", "idempotency-key"}, &key.Key)
 	}

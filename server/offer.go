@@ -27,7 +27,7 @@ func (s *Server) offer(ctx context.Context, link csvLink) (api.DownloadGiftCards
 	if err != nil {
 		return nil, err
 	}
-	terms, err := s.Store.BatchTerms(ctx, link.batch)
+	terms, err := s.Store.CardRangeTerms(ctx, link.batch)
 	return offerPage{
 		Program: program.Name, Cards: link.batch.Count, Value: terms.InitialValue.String(),
 		ExpiresAt: terms.ExpiresAt, Until: link.end, Workbook: fitsWorkbook(link.batch), Limit: s.LinkDownloads,

@@ -26,7 +26,7 @@ func (s *Server) keyHasAnswer(r *http.Request) (bool, error) {
 		return false, nil //nolint:nilerr // the caller cannot have succeeded in that program
 	}
 	return store.Read(ctx, s.Store, func(tx *store.Tx) (bool, error) {
-		return tx.KeyHasAnswer(ctx, store.Key{ProgramID: program.ID, Operation: bulkOperation, Key: key})
+		return tx.KeyHasAnswer(ctx, store.IdempotencyKey{ProgramID: program.ID, Operation: bulkOperation, Key: key})
 	})
 }
 
@@ -88,7 +88,7 @@ func (s *Server) replayOnly(next api.StrictHandlerFunc, _ string) api.StrictHand
 // firstAnswer returns the answer that the same request got under the key, or fails with
 // the faults if there is none. Its transaction claims the key, so it waits for an equal
 // request that is under way. The faults then roll the claim back.
-func (s *Server) firstAnswer(ctx context.Context, who *principal, key *store.Key, faults validate.Errors) (store.Answer, error) {
+func (s *Server) firstAnswer(ctx context.Context, who *principal, key *store.IdempotencyKey, faults validate.Errors) (store.Answer, error) {
 	answer, err := s.once(ctx, who, key, func(*store.Tx) (int, any, error) { return 0, nil, faults })
 	if _, refused := errors.AsType[validate.Errors](err); refused { // also if the key belongs to another request
 		return store.Answer{}, faults

@@ -23,7 +23,7 @@ type cardList struct {
 // database while a slow client reads. An error before the first buffer is full becomes an
 // ordinary answer. A later error breaks off the connection (see handleError), so that no
 // client takes a part for the whole.
-func (s *Server) stream(ctx context.Context, w http.ResponseWriter, batch store.Batch, list cardList) error {
+func (s *Server) stream(ctx context.Context, w http.ResponseWriter, batch store.CardRange, list cardList) error {
 	// WithoutCancel, because limitTime would end a long stream. A client that hangs up shows
 	// when a write fails.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), streamingTimeout)
@@ -42,7 +42,7 @@ func (s *Server) stream(ctx context.Context, w http.ResponseWriter, batch store.
 
 // writeFile writes the file that the list is a part of, and leaves its end in the
 // buffer of out.
-func (s *Server) writeFile(ctx context.Context, out *bufio.Writer, batch store.Batch, list cardList) error {
+func (s *Server) writeFile(ctx context.Context, out *bufio.Writer, batch store.CardRange, list cardList) error {
 	if list.inside == nil {
 		return s.writeList(ctx, out, batch, list)
 	}
@@ -58,7 +58,7 @@ func (s *Server) writeFile(ctx context.Context, out *bufio.Writer, batch store.B
 }
 
 // writeList writes a batch and leaves its end in the buffer of out.
-func (s *Server) writeList(ctx context.Context, out *bufio.Writer, batch store.Batch, list cardList) error {
+func (s *Server) writeList(ctx context.Context, out *bufio.Writer, batch store.CardRange, list cardList) error {
 	_, _ = out.WriteString(list.begin) // the buffer keeps an error for the next write
 	first := true
 	for page, err := range s.Store.Pages(ctx, batch) {

@@ -39,7 +39,7 @@ func newStreams() *streams { return &streams{open: map[any]int{}} }
 
 // Keys of the map, one type for each limit.
 type (
-	batchStreams   store.Batch
+	batchStreams   store.CardRange
 	userStreams    id.ID
 	addressStreams netip.Prefix
 	allStreams     struct{}
@@ -47,7 +47,7 @@ type (
 
 // take counts a stream of the caller, who calls end when it is over. It fails with
 // errTooManyStreams, and then counts nothing.
-func (s *streams) take(who *principal, batch store.Batch) (end func(), err error) {
+func (s *streams) take(who *principal, batch store.CardRange) (end func(), err error) {
 	bounds := map[any]int{
 		batchStreams(batch): streamsOfBatch, addressStreams(network(who.client, 32, 64)): streamsOfAddress, allStreams{}: streamsInAll,
 		userStreams(who.access.User.ID): streamsOfUser,

@@ -38,9 +38,9 @@ const (
 // Finished reports whether the task has completed or failed, and will not change any more.
 func (t Task) Finished() bool { return t.Status == TaskCompleted || t.Status == TaskFailed }
 
-// Batch returns the cards of a completed task.
-func (t Task) Batch() Batch {
-	return Batch{ProgramID: t.ProgramID, First: t.FirstCardID, Count: int(t.CardCount)}
+// CardRange returns the cards of a completed task.
+func (t Task) CardRange() CardRange {
+	return CardRange{ProgramID: t.ProgramID, First: t.FirstCardID, Count: int(t.CardCount)}
 }
 
 // AddTask adds a task to issue count cards on these terms. If there are recipients, count is

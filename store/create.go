@@ -23,7 +23,7 @@ import (
 // fails with ErrKeyReused if the key was used for another request, with ErrAccessChanged if
 // token or user have changed, and with a Forbidden error that names a daily limit if the
 // card would go over it.
-func (s *Store) CreateCard(ctx context.Context, access Access, terms Terms, recipient Recipient, key *Key, entry AuditEntry, encode func(*GiftCard) (Answer, error)) (Answer, error) {
+func (s *Store) CreateCard(ctx context.Context, access Access, terms Terms, recipient Recipient, key *IdempotencyKey, entry AuditEntry, encode func(*GiftCard) (Answer, error)) (Answer, error) {
 	cleaned, recipients := sanitised(terms, []Recipient{recipient})
 	now := s.Now()
 	cards, err := s.newCards(now, cleaned, id.New(now), recipients)
@@ -70,7 +70,7 @@ func (s *Store) CreateCard(ctx context.Context, access Access, terms Terms, reci
 // creation is a card and everything that is written with it.
 type creation struct {
 	*GiftCard
-	key          *Key // nil: none
+	key          *IdempotencyKey // nil: none
 	answer       Answer
 	entry        AuditEntry
 	access       Access

@@ -24,7 +24,7 @@ type created struct {
 	err    error
 }
 
-func (f fixture) create(ctx context.Context, terms store.Terms, key *store.Key) created {
+func (f fixture) create(ctx context.Context, terms store.Terms, key *store.IdempotencyKey) created {
 	email, request, theirs := "ada@example.com", "request of "+f.access.TokenID, "the caller's, of "+f.access.TokenID
 	entry := store.AuditEntry{Operation: "createGiftCard", Client: "192.0.2.1", RequestID: &request, ClientRequestID: &theirs}
 	answer, err := f.CreateCard(ctx, f.access, terms, store.Recipient{Email: &email}, key, entry, func(card *store.GiftCard) (store.Answer, error) {
@@ -33,8 +33,8 @@ func (f fixture) create(ctx context.Context, terms store.Terms, key *store.Key) 
 	return created{answer, err}
 }
 
-func (f fixture) key(name, request string) *store.Key {
-	return &store.Key{ProgramID: f.program, Operation: "createGiftCard", Key: name, RequestHash: [32]byte([]byte(fmt.Sprintf("%-32s", request)))}
+func (f fixture) key(name, request string) *store.IdempotencyKey {
+	return &store.IdempotencyKey{ProgramID: f.program, Operation: "createGiftCard", Key: name, RequestHash: [32]byte([]byte(fmt.Sprintf("%-32s", request)))}
 }
 
 func sharing(t *testing.T) fixture {

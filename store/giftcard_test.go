@@ -184,7 +184,7 @@ func TestCardsOfABatchComeInOrderAndTheirCodesOpen(t *testing.T) {
 		return tx.IssueCards(t.Context(), f.terms(t), make([]store.Recipient, 30))
 	})
 	var ids []id.ID
-	batch := store.Batch{ProgramID: f.program, First: cards[10].ID, Count: 20}
+	batch := store.CardRange{ProgramID: f.program, First: cards[10].ID, Count: 20}
 	for page, err := range f.Pages(t.Context(), batch) {
 		must(t, err)
 		for _, card := range page {
@@ -210,7 +210,7 @@ func TestABatchThatMissesCardsIsAnError(t *testing.T) {
 		return tx.IssueCards(t.Context(), f.terms(t), make([]store.Recipient, 3))
 	})
 	var failed error
-	for _, err := range f.Pages(t.Context(), store.Batch{ProgramID: f.program, First: cards[0].ID, Count: 4}) {
+	for _, err := range f.Pages(t.Context(), store.CardRange{ProgramID: f.program, First: cards[0].ID, Count: 4}) {
 		failed = errors.Join(failed, err)
 	}
 	if failed == nil {
@@ -224,7 +224,7 @@ func TestReadingABatchEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	var failed error
-	for _, err := range f.Pages(ctx, store.Batch{ProgramID: f.program, First: id.New(time.Now()), Count: 4}) {
+	for _, err := range f.Pages(ctx, store.CardRange{ProgramID: f.program, First: id.New(time.Now()), Count: 4}) {
 		failed = errors.Join(failed, err)
 	}
 	if !errors.Is(failed, context.Canceled) {

@@ -11,8 +11,8 @@ import (
 	"giftcards/store/id"
 )
 
-// Key is an idempotency key in its scope, with the hash of its request.
-type Key struct {
+// IdempotencyKey is an idempotency key in its scope, with the hash of its request.
+type IdempotencyKey struct {
 	ProgramID   id.ID // implies the merchant
 	Operation   string
 	Key         string // 1 to 255 printable ASCII characters
@@ -31,7 +31,7 @@ type Answer struct {
 // key. It fails with ErrKeyReused if the key was used for another request.
 //
 // A caller that has claimed a key must call SaveAnswer in the same transaction.
-func (tx *Tx) ClaimKey(ctx context.Context, key Key) (*Answer, error) {
+func (tx *Tx) ClaimKey(ctx context.Context, key IdempotencyKey) (*Answer, error) {
 	claim := db.ClaimKeyParams{
 		ProgramID: key.ProgramID, Operation: key.Operation, Key: key.Key,
 		RequestHash: key.RequestHash[:], CreatedAt: tx.now,
@@ -54,14 +54,14 @@ func (tx *Tx) ClaimKey(ctx context.Context, key Key) (*Answer, error) {
 
 // KeyHasAnswer reports whether a request was answered under the key, whatever request
 // it was.
-func (tx *Tx) KeyHasAnswer(ctx context.Context, key Key) (bool, error) {
+func (tx *Tx) KeyHasAnswer(ctx context.Context, key IdempotencyKey) (bool, error) {
 	has, err := tx.q.KeyHasAnswer(ctx, key.ProgramID, key.Operation, key.Key)
 	return has, wrap(err, "look for key")
 }
 
 // priorAnswer returns the answer that was given under the key. It returns nil if there is
 // none, because a key may expire just after it was found taken.
-func priorAnswer(ctx context.Context, q *db.Queries, key Key) (*Answer, error) {
+func priorAnswer(ctx context.Context, q *db.Queries, key IdempotencyKey) (*Answer, error) {
 	row, err := q.FindKey(ctx, key.ProgramID, key.Operation, key.Key)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
@@ -75,7 +75,7 @@ func priorAnswer(ctx context.Context, q *db.Queries, key Key) (*Answer, error) {
 }
 
 // SaveAnswer keeps the answer under a claimed key, for retries of the request.
-func (tx *Tx) SaveAnswer(ctx context.Context, key Key, answer Answer) error {
+func (tx *Tx) SaveAnswer(ctx context.Context, key IdempotencyKey, answer Answer) error {
 	err := tx.q.SetKeyAnswer(ctx, db.SetKeyAnswerParams{
 		ProgramID: key.ProgramID, Operation: key.Operation, Key: key.Key,
 		Status: int16(answer.Status), Answer: answer.Body,

@@ -92,7 +92,7 @@ func (tx *Tx) giveBackIssued(ctx context.Context, program id.ID, task uuid.UUID)
 
 // createCounted is CreateCard for a program or a user with a limit. It does not check the
 // access, because the statement of CreateCard has just done so.
-func (s *Store) createCounted(ctx context.Context, access Access, terms Terms, recipient Recipient, key *Key, entry AuditEntry, encode func(*GiftCard) (Answer, error)) (Answer, error) {
+func (s *Store) createCounted(ctx context.Context, access Access, terms Terms, recipient Recipient, key *IdempotencyKey, entry AuditEntry, encode func(*GiftCard) (Answer, error)) (Answer, error) {
 	terms.IssuedBy = access.User.ID
 	return Write(ctx, s, func(tx *Tx) (Answer, error) {
 		// The key comes first, because a retry that was answered must not be counted again.

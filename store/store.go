@@ -10,7 +10,7 @@
 //
 //   - The frame: store.go, tx.go, errors.go, connect.go.
 //   - Cards: giftcard.go (making them), number.go, cardcolumns.go and create.go (one card,
-//     with share.go and package groupcommit), batch.go (the cards of a bulk request),
+//     with share.go and package groupcommit), cardrange.go (the cards of a bulk request),
 //     limits.go, idempotency.go.
 //   - People and access: program.go (merchants and programs), user.go, login.go, access.go,
 //     audit.go.

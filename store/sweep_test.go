@@ -41,7 +41,7 @@ func TestThingsLastForTheirTimeAndNoLonger(t *testing.T) {
 		_, err = tx.AddTask(t.Context(), store.Access{}, f.terms(t), 2, nil) // it stays unfinished
 		must(t, err)
 		must(t, tx.IssueTask(t.Context(), f.program, task.ID, func(int) {})) // writes to the audit log
-		key := store.Key{ProgramID: f.program, Operation: "test", Key: "k"}
+		key := store.IdempotencyKey{ProgramID: f.program, Operation: "test", Key: "k"}
 		_, err = tx.ClaimKey(t.Context(), key)
 		must(t, err)
 		return task, tx.RevokeToken(t.Context(), "t", tx.Now().Add(12*time.Hour))
@@ -76,7 +76,7 @@ func TestThingsLastForTheirTimeAndNoLonger(t *testing.T) {
 			t.Errorf("%d rows of %s are there for ever", n, from)
 		}
 	}
-	for cards, err := range f.Pages(t.Context(), task.Batch()) {
+	for cards, err := range f.Pages(t.Context(), task.CardRange()) {
 		if must(t, err); len(cards) != 2 {
 			t.Errorf("%d cards, want both", len(cards))
 		}

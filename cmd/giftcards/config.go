@@ -52,10 +52,12 @@ type config struct {
 	TokenLifetime     time.Duration `env:"GIFTCARDS_TOKEN_LIFETIME" default:"12h" help:"How long a login lasts (${default})."`
 	LinkLifetime      time.Duration `env:"GIFTCARDS_LINK_LIFETIME" default:"24h" help:"How long a CSV link works (${default})."`
 
-	KeyLifetime     time.Duration `env:"GIFTCARDS_KEY_LIFETIME" default:"720h" help:"How long an idempotency key is kept (${default})."`
-	TaskLifetime    time.Duration `env:"GIFTCARDS_TASK_LIFETIME" placeholder:"DURATION" help:"How long a finished task can be polled, at most --key-lifetime. Default: --key-lifetime."`
-	MessageLifetime time.Duration `env:"GIFTCARDS_MESSAGE_LIFETIME" default:"2160h" help:"How long a message is kept after it was sent or has failed (${default})."`
-	AuditLifetime   time.Duration `env:"GIFTCARDS_AUDIT_LIFETIME" default:"9600h" help:"How long the audit log is kept (${default})."`
+	IdempotencyLifetime time.Duration `env:"GIFTCARDS_IDEMPOTENCY_LIFETIME" default:"720h" help:"How long an idempotency key is kept (${default})."`
+	TaskLifetime        time.Duration `env:"GIFTCARDS_TASK_LIFETIME" placeholder:"DURATION" help:"How long a finished task can be polled, at most --idempotency-lifetime, which is the default."`
+	MessageLifetime     time.Duration `env:"GIFTCARDS_MESSAGE_LIFETIME" default:"2160h" help:"How long a message is kept after it was sent or has failed (${default})."`
+	AuditLifetime       time.Duration `env:"GIFTCARDS_AUDIT_LIFETIME" default:"9600h" help:"How long the audit log is kept (${default})."`
+	// KeyLifetime was renamed. It is still read, so that the error names its successor.
+	KeyLifetime string `hidden:"" env:"GIFTCARDS_KEY_LIFETIME"`
 
 	concurrency `embed:""`
 	delivery    `embed:""`
@@ -219,20 +221,21 @@ func isPort(port string) bool {
 }
 
 func (c *config) checkLifetimes(note func(flag string, fit bool, want string)) {
-	note("key-lifetime", c.KeyLifetime >= time.Hour, "want an hour at least")
+	note("key-lifetime", c.KeyLifetime == "", "was renamed: set --idempotency-lifetime (GIFTCARDS_IDEMPOTENCY_LIFETIME)")
+	note("idempotency-lifetime", c.IdempotencyLifetime >= time.Hour, "want an hour at least")
 	if c.TaskLifetime == 0 {
-		c.TaskLifetime = c.KeyLifetime
+		c.TaskLifetime = c.IdempotencyLifetime
 	}
 	// A too short key lifetime is noted above, and would only repeat itself here.
-	note("task-lifetime", c.KeyLifetime < time.Hour || c.TaskLifetime >= time.Hour && c.TaskLifetime <= c.KeyLifetime,
-		fmt.Sprintf("want an hour at least, and not more than --key-lifetime (%s)", c.KeyLifetime))
+	note("task-lifetime", c.IdempotencyLifetime < time.Hour || c.TaskLifetime >= time.Hour && c.TaskLifetime <= c.IdempotencyLifetime,
+		fmt.Sprintf("want an hour at least, and not more than --idempotency-lifetime (%s)", c.IdempotencyLifetime))
 	note("message-lifetime", c.MessageLifetime >= 7*24*time.Hour, "want 168h at least")
 	note("audit-lifetime", c.AuditLifetime >= 30*24*time.Hour, "want 720h at least, which the database keeps in any case")
 }
 
 // lifetimes returns the lifetimes for the jobs' sweep.
 func (c *config) lifetimes() store.Lifetimes {
-	return store.Lifetimes{Keys: c.KeyLifetime, Tasks: c.TaskLifetime, Messages: c.MessageLifetime, Audit: c.AuditLifetime}
+	return store.Lifetimes{Keys: c.IdempotencyLifetime, Tasks: c.TaskLifetime, Messages: c.MessageLifetime, Audit: c.AuditLifetime}
 }
 
 // adminOff is the value of --admin-listen that opens no admin address.

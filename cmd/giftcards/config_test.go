@@ -23,7 +23,7 @@ func TestAllBadSettingsAreNamedInOneMessage(t *testing.T) {
 		{flag: "database-url", value: "postgres://localhost/x?default_query_exec_mode=exec"},
 		{flag: "link-lifetime", value: "soon"},
 		{flag: "token-lifetime", value: "1s"},
-		{flag: "key-lifetime", value: "1h", named: []string{"task-lifetime"}}, // fit alone, but shorter than a task's
+		{flag: "idempotency-lifetime", value: "1h", named: []string{"task-lifetime"}}, // fit alone, but shorter than a task's
 		{flag: "task-lifetime", value: "2h"},
 		{flag: "message-lifetime", value: "1h"},
 		{flag: "audit-lifetime", value: "719h"},
@@ -63,13 +63,28 @@ func TestAllBadSettingsAreNamedInOneMessage(t *testing.T) {
 	}
 }
 
-// TestTheSettingThatIsGoneNamesTheNewOne covers the removed setting as a flag and as a
-// variable.
-func TestTheSettingThatIsGoneNamesTheNewOne(t *testing.T) {
+// successors are the errors of settings that are gone.
+var successors = []string{
+	"--large-bodies: was removed: set --body-budget", "--key-lifetime: was renamed: set --idempotency-lifetime",
+}
+
+func TestFlagsThatAreGoneNameTheirSuccessors(t *testing.T) {
+	t.Parallel()
+	code, _, stderr := command(t, "", "version", "--large-bodies=2", "--key-lifetime=2h")
+	for _, want := range successors {
+		if code != 2 || !strings.Contains(stderr, want) {
+			t.Errorf("%d %s, want %q", code, stderr, want)
+		}
+	}
+}
+
+func TestVariablesThatAreGoneNameTheirSuccessors(t *testing.T) {
 	t.Setenv("GIFTCARDS_LARGE_BODIES", "2")
-	for name, args := range map[string][]string{"flag and variable": {"version", "--large-bodies=2"}, "variable": {"version"}} {
-		if code, _, stderr := command(t, "", args...); code != 2 || !strings.Contains(stderr, "--large-bodies: was removed: set --body-budget") {
-			t.Errorf("%s: %d %s", name, code, stderr)
+	t.Setenv("GIFTCARDS_KEY_LIFETIME", "2h")
+	code, _, stderr := command(t, "", "version")
+	for _, want := range successors {
+		if code != 2 || !strings.Contains(stderr, want) {
+			t.Errorf("%d %s, want %q", code, stderr, want)
 		}
 	}
 }
@@ -101,9 +116,9 @@ func TestLifetimesFitEachOther(t *testing.T) {
 		want string // empty: no fault
 	}{
 		"defaults":              {nil, ""},
-		"short keys":            {[]string{"--key-lifetime=1h"}, ""},
-		"too short keys":        {[]string{"--key-lifetime=59m"}, "--key-lifetime: "},
-		"tasks as long":         {[]string{"--key-lifetime=2h", "--task-lifetime=2h"}, ""},
+		"short keys":            {[]string{"--idempotency-lifetime=1h"}, ""},
+		"too short keys":        {[]string{"--idempotency-lifetime=59m"}, "--idempotency-lifetime: "},
+		"tasks as long":         {[]string{"--idempotency-lifetime=2h", "--task-lifetime=2h"}, ""},
 		"tasks that are longer": {[]string{"--task-lifetime=720h0m1s"}, "--task-lifetime: "},
 		"too short tasks":       {[]string{"--task-lifetime=59m"}, "--task-lifetime: "},
 	} {

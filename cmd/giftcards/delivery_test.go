@@ -43,7 +43,7 @@ func TestSettingsOfMessagesAreRefusedThatWouldLoseOrExposeThem(t *testing.T) {
 		"user in the URL":              {[]string{"--sms-url=https://u:hidden@api.example.com", "--sms-account=AC1", "--sms-from=Books", "--sms-token-file=" + file}, "--sms-url: "},
 		"own database, nothing said":   {[]string{"--database-url=postgres://nowhere/x"}, "--smtp-url: want a server, or outbox"},
 		"own database, no mail":        {append([]string{"--database-url=postgres://nowhere/x"}, texts...), "--smtp-url: "},
-		"own database, no texts":       {append([]string{"--database-url=postgres://nowhere/x"}, mail...), "--sms-url: want a provider, or outbox"},
+		"own database, no texts":       {append([]string{"--database-url=postgres://nowhere/x"}, mail...), "--sms-url: want the https address"},
 		"own database, both to files":  {[]string{"--database-url=postgres://nowhere/x", "--smtp-url=outbox", "--sms-url=outbox"}, ""},
 		"own database, both have some": {append(append([]string{"--database-url=postgres://nowhere/x"}, mail...), texts...), ""},
 		"a helo":                       {append([]string{"--smtp-helo=mail.bücher.example", "--sms-url=outbox"}, mail...), ""},

@@ -12,26 +12,26 @@ import (
 	"giftcards/store/money"
 )
 
-// Batch names the cards of one bulk request, which have consecutive ids in one program.
-type Batch struct {
+// CardRange names the cards of one bulk request, which have consecutive ids in one program.
+type CardRange struct {
 	ProgramID id.ID
 	First     id.ID
 	Count     int
 }
 
-// BatchTerms are what all cards of a batch have in common.
-type BatchTerms struct {
+// CardRangeTerms are what all cards of a range have in common.
+type CardRangeTerms struct {
 	InitialValue money.Amount
 	ExpiresAt    time.Time
 }
 
-// BatchTerms returns the terms of the batch.
-func (s *Store) BatchTerms(ctx context.Context, b Batch) (BatchTerms, error) {
+// CardRangeTerms returns the terms of the range.
+func (s *Store) CardRangeTerms(ctx context.Context, b CardRange) (CardRangeTerms, error) {
 	row, err := s.q.FindCardTerms(ctx, b.ProgramID, b.First)
 	if err != nil {
-		return BatchTerms{}, classify(fmt.Errorf("find terms of cards: %w", err))
+		return CardRangeTerms{}, classify(fmt.Errorf("find terms of cards: %w", err))
 	}
-	return BatchTerms(row), nil
+	return CardRangeTerms(row), nil
 }
 
 // IssuedCard is the part of a card that a merchant gets in a list. The code is still
@@ -50,7 +50,7 @@ const pageSize = 1_000
 // next page while the caller uses one, and holds no connection meanwhile. It ends with the
 // first error; missing cards are one. The pages need no common transaction, because these
 // columns of a card do not change after it was issued.
-func (s *Store) Pages(ctx context.Context, b Batch) iter.Seq2[[]IssuedCard, error] {
+func (s *Store) Pages(ctx context.Context, b CardRange) iter.Seq2[[]IssuedCard, error] {
 	return func(yield func([]IssuedCard, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
@@ -83,7 +83,7 @@ func (s *Store) Pages(ctx context.Context, b Batch) iter.Seq2[[]IssuedCard, erro
 	}
 }
 
-func (s *Store) page(ctx context.Context, b Batch, from, count int) ([]IssuedCard, error) {
+func (s *Store) page(ctx context.Context, b CardRange, from, count int) ([]IssuedCard, error) {
 	// Not a query of sqlc, because its code would allocate a slice for every sealed code.
 	rows, err := s.pool.Query(ctx, `select id, card_number, sealed_code from gift_cards
 		where program_id = $1 and id between $2 and $3 order by id`,
