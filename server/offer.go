@@ -6,8 +6,10 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"giftcards/gen/api"
+	"giftcards/jobs/message"
 	"giftcards/server/downloadpage"
 	"giftcards/store"
 )
@@ -28,9 +30,15 @@ func (s *Server) offer(ctx context.Context, link csvLink) (api.DownloadGiftCards
 		return nil, err
 	}
 	terms, err := s.Store.CardRangeTerms(ctx, link.batch)
+	if err != nil {
+		return nil, err
+	}
+	zone, err := time.LoadLocation(program.TimeZone)
 	return offerPage{
 		Program: program.Name, Cards: link.batch.Count, Value: terms.InitialValue.String(),
-		ExpiresAt: terms.ExpiresAt, Until: link.end, Workbook: fitsWorkbook(link.batch), Limit: s.LinkDownloads,
+		// The page and the message must not name different days.
+		ValidUntil: message.ValidUntil(terms.ExpiresAt, s.Store.Now(), zone),
+		Until:      link.end, Workbook: fitsWorkbook(link.batch), Limit: s.LinkDownloads,
 	}, err
 }
 

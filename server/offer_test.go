@@ -101,6 +101,7 @@ func TestABrowserGetsAPageThatOffersBothFiles(t *testing.T) {
 	html := string(page.Body)
 	for _, part := range []string{
 		"1,200 <small>cards", "25.50", "security codes", `href="?format=csv"`, `href="?format=xlsx"`, "2 downloads a minute",
+		"<dd>" + s.Store.Now().Add(store.DefaultLifetime).AddDate(0, 0, -1).UTC().Format("2 January 2006") + "</dd>", // the last whole day
 		fmt.Sprintf(`<time datetime="%s">%s UTC</time>`, end.Format(time.RFC3339), end.Format("2 January 2006, 15:04")),
 	} {
 		if !strings.Contains(html, part) {

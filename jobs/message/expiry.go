@@ -9,10 +9,10 @@ import (
 // because merchants write 23:59 or 23:59:59.
 const untilMidnight = time.Minute
 
-// validUntil returns the last whole day on which a card can be spent, in the program's time
+// ValidUntil returns the last whole day on which a card can be spent, in the program's time
 // zone. For an expiry at 00:00 on the 5th that is the 4th. If that day is over, it returns
 // the instant of the expiry with its offset, such as 5 March 2027, 18:00 UTC+01:00.
-func validUntil(expires, now time.Time, zone *time.Location) string {
+func ValidUntil(expires, now time.Time, zone *time.Location) string {
 	// The day before the expiry is always whole. Calculating with noon avoids the start of
 	// a day, which is not midnight in some zones.
 	end := expires.Add(untilMidnight).In(zone)

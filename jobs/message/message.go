@@ -88,7 +88,7 @@ func (g Gift) data(shorten, enclose func(string) string) data {
 		Value:     g.Value,
 		Number:    Group(g.Number),
 		Code:      g.Code,
-		Expires:   validUntil(g.ExpiresAt, g.Now, g.Zone),
+		Expires:   ValidUntil(g.ExpiresAt, g.Now, g.Zone),
 	}
 	// An empty list lets the templates leave out the note.
 	if note := strings.TrimSpace(inert(text.Message(g.Note))); !blank(note) {

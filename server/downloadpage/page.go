@@ -32,24 +32,23 @@ var contentPolicy = func() string {
 
 // Offer is what a link opens.
 type Offer struct {
-	Program   string    // its name
-	Cards     int       // at least 1
-	Value     string    // of each card, a decimal
-	ExpiresAt time.Time // of each card
-	Until     time.Time // when the link ends
-	Workbook  bool      // whether the cards fit in a workbook
-	Limit     int       // downloads a minute; 0 is no limit
+	Program    string    // its name
+	Cards      int       // at least 1
+	Value      string    // of each card, a decimal
+	ValidUntil string    // the last day of each card, in words
+	Until      time.Time // when the link ends
+	Workbook   bool      // whether the cards fit in a workbook
+	Limit      int       // downloads a minute; 0 is no limit
 }
 
 // WriteOffer answers with the page that offers the files, 200.
 func WriteOffer(w http.ResponseWriter, o Offer) error {
 	return write(w, http.StatusOK, "offer", struct {
 		Offer
-		Style   template.CSS
-		Count   string
-		Expires string
-		Ends    moment
-	}{o, template.CSS(style), grouped(o.Cards), o.ExpiresAt.UTC().Format(day), momentOf(o.Until)}) //nolint:gosec // our own style
+		Style template.CSS
+		Count string
+		Ends  moment
+	}{o, template.CSS(style), grouped(o.Cards), momentOf(o.Until)}) //nolint:gosec // our own style
 }
 
 // WriteRefusal answers with the page that has the sentence, and says what may help.
@@ -73,14 +72,12 @@ func write(w http.ResponseWriter, status int, name string, data any) error {
 	return err
 }
 
-const day = "2 January 2006"
-
 // moment is a time for people and for programs, both in UTC.
 type moment struct{ Words, Machine string }
 
 func momentOf(t time.Time) moment {
 	t = t.UTC()
-	return moment{t.Format(day + ", 15:04 UTC"), t.Format(time.RFC3339)}
+	return moment{t.Format("2 January 2006, 15:04 UTC"), t.Format(time.RFC3339)}
 }
 
 // grouped is a number with a comma before each three digits.

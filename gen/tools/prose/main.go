@@ -33,7 +33,7 @@ func main() {
 		return
 	}
 	for _, f := range findings {
-		fmt.Println(f)
+		fmt.Fprintln(os.Stdout, f)
 	}
 	if len(findings) > 0 {
 		os.Exit(1)
