@@ -95,6 +95,11 @@ func (s *Server) once(ctx context.Context, who *principal, key *store.Idempotenc
 		if err != nil {
 			return store.Answer{}, err
 		}
+		// Once more, because the effect may have waited for the totals of a daily limit or
+		// for another task of the merchant.
+		if err := tx.CheckAccess(ctx, who.access); err != nil {
+			return store.Answer{}, err
+		}
 		answer, err := encodeAnswer(status, body)
 		if err == nil && key != nil {
 			err = tx.SaveAnswer(ctx, *key, answer)

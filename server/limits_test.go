@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"strings"
@@ -168,5 +169,38 @@ func TestAUsersLimitHoldsFromTheNextRequestOn(t *testing.T) {
 		if answer.Status != want || want == http.StatusForbidden && !strings.HasPrefix(string(answer.Body), words) {
 			t.Errorf("create: %d %s, want %d", answer.Status, answer.Body, want)
 		}
+	}
+}
+
+// TestABulkThatWaitedForALimitChecksItsAccessAgain: the user is deactivated while the
+// request waits for the day's totals.
+func TestABulkThatWaitedForALimitChecksItsAccessAgain(t *testing.T) {
+	t.Parallel()
+	for name, body := range map[string]string{"at once": `{"initialValue":1,"count":2}`, "by a task": `{"initialValue":1,"count":60}`} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := servertest.New(t)
+			m := s.Merchant()
+			limitCards(t, s, m.ProgramID, 100)
+			lock, err := s.Store.Pool().Begin(t.Context())
+			must(t, err)
+			defer func() { _ = lock.Rollback(context.WithoutCancel(t.Context())) }()
+			_, err = lock.Exec(t.Context(), "lock table issued_totals in exclusive mode")
+			must(t, err)
+			done := make(chan servertest.Answer, 1)
+			go func() { done <- m.Do(http.MethodPost, m.Cards()+"/bulk", withKey("waits"), []byte(body)) }()
+			until(t, "a request that waits for the totals", func() (waits bool) {
+				must(t, s.Store.Pool().QueryRow(t.Context(), `select exists (select from pg_locks
+					where not granted and database = (select oid from pg_database where datname = current_database()))`).Scan(&waits))
+				return waits
+			})
+			change(t, s, func(tx *store.Tx) (store.User, error) { return tx.SetActive(t.Context(), m.Email, false) })
+			before := written(t, s)
+			must(t, lock.Rollback(t.Context()))
+			wantDetail(t, name, <-done, http.StatusUnauthorized, "Could not validate credentials")
+			if after := written(t, s); after != before {
+				t.Errorf("rows %v, before %v", after, before)
+			}
+		})
 	}
 }

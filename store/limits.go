@@ -90,8 +90,8 @@ func (tx *Tx) giveBackIssued(ctx context.Context, program id.ID, task uuid.UUID)
 	return nil
 }
 
-// createCounted is CreateCard for a program or a user with a limit. It does not check the
-// access, because the statement of CreateCard has just done so.
+// createCounted is CreateCard for a program or a user with a limit. It checks the access
+// after each statement that may have waited: for the key, and for the day's totals.
 func (s *Store) createCounted(ctx context.Context, access Access, terms Terms, recipient Recipient, key *IdempotencyKey, entry AuditEntry, encode func(*GiftCard) (Answer, error)) (Answer, error) {
 	terms.IssuedBy = access.User.ID
 	return Write(ctx, s, func(tx *Tx) (Answer, error) {
@@ -102,11 +102,14 @@ func (s *Store) createCounted(ctx context.Context, access Access, terms Terms, r
 				return Answer{}, err
 			}
 			if prior != nil {
-				return *prior, nil
+				return *prior, tx.CheckAccess(ctx, access)
 			}
 		}
 		cards, err := tx.IssueCards(ctx, terms, []Recipient{recipient})
 		if err != nil {
+			return Answer{}, err
+		}
+		if err := tx.CheckAccess(ctx, access); err != nil {
 			return Answer{}, err
 		}
 		card := &cards[0]

@@ -272,3 +272,25 @@ func TestACreateWithinALimitHasTheSameAuditEntry(t *testing.T) {
 func dereferenced(e store.AuditEntry) any {
 	return []any{e.At, e.Operation, e.UserID, e.MerchantID, e.ProgramID, e.Subject, e.Cards, e.Client, *e.RequestID}
 }
+
+// TestACreateThatWaitedForALimitChecksItsAccessAgain: the user is deactivated while the
+// create waits for the day's totals.
+func TestACreateThatWaitedForALimitChecksItsAccessAgain(t *testing.T) {
+	t.Parallel()
+	f, other := instances(t)
+	f.limit(t, f.program, 10, "")
+	lock, err := other.Pool().Begin(t.Context())
+	must(t, err)
+	defer func() { _ = lock.Rollback(context.WithoutCancel(t.Context())) }()
+	_, err = lock.Exec(t.Context(), "lock table issued_totals in exclusive mode")
+	must(t, err)
+	done := make(chan created, 1)
+	go func() { done <- f.create(t.Context(), f.worth(t, "5"), f.key("waits", "")) }()
+	waitUntil(t, "a create that waits for the totals", func() bool { return len(f.blocked(t)) > 0 })
+	write(t, other.Store, func(tx *store.Tx) (store.User, error) { return tx.SetActive(t.Context(), f.access.User.Email, false) })
+	must(t, lock.Rollback(t.Context()))
+	if result := <-done; !errors.Is(result.err, store.ErrAccessChanged) {
+		t.Errorf("a create of a deactivated user: %+v", result)
+	}
+	f.wantCardsAndKeys(t, 0, 0)
+}
