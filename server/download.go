@@ -17,8 +17,8 @@ import (
 	"giftcards/store/id"
 )
 
-// csvLink is the credential for the security codes of one batch of cards. Nothing of
-// it is stored. It works until its end, unless the tokens of its user are ended before.
+// csvLink is the credential for the security codes of one range of cards. The database
+// stores nothing of it. It works until its end, unless the tokens of its user are ended before.
 type csvLink struct {
 	user  id.ID     // who asked for it
 	given time.Time // when the user's token was given
@@ -26,10 +26,10 @@ type csvLink struct {
 	end   time.Time
 }
 
-// csvLinkSize is the length of what is signed. A link of any other size is refused.
+// csvLinkSize is the length of the payload. A link of any other size is refused.
 const csvLinkSize = 12 + 8 + 12 + 12 + 4 + 8
 
-// payload is what is signed of a link: times in whole seconds, numbers in network
+// payload returns the signed bytes of a link: times in whole seconds, numbers in network
 // byte order.
 func (l csvLink) payload() (signed [csvLinkSize]byte) {
 	payload := append(signed[:0], l.user[:]...)
@@ -41,7 +41,7 @@ func (l csvLink) payload() (signed [csvLinkSize]byte) {
 	return signed
 }
 
-// fromPayload is the link whose payload was signed.
+// fromPayload returns the link that has the payload.
 func fromPayload(signed [csvLinkSize]byte) (l csvLink) {
 	payload := signed[:]
 	copy(l.user[:], payload)
@@ -53,9 +53,9 @@ func fromPayload(signed [csvLinkSize]byte) (l csvLink) {
 	return l
 }
 
-// csvLink returns a fresh link to the CSV of a batch for the caller. It says when the
-// caller's token was given, not when the link was made: a change that ends the token
-// then ends the link too, even if it happens while the link is made.
+// csvLink returns a fresh link to the CSV of a range of cards for the caller. The link has
+// the time of the caller's token, not its own: a change that ends the token then ends the
+// link too, even if it happens while the link is made.
 func (s *Server) csvLink(who *principal, b store.CardRange) string {
 	link := csvLink{user: who.access.User.ID, given: who.claims.IssuedAt, batch: b, end: s.Store.Now().Add(s.LinkLifetime)}
 	payload := link.payload()
@@ -159,11 +159,11 @@ func (d download) begin(header http.Header) (end func(), err error) {
 	}
 	giveBack, err := d.server.takeDownload(header, d.link.payload())
 	if err == nil {
-		_, err = store.Write(d.ctx, d.server.Store, func(tx *store.Tx) (struct{}, error) {
+		err = store.Do(d.ctx, d.server.Store, func(tx *store.Tx) error {
 			if err := d.check(tx); err != nil {
-				return struct{}{}, err
+				return err
 			}
-			return struct{}{}, tx.Audit(d.ctx, d.who.auditEntry("downloadGiftCards", batch.ProgramID, batch.First[:], batch.Count))
+			return tx.Audit(d.ctx, d.who.auditEntry(downloadOperation, batch.ProgramID, batch.First[:], batch.Count))
 		})
 		if err != nil {
 			giveBack() // nothing was written to the audit log

@@ -54,13 +54,13 @@ func (s *Server) login(ctx context.Context, a *attempt, secret string) (string, 
 	if err := s.checkPassword(ctx, a, secret, login.User); err != nil {
 		return "", err
 	}
-	_, err = store.Write(ctx, s.Store, func(tx *store.Tx) (struct{}, error) {
+	err = store.Do(ctx, s.Store, func(tx *store.Tx) error {
 		if err := tx.RememberLogin(ctx, login); err != nil {
-			return struct{}{}, err
+			return err
 		}
 		who := *caller(ctx)
 		who.access.User = login.User
-		return struct{}{}, tx.Audit(ctx, who.auditEntry(loginOperation, id.ID{}, nil, 0))
+		return tx.Audit(ctx, who.auditEntry(loginOperation, id.ID{}, nil, 0))
 	})
 	if err != nil {
 		return "", err
@@ -122,11 +122,11 @@ func (s *Server) GetTokenInfo(ctx context.Context, _ api.GetTokenInfoRequestObje
 // Logout revokes the token on every instance at once.
 func (s *Server) Logout(ctx context.Context, _ api.LogoutRequestObject) (api.LogoutResponseObject, error) {
 	who := caller(ctx)
-	_, err := store.Write(ctx, s.Store, func(tx *store.Tx) (struct{}, error) {
+	err := store.Do(ctx, s.Store, func(tx *store.Tx) error {
 		if err := tx.RevokeToken(ctx, who.claims.ID, who.claims.ExpiresAt); err != nil {
-			return struct{}{}, err
+			return err
 		}
-		return struct{}{}, tx.Audit(ctx, who.auditEntry(logoutOperation, id.ID{}, nil, 0))
+		return tx.Audit(ctx, who.auditEntry(logoutOperation, id.ID{}, nil, 0))
 	})
 	return api.Logout200JSONResponse{"detail": "Logged out"}, err
 }

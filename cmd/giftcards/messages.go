@@ -122,7 +122,7 @@ func (c retryMessages) Run(s *session) error {
 
 type dropMessages struct {
 	Cards     []id.ID       `arg:"" optional:"" name:"card-id" help:"Cards whose messages to drop."`
-	User      string        `placeholder:"EMAIL" help:"Messages of the cards that this user issued at once (as far back as the audit log goes) or by tasks that are still kept (except tasks that an earlier version added)."`
+	User      string        `placeholder:"EMAIL" help:"Messages of the cards that this user issued at once (as far back as the audit log goes) or by tasks that are still kept."`
 	Merchant  id.ID         `placeholder:"ID" help:"Messages of this merchant's cards."`
 	Task      uuid.UUID     `placeholder:"ID" help:"Messages of this task's cards, as long as the task is kept."`
 	OlderThan time.Duration `placeholder:"DURATION" help:"Only messages of cards issued longer ago than this, such as 1h."`

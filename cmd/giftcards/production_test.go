@@ -37,7 +37,7 @@ type production struct {
 	server  *process
 }
 
-// standIns are what a test must not do to the machine it runs on. make copies the
+// standIns replace programs that would change the machine on which the test runs. make copies the
 // program that the tests have built. pg_dump is a stand-in only where PostgreSQL's client
 // programs are missing.
 func (p *production) standIns(program string) {

@@ -29,7 +29,7 @@ type printedTask struct {
 	TaskID      uuid.UUID  `json:"taskId"`
 	ProgramID   id.ID      `json:"programId"`
 	MerchantID  id.ID      `json:"merchantId"`
-	UserID      *id.ID     `json:"userId"` // null if an earlier version added the task
+	UserID      *id.ID     `json:"userId"` // null if the task belongs to nobody
 	Status      string     `json:"status"`
 	Cards       int32      `json:"cards"`
 	Attempts    int16      `json:"attempts"`

@@ -201,7 +201,7 @@ func TestOperatorsDropMessages(t *testing.T) {
 		due, err = tx.ClaimMessage(t.Context(), store.Lane{Channel: store.ChannelEmail, Bulk: true}, s.program.ID)
 		return err
 	})
-	// The cases build on each other: 120 messages, of which each case drops some.
+	// The cases build on each other: each drops some of the 120 messages.
 	for _, c := range []struct {
 		args    []string
 		dropped int
