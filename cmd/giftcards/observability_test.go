@@ -56,6 +56,7 @@ func TestOperatorsWatchAServer(t *testing.T) {
 	}
 
 	must(t, server.stop(syscall.SIGTERM)) // the stop sends the last traces
+	collector.Close()                     // waits for the handlers, because none may send after the close
 	close(traces)
 	var all strings.Builder
 	for sent := range traces {
