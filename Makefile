@@ -60,7 +60,7 @@ vulncheck: ## look for known vulnerabilities; asks vuln.go.dev, or the database 
 generate: ## make the documents, gen/api and gen/db anew
 	$(call first,overlay,the generators,four minutes)
 	@go -C $(TOOLS) build -o $(BIN)/ tool ./overlay
-	@$(BIN)/overlay openapi/openapi.json openapi/openapi-complete.json openapi/overlay.yaml
+	@$(BIN)/overlay -merge openapi/lifecycle.json openapi/openapi.json openapi/openapi-complete.json openapi/overlay.yaml openapi/lifecycle-overlay.yaml
 	@$(BIN)/overlay openapi/openapi-complete.json openapi/openapi-sdk.json openapi/sdk.yaml
 	@$(BIN)/overlay -x-order openapi/openapi-complete.json $(BIN)/generate.json openapi/generate.yaml
 	@$(BIN)/oapi-codegen -config openapi/codegen.yaml $(BIN)/generate.json

@@ -43,6 +43,11 @@ import (
 var startsFromCache = map[string]bool{
 	"POST /v2/giftcards/programs/{programId}/cards":              true,
 	"GET /v2/giftcards/programs/{programId}/cards/bulk/{taskId}": true,
+
+	"POST /v2/giftcards/programs/{programId}/cards/{cardId}/activate": true,
+	"POST /v2/giftcards/programs/{programId}/cards/{cardId}/redeem":   true,
+	"POST /v2/giftcards/programs/{programId}/cards/{cardId}/reload":   true,
+	"POST /v2/giftcards/programs/{programId}/cards/{cardId}/transfer": true,
 }
 
 const (
@@ -52,7 +57,7 @@ const (
 	maxAccesses    = 10_000
 )
 
-// accessCache keeps the accesses of issuers only. A user who may only read is looked up
+// accessCache keeps the accesses of issuers and cashiers only. A user who may only read is looked up
 // each time, so a user who becomes an issuer need not wait for an entry to end.
 type accessCache = expirable.LRU[accessCacheKey, store.Access]
 
@@ -95,7 +100,7 @@ func (s *Server) authorize(ctx context.Context, who *principal, fromCache bool) 
 		return errBadToken
 	}
 	who.access, who.cached = access, false
-	if _, err := who.programToIssueIn(); err == nil {
+	if _, err := who.program(); err == nil && access.User.Role != store.RoleReader {
 		s.accesses.Add(key, access)
 	}
 	return nil

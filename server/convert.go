@@ -1,41 +1,65 @@
 package server
 
 import (
+	"encoding/json"
+	"time"
+
 	"giftcards/gen/api"
 	"giftcards/store"
 	"giftcards/store/id"
+	"giftcards/store/money"
 )
 
 // This file converts between the contract's shapes and the store's rows, both ways.
 
-func toGiftCard(card *store.GiftCard, program store.Program, merchantName string) api.GiftCardResponse {
+// toGiftCard converts a card as it is at a time.
+func toGiftCard(card *store.GiftCard, at time.Time, program store.Program, merchantName string) api.GiftCardResponse {
 	number := store.FormatNumber(card.CardNumber)
-	return api.GiftCardResponse{
-		Id:              card.ID.String(),
-		CardNumber:      number,
-		LastFourDigits:  lastFour(number),
-		Balance:         card.Balance,
-		InitialValue:    card.InitialValue,
-		Status:          api.GiftCardStatus(card.Status),
-		CreatedAt:       card.CreatedAt.UTC(),
-		UpdatedAt:       card.UpdatedAt,
-		ActivatedAt:     card.ActivatedAt,
-		ExpiresAt:       card.ExpiresAt.UTC(),
-		SuspendedReason: card.SuspendedReason,
-		SuspendedUntil:  card.SuspendedUntil,
-		SuspendedAt:     card.SuspendedAt,
-		CustomerEmail:   card.CustomerEmail,
-		CustomerPhone:   card.CustomerPhone,
-		CustomerName:    card.CustomerName,
-		SenderName:      card.SenderName,
-		MerchantId:      program.MerchantID.String(),
-		MerchantName:    &merchantName,
-		IsPhysical:      card.IsPhysical,
-		DesignTemplate:  card.DesignTemplate,
-		CustomMessage:   card.CustomMessage,
-		ProgramId:       program.ID.String(),
-		DeliverAt:       card.DeliverAt,
-		Delivered:       card.Delivered,
+	answer := api.GiftCardResponse{
+		Id:             card.ID.String(),
+		CardNumber:     number,
+		LastFourDigits: lastFour(number),
+		Balance:        card.Balance,
+		InitialValue:   card.InitialValue,
+		Status:         api.GiftCardStatus(store.StateOf(card, at)),
+		CreatedAt:      card.CreatedAt.UTC(),
+		UpdatedAt:      card.UpdatedAt,
+		ActivatedAt:    card.ActivatedAt,
+		ExpiresAt:      card.ExpiresAt.UTC(),
+		CustomerEmail:  card.CustomerEmail,
+		CustomerPhone:  card.CustomerPhone,
+		CustomerName:   card.CustomerName,
+		SenderName:     card.SenderName,
+		MerchantId:     program.MerchantID.String(),
+		MerchantName:   &merchantName,
+		IsPhysical:     card.IsPhysical,
+		DesignTemplate: card.DesignTemplate,
+		CustomMessage:  card.CustomMessage,
+		ProgramId:      program.ID.String(),
+		DeliverAt:      card.DeliverAt,
+		Delivered:      card.Delivered,
+	}
+	if store.IsSuspended(card, at) {
+		answer.SuspendedReason, answer.SuspendedUntil, answer.SuspendedAt = card.SuspendedReason, card.SuspendedUntil, card.SuspendedAt
+	}
+	return answer
+}
+
+// reloadRefusal is the answer to a reload that would go over the largest balance. Its amounts
+// are JSON numbers (contract: the example of the vendor's page).
+type reloadRefusal struct {
+	Detail                string          `json:"detail"`
+	CurrentBalance        json.RawMessage `json:"currentBalance"`
+	ReloadAmount          json.RawMessage `json:"reloadAmount"`
+	MaxBalance            json.RawMessage `json:"maxBalance"`
+	AvailableReloadAmount json.RawMessage `json:"availableReloadAmount"`
+}
+
+func toReloadRefusal(e *store.ReloadLimitError) reloadRefusal {
+	number := func(a money.Amount) json.RawMessage { return json.RawMessage(a.String()) }
+	return reloadRefusal{
+		Detail: e.Error(), CurrentBalance: number(e.Balance), ReloadAmount: number(e.Amount),
+		MaxBalance: number(store.MaxBalance), AvailableReloadAmount: number(e.Available()),
 	}
 }
 

@@ -32,11 +32,13 @@ var statusOf = map[store.Kind]int{
 	store.Forbidden:   http.StatusForbidden,
 	store.Unavailable: http.StatusServiceUnavailable,
 	store.Exhausted:   http.StatusTooManyRequests,
+	store.Refused:     http.StatusBadRequest,
+	store.Busy:        http.StatusConflict,
 }
 
 // retryAfterOf is the Retry-After of a kind of error, in seconds. Other kinds have
 // retryAfter.
-var retryAfterOf = map[store.Kind]int{store.Exhausted: backlogRetry}
+var retryAfterOf = map[store.Kind]int{store.Exhausted: backlogRetry, store.Busy: 1}
 
 // handleError is the only place where an error becomes an answer. An error that it does
 // not know is a fault of the server: the answer is 500 without its text, which goes into
@@ -56,6 +58,10 @@ func (s *Server) handleError(err error, c echo.Context) {
 		s.writeJSON(c, http.StatusUnprocessableEntity, map[string]validate.Errors{"detail": invalid})
 		return
 	}
+	if over, ok := errors.AsType[*store.ReloadLimitError](err); ok {
+		s.writeJSON(c, http.StatusBadRequest, toReloadRefusal(over))
+		return
+	}
 	answer, large := s.refusalOf(err, c), answerFirst(c)
 	header := c.Response().Header()
 	header.Del(echo.HeaderContentDisposition) // a download may have set it before it failed
@@ -63,7 +69,7 @@ func (s *Server) handleError(err error, c echo.Context) {
 	switch answer.status {
 	case http.StatusUnauthorized:
 		header.Set(echo.HeaderWWWAuthenticate, "Bearer")
-	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
+	case http.StatusServiceUnavailable, http.StatusTooManyRequests, http.StatusConflict:
 		if header.Get(echo.HeaderRetryAfter) == "" { // a rate limit has set the exact time
 			header.Set(echo.HeaderRetryAfter, strconv.Itoa(cmp.Or(answer.retryAfter, retryAfter)))
 		}

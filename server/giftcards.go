@@ -30,7 +30,7 @@ func (s *Server) CreateGiftCard(ctx context.Context, request api.CreateGiftCardR
 	var issued id.ID
 	answer, err := s.Store.CreateCard(ctx, who.access, terms, recipient, key, entry, func(card *store.GiftCard) (store.Answer, error) {
 		issued = card.ID
-		return encodeAnswer(http.StatusCreated, toGiftCard(card, program, who.access.MerchantName))
+		return encodeAnswer(http.StatusCreated, toGiftCard(card, card.CreatedAt, program, who.access.MerchantName))
 	})
 	if err != nil {
 		return nil, keyFault(err, key)

@@ -24,6 +24,11 @@ const (
 	downloadOperation = "downloadGiftCards"
 	loginOperation    = "createToken"
 	logoutOperation   = "logout"
+
+	activateOperation       = "activateGiftCard"
+	redeemOperation         = "redeemGiftCard"
+	reloadOperation         = "reloadGiftCard"
+	reloadByNumberOperation = "reloadGiftCardByNumber"
 )
 
 // idempotencyKey returns the key of a request with the hash of the request, or nil if the

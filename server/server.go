@@ -146,7 +146,7 @@ func New(o Options) (*Server, error) {
 	e.IPExtractor = addressFrom(o.TrustedProxies)
 	router := headToo{e, document}
 	// The strict middlewares run after echo's, the last of the list first.
-	api.RegisterHandlers(router, api.NewStrictHandler(s, []api.StrictMiddlewareFunc{refuseEmptyAnswer, s.replayOnly, s.retryOnStaleAccess}))
+	api.RegisterHandlers(router, api.NewStrictHandler(s, []api.StrictMiddlewareFunc{refuseEmptyAnswer, s.checkRole, s.replayOnly, s.retryOnStaleAccess}))
 	operations, err := s.operations(document, e.Routes())
 	if err != nil {
 		return nil, err

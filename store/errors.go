@@ -22,6 +22,8 @@ const (
 	Conflict                    // it contradicts what is stored
 	Unavailable                 // the database is away; a retry may work
 	Exhausted                   // the caller has too much unfinished work; a retry may work
+	Refused                     // the state or the balance of the card does not allow it
+	Busy                        // somebody else is changing the card; a retry may work
 )
 
 // Error is a refusal that the caller can understand and act on.
@@ -49,15 +51,26 @@ var (
 	ErrProgramNotFound  = &Error{Kind: NotFound, Message: "Program not found"}
 	ErrProgramForbidden = &Error{Kind: Forbidden, Message: "Program belongs to another merchant"}
 	ErrReadOnly         = &Error{Kind: Forbidden, Message: "User may not issue gift cards"}
+	ErrMayNotChange     = &Error{Kind: Forbidden, Message: "User may not change gift cards"}
+	ErrMayNotList       = &Error{Kind: Forbidden, Message: "User may not list gift cards"}
 	ErrLinkEnded        = &Error{Kind: Forbidden, Message: "Download link is invalid or has expired"}
 	ErrTaskNotFound     = &Error{Kind: NotFound, Message: "Task not found"}
 	ErrMerchantNotFound = &Error{Kind: NotFound, Message: "Merchant not found"}
-	ErrCardNotFound     = &Error{Kind: NotFound, Message: "Card not found"}
+	ErrCardNotFound     = &Error{Kind: NotFound, Message: "Gift card not found"}
 	ErrUserNotFound     = &Error{Kind: NotFound, Message: "User not found"}
 	ErrBadName          = &Error{Kind: Conflict, Message: "A name must have 1 to 255 characters"}
 	ErrBadZone          = &Error{Kind: Conflict, Message: "A time zone must have a name of the IANA database, such as Europe/Paris"}
 	ErrEmailTaken       = &Error{Kind: Conflict, Message: "A user with this e-mail address exists"}
 	ErrBacklogFull      = &Error{Kind: Exhausted, Message: "Too many cards of the merchant are waiting to be issued"}
+
+	ErrCardNotActive       = &Error{Kind: Refused, Message: "Gift card is not active"}
+	ErrCardExpired         = &Error{Kind: Refused, Message: "Gift card has expired"}
+	ErrCardVoided          = &Error{Kind: Refused, Message: "Gift card has been voided"}
+	ErrCardActivated       = &Error{Kind: Refused, Message: "Gift card has already been activated"}
+	ErrInsufficientBalance = &Error{Kind: Refused, Message: "Insufficient gift card balance"}
+	// ErrCardBusy means that another transaction has held a card for longer than lockWait.
+	ErrCardBusy = &Error{Kind: Busy, Message: "Gift card is locked by another operation"}
+
 	// ErrKeyReused means that the idempotency key was used for another request.
 	ErrKeyReused = &Error{Kind: Conflict, Message: "idempotency-key was used for another request"}
 )

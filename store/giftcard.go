@@ -9,19 +9,9 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"giftcards/gen/db"
 	"giftcards/store/id"
 	"giftcards/store/money"
 	"giftcards/store/text"
-)
-
-// GiftCard is a row of gift_cards.
-type GiftCard = db.GiftCard
-
-// The states of a card in which it can be, or become, of use.
-const (
-	CardPending = "pending" // issued and not activated yet
-	CardActive  = "active"
 )
 
 // Terms are the properties that all cards of one request share.

@@ -16,7 +16,16 @@ type IdempotencyKey struct {
 	ProgramID   id.ID // implies the merchant
 	Operation   string
 	Key         string // 1 to 255 printable ASCII characters
+	Subject     []byte // what the request acts on: ids one after the other; nil if it issues cards
 	RequestHash [32]byte
+}
+
+// subject is Subject for a column that is not null.
+func (k *IdempotencyKey) subject() []byte {
+	if k.Subject == nil {
+		return []byte{}
+	}
+	return k.Subject
 }
 
 // Answer is the answer to a request: a status and a JSON body.
@@ -33,7 +42,7 @@ type Answer struct {
 // A caller that has claimed a key must call SaveAnswer in the same transaction.
 func (tx *Tx) ClaimKey(ctx context.Context, key IdempotencyKey) (*Answer, error) {
 	claim := db.ClaimKeyParams{
-		ProgramID: key.ProgramID, Operation: key.Operation, Key: key.Key,
+		ProgramID: key.ProgramID, Operation: key.Operation, Key: key.Key, Subject: key.subject(),
 		RequestHash: key.RequestHash[:], CreatedAt: tx.now,
 	}
 	// Again, if the key expires between the two statements.
@@ -55,14 +64,14 @@ func (tx *Tx) ClaimKey(ctx context.Context, key IdempotencyKey) (*Answer, error)
 // KeyHasAnswer reports whether a request was answered under the key, whatever request
 // it was.
 func (tx *Tx) KeyHasAnswer(ctx context.Context, key IdempotencyKey) (bool, error) {
-	has, err := tx.q.KeyHasAnswer(ctx, key.ProgramID, key.Operation, key.Key)
+	has, err := tx.q.KeyHasAnswer(ctx, db.KeyHasAnswerParams{ProgramID: key.ProgramID, Operation: key.Operation, Key: key.Key, Subject: key.subject()})
 	return has, wrap(err, "look for key")
 }
 
 // priorAnswer returns the answer that was given under the key. It returns nil if there is
 // none, because a key may expire just after it was found taken.
 func priorAnswer(ctx context.Context, q *db.Queries, key IdempotencyKey) (*Answer, error) {
-	row, err := q.FindKey(ctx, key.ProgramID, key.Operation, key.Key)
+	row, err := q.FindKey(ctx, db.FindKeyParams{ProgramID: key.ProgramID, Operation: key.Operation, Key: key.Key, Subject: key.subject()})
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return nil, nil
@@ -77,7 +86,7 @@ func priorAnswer(ctx context.Context, q *db.Queries, key IdempotencyKey) (*Answe
 // SaveAnswer keeps the answer under a claimed key, for retries of the request.
 func (tx *Tx) SaveAnswer(ctx context.Context, key IdempotencyKey, answer Answer) error {
 	err := tx.q.SetKeyAnswer(ctx, db.SetKeyAnswerParams{
-		ProgramID: key.ProgramID, Operation: key.Operation, Key: key.Key,
+		ProgramID: key.ProgramID, Operation: key.Operation, Key: key.Key, Subject: key.subject(),
 		Status: int16(answer.Status), Answer: answer.Body,
 	})
 	if err != nil {

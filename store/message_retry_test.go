@@ -124,7 +124,7 @@ func TestAMendedAddressIsTheCardsToo(t *testing.T) {
 	if err := f.readdress(t, card.ID, store.ChannelEmail, "c@example.net", true); err == nil || !strings.Contains(err.Error(), "dropped") {
 		t.Errorf("a dropped message: %v", err)
 	}
-	if err := f.readdress(t, id.New(f.Now()), store.ChannelEmail, "c@example.net", false); err == nil || !strings.Contains(err.Error(), "Card not found") {
+	if err := f.readdress(t, id.New(f.Now()), store.ChannelEmail, "c@example.net", false); err == nil || !strings.Contains(err.Error(), "Gift card not found") {
 		t.Errorf("no such card: %v", err)
 	}
 }

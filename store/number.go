@@ -73,6 +73,23 @@ func uniform(n uint64) uint64 {
 // securityCode returns 6 random digits (document: "a 6-digit security code").
 func securityCode() string { return fmt.Sprintf("%06d", uniform(1_000_000)) }
 
+// ParseNumber reads a card number as people type it: ASCII spaces and hyphens are left out,
+// and 16 ASCII digits remain. ok is false for every other text, which is the number of no
+// card.
+func ParseNumber(typed string) (number int64, ok bool) {
+	digits := 0
+	for i := range len(typed) {
+		switch c := typed[i]; {
+		case c == ' ' || c == '-':
+		case c < '0' || c > '9' || digits == cardNumberDigits:
+			return 0, false
+		default:
+			number, digits = number*10+int64(c-'0'), digits+1
+		}
+	}
+	return number, digits == cardNumberDigits
+}
+
 // FormatNumber returns the 16 digits of a card number.
 func FormatNumber(number int64) string { return string(AppendNumber(nil, number)) }
 

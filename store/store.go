@@ -58,15 +58,16 @@ type Options struct {
 // Store is a pool of connections to a migrated database. It is safe for
 // concurrent use.
 type Store struct {
-	pool    *pgxpool.Pool
-	q       *db.Queries // each call is a transaction of its own
-	creates *groupcommit.Group[creation, outcome]
-	logins  *groupcommit.Group[db.FindLoginParams, *db.FindLoginRow]
-	tasks   *groupcommit.Group[db.FindTaskParams, *db.FindTaskRow]
-	keys    *keyring.Ring
-	numbers numberSpace
-	now     func() time.Time
-	counts  counts
+	pool      *pgxpool.Pool
+	q         *db.Queries // each call is a transaction of its own
+	creates   *groupcommit.Group[creation, outcome]
+	movements *groupcommit.Group[Movement, moved]
+	logins    *groupcommit.Group[db.FindLoginParams, *db.FindLoginRow]
+	tasks     *groupcommit.Group[db.FindTaskParams, *db.FindTaskRow]
+	keys      *keyring.Ring
+	numbers   numberSpace
+	now       func() time.Time
+	counts    counts
 }
 
 const defaultMaxConns = 16
@@ -108,6 +109,7 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 		}
 	}
 	s.creates = sharing(s.createCards, o.ShareTransactions)
+	s.movements = sharing(s.move, o.ShareTransactions)
 	s.logins = sharing(s.findLogins, o.ShareTransactions)
 	s.tasks = sharing(s.findTasks, o.ShareTransactions)
 	return s, nil

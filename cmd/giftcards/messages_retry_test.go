@@ -80,7 +80,7 @@ func TestAnOperatorSendsAMailToAMendedAddress(t *testing.T) {
 		"a bad address": {[]string{"--to=ada@", card}, "want a mail address: "},
 		"no card":       {[]string{"--to=ada@example.net"}, "one named card"},
 		"two cards":     {[]string{"--to=ada@example.net", card, card}, "one named card"},
-		"no such card":  {[]string{"--to=ada@example.net", "000000000000000000000001"}, "Card not found: 000000000000000000000001"},
+		"no such card":  {[]string{"--to=ada@example.net", "000000000000000000000001"}, "Gift card not found: 000000000000000000000001"},
 		"written, too":  {[]string{"--to=ada@example.net", "--written", card}, "one named card"},
 		"sent, written": {[]string{"--sent", "--written", card}, "--sent includes written messages"},
 	} {

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -51,6 +52,51 @@ func (e GiftCardStatus) Valid() bool {
 	}
 }
 
+// Defines values for GiftCardTransactionType.
+const (
+	ACTIVATION        GiftCardTransactionType = "ACTIVATION"
+	CONSOLIDATION     GiftCardTransactionType = "CONSOLIDATION"
+	OWNERSHIPTRANSFER GiftCardTransactionType = "OWNERSHIP_TRANSFER"
+	PURCHASE          GiftCardTransactionType = "PURCHASE"
+	REDEMPTION        GiftCardTransactionType = "REDEMPTION"
+	REFUND            GiftCardTransactionType = "REFUND"
+	RELOAD            GiftCardTransactionType = "RELOAD"
+	RESENDCODE        GiftCardTransactionType = "RESEND_CODE"
+	TRANSFERIN        GiftCardTransactionType = "TRANSFER_IN"
+	TRANSFEROUT       GiftCardTransactionType = "TRANSFER_OUT"
+	VOID              GiftCardTransactionType = "VOID"
+)
+
+// Valid indicates whether the value is a known member of the GiftCardTransactionType enum.
+func (e GiftCardTransactionType) Valid() bool {
+	switch e {
+	case ACTIVATION:
+		return true
+	case CONSOLIDATION:
+		return true
+	case OWNERSHIPTRANSFER:
+		return true
+	case PURCHASE:
+		return true
+	case REDEMPTION:
+		return true
+	case REFUND:
+		return true
+	case RELOAD:
+		return true
+	case RESENDCODE:
+		return true
+	case TRANSFERIN:
+		return true
+	case TRANSFEROUT:
+		return true
+	case VOID:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for HealthStatusStatus.
 const (
 	Ok HealthStatusStatus = "ok"
@@ -82,6 +128,33 @@ func (e DownloadGiftCardsParamsFormat) Valid() bool {
 	default:
 		return false
 	}
+}
+
+// ActivateGiftCardRequest defines model for ActivateGiftCardRequest.
+type ActivateGiftCardRequest struct {
+	CustomerEmail *string `json:"customerEmail,omitempty"`
+	CustomerName  *string `json:"customerName,omitempty"`
+}
+
+// BalanceCheckRequest defines model for BalanceCheckRequest.
+type BalanceCheckRequest struct {
+	CardNumber   string  `json:"cardNumber"`
+	SecurityCode string  `json:"securityCode"`
+	CaptchaToken *string `json:"captchaToken,omitempty"`
+}
+
+// BalanceCheckResponse defines model for BalanceCheckResponse.
+type BalanceCheckResponse struct {
+	Id             PydanticObjectId `json:"id"`
+	ProgramId      PydanticObjectId `json:"programId"`
+	CardNumber     string           `json:"cardNumber"`
+	LastFourDigits string           `json:"lastFourDigits"`
+	Balance        money.Amount     `json:"balance"`
+
+	// Status Gift card status enumeration.
+	Status    GiftCardStatus `json:"status"`
+	ExpiresAt time.Time      `json:"expiresAt"`
+	IsActive  bool           `json:"isActive"`
 }
 
 // TokenForm defines model for Body_login_for_access_token_v2_token_post.
@@ -146,6 +219,46 @@ type BulkIssuedCardSummary struct {
 	LastFourDigits string `json:"lastFourDigits"`
 }
 
+// BusinessReportsResponse defines model for BusinessReportsResponse.
+type BusinessReportsResponse struct {
+	TotalCards         int          `json:"totalCards"`
+	ActiveCards        int          `json:"activeCards"`
+	PendingCards       int          `json:"pendingCards"`
+	DepletedCards      int          `json:"depletedCards"`
+	ExpiredCards       int          `json:"expiredCards"`
+	VoidedCards        int          `json:"voidedCards"`
+	TotalSold          money.Amount `json:"totalSold"`
+	TotalRedeemed      money.Amount `json:"totalRedeemed"`
+	TotalBalance       money.Amount `json:"totalBalance"`
+	CardsSoldThisMonth int          `json:"cardsSoldThisMonth"`
+	SalesThisMonth     money.Amount `json:"salesThisMonth"`
+}
+
+// ConsolidateRequest defines model for ConsolidateRequest.
+type ConsolidateRequest struct {
+	CardNumbers    []string         `json:"cardNumbers"`
+	MerchantId     PydanticObjectId `json:"merchantId"`
+	CustomerEmail  *string          `json:"customerEmail,omitempty"`
+	CustomerName   *string          `json:"customerName,omitempty"`
+	SenderName     *string          `json:"senderName,omitempty"`
+	ReferenceId    *string          `json:"referenceId,omitempty"`
+	Description    *string          `json:"description,omitempty"`
+	IsPhysical     bool             `json:"isPhysical,omitempty"`
+	DesignTemplate *string          `json:"designTemplate,omitempty"`
+	CustomMessage  *string          `json:"customMessage,omitempty"`
+}
+
+// ConsolidateResponse defines model for ConsolidateResponse.
+type ConsolidateResponse struct {
+	Success                   bool             `json:"success"`
+	Message                   string           `json:"message"`
+	NewCard                   GiftCardResponse `json:"newCard"`
+	VoidedCards               []string         `json:"voidedCards"`
+	TotalConsolidatedAmount   money.Amount     `json:"totalConsolidatedAmount"`
+	ConsolidationTransactions []string         `json:"consolidationTransactions"`
+	ReferenceId               *string          `json:"referenceId"`
+}
+
 // CreateGiftCardRequest defines model for CreateGiftCardRequest.
 type CreateGiftCardRequest struct {
 	InitialValue   money.Amount     `json:"initialValue"`
@@ -164,6 +277,86 @@ type CreateGiftCardRequest struct {
 // ErrorDetail Why a request was refused, in one sentence.
 type ErrorDetail struct {
 	Detail string `json:"detail"`
+}
+
+// EscheatmentReportEntryResponse defines model for EscheatmentReportEntryResponse.
+type EscheatmentReportEntryResponse struct {
+	CardId           string       `json:"cardId"`
+	CardNumber       string       `json:"cardNumber"`
+	Balance          money.Amount `json:"balance"`
+	LastActivityDate time.Time    `json:"lastActivityDate"`
+	DormancyDays     int          `json:"dormancyDays"`
+	Jurisdiction     string       `json:"jurisdiction"`
+	LiabilityAmount  money.Amount `json:"liabilityAmount"`
+	CustomerEmail    *string      `json:"customerEmail"`
+	MerchantId       string       `json:"merchantId"`
+}
+
+// EscheatmentReportResponse defines model for EscheatmentReportResponse.
+type EscheatmentReportResponse struct {
+	ReportId              string                           `json:"reportId"`
+	GeneratedAt           time.Time                        `json:"generatedAt"`
+	Jurisdiction          string                           `json:"jurisdiction"`
+	DormancyThresholdDays int                              `json:"dormancyThresholdDays"`
+	Entries               []EscheatmentReportEntryResponse `json:"entries"`
+	TotalLiability        money.Amount                     `json:"totalLiability"`
+	EntriesCount          int                              `json:"entriesCount"`
+}
+
+// ExpirationWarningResponse defines model for ExpirationWarningResponse.
+type ExpirationWarningResponse struct {
+	CardId          string       `json:"cardId"`
+	CardNumber      string       `json:"cardNumber"`
+	CustomerEmail   *string      `json:"customerEmail"`
+	CustomerName    *string      `json:"customerName"`
+	DaysUntilExpiry int          `json:"daysUntilExpiry"`
+	WarningLevel    string       `json:"warningLevel"`
+	ExpiresAt       time.Time    `json:"expiresAt"`
+	Balance         money.Amount `json:"balance"`
+}
+
+// ExpirationWarningsReportResponse defines model for ExpirationWarningsReportResponse.
+type ExpirationWarningsReportResponse struct {
+	ReportId    string                      `json:"reportId"`
+	GeneratedAt time.Time                   `json:"generatedAt"`
+	Warnings    []ExpirationWarningResponse `json:"warnings"`
+	Count30d    int                         `json:"count30d"`
+	Count60d    int                         `json:"count60d"`
+	Count90d    int                         `json:"count90d"`
+}
+
+// GiftCardDetailsResponse defines model for GiftCardDetailsResponse.
+type GiftCardDetailsResponse struct {
+	Id           PydanticObjectId `json:"id"`
+	CardNumber   string           `json:"cardNumber"`
+	Balance      money.Amount     `json:"balance"`
+	InitialValue money.Amount     `json:"initialValue"`
+
+	// Status Gift card status enumeration.
+	Status          GiftCardStatus                 `json:"status"`
+	CreatedAt       time.Time                      `json:"createdAt"`
+	UpdatedAt       *time.Time                     `json:"updatedAt"`
+	ActivatedAt     *time.Time                     `json:"activatedAt"`
+	ExpiresAt       time.Time                      `json:"expiresAt"`
+	SuspendedReason *string                        `json:"suspendedReason"`
+	SuspendedUntil  *time.Time                     `json:"suspendedUntil"`
+	SuspendedAt     *time.Time                     `json:"suspendedAt"`
+	CustomerId      *PydanticObjectId              `json:"customerId"`
+	CustomerEmail   *string                        `json:"customerEmail"`
+	CustomerPhone   *string                        `json:"customerPhone"`
+	CustomerName    *string                        `json:"customerName"`
+	SenderName      *string                        `json:"senderName"`
+	MerchantId      PydanticObjectId               `json:"merchantId"`
+	MerchantName    *string                        `json:"merchantName"`
+	IsPhysical      bool                           `json:"isPhysical"`
+	DesignTemplate  *string                        `json:"designTemplate"`
+	CustomMessage   *string                        `json:"customMessage"`
+	LastFourDigits  string                         `json:"lastFourDigits"`
+	ProgramId       PydanticObjectId               `json:"programId"`
+	DeliverAt       *time.Time                     `json:"deliverAt"`
+	Delivered       bool                           `json:"delivered"`
+	Card            *PassCard                      `json:"card"`
+	Transactions    *[]GiftCardTransactionResponse `json:"transactions"`
 }
 
 // GiftCardResponse defines model for GiftCardResponse.
@@ -202,6 +395,28 @@ type GiftCardResponse struct {
 // GiftCardStatus Gift card status enumeration.
 type GiftCardStatus string
 
+// GiftCardTransactionResponse defines model for GiftCardTransactionResponse.
+type GiftCardTransactionResponse struct {
+	Id PydanticObjectId `json:"id"`
+
+	// TransactionType Gift card transaction type enumeration.
+	TransactionType  GiftCardTransactionType `json:"transactionType"`
+	Amount           money.Amount            `json:"amount"`
+	BalanceBefore    money.Amount            `json:"balanceBefore"`
+	BalanceAfter     money.Amount            `json:"balanceAfter"`
+	ReferenceId      *string                 `json:"referenceId"`
+	Description      *string                 `json:"description"`
+	CreatedAt        time.Time               `json:"createdAt"`
+	ProcessedAt      time.Time               `json:"processedAt"`
+	MerchantId       PydanticObjectId        `json:"merchantId"`
+	PosTransactionId *string                 `json:"posTransactionId"`
+	CashierId        *string                 `json:"cashierId"`
+	TerminalId       *string                 `json:"terminalId"`
+}
+
+// GiftCardTransactionType Gift card transaction type enumeration.
+type GiftCardTransactionType string
+
 // HTTPValidationError defines model for HTTPValidationError.
 type HTTPValidationError struct {
 	Detail *[]ValidationError `json:"detail,omitempty"`
@@ -236,8 +451,94 @@ type PassCard struct {
 	Url                string `json:"url"`
 }
 
+// ProcessExpiredCardRequest defines model for ProcessExpiredCardRequest.
+type ProcessExpiredCardRequest struct {
+	Action          string  `json:"action"`
+	ExtensionDays   *int    `json:"extensionDays,omitempty"`
+	RefundReference *string `json:"refundReference,omitempty"`
+}
+
+// ProcessExpiredCardResponse defines model for ProcessExpiredCardResponse.
+type ProcessExpiredCardResponse struct {
+	Success       bool       `json:"success"`
+	CardId        string     `json:"cardId"`
+	Action        string     `json:"action"`
+	Message       string     `json:"message"`
+	NewExpiresAt  *time.Time `json:"newExpiresAt"`
+	TransactionId *string    `json:"transactionId"`
+}
+
 // PydanticObjectId defines model for PydanticObjectId.
 type PydanticObjectId = string
+
+// RedeemRequest defines model for RedeemRequest.
+type RedeemRequest struct {
+	Amount           money.Amount `json:"amount"`
+	PosTransactionId *string      `json:"posTransactionId,omitempty"`
+	CashierId        *string      `json:"cashierId,omitempty"`
+	TerminalId       *string      `json:"terminalId,omitempty"`
+	Description      *string      `json:"description,omitempty"`
+}
+
+// RedeemResponse defines model for RedeemResponse.
+type RedeemResponse struct {
+	TransactionId    PydanticObjectId `json:"transactionId"`
+	GiftCardId       PydanticObjectId `json:"giftCardId"`
+	AmountRedeemed   money.Amount     `json:"amountRedeemed"`
+	RemainingBalance money.Amount     `json:"remainingBalance"`
+	Success          bool             `json:"success"`
+	Message          string           `json:"message"`
+}
+
+// RefundTransactionRequest defines model for RefundTransactionRequest.
+type RefundTransactionRequest struct {
+	Amount           *money.Amount `json:"amount,omitempty"`
+	Reason           *string       `json:"reason,omitempty"`
+	PosTransactionId *string       `json:"posTransactionId,omitempty"`
+}
+
+// RefundTransactionResponse defines model for RefundTransactionResponse.
+type RefundTransactionResponse struct {
+	TransactionId    PydanticObjectId `json:"transactionId"`
+	GiftCardId       PydanticObjectId `json:"giftCardId"`
+	RefundedAmount   string           `json:"refundedAmount"`
+	RemainingBalance money.Amount     `json:"remainingBalance"`
+	Success          bool             `json:"success"`
+	Message          string           `json:"message"`
+}
+
+// ReloadByNumberRequest defines model for ReloadByNumberRequest.
+type ReloadByNumberRequest struct {
+	CardNumber  string       `json:"cardNumber"`
+	Amount      money.Amount `json:"amount"`
+	ReferenceId *string      `json:"referenceId,omitempty"`
+	Description *string      `json:"description,omitempty"`
+}
+
+// ReloadRequest defines model for ReloadRequest.
+type ReloadRequest struct {
+	Amount      money.Amount `json:"amount"`
+	ReferenceId *string      `json:"referenceId,omitempty"`
+	Description *string      `json:"description,omitempty"`
+}
+
+// ResendCodeRequest defines model for ResendCodeRequest.
+type ResendCodeRequest struct {
+	CustomerEmail *string `json:"customerEmail,omitempty"`
+	CustomerPhone *string `json:"customerPhone,omitempty"`
+	CustomerName  *string `json:"customerName,omitempty"`
+}
+
+// ScheduleDeliveryRequest defines model for ScheduleDeliveryRequest.
+type ScheduleDeliveryRequest struct {
+	DeliverAt *time.Time `json:"deliverAt"`
+}
+
+// SuspendGiftCardRequest defines model for SuspendGiftCardRequest.
+type SuspendGiftCardRequest struct {
+	Reason         *string    `json:"reason,omitempty"`
+	SuspendedUntil *time.Time `json:"suspendedUntil,omitempty"`
+}
 
 // TokenInfoResponse defines model for TokenInfoResponse.
 type TokenInfoResponse struct {
@@ -252,6 +553,46 @@ type TokenInfoResponse struct {
 	Website       *string             `json:"website"`
 }
 
+// TransferBalanceDestCard defines model for TransferBalanceDestCard.
+type TransferBalanceDestCard struct {
+	Id         PydanticObjectId `json:"id"`
+	CardNumber string           `json:"cardNumber"`
+	NewBalance money.Amount     `json:"newBalance"`
+}
+
+// TransferBalanceRequest defines model for TransferBalanceRequest.
+type TransferBalanceRequest struct {
+	SecurityCode          string       `json:"securityCode"`
+	DestinationCardNumber string       `json:"destinationCardNumber"`
+	Amount                money.Amount `json:"amount"`
+	Description           *string      `json:"description,omitempty"`
+	ReferenceId           *string      `json:"referenceId,omitempty"`
+}
+
+// TransferBalanceResponse defines model for TransferBalanceResponse.
+type TransferBalanceResponse struct {
+	Success           bool                      `json:"success"`
+	Message           string                    `json:"message"`
+	TransferId        string                    `json:"transferId"`
+	SourceCard        TransferBalanceSourceCard `json:"sourceCard"`
+	DestinationCard   TransferBalanceDestCard   `json:"destinationCard"`
+	AmountTransferred money.Amount              `json:"amountTransferred"`
+}
+
+// TransferBalanceSourceCard defines model for TransferBalanceSourceCard.
+type TransferBalanceSourceCard struct {
+	Id               PydanticObjectId `json:"id"`
+	CardNumber       string           `json:"cardNumber"`
+	RemainingBalance money.Amount     `json:"remainingBalance"`
+}
+
+// TransferOwnershipRequest defines model for TransferOwnershipRequest.
+type TransferOwnershipRequest struct {
+	NewOwnerName       string            `json:"newOwnerName"`
+	NewOwnerEmail      string            `json:"newOwnerEmail"`
+	NewOwnerCustomerId *PydanticObjectId `json:"newOwnerCustomerId,omitempty"`
+}
+
 // ValidationError defines model for ValidationError.
 type ValidationError struct {
 	Loc   []any                   `json:"loc"`
@@ -259,6 +600,11 @@ type ValidationError struct {
 	Type  string                  `json:"type"`
 	Input interface{}             `json:"input,omitempty"`
 	Ctx   *map[string]interface{} `json:"ctx,omitempty"`
+}
+
+// VoidGiftCardRequest defines model for VoidGiftCardRequest.
+type VoidGiftCardRequest struct {
+	Reason *string `json:"reason,omitempty"`
 }
 
 // DownloadGiftCardsParams defines parameters for DownloadGiftCards.
@@ -281,11 +627,115 @@ type BulkIssueGiftCardsParams struct {
 	IdempotencyKey *string `json:"idempotency-key,omitempty"`
 }
 
+// ReloadGiftCardByNumberParams defines parameters for ReloadGiftCardByNumber.
+type ReloadGiftCardByNumberParams struct {
+	// IdempotencyKey 1 to 255 printable ASCII characters, bare or quoted; an empty key counts as none.
+	IdempotencyKey *string `json:"idempotency-key,omitempty"`
+}
+
+// ActivateGiftCardParams defines parameters for ActivateGiftCard.
+type ActivateGiftCardParams struct {
+	IdempotencyKey *string `json:"idempotency-key,omitempty"`
+}
+
+// ProcessExpiredGiftCardParams defines parameters for ProcessExpiredGiftCard.
+type ProcessExpiredGiftCardParams struct {
+	// IdempotencyKey 1 to 255 printable ASCII characters, bare or quoted; an empty key counts as none.
+	IdempotencyKey *string `json:"idempotency-key,omitempty"`
+}
+
+// RedeemGiftCardParams defines parameters for RedeemGiftCard.
+type RedeemGiftCardParams struct {
+	IdempotencyKey *string `json:"idempotency-key,omitempty"`
+}
+
+// ReloadGiftCardParams defines parameters for ReloadGiftCard.
+type ReloadGiftCardParams struct {
+	IdempotencyKey *string `json:"idempotency-key,omitempty"`
+}
+
+// ResendGiftCardSecurityCodeParams defines parameters for ResendGiftCardSecurityCode.
+type ResendGiftCardSecurityCodeParams struct {
+	// IdempotencyKey 1 to 255 printable ASCII characters, bare or quoted; an empty key counts as none.
+	IdempotencyKey *string `json:"idempotency-key,omitempty"`
+}
+
+// RefundGiftCardTransactionParams defines parameters for RefundGiftCardTransaction.
+type RefundGiftCardTransactionParams struct {
+	IdempotencyKey *string `json:"idempotency-key,omitempty"`
+}
+
+// TransferGiftCardBalanceParams defines parameters for TransferGiftCardBalance.
+type TransferGiftCardBalanceParams struct {
+	IdempotencyKey *string `json:"idempotency-key,omitempty"`
+}
+
+// TransferGiftCardOwnershipParams defines parameters for TransferGiftCardOwnership.
+type TransferGiftCardOwnershipParams struct {
+	// IdempotencyKey 1 to 255 printable ASCII characters, bare or quoted; an empty key counts as none.
+	IdempotencyKey *string `json:"idempotency-key,omitempty"`
+}
+
+// VoidGiftCardParams defines parameters for VoidGiftCard.
+type VoidGiftCardParams struct {
+	IdempotencyKey *string `json:"idempotency-key,omitempty"`
+}
+
+// ConsolidateGiftCardsParams defines parameters for ConsolidateGiftCards.
+type ConsolidateGiftCardsParams struct {
+	IdempotencyKey *string `json:"idempotency-key,omitempty"`
+}
+
+// CustomerCheckGiftCardBalanceJSONRequestBody defines body for CustomerCheckGiftCardBalance for application/json ContentType.
+type CustomerCheckGiftCardBalanceJSONRequestBody = BalanceCheckRequest
+
+// CheckGiftCardBalanceJSONRequestBody defines body for CheckGiftCardBalance for application/json ContentType.
+type CheckGiftCardBalanceJSONRequestBody = BalanceCheckRequest
+
 // CreateGiftCardJSONRequestBody defines body for CreateGiftCard for application/json ContentType.
 type CreateGiftCardJSONRequestBody = CreateGiftCardRequest
 
 // BulkIssueGiftCardsJSONRequestBody defines body for BulkIssueGiftCards for application/json ContentType.
 type BulkIssueGiftCardsJSONRequestBody = BulkIssueGiftCardRequest
+
+// ReloadGiftCardByNumberJSONRequestBody defines body for ReloadGiftCardByNumber for application/json ContentType.
+type ReloadGiftCardByNumberJSONRequestBody = ReloadByNumberRequest
+
+// ActivateGiftCardJSONRequestBody defines body for ActivateGiftCard for application/json ContentType.
+type ActivateGiftCardJSONRequestBody = ActivateGiftCardRequest
+
+// ProcessExpiredGiftCardJSONRequestBody defines body for ProcessExpiredGiftCard for application/json ContentType.
+type ProcessExpiredGiftCardJSONRequestBody = ProcessExpiredCardRequest
+
+// RedeemGiftCardJSONRequestBody defines body for RedeemGiftCard for application/json ContentType.
+type RedeemGiftCardJSONRequestBody = RedeemRequest
+
+// ReloadGiftCardJSONRequestBody defines body for ReloadGiftCard for application/json ContentType.
+type ReloadGiftCardJSONRequestBody = ReloadRequest
+
+// ResendGiftCardSecurityCodeJSONRequestBody defines body for ResendGiftCardSecurityCode for application/json ContentType.
+type ResendGiftCardSecurityCodeJSONRequestBody = ResendCodeRequest
+
+// ScheduleGiftCardDeliveryJSONRequestBody defines body for ScheduleGiftCardDelivery for application/json ContentType.
+type ScheduleGiftCardDeliveryJSONRequestBody = ScheduleDeliveryRequest
+
+// SuspendGiftCardJSONRequestBody defines body for SuspendGiftCard for application/json ContentType.
+type SuspendGiftCardJSONRequestBody = SuspendGiftCardRequest
+
+// RefundGiftCardTransactionJSONRequestBody defines body for RefundGiftCardTransaction for application/json ContentType.
+type RefundGiftCardTransactionJSONRequestBody = RefundTransactionRequest
+
+// TransferGiftCardBalanceJSONRequestBody defines body for TransferGiftCardBalance for application/json ContentType.
+type TransferGiftCardBalanceJSONRequestBody = TransferBalanceRequest
+
+// TransferGiftCardOwnershipJSONRequestBody defines body for TransferGiftCardOwnership for application/json ContentType.
+type TransferGiftCardOwnershipJSONRequestBody = TransferOwnershipRequest
+
+// VoidGiftCardJSONRequestBody defines body for VoidGiftCard for application/json ContentType.
+type VoidGiftCardJSONRequestBody = VoidGiftCardRequest
+
+// ConsolidateGiftCardsJSONRequestBody defines body for ConsolidateGiftCards for application/json ContentType.
+type ConsolidateGiftCardsJSONRequestBody = ConsolidateRequest
 
 // CreateTokenFormdataRequestBody defines body for CreateToken for application/x-www-form-urlencoded ContentType.
 type CreateTokenFormdataRequestBody = TokenForm
@@ -378,12 +828,55 @@ type ClientInterface interface {
 	// Corresponds with GET /readyz (the `Readyz` operationId).
 	Readyz(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// CustomerCheckGiftCardBalanceWithBody Customercheckgiftcardbalance
+	//
+	// What is on a card of any program, for whoever has its number and security code.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v2/giftcards/customer/balance-check (the `CustomerCheckGiftCardBalance` operationId).
+	CustomerCheckGiftCardBalanceWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CustomerCheckGiftCardBalance Customercheckgiftcardbalance
+	//
+	// What is on a card of any program, for whoever has its number and security code.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v2/giftcards/customer/balance-check (the `CustomerCheckGiftCardBalance` operationId).
+	CustomerCheckGiftCardBalance(ctx context.Context, body CustomerCheckGiftCardBalanceJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// DownloadGiftCards Download issued cards
 	//
 	// The cards of one request, with their security codes, as CSV (RFC 4180, UTF-8, header line): card number, security code, initial value, expiry, id. With format=xlsx it is an Excel workbook of the same columns, in which every cell is text, so that no digit is lost. A client whose Accept header prefers text/html and that names no format, as a browser does, gets a page that offers both files; the page has no codes, and is no download. The link comes from csvDownloadUrl or from a Link header. It expires, and ends with the tokens of the user who asked for it; polling or replaying the request gives a fresh one. Above a number of downloads over one link the answer is 429.
 	//
 	// Corresponds with GET /v2/giftcards/downloads/{link} (the `DownloadGiftCards` operationId).
 	DownloadGiftCards(ctx context.Context, link string, params *DownloadGiftCardsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetGiftCards Getgiftcards
+	//
+	// Cards of the caller's programs, newest first; by merchant, state, program, or only those that hold money.
+	//
+	// Corresponds with GET /v2/giftcards/programs/cards (the `GetGiftCards` operationId).
+	GetGiftCards(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CheckGiftCardBalanceWithBody Checkgiftcardbalance
+	//
+	// What is on a card of the program, for whoever has its number and security code.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v2/giftcards/programs/{programId}/balance-check (the `CheckGiftCardBalance` operationId).
+	CheckGiftCardBalanceWithBody(ctx context.Context, programId string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CheckGiftCardBalance Checkgiftcardbalance
+	//
+	// What is on a card of the program, for whoever has its number and security code.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v2/giftcards/programs/{programId}/balance-check (the `CheckGiftCardBalance` operationId).
+	CheckGiftCardBalance(ctx context.Context, programId string, body CheckGiftCardBalanceJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateGiftCardWithBody Creategiftcard
 	//
@@ -515,6 +1008,282 @@ type ClientInterface interface {
 	// Corresponds with GET /v2/giftcards/programs/{programId}/cards/bulk/{taskId} (the `PollBulkIssuance` operationId).
 	PollBulkIssuance(ctx context.Context, programId string, taskId string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ReloadGiftCardByNumberWithBody Reloadgiftcardbynumber
+	//
+	// Reload for the till, where the card's number is typed or scanned; the rules of reload.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v2/giftcards/programs/{programId}/cards/reload-by-number (the `ReloadGiftCardByNumber` operationId).
+	ReloadGiftCardByNumberWithBody(ctx context.Context, programId string, params *ReloadGiftCardByNumberParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReloadGiftCardByNumber Reloadgiftcardbynumber
+	//
+	// Reload for the till, where the card's number is typed or scanned; the rules of reload.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v2/giftcards/programs/{programId}/cards/reload-by-number (the `ReloadGiftCardByNumber` operationId).
+	ReloadGiftCardByNumber(ctx context.Context, programId string, params *ReloadGiftCardByNumberParams, body ReloadGiftCardByNumberJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetGiftCardDetails Getgiftcarddetails
+	//
+	// One card, with its full number and never its security code; its ledger too if asked, newest entry first.
+	//
+	// Corresponds with GET /v2/giftcards/programs/{programId}/cards/{cardId} (the `GetGiftCardDetails` operationId).
+	GetGiftCardDetails(ctx context.Context, programId string, cardId string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ActivateGiftCardWithBody Activategiftcard
+	//
+	// Turn a pending, unexpired card active and load its initial value; the customer's name and e-mail address may be given anew.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/activate (the `ActivateGiftCard` operationId).
+	ActivateGiftCardWithBody(ctx context.Context, programId string, cardId string, params *ActivateGiftCardParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ActivateGiftCard Activategiftcard
+	//
+	// Turn a pending, unexpired card active and load its initial value; the customer's name and e-mail address may be given anew.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/activate (the `ActivateGiftCard` operationId).
+	ActivateGiftCard(ctx context.Context, programId string, cardId string, params *ActivateGiftCardParams, body ActivateGiftCardJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ProcessExpiredGiftCardWithBody Processexpiredcard
+	//
+	// Settle an expired card: give it more time, pay it back, or void it.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/process-expired (the `ProcessExpiredGiftCard` operationId).
+	ProcessExpiredGiftCardWithBody(ctx context.Context, programId string, cardId string, params *ProcessExpiredGiftCardParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ProcessExpiredGiftCard Processexpiredcard
+	//
+	// Settle an expired card: give it more time, pay it back, or void it.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/process-expired (the `ProcessExpiredGiftCard` operationId).
+	ProcessExpiredGiftCard(ctx context.Context, programId string, cardId string, params *ProcessExpiredGiftCardParams, body ProcessExpiredGiftCardJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RedeemGiftCardWithBody Redeemgiftcard
+	//
+	// Take an amount off an active, unexpired card in one step; at zero the card is depleted.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/redeem (the `RedeemGiftCard` operationId).
+	RedeemGiftCardWithBody(ctx context.Context, programId string, cardId string, params *RedeemGiftCardParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RedeemGiftCard Redeemgiftcard
+	//
+	// Take an amount off an active, unexpired card in one step; at zero the card is depleted.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/redeem (the `RedeemGiftCard` operationId).
+	RedeemGiftCard(ctx context.Context, programId string, cardId string, params *RedeemGiftCardParams, body RedeemGiftCardJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReloadGiftCardWithBody Reloadgiftcard
+	//
+	// Add 0.01 to 5,000 to an active, unexpired card, up to a balance of 10,000.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/reload (the `ReloadGiftCard` operationId).
+	ReloadGiftCardWithBody(ctx context.Context, programId string, cardId string, params *ReloadGiftCardParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReloadGiftCard Reloadgiftcard
+	//
+	// Add 0.01 to 5,000 to an active, unexpired card, up to a balance of 10,000.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/reload (the `ReloadGiftCard` operationId).
+	ReloadGiftCard(ctx context.Context, programId string, cardId string, params *ReloadGiftCardParams, body ReloadGiftCardJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ResendGiftCardSecurityCodeWithBody Resendgiftcardsecuritycode
+	//
+	// Make a new security code and send it, to other recipient data if given; the old code ends.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/resend-code (the `ResendGiftCardSecurityCode` operationId).
+	ResendGiftCardSecurityCodeWithBody(ctx context.Context, programId string, cardId string, params *ResendGiftCardSecurityCodeParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ResendGiftCardSecurityCode Resendgiftcardsecuritycode
+	//
+	// Make a new security code and send it, to other recipient data if given; the old code ends.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/resend-code (the `ResendGiftCardSecurityCode` operationId).
+	ResendGiftCardSecurityCode(ctx context.Context, programId string, cardId string, params *ResendGiftCardSecurityCodeParams, body ResendGiftCardSecurityCodeJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ResumeGiftCard Resume Gift Card
+	//
+	// Lifts the suspension of a card. It becomes active again, or pending if it was suspended before its activation.
+	//
+	// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/resume (the `ResumeGiftCard` operationId).
+	ResumeGiftCard(ctx context.Context, programId string, cardId string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ScheduleGiftCardDeliveryWithBody Schedulegiftcarddelivery
+	//
+	// Set, change or (with null) drop the time at which the recipient is told; null means at once.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /v2/giftcards/programs/{programId}/cards/{cardId}/schedule (the `ScheduleGiftCardDelivery` operationId).
+	ScheduleGiftCardDeliveryWithBody(ctx context.Context, programId string, cardId string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ScheduleGiftCardDelivery Schedulegiftcarddelivery
+	//
+	// Set, change or (with null) drop the time at which the recipient is told; null means at once.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v2/giftcards/programs/{programId}/cards/{cardId}/schedule (the `ScheduleGiftCardDelivery` operationId).
+	ScheduleGiftCardDelivery(ctx context.Context, programId string, cardId string, body ScheduleGiftCardDeliveryJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SuspendGiftCardWithBody Suspendgiftcard
+	//
+	// Stop a card from being used, until a time if one is given.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/suspend (the `SuspendGiftCard` operationId).
+	SuspendGiftCardWithBody(ctx context.Context, programId string, cardId string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SuspendGiftCard Suspendgiftcard
+	//
+	// Stop a card from being used, until a time if one is given.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/suspend (the `SuspendGiftCard` operationId).
+	SuspendGiftCard(ctx context.Context, programId string, cardId string, body SuspendGiftCardJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RefundGiftCardTransactionWithBody Refundgiftcardtransaction
+	//
+	// Put all or part of a redemption back on the card.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/transactions/{transactionId}/refund (the `RefundGiftCardTransaction` operationId).
+	RefundGiftCardTransactionWithBody(ctx context.Context, programId string, cardId string, transactionId PydanticObjectId, params *RefundGiftCardTransactionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RefundGiftCardTransaction Refundgiftcardtransaction
+	//
+	// Put all or part of a redemption back on the card.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/transactions/{transactionId}/refund (the `RefundGiftCardTransaction` operationId).
+	RefundGiftCardTransaction(ctx context.Context, programId string, cardId string, transactionId PydanticObjectId, params *RefundGiftCardTransactionParams, body RefundGiftCardTransactionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// TransferGiftCardBalanceWithBody Transfergiftcardbalance
+	//
+	// Move 0.01 to 5,000 to another active card of the program, with the source card's security code.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/transfer (the `TransferGiftCardBalance` operationId).
+	TransferGiftCardBalanceWithBody(ctx context.Context, programId string, cardId string, params *TransferGiftCardBalanceParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// TransferGiftCardBalance Transfergiftcardbalance
+	//
+	// Move 0.01 to 5,000 to another active card of the program, with the source card's security code.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/transfer (the `TransferGiftCardBalance` operationId).
+	TransferGiftCardBalance(ctx context.Context, programId string, cardId string, params *TransferGiftCardBalanceParams, body TransferGiftCardBalanceJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// TransferGiftCardOwnershipWithBody Transfergiftcardownership
+	//
+	// Give an active card another holder.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/transfer-ownership (the `TransferGiftCardOwnership` operationId).
+	TransferGiftCardOwnershipWithBody(ctx context.Context, programId string, cardId string, params *TransferGiftCardOwnershipParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// TransferGiftCardOwnership Transfergiftcardownership
+	//
+	// Give an active card another holder.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/transfer-ownership (the `TransferGiftCardOwnership` operationId).
+	TransferGiftCardOwnership(ctx context.Context, programId string, cardId string, params *TransferGiftCardOwnershipParams, body TransferGiftCardOwnershipJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// VoidGiftCardWithBody Voidgiftcard
+	//
+	// End a card for good; what it held is gone.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/void (the `VoidGiftCard` operationId).
+	VoidGiftCardWithBody(ctx context.Context, programId string, cardId string, params *VoidGiftCardParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// VoidGiftCard Voidgiftcard
+	//
+	// End a card for good; what it held is gone.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/void (the `VoidGiftCard` operationId).
+	VoidGiftCard(ctx context.Context, programId string, cardId string, params *VoidGiftCardParams, body VoidGiftCardJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ConsolidateGiftCardsWithBody Consolidategiftcards
+	//
+	// Merge 2 to 10 active cards of one customer into a new one of at most 10,000; the sources are voided.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v2/giftcards/programs/{programId}/consolidate (the `ConsolidateGiftCards` operationId).
+	ConsolidateGiftCardsWithBody(ctx context.Context, programId string, params *ConsolidateGiftCardsParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ConsolidateGiftCards Consolidategiftcards
+	//
+	// Merge 2 to 10 active cards of one customer into a new one of at most 10,000; the sources are voided.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v2/giftcards/programs/{programId}/consolidate (the `ConsolidateGiftCards` operationId).
+	ConsolidateGiftCards(ctx context.Context, programId string, params *ConsolidateGiftCardsParams, body ConsolidateGiftCardsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetBusinessReports Getbusinessreports
+	//
+	// Cards of a program by state, and what was sold, redeemed and is left.
+	//
+	// Corresponds with GET /v2/giftcards/programs/{programId}/reports/business (the `GetBusinessReports` operationId).
+	GetBusinessReports(ctx context.Context, programId string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetEscheatmentReport Getescheatmentreport
+	//
+	// Cards nobody has used for so long that their money may have to be handed over as unclaimed property.
+	//
+	// Corresponds with GET /v2/giftcards/programs/{programId}/reports/escheatment (the `GetEscheatmentReport` operationId).
+	GetEscheatmentReport(ctx context.Context, programId string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetExpirationWarnings Getexpirationwarnings
+	//
+	// Cards that expire within 30, 60 and 90 days.
+	//
+	// Corresponds with GET /v2/giftcards/programs/{programId}/reports/expiration-warnings (the `GetExpirationWarnings` operationId).
+	GetExpirationWarnings(ctx context.Context, programId string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SearchGiftCards Searchgiftcards
+	//
+	// Cards of a program by full number, last four digits, customer's name or e-mail address.
+	//
+	// Corresponds with GET /v2/giftcards/programs/{programId}/search (the `SearchGiftCards` operationId).
+	SearchGiftCards(ctx context.Context, programId string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// GetTokenInfo Get Token Info
 	//
 	// User behind the bearer token.
@@ -582,6 +1351,44 @@ func (c *Client) Readyz(ctx context.Context, reqEditors ...RequestEditorFn) (*ht
 	return c.Client.Do(req)
 }
 
+// CustomerCheckGiftCardBalanceWithBody Customercheckgiftcardbalance
+//
+// What is on a card of any program, for whoever has its number and security code.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v2/giftcards/customer/balance-check (the `CustomerCheckGiftCardBalance` operationId).
+func (c *Client) CustomerCheckGiftCardBalanceWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCustomerCheckGiftCardBalanceRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CustomerCheckGiftCardBalance Customercheckgiftcardbalance
+//
+// What is on a card of any program, for whoever has its number and security code.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v2/giftcards/customer/balance-check (the `CustomerCheckGiftCardBalance` operationId).
+func (c *Client) CustomerCheckGiftCardBalance(ctx context.Context, body CustomerCheckGiftCardBalanceJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCustomerCheckGiftCardBalanceRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // DownloadGiftCards Download issued cards
 //
 // The cards of one request, with their security codes, as CSV (RFC 4180, UTF-8, header line): card number, security code, initial value, expiry, id. With format=xlsx it is an Excel workbook of the same columns, in which every cell is text, so that no digit is lost. A client whose Accept header prefers text/html and that names no format, as a browser does, gets a page that offers both files; the page has no codes, and is no download. The link comes from csvDownloadUrl or from a Link header. It expires, and ends with the tokens of the user who asked for it; polling or replaying the request gives a fresh one. Above a number of downloads over one link the answer is 429.
@@ -589,6 +1396,61 @@ func (c *Client) Readyz(ctx context.Context, reqEditors ...RequestEditorFn) (*ht
 // Corresponds with GET /v2/giftcards/downloads/{link} (the `DownloadGiftCards` operationId).
 func (c *Client) DownloadGiftCards(ctx context.Context, link string, params *DownloadGiftCardsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewDownloadGiftCardsRequest(c.Server, link, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetGiftCards Getgiftcards
+//
+// Cards of the caller's programs, newest first; by merchant, state, program, or only those that hold money.
+//
+// Corresponds with GET /v2/giftcards/programs/cards (the `GetGiftCards` operationId).
+func (c *Client) GetGiftCards(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetGiftCardsRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CheckGiftCardBalanceWithBody Checkgiftcardbalance
+//
+// What is on a card of the program, for whoever has its number and security code.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v2/giftcards/programs/{programId}/balance-check (the `CheckGiftCardBalance` operationId).
+func (c *Client) CheckGiftCardBalanceWithBody(ctx context.Context, programId string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCheckGiftCardBalanceRequestWithBody(c.Server, programId, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CheckGiftCardBalance Checkgiftcardbalance
+//
+// What is on a card of the program, for whoever has its number and security code.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v2/giftcards/programs/{programId}/balance-check (the `CheckGiftCardBalance` operationId).
+func (c *Client) CheckGiftCardBalance(ctx context.Context, programId string, body CheckGiftCardBalanceJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCheckGiftCardBalanceRequest(c.Server, programId, body)
 	if err != nil {
 		return nil, err
 	}
@@ -783,6 +1645,602 @@ func (c *Client) PollBulkIssuance(ctx context.Context, programId string, taskId 
 	return c.Client.Do(req)
 }
 
+// ReloadGiftCardByNumberWithBody Reloadgiftcardbynumber
+//
+// Reload for the till, where the card's number is typed or scanned; the rules of reload.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v2/giftcards/programs/{programId}/cards/reload-by-number (the `ReloadGiftCardByNumber` operationId).
+func (c *Client) ReloadGiftCardByNumberWithBody(ctx context.Context, programId string, params *ReloadGiftCardByNumberParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReloadGiftCardByNumberRequestWithBody(c.Server, programId, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReloadGiftCardByNumber Reloadgiftcardbynumber
+//
+// Reload for the till, where the card's number is typed or scanned; the rules of reload.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v2/giftcards/programs/{programId}/cards/reload-by-number (the `ReloadGiftCardByNumber` operationId).
+func (c *Client) ReloadGiftCardByNumber(ctx context.Context, programId string, params *ReloadGiftCardByNumberParams, body ReloadGiftCardByNumberJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReloadGiftCardByNumberRequest(c.Server, programId, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetGiftCardDetails Getgiftcarddetails
+//
+// One card, with its full number and never its security code; its ledger too if asked, newest entry first.
+//
+// Corresponds with GET /v2/giftcards/programs/{programId}/cards/{cardId} (the `GetGiftCardDetails` operationId).
+func (c *Client) GetGiftCardDetails(ctx context.Context, programId string, cardId string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetGiftCardDetailsRequest(c.Server, programId, cardId)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ActivateGiftCardWithBody Activategiftcard
+//
+// Turn a pending, unexpired card active and load its initial value; the customer's name and e-mail address may be given anew.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/activate (the `ActivateGiftCard` operationId).
+func (c *Client) ActivateGiftCardWithBody(ctx context.Context, programId string, cardId string, params *ActivateGiftCardParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewActivateGiftCardRequestWithBody(c.Server, programId, cardId, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ActivateGiftCard Activategiftcard
+//
+// Turn a pending, unexpired card active and load its initial value; the customer's name and e-mail address may be given anew.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/activate (the `ActivateGiftCard` operationId).
+func (c *Client) ActivateGiftCard(ctx context.Context, programId string, cardId string, params *ActivateGiftCardParams, body ActivateGiftCardJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewActivateGiftCardRequest(c.Server, programId, cardId, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ProcessExpiredGiftCardWithBody Processexpiredcard
+//
+// Settle an expired card: give it more time, pay it back, or void it.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/process-expired (the `ProcessExpiredGiftCard` operationId).
+func (c *Client) ProcessExpiredGiftCardWithBody(ctx context.Context, programId string, cardId string, params *ProcessExpiredGiftCardParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewProcessExpiredGiftCardRequestWithBody(c.Server, programId, cardId, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ProcessExpiredGiftCard Processexpiredcard
+//
+// Settle an expired card: give it more time, pay it back, or void it.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/process-expired (the `ProcessExpiredGiftCard` operationId).
+func (c *Client) ProcessExpiredGiftCard(ctx context.Context, programId string, cardId string, params *ProcessExpiredGiftCardParams, body ProcessExpiredGiftCardJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewProcessExpiredGiftCardRequest(c.Server, programId, cardId, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RedeemGiftCardWithBody Redeemgiftcard
+//
+// Take an amount off an active, unexpired card in one step; at zero the card is depleted.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/redeem (the `RedeemGiftCard` operationId).
+func (c *Client) RedeemGiftCardWithBody(ctx context.Context, programId string, cardId string, params *RedeemGiftCardParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRedeemGiftCardRequestWithBody(c.Server, programId, cardId, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RedeemGiftCard Redeemgiftcard
+//
+// Take an amount off an active, unexpired card in one step; at zero the card is depleted.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/redeem (the `RedeemGiftCard` operationId).
+func (c *Client) RedeemGiftCard(ctx context.Context, programId string, cardId string, params *RedeemGiftCardParams, body RedeemGiftCardJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRedeemGiftCardRequest(c.Server, programId, cardId, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReloadGiftCardWithBody Reloadgiftcard
+//
+// Add 0.01 to 5,000 to an active, unexpired card, up to a balance of 10,000.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/reload (the `ReloadGiftCard` operationId).
+func (c *Client) ReloadGiftCardWithBody(ctx context.Context, programId string, cardId string, params *ReloadGiftCardParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReloadGiftCardRequestWithBody(c.Server, programId, cardId, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReloadGiftCard Reloadgiftcard
+//
+// Add 0.01 to 5,000 to an active, unexpired card, up to a balance of 10,000.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/reload (the `ReloadGiftCard` operationId).
+func (c *Client) ReloadGiftCard(ctx context.Context, programId string, cardId string, params *ReloadGiftCardParams, body ReloadGiftCardJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReloadGiftCardRequest(c.Server, programId, cardId, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ResendGiftCardSecurityCodeWithBody Resendgiftcardsecuritycode
+//
+// Make a new security code and send it, to other recipient data if given; the old code ends.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/resend-code (the `ResendGiftCardSecurityCode` operationId).
+func (c *Client) ResendGiftCardSecurityCodeWithBody(ctx context.Context, programId string, cardId string, params *ResendGiftCardSecurityCodeParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewResendGiftCardSecurityCodeRequestWithBody(c.Server, programId, cardId, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ResendGiftCardSecurityCode Resendgiftcardsecuritycode
+//
+// Make a new security code and send it, to other recipient data if given; the old code ends.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/resend-code (the `ResendGiftCardSecurityCode` operationId).
+func (c *Client) ResendGiftCardSecurityCode(ctx context.Context, programId string, cardId string, params *ResendGiftCardSecurityCodeParams, body ResendGiftCardSecurityCodeJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewResendGiftCardSecurityCodeRequest(c.Server, programId, cardId, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ResumeGiftCard Resume Gift Card
+//
+// Lifts the suspension of a card. It becomes active again, or pending if it was suspended before its activation.
+//
+// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/resume (the `ResumeGiftCard` operationId).
+func (c *Client) ResumeGiftCard(ctx context.Context, programId string, cardId string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewResumeGiftCardRequest(c.Server, programId, cardId)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ScheduleGiftCardDeliveryWithBody Schedulegiftcarddelivery
+//
+// Set, change or (with null) drop the time at which the recipient is told; null means at once.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /v2/giftcards/programs/{programId}/cards/{cardId}/schedule (the `ScheduleGiftCardDelivery` operationId).
+func (c *Client) ScheduleGiftCardDeliveryWithBody(ctx context.Context, programId string, cardId string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewScheduleGiftCardDeliveryRequestWithBody(c.Server, programId, cardId, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ScheduleGiftCardDelivery Schedulegiftcarddelivery
+//
+// Set, change or (with null) drop the time at which the recipient is told; null means at once.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v2/giftcards/programs/{programId}/cards/{cardId}/schedule (the `ScheduleGiftCardDelivery` operationId).
+func (c *Client) ScheduleGiftCardDelivery(ctx context.Context, programId string, cardId string, body ScheduleGiftCardDeliveryJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewScheduleGiftCardDeliveryRequest(c.Server, programId, cardId, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SuspendGiftCardWithBody Suspendgiftcard
+//
+// Stop a card from being used, until a time if one is given.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/suspend (the `SuspendGiftCard` operationId).
+func (c *Client) SuspendGiftCardWithBody(ctx context.Context, programId string, cardId string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSuspendGiftCardRequestWithBody(c.Server, programId, cardId, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SuspendGiftCard Suspendgiftcard
+//
+// Stop a card from being used, until a time if one is given.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/suspend (the `SuspendGiftCard` operationId).
+func (c *Client) SuspendGiftCard(ctx context.Context, programId string, cardId string, body SuspendGiftCardJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSuspendGiftCardRequest(c.Server, programId, cardId, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RefundGiftCardTransactionWithBody Refundgiftcardtransaction
+//
+// Put all or part of a redemption back on the card.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/transactions/{transactionId}/refund (the `RefundGiftCardTransaction` operationId).
+func (c *Client) RefundGiftCardTransactionWithBody(ctx context.Context, programId string, cardId string, transactionId PydanticObjectId, params *RefundGiftCardTransactionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRefundGiftCardTransactionRequestWithBody(c.Server, programId, cardId, transactionId, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RefundGiftCardTransaction Refundgiftcardtransaction
+//
+// Put all or part of a redemption back on the card.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/transactions/{transactionId}/refund (the `RefundGiftCardTransaction` operationId).
+func (c *Client) RefundGiftCardTransaction(ctx context.Context, programId string, cardId string, transactionId PydanticObjectId, params *RefundGiftCardTransactionParams, body RefundGiftCardTransactionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRefundGiftCardTransactionRequest(c.Server, programId, cardId, transactionId, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// TransferGiftCardBalanceWithBody Transfergiftcardbalance
+//
+// Move 0.01 to 5,000 to another active card of the program, with the source card's security code.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/transfer (the `TransferGiftCardBalance` operationId).
+func (c *Client) TransferGiftCardBalanceWithBody(ctx context.Context, programId string, cardId string, params *TransferGiftCardBalanceParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewTransferGiftCardBalanceRequestWithBody(c.Server, programId, cardId, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// TransferGiftCardBalance Transfergiftcardbalance
+//
+// Move 0.01 to 5,000 to another active card of the program, with the source card's security code.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/transfer (the `TransferGiftCardBalance` operationId).
+func (c *Client) TransferGiftCardBalance(ctx context.Context, programId string, cardId string, params *TransferGiftCardBalanceParams, body TransferGiftCardBalanceJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewTransferGiftCardBalanceRequest(c.Server, programId, cardId, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// TransferGiftCardOwnershipWithBody Transfergiftcardownership
+//
+// Give an active card another holder.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/transfer-ownership (the `TransferGiftCardOwnership` operationId).
+func (c *Client) TransferGiftCardOwnershipWithBody(ctx context.Context, programId string, cardId string, params *TransferGiftCardOwnershipParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewTransferGiftCardOwnershipRequestWithBody(c.Server, programId, cardId, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// TransferGiftCardOwnership Transfergiftcardownership
+//
+// Give an active card another holder.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/transfer-ownership (the `TransferGiftCardOwnership` operationId).
+func (c *Client) TransferGiftCardOwnership(ctx context.Context, programId string, cardId string, params *TransferGiftCardOwnershipParams, body TransferGiftCardOwnershipJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewTransferGiftCardOwnershipRequest(c.Server, programId, cardId, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// VoidGiftCardWithBody Voidgiftcard
+//
+// End a card for good; what it held is gone.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/void (the `VoidGiftCard` operationId).
+func (c *Client) VoidGiftCardWithBody(ctx context.Context, programId string, cardId string, params *VoidGiftCardParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewVoidGiftCardRequestWithBody(c.Server, programId, cardId, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// VoidGiftCard Voidgiftcard
+//
+// End a card for good; what it held is gone.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/void (the `VoidGiftCard` operationId).
+func (c *Client) VoidGiftCard(ctx context.Context, programId string, cardId string, params *VoidGiftCardParams, body VoidGiftCardJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewVoidGiftCardRequest(c.Server, programId, cardId, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ConsolidateGiftCardsWithBody Consolidategiftcards
+//
+// Merge 2 to 10 active cards of one customer into a new one of at most 10,000; the sources are voided.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v2/giftcards/programs/{programId}/consolidate (the `ConsolidateGiftCards` operationId).
+func (c *Client) ConsolidateGiftCardsWithBody(ctx context.Context, programId string, params *ConsolidateGiftCardsParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewConsolidateGiftCardsRequestWithBody(c.Server, programId, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ConsolidateGiftCards Consolidategiftcards
+//
+// Merge 2 to 10 active cards of one customer into a new one of at most 10,000; the sources are voided.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v2/giftcards/programs/{programId}/consolidate (the `ConsolidateGiftCards` operationId).
+func (c *Client) ConsolidateGiftCards(ctx context.Context, programId string, params *ConsolidateGiftCardsParams, body ConsolidateGiftCardsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewConsolidateGiftCardsRequest(c.Server, programId, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetBusinessReports Getbusinessreports
+//
+// Cards of a program by state, and what was sold, redeemed and is left.
+//
+// Corresponds with GET /v2/giftcards/programs/{programId}/reports/business (the `GetBusinessReports` operationId).
+func (c *Client) GetBusinessReports(ctx context.Context, programId string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetBusinessReportsRequest(c.Server, programId)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetEscheatmentReport Getescheatmentreport
+//
+// Cards nobody has used for so long that their money may have to be handed over as unclaimed property.
+//
+// Corresponds with GET /v2/giftcards/programs/{programId}/reports/escheatment (the `GetEscheatmentReport` operationId).
+func (c *Client) GetEscheatmentReport(ctx context.Context, programId string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetEscheatmentReportRequest(c.Server, programId)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetExpirationWarnings Getexpirationwarnings
+//
+// Cards that expire within 30, 60 and 90 days.
+//
+// Corresponds with GET /v2/giftcards/programs/{programId}/reports/expiration-warnings (the `GetExpirationWarnings` operationId).
+func (c *Client) GetExpirationWarnings(ctx context.Context, programId string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetExpirationWarningsRequest(c.Server, programId)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SearchGiftCards Searchgiftcards
+//
+// Cards of a program by full number, last four digits, customer's name or e-mail address.
+//
+// Corresponds with GET /v2/giftcards/programs/{programId}/search (the `SearchGiftCards` operationId).
+func (c *Client) SearchGiftCards(ctx context.Context, programId string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSearchGiftCardsRequest(c.Server, programId)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // GetTokenInfo Get Token Info
 //
 // User behind the bearer token.
@@ -909,6 +2367,46 @@ func NewReadyzRequest(server string) (*http.Request, error) {
 	return req, nil
 }
 
+// NewCustomerCheckGiftCardBalanceRequest calls the generic CustomerCheckGiftCardBalance builder with application/json body
+func NewCustomerCheckGiftCardBalanceRequest(server string, body CustomerCheckGiftCardBalanceJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCustomerCheckGiftCardBalanceRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewCustomerCheckGiftCardBalanceRequestWithBody constructs an http.Request for the CustomerCheckGiftCardBalance method, with any body, and a specified content type
+func NewCustomerCheckGiftCardBalanceRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v2/giftcards/customer/balance-check")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewDownloadGiftCardsRequest constructs an http.Request for the DownloadGiftCards method
 func NewDownloadGiftCardsRequest(server string, link string, params *DownloadGiftCardsParams) (*http.Request, error) {
 	var err error
@@ -966,6 +2464,80 @@ func NewDownloadGiftCardsRequest(server string, link string, params *DownloadGif
 	if err != nil {
 		return nil, err
 	}
+
+	return req, nil
+}
+
+// NewGetGiftCardsRequest constructs an http.Request for the GetGiftCards method
+func NewGetGiftCardsRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v2/giftcards/programs/cards")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCheckGiftCardBalanceRequest calls the generic CheckGiftCardBalance builder with application/json body
+func NewCheckGiftCardBalanceRequest(server string, programId string, body CheckGiftCardBalanceJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCheckGiftCardBalanceRequestWithBody(server, programId, "application/json", bodyReader)
+}
+
+// NewCheckGiftCardBalanceRequestWithBody constructs an http.Request for the CheckGiftCardBalance method, with any body, and a specified content type
+func NewCheckGiftCardBalanceRequestWithBody(server string, programId string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "programId", programId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v2/giftcards/programs/%s/balance-check", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -1118,6 +2690,1084 @@ func NewPollBulkIssuanceRequest(server string, programId string, taskId string) 
 	}
 
 	operationPath := fmt.Sprintf("/v2/giftcards/programs/%s/cards/bulk/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewReloadGiftCardByNumberRequest calls the generic ReloadGiftCardByNumber builder with application/json body
+func NewReloadGiftCardByNumberRequest(server string, programId string, params *ReloadGiftCardByNumberParams, body ReloadGiftCardByNumberJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewReloadGiftCardByNumberRequestWithBody(server, programId, params, "application/json", bodyReader)
+}
+
+// NewReloadGiftCardByNumberRequestWithBody constructs an http.Request for the ReloadGiftCardByNumber method, with any body, and a specified content type
+func NewReloadGiftCardByNumberRequestWithBody(server string, programId string, params *ReloadGiftCardByNumberParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "programId", programId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v2/giftcards/programs/%s/cards/reload-by-number", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "idempotency-key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("idempotency-key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewGetGiftCardDetailsRequest constructs an http.Request for the GetGiftCardDetails method
+func NewGetGiftCardDetailsRequest(server string, programId string, cardId string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "programId", programId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "cardId", cardId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v2/giftcards/programs/%s/cards/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewActivateGiftCardRequest calls the generic ActivateGiftCard builder with application/json body
+func NewActivateGiftCardRequest(server string, programId string, cardId string, params *ActivateGiftCardParams, body ActivateGiftCardJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewActivateGiftCardRequestWithBody(server, programId, cardId, params, "application/json", bodyReader)
+}
+
+// NewActivateGiftCardRequestWithBody constructs an http.Request for the ActivateGiftCard method, with any body, and a specified content type
+func NewActivateGiftCardRequestWithBody(server string, programId string, cardId string, params *ActivateGiftCardParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "programId", programId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "cardId", cardId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v2/giftcards/programs/%s/cards/%s/activate", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "idempotency-key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("idempotency-key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewProcessExpiredGiftCardRequest calls the generic ProcessExpiredGiftCard builder with application/json body
+func NewProcessExpiredGiftCardRequest(server string, programId string, cardId string, params *ProcessExpiredGiftCardParams, body ProcessExpiredGiftCardJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewProcessExpiredGiftCardRequestWithBody(server, programId, cardId, params, "application/json", bodyReader)
+}
+
+// NewProcessExpiredGiftCardRequestWithBody constructs an http.Request for the ProcessExpiredGiftCard method, with any body, and a specified content type
+func NewProcessExpiredGiftCardRequestWithBody(server string, programId string, cardId string, params *ProcessExpiredGiftCardParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "programId", programId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "cardId", cardId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v2/giftcards/programs/%s/cards/%s/process-expired", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "idempotency-key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("idempotency-key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewRedeemGiftCardRequest calls the generic RedeemGiftCard builder with application/json body
+func NewRedeemGiftCardRequest(server string, programId string, cardId string, params *RedeemGiftCardParams, body RedeemGiftCardJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRedeemGiftCardRequestWithBody(server, programId, cardId, params, "application/json", bodyReader)
+}
+
+// NewRedeemGiftCardRequestWithBody constructs an http.Request for the RedeemGiftCard method, with any body, and a specified content type
+func NewRedeemGiftCardRequestWithBody(server string, programId string, cardId string, params *RedeemGiftCardParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "programId", programId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "cardId", cardId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v2/giftcards/programs/%s/cards/%s/redeem", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "idempotency-key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("idempotency-key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewReloadGiftCardRequest calls the generic ReloadGiftCard builder with application/json body
+func NewReloadGiftCardRequest(server string, programId string, cardId string, params *ReloadGiftCardParams, body ReloadGiftCardJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewReloadGiftCardRequestWithBody(server, programId, cardId, params, "application/json", bodyReader)
+}
+
+// NewReloadGiftCardRequestWithBody constructs an http.Request for the ReloadGiftCard method, with any body, and a specified content type
+func NewReloadGiftCardRequestWithBody(server string, programId string, cardId string, params *ReloadGiftCardParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "programId", programId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "cardId", cardId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v2/giftcards/programs/%s/cards/%s/reload", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "idempotency-key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("idempotency-key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewResendGiftCardSecurityCodeRequest calls the generic ResendGiftCardSecurityCode builder with application/json body
+func NewResendGiftCardSecurityCodeRequest(server string, programId string, cardId string, params *ResendGiftCardSecurityCodeParams, body ResendGiftCardSecurityCodeJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewResendGiftCardSecurityCodeRequestWithBody(server, programId, cardId, params, "application/json", bodyReader)
+}
+
+// NewResendGiftCardSecurityCodeRequestWithBody constructs an http.Request for the ResendGiftCardSecurityCode method, with any body, and a specified content type
+func NewResendGiftCardSecurityCodeRequestWithBody(server string, programId string, cardId string, params *ResendGiftCardSecurityCodeParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "programId", programId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "cardId", cardId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v2/giftcards/programs/%s/cards/%s/resend-code", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "idempotency-key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("idempotency-key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewResumeGiftCardRequest constructs an http.Request for the ResumeGiftCard method
+func NewResumeGiftCardRequest(server string, programId string, cardId string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "programId", programId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "cardId", cardId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v2/giftcards/programs/%s/cards/%s/resume", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewScheduleGiftCardDeliveryRequest calls the generic ScheduleGiftCardDelivery builder with application/json body
+func NewScheduleGiftCardDeliveryRequest(server string, programId string, cardId string, body ScheduleGiftCardDeliveryJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewScheduleGiftCardDeliveryRequestWithBody(server, programId, cardId, "application/json", bodyReader)
+}
+
+// NewScheduleGiftCardDeliveryRequestWithBody constructs an http.Request for the ScheduleGiftCardDelivery method, with any body, and a specified content type
+func NewScheduleGiftCardDeliveryRequestWithBody(server string, programId string, cardId string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "programId", programId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "cardId", cardId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v2/giftcards/programs/%s/cards/%s/schedule", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewSuspendGiftCardRequest calls the generic SuspendGiftCard builder with application/json body
+func NewSuspendGiftCardRequest(server string, programId string, cardId string, body SuspendGiftCardJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewSuspendGiftCardRequestWithBody(server, programId, cardId, "application/json", bodyReader)
+}
+
+// NewSuspendGiftCardRequestWithBody constructs an http.Request for the SuspendGiftCard method, with any body, and a specified content type
+func NewSuspendGiftCardRequestWithBody(server string, programId string, cardId string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "programId", programId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "cardId", cardId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v2/giftcards/programs/%s/cards/%s/suspend", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewRefundGiftCardTransactionRequest calls the generic RefundGiftCardTransaction builder with application/json body
+func NewRefundGiftCardTransactionRequest(server string, programId string, cardId string, transactionId PydanticObjectId, params *RefundGiftCardTransactionParams, body RefundGiftCardTransactionJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRefundGiftCardTransactionRequestWithBody(server, programId, cardId, transactionId, params, "application/json", bodyReader)
+}
+
+// NewRefundGiftCardTransactionRequestWithBody constructs an http.Request for the RefundGiftCardTransaction method, with any body, and a specified content type
+func NewRefundGiftCardTransactionRequestWithBody(server string, programId string, cardId string, transactionId PydanticObjectId, params *RefundGiftCardTransactionParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "programId", programId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "cardId", cardId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam2 string
+
+	pathParam2, err = runtime.StyleParamWithOptions("simple", false, "transactionId", transactionId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v2/giftcards/programs/%s/cards/%s/transactions/%s/refund", pathParam0, pathParam1, pathParam2)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "idempotency-key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("idempotency-key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewTransferGiftCardBalanceRequest calls the generic TransferGiftCardBalance builder with application/json body
+func NewTransferGiftCardBalanceRequest(server string, programId string, cardId string, params *TransferGiftCardBalanceParams, body TransferGiftCardBalanceJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewTransferGiftCardBalanceRequestWithBody(server, programId, cardId, params, "application/json", bodyReader)
+}
+
+// NewTransferGiftCardBalanceRequestWithBody constructs an http.Request for the TransferGiftCardBalance method, with any body, and a specified content type
+func NewTransferGiftCardBalanceRequestWithBody(server string, programId string, cardId string, params *TransferGiftCardBalanceParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "programId", programId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "cardId", cardId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v2/giftcards/programs/%s/cards/%s/transfer", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "idempotency-key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("idempotency-key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewTransferGiftCardOwnershipRequest calls the generic TransferGiftCardOwnership builder with application/json body
+func NewTransferGiftCardOwnershipRequest(server string, programId string, cardId string, params *TransferGiftCardOwnershipParams, body TransferGiftCardOwnershipJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewTransferGiftCardOwnershipRequestWithBody(server, programId, cardId, params, "application/json", bodyReader)
+}
+
+// NewTransferGiftCardOwnershipRequestWithBody constructs an http.Request for the TransferGiftCardOwnership method, with any body, and a specified content type
+func NewTransferGiftCardOwnershipRequestWithBody(server string, programId string, cardId string, params *TransferGiftCardOwnershipParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "programId", programId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "cardId", cardId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v2/giftcards/programs/%s/cards/%s/transfer-ownership", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "idempotency-key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("idempotency-key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewVoidGiftCardRequest calls the generic VoidGiftCard builder with application/json body
+func NewVoidGiftCardRequest(server string, programId string, cardId string, params *VoidGiftCardParams, body VoidGiftCardJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewVoidGiftCardRequestWithBody(server, programId, cardId, params, "application/json", bodyReader)
+}
+
+// NewVoidGiftCardRequestWithBody constructs an http.Request for the VoidGiftCard method, with any body, and a specified content type
+func NewVoidGiftCardRequestWithBody(server string, programId string, cardId string, params *VoidGiftCardParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "programId", programId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "cardId", cardId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v2/giftcards/programs/%s/cards/%s/void", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "idempotency-key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("idempotency-key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewConsolidateGiftCardsRequest calls the generic ConsolidateGiftCards builder with application/json body
+func NewConsolidateGiftCardsRequest(server string, programId string, params *ConsolidateGiftCardsParams, body ConsolidateGiftCardsJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewConsolidateGiftCardsRequestWithBody(server, programId, params, "application/json", bodyReader)
+}
+
+// NewConsolidateGiftCardsRequestWithBody constructs an http.Request for the ConsolidateGiftCards method, with any body, and a specified content type
+func NewConsolidateGiftCardsRequestWithBody(server string, programId string, params *ConsolidateGiftCardsParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "programId", programId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v2/giftcards/programs/%s/consolidate", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "idempotency-key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("idempotency-key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewGetBusinessReportsRequest constructs an http.Request for the GetBusinessReports method
+func NewGetBusinessReportsRequest(server string, programId string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "programId", programId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v2/giftcards/programs/%s/reports/business", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetEscheatmentReportRequest constructs an http.Request for the GetEscheatmentReport method
+func NewGetEscheatmentReportRequest(server string, programId string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "programId", programId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v2/giftcards/programs/%s/reports/escheatment", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetExpirationWarningsRequest constructs an http.Request for the GetExpirationWarnings method
+func NewGetExpirationWarningsRequest(server string, programId string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "programId", programId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v2/giftcards/programs/%s/reports/expiration-warnings", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewSearchGiftCardsRequest constructs an http.Request for the SearchGiftCards method
+func NewSearchGiftCardsRequest(server string, programId string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "programId", programId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v2/giftcards/programs/%s/search", pathParam0)
 	if operationPath[0] == '/' {
 		operationPath = "." + operationPath
 	}
@@ -1291,6 +3941,24 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /readyz (the `Readyz` operationId).
 	ReadyzWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ReadyzResponse, error)
 
+	// CustomerCheckGiftCardBalanceWithBodyWithResponse Customercheckgiftcardbalance
+	//
+	// What is on a card of any program, for whoever has its number and security code.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v2/giftcards/customer/balance-check (the `CustomerCheckGiftCardBalance` operationId).
+	CustomerCheckGiftCardBalanceWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CustomerCheckGiftCardBalanceResponse, error)
+
+	// CustomerCheckGiftCardBalanceWithResponse Customercheckgiftcardbalance
+	//
+	// What is on a card of any program, for whoever has its number and security code.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v2/giftcards/customer/balance-check (the `CustomerCheckGiftCardBalance` operationId).
+	CustomerCheckGiftCardBalanceWithResponse(ctx context.Context, body CustomerCheckGiftCardBalanceJSONRequestBody, reqEditors ...RequestEditorFn) (*CustomerCheckGiftCardBalanceResponse, error)
+
 	// DownloadGiftCardsWithResponse Download issued cards
 	//
 	// The cards of one request, with their security codes, as CSV (RFC 4180, UTF-8, header line): card number, security code, initial value, expiry, id. With format=xlsx it is an Excel workbook of the same columns, in which every cell is text, so that no digit is lost. A client whose Accept header prefers text/html and that names no format, as a browser does, gets a page that offers both files; the page has no codes, and is no download. The link comes from csvDownloadUrl or from a Link header. It expires, and ends with the tokens of the user who asked for it; polling or replaying the request gives a fresh one. Above a number of downloads over one link the answer is 429.
@@ -1299,6 +3967,33 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v2/giftcards/downloads/{link} (the `DownloadGiftCards` operationId).
 	DownloadGiftCardsWithResponse(ctx context.Context, link string, params *DownloadGiftCardsParams, reqEditors ...RequestEditorFn) (*DownloadGiftCardsResponse, error)
+
+	// GetGiftCardsWithResponse Getgiftcards
+	//
+	// Cards of the caller's programs, newest first; by merchant, state, program, or only those that hold money.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v2/giftcards/programs/cards (the `GetGiftCards` operationId).
+	GetGiftCardsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetGiftCardsResponse, error)
+
+	// CheckGiftCardBalanceWithBodyWithResponse Checkgiftcardbalance
+	//
+	// What is on a card of the program, for whoever has its number and security code.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v2/giftcards/programs/{programId}/balance-check (the `CheckGiftCardBalance` operationId).
+	CheckGiftCardBalanceWithBodyWithResponse(ctx context.Context, programId string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CheckGiftCardBalanceResponse, error)
+
+	// CheckGiftCardBalanceWithResponse Checkgiftcardbalance
+	//
+	// What is on a card of the program, for whoever has its number and security code.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v2/giftcards/programs/{programId}/balance-check (the `CheckGiftCardBalance` operationId).
+	CheckGiftCardBalanceWithResponse(ctx context.Context, programId string, body CheckGiftCardBalanceJSONRequestBody, reqEditors ...RequestEditorFn) (*CheckGiftCardBalanceResponse, error)
 
 	// CreateGiftCardWithBodyWithResponse Creategiftcard
 	//
@@ -1431,6 +4126,294 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v2/giftcards/programs/{programId}/cards/bulk/{taskId} (the `PollBulkIssuance` operationId).
 	PollBulkIssuanceWithResponse(ctx context.Context, programId string, taskId string, reqEditors ...RequestEditorFn) (*PollBulkIssuanceResponse, error)
+
+	// ReloadGiftCardByNumberWithBodyWithResponse Reloadgiftcardbynumber
+	//
+	// Reload for the till, where the card's number is typed or scanned; the rules of reload.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v2/giftcards/programs/{programId}/cards/reload-by-number (the `ReloadGiftCardByNumber` operationId).
+	ReloadGiftCardByNumberWithBodyWithResponse(ctx context.Context, programId string, params *ReloadGiftCardByNumberParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ReloadGiftCardByNumberResponse, error)
+
+	// ReloadGiftCardByNumberWithResponse Reloadgiftcardbynumber
+	//
+	// Reload for the till, where the card's number is typed or scanned; the rules of reload.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v2/giftcards/programs/{programId}/cards/reload-by-number (the `ReloadGiftCardByNumber` operationId).
+	ReloadGiftCardByNumberWithResponse(ctx context.Context, programId string, params *ReloadGiftCardByNumberParams, body ReloadGiftCardByNumberJSONRequestBody, reqEditors ...RequestEditorFn) (*ReloadGiftCardByNumberResponse, error)
+
+	// GetGiftCardDetailsWithResponse Getgiftcarddetails
+	//
+	// One card, with its full number and never its security code; its ledger too if asked, newest entry first.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v2/giftcards/programs/{programId}/cards/{cardId} (the `GetGiftCardDetails` operationId).
+	GetGiftCardDetailsWithResponse(ctx context.Context, programId string, cardId string, reqEditors ...RequestEditorFn) (*GetGiftCardDetailsResponse, error)
+
+	// ActivateGiftCardWithBodyWithResponse Activategiftcard
+	//
+	// Turn a pending, unexpired card active and load its initial value; the customer's name and e-mail address may be given anew.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/activate (the `ActivateGiftCard` operationId).
+	ActivateGiftCardWithBodyWithResponse(ctx context.Context, programId string, cardId string, params *ActivateGiftCardParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ActivateGiftCardResponse, error)
+
+	// ActivateGiftCardWithResponse Activategiftcard
+	//
+	// Turn a pending, unexpired card active and load its initial value; the customer's name and e-mail address may be given anew.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/activate (the `ActivateGiftCard` operationId).
+	ActivateGiftCardWithResponse(ctx context.Context, programId string, cardId string, params *ActivateGiftCardParams, body ActivateGiftCardJSONRequestBody, reqEditors ...RequestEditorFn) (*ActivateGiftCardResponse, error)
+
+	// ProcessExpiredGiftCardWithBodyWithResponse Processexpiredcard
+	//
+	// Settle an expired card: give it more time, pay it back, or void it.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/process-expired (the `ProcessExpiredGiftCard` operationId).
+	ProcessExpiredGiftCardWithBodyWithResponse(ctx context.Context, programId string, cardId string, params *ProcessExpiredGiftCardParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ProcessExpiredGiftCardResponse, error)
+
+	// ProcessExpiredGiftCardWithResponse Processexpiredcard
+	//
+	// Settle an expired card: give it more time, pay it back, or void it.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/process-expired (the `ProcessExpiredGiftCard` operationId).
+	ProcessExpiredGiftCardWithResponse(ctx context.Context, programId string, cardId string, params *ProcessExpiredGiftCardParams, body ProcessExpiredGiftCardJSONRequestBody, reqEditors ...RequestEditorFn) (*ProcessExpiredGiftCardResponse, error)
+
+	// RedeemGiftCardWithBodyWithResponse Redeemgiftcard
+	//
+	// Take an amount off an active, unexpired card in one step; at zero the card is depleted.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/redeem (the `RedeemGiftCard` operationId).
+	RedeemGiftCardWithBodyWithResponse(ctx context.Context, programId string, cardId string, params *RedeemGiftCardParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RedeemGiftCardResponse, error)
+
+	// RedeemGiftCardWithResponse Redeemgiftcard
+	//
+	// Take an amount off an active, unexpired card in one step; at zero the card is depleted.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/redeem (the `RedeemGiftCard` operationId).
+	RedeemGiftCardWithResponse(ctx context.Context, programId string, cardId string, params *RedeemGiftCardParams, body RedeemGiftCardJSONRequestBody, reqEditors ...RequestEditorFn) (*RedeemGiftCardResponse, error)
+
+	// ReloadGiftCardWithBodyWithResponse Reloadgiftcard
+	//
+	// Add 0.01 to 5,000 to an active, unexpired card, up to a balance of 10,000.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/reload (the `ReloadGiftCard` operationId).
+	ReloadGiftCardWithBodyWithResponse(ctx context.Context, programId string, cardId string, params *ReloadGiftCardParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ReloadGiftCardResponse, error)
+
+	// ReloadGiftCardWithResponse Reloadgiftcard
+	//
+	// Add 0.01 to 5,000 to an active, unexpired card, up to a balance of 10,000.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/reload (the `ReloadGiftCard` operationId).
+	ReloadGiftCardWithResponse(ctx context.Context, programId string, cardId string, params *ReloadGiftCardParams, body ReloadGiftCardJSONRequestBody, reqEditors ...RequestEditorFn) (*ReloadGiftCardResponse, error)
+
+	// ResendGiftCardSecurityCodeWithBodyWithResponse Resendgiftcardsecuritycode
+	//
+	// Make a new security code and send it, to other recipient data if given; the old code ends.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/resend-code (the `ResendGiftCardSecurityCode` operationId).
+	ResendGiftCardSecurityCodeWithBodyWithResponse(ctx context.Context, programId string, cardId string, params *ResendGiftCardSecurityCodeParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ResendGiftCardSecurityCodeResponse, error)
+
+	// ResendGiftCardSecurityCodeWithResponse Resendgiftcardsecuritycode
+	//
+	// Make a new security code and send it, to other recipient data if given; the old code ends.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/resend-code (the `ResendGiftCardSecurityCode` operationId).
+	ResendGiftCardSecurityCodeWithResponse(ctx context.Context, programId string, cardId string, params *ResendGiftCardSecurityCodeParams, body ResendGiftCardSecurityCodeJSONRequestBody, reqEditors ...RequestEditorFn) (*ResendGiftCardSecurityCodeResponse, error)
+
+	// ResumeGiftCardWithResponse Resume Gift Card
+	//
+	// Lifts the suspension of a card. It becomes active again, or pending if it was suspended before its activation.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/resume (the `ResumeGiftCard` operationId).
+	ResumeGiftCardWithResponse(ctx context.Context, programId string, cardId string, reqEditors ...RequestEditorFn) (*ResumeGiftCardResponse, error)
+
+	// ScheduleGiftCardDeliveryWithBodyWithResponse Schedulegiftcarddelivery
+	//
+	// Set, change or (with null) drop the time at which the recipient is told; null means at once.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v2/giftcards/programs/{programId}/cards/{cardId}/schedule (the `ScheduleGiftCardDelivery` operationId).
+	ScheduleGiftCardDeliveryWithBodyWithResponse(ctx context.Context, programId string, cardId string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ScheduleGiftCardDeliveryResponse, error)
+
+	// ScheduleGiftCardDeliveryWithResponse Schedulegiftcarddelivery
+	//
+	// Set, change or (with null) drop the time at which the recipient is told; null means at once.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v2/giftcards/programs/{programId}/cards/{cardId}/schedule (the `ScheduleGiftCardDelivery` operationId).
+	ScheduleGiftCardDeliveryWithResponse(ctx context.Context, programId string, cardId string, body ScheduleGiftCardDeliveryJSONRequestBody, reqEditors ...RequestEditorFn) (*ScheduleGiftCardDeliveryResponse, error)
+
+	// SuspendGiftCardWithBodyWithResponse Suspendgiftcard
+	//
+	// Stop a card from being used, until a time if one is given.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/suspend (the `SuspendGiftCard` operationId).
+	SuspendGiftCardWithBodyWithResponse(ctx context.Context, programId string, cardId string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SuspendGiftCardResponse, error)
+
+	// SuspendGiftCardWithResponse Suspendgiftcard
+	//
+	// Stop a card from being used, until a time if one is given.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/suspend (the `SuspendGiftCard` operationId).
+	SuspendGiftCardWithResponse(ctx context.Context, programId string, cardId string, body SuspendGiftCardJSONRequestBody, reqEditors ...RequestEditorFn) (*SuspendGiftCardResponse, error)
+
+	// RefundGiftCardTransactionWithBodyWithResponse Refundgiftcardtransaction
+	//
+	// Put all or part of a redemption back on the card.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/transactions/{transactionId}/refund (the `RefundGiftCardTransaction` operationId).
+	RefundGiftCardTransactionWithBodyWithResponse(ctx context.Context, programId string, cardId string, transactionId PydanticObjectId, params *RefundGiftCardTransactionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RefundGiftCardTransactionResponse, error)
+
+	// RefundGiftCardTransactionWithResponse Refundgiftcardtransaction
+	//
+	// Put all or part of a redemption back on the card.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/transactions/{transactionId}/refund (the `RefundGiftCardTransaction` operationId).
+	RefundGiftCardTransactionWithResponse(ctx context.Context, programId string, cardId string, transactionId PydanticObjectId, params *RefundGiftCardTransactionParams, body RefundGiftCardTransactionJSONRequestBody, reqEditors ...RequestEditorFn) (*RefundGiftCardTransactionResponse, error)
+
+	// TransferGiftCardBalanceWithBodyWithResponse Transfergiftcardbalance
+	//
+	// Move 0.01 to 5,000 to another active card of the program, with the source card's security code.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/transfer (the `TransferGiftCardBalance` operationId).
+	TransferGiftCardBalanceWithBodyWithResponse(ctx context.Context, programId string, cardId string, params *TransferGiftCardBalanceParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*TransferGiftCardBalanceResponse, error)
+
+	// TransferGiftCardBalanceWithResponse Transfergiftcardbalance
+	//
+	// Move 0.01 to 5,000 to another active card of the program, with the source card's security code.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/transfer (the `TransferGiftCardBalance` operationId).
+	TransferGiftCardBalanceWithResponse(ctx context.Context, programId string, cardId string, params *TransferGiftCardBalanceParams, body TransferGiftCardBalanceJSONRequestBody, reqEditors ...RequestEditorFn) (*TransferGiftCardBalanceResponse, error)
+
+	// TransferGiftCardOwnershipWithBodyWithResponse Transfergiftcardownership
+	//
+	// Give an active card another holder.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/transfer-ownership (the `TransferGiftCardOwnership` operationId).
+	TransferGiftCardOwnershipWithBodyWithResponse(ctx context.Context, programId string, cardId string, params *TransferGiftCardOwnershipParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*TransferGiftCardOwnershipResponse, error)
+
+	// TransferGiftCardOwnershipWithResponse Transfergiftcardownership
+	//
+	// Give an active card another holder.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/transfer-ownership (the `TransferGiftCardOwnership` operationId).
+	TransferGiftCardOwnershipWithResponse(ctx context.Context, programId string, cardId string, params *TransferGiftCardOwnershipParams, body TransferGiftCardOwnershipJSONRequestBody, reqEditors ...RequestEditorFn) (*TransferGiftCardOwnershipResponse, error)
+
+	// VoidGiftCardWithBodyWithResponse Voidgiftcard
+	//
+	// End a card for good; what it held is gone.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/void (the `VoidGiftCard` operationId).
+	VoidGiftCardWithBodyWithResponse(ctx context.Context, programId string, cardId string, params *VoidGiftCardParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*VoidGiftCardResponse, error)
+
+	// VoidGiftCardWithResponse Voidgiftcard
+	//
+	// End a card for good; what it held is gone.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/void (the `VoidGiftCard` operationId).
+	VoidGiftCardWithResponse(ctx context.Context, programId string, cardId string, params *VoidGiftCardParams, body VoidGiftCardJSONRequestBody, reqEditors ...RequestEditorFn) (*VoidGiftCardResponse, error)
+
+	// ConsolidateGiftCardsWithBodyWithResponse Consolidategiftcards
+	//
+	// Merge 2 to 10 active cards of one customer into a new one of at most 10,000; the sources are voided.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v2/giftcards/programs/{programId}/consolidate (the `ConsolidateGiftCards` operationId).
+	ConsolidateGiftCardsWithBodyWithResponse(ctx context.Context, programId string, params *ConsolidateGiftCardsParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ConsolidateGiftCardsResponse, error)
+
+	// ConsolidateGiftCardsWithResponse Consolidategiftcards
+	//
+	// Merge 2 to 10 active cards of one customer into a new one of at most 10,000; the sources are voided.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v2/giftcards/programs/{programId}/consolidate (the `ConsolidateGiftCards` operationId).
+	ConsolidateGiftCardsWithResponse(ctx context.Context, programId string, params *ConsolidateGiftCardsParams, body ConsolidateGiftCardsJSONRequestBody, reqEditors ...RequestEditorFn) (*ConsolidateGiftCardsResponse, error)
+
+	// GetBusinessReportsWithResponse Getbusinessreports
+	//
+	// Cards of a program by state, and what was sold, redeemed and is left.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v2/giftcards/programs/{programId}/reports/business (the `GetBusinessReports` operationId).
+	GetBusinessReportsWithResponse(ctx context.Context, programId string, reqEditors ...RequestEditorFn) (*GetBusinessReportsResponse, error)
+
+	// GetEscheatmentReportWithResponse Getescheatmentreport
+	//
+	// Cards nobody has used for so long that their money may have to be handed over as unclaimed property.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v2/giftcards/programs/{programId}/reports/escheatment (the `GetEscheatmentReport` operationId).
+	GetEscheatmentReportWithResponse(ctx context.Context, programId string, reqEditors ...RequestEditorFn) (*GetEscheatmentReportResponse, error)
+
+	// GetExpirationWarningsWithResponse Getexpirationwarnings
+	//
+	// Cards that expire within 30, 60 and 90 days.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v2/giftcards/programs/{programId}/reports/expiration-warnings (the `GetExpirationWarnings` operationId).
+	GetExpirationWarningsWithResponse(ctx context.Context, programId string, reqEditors ...RequestEditorFn) (*GetExpirationWarningsResponse, error)
+
+	// SearchGiftCardsWithResponse Searchgiftcards
+	//
+	// Cards of a program by full number, last four digits, customer's name or e-mail address.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v2/giftcards/programs/{programId}/search (the `SearchGiftCards` operationId).
+	SearchGiftCardsWithResponse(ctx context.Context, programId string, reqEditors ...RequestEditorFn) (*SearchGiftCardsResponse, error)
 
 	// GetTokenInfoWithResponse Get Token Info
 	//
@@ -1625,6 +4608,119 @@ func (r ReadyzResponse) ContentType() string {
 	return ""
 }
 
+// CustomerCheckGiftCardBalanceResponse429Headers the declared response headers of an HTTP 429 response for CustomerCheckGiftCardBalance
+type CustomerCheckGiftCardBalanceResponse429Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
+}
+
+// CustomerCheckGiftCardBalanceResponse503Headers the declared response headers of an HTTP 503 response for CustomerCheckGiftCardBalance
+type CustomerCheckGiftCardBalanceResponse503Headers struct {
+	RetryAfter int
+}
+
+type CustomerCheckGiftCardBalanceResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *BalanceCheckResponse
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *ErrorDetail
+	// JSON408 the response for an HTTP 408 `application/json` response
+	JSON408 *ErrorDetail
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *ErrorDetail
+	// JSON415 the response for an HTTP 415 `application/json` response
+	JSON415 *ErrorDetail
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *HTTPValidationError
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *ErrorDetail
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *ErrorDetail
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ErrorDetail
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *CustomerCheckGiftCardBalanceResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *CustomerCheckGiftCardBalanceResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r CustomerCheckGiftCardBalanceResponse) GetJSON200() *BalanceCheckResponse {
+	return r.JSON200
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r CustomerCheckGiftCardBalanceResponse) GetJSON404() *ErrorDetail {
+	return r.JSON404
+}
+
+// GetJSON408 returns the response for an HTTP 408 `application/json` response
+func (r CustomerCheckGiftCardBalanceResponse) GetJSON408() *ErrorDetail {
+	return r.JSON408
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r CustomerCheckGiftCardBalanceResponse) GetJSON413() *ErrorDetail {
+	return r.JSON413
+}
+
+// GetJSON415 returns the response for an HTTP 415 `application/json` response
+func (r CustomerCheckGiftCardBalanceResponse) GetJSON415() *ErrorDetail {
+	return r.JSON415
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r CustomerCheckGiftCardBalanceResponse) GetJSON422() *HTTPValidationError {
+	return r.JSON422
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r CustomerCheckGiftCardBalanceResponse) GetJSON429() *ErrorDetail {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r CustomerCheckGiftCardBalanceResponse) GetJSON500() *ErrorDetail {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r CustomerCheckGiftCardBalanceResponse) GetJSON503() *ErrorDetail {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r CustomerCheckGiftCardBalanceResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CustomerCheckGiftCardBalanceResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CustomerCheckGiftCardBalanceResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CustomerCheckGiftCardBalanceResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // DownloadGiftCardsResponse200Headers the declared response headers of an HTTP 200 response for DownloadGiftCards
 type DownloadGiftCardsResponse200Headers struct {
 	ContentDisposition *string
@@ -1712,6 +4808,239 @@ func (r DownloadGiftCardsResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r DownloadGiftCardsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetGiftCardsResponse200Headers the declared response headers of an HTTP 200 response for GetGiftCards
+type GetGiftCardsResponse200Headers struct {
+	Link *string
+}
+
+// GetGiftCardsResponse401Headers the declared response headers of an HTTP 401 response for GetGiftCards
+type GetGiftCardsResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// GetGiftCardsResponse429Headers the declared response headers of an HTTP 429 response for GetGiftCards
+type GetGiftCardsResponse429Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
+}
+
+// GetGiftCardsResponse503Headers the declared response headers of an HTTP 503 response for GetGiftCards
+type GetGiftCardsResponse503Headers struct {
+	RetryAfter int
+}
+
+type GetGiftCardsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *[]GiftCardResponse
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *ErrorDetail
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *ErrorDetail
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *ErrorDetail
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *HTTPValidationError
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *ErrorDetail
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *ErrorDetail
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ErrorDetail
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetGiftCardsResponse200Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetGiftCardsResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetGiftCardsResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetGiftCardsResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetGiftCardsResponse) GetJSON200() *[]GiftCardResponse {
+	return r.JSON200
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r GetGiftCardsResponse) GetJSON401() *ErrorDetail {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r GetGiftCardsResponse) GetJSON403() *ErrorDetail {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r GetGiftCardsResponse) GetJSON404() *ErrorDetail {
+	return r.JSON404
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r GetGiftCardsResponse) GetJSON422() *HTTPValidationError {
+	return r.JSON422
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r GetGiftCardsResponse) GetJSON429() *ErrorDetail {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r GetGiftCardsResponse) GetJSON500() *ErrorDetail {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r GetGiftCardsResponse) GetJSON503() *ErrorDetail {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetGiftCardsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetGiftCardsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetGiftCardsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetGiftCardsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// CheckGiftCardBalanceResponse429Headers the declared response headers of an HTTP 429 response for CheckGiftCardBalance
+type CheckGiftCardBalanceResponse429Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
+}
+
+// CheckGiftCardBalanceResponse503Headers the declared response headers of an HTTP 503 response for CheckGiftCardBalance
+type CheckGiftCardBalanceResponse503Headers struct {
+	RetryAfter int
+}
+
+type CheckGiftCardBalanceResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *BalanceCheckResponse
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *ErrorDetail
+	// JSON408 the response for an HTTP 408 `application/json` response
+	JSON408 *ErrorDetail
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *ErrorDetail
+	// JSON415 the response for an HTTP 415 `application/json` response
+	JSON415 *ErrorDetail
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *HTTPValidationError
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *ErrorDetail
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *ErrorDetail
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ErrorDetail
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *CheckGiftCardBalanceResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *CheckGiftCardBalanceResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r CheckGiftCardBalanceResponse) GetJSON200() *BalanceCheckResponse {
+	return r.JSON200
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r CheckGiftCardBalanceResponse) GetJSON404() *ErrorDetail {
+	return r.JSON404
+}
+
+// GetJSON408 returns the response for an HTTP 408 `application/json` response
+func (r CheckGiftCardBalanceResponse) GetJSON408() *ErrorDetail {
+	return r.JSON408
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r CheckGiftCardBalanceResponse) GetJSON413() *ErrorDetail {
+	return r.JSON413
+}
+
+// GetJSON415 returns the response for an HTTP 415 `application/json` response
+func (r CheckGiftCardBalanceResponse) GetJSON415() *ErrorDetail {
+	return r.JSON415
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r CheckGiftCardBalanceResponse) GetJSON422() *HTTPValidationError {
+	return r.JSON422
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r CheckGiftCardBalanceResponse) GetJSON429() *ErrorDetail {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r CheckGiftCardBalanceResponse) GetJSON500() *ErrorDetail {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r CheckGiftCardBalanceResponse) GetJSON503() *ErrorDetail {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r CheckGiftCardBalanceResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CheckGiftCardBalanceResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CheckGiftCardBalanceResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CheckGiftCardBalanceResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -2139,6 +5468,2804 @@ func (r PollBulkIssuanceResponse) ContentType() string {
 	return ""
 }
 
+// ReloadGiftCardByNumberResponse200Headers the declared response headers of an HTTP 200 response for ReloadGiftCardByNumber
+type ReloadGiftCardByNumberResponse200Headers struct {
+	IdempotentReplayed *string
+}
+
+// ReloadGiftCardByNumberResponse401Headers the declared response headers of an HTTP 401 response for ReloadGiftCardByNumber
+type ReloadGiftCardByNumberResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// ReloadGiftCardByNumberResponse409Headers the declared response headers of an HTTP 409 response for ReloadGiftCardByNumber
+type ReloadGiftCardByNumberResponse409Headers struct {
+	RetryAfter int
+}
+
+// ReloadGiftCardByNumberResponse429Headers the declared response headers of an HTTP 429 response for ReloadGiftCardByNumber
+type ReloadGiftCardByNumberResponse429Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
+}
+
+// ReloadGiftCardByNumberResponse503Headers the declared response headers of an HTTP 503 response for ReloadGiftCardByNumber
+type ReloadGiftCardByNumberResponse503Headers struct {
+	RetryAfter int
+}
+
+type ReloadGiftCardByNumberResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *GiftCardResponse
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *ErrorDetail
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *ErrorDetail
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *ErrorDetail
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *ErrorDetail
+	// JSON408 the response for an HTTP 408 `application/json` response
+	JSON408 *ErrorDetail
+	// JSON409 the response for an HTTP 409 `application/json` response
+	JSON409 *ErrorDetail
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *ErrorDetail
+	// JSON415 the response for an HTTP 415 `application/json` response
+	JSON415 *ErrorDetail
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *HTTPValidationError
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *ErrorDetail
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *ErrorDetail
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ErrorDetail
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ReloadGiftCardByNumberResponse200Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ReloadGiftCardByNumberResponse401Headers
+	// Headers409 the parsed response headers for an HTTP 409 response
+	Headers409 *ReloadGiftCardByNumberResponse409Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ReloadGiftCardByNumberResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ReloadGiftCardByNumberResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ReloadGiftCardByNumberResponse) GetJSON200() *GiftCardResponse {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r ReloadGiftCardByNumberResponse) GetJSON400() *ErrorDetail {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r ReloadGiftCardByNumberResponse) GetJSON401() *ErrorDetail {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r ReloadGiftCardByNumberResponse) GetJSON403() *ErrorDetail {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r ReloadGiftCardByNumberResponse) GetJSON404() *ErrorDetail {
+	return r.JSON404
+}
+
+// GetJSON408 returns the response for an HTTP 408 `application/json` response
+func (r ReloadGiftCardByNumberResponse) GetJSON408() *ErrorDetail {
+	return r.JSON408
+}
+
+// GetJSON409 returns the response for an HTTP 409 `application/json` response
+func (r ReloadGiftCardByNumberResponse) GetJSON409() *ErrorDetail {
+	return r.JSON409
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r ReloadGiftCardByNumberResponse) GetJSON413() *ErrorDetail {
+	return r.JSON413
+}
+
+// GetJSON415 returns the response for an HTTP 415 `application/json` response
+func (r ReloadGiftCardByNumberResponse) GetJSON415() *ErrorDetail {
+	return r.JSON415
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r ReloadGiftCardByNumberResponse) GetJSON422() *HTTPValidationError {
+	return r.JSON422
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r ReloadGiftCardByNumberResponse) GetJSON429() *ErrorDetail {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r ReloadGiftCardByNumberResponse) GetJSON500() *ErrorDetail {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r ReloadGiftCardByNumberResponse) GetJSON503() *ErrorDetail {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ReloadGiftCardByNumberResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ReloadGiftCardByNumberResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ReloadGiftCardByNumberResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ReloadGiftCardByNumberResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetGiftCardDetailsResponse401Headers the declared response headers of an HTTP 401 response for GetGiftCardDetails
+type GetGiftCardDetailsResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// GetGiftCardDetailsResponse429Headers the declared response headers of an HTTP 429 response for GetGiftCardDetails
+type GetGiftCardDetailsResponse429Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
+}
+
+// GetGiftCardDetailsResponse503Headers the declared response headers of an HTTP 503 response for GetGiftCardDetails
+type GetGiftCardDetailsResponse503Headers struct {
+	RetryAfter int
+}
+
+type GetGiftCardDetailsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *GiftCardDetailsResponse
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *ErrorDetail
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *ErrorDetail
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *ErrorDetail
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *HTTPValidationError
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *ErrorDetail
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *ErrorDetail
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ErrorDetail
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetGiftCardDetailsResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetGiftCardDetailsResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetGiftCardDetailsResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetGiftCardDetailsResponse) GetJSON200() *GiftCardDetailsResponse {
+	return r.JSON200
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r GetGiftCardDetailsResponse) GetJSON401() *ErrorDetail {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r GetGiftCardDetailsResponse) GetJSON403() *ErrorDetail {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r GetGiftCardDetailsResponse) GetJSON404() *ErrorDetail {
+	return r.JSON404
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r GetGiftCardDetailsResponse) GetJSON422() *HTTPValidationError {
+	return r.JSON422
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r GetGiftCardDetailsResponse) GetJSON429() *ErrorDetail {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r GetGiftCardDetailsResponse) GetJSON500() *ErrorDetail {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r GetGiftCardDetailsResponse) GetJSON503() *ErrorDetail {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetGiftCardDetailsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetGiftCardDetailsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetGiftCardDetailsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetGiftCardDetailsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ActivateGiftCardResponse200Headers the declared response headers of an HTTP 200 response for ActivateGiftCard
+type ActivateGiftCardResponse200Headers struct {
+	IdempotentReplayed *string
+}
+
+// ActivateGiftCardResponse401Headers the declared response headers of an HTTP 401 response for ActivateGiftCard
+type ActivateGiftCardResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// ActivateGiftCardResponse409Headers the declared response headers of an HTTP 409 response for ActivateGiftCard
+type ActivateGiftCardResponse409Headers struct {
+	RetryAfter int
+}
+
+// ActivateGiftCardResponse429Headers the declared response headers of an HTTP 429 response for ActivateGiftCard
+type ActivateGiftCardResponse429Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
+}
+
+// ActivateGiftCardResponse503Headers the declared response headers of an HTTP 503 response for ActivateGiftCard
+type ActivateGiftCardResponse503Headers struct {
+	RetryAfter int
+}
+
+type ActivateGiftCardResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *GiftCardResponse
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *ErrorDetail
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *ErrorDetail
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *ErrorDetail
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *ErrorDetail
+	// JSON408 the response for an HTTP 408 `application/json` response
+	JSON408 *ErrorDetail
+	// JSON409 the response for an HTTP 409 `application/json` response
+	JSON409 *ErrorDetail
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *ErrorDetail
+	// JSON415 the response for an HTTP 415 `application/json` response
+	JSON415 *ErrorDetail
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *HTTPValidationError
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *ErrorDetail
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *ErrorDetail
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ErrorDetail
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ActivateGiftCardResponse200Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ActivateGiftCardResponse401Headers
+	// Headers409 the parsed response headers for an HTTP 409 response
+	Headers409 *ActivateGiftCardResponse409Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ActivateGiftCardResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ActivateGiftCardResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ActivateGiftCardResponse) GetJSON200() *GiftCardResponse {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r ActivateGiftCardResponse) GetJSON400() *ErrorDetail {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r ActivateGiftCardResponse) GetJSON401() *ErrorDetail {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r ActivateGiftCardResponse) GetJSON403() *ErrorDetail {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r ActivateGiftCardResponse) GetJSON404() *ErrorDetail {
+	return r.JSON404
+}
+
+// GetJSON408 returns the response for an HTTP 408 `application/json` response
+func (r ActivateGiftCardResponse) GetJSON408() *ErrorDetail {
+	return r.JSON408
+}
+
+// GetJSON409 returns the response for an HTTP 409 `application/json` response
+func (r ActivateGiftCardResponse) GetJSON409() *ErrorDetail {
+	return r.JSON409
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r ActivateGiftCardResponse) GetJSON413() *ErrorDetail {
+	return r.JSON413
+}
+
+// GetJSON415 returns the response for an HTTP 415 `application/json` response
+func (r ActivateGiftCardResponse) GetJSON415() *ErrorDetail {
+	return r.JSON415
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r ActivateGiftCardResponse) GetJSON422() *HTTPValidationError {
+	return r.JSON422
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r ActivateGiftCardResponse) GetJSON429() *ErrorDetail {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r ActivateGiftCardResponse) GetJSON500() *ErrorDetail {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r ActivateGiftCardResponse) GetJSON503() *ErrorDetail {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ActivateGiftCardResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ActivateGiftCardResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ActivateGiftCardResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ActivateGiftCardResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ProcessExpiredGiftCardResponse200Headers the declared response headers of an HTTP 200 response for ProcessExpiredGiftCard
+type ProcessExpiredGiftCardResponse200Headers struct {
+	IdempotentReplayed *string
+}
+
+// ProcessExpiredGiftCardResponse401Headers the declared response headers of an HTTP 401 response for ProcessExpiredGiftCard
+type ProcessExpiredGiftCardResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// ProcessExpiredGiftCardResponse409Headers the declared response headers of an HTTP 409 response for ProcessExpiredGiftCard
+type ProcessExpiredGiftCardResponse409Headers struct {
+	RetryAfter int
+}
+
+// ProcessExpiredGiftCardResponse429Headers the declared response headers of an HTTP 429 response for ProcessExpiredGiftCard
+type ProcessExpiredGiftCardResponse429Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
+}
+
+// ProcessExpiredGiftCardResponse503Headers the declared response headers of an HTTP 503 response for ProcessExpiredGiftCard
+type ProcessExpiredGiftCardResponse503Headers struct {
+	RetryAfter int
+}
+
+type ProcessExpiredGiftCardResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ProcessExpiredCardResponse
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *ErrorDetail
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *ErrorDetail
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *ErrorDetail
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *ErrorDetail
+	// JSON408 the response for an HTTP 408 `application/json` response
+	JSON408 *ErrorDetail
+	// JSON409 the response for an HTTP 409 `application/json` response
+	JSON409 *ErrorDetail
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *ErrorDetail
+	// JSON415 the response for an HTTP 415 `application/json` response
+	JSON415 *ErrorDetail
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *HTTPValidationError
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *ErrorDetail
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *ErrorDetail
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ErrorDetail
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ProcessExpiredGiftCardResponse200Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ProcessExpiredGiftCardResponse401Headers
+	// Headers409 the parsed response headers for an HTTP 409 response
+	Headers409 *ProcessExpiredGiftCardResponse409Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ProcessExpiredGiftCardResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ProcessExpiredGiftCardResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ProcessExpiredGiftCardResponse) GetJSON200() *ProcessExpiredCardResponse {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r ProcessExpiredGiftCardResponse) GetJSON400() *ErrorDetail {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r ProcessExpiredGiftCardResponse) GetJSON401() *ErrorDetail {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r ProcessExpiredGiftCardResponse) GetJSON403() *ErrorDetail {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r ProcessExpiredGiftCardResponse) GetJSON404() *ErrorDetail {
+	return r.JSON404
+}
+
+// GetJSON408 returns the response for an HTTP 408 `application/json` response
+func (r ProcessExpiredGiftCardResponse) GetJSON408() *ErrorDetail {
+	return r.JSON408
+}
+
+// GetJSON409 returns the response for an HTTP 409 `application/json` response
+func (r ProcessExpiredGiftCardResponse) GetJSON409() *ErrorDetail {
+	return r.JSON409
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r ProcessExpiredGiftCardResponse) GetJSON413() *ErrorDetail {
+	return r.JSON413
+}
+
+// GetJSON415 returns the response for an HTTP 415 `application/json` response
+func (r ProcessExpiredGiftCardResponse) GetJSON415() *ErrorDetail {
+	return r.JSON415
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r ProcessExpiredGiftCardResponse) GetJSON422() *HTTPValidationError {
+	return r.JSON422
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r ProcessExpiredGiftCardResponse) GetJSON429() *ErrorDetail {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r ProcessExpiredGiftCardResponse) GetJSON500() *ErrorDetail {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r ProcessExpiredGiftCardResponse) GetJSON503() *ErrorDetail {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ProcessExpiredGiftCardResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ProcessExpiredGiftCardResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ProcessExpiredGiftCardResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ProcessExpiredGiftCardResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// RedeemGiftCardResponse200Headers the declared response headers of an HTTP 200 response for RedeemGiftCard
+type RedeemGiftCardResponse200Headers struct {
+	IdempotentReplayed *string
+}
+
+// RedeemGiftCardResponse401Headers the declared response headers of an HTTP 401 response for RedeemGiftCard
+type RedeemGiftCardResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// RedeemGiftCardResponse409Headers the declared response headers of an HTTP 409 response for RedeemGiftCard
+type RedeemGiftCardResponse409Headers struct {
+	RetryAfter int
+}
+
+// RedeemGiftCardResponse429Headers the declared response headers of an HTTP 429 response for RedeemGiftCard
+type RedeemGiftCardResponse429Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
+}
+
+// RedeemGiftCardResponse503Headers the declared response headers of an HTTP 503 response for RedeemGiftCard
+type RedeemGiftCardResponse503Headers struct {
+	RetryAfter int
+}
+
+type RedeemGiftCardResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *RedeemResponse
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *ErrorDetail
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *ErrorDetail
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *ErrorDetail
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *ErrorDetail
+	// JSON408 the response for an HTTP 408 `application/json` response
+	JSON408 *ErrorDetail
+	// JSON409 the response for an HTTP 409 `application/json` response
+	JSON409 *ErrorDetail
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *ErrorDetail
+	// JSON415 the response for an HTTP 415 `application/json` response
+	JSON415 *ErrorDetail
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *HTTPValidationError
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *ErrorDetail
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *ErrorDetail
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ErrorDetail
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *RedeemGiftCardResponse200Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *RedeemGiftCardResponse401Headers
+	// Headers409 the parsed response headers for an HTTP 409 response
+	Headers409 *RedeemGiftCardResponse409Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *RedeemGiftCardResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *RedeemGiftCardResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r RedeemGiftCardResponse) GetJSON200() *RedeemResponse {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r RedeemGiftCardResponse) GetJSON400() *ErrorDetail {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r RedeemGiftCardResponse) GetJSON401() *ErrorDetail {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r RedeemGiftCardResponse) GetJSON403() *ErrorDetail {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r RedeemGiftCardResponse) GetJSON404() *ErrorDetail {
+	return r.JSON404
+}
+
+// GetJSON408 returns the response for an HTTP 408 `application/json` response
+func (r RedeemGiftCardResponse) GetJSON408() *ErrorDetail {
+	return r.JSON408
+}
+
+// GetJSON409 returns the response for an HTTP 409 `application/json` response
+func (r RedeemGiftCardResponse) GetJSON409() *ErrorDetail {
+	return r.JSON409
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r RedeemGiftCardResponse) GetJSON413() *ErrorDetail {
+	return r.JSON413
+}
+
+// GetJSON415 returns the response for an HTTP 415 `application/json` response
+func (r RedeemGiftCardResponse) GetJSON415() *ErrorDetail {
+	return r.JSON415
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r RedeemGiftCardResponse) GetJSON422() *HTTPValidationError {
+	return r.JSON422
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r RedeemGiftCardResponse) GetJSON429() *ErrorDetail {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r RedeemGiftCardResponse) GetJSON500() *ErrorDetail {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r RedeemGiftCardResponse) GetJSON503() *ErrorDetail {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r RedeemGiftCardResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RedeemGiftCardResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RedeemGiftCardResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RedeemGiftCardResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ReloadGiftCardResponse200Headers the declared response headers of an HTTP 200 response for ReloadGiftCard
+type ReloadGiftCardResponse200Headers struct {
+	IdempotentReplayed *string
+}
+
+// ReloadGiftCardResponse401Headers the declared response headers of an HTTP 401 response for ReloadGiftCard
+type ReloadGiftCardResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// ReloadGiftCardResponse409Headers the declared response headers of an HTTP 409 response for ReloadGiftCard
+type ReloadGiftCardResponse409Headers struct {
+	RetryAfter int
+}
+
+// ReloadGiftCardResponse429Headers the declared response headers of an HTTP 429 response for ReloadGiftCard
+type ReloadGiftCardResponse429Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
+}
+
+// ReloadGiftCardResponse503Headers the declared response headers of an HTTP 503 response for ReloadGiftCard
+type ReloadGiftCardResponse503Headers struct {
+	RetryAfter int
+}
+
+type ReloadGiftCardResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *GiftCardResponse
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *ErrorDetail
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *ErrorDetail
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *ErrorDetail
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *ErrorDetail
+	// JSON408 the response for an HTTP 408 `application/json` response
+	JSON408 *ErrorDetail
+	// JSON409 the response for an HTTP 409 `application/json` response
+	JSON409 *ErrorDetail
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *ErrorDetail
+	// JSON415 the response for an HTTP 415 `application/json` response
+	JSON415 *ErrorDetail
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *HTTPValidationError
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *ErrorDetail
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *ErrorDetail
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ErrorDetail
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ReloadGiftCardResponse200Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ReloadGiftCardResponse401Headers
+	// Headers409 the parsed response headers for an HTTP 409 response
+	Headers409 *ReloadGiftCardResponse409Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ReloadGiftCardResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ReloadGiftCardResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ReloadGiftCardResponse) GetJSON200() *GiftCardResponse {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r ReloadGiftCardResponse) GetJSON400() *ErrorDetail {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r ReloadGiftCardResponse) GetJSON401() *ErrorDetail {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r ReloadGiftCardResponse) GetJSON403() *ErrorDetail {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r ReloadGiftCardResponse) GetJSON404() *ErrorDetail {
+	return r.JSON404
+}
+
+// GetJSON408 returns the response for an HTTP 408 `application/json` response
+func (r ReloadGiftCardResponse) GetJSON408() *ErrorDetail {
+	return r.JSON408
+}
+
+// GetJSON409 returns the response for an HTTP 409 `application/json` response
+func (r ReloadGiftCardResponse) GetJSON409() *ErrorDetail {
+	return r.JSON409
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r ReloadGiftCardResponse) GetJSON413() *ErrorDetail {
+	return r.JSON413
+}
+
+// GetJSON415 returns the response for an HTTP 415 `application/json` response
+func (r ReloadGiftCardResponse) GetJSON415() *ErrorDetail {
+	return r.JSON415
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r ReloadGiftCardResponse) GetJSON422() *HTTPValidationError {
+	return r.JSON422
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r ReloadGiftCardResponse) GetJSON429() *ErrorDetail {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r ReloadGiftCardResponse) GetJSON500() *ErrorDetail {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r ReloadGiftCardResponse) GetJSON503() *ErrorDetail {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ReloadGiftCardResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ReloadGiftCardResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ReloadGiftCardResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ReloadGiftCardResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ResendGiftCardSecurityCodeResponse200Headers the declared response headers of an HTTP 200 response for ResendGiftCardSecurityCode
+type ResendGiftCardSecurityCodeResponse200Headers struct {
+	IdempotentReplayed *string
+}
+
+// ResendGiftCardSecurityCodeResponse401Headers the declared response headers of an HTTP 401 response for ResendGiftCardSecurityCode
+type ResendGiftCardSecurityCodeResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// ResendGiftCardSecurityCodeResponse409Headers the declared response headers of an HTTP 409 response for ResendGiftCardSecurityCode
+type ResendGiftCardSecurityCodeResponse409Headers struct {
+	RetryAfter int
+}
+
+// ResendGiftCardSecurityCodeResponse429Headers the declared response headers of an HTTP 429 response for ResendGiftCardSecurityCode
+type ResendGiftCardSecurityCodeResponse429Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
+}
+
+// ResendGiftCardSecurityCodeResponse503Headers the declared response headers of an HTTP 503 response for ResendGiftCardSecurityCode
+type ResendGiftCardSecurityCodeResponse503Headers struct {
+	RetryAfter int
+}
+
+type ResendGiftCardSecurityCodeResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *GiftCardResponse
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *ErrorDetail
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *ErrorDetail
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *ErrorDetail
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *ErrorDetail
+	// JSON408 the response for an HTTP 408 `application/json` response
+	JSON408 *ErrorDetail
+	// JSON409 the response for an HTTP 409 `application/json` response
+	JSON409 *ErrorDetail
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *ErrorDetail
+	// JSON415 the response for an HTTP 415 `application/json` response
+	JSON415 *ErrorDetail
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *HTTPValidationError
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *ErrorDetail
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *ErrorDetail
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ErrorDetail
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ResendGiftCardSecurityCodeResponse200Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ResendGiftCardSecurityCodeResponse401Headers
+	// Headers409 the parsed response headers for an HTTP 409 response
+	Headers409 *ResendGiftCardSecurityCodeResponse409Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ResendGiftCardSecurityCodeResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ResendGiftCardSecurityCodeResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ResendGiftCardSecurityCodeResponse) GetJSON200() *GiftCardResponse {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r ResendGiftCardSecurityCodeResponse) GetJSON400() *ErrorDetail {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r ResendGiftCardSecurityCodeResponse) GetJSON401() *ErrorDetail {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r ResendGiftCardSecurityCodeResponse) GetJSON403() *ErrorDetail {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r ResendGiftCardSecurityCodeResponse) GetJSON404() *ErrorDetail {
+	return r.JSON404
+}
+
+// GetJSON408 returns the response for an HTTP 408 `application/json` response
+func (r ResendGiftCardSecurityCodeResponse) GetJSON408() *ErrorDetail {
+	return r.JSON408
+}
+
+// GetJSON409 returns the response for an HTTP 409 `application/json` response
+func (r ResendGiftCardSecurityCodeResponse) GetJSON409() *ErrorDetail {
+	return r.JSON409
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r ResendGiftCardSecurityCodeResponse) GetJSON413() *ErrorDetail {
+	return r.JSON413
+}
+
+// GetJSON415 returns the response for an HTTP 415 `application/json` response
+func (r ResendGiftCardSecurityCodeResponse) GetJSON415() *ErrorDetail {
+	return r.JSON415
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r ResendGiftCardSecurityCodeResponse) GetJSON422() *HTTPValidationError {
+	return r.JSON422
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r ResendGiftCardSecurityCodeResponse) GetJSON429() *ErrorDetail {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r ResendGiftCardSecurityCodeResponse) GetJSON500() *ErrorDetail {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r ResendGiftCardSecurityCodeResponse) GetJSON503() *ErrorDetail {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ResendGiftCardSecurityCodeResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ResendGiftCardSecurityCodeResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ResendGiftCardSecurityCodeResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ResendGiftCardSecurityCodeResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ResumeGiftCardResponse401Headers the declared response headers of an HTTP 401 response for ResumeGiftCard
+type ResumeGiftCardResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// ResumeGiftCardResponse409Headers the declared response headers of an HTTP 409 response for ResumeGiftCard
+type ResumeGiftCardResponse409Headers struct {
+	RetryAfter int
+}
+
+// ResumeGiftCardResponse429Headers the declared response headers of an HTTP 429 response for ResumeGiftCard
+type ResumeGiftCardResponse429Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
+}
+
+// ResumeGiftCardResponse503Headers the declared response headers of an HTTP 503 response for ResumeGiftCard
+type ResumeGiftCardResponse503Headers struct {
+	RetryAfter int
+}
+
+type ResumeGiftCardResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *GiftCardResponse
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *ErrorDetail
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *ErrorDetail
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *ErrorDetail
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *ErrorDetail
+	// JSON409 the response for an HTTP 409 `application/json` response
+	JSON409 *ErrorDetail
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *HTTPValidationError
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *ErrorDetail
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *ErrorDetail
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ErrorDetail
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ResumeGiftCardResponse401Headers
+	// Headers409 the parsed response headers for an HTTP 409 response
+	Headers409 *ResumeGiftCardResponse409Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ResumeGiftCardResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ResumeGiftCardResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ResumeGiftCardResponse) GetJSON200() *GiftCardResponse {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r ResumeGiftCardResponse) GetJSON400() *ErrorDetail {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r ResumeGiftCardResponse) GetJSON401() *ErrorDetail {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r ResumeGiftCardResponse) GetJSON403() *ErrorDetail {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r ResumeGiftCardResponse) GetJSON404() *ErrorDetail {
+	return r.JSON404
+}
+
+// GetJSON409 returns the response for an HTTP 409 `application/json` response
+func (r ResumeGiftCardResponse) GetJSON409() *ErrorDetail {
+	return r.JSON409
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r ResumeGiftCardResponse) GetJSON422() *HTTPValidationError {
+	return r.JSON422
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r ResumeGiftCardResponse) GetJSON429() *ErrorDetail {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r ResumeGiftCardResponse) GetJSON500() *ErrorDetail {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r ResumeGiftCardResponse) GetJSON503() *ErrorDetail {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ResumeGiftCardResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ResumeGiftCardResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ResumeGiftCardResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ResumeGiftCardResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ScheduleGiftCardDeliveryResponse401Headers the declared response headers of an HTTP 401 response for ScheduleGiftCardDelivery
+type ScheduleGiftCardDeliveryResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// ScheduleGiftCardDeliveryResponse409Headers the declared response headers of an HTTP 409 response for ScheduleGiftCardDelivery
+type ScheduleGiftCardDeliveryResponse409Headers struct {
+	RetryAfter int
+}
+
+// ScheduleGiftCardDeliveryResponse429Headers the declared response headers of an HTTP 429 response for ScheduleGiftCardDelivery
+type ScheduleGiftCardDeliveryResponse429Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
+}
+
+// ScheduleGiftCardDeliveryResponse503Headers the declared response headers of an HTTP 503 response for ScheduleGiftCardDelivery
+type ScheduleGiftCardDeliveryResponse503Headers struct {
+	RetryAfter int
+}
+
+type ScheduleGiftCardDeliveryResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *GiftCardResponse
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *ErrorDetail
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *ErrorDetail
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *ErrorDetail
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *ErrorDetail
+	// JSON408 the response for an HTTP 408 `application/json` response
+	JSON408 *ErrorDetail
+	// JSON409 the response for an HTTP 409 `application/json` response
+	JSON409 *ErrorDetail
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *ErrorDetail
+	// JSON415 the response for an HTTP 415 `application/json` response
+	JSON415 *ErrorDetail
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *HTTPValidationError
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *ErrorDetail
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *ErrorDetail
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ErrorDetail
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ScheduleGiftCardDeliveryResponse401Headers
+	// Headers409 the parsed response headers for an HTTP 409 response
+	Headers409 *ScheduleGiftCardDeliveryResponse409Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ScheduleGiftCardDeliveryResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ScheduleGiftCardDeliveryResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ScheduleGiftCardDeliveryResponse) GetJSON200() *GiftCardResponse {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r ScheduleGiftCardDeliveryResponse) GetJSON400() *ErrorDetail {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r ScheduleGiftCardDeliveryResponse) GetJSON401() *ErrorDetail {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r ScheduleGiftCardDeliveryResponse) GetJSON403() *ErrorDetail {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r ScheduleGiftCardDeliveryResponse) GetJSON404() *ErrorDetail {
+	return r.JSON404
+}
+
+// GetJSON408 returns the response for an HTTP 408 `application/json` response
+func (r ScheduleGiftCardDeliveryResponse) GetJSON408() *ErrorDetail {
+	return r.JSON408
+}
+
+// GetJSON409 returns the response for an HTTP 409 `application/json` response
+func (r ScheduleGiftCardDeliveryResponse) GetJSON409() *ErrorDetail {
+	return r.JSON409
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r ScheduleGiftCardDeliveryResponse) GetJSON413() *ErrorDetail {
+	return r.JSON413
+}
+
+// GetJSON415 returns the response for an HTTP 415 `application/json` response
+func (r ScheduleGiftCardDeliveryResponse) GetJSON415() *ErrorDetail {
+	return r.JSON415
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r ScheduleGiftCardDeliveryResponse) GetJSON422() *HTTPValidationError {
+	return r.JSON422
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r ScheduleGiftCardDeliveryResponse) GetJSON429() *ErrorDetail {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r ScheduleGiftCardDeliveryResponse) GetJSON500() *ErrorDetail {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r ScheduleGiftCardDeliveryResponse) GetJSON503() *ErrorDetail {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ScheduleGiftCardDeliveryResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ScheduleGiftCardDeliveryResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ScheduleGiftCardDeliveryResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ScheduleGiftCardDeliveryResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// SuspendGiftCardResponse401Headers the declared response headers of an HTTP 401 response for SuspendGiftCard
+type SuspendGiftCardResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// SuspendGiftCardResponse409Headers the declared response headers of an HTTP 409 response for SuspendGiftCard
+type SuspendGiftCardResponse409Headers struct {
+	RetryAfter int
+}
+
+// SuspendGiftCardResponse429Headers the declared response headers of an HTTP 429 response for SuspendGiftCard
+type SuspendGiftCardResponse429Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
+}
+
+// SuspendGiftCardResponse503Headers the declared response headers of an HTTP 503 response for SuspendGiftCard
+type SuspendGiftCardResponse503Headers struct {
+	RetryAfter int
+}
+
+type SuspendGiftCardResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *GiftCardResponse
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *ErrorDetail
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *ErrorDetail
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *ErrorDetail
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *ErrorDetail
+	// JSON408 the response for an HTTP 408 `application/json` response
+	JSON408 *ErrorDetail
+	// JSON409 the response for an HTTP 409 `application/json` response
+	JSON409 *ErrorDetail
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *ErrorDetail
+	// JSON415 the response for an HTTP 415 `application/json` response
+	JSON415 *ErrorDetail
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *HTTPValidationError
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *ErrorDetail
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *ErrorDetail
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ErrorDetail
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *SuspendGiftCardResponse401Headers
+	// Headers409 the parsed response headers for an HTTP 409 response
+	Headers409 *SuspendGiftCardResponse409Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *SuspendGiftCardResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *SuspendGiftCardResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r SuspendGiftCardResponse) GetJSON200() *GiftCardResponse {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r SuspendGiftCardResponse) GetJSON400() *ErrorDetail {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r SuspendGiftCardResponse) GetJSON401() *ErrorDetail {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r SuspendGiftCardResponse) GetJSON403() *ErrorDetail {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r SuspendGiftCardResponse) GetJSON404() *ErrorDetail {
+	return r.JSON404
+}
+
+// GetJSON408 returns the response for an HTTP 408 `application/json` response
+func (r SuspendGiftCardResponse) GetJSON408() *ErrorDetail {
+	return r.JSON408
+}
+
+// GetJSON409 returns the response for an HTTP 409 `application/json` response
+func (r SuspendGiftCardResponse) GetJSON409() *ErrorDetail {
+	return r.JSON409
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r SuspendGiftCardResponse) GetJSON413() *ErrorDetail {
+	return r.JSON413
+}
+
+// GetJSON415 returns the response for an HTTP 415 `application/json` response
+func (r SuspendGiftCardResponse) GetJSON415() *ErrorDetail {
+	return r.JSON415
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r SuspendGiftCardResponse) GetJSON422() *HTTPValidationError {
+	return r.JSON422
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r SuspendGiftCardResponse) GetJSON429() *ErrorDetail {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r SuspendGiftCardResponse) GetJSON500() *ErrorDetail {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r SuspendGiftCardResponse) GetJSON503() *ErrorDetail {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r SuspendGiftCardResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r SuspendGiftCardResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r SuspendGiftCardResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r SuspendGiftCardResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// RefundGiftCardTransactionResponse200Headers the declared response headers of an HTTP 200 response for RefundGiftCardTransaction
+type RefundGiftCardTransactionResponse200Headers struct {
+	IdempotentReplayed *string
+}
+
+// RefundGiftCardTransactionResponse401Headers the declared response headers of an HTTP 401 response for RefundGiftCardTransaction
+type RefundGiftCardTransactionResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// RefundGiftCardTransactionResponse409Headers the declared response headers of an HTTP 409 response for RefundGiftCardTransaction
+type RefundGiftCardTransactionResponse409Headers struct {
+	RetryAfter int
+}
+
+// RefundGiftCardTransactionResponse429Headers the declared response headers of an HTTP 429 response for RefundGiftCardTransaction
+type RefundGiftCardTransactionResponse429Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
+}
+
+// RefundGiftCardTransactionResponse503Headers the declared response headers of an HTTP 503 response for RefundGiftCardTransaction
+type RefundGiftCardTransactionResponse503Headers struct {
+	RetryAfter int
+}
+
+type RefundGiftCardTransactionResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *RefundTransactionResponse
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *ErrorDetail
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *ErrorDetail
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *ErrorDetail
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *ErrorDetail
+	// JSON408 the response for an HTTP 408 `application/json` response
+	JSON408 *ErrorDetail
+	// JSON409 the response for an HTTP 409 `application/json` response
+	JSON409 *ErrorDetail
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *ErrorDetail
+	// JSON415 the response for an HTTP 415 `application/json` response
+	JSON415 *ErrorDetail
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *HTTPValidationError
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *ErrorDetail
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *ErrorDetail
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ErrorDetail
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *RefundGiftCardTransactionResponse200Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *RefundGiftCardTransactionResponse401Headers
+	// Headers409 the parsed response headers for an HTTP 409 response
+	Headers409 *RefundGiftCardTransactionResponse409Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *RefundGiftCardTransactionResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *RefundGiftCardTransactionResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r RefundGiftCardTransactionResponse) GetJSON200() *RefundTransactionResponse {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r RefundGiftCardTransactionResponse) GetJSON400() *ErrorDetail {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r RefundGiftCardTransactionResponse) GetJSON401() *ErrorDetail {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r RefundGiftCardTransactionResponse) GetJSON403() *ErrorDetail {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r RefundGiftCardTransactionResponse) GetJSON404() *ErrorDetail {
+	return r.JSON404
+}
+
+// GetJSON408 returns the response for an HTTP 408 `application/json` response
+func (r RefundGiftCardTransactionResponse) GetJSON408() *ErrorDetail {
+	return r.JSON408
+}
+
+// GetJSON409 returns the response for an HTTP 409 `application/json` response
+func (r RefundGiftCardTransactionResponse) GetJSON409() *ErrorDetail {
+	return r.JSON409
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r RefundGiftCardTransactionResponse) GetJSON413() *ErrorDetail {
+	return r.JSON413
+}
+
+// GetJSON415 returns the response for an HTTP 415 `application/json` response
+func (r RefundGiftCardTransactionResponse) GetJSON415() *ErrorDetail {
+	return r.JSON415
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r RefundGiftCardTransactionResponse) GetJSON422() *HTTPValidationError {
+	return r.JSON422
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r RefundGiftCardTransactionResponse) GetJSON429() *ErrorDetail {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r RefundGiftCardTransactionResponse) GetJSON500() *ErrorDetail {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r RefundGiftCardTransactionResponse) GetJSON503() *ErrorDetail {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r RefundGiftCardTransactionResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RefundGiftCardTransactionResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RefundGiftCardTransactionResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RefundGiftCardTransactionResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// TransferGiftCardBalanceResponse200Headers the declared response headers of an HTTP 200 response for TransferGiftCardBalance
+type TransferGiftCardBalanceResponse200Headers struct {
+	IdempotentReplayed *string
+}
+
+// TransferGiftCardBalanceResponse401Headers the declared response headers of an HTTP 401 response for TransferGiftCardBalance
+type TransferGiftCardBalanceResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// TransferGiftCardBalanceResponse409Headers the declared response headers of an HTTP 409 response for TransferGiftCardBalance
+type TransferGiftCardBalanceResponse409Headers struct {
+	RetryAfter int
+}
+
+// TransferGiftCardBalanceResponse429Headers the declared response headers of an HTTP 429 response for TransferGiftCardBalance
+type TransferGiftCardBalanceResponse429Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
+}
+
+// TransferGiftCardBalanceResponse503Headers the declared response headers of an HTTP 503 response for TransferGiftCardBalance
+type TransferGiftCardBalanceResponse503Headers struct {
+	RetryAfter int
+}
+
+type TransferGiftCardBalanceResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *TransferBalanceResponse
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *ErrorDetail
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *ErrorDetail
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *ErrorDetail
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *ErrorDetail
+	// JSON408 the response for an HTTP 408 `application/json` response
+	JSON408 *ErrorDetail
+	// JSON409 the response for an HTTP 409 `application/json` response
+	JSON409 *ErrorDetail
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *ErrorDetail
+	// JSON415 the response for an HTTP 415 `application/json` response
+	JSON415 *ErrorDetail
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *HTTPValidationError
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *ErrorDetail
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *ErrorDetail
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ErrorDetail
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *TransferGiftCardBalanceResponse200Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *TransferGiftCardBalanceResponse401Headers
+	// Headers409 the parsed response headers for an HTTP 409 response
+	Headers409 *TransferGiftCardBalanceResponse409Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *TransferGiftCardBalanceResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *TransferGiftCardBalanceResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r TransferGiftCardBalanceResponse) GetJSON200() *TransferBalanceResponse {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r TransferGiftCardBalanceResponse) GetJSON400() *ErrorDetail {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r TransferGiftCardBalanceResponse) GetJSON401() *ErrorDetail {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r TransferGiftCardBalanceResponse) GetJSON403() *ErrorDetail {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r TransferGiftCardBalanceResponse) GetJSON404() *ErrorDetail {
+	return r.JSON404
+}
+
+// GetJSON408 returns the response for an HTTP 408 `application/json` response
+func (r TransferGiftCardBalanceResponse) GetJSON408() *ErrorDetail {
+	return r.JSON408
+}
+
+// GetJSON409 returns the response for an HTTP 409 `application/json` response
+func (r TransferGiftCardBalanceResponse) GetJSON409() *ErrorDetail {
+	return r.JSON409
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r TransferGiftCardBalanceResponse) GetJSON413() *ErrorDetail {
+	return r.JSON413
+}
+
+// GetJSON415 returns the response for an HTTP 415 `application/json` response
+func (r TransferGiftCardBalanceResponse) GetJSON415() *ErrorDetail {
+	return r.JSON415
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r TransferGiftCardBalanceResponse) GetJSON422() *HTTPValidationError {
+	return r.JSON422
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r TransferGiftCardBalanceResponse) GetJSON429() *ErrorDetail {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r TransferGiftCardBalanceResponse) GetJSON500() *ErrorDetail {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r TransferGiftCardBalanceResponse) GetJSON503() *ErrorDetail {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r TransferGiftCardBalanceResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r TransferGiftCardBalanceResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r TransferGiftCardBalanceResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r TransferGiftCardBalanceResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// TransferGiftCardOwnershipResponse200Headers the declared response headers of an HTTP 200 response for TransferGiftCardOwnership
+type TransferGiftCardOwnershipResponse200Headers struct {
+	IdempotentReplayed *string
+}
+
+// TransferGiftCardOwnershipResponse401Headers the declared response headers of an HTTP 401 response for TransferGiftCardOwnership
+type TransferGiftCardOwnershipResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// TransferGiftCardOwnershipResponse409Headers the declared response headers of an HTTP 409 response for TransferGiftCardOwnership
+type TransferGiftCardOwnershipResponse409Headers struct {
+	RetryAfter int
+}
+
+// TransferGiftCardOwnershipResponse429Headers the declared response headers of an HTTP 429 response for TransferGiftCardOwnership
+type TransferGiftCardOwnershipResponse429Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
+}
+
+// TransferGiftCardOwnershipResponse503Headers the declared response headers of an HTTP 503 response for TransferGiftCardOwnership
+type TransferGiftCardOwnershipResponse503Headers struct {
+	RetryAfter int
+}
+
+type TransferGiftCardOwnershipResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *GiftCardResponse
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *ErrorDetail
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *ErrorDetail
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *ErrorDetail
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *ErrorDetail
+	// JSON408 the response for an HTTP 408 `application/json` response
+	JSON408 *ErrorDetail
+	// JSON409 the response for an HTTP 409 `application/json` response
+	JSON409 *ErrorDetail
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *ErrorDetail
+	// JSON415 the response for an HTTP 415 `application/json` response
+	JSON415 *ErrorDetail
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *HTTPValidationError
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *ErrorDetail
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *ErrorDetail
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ErrorDetail
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *TransferGiftCardOwnershipResponse200Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *TransferGiftCardOwnershipResponse401Headers
+	// Headers409 the parsed response headers for an HTTP 409 response
+	Headers409 *TransferGiftCardOwnershipResponse409Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *TransferGiftCardOwnershipResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *TransferGiftCardOwnershipResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r TransferGiftCardOwnershipResponse) GetJSON200() *GiftCardResponse {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r TransferGiftCardOwnershipResponse) GetJSON400() *ErrorDetail {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r TransferGiftCardOwnershipResponse) GetJSON401() *ErrorDetail {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r TransferGiftCardOwnershipResponse) GetJSON403() *ErrorDetail {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r TransferGiftCardOwnershipResponse) GetJSON404() *ErrorDetail {
+	return r.JSON404
+}
+
+// GetJSON408 returns the response for an HTTP 408 `application/json` response
+func (r TransferGiftCardOwnershipResponse) GetJSON408() *ErrorDetail {
+	return r.JSON408
+}
+
+// GetJSON409 returns the response for an HTTP 409 `application/json` response
+func (r TransferGiftCardOwnershipResponse) GetJSON409() *ErrorDetail {
+	return r.JSON409
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r TransferGiftCardOwnershipResponse) GetJSON413() *ErrorDetail {
+	return r.JSON413
+}
+
+// GetJSON415 returns the response for an HTTP 415 `application/json` response
+func (r TransferGiftCardOwnershipResponse) GetJSON415() *ErrorDetail {
+	return r.JSON415
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r TransferGiftCardOwnershipResponse) GetJSON422() *HTTPValidationError {
+	return r.JSON422
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r TransferGiftCardOwnershipResponse) GetJSON429() *ErrorDetail {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r TransferGiftCardOwnershipResponse) GetJSON500() *ErrorDetail {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r TransferGiftCardOwnershipResponse) GetJSON503() *ErrorDetail {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r TransferGiftCardOwnershipResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r TransferGiftCardOwnershipResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r TransferGiftCardOwnershipResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r TransferGiftCardOwnershipResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// VoidGiftCardResponse200Headers the declared response headers of an HTTP 200 response for VoidGiftCard
+type VoidGiftCardResponse200Headers struct {
+	IdempotentReplayed *string
+}
+
+// VoidGiftCardResponse401Headers the declared response headers of an HTTP 401 response for VoidGiftCard
+type VoidGiftCardResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// VoidGiftCardResponse409Headers the declared response headers of an HTTP 409 response for VoidGiftCard
+type VoidGiftCardResponse409Headers struct {
+	RetryAfter int
+}
+
+// VoidGiftCardResponse429Headers the declared response headers of an HTTP 429 response for VoidGiftCard
+type VoidGiftCardResponse429Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
+}
+
+// VoidGiftCardResponse503Headers the declared response headers of an HTTP 503 response for VoidGiftCard
+type VoidGiftCardResponse503Headers struct {
+	RetryAfter int
+}
+
+type VoidGiftCardResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *GiftCardResponse
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *ErrorDetail
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *ErrorDetail
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *ErrorDetail
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *ErrorDetail
+	// JSON408 the response for an HTTP 408 `application/json` response
+	JSON408 *ErrorDetail
+	// JSON409 the response for an HTTP 409 `application/json` response
+	JSON409 *ErrorDetail
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *ErrorDetail
+	// JSON415 the response for an HTTP 415 `application/json` response
+	JSON415 *ErrorDetail
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *HTTPValidationError
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *ErrorDetail
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *ErrorDetail
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ErrorDetail
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *VoidGiftCardResponse200Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *VoidGiftCardResponse401Headers
+	// Headers409 the parsed response headers for an HTTP 409 response
+	Headers409 *VoidGiftCardResponse409Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *VoidGiftCardResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *VoidGiftCardResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r VoidGiftCardResponse) GetJSON200() *GiftCardResponse {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r VoidGiftCardResponse) GetJSON400() *ErrorDetail {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r VoidGiftCardResponse) GetJSON401() *ErrorDetail {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r VoidGiftCardResponse) GetJSON403() *ErrorDetail {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r VoidGiftCardResponse) GetJSON404() *ErrorDetail {
+	return r.JSON404
+}
+
+// GetJSON408 returns the response for an HTTP 408 `application/json` response
+func (r VoidGiftCardResponse) GetJSON408() *ErrorDetail {
+	return r.JSON408
+}
+
+// GetJSON409 returns the response for an HTTP 409 `application/json` response
+func (r VoidGiftCardResponse) GetJSON409() *ErrorDetail {
+	return r.JSON409
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r VoidGiftCardResponse) GetJSON413() *ErrorDetail {
+	return r.JSON413
+}
+
+// GetJSON415 returns the response for an HTTP 415 `application/json` response
+func (r VoidGiftCardResponse) GetJSON415() *ErrorDetail {
+	return r.JSON415
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r VoidGiftCardResponse) GetJSON422() *HTTPValidationError {
+	return r.JSON422
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r VoidGiftCardResponse) GetJSON429() *ErrorDetail {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r VoidGiftCardResponse) GetJSON500() *ErrorDetail {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r VoidGiftCardResponse) GetJSON503() *ErrorDetail {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r VoidGiftCardResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r VoidGiftCardResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r VoidGiftCardResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r VoidGiftCardResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ConsolidateGiftCardsResponse200Headers the declared response headers of an HTTP 200 response for ConsolidateGiftCards
+type ConsolidateGiftCardsResponse200Headers struct {
+	IdempotentReplayed *string
+}
+
+// ConsolidateGiftCardsResponse401Headers the declared response headers of an HTTP 401 response for ConsolidateGiftCards
+type ConsolidateGiftCardsResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// ConsolidateGiftCardsResponse409Headers the declared response headers of an HTTP 409 response for ConsolidateGiftCards
+type ConsolidateGiftCardsResponse409Headers struct {
+	RetryAfter int
+}
+
+// ConsolidateGiftCardsResponse429Headers the declared response headers of an HTTP 429 response for ConsolidateGiftCards
+type ConsolidateGiftCardsResponse429Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
+}
+
+// ConsolidateGiftCardsResponse503Headers the declared response headers of an HTTP 503 response for ConsolidateGiftCards
+type ConsolidateGiftCardsResponse503Headers struct {
+	RetryAfter int
+}
+
+type ConsolidateGiftCardsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ConsolidateResponse
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *ErrorDetail
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *ErrorDetail
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *ErrorDetail
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *ErrorDetail
+	// JSON408 the response for an HTTP 408 `application/json` response
+	JSON408 *ErrorDetail
+	// JSON409 the response for an HTTP 409 `application/json` response
+	JSON409 *ErrorDetail
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *ErrorDetail
+	// JSON415 the response for an HTTP 415 `application/json` response
+	JSON415 *ErrorDetail
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *HTTPValidationError
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *ErrorDetail
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *ErrorDetail
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ErrorDetail
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ConsolidateGiftCardsResponse200Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ConsolidateGiftCardsResponse401Headers
+	// Headers409 the parsed response headers for an HTTP 409 response
+	Headers409 *ConsolidateGiftCardsResponse409Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ConsolidateGiftCardsResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ConsolidateGiftCardsResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ConsolidateGiftCardsResponse) GetJSON200() *ConsolidateResponse {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r ConsolidateGiftCardsResponse) GetJSON400() *ErrorDetail {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r ConsolidateGiftCardsResponse) GetJSON401() *ErrorDetail {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r ConsolidateGiftCardsResponse) GetJSON403() *ErrorDetail {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r ConsolidateGiftCardsResponse) GetJSON404() *ErrorDetail {
+	return r.JSON404
+}
+
+// GetJSON408 returns the response for an HTTP 408 `application/json` response
+func (r ConsolidateGiftCardsResponse) GetJSON408() *ErrorDetail {
+	return r.JSON408
+}
+
+// GetJSON409 returns the response for an HTTP 409 `application/json` response
+func (r ConsolidateGiftCardsResponse) GetJSON409() *ErrorDetail {
+	return r.JSON409
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r ConsolidateGiftCardsResponse) GetJSON413() *ErrorDetail {
+	return r.JSON413
+}
+
+// GetJSON415 returns the response for an HTTP 415 `application/json` response
+func (r ConsolidateGiftCardsResponse) GetJSON415() *ErrorDetail {
+	return r.JSON415
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r ConsolidateGiftCardsResponse) GetJSON422() *HTTPValidationError {
+	return r.JSON422
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r ConsolidateGiftCardsResponse) GetJSON429() *ErrorDetail {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r ConsolidateGiftCardsResponse) GetJSON500() *ErrorDetail {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r ConsolidateGiftCardsResponse) GetJSON503() *ErrorDetail {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ConsolidateGiftCardsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ConsolidateGiftCardsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ConsolidateGiftCardsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ConsolidateGiftCardsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetBusinessReportsResponse401Headers the declared response headers of an HTTP 401 response for GetBusinessReports
+type GetBusinessReportsResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// GetBusinessReportsResponse429Headers the declared response headers of an HTTP 429 response for GetBusinessReports
+type GetBusinessReportsResponse429Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
+}
+
+// GetBusinessReportsResponse503Headers the declared response headers of an HTTP 503 response for GetBusinessReports
+type GetBusinessReportsResponse503Headers struct {
+	RetryAfter int
+}
+
+type GetBusinessReportsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *BusinessReportsResponse
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *ErrorDetail
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *ErrorDetail
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *ErrorDetail
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *HTTPValidationError
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *ErrorDetail
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *ErrorDetail
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ErrorDetail
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetBusinessReportsResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetBusinessReportsResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetBusinessReportsResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetBusinessReportsResponse) GetJSON200() *BusinessReportsResponse {
+	return r.JSON200
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r GetBusinessReportsResponse) GetJSON401() *ErrorDetail {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r GetBusinessReportsResponse) GetJSON403() *ErrorDetail {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r GetBusinessReportsResponse) GetJSON404() *ErrorDetail {
+	return r.JSON404
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r GetBusinessReportsResponse) GetJSON422() *HTTPValidationError {
+	return r.JSON422
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r GetBusinessReportsResponse) GetJSON429() *ErrorDetail {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r GetBusinessReportsResponse) GetJSON500() *ErrorDetail {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r GetBusinessReportsResponse) GetJSON503() *ErrorDetail {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetBusinessReportsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetBusinessReportsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetBusinessReportsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetBusinessReportsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetEscheatmentReportResponse401Headers the declared response headers of an HTTP 401 response for GetEscheatmentReport
+type GetEscheatmentReportResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// GetEscheatmentReportResponse429Headers the declared response headers of an HTTP 429 response for GetEscheatmentReport
+type GetEscheatmentReportResponse429Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
+}
+
+// GetEscheatmentReportResponse503Headers the declared response headers of an HTTP 503 response for GetEscheatmentReport
+type GetEscheatmentReportResponse503Headers struct {
+	RetryAfter int
+}
+
+type GetEscheatmentReportResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *EscheatmentReportResponse
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *ErrorDetail
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *ErrorDetail
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *ErrorDetail
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *HTTPValidationError
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *ErrorDetail
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *ErrorDetail
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ErrorDetail
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetEscheatmentReportResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetEscheatmentReportResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetEscheatmentReportResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetEscheatmentReportResponse) GetJSON200() *EscheatmentReportResponse {
+	return r.JSON200
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r GetEscheatmentReportResponse) GetJSON401() *ErrorDetail {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r GetEscheatmentReportResponse) GetJSON403() *ErrorDetail {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r GetEscheatmentReportResponse) GetJSON404() *ErrorDetail {
+	return r.JSON404
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r GetEscheatmentReportResponse) GetJSON422() *HTTPValidationError {
+	return r.JSON422
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r GetEscheatmentReportResponse) GetJSON429() *ErrorDetail {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r GetEscheatmentReportResponse) GetJSON500() *ErrorDetail {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r GetEscheatmentReportResponse) GetJSON503() *ErrorDetail {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetEscheatmentReportResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetEscheatmentReportResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetEscheatmentReportResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetEscheatmentReportResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetExpirationWarningsResponse401Headers the declared response headers of an HTTP 401 response for GetExpirationWarnings
+type GetExpirationWarningsResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// GetExpirationWarningsResponse429Headers the declared response headers of an HTTP 429 response for GetExpirationWarnings
+type GetExpirationWarningsResponse429Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
+}
+
+// GetExpirationWarningsResponse503Headers the declared response headers of an HTTP 503 response for GetExpirationWarnings
+type GetExpirationWarningsResponse503Headers struct {
+	RetryAfter int
+}
+
+type GetExpirationWarningsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ExpirationWarningsReportResponse
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *ErrorDetail
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *ErrorDetail
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *ErrorDetail
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *HTTPValidationError
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *ErrorDetail
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *ErrorDetail
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ErrorDetail
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetExpirationWarningsResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetExpirationWarningsResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetExpirationWarningsResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetExpirationWarningsResponse) GetJSON200() *ExpirationWarningsReportResponse {
+	return r.JSON200
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r GetExpirationWarningsResponse) GetJSON401() *ErrorDetail {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r GetExpirationWarningsResponse) GetJSON403() *ErrorDetail {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r GetExpirationWarningsResponse) GetJSON404() *ErrorDetail {
+	return r.JSON404
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r GetExpirationWarningsResponse) GetJSON422() *HTTPValidationError {
+	return r.JSON422
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r GetExpirationWarningsResponse) GetJSON429() *ErrorDetail {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r GetExpirationWarningsResponse) GetJSON500() *ErrorDetail {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r GetExpirationWarningsResponse) GetJSON503() *ErrorDetail {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetExpirationWarningsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetExpirationWarningsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetExpirationWarningsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetExpirationWarningsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// SearchGiftCardsResponse200Headers the declared response headers of an HTTP 200 response for SearchGiftCards
+type SearchGiftCardsResponse200Headers struct {
+	Link *string
+}
+
+// SearchGiftCardsResponse401Headers the declared response headers of an HTTP 401 response for SearchGiftCards
+type SearchGiftCardsResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// SearchGiftCardsResponse429Headers the declared response headers of an HTTP 429 response for SearchGiftCards
+type SearchGiftCardsResponse429Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
+}
+
+// SearchGiftCardsResponse503Headers the declared response headers of an HTTP 503 response for SearchGiftCards
+type SearchGiftCardsResponse503Headers struct {
+	RetryAfter int
+}
+
+type SearchGiftCardsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *[]GiftCardResponse
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *ErrorDetail
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *ErrorDetail
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *ErrorDetail
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *HTTPValidationError
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *ErrorDetail
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *ErrorDetail
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ErrorDetail
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *SearchGiftCardsResponse200Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *SearchGiftCardsResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *SearchGiftCardsResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *SearchGiftCardsResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r SearchGiftCardsResponse) GetJSON200() *[]GiftCardResponse {
+	return r.JSON200
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r SearchGiftCardsResponse) GetJSON401() *ErrorDetail {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r SearchGiftCardsResponse) GetJSON403() *ErrorDetail {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r SearchGiftCardsResponse) GetJSON404() *ErrorDetail {
+	return r.JSON404
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r SearchGiftCardsResponse) GetJSON422() *HTTPValidationError {
+	return r.JSON422
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r SearchGiftCardsResponse) GetJSON429() *ErrorDetail {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r SearchGiftCardsResponse) GetJSON500() *ErrorDetail {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r SearchGiftCardsResponse) GetJSON503() *ErrorDetail {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r SearchGiftCardsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r SearchGiftCardsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r SearchGiftCardsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r SearchGiftCardsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // GetTokenInfoResponse401Headers the declared response headers of an HTTP 401 response for GetTokenInfo
 type GetTokenInfoResponse401Headers struct {
 	WWWAuthenticate string
@@ -2382,12 +8509,6 @@ type LogoutResponse struct {
 	JSON200 *map[string]string
 	// JSON401 the response for an HTTP 401 `application/json` response
 	JSON401 *ErrorDetail
-	// JSON408 the response for an HTTP 408 `application/json` response
-	JSON408 *ErrorDetail
-	// JSON413 the response for an HTTP 413 `application/json` response
-	JSON413 *ErrorDetail
-	// JSON415 the response for an HTTP 415 `application/json` response
-	JSON415 *ErrorDetail
 	// JSON422 the response for an HTTP 422 `application/json` response
 	JSON422 *HTTPValidationError
 	// JSON429 the response for an HTTP 429 `application/json` response
@@ -2412,21 +8533,6 @@ func (r LogoutResponse) GetJSON200() *map[string]string {
 // GetJSON401 returns the response for an HTTP 401 `application/json` response
 func (r LogoutResponse) GetJSON401() *ErrorDetail {
 	return r.JSON401
-}
-
-// GetJSON408 returns the response for an HTTP 408 `application/json` response
-func (r LogoutResponse) GetJSON408() *ErrorDetail {
-	return r.JSON408
-}
-
-// GetJSON413 returns the response for an HTTP 413 `application/json` response
-func (r LogoutResponse) GetJSON413() *ErrorDetail {
-	return r.JSON413
-}
-
-// GetJSON415 returns the response for an HTTP 415 `application/json` response
-func (r LogoutResponse) GetJSON415() *ErrorDetail {
-	return r.JSON415
 }
 
 // GetJSON422 returns the response for an HTTP 422 `application/json` response
@@ -2508,6 +8614,36 @@ func (c *ClientWithResponses) ReadyzWithResponse(ctx context.Context, reqEditors
 	return ParseReadyzResponse(rsp)
 }
 
+// CustomerCheckGiftCardBalanceWithBodyWithResponse Customercheckgiftcardbalance
+//
+// What is on a card of any program, for whoever has its number and security code.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v2/giftcards/customer/balance-check (the `CustomerCheckGiftCardBalance` operationId).
+func (c *ClientWithResponses) CustomerCheckGiftCardBalanceWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CustomerCheckGiftCardBalanceResponse, error) {
+	rsp, err := c.CustomerCheckGiftCardBalanceWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCustomerCheckGiftCardBalanceResponse(rsp)
+}
+
+// CustomerCheckGiftCardBalanceWithResponse Customercheckgiftcardbalance
+//
+// What is on a card of any program, for whoever has its number and security code.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v2/giftcards/customer/balance-check (the `CustomerCheckGiftCardBalance` operationId).
+func (c *ClientWithResponses) CustomerCheckGiftCardBalanceWithResponse(ctx context.Context, body CustomerCheckGiftCardBalanceJSONRequestBody, reqEditors ...RequestEditorFn) (*CustomerCheckGiftCardBalanceResponse, error) {
+	rsp, err := c.CustomerCheckGiftCardBalance(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCustomerCheckGiftCardBalanceResponse(rsp)
+}
+
 // DownloadGiftCardsWithResponse Download issued cards
 //
 // The cards of one request, with their security codes, as CSV (RFC 4180, UTF-8, header line): card number, security code, initial value, expiry, id. With format=xlsx it is an Excel workbook of the same columns, in which every cell is text, so that no digit is lost. A client whose Accept header prefers text/html and that names no format, as a browser does, gets a page that offers both files; the page has no codes, and is no download. The link comes from csvDownloadUrl or from a Link header. It expires, and ends with the tokens of the user who asked for it; polling or replaying the request gives a fresh one. Above a number of downloads over one link the answer is 429.
@@ -2521,6 +8657,51 @@ func (c *ClientWithResponses) DownloadGiftCardsWithResponse(ctx context.Context,
 		return nil, err
 	}
 	return ParseDownloadGiftCardsResponse(rsp)
+}
+
+// GetGiftCardsWithResponse Getgiftcards
+//
+// Cards of the caller's programs, newest first; by merchant, state, program, or only those that hold money.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v2/giftcards/programs/cards (the `GetGiftCards` operationId).
+func (c *ClientWithResponses) GetGiftCardsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetGiftCardsResponse, error) {
+	rsp, err := c.GetGiftCards(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetGiftCardsResponse(rsp)
+}
+
+// CheckGiftCardBalanceWithBodyWithResponse Checkgiftcardbalance
+//
+// What is on a card of the program, for whoever has its number and security code.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v2/giftcards/programs/{programId}/balance-check (the `CheckGiftCardBalance` operationId).
+func (c *ClientWithResponses) CheckGiftCardBalanceWithBodyWithResponse(ctx context.Context, programId string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CheckGiftCardBalanceResponse, error) {
+	rsp, err := c.CheckGiftCardBalanceWithBody(ctx, programId, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCheckGiftCardBalanceResponse(rsp)
+}
+
+// CheckGiftCardBalanceWithResponse Checkgiftcardbalance
+//
+// What is on a card of the program, for whoever has its number and security code.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v2/giftcards/programs/{programId}/balance-check (the `CheckGiftCardBalance` operationId).
+func (c *ClientWithResponses) CheckGiftCardBalanceWithResponse(ctx context.Context, programId string, body CheckGiftCardBalanceJSONRequestBody, reqEditors ...RequestEditorFn) (*CheckGiftCardBalanceResponse, error) {
+	rsp, err := c.CheckGiftCardBalance(ctx, programId, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCheckGiftCardBalanceResponse(rsp)
 }
 
 // CreateGiftCardWithBodyWithResponse Creategiftcard
@@ -2687,6 +8868,486 @@ func (c *ClientWithResponses) PollBulkIssuanceWithResponse(ctx context.Context, 
 		return nil, err
 	}
 	return ParsePollBulkIssuanceResponse(rsp)
+}
+
+// ReloadGiftCardByNumberWithBodyWithResponse Reloadgiftcardbynumber
+//
+// Reload for the till, where the card's number is typed or scanned; the rules of reload.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v2/giftcards/programs/{programId}/cards/reload-by-number (the `ReloadGiftCardByNumber` operationId).
+func (c *ClientWithResponses) ReloadGiftCardByNumberWithBodyWithResponse(ctx context.Context, programId string, params *ReloadGiftCardByNumberParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ReloadGiftCardByNumberResponse, error) {
+	rsp, err := c.ReloadGiftCardByNumberWithBody(ctx, programId, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReloadGiftCardByNumberResponse(rsp)
+}
+
+// ReloadGiftCardByNumberWithResponse Reloadgiftcardbynumber
+//
+// Reload for the till, where the card's number is typed or scanned; the rules of reload.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v2/giftcards/programs/{programId}/cards/reload-by-number (the `ReloadGiftCardByNumber` operationId).
+func (c *ClientWithResponses) ReloadGiftCardByNumberWithResponse(ctx context.Context, programId string, params *ReloadGiftCardByNumberParams, body ReloadGiftCardByNumberJSONRequestBody, reqEditors ...RequestEditorFn) (*ReloadGiftCardByNumberResponse, error) {
+	rsp, err := c.ReloadGiftCardByNumber(ctx, programId, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReloadGiftCardByNumberResponse(rsp)
+}
+
+// GetGiftCardDetailsWithResponse Getgiftcarddetails
+//
+// One card, with its full number and never its security code; its ledger too if asked, newest entry first.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v2/giftcards/programs/{programId}/cards/{cardId} (the `GetGiftCardDetails` operationId).
+func (c *ClientWithResponses) GetGiftCardDetailsWithResponse(ctx context.Context, programId string, cardId string, reqEditors ...RequestEditorFn) (*GetGiftCardDetailsResponse, error) {
+	rsp, err := c.GetGiftCardDetails(ctx, programId, cardId, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetGiftCardDetailsResponse(rsp)
+}
+
+// ActivateGiftCardWithBodyWithResponse Activategiftcard
+//
+// Turn a pending, unexpired card active and load its initial value; the customer's name and e-mail address may be given anew.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/activate (the `ActivateGiftCard` operationId).
+func (c *ClientWithResponses) ActivateGiftCardWithBodyWithResponse(ctx context.Context, programId string, cardId string, params *ActivateGiftCardParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ActivateGiftCardResponse, error) {
+	rsp, err := c.ActivateGiftCardWithBody(ctx, programId, cardId, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseActivateGiftCardResponse(rsp)
+}
+
+// ActivateGiftCardWithResponse Activategiftcard
+//
+// Turn a pending, unexpired card active and load its initial value; the customer's name and e-mail address may be given anew.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/activate (the `ActivateGiftCard` operationId).
+func (c *ClientWithResponses) ActivateGiftCardWithResponse(ctx context.Context, programId string, cardId string, params *ActivateGiftCardParams, body ActivateGiftCardJSONRequestBody, reqEditors ...RequestEditorFn) (*ActivateGiftCardResponse, error) {
+	rsp, err := c.ActivateGiftCard(ctx, programId, cardId, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseActivateGiftCardResponse(rsp)
+}
+
+// ProcessExpiredGiftCardWithBodyWithResponse Processexpiredcard
+//
+// Settle an expired card: give it more time, pay it back, or void it.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/process-expired (the `ProcessExpiredGiftCard` operationId).
+func (c *ClientWithResponses) ProcessExpiredGiftCardWithBodyWithResponse(ctx context.Context, programId string, cardId string, params *ProcessExpiredGiftCardParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ProcessExpiredGiftCardResponse, error) {
+	rsp, err := c.ProcessExpiredGiftCardWithBody(ctx, programId, cardId, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseProcessExpiredGiftCardResponse(rsp)
+}
+
+// ProcessExpiredGiftCardWithResponse Processexpiredcard
+//
+// Settle an expired card: give it more time, pay it back, or void it.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/process-expired (the `ProcessExpiredGiftCard` operationId).
+func (c *ClientWithResponses) ProcessExpiredGiftCardWithResponse(ctx context.Context, programId string, cardId string, params *ProcessExpiredGiftCardParams, body ProcessExpiredGiftCardJSONRequestBody, reqEditors ...RequestEditorFn) (*ProcessExpiredGiftCardResponse, error) {
+	rsp, err := c.ProcessExpiredGiftCard(ctx, programId, cardId, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseProcessExpiredGiftCardResponse(rsp)
+}
+
+// RedeemGiftCardWithBodyWithResponse Redeemgiftcard
+//
+// Take an amount off an active, unexpired card in one step; at zero the card is depleted.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/redeem (the `RedeemGiftCard` operationId).
+func (c *ClientWithResponses) RedeemGiftCardWithBodyWithResponse(ctx context.Context, programId string, cardId string, params *RedeemGiftCardParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RedeemGiftCardResponse, error) {
+	rsp, err := c.RedeemGiftCardWithBody(ctx, programId, cardId, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRedeemGiftCardResponse(rsp)
+}
+
+// RedeemGiftCardWithResponse Redeemgiftcard
+//
+// Take an amount off an active, unexpired card in one step; at zero the card is depleted.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/redeem (the `RedeemGiftCard` operationId).
+func (c *ClientWithResponses) RedeemGiftCardWithResponse(ctx context.Context, programId string, cardId string, params *RedeemGiftCardParams, body RedeemGiftCardJSONRequestBody, reqEditors ...RequestEditorFn) (*RedeemGiftCardResponse, error) {
+	rsp, err := c.RedeemGiftCard(ctx, programId, cardId, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRedeemGiftCardResponse(rsp)
+}
+
+// ReloadGiftCardWithBodyWithResponse Reloadgiftcard
+//
+// Add 0.01 to 5,000 to an active, unexpired card, up to a balance of 10,000.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/reload (the `ReloadGiftCard` operationId).
+func (c *ClientWithResponses) ReloadGiftCardWithBodyWithResponse(ctx context.Context, programId string, cardId string, params *ReloadGiftCardParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ReloadGiftCardResponse, error) {
+	rsp, err := c.ReloadGiftCardWithBody(ctx, programId, cardId, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReloadGiftCardResponse(rsp)
+}
+
+// ReloadGiftCardWithResponse Reloadgiftcard
+//
+// Add 0.01 to 5,000 to an active, unexpired card, up to a balance of 10,000.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/reload (the `ReloadGiftCard` operationId).
+func (c *ClientWithResponses) ReloadGiftCardWithResponse(ctx context.Context, programId string, cardId string, params *ReloadGiftCardParams, body ReloadGiftCardJSONRequestBody, reqEditors ...RequestEditorFn) (*ReloadGiftCardResponse, error) {
+	rsp, err := c.ReloadGiftCard(ctx, programId, cardId, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReloadGiftCardResponse(rsp)
+}
+
+// ResendGiftCardSecurityCodeWithBodyWithResponse Resendgiftcardsecuritycode
+//
+// Make a new security code and send it, to other recipient data if given; the old code ends.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/resend-code (the `ResendGiftCardSecurityCode` operationId).
+func (c *ClientWithResponses) ResendGiftCardSecurityCodeWithBodyWithResponse(ctx context.Context, programId string, cardId string, params *ResendGiftCardSecurityCodeParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ResendGiftCardSecurityCodeResponse, error) {
+	rsp, err := c.ResendGiftCardSecurityCodeWithBody(ctx, programId, cardId, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseResendGiftCardSecurityCodeResponse(rsp)
+}
+
+// ResendGiftCardSecurityCodeWithResponse Resendgiftcardsecuritycode
+//
+// Make a new security code and send it, to other recipient data if given; the old code ends.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/resend-code (the `ResendGiftCardSecurityCode` operationId).
+func (c *ClientWithResponses) ResendGiftCardSecurityCodeWithResponse(ctx context.Context, programId string, cardId string, params *ResendGiftCardSecurityCodeParams, body ResendGiftCardSecurityCodeJSONRequestBody, reqEditors ...RequestEditorFn) (*ResendGiftCardSecurityCodeResponse, error) {
+	rsp, err := c.ResendGiftCardSecurityCode(ctx, programId, cardId, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseResendGiftCardSecurityCodeResponse(rsp)
+}
+
+// ResumeGiftCardWithResponse Resume Gift Card
+//
+// Lifts the suspension of a card. It becomes active again, or pending if it was suspended before its activation.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/resume (the `ResumeGiftCard` operationId).
+func (c *ClientWithResponses) ResumeGiftCardWithResponse(ctx context.Context, programId string, cardId string, reqEditors ...RequestEditorFn) (*ResumeGiftCardResponse, error) {
+	rsp, err := c.ResumeGiftCard(ctx, programId, cardId, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseResumeGiftCardResponse(rsp)
+}
+
+// ScheduleGiftCardDeliveryWithBodyWithResponse Schedulegiftcarddelivery
+//
+// Set, change or (with null) drop the time at which the recipient is told; null means at once.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v2/giftcards/programs/{programId}/cards/{cardId}/schedule (the `ScheduleGiftCardDelivery` operationId).
+func (c *ClientWithResponses) ScheduleGiftCardDeliveryWithBodyWithResponse(ctx context.Context, programId string, cardId string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ScheduleGiftCardDeliveryResponse, error) {
+	rsp, err := c.ScheduleGiftCardDeliveryWithBody(ctx, programId, cardId, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseScheduleGiftCardDeliveryResponse(rsp)
+}
+
+// ScheduleGiftCardDeliveryWithResponse Schedulegiftcarddelivery
+//
+// Set, change or (with null) drop the time at which the recipient is told; null means at once.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v2/giftcards/programs/{programId}/cards/{cardId}/schedule (the `ScheduleGiftCardDelivery` operationId).
+func (c *ClientWithResponses) ScheduleGiftCardDeliveryWithResponse(ctx context.Context, programId string, cardId string, body ScheduleGiftCardDeliveryJSONRequestBody, reqEditors ...RequestEditorFn) (*ScheduleGiftCardDeliveryResponse, error) {
+	rsp, err := c.ScheduleGiftCardDelivery(ctx, programId, cardId, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseScheduleGiftCardDeliveryResponse(rsp)
+}
+
+// SuspendGiftCardWithBodyWithResponse Suspendgiftcard
+//
+// Stop a card from being used, until a time if one is given.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/suspend (the `SuspendGiftCard` operationId).
+func (c *ClientWithResponses) SuspendGiftCardWithBodyWithResponse(ctx context.Context, programId string, cardId string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SuspendGiftCardResponse, error) {
+	rsp, err := c.SuspendGiftCardWithBody(ctx, programId, cardId, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSuspendGiftCardResponse(rsp)
+}
+
+// SuspendGiftCardWithResponse Suspendgiftcard
+//
+// Stop a card from being used, until a time if one is given.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/suspend (the `SuspendGiftCard` operationId).
+func (c *ClientWithResponses) SuspendGiftCardWithResponse(ctx context.Context, programId string, cardId string, body SuspendGiftCardJSONRequestBody, reqEditors ...RequestEditorFn) (*SuspendGiftCardResponse, error) {
+	rsp, err := c.SuspendGiftCard(ctx, programId, cardId, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSuspendGiftCardResponse(rsp)
+}
+
+// RefundGiftCardTransactionWithBodyWithResponse Refundgiftcardtransaction
+//
+// Put all or part of a redemption back on the card.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/transactions/{transactionId}/refund (the `RefundGiftCardTransaction` operationId).
+func (c *ClientWithResponses) RefundGiftCardTransactionWithBodyWithResponse(ctx context.Context, programId string, cardId string, transactionId PydanticObjectId, params *RefundGiftCardTransactionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RefundGiftCardTransactionResponse, error) {
+	rsp, err := c.RefundGiftCardTransactionWithBody(ctx, programId, cardId, transactionId, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRefundGiftCardTransactionResponse(rsp)
+}
+
+// RefundGiftCardTransactionWithResponse Refundgiftcardtransaction
+//
+// Put all or part of a redemption back on the card.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/transactions/{transactionId}/refund (the `RefundGiftCardTransaction` operationId).
+func (c *ClientWithResponses) RefundGiftCardTransactionWithResponse(ctx context.Context, programId string, cardId string, transactionId PydanticObjectId, params *RefundGiftCardTransactionParams, body RefundGiftCardTransactionJSONRequestBody, reqEditors ...RequestEditorFn) (*RefundGiftCardTransactionResponse, error) {
+	rsp, err := c.RefundGiftCardTransaction(ctx, programId, cardId, transactionId, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRefundGiftCardTransactionResponse(rsp)
+}
+
+// TransferGiftCardBalanceWithBodyWithResponse Transfergiftcardbalance
+//
+// Move 0.01 to 5,000 to another active card of the program, with the source card's security code.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/transfer (the `TransferGiftCardBalance` operationId).
+func (c *ClientWithResponses) TransferGiftCardBalanceWithBodyWithResponse(ctx context.Context, programId string, cardId string, params *TransferGiftCardBalanceParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*TransferGiftCardBalanceResponse, error) {
+	rsp, err := c.TransferGiftCardBalanceWithBody(ctx, programId, cardId, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseTransferGiftCardBalanceResponse(rsp)
+}
+
+// TransferGiftCardBalanceWithResponse Transfergiftcardbalance
+//
+// Move 0.01 to 5,000 to another active card of the program, with the source card's security code.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/transfer (the `TransferGiftCardBalance` operationId).
+func (c *ClientWithResponses) TransferGiftCardBalanceWithResponse(ctx context.Context, programId string, cardId string, params *TransferGiftCardBalanceParams, body TransferGiftCardBalanceJSONRequestBody, reqEditors ...RequestEditorFn) (*TransferGiftCardBalanceResponse, error) {
+	rsp, err := c.TransferGiftCardBalance(ctx, programId, cardId, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseTransferGiftCardBalanceResponse(rsp)
+}
+
+// TransferGiftCardOwnershipWithBodyWithResponse Transfergiftcardownership
+//
+// Give an active card another holder.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/transfer-ownership (the `TransferGiftCardOwnership` operationId).
+func (c *ClientWithResponses) TransferGiftCardOwnershipWithBodyWithResponse(ctx context.Context, programId string, cardId string, params *TransferGiftCardOwnershipParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*TransferGiftCardOwnershipResponse, error) {
+	rsp, err := c.TransferGiftCardOwnershipWithBody(ctx, programId, cardId, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseTransferGiftCardOwnershipResponse(rsp)
+}
+
+// TransferGiftCardOwnershipWithResponse Transfergiftcardownership
+//
+// Give an active card another holder.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/transfer-ownership (the `TransferGiftCardOwnership` operationId).
+func (c *ClientWithResponses) TransferGiftCardOwnershipWithResponse(ctx context.Context, programId string, cardId string, params *TransferGiftCardOwnershipParams, body TransferGiftCardOwnershipJSONRequestBody, reqEditors ...RequestEditorFn) (*TransferGiftCardOwnershipResponse, error) {
+	rsp, err := c.TransferGiftCardOwnership(ctx, programId, cardId, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseTransferGiftCardOwnershipResponse(rsp)
+}
+
+// VoidGiftCardWithBodyWithResponse Voidgiftcard
+//
+// End a card for good; what it held is gone.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/void (the `VoidGiftCard` operationId).
+func (c *ClientWithResponses) VoidGiftCardWithBodyWithResponse(ctx context.Context, programId string, cardId string, params *VoidGiftCardParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*VoidGiftCardResponse, error) {
+	rsp, err := c.VoidGiftCardWithBody(ctx, programId, cardId, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseVoidGiftCardResponse(rsp)
+}
+
+// VoidGiftCardWithResponse Voidgiftcard
+//
+// End a card for good; what it held is gone.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v2/giftcards/programs/{programId}/cards/{cardId}/void (the `VoidGiftCard` operationId).
+func (c *ClientWithResponses) VoidGiftCardWithResponse(ctx context.Context, programId string, cardId string, params *VoidGiftCardParams, body VoidGiftCardJSONRequestBody, reqEditors ...RequestEditorFn) (*VoidGiftCardResponse, error) {
+	rsp, err := c.VoidGiftCard(ctx, programId, cardId, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseVoidGiftCardResponse(rsp)
+}
+
+// ConsolidateGiftCardsWithBodyWithResponse Consolidategiftcards
+//
+// Merge 2 to 10 active cards of one customer into a new one of at most 10,000; the sources are voided.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v2/giftcards/programs/{programId}/consolidate (the `ConsolidateGiftCards` operationId).
+func (c *ClientWithResponses) ConsolidateGiftCardsWithBodyWithResponse(ctx context.Context, programId string, params *ConsolidateGiftCardsParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ConsolidateGiftCardsResponse, error) {
+	rsp, err := c.ConsolidateGiftCardsWithBody(ctx, programId, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseConsolidateGiftCardsResponse(rsp)
+}
+
+// ConsolidateGiftCardsWithResponse Consolidategiftcards
+//
+// Merge 2 to 10 active cards of one customer into a new one of at most 10,000; the sources are voided.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v2/giftcards/programs/{programId}/consolidate (the `ConsolidateGiftCards` operationId).
+func (c *ClientWithResponses) ConsolidateGiftCardsWithResponse(ctx context.Context, programId string, params *ConsolidateGiftCardsParams, body ConsolidateGiftCardsJSONRequestBody, reqEditors ...RequestEditorFn) (*ConsolidateGiftCardsResponse, error) {
+	rsp, err := c.ConsolidateGiftCards(ctx, programId, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseConsolidateGiftCardsResponse(rsp)
+}
+
+// GetBusinessReportsWithResponse Getbusinessreports
+//
+// Cards of a program by state, and what was sold, redeemed and is left.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v2/giftcards/programs/{programId}/reports/business (the `GetBusinessReports` operationId).
+func (c *ClientWithResponses) GetBusinessReportsWithResponse(ctx context.Context, programId string, reqEditors ...RequestEditorFn) (*GetBusinessReportsResponse, error) {
+	rsp, err := c.GetBusinessReports(ctx, programId, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetBusinessReportsResponse(rsp)
+}
+
+// GetEscheatmentReportWithResponse Getescheatmentreport
+//
+// Cards nobody has used for so long that their money may have to be handed over as unclaimed property.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v2/giftcards/programs/{programId}/reports/escheatment (the `GetEscheatmentReport` operationId).
+func (c *ClientWithResponses) GetEscheatmentReportWithResponse(ctx context.Context, programId string, reqEditors ...RequestEditorFn) (*GetEscheatmentReportResponse, error) {
+	rsp, err := c.GetEscheatmentReport(ctx, programId, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetEscheatmentReportResponse(rsp)
+}
+
+// GetExpirationWarningsWithResponse Getexpirationwarnings
+//
+// Cards that expire within 30, 60 and 90 days.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v2/giftcards/programs/{programId}/reports/expiration-warnings (the `GetExpirationWarnings` operationId).
+func (c *ClientWithResponses) GetExpirationWarningsWithResponse(ctx context.Context, programId string, reqEditors ...RequestEditorFn) (*GetExpirationWarningsResponse, error) {
+	rsp, err := c.GetExpirationWarnings(ctx, programId, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetExpirationWarningsResponse(rsp)
+}
+
+// SearchGiftCardsWithResponse Searchgiftcards
+//
+// Cards of a program by full number, last four digits, customer's name or e-mail address.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v2/giftcards/programs/{programId}/search (the `SearchGiftCards` operationId).
+func (c *ClientWithResponses) SearchGiftCardsWithResponse(ctx context.Context, programId string, reqEditors ...RequestEditorFn) (*SearchGiftCardsResponse, error) {
+	rsp, err := c.SearchGiftCards(ctx, programId, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSearchGiftCardsResponse(rsp)
 }
 
 // GetTokenInfoWithResponse Get Token Info
@@ -2917,6 +9578,125 @@ func ParseReadyzResponse(rsp *http.Response) (*ReadyzResponse, error) {
 	return response, nil
 }
 
+// ParseCustomerCheckGiftCardBalanceResponse parses an HTTP response from a CustomerCheckGiftCardBalanceWithResponse call
+func ParseCustomerCheckGiftCardBalanceResponse(rsp *http.Response) (*CustomerCheckGiftCardBalanceResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CustomerCheckGiftCardBalanceResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest BalanceCheckResponse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON408 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest HTTPValidationError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 429:
+		var headers CustomerCheckGiftCardBalanceResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers CustomerCheckGiftCardBalanceResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
 // ParseDownloadGiftCardsResponse parses an HTTP response from a DownloadGiftCardsWithResponse call
 func ParseDownloadGiftCardsResponse(rsp *http.Response) (*DownloadGiftCardsResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -3024,6 +9804,257 @@ func ParseDownloadGiftCardsResponse(rsp *http.Response) (*DownloadGiftCardsRespo
 		response.Headers429 = &headers
 	case rsp.StatusCode == 503:
 		var headers DownloadGiftCardsResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetGiftCardsResponse parses an HTTP response from a GetGiftCardsWithResponse call
+func ParseGetGiftCardsResponse(rsp *http.Response) (*GetGiftCardsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetGiftCardsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest []GiftCardResponse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest HTTPValidationError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetGiftCardsResponse200Headers
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 401:
+		var headers GetGiftCardsResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetGiftCardsResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetGiftCardsResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseCheckGiftCardBalanceResponse parses an HTTP response from a CheckGiftCardBalanceWithResponse call
+func ParseCheckGiftCardBalanceResponse(rsp *http.Response) (*CheckGiftCardBalanceResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CheckGiftCardBalanceResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest BalanceCheckResponse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON408 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest HTTPValidationError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 429:
+		var headers CheckGiftCardBalanceResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers CheckGiftCardBalanceResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
@@ -3527,6 +10558,3053 @@ func ParsePollBulkIssuanceResponse(rsp *http.Response) (*PollBulkIssuanceRespons
 	return response, nil
 }
 
+// ParseReloadGiftCardByNumberResponse parses an HTTP response from a ReloadGiftCardByNumberWithResponse call
+func ParseReloadGiftCardByNumberResponse(rsp *http.Response) (*ReloadGiftCardByNumberResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ReloadGiftCardByNumberResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest GiftCardResponse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON408 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest HTTPValidationError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ReloadGiftCardByNumberResponse200Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 401:
+		var headers ReloadGiftCardByNumberResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 409:
+		var headers ReloadGiftCardByNumberResponse409Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers409 = &headers
+	case rsp.StatusCode == 429:
+		var headers ReloadGiftCardByNumberResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers ReloadGiftCardByNumberResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetGiftCardDetailsResponse parses an HTTP response from a GetGiftCardDetailsWithResponse call
+func ParseGetGiftCardDetailsResponse(rsp *http.Response) (*GetGiftCardDetailsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetGiftCardDetailsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest GiftCardDetailsResponse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest HTTPValidationError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers GetGiftCardDetailsResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetGiftCardDetailsResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetGiftCardDetailsResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseActivateGiftCardResponse parses an HTTP response from a ActivateGiftCardWithResponse call
+func ParseActivateGiftCardResponse(rsp *http.Response) (*ActivateGiftCardResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ActivateGiftCardResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest GiftCardResponse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON408 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest HTTPValidationError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ActivateGiftCardResponse200Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 401:
+		var headers ActivateGiftCardResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 409:
+		var headers ActivateGiftCardResponse409Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers409 = &headers
+	case rsp.StatusCode == 429:
+		var headers ActivateGiftCardResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers ActivateGiftCardResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseProcessExpiredGiftCardResponse parses an HTTP response from a ProcessExpiredGiftCardWithResponse call
+func ParseProcessExpiredGiftCardResponse(rsp *http.Response) (*ProcessExpiredGiftCardResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ProcessExpiredGiftCardResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ProcessExpiredCardResponse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON408 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest HTTPValidationError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ProcessExpiredGiftCardResponse200Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 401:
+		var headers ProcessExpiredGiftCardResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 409:
+		var headers ProcessExpiredGiftCardResponse409Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers409 = &headers
+	case rsp.StatusCode == 429:
+		var headers ProcessExpiredGiftCardResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers ProcessExpiredGiftCardResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseRedeemGiftCardResponse parses an HTTP response from a RedeemGiftCardWithResponse call
+func ParseRedeemGiftCardResponse(rsp *http.Response) (*RedeemGiftCardResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RedeemGiftCardResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest RedeemResponse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON408 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest HTTPValidationError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers RedeemGiftCardResponse200Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 401:
+		var headers RedeemGiftCardResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 409:
+		var headers RedeemGiftCardResponse409Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers409 = &headers
+	case rsp.StatusCode == 429:
+		var headers RedeemGiftCardResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers RedeemGiftCardResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseReloadGiftCardResponse parses an HTTP response from a ReloadGiftCardWithResponse call
+func ParseReloadGiftCardResponse(rsp *http.Response) (*ReloadGiftCardResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ReloadGiftCardResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest GiftCardResponse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON408 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest HTTPValidationError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ReloadGiftCardResponse200Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 401:
+		var headers ReloadGiftCardResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 409:
+		var headers ReloadGiftCardResponse409Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers409 = &headers
+	case rsp.StatusCode == 429:
+		var headers ReloadGiftCardResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers ReloadGiftCardResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseResendGiftCardSecurityCodeResponse parses an HTTP response from a ResendGiftCardSecurityCodeWithResponse call
+func ParseResendGiftCardSecurityCodeResponse(rsp *http.Response) (*ResendGiftCardSecurityCodeResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ResendGiftCardSecurityCodeResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest GiftCardResponse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON408 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest HTTPValidationError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ResendGiftCardSecurityCodeResponse200Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 401:
+		var headers ResendGiftCardSecurityCodeResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 409:
+		var headers ResendGiftCardSecurityCodeResponse409Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers409 = &headers
+	case rsp.StatusCode == 429:
+		var headers ResendGiftCardSecurityCodeResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers ResendGiftCardSecurityCodeResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseResumeGiftCardResponse parses an HTTP response from a ResumeGiftCardWithResponse call
+func ParseResumeGiftCardResponse(rsp *http.Response) (*ResumeGiftCardResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ResumeGiftCardResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest GiftCardResponse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest HTTPValidationError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers ResumeGiftCardResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 409:
+		var headers ResumeGiftCardResponse409Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers409 = &headers
+	case rsp.StatusCode == 429:
+		var headers ResumeGiftCardResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers ResumeGiftCardResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseScheduleGiftCardDeliveryResponse parses an HTTP response from a ScheduleGiftCardDeliveryWithResponse call
+func ParseScheduleGiftCardDeliveryResponse(rsp *http.Response) (*ScheduleGiftCardDeliveryResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ScheduleGiftCardDeliveryResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest GiftCardResponse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON408 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest HTTPValidationError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers ScheduleGiftCardDeliveryResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 409:
+		var headers ScheduleGiftCardDeliveryResponse409Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers409 = &headers
+	case rsp.StatusCode == 429:
+		var headers ScheduleGiftCardDeliveryResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers ScheduleGiftCardDeliveryResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseSuspendGiftCardResponse parses an HTTP response from a SuspendGiftCardWithResponse call
+func ParseSuspendGiftCardResponse(rsp *http.Response) (*SuspendGiftCardResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &SuspendGiftCardResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest GiftCardResponse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON408 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest HTTPValidationError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers SuspendGiftCardResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 409:
+		var headers SuspendGiftCardResponse409Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers409 = &headers
+	case rsp.StatusCode == 429:
+		var headers SuspendGiftCardResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers SuspendGiftCardResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseRefundGiftCardTransactionResponse parses an HTTP response from a RefundGiftCardTransactionWithResponse call
+func ParseRefundGiftCardTransactionResponse(rsp *http.Response) (*RefundGiftCardTransactionResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RefundGiftCardTransactionResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest RefundTransactionResponse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON408 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest HTTPValidationError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers RefundGiftCardTransactionResponse200Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 401:
+		var headers RefundGiftCardTransactionResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 409:
+		var headers RefundGiftCardTransactionResponse409Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers409 = &headers
+	case rsp.StatusCode == 429:
+		var headers RefundGiftCardTransactionResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers RefundGiftCardTransactionResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseTransferGiftCardBalanceResponse parses an HTTP response from a TransferGiftCardBalanceWithResponse call
+func ParseTransferGiftCardBalanceResponse(rsp *http.Response) (*TransferGiftCardBalanceResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &TransferGiftCardBalanceResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest TransferBalanceResponse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON408 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest HTTPValidationError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers TransferGiftCardBalanceResponse200Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 401:
+		var headers TransferGiftCardBalanceResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 409:
+		var headers TransferGiftCardBalanceResponse409Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers409 = &headers
+	case rsp.StatusCode == 429:
+		var headers TransferGiftCardBalanceResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers TransferGiftCardBalanceResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseTransferGiftCardOwnershipResponse parses an HTTP response from a TransferGiftCardOwnershipWithResponse call
+func ParseTransferGiftCardOwnershipResponse(rsp *http.Response) (*TransferGiftCardOwnershipResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &TransferGiftCardOwnershipResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest GiftCardResponse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON408 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest HTTPValidationError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers TransferGiftCardOwnershipResponse200Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 401:
+		var headers TransferGiftCardOwnershipResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 409:
+		var headers TransferGiftCardOwnershipResponse409Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers409 = &headers
+	case rsp.StatusCode == 429:
+		var headers TransferGiftCardOwnershipResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers TransferGiftCardOwnershipResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseVoidGiftCardResponse parses an HTTP response from a VoidGiftCardWithResponse call
+func ParseVoidGiftCardResponse(rsp *http.Response) (*VoidGiftCardResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &VoidGiftCardResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest GiftCardResponse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON408 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest HTTPValidationError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers VoidGiftCardResponse200Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 401:
+		var headers VoidGiftCardResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 409:
+		var headers VoidGiftCardResponse409Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers409 = &headers
+	case rsp.StatusCode == 429:
+		var headers VoidGiftCardResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers VoidGiftCardResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseConsolidateGiftCardsResponse parses an HTTP response from a ConsolidateGiftCardsWithResponse call
+func ParseConsolidateGiftCardsResponse(rsp *http.Response) (*ConsolidateGiftCardsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ConsolidateGiftCardsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ConsolidateResponse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON408 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest HTTPValidationError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ConsolidateGiftCardsResponse200Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 401:
+		var headers ConsolidateGiftCardsResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 409:
+		var headers ConsolidateGiftCardsResponse409Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers409 = &headers
+	case rsp.StatusCode == 429:
+		var headers ConsolidateGiftCardsResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers ConsolidateGiftCardsResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetBusinessReportsResponse parses an HTTP response from a GetBusinessReportsWithResponse call
+func ParseGetBusinessReportsResponse(rsp *http.Response) (*GetBusinessReportsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetBusinessReportsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest BusinessReportsResponse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest HTTPValidationError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers GetBusinessReportsResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetBusinessReportsResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetBusinessReportsResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetEscheatmentReportResponse parses an HTTP response from a GetEscheatmentReportWithResponse call
+func ParseGetEscheatmentReportResponse(rsp *http.Response) (*GetEscheatmentReportResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetEscheatmentReportResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest EscheatmentReportResponse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest HTTPValidationError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers GetEscheatmentReportResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetEscheatmentReportResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetEscheatmentReportResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetExpirationWarningsResponse parses an HTTP response from a GetExpirationWarningsWithResponse call
+func ParseGetExpirationWarningsResponse(rsp *http.Response) (*GetExpirationWarningsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetExpirationWarningsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ExpirationWarningsReportResponse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest HTTPValidationError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers GetExpirationWarningsResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetExpirationWarningsResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetExpirationWarningsResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseSearchGiftCardsResponse parses an HTTP response from a SearchGiftCardsWithResponse call
+func ParseSearchGiftCardsResponse(rsp *http.Response) (*SearchGiftCardsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &SearchGiftCardsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest []GiftCardResponse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest HTTPValidationError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers SearchGiftCardsResponse200Headers
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 401:
+		var headers SearchGiftCardsResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers SearchGiftCardsResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers SearchGiftCardsResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
 // ParseGetTokenInfoResponse parses an HTTP response from a GetTokenInfoWithResponse call
 func ParseGetTokenInfoResponse(rsp *http.Response) (*GetTokenInfoResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -3792,27 +13870,6 @@ func ParseLogoutResponse(rsp *http.Response) (*LogoutResponse, error) {
 		}
 		response.JSON401 = &dest
 
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
-		var dest ErrorDetail
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON408 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
-		var dest ErrorDetail
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON413 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
-		var dest ErrorDetail
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON415 = &dest
-
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
 		var dest HTTPValidationError
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -3901,9 +13958,18 @@ type ServerInterface interface {
 	// Readyz Ready
 	// (GET /readyz)
 	Readyz(ctx echo.Context) error
+	// CustomerCheckGiftCardBalance Customercheckgiftcardbalance
+	// (POST /v2/giftcards/customer/balance-check)
+	CustomerCheckGiftCardBalance(ctx echo.Context) error
 	// DownloadGiftCards Download issued cards
 	// (GET /v2/giftcards/downloads/{link})
 	DownloadGiftCards(ctx echo.Context, link string, params DownloadGiftCardsParams) error
+	// GetGiftCards Getgiftcards
+	// (GET /v2/giftcards/programs/cards)
+	GetGiftCards(ctx echo.Context) error
+	// CheckGiftCardBalance Checkgiftcardbalance
+	// (POST /v2/giftcards/programs/{programId}/balance-check)
+	CheckGiftCardBalance(ctx echo.Context, programId string) error
 	// CreateGiftCard Creategiftcard
 	// (POST /v2/giftcards/programs/{programId}/cards)
 	CreateGiftCard(ctx echo.Context, programId string, params CreateGiftCardParams) error
@@ -3913,6 +13979,63 @@ type ServerInterface interface {
 	// PollBulkIssuance Poll async bulk issuance task
 	// (GET /v2/giftcards/programs/{programId}/cards/bulk/{taskId})
 	PollBulkIssuance(ctx echo.Context, programId string, taskId string) error
+	// ReloadGiftCardByNumber Reloadgiftcardbynumber
+	// (POST /v2/giftcards/programs/{programId}/cards/reload-by-number)
+	ReloadGiftCardByNumber(ctx echo.Context, programId string, params ReloadGiftCardByNumberParams) error
+	// GetGiftCardDetails Getgiftcarddetails
+	// (GET /v2/giftcards/programs/{programId}/cards/{cardId})
+	GetGiftCardDetails(ctx echo.Context, programId string, cardId string) error
+	// ActivateGiftCard Activategiftcard
+	// (POST /v2/giftcards/programs/{programId}/cards/{cardId}/activate)
+	ActivateGiftCard(ctx echo.Context, programId string, cardId string, params ActivateGiftCardParams) error
+	// ProcessExpiredGiftCard Processexpiredcard
+	// (POST /v2/giftcards/programs/{programId}/cards/{cardId}/process-expired)
+	ProcessExpiredGiftCard(ctx echo.Context, programId string, cardId string, params ProcessExpiredGiftCardParams) error
+	// RedeemGiftCard Redeemgiftcard
+	// (POST /v2/giftcards/programs/{programId}/cards/{cardId}/redeem)
+	RedeemGiftCard(ctx echo.Context, programId string, cardId string, params RedeemGiftCardParams) error
+	// ReloadGiftCard Reloadgiftcard
+	// (POST /v2/giftcards/programs/{programId}/cards/{cardId}/reload)
+	ReloadGiftCard(ctx echo.Context, programId string, cardId string, params ReloadGiftCardParams) error
+	// ResendGiftCardSecurityCode Resendgiftcardsecuritycode
+	// (POST /v2/giftcards/programs/{programId}/cards/{cardId}/resend-code)
+	ResendGiftCardSecurityCode(ctx echo.Context, programId string, cardId string, params ResendGiftCardSecurityCodeParams) error
+	// ResumeGiftCard Resume Gift Card
+	// (POST /v2/giftcards/programs/{programId}/cards/{cardId}/resume)
+	ResumeGiftCard(ctx echo.Context, programId string, cardId string) error
+	// ScheduleGiftCardDelivery Schedulegiftcarddelivery
+	// (PATCH /v2/giftcards/programs/{programId}/cards/{cardId}/schedule)
+	ScheduleGiftCardDelivery(ctx echo.Context, programId string, cardId string) error
+	// SuspendGiftCard Suspendgiftcard
+	// (POST /v2/giftcards/programs/{programId}/cards/{cardId}/suspend)
+	SuspendGiftCard(ctx echo.Context, programId string, cardId string) error
+	// RefundGiftCardTransaction Refundgiftcardtransaction
+	// (POST /v2/giftcards/programs/{programId}/cards/{cardId}/transactions/{transactionId}/refund)
+	RefundGiftCardTransaction(ctx echo.Context, programId string, cardId string, transactionId PydanticObjectId, params RefundGiftCardTransactionParams) error
+	// TransferGiftCardBalance Transfergiftcardbalance
+	// (POST /v2/giftcards/programs/{programId}/cards/{cardId}/transfer)
+	TransferGiftCardBalance(ctx echo.Context, programId string, cardId string, params TransferGiftCardBalanceParams) error
+	// TransferGiftCardOwnership Transfergiftcardownership
+	// (POST /v2/giftcards/programs/{programId}/cards/{cardId}/transfer-ownership)
+	TransferGiftCardOwnership(ctx echo.Context, programId string, cardId string, params TransferGiftCardOwnershipParams) error
+	// VoidGiftCard Voidgiftcard
+	// (POST /v2/giftcards/programs/{programId}/cards/{cardId}/void)
+	VoidGiftCard(ctx echo.Context, programId string, cardId string, params VoidGiftCardParams) error
+	// ConsolidateGiftCards Consolidategiftcards
+	// (POST /v2/giftcards/programs/{programId}/consolidate)
+	ConsolidateGiftCards(ctx echo.Context, programId string, params ConsolidateGiftCardsParams) error
+	// GetBusinessReports Getbusinessreports
+	// (GET /v2/giftcards/programs/{programId}/reports/business)
+	GetBusinessReports(ctx echo.Context, programId string) error
+	// GetEscheatmentReport Getescheatmentreport
+	// (GET /v2/giftcards/programs/{programId}/reports/escheatment)
+	GetEscheatmentReport(ctx echo.Context, programId string) error
+	// GetExpirationWarnings Getexpirationwarnings
+	// (GET /v2/giftcards/programs/{programId}/reports/expiration-warnings)
+	GetExpirationWarnings(ctx echo.Context, programId string) error
+	// SearchGiftCards Searchgiftcards
+	// (GET /v2/giftcards/programs/{programId}/search)
+	SearchGiftCards(ctx echo.Context, programId string) error
 	// GetTokenInfo Get Token Info
 	// (GET /v2/token)
 	GetTokenInfo(ctx echo.Context) error
@@ -3947,6 +14070,15 @@ func (w *ServerInterfaceWrapper) Readyz(ctx echo.Context) error {
 	return err
 }
 
+// CustomerCheckGiftCardBalance converts echo context to params.
+func (w *ServerInterfaceWrapper) CustomerCheckGiftCardBalance(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CustomerCheckGiftCardBalance(ctx)
+	return err
+}
+
 // DownloadGiftCards converts echo context to params.
 func (w *ServerInterfaceWrapper) DownloadGiftCards(ctx echo.Context) error {
 	var err error
@@ -3969,6 +14101,31 @@ func (w *ServerInterfaceWrapper) DownloadGiftCards(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.DownloadGiftCards(ctx, link, params)
+	return err
+}
+
+// GetGiftCards converts echo context to params.
+func (w *ServerInterfaceWrapper) GetGiftCards(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetGiftCards(ctx)
+	return err
+}
+
+// CheckGiftCardBalance converts echo context to params.
+func (w *ServerInterfaceWrapper) CheckGiftCardBalance(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "programId" -------------
+	var programId string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "programId", ctx.Param("programId"), &programId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter programId: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CheckGiftCardBalance(ctx, programId)
 	return err
 }
 
@@ -4068,6 +14225,642 @@ func (w *ServerInterfaceWrapper) PollBulkIssuance(ctx echo.Context) error {
 	return err
 }
 
+// ReloadGiftCardByNumber converts echo context to params.
+func (w *ServerInterfaceWrapper) ReloadGiftCardByNumber(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "programId" -------------
+	var programId string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "programId", ctx.Param("programId"), &programId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter programId: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReloadGiftCardByNumberParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "idempotency-key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("idempotency-key")]; found {
+		var IdempotencyKey string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for idempotency-key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "idempotency-key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter idempotency-key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ReloadGiftCardByNumber(ctx, programId, params)
+	return err
+}
+
+// GetGiftCardDetails converts echo context to params.
+func (w *ServerInterfaceWrapper) GetGiftCardDetails(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "programId" -------------
+	var programId string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "programId", ctx.Param("programId"), &programId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter programId: %s", err))
+	}
+
+	// ------------- Path parameter "cardId" -------------
+	var cardId string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cardId", ctx.Param("cardId"), &cardId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cardId: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetGiftCardDetails(ctx, programId, cardId)
+	return err
+}
+
+// ActivateGiftCard converts echo context to params.
+func (w *ServerInterfaceWrapper) ActivateGiftCard(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "programId" -------------
+	var programId string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "programId", ctx.Param("programId"), &programId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter programId: %s", err))
+	}
+
+	// ------------- Path parameter "cardId" -------------
+	var cardId string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cardId", ctx.Param("cardId"), &cardId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cardId: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ActivateGiftCardParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "idempotency-key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("idempotency-key")]; found {
+		var IdempotencyKey string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for idempotency-key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "idempotency-key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter idempotency-key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ActivateGiftCard(ctx, programId, cardId, params)
+	return err
+}
+
+// ProcessExpiredGiftCard converts echo context to params.
+func (w *ServerInterfaceWrapper) ProcessExpiredGiftCard(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "programId" -------------
+	var programId string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "programId", ctx.Param("programId"), &programId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter programId: %s", err))
+	}
+
+	// ------------- Path parameter "cardId" -------------
+	var cardId string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cardId", ctx.Param("cardId"), &cardId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cardId: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ProcessExpiredGiftCardParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "idempotency-key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("idempotency-key")]; found {
+		var IdempotencyKey string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for idempotency-key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "idempotency-key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter idempotency-key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ProcessExpiredGiftCard(ctx, programId, cardId, params)
+	return err
+}
+
+// RedeemGiftCard converts echo context to params.
+func (w *ServerInterfaceWrapper) RedeemGiftCard(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "programId" -------------
+	var programId string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "programId", ctx.Param("programId"), &programId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter programId: %s", err))
+	}
+
+	// ------------- Path parameter "cardId" -------------
+	var cardId string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cardId", ctx.Param("cardId"), &cardId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cardId: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RedeemGiftCardParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "idempotency-key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("idempotency-key")]; found {
+		var IdempotencyKey string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for idempotency-key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "idempotency-key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter idempotency-key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RedeemGiftCard(ctx, programId, cardId, params)
+	return err
+}
+
+// ReloadGiftCard converts echo context to params.
+func (w *ServerInterfaceWrapper) ReloadGiftCard(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "programId" -------------
+	var programId string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "programId", ctx.Param("programId"), &programId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter programId: %s", err))
+	}
+
+	// ------------- Path parameter "cardId" -------------
+	var cardId string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cardId", ctx.Param("cardId"), &cardId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cardId: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReloadGiftCardParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "idempotency-key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("idempotency-key")]; found {
+		var IdempotencyKey string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for idempotency-key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "idempotency-key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter idempotency-key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ReloadGiftCard(ctx, programId, cardId, params)
+	return err
+}
+
+// ResendGiftCardSecurityCode converts echo context to params.
+func (w *ServerInterfaceWrapper) ResendGiftCardSecurityCode(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "programId" -------------
+	var programId string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "programId", ctx.Param("programId"), &programId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter programId: %s", err))
+	}
+
+	// ------------- Path parameter "cardId" -------------
+	var cardId string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cardId", ctx.Param("cardId"), &cardId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cardId: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ResendGiftCardSecurityCodeParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "idempotency-key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("idempotency-key")]; found {
+		var IdempotencyKey string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for idempotency-key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "idempotency-key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter idempotency-key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ResendGiftCardSecurityCode(ctx, programId, cardId, params)
+	return err
+}
+
+// ResumeGiftCard converts echo context to params.
+func (w *ServerInterfaceWrapper) ResumeGiftCard(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "programId" -------------
+	var programId string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "programId", ctx.Param("programId"), &programId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter programId: %s", err))
+	}
+
+	// ------------- Path parameter "cardId" -------------
+	var cardId string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cardId", ctx.Param("cardId"), &cardId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cardId: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ResumeGiftCard(ctx, programId, cardId)
+	return err
+}
+
+// ScheduleGiftCardDelivery converts echo context to params.
+func (w *ServerInterfaceWrapper) ScheduleGiftCardDelivery(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "programId" -------------
+	var programId string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "programId", ctx.Param("programId"), &programId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter programId: %s", err))
+	}
+
+	// ------------- Path parameter "cardId" -------------
+	var cardId string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cardId", ctx.Param("cardId"), &cardId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cardId: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ScheduleGiftCardDelivery(ctx, programId, cardId)
+	return err
+}
+
+// SuspendGiftCard converts echo context to params.
+func (w *ServerInterfaceWrapper) SuspendGiftCard(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "programId" -------------
+	var programId string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "programId", ctx.Param("programId"), &programId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter programId: %s", err))
+	}
+
+	// ------------- Path parameter "cardId" -------------
+	var cardId string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cardId", ctx.Param("cardId"), &cardId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cardId: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SuspendGiftCard(ctx, programId, cardId)
+	return err
+}
+
+// RefundGiftCardTransaction converts echo context to params.
+func (w *ServerInterfaceWrapper) RefundGiftCardTransaction(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "programId" -------------
+	var programId string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "programId", ctx.Param("programId"), &programId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter programId: %s", err))
+	}
+
+	// ------------- Path parameter "cardId" -------------
+	var cardId string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cardId", ctx.Param("cardId"), &cardId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cardId: %s", err))
+	}
+
+	// ------------- Path parameter "transactionId" -------------
+	var transactionId PydanticObjectId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "transactionId", ctx.Param("transactionId"), &transactionId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter transactionId: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RefundGiftCardTransactionParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "idempotency-key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("idempotency-key")]; found {
+		var IdempotencyKey string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for idempotency-key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "idempotency-key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter idempotency-key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RefundGiftCardTransaction(ctx, programId, cardId, transactionId, params)
+	return err
+}
+
+// TransferGiftCardBalance converts echo context to params.
+func (w *ServerInterfaceWrapper) TransferGiftCardBalance(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "programId" -------------
+	var programId string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "programId", ctx.Param("programId"), &programId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter programId: %s", err))
+	}
+
+	// ------------- Path parameter "cardId" -------------
+	var cardId string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cardId", ctx.Param("cardId"), &cardId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cardId: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params TransferGiftCardBalanceParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "idempotency-key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("idempotency-key")]; found {
+		var IdempotencyKey string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for idempotency-key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "idempotency-key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter idempotency-key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.TransferGiftCardBalance(ctx, programId, cardId, params)
+	return err
+}
+
+// TransferGiftCardOwnership converts echo context to params.
+func (w *ServerInterfaceWrapper) TransferGiftCardOwnership(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "programId" -------------
+	var programId string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "programId", ctx.Param("programId"), &programId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter programId: %s", err))
+	}
+
+	// ------------- Path parameter "cardId" -------------
+	var cardId string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cardId", ctx.Param("cardId"), &cardId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cardId: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params TransferGiftCardOwnershipParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "idempotency-key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("idempotency-key")]; found {
+		var IdempotencyKey string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for idempotency-key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "idempotency-key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter idempotency-key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.TransferGiftCardOwnership(ctx, programId, cardId, params)
+	return err
+}
+
+// VoidGiftCard converts echo context to params.
+func (w *ServerInterfaceWrapper) VoidGiftCard(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "programId" -------------
+	var programId string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "programId", ctx.Param("programId"), &programId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter programId: %s", err))
+	}
+
+	// ------------- Path parameter "cardId" -------------
+	var cardId string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cardId", ctx.Param("cardId"), &cardId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cardId: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params VoidGiftCardParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "idempotency-key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("idempotency-key")]; found {
+		var IdempotencyKey string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for idempotency-key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "idempotency-key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter idempotency-key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.VoidGiftCard(ctx, programId, cardId, params)
+	return err
+}
+
+// ConsolidateGiftCards converts echo context to params.
+func (w *ServerInterfaceWrapper) ConsolidateGiftCards(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "programId" -------------
+	var programId string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "programId", ctx.Param("programId"), &programId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter programId: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ConsolidateGiftCardsParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "idempotency-key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("idempotency-key")]; found {
+		var IdempotencyKey string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for idempotency-key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "idempotency-key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter idempotency-key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ConsolidateGiftCards(ctx, programId, params)
+	return err
+}
+
+// GetBusinessReports converts echo context to params.
+func (w *ServerInterfaceWrapper) GetBusinessReports(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "programId" -------------
+	var programId string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "programId", ctx.Param("programId"), &programId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter programId: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetBusinessReports(ctx, programId)
+	return err
+}
+
+// GetEscheatmentReport converts echo context to params.
+func (w *ServerInterfaceWrapper) GetEscheatmentReport(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "programId" -------------
+	var programId string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "programId", ctx.Param("programId"), &programId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter programId: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetEscheatmentReport(ctx, programId)
+	return err
+}
+
+// GetExpirationWarnings converts echo context to params.
+func (w *ServerInterfaceWrapper) GetExpirationWarnings(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "programId" -------------
+	var programId string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "programId", ctx.Param("programId"), &programId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter programId: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetExpirationWarnings(ctx, programId)
+	return err
+}
+
+// SearchGiftCards converts echo context to params.
+func (w *ServerInterfaceWrapper) SearchGiftCards(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "programId" -------------
+	var programId string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "programId", ctx.Param("programId"), &programId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter programId: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SearchGiftCards(ctx, programId)
+	return err
+}
+
 // GetTokenInfo converts echo context to params.
 func (w *ServerInterfaceWrapper) GetTokenInfo(ctx echo.Context) error {
 	var err error
@@ -4144,10 +14937,32 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 
 	router.GET(options.BaseURL+"/healthz", wrapper.Healthz, options.OperationMiddlewares["healthz"]...)
 	router.GET(options.BaseURL+"/readyz", wrapper.Readyz, options.OperationMiddlewares["readyz"]...)
+	router.POST(options.BaseURL+"/v2/giftcards/customer/balance-check", wrapper.CustomerCheckGiftCardBalance, options.OperationMiddlewares["CustomerCheckGiftCardBalance"]...)
 	router.GET(options.BaseURL+"/v2/giftcards/downloads/:link", wrapper.DownloadGiftCards, options.OperationMiddlewares["DownloadGiftCards"]...)
+	router.GET(options.BaseURL+"/v2/giftcards/programs/cards", wrapper.GetGiftCards, options.OperationMiddlewares["GetGiftCards"]...)
+	router.POST(options.BaseURL+"/v2/giftcards/programs/:programId/balance-check", wrapper.CheckGiftCardBalance, options.OperationMiddlewares["CheckGiftCardBalance"]...)
 	router.POST(options.BaseURL+"/v2/giftcards/programs/:programId/cards", wrapper.CreateGiftCard, options.OperationMiddlewares["CreateGiftCard"]...)
 	router.POST(options.BaseURL+"/v2/giftcards/programs/:programId/cards/bulk", wrapper.BulkIssueGiftCards, options.OperationMiddlewares["BulkIssueGiftCards"]...)
 	router.GET(options.BaseURL+"/v2/giftcards/programs/:programId/cards/bulk/:taskId", wrapper.PollBulkIssuance, options.OperationMiddlewares["PollBulkIssuance"]...)
+	router.POST(options.BaseURL+"/v2/giftcards/programs/:programId/cards/reload-by-number", wrapper.ReloadGiftCardByNumber, options.OperationMiddlewares["ReloadGiftCardByNumber"]...)
+	router.GET(options.BaseURL+"/v2/giftcards/programs/:programId/cards/:cardId", wrapper.GetGiftCardDetails, options.OperationMiddlewares["GetGiftCardDetails"]...)
+	router.POST(options.BaseURL+"/v2/giftcards/programs/:programId/cards/:cardId/activate", wrapper.ActivateGiftCard, options.OperationMiddlewares["ActivateGiftCard"]...)
+	router.POST(options.BaseURL+"/v2/giftcards/programs/:programId/cards/:cardId/process-expired", wrapper.ProcessExpiredGiftCard, options.OperationMiddlewares["ProcessExpiredGiftCard"]...)
+	router.POST(options.BaseURL+"/v2/giftcards/programs/:programId/cards/:cardId/redeem", wrapper.RedeemGiftCard, options.OperationMiddlewares["RedeemGiftCard"]...)
+	router.POST(options.BaseURL+"/v2/giftcards/programs/:programId/cards/:cardId/reload", wrapper.ReloadGiftCard, options.OperationMiddlewares["ReloadGiftCard"]...)
+	router.POST(options.BaseURL+"/v2/giftcards/programs/:programId/cards/:cardId/resend-code", wrapper.ResendGiftCardSecurityCode, options.OperationMiddlewares["ResendGiftCardSecurityCode"]...)
+	router.POST(options.BaseURL+"/v2/giftcards/programs/:programId/cards/:cardId/resume", wrapper.ResumeGiftCard, options.OperationMiddlewares["ResumeGiftCard"]...)
+	router.PATCH(options.BaseURL+"/v2/giftcards/programs/:programId/cards/:cardId/schedule", wrapper.ScheduleGiftCardDelivery, options.OperationMiddlewares["ScheduleGiftCardDelivery"]...)
+	router.POST(options.BaseURL+"/v2/giftcards/programs/:programId/cards/:cardId/suspend", wrapper.SuspendGiftCard, options.OperationMiddlewares["SuspendGiftCard"]...)
+	router.POST(options.BaseURL+"/v2/giftcards/programs/:programId/cards/:cardId/transactions/:transactionId/refund", wrapper.RefundGiftCardTransaction, options.OperationMiddlewares["RefundGiftCardTransaction"]...)
+	router.POST(options.BaseURL+"/v2/giftcards/programs/:programId/cards/:cardId/transfer", wrapper.TransferGiftCardBalance, options.OperationMiddlewares["TransferGiftCardBalance"]...)
+	router.POST(options.BaseURL+"/v2/giftcards/programs/:programId/cards/:cardId/transfer-ownership", wrapper.TransferGiftCardOwnership, options.OperationMiddlewares["TransferGiftCardOwnership"]...)
+	router.POST(options.BaseURL+"/v2/giftcards/programs/:programId/cards/:cardId/void", wrapper.VoidGiftCard, options.OperationMiddlewares["VoidGiftCard"]...)
+	router.POST(options.BaseURL+"/v2/giftcards/programs/:programId/consolidate", wrapper.ConsolidateGiftCards, options.OperationMiddlewares["ConsolidateGiftCards"]...)
+	router.GET(options.BaseURL+"/v2/giftcards/programs/:programId/reports/business", wrapper.GetBusinessReports, options.OperationMiddlewares["GetBusinessReports"]...)
+	router.GET(options.BaseURL+"/v2/giftcards/programs/:programId/reports/escheatment", wrapper.GetEscheatmentReport, options.OperationMiddlewares["GetEscheatmentReport"]...)
+	router.GET(options.BaseURL+"/v2/giftcards/programs/:programId/reports/expiration-warnings", wrapper.GetExpirationWarnings, options.OperationMiddlewares["GetExpirationWarnings"]...)
+	router.GET(options.BaseURL+"/v2/giftcards/programs/:programId/search", wrapper.SearchGiftCards, options.OperationMiddlewares["SearchGiftCards"]...)
 	router.GET(options.BaseURL+"/v2/token", wrapper.GetTokenInfo, options.OperationMiddlewares["GetTokenInfo"]...)
 	router.POST(options.BaseURL+"/v2/token", wrapper.CreateToken, options.OperationMiddlewares["CreateToken"]...)
 	router.POST(options.BaseURL+"/v2/token/logout", wrapper.Logout, options.OperationMiddlewares["Logout"]...)
@@ -4316,6 +15131,164 @@ type Readyz503JSONResponse struct {
 }
 
 func (response Readyz503JSONResponse) VisitReadyzResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CustomerCheckGiftCardBalanceRequestObject struct {
+	Body *CustomerCheckGiftCardBalanceJSONRequestBody
+}
+
+type CustomerCheckGiftCardBalanceResponseObject interface {
+	VisitCustomerCheckGiftCardBalanceResponse(w http.ResponseWriter) error
+}
+
+type CustomerCheckGiftCardBalance200JSONResponse BalanceCheckResponse
+
+func (response CustomerCheckGiftCardBalance200JSONResponse) VisitCustomerCheckGiftCardBalanceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CustomerCheckGiftCardBalance404JSONResponse ErrorDetail
+
+func (response CustomerCheckGiftCardBalance404JSONResponse) VisitCustomerCheckGiftCardBalanceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CustomerCheckGiftCardBalance408JSONResponse ErrorDetail
+
+func (response CustomerCheckGiftCardBalance408JSONResponse) VisitCustomerCheckGiftCardBalanceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CustomerCheckGiftCardBalance413JSONResponse ErrorDetail
+
+func (response CustomerCheckGiftCardBalance413JSONResponse) VisitCustomerCheckGiftCardBalanceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CustomerCheckGiftCardBalance415JSONResponse ErrorDetail
+
+func (response CustomerCheckGiftCardBalance415JSONResponse) VisitCustomerCheckGiftCardBalanceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CustomerCheckGiftCardBalance422JSONResponse HTTPValidationError
+
+func (response CustomerCheckGiftCardBalance422JSONResponse) VisitCustomerCheckGiftCardBalanceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CustomerCheckGiftCardBalance429ResponseHeaders struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
+}
+
+type CustomerCheckGiftCardBalance429JSONResponse struct {
+	Body    ErrorDetail
+	Headers CustomerCheckGiftCardBalance429ResponseHeaders
+}
+
+func (response CustomerCheckGiftCardBalance429JSONResponse) VisitCustomerCheckGiftCardBalanceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CustomerCheckGiftCardBalance500JSONResponse ErrorDetail
+
+func (response CustomerCheckGiftCardBalance500JSONResponse) VisitCustomerCheckGiftCardBalanceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CustomerCheckGiftCardBalance503ResponseHeaders struct {
+	RetryAfter int
+}
+
+type CustomerCheckGiftCardBalance503JSONResponse struct {
+	Body    ErrorDetail
+	Headers CustomerCheckGiftCardBalance503ResponseHeaders
+}
+
+func (response CustomerCheckGiftCardBalance503JSONResponse) VisitCustomerCheckGiftCardBalanceResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -4598,6 +15571,326 @@ func (response DownloadGiftCards503TexthtmlResponse) VisitDownloadGiftCardsRespo
 		defer closer.Close()
 	}
 	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetGiftCardsRequestObject struct {
+}
+
+type GetGiftCardsResponseObject interface {
+	VisitGetGiftCardsResponse(w http.ResponseWriter) error
+}
+
+type GetGiftCards200ResponseHeaders struct {
+	Link *string
+}
+
+type GetGiftCards200JSONResponse struct {
+	Body    []GiftCardResponse
+	Headers GetGiftCards200ResponseHeaders
+}
+
+func (response GetGiftCards200JSONResponse) VisitGetGiftCardsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetGiftCards401ResponseHeaders struct {
+	WWWAuthenticate string
+}
+
+type GetGiftCards401JSONResponse struct {
+	Body    ErrorDetail
+	Headers GetGiftCards401ResponseHeaders
+}
+
+func (response GetGiftCards401JSONResponse) VisitGetGiftCardsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetGiftCards403JSONResponse ErrorDetail
+
+func (response GetGiftCards403JSONResponse) VisitGetGiftCardsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetGiftCards404JSONResponse ErrorDetail
+
+func (response GetGiftCards404JSONResponse) VisitGetGiftCardsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetGiftCards422JSONResponse HTTPValidationError
+
+func (response GetGiftCards422JSONResponse) VisitGetGiftCardsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetGiftCards429ResponseHeaders struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
+}
+
+type GetGiftCards429JSONResponse struct {
+	Body    ErrorDetail
+	Headers GetGiftCards429ResponseHeaders
+}
+
+func (response GetGiftCards429JSONResponse) VisitGetGiftCardsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetGiftCards500JSONResponse ErrorDetail
+
+func (response GetGiftCards500JSONResponse) VisitGetGiftCardsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetGiftCards503ResponseHeaders struct {
+	RetryAfter int
+}
+
+type GetGiftCards503JSONResponse struct {
+	Body    ErrorDetail
+	Headers GetGiftCards503ResponseHeaders
+}
+
+func (response GetGiftCards503JSONResponse) VisitGetGiftCardsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CheckGiftCardBalanceRequestObject struct {
+	ProgramId string `json:"programId"`
+	Body      *CheckGiftCardBalanceJSONRequestBody
+}
+
+type CheckGiftCardBalanceResponseObject interface {
+	VisitCheckGiftCardBalanceResponse(w http.ResponseWriter) error
+}
+
+type CheckGiftCardBalance200JSONResponse BalanceCheckResponse
+
+func (response CheckGiftCardBalance200JSONResponse) VisitCheckGiftCardBalanceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CheckGiftCardBalance404JSONResponse ErrorDetail
+
+func (response CheckGiftCardBalance404JSONResponse) VisitCheckGiftCardBalanceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CheckGiftCardBalance408JSONResponse ErrorDetail
+
+func (response CheckGiftCardBalance408JSONResponse) VisitCheckGiftCardBalanceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CheckGiftCardBalance413JSONResponse ErrorDetail
+
+func (response CheckGiftCardBalance413JSONResponse) VisitCheckGiftCardBalanceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CheckGiftCardBalance415JSONResponse ErrorDetail
+
+func (response CheckGiftCardBalance415JSONResponse) VisitCheckGiftCardBalanceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CheckGiftCardBalance422JSONResponse HTTPValidationError
+
+func (response CheckGiftCardBalance422JSONResponse) VisitCheckGiftCardBalanceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CheckGiftCardBalance429ResponseHeaders struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
+}
+
+type CheckGiftCardBalance429JSONResponse struct {
+	Body    ErrorDetail
+	Headers CheckGiftCardBalance429ResponseHeaders
+}
+
+func (response CheckGiftCardBalance429JSONResponse) VisitCheckGiftCardBalanceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CheckGiftCardBalance500JSONResponse ErrorDetail
+
+func (response CheckGiftCardBalance500JSONResponse) VisitCheckGiftCardBalanceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CheckGiftCardBalance503ResponseHeaders struct {
+	RetryAfter int
+}
+
+type CheckGiftCardBalance503JSONResponse struct {
+	Body    ErrorDetail
+	Headers CheckGiftCardBalance503ResponseHeaders
+}
+
+func (response CheckGiftCardBalance503JSONResponse) VisitCheckGiftCardBalanceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
 	return err
 }
 
@@ -5216,6 +16509,4102 @@ func (response PollBulkIssuance503JSONResponse) VisitPollBulkIssuanceResponse(w 
 	return err
 }
 
+type ReloadGiftCardByNumberRequestObject struct {
+	ProgramId string `json:"programId"`
+	Params    ReloadGiftCardByNumberParams
+	Body      *ReloadGiftCardByNumberJSONRequestBody
+}
+
+type ReloadGiftCardByNumberResponseObject interface {
+	VisitReloadGiftCardByNumberResponse(w http.ResponseWriter) error
+}
+
+type ReloadGiftCardByNumber200ResponseHeaders struct {
+	IdempotentReplayed *string
+}
+
+type ReloadGiftCardByNumber200JSONResponse struct {
+	Body    GiftCardResponse
+	Headers ReloadGiftCardByNumber200ResponseHeaders
+}
+
+func (response ReloadGiftCardByNumber200JSONResponse) VisitReloadGiftCardByNumberResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReloadGiftCardByNumber400JSONResponse ErrorDetail
+
+func (response ReloadGiftCardByNumber400JSONResponse) VisitReloadGiftCardByNumberResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReloadGiftCardByNumber401ResponseHeaders struct {
+	WWWAuthenticate string
+}
+
+type ReloadGiftCardByNumber401JSONResponse struct {
+	Body    ErrorDetail
+	Headers ReloadGiftCardByNumber401ResponseHeaders
+}
+
+func (response ReloadGiftCardByNumber401JSONResponse) VisitReloadGiftCardByNumberResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReloadGiftCardByNumber403JSONResponse ErrorDetail
+
+func (response ReloadGiftCardByNumber403JSONResponse) VisitReloadGiftCardByNumberResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReloadGiftCardByNumber404JSONResponse ErrorDetail
+
+func (response ReloadGiftCardByNumber404JSONResponse) VisitReloadGiftCardByNumberResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReloadGiftCardByNumber408JSONResponse ErrorDetail
+
+func (response ReloadGiftCardByNumber408JSONResponse) VisitReloadGiftCardByNumberResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReloadGiftCardByNumber409ResponseHeaders struct {
+	RetryAfter int
+}
+
+type ReloadGiftCardByNumber409JSONResponse struct {
+	Body    ErrorDetail
+	Headers ReloadGiftCardByNumber409ResponseHeaders
+}
+
+func (response ReloadGiftCardByNumber409JSONResponse) VisitReloadGiftCardByNumberResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReloadGiftCardByNumber413JSONResponse ErrorDetail
+
+func (response ReloadGiftCardByNumber413JSONResponse) VisitReloadGiftCardByNumberResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReloadGiftCardByNumber415JSONResponse ErrorDetail
+
+func (response ReloadGiftCardByNumber415JSONResponse) VisitReloadGiftCardByNumberResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReloadGiftCardByNumber422JSONResponse HTTPValidationError
+
+func (response ReloadGiftCardByNumber422JSONResponse) VisitReloadGiftCardByNumberResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReloadGiftCardByNumber429ResponseHeaders struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
+}
+
+type ReloadGiftCardByNumber429JSONResponse struct {
+	Body    ErrorDetail
+	Headers ReloadGiftCardByNumber429ResponseHeaders
+}
+
+func (response ReloadGiftCardByNumber429JSONResponse) VisitReloadGiftCardByNumberResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReloadGiftCardByNumber500JSONResponse ErrorDetail
+
+func (response ReloadGiftCardByNumber500JSONResponse) VisitReloadGiftCardByNumberResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReloadGiftCardByNumber503ResponseHeaders struct {
+	RetryAfter int
+}
+
+type ReloadGiftCardByNumber503JSONResponse struct {
+	Body    ErrorDetail
+	Headers ReloadGiftCardByNumber503ResponseHeaders
+}
+
+func (response ReloadGiftCardByNumber503JSONResponse) VisitReloadGiftCardByNumberResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetGiftCardDetailsRequestObject struct {
+	ProgramId string `json:"programId"`
+	CardId    string `json:"cardId"`
+}
+
+type GetGiftCardDetailsResponseObject interface {
+	VisitGetGiftCardDetailsResponse(w http.ResponseWriter) error
+}
+
+type GetGiftCardDetails200JSONResponse GiftCardDetailsResponse
+
+func (response GetGiftCardDetails200JSONResponse) VisitGetGiftCardDetailsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetGiftCardDetails401ResponseHeaders struct {
+	WWWAuthenticate string
+}
+
+type GetGiftCardDetails401JSONResponse struct {
+	Body    ErrorDetail
+	Headers GetGiftCardDetails401ResponseHeaders
+}
+
+func (response GetGiftCardDetails401JSONResponse) VisitGetGiftCardDetailsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetGiftCardDetails403JSONResponse ErrorDetail
+
+func (response GetGiftCardDetails403JSONResponse) VisitGetGiftCardDetailsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetGiftCardDetails404JSONResponse ErrorDetail
+
+func (response GetGiftCardDetails404JSONResponse) VisitGetGiftCardDetailsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetGiftCardDetails422JSONResponse HTTPValidationError
+
+func (response GetGiftCardDetails422JSONResponse) VisitGetGiftCardDetailsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetGiftCardDetails429ResponseHeaders struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
+}
+
+type GetGiftCardDetails429JSONResponse struct {
+	Body    ErrorDetail
+	Headers GetGiftCardDetails429ResponseHeaders
+}
+
+func (response GetGiftCardDetails429JSONResponse) VisitGetGiftCardDetailsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetGiftCardDetails500JSONResponse ErrorDetail
+
+func (response GetGiftCardDetails500JSONResponse) VisitGetGiftCardDetailsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetGiftCardDetails503ResponseHeaders struct {
+	RetryAfter int
+}
+
+type GetGiftCardDetails503JSONResponse struct {
+	Body    ErrorDetail
+	Headers GetGiftCardDetails503ResponseHeaders
+}
+
+func (response GetGiftCardDetails503JSONResponse) VisitGetGiftCardDetailsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ActivateGiftCardRequestObject struct {
+	ProgramId string `json:"programId"`
+	CardId    string `json:"cardId"`
+	Params    ActivateGiftCardParams
+	Body      *ActivateGiftCardJSONRequestBody
+}
+
+type ActivateGiftCardResponseObject interface {
+	VisitActivateGiftCardResponse(w http.ResponseWriter) error
+}
+
+type ActivateGiftCard200ResponseHeaders struct {
+	IdempotentReplayed *string
+}
+
+type ActivateGiftCard200JSONResponse struct {
+	Body    GiftCardResponse
+	Headers ActivateGiftCard200ResponseHeaders
+}
+
+func (response ActivateGiftCard200JSONResponse) VisitActivateGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ActivateGiftCard400JSONResponse ErrorDetail
+
+func (response ActivateGiftCard400JSONResponse) VisitActivateGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ActivateGiftCard401ResponseHeaders struct {
+	WWWAuthenticate string
+}
+
+type ActivateGiftCard401JSONResponse struct {
+	Body    ErrorDetail
+	Headers ActivateGiftCard401ResponseHeaders
+}
+
+func (response ActivateGiftCard401JSONResponse) VisitActivateGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ActivateGiftCard403JSONResponse ErrorDetail
+
+func (response ActivateGiftCard403JSONResponse) VisitActivateGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ActivateGiftCard404JSONResponse ErrorDetail
+
+func (response ActivateGiftCard404JSONResponse) VisitActivateGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ActivateGiftCard408JSONResponse ErrorDetail
+
+func (response ActivateGiftCard408JSONResponse) VisitActivateGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ActivateGiftCard409ResponseHeaders struct {
+	RetryAfter int
+}
+
+type ActivateGiftCard409JSONResponse struct {
+	Body    ErrorDetail
+	Headers ActivateGiftCard409ResponseHeaders
+}
+
+func (response ActivateGiftCard409JSONResponse) VisitActivateGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ActivateGiftCard413JSONResponse ErrorDetail
+
+func (response ActivateGiftCard413JSONResponse) VisitActivateGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ActivateGiftCard415JSONResponse ErrorDetail
+
+func (response ActivateGiftCard415JSONResponse) VisitActivateGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ActivateGiftCard422JSONResponse HTTPValidationError
+
+func (response ActivateGiftCard422JSONResponse) VisitActivateGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ActivateGiftCard429ResponseHeaders struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
+}
+
+type ActivateGiftCard429JSONResponse struct {
+	Body    ErrorDetail
+	Headers ActivateGiftCard429ResponseHeaders
+}
+
+func (response ActivateGiftCard429JSONResponse) VisitActivateGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ActivateGiftCard500JSONResponse ErrorDetail
+
+func (response ActivateGiftCard500JSONResponse) VisitActivateGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ActivateGiftCard503ResponseHeaders struct {
+	RetryAfter int
+}
+
+type ActivateGiftCard503JSONResponse struct {
+	Body    ErrorDetail
+	Headers ActivateGiftCard503ResponseHeaders
+}
+
+func (response ActivateGiftCard503JSONResponse) VisitActivateGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProcessExpiredGiftCardRequestObject struct {
+	ProgramId string `json:"programId"`
+	CardId    string `json:"cardId"`
+	Params    ProcessExpiredGiftCardParams
+	Body      *ProcessExpiredGiftCardJSONRequestBody
+}
+
+type ProcessExpiredGiftCardResponseObject interface {
+	VisitProcessExpiredGiftCardResponse(w http.ResponseWriter) error
+}
+
+type ProcessExpiredGiftCard200ResponseHeaders struct {
+	IdempotentReplayed *string
+}
+
+type ProcessExpiredGiftCard200JSONResponse struct {
+	Body    ProcessExpiredCardResponse
+	Headers ProcessExpiredGiftCard200ResponseHeaders
+}
+
+func (response ProcessExpiredGiftCard200JSONResponse) VisitProcessExpiredGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProcessExpiredGiftCard400JSONResponse ErrorDetail
+
+func (response ProcessExpiredGiftCard400JSONResponse) VisitProcessExpiredGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProcessExpiredGiftCard401ResponseHeaders struct {
+	WWWAuthenticate string
+}
+
+type ProcessExpiredGiftCard401JSONResponse struct {
+	Body    ErrorDetail
+	Headers ProcessExpiredGiftCard401ResponseHeaders
+}
+
+func (response ProcessExpiredGiftCard401JSONResponse) VisitProcessExpiredGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProcessExpiredGiftCard403JSONResponse ErrorDetail
+
+func (response ProcessExpiredGiftCard403JSONResponse) VisitProcessExpiredGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProcessExpiredGiftCard404JSONResponse ErrorDetail
+
+func (response ProcessExpiredGiftCard404JSONResponse) VisitProcessExpiredGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProcessExpiredGiftCard408JSONResponse ErrorDetail
+
+func (response ProcessExpiredGiftCard408JSONResponse) VisitProcessExpiredGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProcessExpiredGiftCard409ResponseHeaders struct {
+	RetryAfter int
+}
+
+type ProcessExpiredGiftCard409JSONResponse struct {
+	Body    ErrorDetail
+	Headers ProcessExpiredGiftCard409ResponseHeaders
+}
+
+func (response ProcessExpiredGiftCard409JSONResponse) VisitProcessExpiredGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProcessExpiredGiftCard413JSONResponse ErrorDetail
+
+func (response ProcessExpiredGiftCard413JSONResponse) VisitProcessExpiredGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProcessExpiredGiftCard415JSONResponse ErrorDetail
+
+func (response ProcessExpiredGiftCard415JSONResponse) VisitProcessExpiredGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProcessExpiredGiftCard422JSONResponse HTTPValidationError
+
+func (response ProcessExpiredGiftCard422JSONResponse) VisitProcessExpiredGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProcessExpiredGiftCard429ResponseHeaders struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
+}
+
+type ProcessExpiredGiftCard429JSONResponse struct {
+	Body    ErrorDetail
+	Headers ProcessExpiredGiftCard429ResponseHeaders
+}
+
+func (response ProcessExpiredGiftCard429JSONResponse) VisitProcessExpiredGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProcessExpiredGiftCard500JSONResponse ErrorDetail
+
+func (response ProcessExpiredGiftCard500JSONResponse) VisitProcessExpiredGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProcessExpiredGiftCard503ResponseHeaders struct {
+	RetryAfter int
+}
+
+type ProcessExpiredGiftCard503JSONResponse struct {
+	Body    ErrorDetail
+	Headers ProcessExpiredGiftCard503ResponseHeaders
+}
+
+func (response ProcessExpiredGiftCard503JSONResponse) VisitProcessExpiredGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RedeemGiftCardRequestObject struct {
+	ProgramId string `json:"programId"`
+	CardId    string `json:"cardId"`
+	Params    RedeemGiftCardParams
+	Body      *RedeemGiftCardJSONRequestBody
+}
+
+type RedeemGiftCardResponseObject interface {
+	VisitRedeemGiftCardResponse(w http.ResponseWriter) error
+}
+
+type RedeemGiftCard200ResponseHeaders struct {
+	IdempotentReplayed *string
+}
+
+type RedeemGiftCard200JSONResponse struct {
+	Body    RedeemResponse
+	Headers RedeemGiftCard200ResponseHeaders
+}
+
+func (response RedeemGiftCard200JSONResponse) VisitRedeemGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RedeemGiftCard400JSONResponse ErrorDetail
+
+func (response RedeemGiftCard400JSONResponse) VisitRedeemGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RedeemGiftCard401ResponseHeaders struct {
+	WWWAuthenticate string
+}
+
+type RedeemGiftCard401JSONResponse struct {
+	Body    ErrorDetail
+	Headers RedeemGiftCard401ResponseHeaders
+}
+
+func (response RedeemGiftCard401JSONResponse) VisitRedeemGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RedeemGiftCard403JSONResponse ErrorDetail
+
+func (response RedeemGiftCard403JSONResponse) VisitRedeemGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RedeemGiftCard404JSONResponse ErrorDetail
+
+func (response RedeemGiftCard404JSONResponse) VisitRedeemGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RedeemGiftCard408JSONResponse ErrorDetail
+
+func (response RedeemGiftCard408JSONResponse) VisitRedeemGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RedeemGiftCard409ResponseHeaders struct {
+	RetryAfter int
+}
+
+type RedeemGiftCard409JSONResponse struct {
+	Body    ErrorDetail
+	Headers RedeemGiftCard409ResponseHeaders
+}
+
+func (response RedeemGiftCard409JSONResponse) VisitRedeemGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RedeemGiftCard413JSONResponse ErrorDetail
+
+func (response RedeemGiftCard413JSONResponse) VisitRedeemGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RedeemGiftCard415JSONResponse ErrorDetail
+
+func (response RedeemGiftCard415JSONResponse) VisitRedeemGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RedeemGiftCard422JSONResponse HTTPValidationError
+
+func (response RedeemGiftCard422JSONResponse) VisitRedeemGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RedeemGiftCard429ResponseHeaders struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
+}
+
+type RedeemGiftCard429JSONResponse struct {
+	Body    ErrorDetail
+	Headers RedeemGiftCard429ResponseHeaders
+}
+
+func (response RedeemGiftCard429JSONResponse) VisitRedeemGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RedeemGiftCard500JSONResponse ErrorDetail
+
+func (response RedeemGiftCard500JSONResponse) VisitRedeemGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RedeemGiftCard503ResponseHeaders struct {
+	RetryAfter int
+}
+
+type RedeemGiftCard503JSONResponse struct {
+	Body    ErrorDetail
+	Headers RedeemGiftCard503ResponseHeaders
+}
+
+func (response RedeemGiftCard503JSONResponse) VisitRedeemGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReloadGiftCardRequestObject struct {
+	ProgramId string `json:"programId"`
+	CardId    string `json:"cardId"`
+	Params    ReloadGiftCardParams
+	Body      *ReloadGiftCardJSONRequestBody
+}
+
+type ReloadGiftCardResponseObject interface {
+	VisitReloadGiftCardResponse(w http.ResponseWriter) error
+}
+
+type ReloadGiftCard200ResponseHeaders struct {
+	IdempotentReplayed *string
+}
+
+type ReloadGiftCard200JSONResponse struct {
+	Body    GiftCardResponse
+	Headers ReloadGiftCard200ResponseHeaders
+}
+
+func (response ReloadGiftCard200JSONResponse) VisitReloadGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReloadGiftCard400JSONResponse ErrorDetail
+
+func (response ReloadGiftCard400JSONResponse) VisitReloadGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReloadGiftCard401ResponseHeaders struct {
+	WWWAuthenticate string
+}
+
+type ReloadGiftCard401JSONResponse struct {
+	Body    ErrorDetail
+	Headers ReloadGiftCard401ResponseHeaders
+}
+
+func (response ReloadGiftCard401JSONResponse) VisitReloadGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReloadGiftCard403JSONResponse ErrorDetail
+
+func (response ReloadGiftCard403JSONResponse) VisitReloadGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReloadGiftCard404JSONResponse ErrorDetail
+
+func (response ReloadGiftCard404JSONResponse) VisitReloadGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReloadGiftCard408JSONResponse ErrorDetail
+
+func (response ReloadGiftCard408JSONResponse) VisitReloadGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReloadGiftCard409ResponseHeaders struct {
+	RetryAfter int
+}
+
+type ReloadGiftCard409JSONResponse struct {
+	Body    ErrorDetail
+	Headers ReloadGiftCard409ResponseHeaders
+}
+
+func (response ReloadGiftCard409JSONResponse) VisitReloadGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReloadGiftCard413JSONResponse ErrorDetail
+
+func (response ReloadGiftCard413JSONResponse) VisitReloadGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReloadGiftCard415JSONResponse ErrorDetail
+
+func (response ReloadGiftCard415JSONResponse) VisitReloadGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReloadGiftCard422JSONResponse HTTPValidationError
+
+func (response ReloadGiftCard422JSONResponse) VisitReloadGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReloadGiftCard429ResponseHeaders struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
+}
+
+type ReloadGiftCard429JSONResponse struct {
+	Body    ErrorDetail
+	Headers ReloadGiftCard429ResponseHeaders
+}
+
+func (response ReloadGiftCard429JSONResponse) VisitReloadGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReloadGiftCard500JSONResponse ErrorDetail
+
+func (response ReloadGiftCard500JSONResponse) VisitReloadGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReloadGiftCard503ResponseHeaders struct {
+	RetryAfter int
+}
+
+type ReloadGiftCard503JSONResponse struct {
+	Body    ErrorDetail
+	Headers ReloadGiftCard503ResponseHeaders
+}
+
+func (response ReloadGiftCard503JSONResponse) VisitReloadGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendGiftCardSecurityCodeRequestObject struct {
+	ProgramId string `json:"programId"`
+	CardId    string `json:"cardId"`
+	Params    ResendGiftCardSecurityCodeParams
+	Body      *ResendGiftCardSecurityCodeJSONRequestBody
+}
+
+type ResendGiftCardSecurityCodeResponseObject interface {
+	VisitResendGiftCardSecurityCodeResponse(w http.ResponseWriter) error
+}
+
+type ResendGiftCardSecurityCode200ResponseHeaders struct {
+	IdempotentReplayed *string
+}
+
+type ResendGiftCardSecurityCode200JSONResponse struct {
+	Body    GiftCardResponse
+	Headers ResendGiftCardSecurityCode200ResponseHeaders
+}
+
+func (response ResendGiftCardSecurityCode200JSONResponse) VisitResendGiftCardSecurityCodeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendGiftCardSecurityCode400JSONResponse ErrorDetail
+
+func (response ResendGiftCardSecurityCode400JSONResponse) VisitResendGiftCardSecurityCodeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendGiftCardSecurityCode401ResponseHeaders struct {
+	WWWAuthenticate string
+}
+
+type ResendGiftCardSecurityCode401JSONResponse struct {
+	Body    ErrorDetail
+	Headers ResendGiftCardSecurityCode401ResponseHeaders
+}
+
+func (response ResendGiftCardSecurityCode401JSONResponse) VisitResendGiftCardSecurityCodeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendGiftCardSecurityCode403JSONResponse ErrorDetail
+
+func (response ResendGiftCardSecurityCode403JSONResponse) VisitResendGiftCardSecurityCodeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendGiftCardSecurityCode404JSONResponse ErrorDetail
+
+func (response ResendGiftCardSecurityCode404JSONResponse) VisitResendGiftCardSecurityCodeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendGiftCardSecurityCode408JSONResponse ErrorDetail
+
+func (response ResendGiftCardSecurityCode408JSONResponse) VisitResendGiftCardSecurityCodeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendGiftCardSecurityCode409ResponseHeaders struct {
+	RetryAfter int
+}
+
+type ResendGiftCardSecurityCode409JSONResponse struct {
+	Body    ErrorDetail
+	Headers ResendGiftCardSecurityCode409ResponseHeaders
+}
+
+func (response ResendGiftCardSecurityCode409JSONResponse) VisitResendGiftCardSecurityCodeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendGiftCardSecurityCode413JSONResponse ErrorDetail
+
+func (response ResendGiftCardSecurityCode413JSONResponse) VisitResendGiftCardSecurityCodeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendGiftCardSecurityCode415JSONResponse ErrorDetail
+
+func (response ResendGiftCardSecurityCode415JSONResponse) VisitResendGiftCardSecurityCodeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendGiftCardSecurityCode422JSONResponse HTTPValidationError
+
+func (response ResendGiftCardSecurityCode422JSONResponse) VisitResendGiftCardSecurityCodeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendGiftCardSecurityCode429ResponseHeaders struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
+}
+
+type ResendGiftCardSecurityCode429JSONResponse struct {
+	Body    ErrorDetail
+	Headers ResendGiftCardSecurityCode429ResponseHeaders
+}
+
+func (response ResendGiftCardSecurityCode429JSONResponse) VisitResendGiftCardSecurityCodeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendGiftCardSecurityCode500JSONResponse ErrorDetail
+
+func (response ResendGiftCardSecurityCode500JSONResponse) VisitResendGiftCardSecurityCodeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendGiftCardSecurityCode503ResponseHeaders struct {
+	RetryAfter int
+}
+
+type ResendGiftCardSecurityCode503JSONResponse struct {
+	Body    ErrorDetail
+	Headers ResendGiftCardSecurityCode503ResponseHeaders
+}
+
+func (response ResendGiftCardSecurityCode503JSONResponse) VisitResendGiftCardSecurityCodeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeGiftCardRequestObject struct {
+	ProgramId string `json:"programId"`
+	CardId    string `json:"cardId"`
+}
+
+type ResumeGiftCardResponseObject interface {
+	VisitResumeGiftCardResponse(w http.ResponseWriter) error
+}
+
+type ResumeGiftCard200JSONResponse GiftCardResponse
+
+func (response ResumeGiftCard200JSONResponse) VisitResumeGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeGiftCard400JSONResponse ErrorDetail
+
+func (response ResumeGiftCard400JSONResponse) VisitResumeGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeGiftCard401ResponseHeaders struct {
+	WWWAuthenticate string
+}
+
+type ResumeGiftCard401JSONResponse struct {
+	Body    ErrorDetail
+	Headers ResumeGiftCard401ResponseHeaders
+}
+
+func (response ResumeGiftCard401JSONResponse) VisitResumeGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeGiftCard403JSONResponse ErrorDetail
+
+func (response ResumeGiftCard403JSONResponse) VisitResumeGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeGiftCard404JSONResponse ErrorDetail
+
+func (response ResumeGiftCard404JSONResponse) VisitResumeGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeGiftCard409ResponseHeaders struct {
+	RetryAfter int
+}
+
+type ResumeGiftCard409JSONResponse struct {
+	Body    ErrorDetail
+	Headers ResumeGiftCard409ResponseHeaders
+}
+
+func (response ResumeGiftCard409JSONResponse) VisitResumeGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeGiftCard422JSONResponse HTTPValidationError
+
+func (response ResumeGiftCard422JSONResponse) VisitResumeGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeGiftCard429ResponseHeaders struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
+}
+
+type ResumeGiftCard429JSONResponse struct {
+	Body    ErrorDetail
+	Headers ResumeGiftCard429ResponseHeaders
+}
+
+func (response ResumeGiftCard429JSONResponse) VisitResumeGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeGiftCard500JSONResponse ErrorDetail
+
+func (response ResumeGiftCard500JSONResponse) VisitResumeGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeGiftCard503ResponseHeaders struct {
+	RetryAfter int
+}
+
+type ResumeGiftCard503JSONResponse struct {
+	Body    ErrorDetail
+	Headers ResumeGiftCard503ResponseHeaders
+}
+
+func (response ResumeGiftCard503JSONResponse) VisitResumeGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ScheduleGiftCardDeliveryRequestObject struct {
+	ProgramId string `json:"programId"`
+	CardId    string `json:"cardId"`
+	Body      *ScheduleGiftCardDeliveryJSONRequestBody
+}
+
+type ScheduleGiftCardDeliveryResponseObject interface {
+	VisitScheduleGiftCardDeliveryResponse(w http.ResponseWriter) error
+}
+
+type ScheduleGiftCardDelivery200JSONResponse GiftCardResponse
+
+func (response ScheduleGiftCardDelivery200JSONResponse) VisitScheduleGiftCardDeliveryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ScheduleGiftCardDelivery400JSONResponse ErrorDetail
+
+func (response ScheduleGiftCardDelivery400JSONResponse) VisitScheduleGiftCardDeliveryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ScheduleGiftCardDelivery401ResponseHeaders struct {
+	WWWAuthenticate string
+}
+
+type ScheduleGiftCardDelivery401JSONResponse struct {
+	Body    ErrorDetail
+	Headers ScheduleGiftCardDelivery401ResponseHeaders
+}
+
+func (response ScheduleGiftCardDelivery401JSONResponse) VisitScheduleGiftCardDeliveryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ScheduleGiftCardDelivery403JSONResponse ErrorDetail
+
+func (response ScheduleGiftCardDelivery403JSONResponse) VisitScheduleGiftCardDeliveryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ScheduleGiftCardDelivery404JSONResponse ErrorDetail
+
+func (response ScheduleGiftCardDelivery404JSONResponse) VisitScheduleGiftCardDeliveryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ScheduleGiftCardDelivery408JSONResponse ErrorDetail
+
+func (response ScheduleGiftCardDelivery408JSONResponse) VisitScheduleGiftCardDeliveryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ScheduleGiftCardDelivery409ResponseHeaders struct {
+	RetryAfter int
+}
+
+type ScheduleGiftCardDelivery409JSONResponse struct {
+	Body    ErrorDetail
+	Headers ScheduleGiftCardDelivery409ResponseHeaders
+}
+
+func (response ScheduleGiftCardDelivery409JSONResponse) VisitScheduleGiftCardDeliveryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ScheduleGiftCardDelivery413JSONResponse ErrorDetail
+
+func (response ScheduleGiftCardDelivery413JSONResponse) VisitScheduleGiftCardDeliveryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ScheduleGiftCardDelivery415JSONResponse ErrorDetail
+
+func (response ScheduleGiftCardDelivery415JSONResponse) VisitScheduleGiftCardDeliveryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ScheduleGiftCardDelivery422JSONResponse HTTPValidationError
+
+func (response ScheduleGiftCardDelivery422JSONResponse) VisitScheduleGiftCardDeliveryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ScheduleGiftCardDelivery429ResponseHeaders struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
+}
+
+type ScheduleGiftCardDelivery429JSONResponse struct {
+	Body    ErrorDetail
+	Headers ScheduleGiftCardDelivery429ResponseHeaders
+}
+
+func (response ScheduleGiftCardDelivery429JSONResponse) VisitScheduleGiftCardDeliveryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ScheduleGiftCardDelivery500JSONResponse ErrorDetail
+
+func (response ScheduleGiftCardDelivery500JSONResponse) VisitScheduleGiftCardDeliveryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ScheduleGiftCardDelivery503ResponseHeaders struct {
+	RetryAfter int
+}
+
+type ScheduleGiftCardDelivery503JSONResponse struct {
+	Body    ErrorDetail
+	Headers ScheduleGiftCardDelivery503ResponseHeaders
+}
+
+func (response ScheduleGiftCardDelivery503JSONResponse) VisitScheduleGiftCardDeliveryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SuspendGiftCardRequestObject struct {
+	ProgramId string `json:"programId"`
+	CardId    string `json:"cardId"`
+	Body      *SuspendGiftCardJSONRequestBody
+}
+
+type SuspendGiftCardResponseObject interface {
+	VisitSuspendGiftCardResponse(w http.ResponseWriter) error
+}
+
+type SuspendGiftCard200JSONResponse GiftCardResponse
+
+func (response SuspendGiftCard200JSONResponse) VisitSuspendGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SuspendGiftCard400JSONResponse ErrorDetail
+
+func (response SuspendGiftCard400JSONResponse) VisitSuspendGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SuspendGiftCard401ResponseHeaders struct {
+	WWWAuthenticate string
+}
+
+type SuspendGiftCard401JSONResponse struct {
+	Body    ErrorDetail
+	Headers SuspendGiftCard401ResponseHeaders
+}
+
+func (response SuspendGiftCard401JSONResponse) VisitSuspendGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SuspendGiftCard403JSONResponse ErrorDetail
+
+func (response SuspendGiftCard403JSONResponse) VisitSuspendGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SuspendGiftCard404JSONResponse ErrorDetail
+
+func (response SuspendGiftCard404JSONResponse) VisitSuspendGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SuspendGiftCard408JSONResponse ErrorDetail
+
+func (response SuspendGiftCard408JSONResponse) VisitSuspendGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SuspendGiftCard409ResponseHeaders struct {
+	RetryAfter int
+}
+
+type SuspendGiftCard409JSONResponse struct {
+	Body    ErrorDetail
+	Headers SuspendGiftCard409ResponseHeaders
+}
+
+func (response SuspendGiftCard409JSONResponse) VisitSuspendGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SuspendGiftCard413JSONResponse ErrorDetail
+
+func (response SuspendGiftCard413JSONResponse) VisitSuspendGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SuspendGiftCard415JSONResponse ErrorDetail
+
+func (response SuspendGiftCard415JSONResponse) VisitSuspendGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SuspendGiftCard422JSONResponse HTTPValidationError
+
+func (response SuspendGiftCard422JSONResponse) VisitSuspendGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SuspendGiftCard429ResponseHeaders struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
+}
+
+type SuspendGiftCard429JSONResponse struct {
+	Body    ErrorDetail
+	Headers SuspendGiftCard429ResponseHeaders
+}
+
+func (response SuspendGiftCard429JSONResponse) VisitSuspendGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SuspendGiftCard500JSONResponse ErrorDetail
+
+func (response SuspendGiftCard500JSONResponse) VisitSuspendGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SuspendGiftCard503ResponseHeaders struct {
+	RetryAfter int
+}
+
+type SuspendGiftCard503JSONResponse struct {
+	Body    ErrorDetail
+	Headers SuspendGiftCard503ResponseHeaders
+}
+
+func (response SuspendGiftCard503JSONResponse) VisitSuspendGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RefundGiftCardTransactionRequestObject struct {
+	ProgramId     string           `json:"programId"`
+	CardId        string           `json:"cardId"`
+	TransactionId PydanticObjectId `json:"transactionId"`
+	Params        RefundGiftCardTransactionParams
+	Body          *RefundGiftCardTransactionJSONRequestBody
+}
+
+type RefundGiftCardTransactionResponseObject interface {
+	VisitRefundGiftCardTransactionResponse(w http.ResponseWriter) error
+}
+
+type RefundGiftCardTransaction200ResponseHeaders struct {
+	IdempotentReplayed *string
+}
+
+type RefundGiftCardTransaction200JSONResponse struct {
+	Body    RefundTransactionResponse
+	Headers RefundGiftCardTransaction200ResponseHeaders
+}
+
+func (response RefundGiftCardTransaction200JSONResponse) VisitRefundGiftCardTransactionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RefundGiftCardTransaction400JSONResponse ErrorDetail
+
+func (response RefundGiftCardTransaction400JSONResponse) VisitRefundGiftCardTransactionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RefundGiftCardTransaction401ResponseHeaders struct {
+	WWWAuthenticate string
+}
+
+type RefundGiftCardTransaction401JSONResponse struct {
+	Body    ErrorDetail
+	Headers RefundGiftCardTransaction401ResponseHeaders
+}
+
+func (response RefundGiftCardTransaction401JSONResponse) VisitRefundGiftCardTransactionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RefundGiftCardTransaction403JSONResponse ErrorDetail
+
+func (response RefundGiftCardTransaction403JSONResponse) VisitRefundGiftCardTransactionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RefundGiftCardTransaction404JSONResponse ErrorDetail
+
+func (response RefundGiftCardTransaction404JSONResponse) VisitRefundGiftCardTransactionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RefundGiftCardTransaction408JSONResponse ErrorDetail
+
+func (response RefundGiftCardTransaction408JSONResponse) VisitRefundGiftCardTransactionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RefundGiftCardTransaction409ResponseHeaders struct {
+	RetryAfter int
+}
+
+type RefundGiftCardTransaction409JSONResponse struct {
+	Body    ErrorDetail
+	Headers RefundGiftCardTransaction409ResponseHeaders
+}
+
+func (response RefundGiftCardTransaction409JSONResponse) VisitRefundGiftCardTransactionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RefundGiftCardTransaction413JSONResponse ErrorDetail
+
+func (response RefundGiftCardTransaction413JSONResponse) VisitRefundGiftCardTransactionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RefundGiftCardTransaction415JSONResponse ErrorDetail
+
+func (response RefundGiftCardTransaction415JSONResponse) VisitRefundGiftCardTransactionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RefundGiftCardTransaction422JSONResponse HTTPValidationError
+
+func (response RefundGiftCardTransaction422JSONResponse) VisitRefundGiftCardTransactionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RefundGiftCardTransaction429ResponseHeaders struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
+}
+
+type RefundGiftCardTransaction429JSONResponse struct {
+	Body    ErrorDetail
+	Headers RefundGiftCardTransaction429ResponseHeaders
+}
+
+func (response RefundGiftCardTransaction429JSONResponse) VisitRefundGiftCardTransactionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RefundGiftCardTransaction500JSONResponse ErrorDetail
+
+func (response RefundGiftCardTransaction500JSONResponse) VisitRefundGiftCardTransactionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RefundGiftCardTransaction503ResponseHeaders struct {
+	RetryAfter int
+}
+
+type RefundGiftCardTransaction503JSONResponse struct {
+	Body    ErrorDetail
+	Headers RefundGiftCardTransaction503ResponseHeaders
+}
+
+func (response RefundGiftCardTransaction503JSONResponse) VisitRefundGiftCardTransactionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TransferGiftCardBalanceRequestObject struct {
+	ProgramId string `json:"programId"`
+	CardId    string `json:"cardId"`
+	Params    TransferGiftCardBalanceParams
+	Body      *TransferGiftCardBalanceJSONRequestBody
+}
+
+type TransferGiftCardBalanceResponseObject interface {
+	VisitTransferGiftCardBalanceResponse(w http.ResponseWriter) error
+}
+
+type TransferGiftCardBalance200ResponseHeaders struct {
+	IdempotentReplayed *string
+}
+
+type TransferGiftCardBalance200JSONResponse struct {
+	Body    TransferBalanceResponse
+	Headers TransferGiftCardBalance200ResponseHeaders
+}
+
+func (response TransferGiftCardBalance200JSONResponse) VisitTransferGiftCardBalanceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TransferGiftCardBalance400JSONResponse ErrorDetail
+
+func (response TransferGiftCardBalance400JSONResponse) VisitTransferGiftCardBalanceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TransferGiftCardBalance401ResponseHeaders struct {
+	WWWAuthenticate string
+}
+
+type TransferGiftCardBalance401JSONResponse struct {
+	Body    ErrorDetail
+	Headers TransferGiftCardBalance401ResponseHeaders
+}
+
+func (response TransferGiftCardBalance401JSONResponse) VisitTransferGiftCardBalanceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TransferGiftCardBalance403JSONResponse ErrorDetail
+
+func (response TransferGiftCardBalance403JSONResponse) VisitTransferGiftCardBalanceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TransferGiftCardBalance404JSONResponse ErrorDetail
+
+func (response TransferGiftCardBalance404JSONResponse) VisitTransferGiftCardBalanceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TransferGiftCardBalance408JSONResponse ErrorDetail
+
+func (response TransferGiftCardBalance408JSONResponse) VisitTransferGiftCardBalanceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TransferGiftCardBalance409ResponseHeaders struct {
+	RetryAfter int
+}
+
+type TransferGiftCardBalance409JSONResponse struct {
+	Body    ErrorDetail
+	Headers TransferGiftCardBalance409ResponseHeaders
+}
+
+func (response TransferGiftCardBalance409JSONResponse) VisitTransferGiftCardBalanceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TransferGiftCardBalance413JSONResponse ErrorDetail
+
+func (response TransferGiftCardBalance413JSONResponse) VisitTransferGiftCardBalanceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TransferGiftCardBalance415JSONResponse ErrorDetail
+
+func (response TransferGiftCardBalance415JSONResponse) VisitTransferGiftCardBalanceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TransferGiftCardBalance422JSONResponse HTTPValidationError
+
+func (response TransferGiftCardBalance422JSONResponse) VisitTransferGiftCardBalanceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TransferGiftCardBalance429ResponseHeaders struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
+}
+
+type TransferGiftCardBalance429JSONResponse struct {
+	Body    ErrorDetail
+	Headers TransferGiftCardBalance429ResponseHeaders
+}
+
+func (response TransferGiftCardBalance429JSONResponse) VisitTransferGiftCardBalanceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TransferGiftCardBalance500JSONResponse ErrorDetail
+
+func (response TransferGiftCardBalance500JSONResponse) VisitTransferGiftCardBalanceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TransferGiftCardBalance503ResponseHeaders struct {
+	RetryAfter int
+}
+
+type TransferGiftCardBalance503JSONResponse struct {
+	Body    ErrorDetail
+	Headers TransferGiftCardBalance503ResponseHeaders
+}
+
+func (response TransferGiftCardBalance503JSONResponse) VisitTransferGiftCardBalanceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TransferGiftCardOwnershipRequestObject struct {
+	ProgramId string `json:"programId"`
+	CardId    string `json:"cardId"`
+	Params    TransferGiftCardOwnershipParams
+	Body      *TransferGiftCardOwnershipJSONRequestBody
+}
+
+type TransferGiftCardOwnershipResponseObject interface {
+	VisitTransferGiftCardOwnershipResponse(w http.ResponseWriter) error
+}
+
+type TransferGiftCardOwnership200ResponseHeaders struct {
+	IdempotentReplayed *string
+}
+
+type TransferGiftCardOwnership200JSONResponse struct {
+	Body    GiftCardResponse
+	Headers TransferGiftCardOwnership200ResponseHeaders
+}
+
+func (response TransferGiftCardOwnership200JSONResponse) VisitTransferGiftCardOwnershipResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TransferGiftCardOwnership400JSONResponse ErrorDetail
+
+func (response TransferGiftCardOwnership400JSONResponse) VisitTransferGiftCardOwnershipResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TransferGiftCardOwnership401ResponseHeaders struct {
+	WWWAuthenticate string
+}
+
+type TransferGiftCardOwnership401JSONResponse struct {
+	Body    ErrorDetail
+	Headers TransferGiftCardOwnership401ResponseHeaders
+}
+
+func (response TransferGiftCardOwnership401JSONResponse) VisitTransferGiftCardOwnershipResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TransferGiftCardOwnership403JSONResponse ErrorDetail
+
+func (response TransferGiftCardOwnership403JSONResponse) VisitTransferGiftCardOwnershipResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TransferGiftCardOwnership404JSONResponse ErrorDetail
+
+func (response TransferGiftCardOwnership404JSONResponse) VisitTransferGiftCardOwnershipResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TransferGiftCardOwnership408JSONResponse ErrorDetail
+
+func (response TransferGiftCardOwnership408JSONResponse) VisitTransferGiftCardOwnershipResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TransferGiftCardOwnership409ResponseHeaders struct {
+	RetryAfter int
+}
+
+type TransferGiftCardOwnership409JSONResponse struct {
+	Body    ErrorDetail
+	Headers TransferGiftCardOwnership409ResponseHeaders
+}
+
+func (response TransferGiftCardOwnership409JSONResponse) VisitTransferGiftCardOwnershipResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TransferGiftCardOwnership413JSONResponse ErrorDetail
+
+func (response TransferGiftCardOwnership413JSONResponse) VisitTransferGiftCardOwnershipResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TransferGiftCardOwnership415JSONResponse ErrorDetail
+
+func (response TransferGiftCardOwnership415JSONResponse) VisitTransferGiftCardOwnershipResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TransferGiftCardOwnership422JSONResponse HTTPValidationError
+
+func (response TransferGiftCardOwnership422JSONResponse) VisitTransferGiftCardOwnershipResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TransferGiftCardOwnership429ResponseHeaders struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
+}
+
+type TransferGiftCardOwnership429JSONResponse struct {
+	Body    ErrorDetail
+	Headers TransferGiftCardOwnership429ResponseHeaders
+}
+
+func (response TransferGiftCardOwnership429JSONResponse) VisitTransferGiftCardOwnershipResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TransferGiftCardOwnership500JSONResponse ErrorDetail
+
+func (response TransferGiftCardOwnership500JSONResponse) VisitTransferGiftCardOwnershipResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TransferGiftCardOwnership503ResponseHeaders struct {
+	RetryAfter int
+}
+
+type TransferGiftCardOwnership503JSONResponse struct {
+	Body    ErrorDetail
+	Headers TransferGiftCardOwnership503ResponseHeaders
+}
+
+func (response TransferGiftCardOwnership503JSONResponse) VisitTransferGiftCardOwnershipResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidGiftCardRequestObject struct {
+	ProgramId string `json:"programId"`
+	CardId    string `json:"cardId"`
+	Params    VoidGiftCardParams
+	Body      *VoidGiftCardJSONRequestBody
+}
+
+type VoidGiftCardResponseObject interface {
+	VisitVoidGiftCardResponse(w http.ResponseWriter) error
+}
+
+type VoidGiftCard200ResponseHeaders struct {
+	IdempotentReplayed *string
+}
+
+type VoidGiftCard200JSONResponse struct {
+	Body    GiftCardResponse
+	Headers VoidGiftCard200ResponseHeaders
+}
+
+func (response VoidGiftCard200JSONResponse) VisitVoidGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidGiftCard400JSONResponse ErrorDetail
+
+func (response VoidGiftCard400JSONResponse) VisitVoidGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidGiftCard401ResponseHeaders struct {
+	WWWAuthenticate string
+}
+
+type VoidGiftCard401JSONResponse struct {
+	Body    ErrorDetail
+	Headers VoidGiftCard401ResponseHeaders
+}
+
+func (response VoidGiftCard401JSONResponse) VisitVoidGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidGiftCard403JSONResponse ErrorDetail
+
+func (response VoidGiftCard403JSONResponse) VisitVoidGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidGiftCard404JSONResponse ErrorDetail
+
+func (response VoidGiftCard404JSONResponse) VisitVoidGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidGiftCard408JSONResponse ErrorDetail
+
+func (response VoidGiftCard408JSONResponse) VisitVoidGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidGiftCard409ResponseHeaders struct {
+	RetryAfter int
+}
+
+type VoidGiftCard409JSONResponse struct {
+	Body    ErrorDetail
+	Headers VoidGiftCard409ResponseHeaders
+}
+
+func (response VoidGiftCard409JSONResponse) VisitVoidGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidGiftCard413JSONResponse ErrorDetail
+
+func (response VoidGiftCard413JSONResponse) VisitVoidGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidGiftCard415JSONResponse ErrorDetail
+
+func (response VoidGiftCard415JSONResponse) VisitVoidGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidGiftCard422JSONResponse HTTPValidationError
+
+func (response VoidGiftCard422JSONResponse) VisitVoidGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidGiftCard429ResponseHeaders struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
+}
+
+type VoidGiftCard429JSONResponse struct {
+	Body    ErrorDetail
+	Headers VoidGiftCard429ResponseHeaders
+}
+
+func (response VoidGiftCard429JSONResponse) VisitVoidGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidGiftCard500JSONResponse ErrorDetail
+
+func (response VoidGiftCard500JSONResponse) VisitVoidGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidGiftCard503ResponseHeaders struct {
+	RetryAfter int
+}
+
+type VoidGiftCard503JSONResponse struct {
+	Body    ErrorDetail
+	Headers VoidGiftCard503ResponseHeaders
+}
+
+func (response VoidGiftCard503JSONResponse) VisitVoidGiftCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConsolidateGiftCardsRequestObject struct {
+	ProgramId string `json:"programId"`
+	Params    ConsolidateGiftCardsParams
+	Body      *ConsolidateGiftCardsJSONRequestBody
+}
+
+type ConsolidateGiftCardsResponseObject interface {
+	VisitConsolidateGiftCardsResponse(w http.ResponseWriter) error
+}
+
+type ConsolidateGiftCards200ResponseHeaders struct {
+	IdempotentReplayed *string
+}
+
+type ConsolidateGiftCards200JSONResponse struct {
+	Body    ConsolidateResponse
+	Headers ConsolidateGiftCards200ResponseHeaders
+}
+
+func (response ConsolidateGiftCards200JSONResponse) VisitConsolidateGiftCardsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConsolidateGiftCards400JSONResponse ErrorDetail
+
+func (response ConsolidateGiftCards400JSONResponse) VisitConsolidateGiftCardsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConsolidateGiftCards401ResponseHeaders struct {
+	WWWAuthenticate string
+}
+
+type ConsolidateGiftCards401JSONResponse struct {
+	Body    ErrorDetail
+	Headers ConsolidateGiftCards401ResponseHeaders
+}
+
+func (response ConsolidateGiftCards401JSONResponse) VisitConsolidateGiftCardsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConsolidateGiftCards403JSONResponse ErrorDetail
+
+func (response ConsolidateGiftCards403JSONResponse) VisitConsolidateGiftCardsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConsolidateGiftCards404JSONResponse ErrorDetail
+
+func (response ConsolidateGiftCards404JSONResponse) VisitConsolidateGiftCardsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConsolidateGiftCards408JSONResponse ErrorDetail
+
+func (response ConsolidateGiftCards408JSONResponse) VisitConsolidateGiftCardsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConsolidateGiftCards409ResponseHeaders struct {
+	RetryAfter int
+}
+
+type ConsolidateGiftCards409JSONResponse struct {
+	Body    ErrorDetail
+	Headers ConsolidateGiftCards409ResponseHeaders
+}
+
+func (response ConsolidateGiftCards409JSONResponse) VisitConsolidateGiftCardsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConsolidateGiftCards413JSONResponse ErrorDetail
+
+func (response ConsolidateGiftCards413JSONResponse) VisitConsolidateGiftCardsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConsolidateGiftCards415JSONResponse ErrorDetail
+
+func (response ConsolidateGiftCards415JSONResponse) VisitConsolidateGiftCardsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConsolidateGiftCards422JSONResponse HTTPValidationError
+
+func (response ConsolidateGiftCards422JSONResponse) VisitConsolidateGiftCardsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConsolidateGiftCards429ResponseHeaders struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
+}
+
+type ConsolidateGiftCards429JSONResponse struct {
+	Body    ErrorDetail
+	Headers ConsolidateGiftCards429ResponseHeaders
+}
+
+func (response ConsolidateGiftCards429JSONResponse) VisitConsolidateGiftCardsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConsolidateGiftCards500JSONResponse ErrorDetail
+
+func (response ConsolidateGiftCards500JSONResponse) VisitConsolidateGiftCardsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConsolidateGiftCards503ResponseHeaders struct {
+	RetryAfter int
+}
+
+type ConsolidateGiftCards503JSONResponse struct {
+	Body    ErrorDetail
+	Headers ConsolidateGiftCards503ResponseHeaders
+}
+
+func (response ConsolidateGiftCards503JSONResponse) VisitConsolidateGiftCardsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBusinessReportsRequestObject struct {
+	ProgramId string `json:"programId"`
+}
+
+type GetBusinessReportsResponseObject interface {
+	VisitGetBusinessReportsResponse(w http.ResponseWriter) error
+}
+
+type GetBusinessReports200JSONResponse BusinessReportsResponse
+
+func (response GetBusinessReports200JSONResponse) VisitGetBusinessReportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBusinessReports401ResponseHeaders struct {
+	WWWAuthenticate string
+}
+
+type GetBusinessReports401JSONResponse struct {
+	Body    ErrorDetail
+	Headers GetBusinessReports401ResponseHeaders
+}
+
+func (response GetBusinessReports401JSONResponse) VisitGetBusinessReportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBusinessReports403JSONResponse ErrorDetail
+
+func (response GetBusinessReports403JSONResponse) VisitGetBusinessReportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBusinessReports404JSONResponse ErrorDetail
+
+func (response GetBusinessReports404JSONResponse) VisitGetBusinessReportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBusinessReports422JSONResponse HTTPValidationError
+
+func (response GetBusinessReports422JSONResponse) VisitGetBusinessReportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBusinessReports429ResponseHeaders struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
+}
+
+type GetBusinessReports429JSONResponse struct {
+	Body    ErrorDetail
+	Headers GetBusinessReports429ResponseHeaders
+}
+
+func (response GetBusinessReports429JSONResponse) VisitGetBusinessReportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBusinessReports500JSONResponse ErrorDetail
+
+func (response GetBusinessReports500JSONResponse) VisitGetBusinessReportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBusinessReports503ResponseHeaders struct {
+	RetryAfter int
+}
+
+type GetBusinessReports503JSONResponse struct {
+	Body    ErrorDetail
+	Headers GetBusinessReports503ResponseHeaders
+}
+
+func (response GetBusinessReports503JSONResponse) VisitGetBusinessReportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetEscheatmentReportRequestObject struct {
+	ProgramId string `json:"programId"`
+}
+
+type GetEscheatmentReportResponseObject interface {
+	VisitGetEscheatmentReportResponse(w http.ResponseWriter) error
+}
+
+type GetEscheatmentReport200JSONResponse EscheatmentReportResponse
+
+func (response GetEscheatmentReport200JSONResponse) VisitGetEscheatmentReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetEscheatmentReport401ResponseHeaders struct {
+	WWWAuthenticate string
+}
+
+type GetEscheatmentReport401JSONResponse struct {
+	Body    ErrorDetail
+	Headers GetEscheatmentReport401ResponseHeaders
+}
+
+func (response GetEscheatmentReport401JSONResponse) VisitGetEscheatmentReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetEscheatmentReport403JSONResponse ErrorDetail
+
+func (response GetEscheatmentReport403JSONResponse) VisitGetEscheatmentReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetEscheatmentReport404JSONResponse ErrorDetail
+
+func (response GetEscheatmentReport404JSONResponse) VisitGetEscheatmentReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetEscheatmentReport422JSONResponse HTTPValidationError
+
+func (response GetEscheatmentReport422JSONResponse) VisitGetEscheatmentReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetEscheatmentReport429ResponseHeaders struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
+}
+
+type GetEscheatmentReport429JSONResponse struct {
+	Body    ErrorDetail
+	Headers GetEscheatmentReport429ResponseHeaders
+}
+
+func (response GetEscheatmentReport429JSONResponse) VisitGetEscheatmentReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetEscheatmentReport500JSONResponse ErrorDetail
+
+func (response GetEscheatmentReport500JSONResponse) VisitGetEscheatmentReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetEscheatmentReport503ResponseHeaders struct {
+	RetryAfter int
+}
+
+type GetEscheatmentReport503JSONResponse struct {
+	Body    ErrorDetail
+	Headers GetEscheatmentReport503ResponseHeaders
+}
+
+func (response GetEscheatmentReport503JSONResponse) VisitGetEscheatmentReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExpirationWarningsRequestObject struct {
+	ProgramId string `json:"programId"`
+}
+
+type GetExpirationWarningsResponseObject interface {
+	VisitGetExpirationWarningsResponse(w http.ResponseWriter) error
+}
+
+type GetExpirationWarnings200JSONResponse ExpirationWarningsReportResponse
+
+func (response GetExpirationWarnings200JSONResponse) VisitGetExpirationWarningsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExpirationWarnings401ResponseHeaders struct {
+	WWWAuthenticate string
+}
+
+type GetExpirationWarnings401JSONResponse struct {
+	Body    ErrorDetail
+	Headers GetExpirationWarnings401ResponseHeaders
+}
+
+func (response GetExpirationWarnings401JSONResponse) VisitGetExpirationWarningsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExpirationWarnings403JSONResponse ErrorDetail
+
+func (response GetExpirationWarnings403JSONResponse) VisitGetExpirationWarningsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExpirationWarnings404JSONResponse ErrorDetail
+
+func (response GetExpirationWarnings404JSONResponse) VisitGetExpirationWarningsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExpirationWarnings422JSONResponse HTTPValidationError
+
+func (response GetExpirationWarnings422JSONResponse) VisitGetExpirationWarningsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExpirationWarnings429ResponseHeaders struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
+}
+
+type GetExpirationWarnings429JSONResponse struct {
+	Body    ErrorDetail
+	Headers GetExpirationWarnings429ResponseHeaders
+}
+
+func (response GetExpirationWarnings429JSONResponse) VisitGetExpirationWarningsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExpirationWarnings500JSONResponse ErrorDetail
+
+func (response GetExpirationWarnings500JSONResponse) VisitGetExpirationWarningsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExpirationWarnings503ResponseHeaders struct {
+	RetryAfter int
+}
+
+type GetExpirationWarnings503JSONResponse struct {
+	Body    ErrorDetail
+	Headers GetExpirationWarnings503ResponseHeaders
+}
+
+func (response GetExpirationWarnings503JSONResponse) VisitGetExpirationWarningsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SearchGiftCardsRequestObject struct {
+	ProgramId string `json:"programId"`
+}
+
+type SearchGiftCardsResponseObject interface {
+	VisitSearchGiftCardsResponse(w http.ResponseWriter) error
+}
+
+type SearchGiftCards200ResponseHeaders struct {
+	Link *string
+}
+
+type SearchGiftCards200JSONResponse struct {
+	Body    []GiftCardResponse
+	Headers SearchGiftCards200ResponseHeaders
+}
+
+func (response SearchGiftCards200JSONResponse) VisitSearchGiftCardsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SearchGiftCards401ResponseHeaders struct {
+	WWWAuthenticate string
+}
+
+type SearchGiftCards401JSONResponse struct {
+	Body    ErrorDetail
+	Headers SearchGiftCards401ResponseHeaders
+}
+
+func (response SearchGiftCards401JSONResponse) VisitSearchGiftCardsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SearchGiftCards403JSONResponse ErrorDetail
+
+func (response SearchGiftCards403JSONResponse) VisitSearchGiftCardsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SearchGiftCards404JSONResponse ErrorDetail
+
+func (response SearchGiftCards404JSONResponse) VisitSearchGiftCardsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SearchGiftCards422JSONResponse HTTPValidationError
+
+func (response SearchGiftCards422JSONResponse) VisitSearchGiftCardsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SearchGiftCards429ResponseHeaders struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
+}
+
+type SearchGiftCards429JSONResponse struct {
+	Body    ErrorDetail
+	Headers SearchGiftCards429ResponseHeaders
+}
+
+func (response SearchGiftCards429JSONResponse) VisitSearchGiftCardsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SearchGiftCards500JSONResponse ErrorDetail
+
+func (response SearchGiftCards500JSONResponse) VisitSearchGiftCardsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SearchGiftCards503ResponseHeaders struct {
+	RetryAfter int
+}
+
+type SearchGiftCards503JSONResponse struct {
+	Body    ErrorDetail
+	Headers SearchGiftCards503ResponseHeaders
+}
+
+func (response SearchGiftCards503JSONResponse) VisitSearchGiftCardsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetTokenInfoRequestObject struct {
 }
 
@@ -5548,48 +20937,6 @@ func (response Logout401JSONResponse) VisitLogoutResponse(w http.ResponseWriter)
 	return err
 }
 
-type Logout408JSONResponse ErrorDetail
-
-func (response Logout408JSONResponse) VisitLogoutResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(408)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type Logout413JSONResponse ErrorDetail
-
-func (response Logout413JSONResponse) VisitLogoutResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(413)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type Logout415JSONResponse ErrorDetail
-
-func (response Logout415JSONResponse) VisitLogoutResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(415)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
 type Logout422JSONResponse HTTPValidationError
 
 func (response Logout422JSONResponse) VisitLogoutResponse(w http.ResponseWriter) error {
@@ -5678,9 +21025,18 @@ type StrictServerInterface interface {
 	// Readyz Ready
 	// (GET /readyz)
 	Readyz(ctx context.Context, request ReadyzRequestObject) (ReadyzResponseObject, error)
+	// CustomerCheckGiftCardBalance Customercheckgiftcardbalance
+	// (POST /v2/giftcards/customer/balance-check)
+	CustomerCheckGiftCardBalance(ctx context.Context, request CustomerCheckGiftCardBalanceRequestObject) (CustomerCheckGiftCardBalanceResponseObject, error)
 	// DownloadGiftCards Download issued cards
 	// (GET /v2/giftcards/downloads/{link})
 	DownloadGiftCards(ctx context.Context, request DownloadGiftCardsRequestObject) (DownloadGiftCardsResponseObject, error)
+	// GetGiftCards Getgiftcards
+	// (GET /v2/giftcards/programs/cards)
+	GetGiftCards(ctx context.Context, request GetGiftCardsRequestObject) (GetGiftCardsResponseObject, error)
+	// CheckGiftCardBalance Checkgiftcardbalance
+	// (POST /v2/giftcards/programs/{programId}/balance-check)
+	CheckGiftCardBalance(ctx context.Context, request CheckGiftCardBalanceRequestObject) (CheckGiftCardBalanceResponseObject, error)
 	// CreateGiftCard Creategiftcard
 	// (POST /v2/giftcards/programs/{programId}/cards)
 	CreateGiftCard(ctx context.Context, request CreateGiftCardRequestObject) (CreateGiftCardResponseObject, error)
@@ -5690,6 +21046,63 @@ type StrictServerInterface interface {
 	// PollBulkIssuance Poll async bulk issuance task
 	// (GET /v2/giftcards/programs/{programId}/cards/bulk/{taskId})
 	PollBulkIssuance(ctx context.Context, request PollBulkIssuanceRequestObject) (PollBulkIssuanceResponseObject, error)
+	// ReloadGiftCardByNumber Reloadgiftcardbynumber
+	// (POST /v2/giftcards/programs/{programId}/cards/reload-by-number)
+	ReloadGiftCardByNumber(ctx context.Context, request ReloadGiftCardByNumberRequestObject) (ReloadGiftCardByNumberResponseObject, error)
+	// GetGiftCardDetails Getgiftcarddetails
+	// (GET /v2/giftcards/programs/{programId}/cards/{cardId})
+	GetGiftCardDetails(ctx context.Context, request GetGiftCardDetailsRequestObject) (GetGiftCardDetailsResponseObject, error)
+	// ActivateGiftCard Activategiftcard
+	// (POST /v2/giftcards/programs/{programId}/cards/{cardId}/activate)
+	ActivateGiftCard(ctx context.Context, request ActivateGiftCardRequestObject) (ActivateGiftCardResponseObject, error)
+	// ProcessExpiredGiftCard Processexpiredcard
+	// (POST /v2/giftcards/programs/{programId}/cards/{cardId}/process-expired)
+	ProcessExpiredGiftCard(ctx context.Context, request ProcessExpiredGiftCardRequestObject) (ProcessExpiredGiftCardResponseObject, error)
+	// RedeemGiftCard Redeemgiftcard
+	// (POST /v2/giftcards/programs/{programId}/cards/{cardId}/redeem)
+	RedeemGiftCard(ctx context.Context, request RedeemGiftCardRequestObject) (RedeemGiftCardResponseObject, error)
+	// ReloadGiftCard Reloadgiftcard
+	// (POST /v2/giftcards/programs/{programId}/cards/{cardId}/reload)
+	ReloadGiftCard(ctx context.Context, request ReloadGiftCardRequestObject) (ReloadGiftCardResponseObject, error)
+	// ResendGiftCardSecurityCode Resendgiftcardsecuritycode
+	// (POST /v2/giftcards/programs/{programId}/cards/{cardId}/resend-code)
+	ResendGiftCardSecurityCode(ctx context.Context, request ResendGiftCardSecurityCodeRequestObject) (ResendGiftCardSecurityCodeResponseObject, error)
+	// ResumeGiftCard Resume Gift Card
+	// (POST /v2/giftcards/programs/{programId}/cards/{cardId}/resume)
+	ResumeGiftCard(ctx context.Context, request ResumeGiftCardRequestObject) (ResumeGiftCardResponseObject, error)
+	// ScheduleGiftCardDelivery Schedulegiftcarddelivery
+	// (PATCH /v2/giftcards/programs/{programId}/cards/{cardId}/schedule)
+	ScheduleGiftCardDelivery(ctx context.Context, request ScheduleGiftCardDeliveryRequestObject) (ScheduleGiftCardDeliveryResponseObject, error)
+	// SuspendGiftCard Suspendgiftcard
+	// (POST /v2/giftcards/programs/{programId}/cards/{cardId}/suspend)
+	SuspendGiftCard(ctx context.Context, request SuspendGiftCardRequestObject) (SuspendGiftCardResponseObject, error)
+	// RefundGiftCardTransaction Refundgiftcardtransaction
+	// (POST /v2/giftcards/programs/{programId}/cards/{cardId}/transactions/{transactionId}/refund)
+	RefundGiftCardTransaction(ctx context.Context, request RefundGiftCardTransactionRequestObject) (RefundGiftCardTransactionResponseObject, error)
+	// TransferGiftCardBalance Transfergiftcardbalance
+	// (POST /v2/giftcards/programs/{programId}/cards/{cardId}/transfer)
+	TransferGiftCardBalance(ctx context.Context, request TransferGiftCardBalanceRequestObject) (TransferGiftCardBalanceResponseObject, error)
+	// TransferGiftCardOwnership Transfergiftcardownership
+	// (POST /v2/giftcards/programs/{programId}/cards/{cardId}/transfer-ownership)
+	TransferGiftCardOwnership(ctx context.Context, request TransferGiftCardOwnershipRequestObject) (TransferGiftCardOwnershipResponseObject, error)
+	// VoidGiftCard Voidgiftcard
+	// (POST /v2/giftcards/programs/{programId}/cards/{cardId}/void)
+	VoidGiftCard(ctx context.Context, request VoidGiftCardRequestObject) (VoidGiftCardResponseObject, error)
+	// ConsolidateGiftCards Consolidategiftcards
+	// (POST /v2/giftcards/programs/{programId}/consolidate)
+	ConsolidateGiftCards(ctx context.Context, request ConsolidateGiftCardsRequestObject) (ConsolidateGiftCardsResponseObject, error)
+	// GetBusinessReports Getbusinessreports
+	// (GET /v2/giftcards/programs/{programId}/reports/business)
+	GetBusinessReports(ctx context.Context, request GetBusinessReportsRequestObject) (GetBusinessReportsResponseObject, error)
+	// GetEscheatmentReport Getescheatmentreport
+	// (GET /v2/giftcards/programs/{programId}/reports/escheatment)
+	GetEscheatmentReport(ctx context.Context, request GetEscheatmentReportRequestObject) (GetEscheatmentReportResponseObject, error)
+	// GetExpirationWarnings Getexpirationwarnings
+	// (GET /v2/giftcards/programs/{programId}/reports/expiration-warnings)
+	GetExpirationWarnings(ctx context.Context, request GetExpirationWarningsRequestObject) (GetExpirationWarningsResponseObject, error)
+	// SearchGiftCards Searchgiftcards
+	// (GET /v2/giftcards/programs/{programId}/search)
+	SearchGiftCards(ctx context.Context, request SearchGiftCardsRequestObject) (SearchGiftCardsResponseObject, error)
 	// GetTokenInfo Get Token Info
 	// (GET /v2/token)
 	GetTokenInfo(ctx context.Context, request GetTokenInfoRequestObject) (GetTokenInfoResponseObject, error)
@@ -5759,6 +21172,52 @@ func (sh *strictHandler) Readyz(ctx echo.Context) error {
 	return nil
 }
 
+// CustomerCheckGiftCardBalance operation middleware
+func (sh *strictHandler) CustomerCheckGiftCardBalance(ctx echo.Context) error {
+	var request CustomerCheckGiftCardBalanceRequestObject
+
+	var body CustomerCheckGiftCardBalanceJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CustomerCheckGiftCardBalance(ctx.Request().Context(), request.(CustomerCheckGiftCardBalanceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CustomerCheckGiftCardBalance")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CustomerCheckGiftCardBalanceResponseObject); ok {
+		return validResponse.VisitCustomerCheckGiftCardBalanceResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // DownloadGiftCards operation middleware
 func (sh *strictHandler) DownloadGiftCards(ctx echo.Context, link string, params DownloadGiftCardsParams) error {
 	var request DownloadGiftCardsRequestObject
@@ -5779,6 +21238,77 @@ func (sh *strictHandler) DownloadGiftCards(ctx echo.Context, link string, params
 		return err
 	} else if validResponse, ok := response.(DownloadGiftCardsResponseObject); ok {
 		return validResponse.VisitDownloadGiftCardsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetGiftCards operation middleware
+func (sh *strictHandler) GetGiftCards(ctx echo.Context) error {
+	var request GetGiftCardsRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetGiftCards(ctx.Request().Context(), request.(GetGiftCardsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetGiftCards")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetGiftCardsResponseObject); ok {
+		return validResponse.VisitGetGiftCardsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CheckGiftCardBalance operation middleware
+func (sh *strictHandler) CheckGiftCardBalance(ctx echo.Context, programId string) error {
+	var request CheckGiftCardBalanceRequestObject
+
+	request.ProgramId = programId
+
+	var body CheckGiftCardBalanceJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CheckGiftCardBalance(ctx.Request().Context(), request.(CheckGiftCardBalanceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CheckGiftCardBalance")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CheckGiftCardBalanceResponseObject); ok {
+		return validResponse.VisitCheckGiftCardBalanceResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -5903,6 +21433,811 @@ func (sh *strictHandler) PollBulkIssuance(ctx echo.Context, programId string, ta
 		return err
 	} else if validResponse, ok := response.(PollBulkIssuanceResponseObject); ok {
 		return validResponse.VisitPollBulkIssuanceResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ReloadGiftCardByNumber operation middleware
+func (sh *strictHandler) ReloadGiftCardByNumber(ctx echo.Context, programId string, params ReloadGiftCardByNumberParams) error {
+	var request ReloadGiftCardByNumberRequestObject
+
+	request.ProgramId = programId
+	request.Params = params
+
+	var body ReloadGiftCardByNumberJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReloadGiftCardByNumber(ctx.Request().Context(), request.(ReloadGiftCardByNumberRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReloadGiftCardByNumber")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ReloadGiftCardByNumberResponseObject); ok {
+		return validResponse.VisitReloadGiftCardByNumberResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetGiftCardDetails operation middleware
+func (sh *strictHandler) GetGiftCardDetails(ctx echo.Context, programId string, cardId string) error {
+	var request GetGiftCardDetailsRequestObject
+
+	request.ProgramId = programId
+	request.CardId = cardId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetGiftCardDetails(ctx.Request().Context(), request.(GetGiftCardDetailsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetGiftCardDetails")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetGiftCardDetailsResponseObject); ok {
+		return validResponse.VisitGetGiftCardDetailsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ActivateGiftCard operation middleware
+func (sh *strictHandler) ActivateGiftCard(ctx echo.Context, programId string, cardId string, params ActivateGiftCardParams) error {
+	var request ActivateGiftCardRequestObject
+
+	request.ProgramId = programId
+	request.CardId = cardId
+	request.Params = params
+
+	var body ActivateGiftCardJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ActivateGiftCard(ctx.Request().Context(), request.(ActivateGiftCardRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ActivateGiftCard")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ActivateGiftCardResponseObject); ok {
+		return validResponse.VisitActivateGiftCardResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ProcessExpiredGiftCard operation middleware
+func (sh *strictHandler) ProcessExpiredGiftCard(ctx echo.Context, programId string, cardId string, params ProcessExpiredGiftCardParams) error {
+	var request ProcessExpiredGiftCardRequestObject
+
+	request.ProgramId = programId
+	request.CardId = cardId
+	request.Params = params
+
+	var body ProcessExpiredGiftCardJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ProcessExpiredGiftCard(ctx.Request().Context(), request.(ProcessExpiredGiftCardRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ProcessExpiredGiftCard")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ProcessExpiredGiftCardResponseObject); ok {
+		return validResponse.VisitProcessExpiredGiftCardResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RedeemGiftCard operation middleware
+func (sh *strictHandler) RedeemGiftCard(ctx echo.Context, programId string, cardId string, params RedeemGiftCardParams) error {
+	var request RedeemGiftCardRequestObject
+
+	request.ProgramId = programId
+	request.CardId = cardId
+	request.Params = params
+
+	var body RedeemGiftCardJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RedeemGiftCard(ctx.Request().Context(), request.(RedeemGiftCardRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RedeemGiftCard")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RedeemGiftCardResponseObject); ok {
+		return validResponse.VisitRedeemGiftCardResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ReloadGiftCard operation middleware
+func (sh *strictHandler) ReloadGiftCard(ctx echo.Context, programId string, cardId string, params ReloadGiftCardParams) error {
+	var request ReloadGiftCardRequestObject
+
+	request.ProgramId = programId
+	request.CardId = cardId
+	request.Params = params
+
+	var body ReloadGiftCardJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReloadGiftCard(ctx.Request().Context(), request.(ReloadGiftCardRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReloadGiftCard")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ReloadGiftCardResponseObject); ok {
+		return validResponse.VisitReloadGiftCardResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ResendGiftCardSecurityCode operation middleware
+func (sh *strictHandler) ResendGiftCardSecurityCode(ctx echo.Context, programId string, cardId string, params ResendGiftCardSecurityCodeParams) error {
+	var request ResendGiftCardSecurityCodeRequestObject
+
+	request.ProgramId = programId
+	request.CardId = cardId
+	request.Params = params
+
+	var body ResendGiftCardSecurityCodeJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ResendGiftCardSecurityCode(ctx.Request().Context(), request.(ResendGiftCardSecurityCodeRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ResendGiftCardSecurityCode")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ResendGiftCardSecurityCodeResponseObject); ok {
+		return validResponse.VisitResendGiftCardSecurityCodeResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ResumeGiftCard operation middleware
+func (sh *strictHandler) ResumeGiftCard(ctx echo.Context, programId string, cardId string) error {
+	var request ResumeGiftCardRequestObject
+
+	request.ProgramId = programId
+	request.CardId = cardId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ResumeGiftCard(ctx.Request().Context(), request.(ResumeGiftCardRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ResumeGiftCard")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ResumeGiftCardResponseObject); ok {
+		return validResponse.VisitResumeGiftCardResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ScheduleGiftCardDelivery operation middleware
+func (sh *strictHandler) ScheduleGiftCardDelivery(ctx echo.Context, programId string, cardId string) error {
+	var request ScheduleGiftCardDeliveryRequestObject
+
+	request.ProgramId = programId
+	request.CardId = cardId
+
+	var body ScheduleGiftCardDeliveryJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ScheduleGiftCardDelivery(ctx.Request().Context(), request.(ScheduleGiftCardDeliveryRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ScheduleGiftCardDelivery")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ScheduleGiftCardDeliveryResponseObject); ok {
+		return validResponse.VisitScheduleGiftCardDeliveryResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// SuspendGiftCard operation middleware
+func (sh *strictHandler) SuspendGiftCard(ctx echo.Context, programId string, cardId string) error {
+	var request SuspendGiftCardRequestObject
+
+	request.ProgramId = programId
+	request.CardId = cardId
+
+	var body SuspendGiftCardJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SuspendGiftCard(ctx.Request().Context(), request.(SuspendGiftCardRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SuspendGiftCard")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SuspendGiftCardResponseObject); ok {
+		return validResponse.VisitSuspendGiftCardResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RefundGiftCardTransaction operation middleware
+func (sh *strictHandler) RefundGiftCardTransaction(ctx echo.Context, programId string, cardId string, transactionId PydanticObjectId, params RefundGiftCardTransactionParams) error {
+	var request RefundGiftCardTransactionRequestObject
+
+	request.ProgramId = programId
+	request.CardId = cardId
+	request.TransactionId = transactionId
+	request.Params = params
+
+	var body RefundGiftCardTransactionJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RefundGiftCardTransaction(ctx.Request().Context(), request.(RefundGiftCardTransactionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RefundGiftCardTransaction")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RefundGiftCardTransactionResponseObject); ok {
+		return validResponse.VisitRefundGiftCardTransactionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// TransferGiftCardBalance operation middleware
+func (sh *strictHandler) TransferGiftCardBalance(ctx echo.Context, programId string, cardId string, params TransferGiftCardBalanceParams) error {
+	var request TransferGiftCardBalanceRequestObject
+
+	request.ProgramId = programId
+	request.CardId = cardId
+	request.Params = params
+
+	var body TransferGiftCardBalanceJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.TransferGiftCardBalance(ctx.Request().Context(), request.(TransferGiftCardBalanceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "TransferGiftCardBalance")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(TransferGiftCardBalanceResponseObject); ok {
+		return validResponse.VisitTransferGiftCardBalanceResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// TransferGiftCardOwnership operation middleware
+func (sh *strictHandler) TransferGiftCardOwnership(ctx echo.Context, programId string, cardId string, params TransferGiftCardOwnershipParams) error {
+	var request TransferGiftCardOwnershipRequestObject
+
+	request.ProgramId = programId
+	request.CardId = cardId
+	request.Params = params
+
+	var body TransferGiftCardOwnershipJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.TransferGiftCardOwnership(ctx.Request().Context(), request.(TransferGiftCardOwnershipRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "TransferGiftCardOwnership")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(TransferGiftCardOwnershipResponseObject); ok {
+		return validResponse.VisitTransferGiftCardOwnershipResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// VoidGiftCard operation middleware
+func (sh *strictHandler) VoidGiftCard(ctx echo.Context, programId string, cardId string, params VoidGiftCardParams) error {
+	var request VoidGiftCardRequestObject
+
+	request.ProgramId = programId
+	request.CardId = cardId
+	request.Params = params
+
+	var body VoidGiftCardJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.VoidGiftCard(ctx.Request().Context(), request.(VoidGiftCardRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VoidGiftCard")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(VoidGiftCardResponseObject); ok {
+		return validResponse.VisitVoidGiftCardResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ConsolidateGiftCards operation middleware
+func (sh *strictHandler) ConsolidateGiftCards(ctx echo.Context, programId string, params ConsolidateGiftCardsParams) error {
+	var request ConsolidateGiftCardsRequestObject
+
+	request.ProgramId = programId
+	request.Params = params
+
+	var body ConsolidateGiftCardsJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ConsolidateGiftCards(ctx.Request().Context(), request.(ConsolidateGiftCardsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ConsolidateGiftCards")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ConsolidateGiftCardsResponseObject); ok {
+		return validResponse.VisitConsolidateGiftCardsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetBusinessReports operation middleware
+func (sh *strictHandler) GetBusinessReports(ctx echo.Context, programId string) error {
+	var request GetBusinessReportsRequestObject
+
+	request.ProgramId = programId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetBusinessReports(ctx.Request().Context(), request.(GetBusinessReportsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetBusinessReports")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetBusinessReportsResponseObject); ok {
+		return validResponse.VisitGetBusinessReportsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetEscheatmentReport operation middleware
+func (sh *strictHandler) GetEscheatmentReport(ctx echo.Context, programId string) error {
+	var request GetEscheatmentReportRequestObject
+
+	request.ProgramId = programId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetEscheatmentReport(ctx.Request().Context(), request.(GetEscheatmentReportRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetEscheatmentReport")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetEscheatmentReportResponseObject); ok {
+		return validResponse.VisitGetEscheatmentReportResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetExpirationWarnings operation middleware
+func (sh *strictHandler) GetExpirationWarnings(ctx echo.Context, programId string) error {
+	var request GetExpirationWarningsRequestObject
+
+	request.ProgramId = programId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetExpirationWarnings(ctx.Request().Context(), request.(GetExpirationWarningsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetExpirationWarnings")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetExpirationWarningsResponseObject); ok {
+		return validResponse.VisitGetExpirationWarningsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// SearchGiftCards operation middleware
+func (sh *strictHandler) SearchGiftCards(ctx echo.Context, programId string) error {
+	var request SearchGiftCardsRequestObject
+
+	request.ProgramId = programId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SearchGiftCards(ctx.Request().Context(), request.(SearchGiftCardsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SearchGiftCards")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SearchGiftCardsResponseObject); ok {
+		return validResponse.VisitSearchGiftCardsResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

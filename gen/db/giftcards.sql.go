@@ -13,6 +13,19 @@ import (
 	"giftcards/store/money"
 )
 
+const findCardByNumber = `-- name: FindCardByNumber :one
+select id from gift_cards where card_number = $1 and program_id = $2
+`
+
+// The card of a program with a number. By gift_cards_card_number_key, without a lock. No row
+// if the number is unknown or of another program.
+func (q *Queries) FindCardByNumber(ctx context.Context, cardNumber int64, programID id.ID) (id.ID, error) {
+	row := q.db.QueryRow(ctx, findCardByNumber, cardNumber, programID)
+	var id id.ID
+	err := row.Scan(&id)
+	return id, err
+}
+
 const findCardTerms = `-- name: FindCardTerms :one
 select initial_value, expires_at from gift_cards where program_id = $1 and id = $2
 `

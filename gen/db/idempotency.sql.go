@@ -13,8 +13,8 @@ import (
 )
 
 const claimKey = `-- name: ClaimKey :execrows
-insert into idempotency_keys (program_id, operation, key, request_hash, status, answer, created_at)
-values ($1, $2, $3, $4, 0, ''::bytea, $5)
+insert into idempotency_keys (program_id, operation, key, subject, request_hash, status, answer, created_at)
+values ($1, $2, $3, $4, $5, 0, ''::bytea, $6)
 on conflict on constraint idempotency_keys_pkey do nothing
 `
 
@@ -22,6 +22,7 @@ type ClaimKeyParams struct {
 	ProgramID   id.ID
 	Operation   string
 	Key         string
+	Subject     []byte
 	RequestHash []byte
 	CreatedAt   time.Time
 }
@@ -33,6 +34,7 @@ func (q *Queries) ClaimKey(ctx context.Context, arg ClaimKeyParams) (int64, erro
 		arg.ProgramID,
 		arg.Operation,
 		arg.Key,
+		arg.Subject,
 		arg.RequestHash,
 		arg.CreatedAt,
 	)
@@ -43,8 +45,8 @@ func (q *Queries) ClaimKey(ctx context.Context, arg ClaimKeyParams) (int64, erro
 }
 
 const deleteExpiredKeys = `-- name: DeleteExpiredKeys :execrows
-delete from idempotency_keys where (program_id, operation, key) in (
-    select k.program_id, k.operation, k.key from idempotency_keys k
+delete from idempotency_keys where (program_id, operation, key, subject) in (
+    select k.program_id, k.operation, k.key, k.subject from idempotency_keys k
     where k.created_at < $1::timestamptz order by k.created_at limit $2 for update skip locked
 )
 `
@@ -60,8 +62,15 @@ func (q *Queries) DeleteExpiredKeys(ctx context.Context, before time.Time, batch
 
 const findKey = `-- name: FindKey :one
 select request_hash, status, answer from idempotency_keys
-where program_id = $1 and operation = $2 and key = $3
+where program_id = $1 and operation = $2 and key = $3 and subject = $4
 `
+
+type FindKeyParams struct {
+	ProgramID id.ID
+	Operation string
+	Key       string
+	Subject   []byte
+}
 
 type FindKeyRow struct {
 	RequestHash []byte
@@ -70,20 +79,37 @@ type FindKeyRow struct {
 }
 
 // It must be a statement of its own after ClaimKey, to see what was committed meanwhile.
-func (q *Queries) FindKey(ctx context.Context, programID id.ID, operation string, key string) (FindKeyRow, error) {
-	row := q.db.QueryRow(ctx, findKey, programID, operation, key)
+func (q *Queries) FindKey(ctx context.Context, arg FindKeyParams) (FindKeyRow, error) {
+	row := q.db.QueryRow(ctx, findKey,
+		arg.ProgramID,
+		arg.Operation,
+		arg.Key,
+		arg.Subject,
+	)
 	var i FindKeyRow
 	err := row.Scan(&i.RequestHash, &i.Status, &i.Answer)
 	return i, err
 }
 
 const keyHasAnswer = `-- name: KeyHasAnswer :one
-select exists (select from idempotency_keys where program_id = $1 and operation = $2 and key = $3) as has_answer
+select exists (select from idempotency_keys where program_id = $1 and operation = $2 and key = $3 and subject = $4) as has_answer
 `
 
+type KeyHasAnswerParams struct {
+	ProgramID id.ID
+	Operation string
+	Key       string
+	Subject   []byte
+}
+
 // By primary key, without a lock. A claimed key has an answer once it is committed.
-func (q *Queries) KeyHasAnswer(ctx context.Context, programID id.ID, operation string, key string) (bool, error) {
-	row := q.db.QueryRow(ctx, keyHasAnswer, programID, operation, key)
+func (q *Queries) KeyHasAnswer(ctx context.Context, arg KeyHasAnswerParams) (bool, error) {
+	row := q.db.QueryRow(ctx, keyHasAnswer,
+		arg.ProgramID,
+		arg.Operation,
+		arg.Key,
+		arg.Subject,
+	)
 	var has_answer bool
 	err := row.Scan(&has_answer)
 	return has_answer, err
@@ -91,7 +117,7 @@ func (q *Queries) KeyHasAnswer(ctx context.Context, programID id.ID, operation s
 
 const setKeyAnswer = `-- name: SetKeyAnswer :exec
 update idempotency_keys set status = $1, answer = $2
-where program_id = $3 and operation = $4 and key = $5
+where program_id = $3 and operation = $4 and key = $5 and subject = $6
 `
 
 type SetKeyAnswerParams struct {
@@ -100,6 +126,7 @@ type SetKeyAnswerParams struct {
 	ProgramID id.ID
 	Operation string
 	Key       string
+	Subject   []byte
 }
 
 // By primary key. This transaction must have claimed the key.
@@ -110,6 +137,7 @@ func (q *Queries) SetKeyAnswer(ctx context.Context, arg SetKeyAnswerParams) erro
 		arg.ProgramID,
 		arg.Operation,
 		arg.Key,
+		arg.Subject,
 	)
 	return err
 }

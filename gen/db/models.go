@@ -136,7 +136,7 @@ type GiftCard struct {
 	CardNumber int64
 	// The 6-digit security code, encrypted and bound to the card by its id.
 	SealedCode []byte
-	// pending, active, suspended, expired, voided or depleted; a new card is pending.
+	// As last written: pending, active, suspended or voided. What a caller is told also depends on the time and the balance: see card_state.
 	Status string
 	// What is left to spend; 0 until the card is activated.
 	Balance money.Amount
@@ -174,6 +174,8 @@ type GiftCard struct {
 	SuspendedUntil *time.Time
 	// Why the card was suspended.
 	SuspendedReason *string
+	// The newest entry of the card in the ledger; null: none yet.
+	LastEntryID id.ID
 }
 
 // The idempotency keys with their answers, each written in the transaction of its effect.
@@ -192,6 +194,8 @@ type IdempotencyKey struct {
 	Answer []byte
 	// When the key was first used.
 	CreatedAt time.Time
+	// What the request acts on, such as the id of a card; empty for requests that issue cards.
+	Subject []byte
 }
 
 // The cards promised on each day in programs and by users that had a limit at that time.
@@ -240,6 +244,36 @@ type KnownLogin struct {
 	Network []byte
 	// When the user last logged in from there, exact to a day.
 	LastSeen time.Time
+}
+
+// The ledger: every movement of money on every card. A row is written in the transaction that changes the balance, and never changed.
+type LedgerEntry struct {
+	// The program of the card.
+	ProgramID id.ID
+	// The card.
+	CardID id.ID
+	// Identifies the entry; the API calls it a transaction. The ids of a card ascend in the order of its entries.
+	ID id.ID
+	// ACTIVATION, RELOAD, REDEMPTION, REFUND, TRANSFER_OUT, TRANSFER_IN, CONSOLIDATION, VOID, OWNERSHIP_TRANSFER or RESEND_CODE.
+	Type string
+	// What was added to the balance; negative if it was taken.
+	Amount money.Amount
+	// The balance before the movement.
+	BalanceBefore money.Amount
+	// The balance after it, which is the balance before the next one.
+	BalanceAfter money.Amount
+	// The caller's reference; for a refund, the id of the redemption; for a transfer, the id that both entries share unless the caller gave one.
+	ReferenceID *string
+	// A sentence about the movement, of the caller or of the server.
+	Description *string
+	// The till's own id of the sale; two entries may have the same.
+	PosTransactionID *string
+	// The cashier, as the till names them.
+	CashierID *string
+	// The till.
+	TerminalID *string
+	// When the money was moved.
+	CreatedAt time.Time
 }
 
 // The businesses that issue gift cards.
@@ -388,7 +422,7 @@ type User struct {
 	Name *string
 	// The argon2id hash of the password, as a PHC string.
 	PasswordHash string
-	// issuer may issue cards and read security codes; reader may only read what opens no card.
+	// issuer may do everything; cashier may serve at a till; reader may only read what opens no card.
 	Role string
 	// Whether the user may log in.
 	Active bool

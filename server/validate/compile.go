@@ -111,8 +111,8 @@ func (c *compiler) parameter(from *openapi3.Parameter) (parameter, error) {
 }
 
 func (c *compiler) body(o *Operation, from *openapi3.RequestBody) error {
-	if len(from.Content) != 1 || !from.Required {
-		return errors.New("only a required body of one media type is supported")
+	if len(from.Content) != 1 {
+		return errors.New("only a body of one media type is supported")
 	}
 	for mediaType, content := range from.Content {
 		o.form = mediaType == "application/x-www-form-urlencoded"
@@ -123,10 +123,14 @@ func (c *compiler) body(o *Operation, from *openapi3.RequestBody) error {
 		if err != nil {
 			return err
 		}
-		if s.kind != schemaObject || s.nullable {
+		if s.kind != schemaObject {
 			return errors.New("only an object is supported")
 		}
-		o.body = s.object
+		// Pydantic gives an optional body the default null, so the document has both or none.
+		if s.nullable == from.Required || o.form && s.nullable {
+			return errors.New("a body must be either required, or optional and nullable")
+		}
+		o.body, o.optional = s.object, s.nullable
 	}
 	if o.rule = c.options.Bodies[o.body.name]; o.rule != nil {
 		c.used["body "+o.body.name] = true

@@ -25,6 +25,9 @@ func (r *Request) Decode(dst any) error {
 		return fmt.Errorf("decode the body into %T: not a pointer to a struct", dst)
 	}
 	if r.body.Absent() {
+		if r.operation.optional {
+			return nil // dst keeps its zero value
+		}
 		return errors.New("decode the body: the operation has none")
 	}
 	o := r.body.schema.object

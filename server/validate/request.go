@@ -19,7 +19,8 @@ type Request struct {
 	unjudged  bool // the items of some list were not judged
 }
 
-// Body returns a read-only view of the body. It is absent for an operation without a body.
+// Body returns a read-only view of the body. It is absent for an operation without a body, and
+// for an optional body that was not sent or is null.
 func (r *Request) Body() Value { return r.body }
 
 // Param returns a read-only view of a parameter. in is "path", "query" or "header", and name
@@ -197,13 +198,17 @@ func latin1(s string) string {
 }
 
 func (o *Operation) checkBody(ctx context.Context, request *Request, b body) Errors {
+	none := b.tape == nil || b.tape.nodes[0].kind == kindNull
+	if none && o.optional {
+		return nil
+	}
 	w := newWalk(ctx, b.tape)
 	w.longLists = request.longLists
 	w.place = append(w.place, step{name: "body"})
 	switch {
 	case o.form:
 		w.form(o.body, 0)
-	case b.tape == nil || b.tape.nodes[0].kind == kindNull:
+	case none:
 		w.missing([]byte("null"))
 	default:
 		w.object(o.body, 0)

@@ -58,10 +58,11 @@ type Operation struct {
 	Path   string // the template, as in the document
 	ID     string // the document's operationId
 
-	params []parameter
-	body   *object // nil without a request body
-	form   bool    // the body is a form, not JSON
-	rule   BodyRule
+	params   []parameter
+	body     *object // nil without a request body
+	optional bool    // no body and null are accepted, and are the same
+	form     bool    // the body is a form, not JSON
+	rule     BodyRule
 }
 
 // parameter is one path, query or header parameter.

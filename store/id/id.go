@@ -4,6 +4,7 @@
 package id
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/binary"
 	"encoding/hex"
@@ -61,6 +62,20 @@ func (id ID) Plus(n int) ID {
 	}
 	id.setLow(low + n)
 	return id
+}
+
+// After reports whether id is ordered after other.
+func (id ID) After(other ID) bool { return bytes.Compare(id[:], other[:]) > 0 }
+
+// Next returns the id that is ordered next after id. It panics after the greatest one.
+func (id ID) Next() ID {
+	for i := len(id) - 1; i >= 0; i-- {
+		id[i]++
+		if id[i] != 0 {
+			return id
+		}
+	}
+	panic("id: there is none after the greatest")
 }
 
 // IsZero reports whether id is the zero ID.

@@ -233,6 +233,32 @@ func (a Amount) IsZero() bool {
 	return a.number.IsZero()
 }
 
+// Sign returns -1, 0 or 1 for an amount below, equal to or above 0.
+func (a Amount) Sign() int { return a.number.Sign() }
+
+// Neg returns the amount with the other sign.
+func (a Amount) Neg() Amount {
+	negated := a
+	negated.number.Negative = !a.number.Negative && !a.number.IsZero()
+	return negated
+}
+
+// Add returns the exact sum. Its scale is the larger one of the two.
+func (a Amount) Add(b Amount) (sum Amount) {
+	// BaseContext has no precision, so that it never rounds. It can fail only for exponents
+	// that an Amount cannot have.
+	if _, err := apd.BaseContext.Add(&sum.number, &a.number, &b.number); err != nil {
+		panic(fmt.Sprintf("money: %s + %s: %v", a, b, err))
+	}
+	if sum.number.IsZero() {
+		sum.number.Negative = false
+	}
+	return sum
+}
+
+// Sub returns the exact difference. Its scale is the larger one of the two.
+func (a Amount) Sub(b Amount) Amount { return a.Add(b.Neg()) }
+
 // NumericValue returns the amount with its scale for a PostgreSQL numeric.
 func (a Amount) NumericValue() (pgtype.Numeric, error) {
 	coefficient := a.number.Coeff.MathBigInt()

@@ -1,7 +1,10 @@
 // Command overlay applies OpenAPI overlays to a document in the given order. It writes the
 // result as JSON and keeps the document's order of keys:
 //
-//	overlay [-x-order] document.json result.json overlay.yaml...
+//	overlay [-x-order] [-merge operations.json] document.json result.json overlay.yaml...
+//
+// With -merge the document first gets the paths and schemas of another document. Both may
+// have the same schema, but not a different one of the same name, and not the same path.
 //
 // With -x-order every property also gets an x-order. Generators that read a document as a
 // map learn the order from it.
@@ -25,21 +28,27 @@ import (
 
 func main() {
 	order := flag.Bool("x-order", false, "give every property an x-order")
+	operations := flag.String("merge", "", "a document whose paths and schemas are added first")
 	flag.Parse()
 	if flag.NArg() < 3 {
-		fmt.Fprintln(os.Stderr, "usage: overlay [-x-order] document.json result.json overlay.yaml...")
+		fmt.Fprintln(os.Stderr, "usage: overlay [-x-order] [-merge operations.json] document.json result.json overlay.yaml...")
 		os.Exit(2)
 	}
-	if err := apply(flag.Arg(0), flag.Arg(1), flag.Args()[2:], *order); err != nil {
+	if err := apply(flag.Arg(0), *operations, flag.Arg(1), flag.Args()[2:], *order); err != nil {
 		fmt.Fprintln(os.Stderr, "overlay:", err)
 		os.Exit(1)
 	}
 }
 
-func apply(document, result string, overlays []string, order bool) error {
+func apply(document, operations, result string, overlays []string, order bool) error {
 	root, err := loader.LoadSpecification(document)
 	if err != nil {
 		return err
+	}
+	if operations != "" {
+		if err := mergeFile(root, operations); err != nil {
+			return fmt.Errorf("%s: %w", operations, err)
+		}
 	}
 	for _, path := range overlays {
 		o, err := loader.LoadOverlay(path)

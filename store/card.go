@@ -1,0 +1,214 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"giftcards/gen/db"
+	"giftcards/store/id"
+	"giftcards/store/money"
+)
+
+// GiftCard is a row of gift_cards.
+type GiftCard = db.GiftCard
+
+// The states of a card, as callers are told them. CardDepleted and CardExpired are never
+// stored: they follow from the balance and from the time.
+const (
+	CardPending   = "pending"   // issued, and not activated yet
+	CardActive    = "active"    // may be spent
+	CardSuspended = "suspended" // stopped for now
+	CardExpired   = "expired"   // past its date; the balance stays on it
+	CardVoided    = "voided"    // ended for good, and empty
+	CardDepleted  = "depleted"  // activated, and nothing is left
+)
+
+// StateOf returns the state of a card at a time. The SQL function card_state is the same.
+//
+// Nothing ever has to change a row when a card expires or a suspension ends, so that neither
+// can be late.
+func StateOf(c *GiftCard, at time.Time) string {
+	switch {
+	case c.Status == CardVoided:
+		return CardVoided
+	case c.ActivatedAt != nil && c.Balance.IsZero():
+		return CardDepleted
+	case !at.Before(c.ExpiresAt):
+		return CardExpired
+	case IsSuspended(c, at):
+		return CardSuspended
+	case c.ActivatedAt != nil:
+		return CardActive
+	}
+	return CardPending
+}
+
+// IsSuspended reports whether a suspension of the card is in force at a time, in whatever
+// state the card is otherwise.
+func IsSuspended(c *GiftCard, at time.Time) bool {
+	return c.Status == CardSuspended && (c.SuspendedUntil == nil || c.SuspendedUntil.After(at))
+}
+
+// CardByNumber returns the id of the card of a program with a number, as people type it. It
+// fails with ErrCardNotFound.
+func (s *Store) CardByNumber(ctx context.Context, program id.ID, typed string) (id.ID, error) {
+	number, ok := ParseNumber(typed)
+	if !ok {
+		return id.ID{}, ErrCardNotFound
+	}
+	card, err := s.q.FindCardByNumber(ctx, number, program)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return id.ID{}, ErrCardNotFound
+	}
+	return card, classify(wrap(err, "find card by number"))
+}
+
+// Card is a card that a transaction has locked. Its methods are the rules of a card's life:
+// each judges the card and then changes it, or fails with an *Error and changes nothing.
+// Tx.SaveCards, or the Movement that locked the card, writes what they did.
+type Card struct {
+	GiftCard
+	at      time.Time // the time of the transaction
+	entries []Entry   // new ones, oldest first
+	changed bool
+}
+
+// State returns the card's state at the time of the transaction.
+func (c *Card) State() string { return StateOf(&c.GiftCard, c.at) }
+
+// At returns the time of the transaction, or that of the card's last change if that is
+// later, so that the times of a card never go back when the clocks of servers differ.
+func (c *Card) At() time.Time { return c.at }
+
+// Details describe a movement for people; unknown ones are nil.
+type Details struct {
+	ReferenceID      *string
+	Description      *string
+	PosTransactionID *string
+	CashierID        *string
+	TerminalID       *string
+}
+
+// refuseUnlessActive fails unless the card may be spent.
+func (c *Card) refuseUnlessActive() error {
+	switch c.State() {
+	case CardActive:
+		return nil
+	case CardExpired:
+		return ErrCardExpired
+	case CardVoided:
+		return ErrCardVoided
+	}
+	return ErrCardNotActive
+}
+
+// change marks the card as changed at its time, and ends a suspension that is over.
+func (c *Card) change() {
+	at := c.at
+	c.UpdatedAt, c.changed = &at, true
+	if c.Status == CardSuspended && !IsSuspended(&c.GiftCard, c.at) {
+		c.endSuspension()
+	}
+}
+
+// endSuspension stores the state that the card had before it was suspended.
+func (c *Card) endSuspension() {
+	c.Status = CardPending
+	if c.ActivatedAt != nil {
+		c.Status = CardActive
+	}
+	c.SuspendedAt, c.SuspendedUntil, c.SuspendedReason = nil, nil, nil
+}
+
+// Activate makes a pending card active, with its initial value as its balance. email and
+// name replace those of the card, unless they are nil.
+func (c *Card) Activate(email, name *string) error {
+	switch c.State() {
+	case CardPending:
+	case CardExpired:
+		return ErrCardExpired
+	case CardVoided:
+		return ErrCardVoided
+	case CardSuspended:
+		if c.ActivatedAt == nil {
+			return ErrCardNotActive
+		}
+		return ErrCardActivated
+	default:
+		return ErrCardActivated
+	}
+	at := c.at
+	c.ActivatedAt, c.Status = &at, CardActive
+	if email != nil {
+		c.CustomerEmail = email
+	}
+	if name != nil {
+		c.CustomerName = name
+	}
+	c.post(EntryActivation, c.InitialValue, Details{Description: describe(nil, "Gift card activation")})
+	return nil
+}
+
+// Redeem takes an amount, which must be above 0, from an active card.
+func (c *Card) Redeem(amount money.Amount, d Details) (Entry, error) {
+	if err := c.refuseUnlessActive(); err != nil {
+		return Entry{}, err
+	}
+	if amount.Cmp(c.Balance) > 0 {
+		return Entry{}, ErrInsufficientBalance
+	}
+	d.Description = describe(d.Description, "Gift card redemption")
+	return c.post(EntryRedemption, amount.Neg(), d), nil
+}
+
+// Reload adds an amount, which must be above 0, to an active card. It fails with a
+// *ReloadLimitError if the balance would go over MaxBalance.
+func (c *Card) Reload(amount money.Amount, d Details) (Entry, error) {
+	if err := c.refuseUnlessActive(); err != nil {
+		return Entry{}, err
+	}
+	if c.Balance.Add(amount).Cmp(MaxBalance) > 0 {
+		return Entry{}, &ReloadLimitError{Balance: c.Balance, Amount: amount}
+	}
+	d.Description = describe(d.Description, "Gift card reload")
+	return c.post(EntryReload, amount, d), nil
+}
+
+// describe returns the caller's description, or the usual one without it.
+func describe(given *string, usual string) *string {
+	if given != nil {
+		return given
+	}
+	return &usual
+}
+
+// MaxBalance is the largest balance that a reload, a transfer or a consolidation may make
+// (document: "maximum balance of 10,000").
+var MaxBalance = mustAmount("10000.00")
+
+func mustAmount(text string) money.Amount {
+	amount, err := money.Parse(text)
+	if err != nil {
+		panic(err)
+	}
+	return amount
+}
+
+// ReloadLimitError refuses a reload that would go over MaxBalance.
+type ReloadLimitError struct {
+	Balance, Amount money.Amount
+}
+
+func (e *ReloadLimitError) Error() string { return "Reload would exceed maximum card balance" }
+
+// Available returns the largest amount that could be reloaded.
+func (e *ReloadLimitError) Available() money.Amount {
+	left := MaxBalance.Sub(e.Balance)
+	if left.Sign() < 0 { // a refund may have brought more onto the card
+		return money.Amount{}
+	}
+	return left
+}

@@ -1,0 +1,261 @@
+package store
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"giftcards/store/id"
+)
+
+// Movement is a change of a few cards that depends on nothing but the cards themselves, such
+// as a redemption. Many movements share a transaction (package groupcommit), also of the
+// same card: they are applied one after the other to the locked rows.
+type Movement struct {
+	Access    Access
+	ProgramID id.ID
+	Cards     []id.ID // to lock; a program may have no such card
+	// Key is the request's idempotency key, nil for none. Its subject must name the cards,
+	// because their locks are what keeps two requests with the same key apart.
+	Key   *IdempotencyKey
+	Entry AuditEntry
+	// Apply changes the cards by their methods and returns the answer, or fails and changes
+	// nothing. It gets the cards in the order of Cards, nil for one that does not exist.
+	// It must not wait for anything, because others share the transaction.
+	Apply func(cards []*Card) (Answer, error)
+}
+
+// moved is the result of one movement.
+type moved struct {
+	answer Answer
+	err    error // then the movement wrote nothing
+}
+
+// lockWait is how long an operation waits for a card that another transaction holds.
+const lockWait = 2 * time.Second
+
+// Move carries out a movement: it locks the cards in the order of their ids, applies the
+// movement, and writes the cards, their ledger entries, the audit entry and the answer under
+// the key, in one transaction. It returns the answer after the commit.
+//
+// If the key has an answer already, Move returns that and changes nothing. It fails with
+// what Apply fails with, with ErrCardNotFound if the first card does not exist, with
+// ErrKeyReused, with ErrAccessChanged if token or user have changed, and with ErrCardBusy.
+func (s *Store) Move(ctx context.Context, m Movement) (Answer, error) {
+	result, err := s.movements.Do(ctx, m)
+	if err != nil {
+		return Answer{}, busy(classify(err))
+	}
+	return result.answer, result.err
+}
+
+// busy turns the error of a statement that has waited for lockWait into ErrCardBusy.
+func busy(err error) error {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == codeLockTimeout {
+		return ErrCardBusy
+	}
+	return err
+}
+
+// move carries out all movements in one transaction, in two round trips: what is needed is
+// locked and read in the first, and everything is written and committed in the second.
+func (s *Store) move(ctx context.Context, asked []Movement) ([]moved, error) {
+	conn, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("begin: %w", err)
+	}
+	// Release closes a connection that is still in a transaction, as after an error.
+	defer conn.Release()
+	round := newMovementRound(s.Now(), asked)
+	if err := conn.SendBatch(ctx, round.reads()).Close(); err != nil {
+		return nil, errors.Join(fmt.Errorf("lock cards: %w", err), rollBack(ctx, conn.Conn()))
+	}
+	results := round.apply(asked)
+	writes := round.writes()
+	if writes == nil {
+		return results, rollBack(ctx, conn.Conn())
+	}
+	if err := conn.SendBatch(ctx, writes).Close(); err != nil {
+		return nil, errors.Join(fmt.Errorf("write movements: %w", err), rollBack(ctx, conn.Conn()))
+	}
+	return results, nil
+}
+
+// rollBack ends the transaction, so that the connection can be used again. A connection that
+// is lost needs no rollback.
+func rollBack(ctx context.Context, conn *pgx.Conn) error {
+	if conn.IsClosed() {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackTimeout)
+	defer cancel()
+	_, err := conn.Exec(ctx, "rollback")
+	return wrap(err, "roll back")
+}
+
+// movementRound is what the movements of one transaction read and write.
+type movementRound struct {
+	now      time.Time
+	wanted   []cardKey                // to lock, each once, in the order of locking
+	keys     []*IdempotencyKey        // to look up
+	accesses []Access                 // to check, each token once
+	cards    map[cardKey]*Card        // locked
+	answers  map[scopedKey]keptAnswer // under the keys: found, and given in this round
+	changed  map[string]bool          // tokens whose access has changed
+	given    []keptAnswer             // to write
+	entries  []AuditEntry             // to write
+}
+
+// cardKey is a card's primary key, and scopedKey an idempotency key's.
+type (
+	cardKey   struct{ program, card id.ID }
+	scopedKey struct {
+		program                 id.ID
+		operation, key, subject string
+	}
+)
+
+// keptAnswer is an answer with the key that it is kept under.
+type keptAnswer struct {
+	*IdempotencyKey
+	answer    Answer
+	createdAt time.Time
+}
+
+func (k *IdempotencyKey) scoped() scopedKey {
+	return scopedKey{k.ProgramID, k.Operation, k.Key, string(k.Subject)}
+}
+
+func newMovementRound(now time.Time, asked []Movement) *movementRound {
+	r := &movementRound{now: now, cards: map[cardKey]*Card{}, answers: map[scopedKey]keptAnswer{}, changed: map[string]bool{}}
+	tokens := map[string]bool{}
+	for _, m := range asked {
+		for _, card := range m.Cards {
+			r.wanted = append(r.wanted, cardKey{m.ProgramID, card})
+		}
+		if m.Key != nil {
+			r.keys = append(r.keys, m.Key)
+		}
+		if !tokens[m.Access.TokenID] {
+			tokens[m.Access.TokenID] = true
+			r.accesses = append(r.accesses, m.Access)
+		}
+	}
+	slices.SortFunc(r.wanted, func(a, b cardKey) int {
+		return cmp.Or(bytes.Compare(a.program[:], b.program[:]), bytes.Compare(a.card[:], b.card[:]))
+	})
+	r.wanted = slices.Compact(r.wanted)
+	return r
+}
+
+// reads begins the transaction, locks the cards, and then reads the rest. Keys and accesses
+// are read by later statements than the lock, so that they see what was committed while it
+// waited.
+func (r *movementRound) reads() *pgx.Batch {
+	batch := &pgx.Batch{}
+	batch.Queue("begin")
+	batch.Queue("select set_config('lock_timeout', $1, true)", fmt.Sprint(lockWait.Milliseconds()))
+	batch.Queue(lockCardsSQL, arrays(cardKeyColumns, r.wanted)...).Query(func(rows pgx.Rows) error {
+		found, err := pgx.CollectRows(rows, pgx.RowToStructByPos[GiftCard])
+		for i := range found {
+			r.cards[cardKey{found[i].ProgramID, found[i].ID}] = newCard(found[i], r.now)
+		}
+		return err
+	})
+	if len(r.keys) > 0 {
+		batch.Queue(findKeysSQL, arrays(keyColumns, r.keys)...).Query(r.collectAnswers)
+	}
+	batch.Queue(changedAccessesSQL, arrays(accessColumns, r.accesses)...).Query(func(rows pgx.Rows) error {
+		var token string
+		_, err := pgx.ForEachRow(rows, []any{&token}, func() error {
+			r.changed[token] = true
+			return nil
+		})
+		return err
+	})
+	return batch
+}
+
+func (r *movementRound) collectAnswers(rows pgx.Rows) error {
+	for rows.Next() {
+		var key IdempotencyKey
+		var hash []byte
+		answer := Answer{Replayed: true}
+		err := rows.Scan(&key.ProgramID, &key.Operation, &key.Key, &key.Subject, &hash, &answer.Status, &answer.Body)
+		if err != nil {
+			return err
+		}
+		key.RequestHash = [32]byte(hash)
+		r.answers[key.scoped()] = keptAnswer{IdempotencyKey: &key, answer: answer}
+	}
+	return rows.Err()
+}
+
+// apply carries the movements out in memory, in their order.
+func (r *movementRound) apply(asked []Movement) []moved {
+	results := make([]moved, len(asked))
+	for i := range asked {
+		results[i].answer, results[i].err = r.applyOne(&asked[i])
+	}
+	return results
+}
+
+func (r *movementRound) applyOne(m *Movement) (Answer, error) {
+	// Before a replay, because a user who is out must not see the answer.
+	if r.changed[m.Access.TokenID] {
+		return Answer{}, ErrAccessChanged
+	}
+	if m.Key != nil {
+		switch prior, ok := r.answers[m.Key.scoped()]; {
+		case ok && prior.RequestHash != m.Key.RequestHash:
+			return Answer{}, ErrKeyReused
+		case ok:
+			return prior.answer, nil
+		}
+	}
+	cards := each(m.Cards, func(card id.ID) *Card { return r.cards[cardKey{m.ProgramID, card}] })
+	if len(cards) == 0 || cards[0] == nil {
+		return Answer{}, ErrCardNotFound
+	}
+	answer, err := m.Apply(cards)
+	if err != nil {
+		return Answer{}, err
+	}
+	m.Entry.At = r.now
+	r.entries = append(r.entries, m.Entry)
+	if m.Key != nil {
+		kept := keptAnswer{IdempotencyKey: m.Key, answer: answer, createdAt: r.now}
+		r.given = append(r.given, kept)
+		kept.answer.Replayed = true // for the same request in this round
+		r.answers[m.Key.scoped()] = kept
+	}
+	return answer, nil
+}
+
+// writes writes and commits everything, nil if there is nothing to write.
+func (r *movementRound) writes() *pgx.Batch {
+	if len(r.entries) == 0 {
+		return nil
+	}
+	batch := &pgx.Batch{}
+	var cards []*Card
+	for _, key := range r.wanted {
+		if card := r.cards[key]; card != nil && card.changed {
+			cards = append(cards, card)
+		}
+	}
+	queueCards(batch, cards)
+	if len(r.given) > 0 {
+		batch.Queue(insertAnswersSQL, arrays(answerColumns, r.given)...)
+	}
+	batch.Queue(insertAuditEntriesSQL, arrays(auditColumns, r.entries)...)
+	batch.Queue("commit")
+	return batch
+}
