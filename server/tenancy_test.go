@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -17,29 +16,6 @@ import (
 	"giftcards/server/servertest"
 	"giftcards/store"
 )
-
-// things are the ids that a request names in its path and body.
-type things struct{ program, task, link, merchant, user, password string }
-
-// attempts says how each operation is requested, and which status its owner gets. The test
-// fails if an operation of the document is missing here.
-var attempts = map[string]struct {
-	granted int // status for an issuer, and for a reader unless refused is set
-	body    func(things) string
-	refused bool // a reader may not do it
-}{
-	"GET /healthz":                                {granted: 200},
-	"GET /readyz":                                 {granted: 200},
-	"GET /v2/token":                               {granted: 200},
-	"POST /v2/token/logout":                       {granted: 200},
-	"GET /v2/giftcards/downloads/{link}":          {granted: 200},
-	"POST /v2/token":                              {200, func(x things) string { return url.Values{"username": {x.user}, "password": {x.password}}.Encode() }, false},
-	"POST " + programPath + "/cards":              {201, func(x things) string { return `{"initialValue":5,"merchantId":"` + x.merchant + `"}` }, true},
-	"POST " + programPath + "/cards/bulk":         {201, func(things) string { return `{"initialValue":5,"count":2}` }, true},
-	"GET " + programPath + "/cards/bulk/{taskId}": {granted: 200},
-}
-
-const programPath = "/v2/giftcards/programs/{programId}"
 
 // operation is the part of an operation of the complete document that the tests need.
 type operation struct {
@@ -88,7 +64,9 @@ func (w *world) try(o operation, x things, authorization string, header http.Hea
 // request returns the path and the body of an operation on things.
 func (w *world) request(o operation, x things) (path, body string) {
 	w.t.Helper()
-	values := map[string]string{"{programId}": x.program, "{taskId}": x.task, "{link}": x.link}
+	values := map[string]string{
+		"{programId}": x.program, "{taskId}": x.task, "{link}": x.link, "{cardId}": x.card, "{transactionId}": x.entry,
+	}
 	path = parameterPattern.ReplaceAllStringFunc(o.path, func(name string) string {
 		value, ok := values[name]
 		if !ok {
@@ -121,13 +99,14 @@ func (w *world) send(method, path, body, authorization string, header http.Heade
 	return w.s.Send(r)
 }
 
-// world has two merchants, each with a program, a completed task and a CSV. It also has ids
-// that nothing has.
+// world has two merchants, each with a program, a completed task with a CSV, and a card that
+// was redeemed. It also has ids that nothing has.
 type world struct {
 	t                    *testing.T
 	s                    *servertest.Server
 	owner, stranger      *servertest.Merchant
 	owned, foreign, void things // the owner's, the stranger's, and ids that nothing has
+	of                   map[*servertest.Merchant]things
 	cases                int
 }
 
@@ -135,16 +114,20 @@ func newWorld(t *testing.T, change ...func(*server.Options)) *world {
 	t.Helper()
 	s := servertest.NewCounting(t, change...)
 	w := &world{t: t, s: s, owner: s.Merchant(), stranger: s.Merchant()}
-	of := func(m *servertest.Merchant) things {
+	w.of = map[*servertest.Merchant]things{}
+	all := func(m *servertest.Merchant) things {
 		many := 60
 		task := bulk(t, m, nil, api.BulkIssueGiftCardRequest{InitialValue: amount(t, "5"), Count: &many}).JSON202.TaskId
 		link := *pollToEnd(t, m, task).CsvDownloadUrl
-		return things{m.ProgramID, task, link[strings.LastIndex(link, "/")+1:], m.ID, m.Email, m.Password}
+		w.of[m] = things{program: m.ProgramID, task: task, link: link[strings.LastIndex(link, "/")+1:], merchant: m.ID, user: m.Email, password: m.Password}
+		w.of[m] = w.ready(operation{name: refundName}, m)
+		return w.of[m]
 	}
-	w.owned, w.foreign = of(w.owner), of(w.stranger)
+	w.owned, w.foreign = all(w.owner), all(w.stranger)
 	w.void = things{
 		program: strings.Repeat("0", 24), task: "00000000-0000-4000-8000-000000000000", link: "AAAA",
 		merchant: strings.Repeat("0", 24), user: "nobody@example.com", password: "a password of nobody",
+		card: strings.Repeat("0", 24), number: "9000000000000001", code: "000000", second: "9000000000000019", entry: strings.Repeat("0", 24),
 	}
 	return w
 }
@@ -186,12 +169,12 @@ func TestMerchantsAreApart(t *testing.T) {
 	bad := badTokens(t, w.s, w.owner, w.stranger)
 	all := operations(t)
 	for _, o := range all {
-		if answer := w.try(o, w.owned, w.bearer(w.owner), nil); answer.Status != attempts[o.name].granted {
+		if answer := w.grant(o, w.owner, w.bearer(w.owner), nil); answer.Status != attempts[o.name].granted {
 			t.Errorf("%s: the owner gets %d %s", o.name, answer.Status, answer.Body)
 		}
 		if o.public {
 			for _, authorization := range []string{"", "Bearer " + bad["other key"], w.bearer(w.stranger)} {
-				if answer := w.try(o, w.owned, authorization, nil); answer.Status != attempts[o.name].granted {
+				if answer := w.grant(o, w.owner, authorization, nil); answer.Status != attempts[o.name].granted {
 					t.Errorf("%s asks for a token: %d %s", o.name, answer.Status, answer.Body)
 				}
 			}
@@ -234,9 +217,10 @@ func (w *world) withoutToken(o operation, bad map[string]string) {
 func (w *world) asReader(o operation) {
 	w.t.Helper()
 	reader := "Bearer " + mint(w.t, w.s, userAs(w.t, w.s, w.owner.ID, store.RoleReader), w.owner.ID)
-	switch answer := w.try(o, w.owned, reader, nil); {
-	case attempts[o.name].refused:
-		w.refused(o.name+" by a reader", http.StatusForbidden, "User may not issue gift cards", answer)
+	refusal := attempts[o.name].refusal
+	switch answer := w.grant(o, w.owner, reader, nil); {
+	case refusal != "":
+		w.refused(o.name+" by a reader", http.StatusForbidden, refusal, answer)
 	case answer.Status != attempts[o.name].granted:
 		w.t.Errorf("%s by a reader: %d %s", o.name, answer.Status, answer.Body)
 	case strings.Contains(string(answer.Body), "csvDownloadUrl\":\""), answer.Header.Get("Link") != "":
@@ -248,7 +232,8 @@ func (w *world) asReader(o operation) {
 func (w *world) asStranger(o operation) {
 	w.t.Helper()
 	if !strings.Contains(o.path, "{programId}") {
-		if answer := w.try(o, w.owned, w.bearer(w.stranger), nil); answer.Status != attempts[o.name].granted || strings.Contains(string(answer.Body), w.owner.Email) {
+		answer := w.try(o, w.owned, w.bearer(w.stranger), nil)
+		if answer.Status != attempts[o.name].granted || strings.Contains(string(answer.Body), w.owner.Email) || strings.Contains(string(answer.Body), w.owned.number) {
 			w.t.Errorf("%s by another merchant: %d %s", o.name, answer.Status, answer.Body)
 		}
 		return
@@ -267,18 +252,52 @@ func (w *world) asStranger(o operation) {
 		within(fmt.Sprintf("%%%x", w.owned.program[0])+w.owned.program[1:])...)
 	w.refused(o.name+" in no program", http.StatusNotFound, "Program not found", within(w.void.program)...)
 
-	if strings.Contains(o.path, "{taskId}") {
-		mine, none := w.foreign, w.foreign
-		mine.task, none.task = w.owned.task, w.void.task
-		w.refused(o.name+", another's task in one's own program", http.StatusNotFound, "Task not found",
-			w.try(o, mine, stranger, nil), w.try(o, none, stranger, nil))
-	}
+	w.othersInOnesOwnProgram(o, stranger)
 	if attempts[o.name].body != nil {
 		w.badBodies(o, stranger)
 	}
 	if o.keyed {
 		w.sameKey(o, stranger)
 	}
+}
+
+// othersInOnesOwnProgram names things of another merchant in one's own program. The answer
+// must be the one about things that do not exist.
+func (w *world) othersInOnesOwnProgram(o operation, stranger string) {
+	w.t.Helper()
+	for _, other := range []struct {
+		what, detail string
+		named        func(path, body string) bool // whether the request names such a thing
+		set          func(x *things, to things)
+	}{
+		{"task", "Task not found", inPath("{taskId}"), func(x *things, to things) { x.task = to.task }},
+		{"card", "Gift card not found", inPath("{cardId}"), func(x *things, to things) { x.card = to.card }},
+		{"entry", "Transaction not found", inPath("{transactionId}"), func(x *things, to things) { x.entry = to.entry }},
+		{"number", "Gift card not found", inBody(w.foreign.number), func(x *things, to things) { x.number = to.number }},
+		{"second number", "Gift card not found", inBody(w.foreign.second), func(x *things, to things) { x.second = to.second }},
+	} {
+		var body string
+		if of := attempts[o.name].body; of != nil {
+			body = of(w.foreign)
+		}
+		if !other.named(o.path, body) {
+			continue
+		}
+		theirs := w.ready(o, w.stranger)
+		nobodys := theirs
+		other.set(&theirs, w.owned)
+		other.set(&nobodys, w.void)
+		w.refused(o.name+", another's "+other.what+" in one's own program", http.StatusNotFound, other.detail,
+			w.try(o, theirs, stranger, nil), w.try(o, nobodys, stranger, nil))
+	}
+}
+
+func inPath(parameter string) func(path, body string) bool {
+	return func(path, _ string) bool { return strings.Contains(path, parameter) }
+}
+
+func inBody(value string) func(path, body string) bool {
+	return func(_, body string) bool { return strings.Contains(body, value) }
 }
 
 // badBodies tries bodies with faults. A body is judged before the program, so that its answer
@@ -292,6 +311,9 @@ func (w *world) badBodies(o operation, stranger string) {
 		answers = append(answers, w.send(o.method, path(program), `{}`, stranger, nil))
 	}
 	for _, a := range answers {
+		if attempts[o.name].lenient { // it is not refused as a body, so it depends on the program
+			break
+		}
 		if a.Status != http.StatusUnprocessableEntity {
 			w.t.Errorf("%s with an empty body: %d %s", o.name, a.Status, a.Body)
 		}
@@ -315,9 +337,9 @@ func (w *world) badBodies(o operation, stranger string) {
 func (w *world) sameKey(o operation, stranger string) {
 	w.t.Helper()
 	key := http.Header{"Idempotency-Key": {"shared"}}
-	first := w.try(o, w.owned, w.bearer(w.owner), key)
+	first := w.grant(o, w.owner, w.bearer(w.owner), key)
 	w.refused(o.name+" under a key of another", http.StatusForbidden, "Program belongs to another merchant", w.try(o, w.owned, stranger, key))
-	own := w.try(o, w.foreign, stranger, key)
+	own := w.grant(o, w.stranger, stranger, key)
 	if own.Status != first.Status || own.Header.Get("Idempotent-Replayed") != "" || string(own.Body) == string(first.Body) {
 		w.t.Errorf("%s in one's own program under a key that another used: %d %s", o.name, own.Status, own.Body)
 	}
