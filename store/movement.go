@@ -163,7 +163,7 @@ func (r *movementRound) reads() *pgx.Batch {
 	batch.Queue("begin")
 	batch.Queue("select set_config('lock_timeout', $1, true)", fmt.Sprint(lockWait.Milliseconds()))
 	batch.Queue(lockCardsSQL, arrays(cardKeyColumns, r.wanted)...).Query(func(rows pgx.Rows) error {
-		found, err := pgx.CollectRows(rows, pgx.RowToStructByPos[GiftCard])
+		found, err := collectCards(rows)
 		for i := range found {
 			r.cards[cardKey{found[i].ProgramID, found[i].ID}] = newCard(found[i], r.now)
 		}

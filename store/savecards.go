@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,7 +36,7 @@ func (tx *Tx) LockCards(ctx context.Context, program id.ID, ids ...id.ID) ([]*Ca
 	if err != nil {
 		return nil, busy(fmt.Errorf("lock cards: %w", err))
 	}
-	found, err := pgx.CollectRows(rows, pgx.RowToStructByPos[GiftCard])
+	found, err := collectCards(rows)
 	if err != nil {
 		return nil, busy(fmt.Errorf("lock cards: %w", err))
 	}
@@ -96,9 +97,22 @@ func queueCards(batch *pgx.Batch, cards []*Card) {
 
 // lockCardsSQL returns the rows that exist. It locks them in the order of the primary key, so
 // that two transactions cannot deadlock.
-var lockCardsSQL = fmt.Sprintf(`select c.* from unnest(%s) as wanted (program_id, id)
+var lockCardsSQL = fmt.Sprintf(`select %s from unnest(%s) as wanted (program_id, id)
 join gift_cards c on c.program_id = wanted.program_id and c.id = wanted.id
-order by c.program_id, c.id for no key update of c`, parameters(cardKeyColumns, 1, "[]"))
+order by c.program_id, c.id for no key update of c`, allCardColumns("c."), parameters(cardKeyColumns, 1, "[]"))
+
+// allCardColumns lists the columns of a card by name and not as *, because a newer schema may
+// have more of them.
+func allCardColumns(prefix string) string {
+	all := slices.Concat(names(cardColumns), names(changingColumns))
+	slices.Sort(all)
+	return prefix + strings.Join(slices.Compact(all), ", "+prefix)
+}
+
+// collectCards reads rows of allCardColumns.
+func collectCards(rows pgx.Rows) ([]GiftCard, error) {
+	return pgx.CollectRows(rows, pgx.RowToStructByName[GiftCard])
+}
 
 var cardKeyColumns = []column[cardKey]{
 	columnOf("program_id", "bytea", func(k cardKey) id.ID { return k.program }),

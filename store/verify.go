@@ -1,0 +1,126 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"giftcards/store/id"
+	"giftcards/store/money"
+)
+
+// LedgerFigures are the sums of a ledger that adds up.
+type LedgerFigures struct {
+	Cards   int64                   // cards with entries
+	Entries int64                   // their entries
+	Balance money.Amount            // of all cards
+	ByType  map[string]money.Amount // sums of the entries' amounts
+}
+
+// LedgerError says which card does not follow from its entries, and how.
+type LedgerError struct {
+	Program, Card id.ID
+	Fault         string // a sentence for the operator
+}
+
+func (e *LedgerError) Error() string {
+	return fmt.Sprintf("card %s of program %s: %s", e.Card, e.Program, e.Fault)
+}
+
+// VerifyLedger recomputes the balance of each card of the program, or of all programs if it
+// is zero, from the card's entries. It fails with a *LedgerError at the first card whose
+// entries do not chain or do not add up to its balance. It reads entry by entry in the order
+// of the primary key, so it needs little memory, and sees one state of the database if tx is
+// of Read.
+func (tx *Tx) VerifyLedger(ctx context.Context, program id.ID) (LedgerFigures, error) {
+	rows, err := tx.tx.Query(ctx, verifyLedgerSQL, nullable(program))
+	if err != nil {
+		return LedgerFigures{}, fmt.Errorf("read ledger: %w", err)
+	}
+	v := ledgerVerifier{figures: LedgerFigures{ByType: map[string]money.Amount{}}}
+	var row verifiedRow
+	_, err = pgx.ForEachRow(rows, row.targets(), func() error { return v.add(&row) })
+	if err == nil {
+		err = v.endCard()
+	}
+	return v.figures, wrap(err, "verify ledger")
+}
+
+// verifyLedgerSQL returns each entry with its card, and each card without entries that has a
+// balance or names an entry. A full join, so that an entry without a card is found too.
+const verifyLedgerSQL = `
+select coalesce(c.program_id, e.program_id), coalesce(c.id, e.card_id), c.id is not null, coalesce(c.balance, 0), c.last_entry_id,
+    e.id, coalesce(e.type, ''), coalesce(e.amount, 0), coalesce(e.balance_before, 0), coalesce(e.balance_after, 0)
+from gift_cards c full join ledger_entries e on e.program_id = c.program_id and e.card_id = c.id
+where (e.id is not null or c.balance <> 0 or c.last_entry_id is not null)
+    and ($1::bytea is null or coalesce(c.program_id, e.program_id) = $1)
+order by 1, 2, e.id`
+
+// verifiedRow is a row of verifyLedgerSQL.
+type verifiedRow struct {
+	program, card         id.ID
+	exists                bool // the card does
+	balance               money.Amount
+	last                  id.ID // the entry that the card names as its last one
+	entry                 id.ID // zero: the card has none
+	kind                  string
+	amount, before, after money.Amount
+}
+
+func (r *verifiedRow) targets() []any {
+	return []any{&r.program, &r.card, &r.exists, &r.balance, &r.last, &r.entry, &r.kind, &r.amount, &r.before, &r.after}
+}
+
+// ledgerVerifier follows the entries of one card after the other.
+type ledgerVerifier struct {
+	figures LedgerFigures
+	started bool
+	card    verifiedRow  // the last row of the present card
+	sum     money.Amount // of the present card's entries
+}
+
+func (v *ledgerVerifier) add(row *verifiedRow) error {
+	if !v.started || row.card != v.card.card || row.program != v.card.program {
+		if err := v.endCard(); err != nil {
+			return err
+		}
+		v.started, v.sum = true, money.Amount{}
+		v.figures.Balance = v.figures.Balance.Add(row.balance)
+		if !row.entry.IsZero() {
+			v.figures.Cards++
+		}
+	}
+	v.card = *row
+	if row.entry.IsZero() {
+		return nil
+	}
+	if row.before.Cmp(v.sum) != 0 {
+		return row.fault("entry %s begins at %s, but the entries before it add up to %s", row.entry, row.before, v.sum)
+	}
+	if v.sum = v.sum.Add(row.amount); row.after.Cmp(v.sum) != 0 {
+		return row.fault("entry %s ends at %s, but the entries up to it add up to %s", row.entry, row.after, v.sum)
+	}
+	v.figures.Entries++
+	v.figures.ByType[row.kind] = v.figures.ByType[row.kind].Add(row.amount)
+	return nil
+}
+
+// endCard compares the present card with the sum of its entries.
+func (v *ledgerVerifier) endCard() error {
+	switch card := &v.card; {
+	case !v.started:
+		return nil
+	case !card.exists:
+		return card.fault("it has entries, but does not exist")
+	case card.last != card.entry:
+		return card.fault("it names %s as its last entry, but that is %s", card.last, card.entry)
+	case card.balance.Cmp(v.sum) != 0:
+		return card.fault("its balance is %s, but its entries add up to %s", card.balance, v.sum)
+	}
+	return nil
+}
+
+func (r *verifiedRow) fault(format string, values ...any) error {
+	return &LedgerError{Program: r.program, Card: r.card, Fault: fmt.Sprintf(format, values...)}
+}
