@@ -11,6 +11,7 @@ import (
 
 	"giftcards/gen/db"
 	"giftcards/store/id"
+	"giftcards/store/text"
 )
 
 // Task is a row of bulk_tasks: cards that a job issues.
@@ -60,7 +61,6 @@ func (tx *Tx) AddTask(ctx context.Context, access Access, terms Terms, count int
 	if err != nil {
 		return Task{}, err
 	}
-	terms, recipients = sanitised(terms, recipients)
 	task := db.InsertTaskParams{
 		ProgramID:      terms.ProgramID,
 		ID:             uuid.New(),
@@ -68,7 +68,7 @@ func (tx *Tx) AddTask(ctx context.Context, access Access, terms Terms, count int
 		ByCount:        len(recipients) == 0,
 		InitialValue:   terms.InitialValue,
 		IsPhysical:     terms.IsPhysical,
-		DesignTemplate: terms.DesignTemplate,
+		DesignTemplate: (*string)(terms.DesignTemplate),
 		ExpiresAt:      terms.expiry(tx.now),
 		FirstCardID:    id.NewBlock(tx.now, count),
 		CreatedAt:      tx.now,
@@ -178,7 +178,7 @@ func (tx *Tx) IssueTask(ctx context.Context, program id.ID, taskID uuid.UUID, wr
 	}
 	terms := Terms{
 		ProgramID: program, InitialValue: task.InitialValue, IsPhysical: task.IsPhysical,
-		DesignTemplate: task.DesignTemplate, ExpiresAt: &task.ExpiresAt,
+		DesignTemplate: (*text.Clean)(task.DesignTemplate), ExpiresAt: &task.ExpiresAt,
 	}
 	if err := tx.writeChunks(ctx, task, terms, written); err != nil {
 		return err

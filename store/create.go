@@ -23,10 +23,12 @@ import (
 // fails with ErrKeyReused if the key was used for another request, with ErrAccessChanged if
 // token or user have changed, and with a Forbidden error that names a daily limit if the
 // card would go over it.
+//
+// It is one statement that shares a transaction with other creates, because creates are the
+// bulk of the load. Only a create with a limit uses Once, like all other operations.
 func (s *Store) CreateCard(ctx context.Context, access Access, terms Terms, recipient Recipient, key *IdempotencyKey, entry AuditEntry, encode func(*GiftCard) (Answer, error)) (Answer, error) {
-	cleaned, recipients := sanitised(terms, []Recipient{recipient})
 	now := s.Now()
-	cards, err := s.newCards(now, cleaned, id.New(now), recipients)
+	cards, err := s.newCards(now, terms, id.New(now), []Recipient{recipient})
 	if err != nil {
 		return Answer{}, err
 	}
@@ -65,6 +67,24 @@ func (s *Store) CreateCard(ctx context.Context, access Access, terms Terms, reci
 		}
 	}
 	return Answer{}, errNumbersExhausted
+}
+
+// createCounted is CreateCard for a program or a user with a limit.
+func (s *Store) createCounted(ctx context.Context, access Access, terms Terms, recipient Recipient, key *IdempotencyKey, entry AuditEntry, encode func(*GiftCard) (Answer, error)) (Answer, error) {
+	terms.IssuedBy = access.User.ID
+	return Once(ctx, s, access, key, func(tx *Tx) (Answer, error) {
+		cards, err := tx.IssueCards(ctx, terms, []Recipient{recipient})
+		if err != nil {
+			return Answer{}, err
+		}
+		card := &cards[0]
+		entry.UserID, entry.MerchantID, entry.ProgramID = access.User.ID, access.User.MerchantID, card.ProgramID
+		entry.Subject, entry.Cards = card.ID[:], 1
+		if err := tx.Audit(ctx, entry); err != nil {
+			return Answer{}, err
+		}
+		return encode(card)
+	})
 }
 
 // creation is a card and everything that is written with it.

@@ -12,6 +12,7 @@ import (
 
 	"giftcards/store"
 	"giftcards/store/id"
+	"giftcards/store/text"
 )
 
 // rows are a card and its messages by channel, each as the JSON of its row.
@@ -74,10 +75,11 @@ func wantSameRow(t *testing.T, way, table string, got, want map[string]any) {
 // issueInEveryWay issues one card with every field set in each way.
 func (f fixture) issueInEveryWay(t *testing.T) map[string]rows {
 	t.Helper()
-	design, expiresAt := "birthday", cardExpiry
+	design, expiresAt := text.Clean("birthday"), cardExpiry
 	terms := f.terms(t)
 	terms.IsPhysical, terms.DesignTemplate, terms.ExpiresAt = true, &design, &expiresAt
-	email, phone, name, sender, message := "ada@example.com", "+4930123456", "Ada", "Ben", "For you"
+	email, phone := "ada@example.com", "+4930123456"
+	name, sender, message := text.Clean("Ada"), text.Clean("Ben"), text.Clean("For you")
 	recipient := store.Recipient{Email: &email, Phone: &phone, Name: &name, Sender: &sender, Message: &message}
 	create := func() created {
 		answer, err := f.CreateCard(t.Context(), f.access, terms, recipient, nil, store.AuditEntry{Operation: "createGiftCard"},
