@@ -89,10 +89,6 @@ func (s *Server) start(ctx context.Context, o Options) error {
 	if err := s.sweep(); err != nil {
 		return err
 	}
-	// The owner of old data may change only while no PostgreSQL runs.
-	if as, err = s.leaveNobody(ctx, data, as); err != nil {
-		return err
-	}
 	if major == 0 {
 		s.logger.DebugContext(ctx, "making a database cluster", "directory", data, "major", p.major)
 		if err := s.makeCluster(ctx, data, p, as); err != nil {

@@ -22,22 +22,19 @@ var (
 	// ErrTooLarge is the error for a decimal number with more than MaxWholeDigits digits
 	// before the point. Depending on its sign, it is above or below every bound on an amount.
 	ErrTooLarge = errors.New("more digits before the point than an amount can have")
-	// ErrTooPrecise is the error for a decimal number with too many digits after the point:
-	// more than MaxDecimals when it is parsed, or storedDecimals when it is scanned.
+	// ErrTooPrecise is the error for a decimal number with more than MaxDecimals digits after
+	// the point.
 	ErrTooPrecise = errors.New("more digits after the point than an amount can have")
 )
 
 const (
-	// MaxDecimals is the largest number of digits after the point that Parse accepts. Every
-	// card's amount is encoded, stored and printed, and encoding takes quadratic time.
+	// MaxDecimals is the largest number of digits after the point. Every card's amount is
+	// encoded, stored and printed, and encoding takes quadratic time.
 	MaxDecimals = 100
 	// MaxWholeDigits is the largest number of digits before the point. PostgreSQL allows
 	// 131,072, but comparing so many takes tens of milliseconds, and "1e131071" is a short
 	// text for an attacker to send.
 	MaxWholeDigits = 1000
-	// storedDecimals is the largest number of decimals of a PostgreSQL numeric. Cards from
-	// before MaxDecimals may have as many and stay readable.
-	storedDecimals = 16383
 	// printedScale is the smallest number of decimals that String prints.
 	printedScale = 2
 	// uint64Digits is the largest number of decimal digits that always fit into a uint64.
@@ -252,7 +249,7 @@ func (a *Amount) ScanNumeric(numeric pgtype.Numeric) error {
 		return errors.New("scan amount: it is not finite")
 	case numeric.Exp > MaxWholeDigits:
 		return fmt.Errorf("scan amount: %w", ErrTooLarge)
-	case numeric.Exp < -storedDecimals:
+	case numeric.Exp < -MaxDecimals:
 		return fmt.Errorf("scan amount: %w", ErrTooPrecise)
 	}
 	var amount Amount
