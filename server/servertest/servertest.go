@@ -168,19 +168,18 @@ func (s *Server) Merchant() *Merchant {
 	hash, err := passwordHash()
 	must(s.t, err)
 	m := &Merchant{Password: demoPassword, server: s}
-	storetest.AsOwner(s.t, s.Store, func(tx *store.Tx) (struct{}, error) {
+	program := storetest.AsOwner(s.t, s.Store, func(tx *store.Tx) (store.Program, error) {
 		merchant, err := tx.AddMerchant(s.t.Context(), "Test merchant")
 		if err != nil {
-			return struct{}{}, err
+			return store.Program{}, err
 		}
-		m.ID, m.Email = merchant.ID.String(), "user-"+merchant.ID.String()+"@example.com"
+		m.Email = "user-" + merchant.ID.String() + "@example.com"
 		if _, err := tx.AddUser(s.t.Context(), store.User{MerchantID: merchant.ID, Email: m.Email, PasswordHash: hash, Role: store.RoleIssuer}); err != nil {
-			return struct{}{}, err
+			return store.Program{}, err
 		}
-		program, err := tx.AddProgram(s.t.Context(), merchant.ID, "Test program")
-		m.ProgramID = program.ID.String()
-		return struct{}{}, err
+		return tx.AddProgram(s.t.Context(), merchant.ID, "Test program")
 	})
+	m.ID, m.ProgramID = program.MerchantID.String(), program.ID.String()
 	m.Token = s.Login(m.Email, m.Password)
 	m.Client = s.Client(m.Token)
 	return m
