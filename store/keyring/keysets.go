@@ -36,7 +36,7 @@ func decode(data []byte) (map[string]*keyset.Handle, error) {
 	if err := json.Unmarshal(data, &encoded); err != nil {
 		return nil, err
 	}
-	// An unknown keyset may be a newer version's, and a change would drop it.
+	// A newer version may have added a keyset. A change by this version would drop it.
 	if len(encoded) != len(templates) {
 		return nil, errors.New("wrong number of keysets")
 	}
