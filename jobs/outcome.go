@@ -3,11 +3,12 @@ package jobs
 import (
 	"context"
 	"errors"
+	"strings"
+	"time"
+
 	"giftcards/jobs/message"
 	"giftcards/jobs/transport"
 	"giftcards/store"
-	"strings"
-	"time"
 )
 
 // outcome returns the function that records the result of sending.

@@ -3,12 +3,13 @@ package jobs
 import (
 	"bytes"
 	"context"
-	"giftcards/store"
-	"giftcards/store/id"
 	"slices"
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"giftcards/store"
+	"giftcards/store/id"
 )
 
 // pace gives out permits at a rate. Cards that were issued at once come before those of

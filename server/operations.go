@@ -2,11 +2,12 @@ package server
 
 import (
 	"fmt"
-	"giftcards/server/validate"
 	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/labstack/echo/v4"
+
+	"giftcards/server/validate"
 )
 
 // operation is an operation of the document, and how the middlewares treat it.

@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"giftcards/gen/db"
-	"giftcards/store/id"
 
 	"github.com/jackc/pgx/v5"
+
+	"giftcards/gen/db"
+	"giftcards/store/id"
 )
 
 // Due is a claimed message with everything that its text needs. The code is still sealed;

@@ -3,8 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
-	"giftcards/store"
 	"strings"
+
+	"giftcards/store"
 )
 
 // greet prints the server's addresses. With a private database it also prints two

@@ -2,12 +2,13 @@ package main
 
 import (
 	"errors"
-	"giftcards/jobs/transport"
 	"net"
 	"net/url"
 	"strings"
 
 	"golang.org/x/net/idna"
+
+	"giftcards/jobs/transport"
 )
 
 // helo returns a host's name in ASCII. Servers accept only a name with a dot, or an

@@ -3,9 +3,6 @@ package servertest
 import (
 	"bytes"
 	"context"
-	"giftcards/gen/api"
-	"giftcards/store"
-	"giftcards/store/storetest"
 	"io"
 	"maps"
 	"net/http"
@@ -13,6 +10,10 @@ import (
 	"time"
 
 	"github.com/alexedwards/argon2id"
+
+	"giftcards/gen/api"
+	"giftcards/store"
+	"giftcards/store/storetest"
 )
 
 // Merchant is a merchant with a program and a logged-in user.
