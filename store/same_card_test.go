@@ -105,8 +105,8 @@ func (f fixture) issueInEveryWay(t *testing.T) map[string]rows {
 	task := write(t, f.Store, func(tx *store.Tx) (store.Task, error) {
 		return tx.AddTask(t.Context(), store.Access{}, terms, 1, []store.Recipient{recipient})
 	})
-	write(t, f.Store, func(tx *store.Tx) (struct{}, error) {
-		return struct{}{}, tx.IssueTask(t.Context(), task.ProgramID, task.ID, func(int) {})
+	commit(t, f.Store, func(tx *store.Tx) error {
+		return tx.IssueTask(t.Context(), task.ProgramID, task.ID, func(int) {})
 	})
 	found("by a task", task.FirstCardID)
 	f.limit(t, f.program, 1, "")
