@@ -36,10 +36,10 @@ func (f fixture) hold(t *testing.T, take func(*store.Tx) error) (release func())
 	held, done, ended := make(chan error), make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
-		_, _ = store.Write(context.WithoutCancel(t.Context()), f.Store, func(tx *store.Tx) (struct{}, error) {
+		_ = store.Do(context.WithoutCancel(t.Context()), f.Store, func(tx *store.Tx) error {
 			held <- take(tx)
 			<-done
-			return struct{}{}, pgx.ErrTxClosed // rolls back
+			return pgx.ErrTxClosed // rolls back
 		})
 	}()
 	must(t, <-held)
@@ -155,8 +155,8 @@ func TestTwoInstancesShareTheSlots(t *testing.T) {
 	defer taken()
 	second := f.hold(t, func(tx *store.Tx) error { return tx.TakeSlot(t.Context(), f.program.ID, uuid.New(), 2) })
 	third := func() error {
-		_, err := store.Write(t.Context(), f.Store, func(tx *store.Tx) (struct{}, error) {
-			return struct{}{}, tx.TakeSlot(t.Context(), f.program.ID, uuid.New(), 2)
+		err := store.Do(t.Context(), f.Store, func(tx *store.Tx) error {
+			return tx.TakeSlot(t.Context(), f.program.ID, uuid.New(), 2)
 		})
 		return err
 	}
@@ -194,8 +194,8 @@ func TestALargeTaskHasItsSlotWhileItsCardsAreWritten(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	task, release := f.inWork(t, f.start(t))
-	_, err := store.Write(t.Context(), f.Store, func(tx *store.Tx) (struct{}, error) {
-		return struct{}{}, tx.TakeSlot(t.Context(), f.program.ID, uuid.New(), 1)
+	err := store.Do(t.Context(), f.Store, func(tx *store.Tx) error {
+		return tx.TakeSlot(t.Context(), f.program.ID, uuid.New(), 1)
 	})
 	release()
 	if !errors.Is(err, store.ErrNoSlot) {

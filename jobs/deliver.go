@@ -1,16 +1,10 @@
 package jobs
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"log/slog"
-	"slices"
-	"strings"
 	"sync"
 	"time"
-
-	"golang.org/x/time/rate"
 
 	"giftcards/jobs/message"
 	"giftcards/jobs/transport"
@@ -120,78 +114,6 @@ func (j *Jobs) awaitOwnership(ctx context.Context) bool {
 	}
 }
 
-// pace gives out permits at a rate. Cards that were issued at once come before those of
-// tasks. The limiter's burst is one second's permits, so that a short delay of the process
-// does not lower the throughput.
-func pace(ctx context.Context, perSecond int, cards, bulk chan<- struct{}) {
-	limiter := rate.NewLimiter(rate.Limit(perSecond), perSecond)
-	for limiter.Wait(ctx) == nil {
-		// select chooses at random among ready channels, so that cards are tried alone first.
-		select {
-		case cards <- struct{}{}:
-			continue
-		default:
-		}
-		select {
-		case cards <- struct{}{}:
-		case bulk <- struct{}{}:
-		case <-ctx.Done():
-		}
-	}
-}
-
-// look gives due messages to the workers until ctx ends.
-func (c *courier) look(ctx context.Context) {
-	var last id.ID
-	for {
-		// Two messages per worker keep the workers busy until the next look.
-		limit, pause := 2*c.workers, c.lookEvery
-		due, err := store.Read(ctx, c.store, func(tx *store.Tx) ([]store.DueCount, error) { return tx.CountDue(ctx, c.lane, limit) })
-		if err != nil && ctx.Err() == nil {
-			c.logger.WarnContext(ctx, "looking for due messages failed", "channel", c.lane.Channel, "error", err)
-			pause = lookPause
-		}
-		turns := takeTurns(due, last, limit)
-		for _, last = range turns {
-			select {
-			case c.due <- last:
-			case <-ctx.Done():
-				return
-			}
-		}
-		if len(turns) == limit { // more may be due
-			continue
-		}
-		select {
-		case <-time.After(pause):
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
-// takeTurns returns up to limit turns, each the program of a due message. Programs take
-// turns one message at a time, so that a large task does not delay other programs. The
-// first turn goes to the program after last.
-func takeTurns(due []store.DueCount, last id.ID, limit int) (turns []id.ID) {
-	next := slices.IndexFunc(due, func(d store.DueCount) bool { return bytes.Compare(d.Program[:], last[:]) > 0 })
-	if next > 0 {
-		due = slices.Concat(due[next:], due[:next])
-	}
-	// Round n gives a turn to each program that has more than n due messages.
-	for round := int64(0); ; round++ {
-		before := len(turns)
-		for _, d := range due {
-			if d.Count > round && len(turns) < limit {
-				turns = append(turns, d.Program)
-			}
-		}
-		if len(turns) == before {
-			return turns
-		}
-	}
-}
-
 // work sends due messages until ctx ends. It waits for a permit only after it has a
 // message, because a permit that waits is lost to the other workers.
 func (c *courier) work(ctx, sendCtx context.Context) {
@@ -260,70 +182,4 @@ func (c *courier) send(ctx context.Context, due *store.Due, code string) error {
 		m.Text = content.SMS
 	}
 	return c.sender.Send(ctx, m)
-}
-
-// outcome returns the function that records the result of sending.
-func (c *courier) outcome(ctx context.Context, due *store.Due, code string, sent error) func(context.Context, *store.Tx) error {
-	if _, toFile := c.sender.(*transport.Outbox); sent == nil && toFile {
-		return func(ctx context.Context, tx *store.Tx) error { return tx.RecordWritten(ctx, due) }
-	}
-	if sent == nil {
-		return func(ctx context.Context, tx *store.Tx) error { return tx.RecordSent(ctx, due) }
-	}
-	failed, fromSender := errors.AsType[*transport.Error](sent)
-	if !fromSender {
-		failed = &transport.Error{Stage: "compose", Err: sent}
-	}
-	// The stop came before the server had the whole message: it may be sent again at once.
-	if ctx.Err() != nil && !failed.Permanent && !failed.Unconfirmed {
-		return func(ctx context.Context, tx *store.Tx) error { return tx.ReleaseMessage(ctx, due) }
-	}
-	c.logFailure(ctx, due, failed)
-	// A server's answer may quote the message. The card must not leak into the reason.
-	number := store.FormatNumber(due.Card.CardNumber)
-	reason := strings.NewReplacer(number, "[number]", message.Group(number), "[number]", code, "[code]").
-		Replace(failed.Error())
-	if ctx.Err() != nil && failed.Unconfirmed {
-		reason = "stopped before the server had answered: " + reason
-	}
-	return func(ctx context.Context, tx *store.Tx) error {
-		if failed.Permanent {
-			return tx.RecordRefused(ctx, due, reason)
-		}
-		return tx.RecordDeferred(ctx, due, reason, failed.Unconfirmed)
-	}
-}
-
-// logFailure logs a failed attempt. It logs a fault of the settings once per cause and
-// minute, because such a fault concerns every message.
-func (c *courier) logFailure(ctx context.Context, due *store.Due, failed *transport.Error) {
-	if failed.Settings {
-		if attempts := c.faults.attemptsToLog(due.Channel, failed); attempts > 0 {
-			c.logger.WarnContext(ctx, "messages cannot be handed over", "channel", due.Channel,
-				"stage", failed.Stage, "code", failed.Code, "attempts", attempts, "error", failed.Err)
-		}
-		return
-	}
-	// The server's answer is left out, because it may contain the recipient's address.
-	c.logger.WarnContext(ctx, "message not delivered", "card_id", due.CardID, "channel", due.Channel, "attempt", due.Attempts,
-		"stage", failed.Stage, "code", failed.Code, "permanent", failed.Permanent, "unconfirmed", failed.Unconfirmed)
-}
-
-// record records an outcome. It retries until the lease ends, because a message without a
-// recorded outcome is sent again.
-func (c *courier) record(ctx context.Context, due *store.Due, outcome func(context.Context, *store.Tx) error) error {
-	for {
-		// Even after ctx has ended, the outcome gets one attempt.
-		attempt, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
-		err := store.Do(attempt, c.store, func(tx *store.Tx) error { return outcome(attempt, tx) })
-		cancel()
-		// After the lease another worker may claim the message, and its record must win.
-		if err == nil || ctx.Err() != nil || c.store.Now().Add(recordPause).After(due.NextAttemptAt) {
-			return err
-		}
-		select {
-		case <-time.After(recordPause):
-		case <-ctx.Done():
-		}
-	}
 }

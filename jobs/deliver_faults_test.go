@@ -12,6 +12,7 @@ import (
 	"giftcards/jobs/transport/smtptest"
 	"giftcards/store"
 	"giftcards/store/id"
+	"giftcards/store/text"
 )
 
 func TestAMessageRefusedForGoodIsListedAndRetried(t *testing.T) {
@@ -164,7 +165,9 @@ func TestTheLogOfDeliveryKeepsSecrets(t *testing.T) {
 	p.texts.set(400)
 	p.run(1000)
 	name, note := "Grace Hopper", "Happy nanoseconds"
-	card := p.issue(withPhone, func(_ *store.Terms, r *store.Recipient) { r.Sender, r.Message = &name, &note })
+	card := p.issue(withPhone, func(_ *store.Terms, r *store.Recipient) {
+		r.Sender, r.Message = (*text.Clean)(&name), (*text.Clean)(&note)
+	})
 	failed := p.reach(store.MessageFailed, 2)
 	number := store.FormatNumber(card.CardNumber)
 	if log := p.log.String(); !strings.Contains(log, card.ID.String()) {

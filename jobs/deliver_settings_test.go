@@ -29,7 +29,7 @@ func TestACopyOfTheDatabaseSendsNothingUntilItIsToldTo(t *testing.T) {
 	if n := len(p.mails.Mails()); n != 1 || len(p.messages(store.MessageScheduled)) != 2 {
 		t.Errorf("%d mails were sent, one of them by the original; scheduled: %v", n, p.messages(store.MessageScheduled))
 	}
-	_, err := store.Write(t.Context(), p.Store, func(tx *store.Tx) (struct{}, error) { return struct{}{}, tx.ResumeMessages(t.Context()) })
+	err := store.Do(t.Context(), p.Store, func(tx *store.Tx) error { return tx.ResumeMessages(t.Context()) })
 	must(t, err)
 	p.reach(store.MessageSent, 3)
 	if n := strings.Count(p.log.String(), "giftcards messages resume"); n != 1 {
@@ -56,9 +56,9 @@ func TestWhatIsWrittenToAFileIsNotSent(t *testing.T) {
 		t.Error("a file delivers the card")
 	}
 	stop()
-	_, err := store.Write(t.Context(), p.Store, func(tx *store.Tx) (struct{}, error) {
+	err := store.Do(t.Context(), p.Store, func(tx *store.Tx) error {
 		_, err := tx.RetryMessages(t.Context(), nil, store.RetryWritten)
-		return struct{}{}, err
+		return err
 	})
 	must(t, err)
 	p.run(1000)

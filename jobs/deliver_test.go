@@ -11,6 +11,7 @@ import (
 
 	"giftcards/jobs/transport/smtptest"
 	"giftcards/store"
+	"giftcards/store/text"
 )
 
 func TestBothChannelsAreUsedAndTheCardIsThenDelivered(t *testing.T) {
@@ -157,7 +158,9 @@ func TestWhatASenderTypesTravelsAsWords(t *testing.T) {
 		"right to left": {"\u202eשירה\u2069", "\u202emoc.elpmaxe", "\u2068שירה\u2069 sent you a gift card from Blackwood Books"},
 		"255 emoji":     {strings.Repeat("🎁", 255), strings.Repeat("é", 500), strings.Repeat("🎁", 59) + "… sent you a gift card from Blackwood Books"},
 	} {
-		card := p.issue(func(_ *store.Terms, r *store.Recipient) { r.Sender, r.Message = &c.sender, &c.note })
+		card := p.issue(func(_ *store.Terms, r *store.Recipient) {
+			r.Sender, r.Message = (*text.Clean)(&c.sender), (*text.Clean)(&c.note)
+		})
 		var got smtptest.Mail
 		p.eventually("the mail of "+name, func() bool {
 			mails := p.mails.Mails()

@@ -23,8 +23,8 @@ func TestAJobIsInTheTraceOfItsRequest(t *testing.T) {
 	work := f.prepare(t, func(o *jobs.Options) { o.Tracer = tracer })
 	ctx, request := tracer.Start(t.Context(), "request")
 	task := f.add(t, nil, 3)
-	_, err := store.Write(ctx, f.Store, func(tx *store.Tx) (struct{}, error) {
-		return struct{}{}, work.EnqueueBulkIssue(ctx, tx, task)
+	err := store.Do(ctx, f.Store, func(tx *store.Tx) error {
+		return work.EnqueueBulkIssue(ctx, tx, task)
 	})
 	must(t, err)
 	request.End()

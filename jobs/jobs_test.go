@@ -104,12 +104,12 @@ func (f fixture) issueTask(t testing.TB, recipients []store.Recipient) {
 	t.Helper()
 	value, err := money.Parse("5")
 	must(t, err)
-	_, err = store.Write(t.Context(), f.Store, func(tx *store.Tx) (struct{}, error) {
+	err = store.Do(t.Context(), f.Store, func(tx *store.Tx) error {
 		task, err := tx.AddTask(t.Context(), store.Access{}, store.Terms{ProgramID: f.program.ID, InitialValue: value}, len(recipients), recipients)
 		if err != nil {
-			return struct{}{}, err
+			return err
 		}
-		return struct{}{}, tx.IssueTask(t.Context(), f.program.ID, task.ID, func(int) {})
+		return tx.IssueTask(t.Context(), f.program.ID, task.ID, func(int) {})
 	})
 	must(t, err)
 }

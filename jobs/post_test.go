@@ -19,6 +19,7 @@ import (
 	"giftcards/store/keyring"
 	"giftcards/store/money"
 	"giftcards/store/storetest"
+	"giftcards/store/text"
 )
 
 // post is a fixture with an SMTP server, a provider of text messages, and a clock to move.
@@ -120,7 +121,7 @@ func (p *post) issue(change ...func(*store.Terms, *store.Recipient)) store.GiftC
 	p.t.Helper()
 	value, err := money.Parse("25")
 	must(p.t, err)
-	email, sender := "ada@example.com", "Grace"
+	email, sender := "ada@example.com", text.Clean("Grace")
 	terms, recipient := store.Terms{ProgramID: p.program.ID, InitialValue: value}, store.Recipient{Email: &email, Sender: &sender}
 	for _, f := range change {
 		f(&terms, &recipient)

@@ -116,7 +116,7 @@ func (b *bodyRead) all(ctx context.Context) (body []byte, err error) {
 			continue
 		}
 		if class.upTo > bodyLimit {
-			// Refuse before reading: such a caller must not take memory from others.
+			// Refuse before reading, because such a caller must not take memory from others.
 			if err := b.access(); err != nil {
 				return nil, err
 			}
@@ -146,7 +146,7 @@ func (b *bodyRead) reserve(ctx context.Context, class bodyClass, size int64) err
 	if class.oneAtATime {
 		weight = 1
 	}
-	// A wait of its own: the request's own time-out would leave no time for the body.
+	// The wait has its own limit, because the request's would leave no time for the body.
 	waiting, cancel := context.WithTimeout(ctx, b.wait)
 	defer cancel()
 	release, err := class.memory.take(waiting, b.merchant, weight)
@@ -159,7 +159,7 @@ func (b *bodyRead) reserve(ctx context.Context, class bodyClass, size int64) err
 	if class.oneAtATime {
 		giveBack := release
 		release = func() {
-			runtime.GC() // else the next body would come on top of this one's garbage
+			runtime.GC() // otherwise the next body would need memory beside this one's garbage
 			giveBack()
 		}
 	}
@@ -227,8 +227,8 @@ func (a *arriving) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// end removes the deadline. net/http goes on reading to notice that the client hangs up,
-// and would take a deadline for that.
+// end removes the deadline. net/http goes on reading to notice when the client hangs up, and
+// would take the deadline for a hang-up.
 func (a *arriving) end() { _ = a.controller.SetReadDeadline(time.Time{}) }
 
 // readBody reads the body of a request. The caller must call release when the body is no

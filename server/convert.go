@@ -8,6 +8,7 @@ import (
 	"giftcards/store"
 	"giftcards/store/id"
 	"giftcards/store/money"
+	"giftcards/store/text"
 )
 
 // This file converts between the contract's shapes and the store's rows, both ways.
@@ -73,23 +74,33 @@ func lastFour(number string) string { return number[len(number)-4:] }
 func fromCreate(program store.Program, body *api.CreateGiftCardRequest) (store.Terms, store.Recipient) {
 	return store.Terms{
 			ProgramID: program.ID, InitialValue: body.InitialValue, IsPhysical: body.IsPhysical,
-			DesignTemplate: body.DesignTemplate, ExpiresAt: body.ExpiresAt, DeliverAt: body.DeliverAt,
+			DesignTemplate: cleaned(body.DesignTemplate, text.Line), ExpiresAt: body.ExpiresAt, DeliverAt: body.DeliverAt,
 		}, store.Recipient{
-			Email: body.CustomerEmail, Phone: body.CustomerPhone, Name: body.CustomerName,
-			Sender: body.SenderName, Message: body.CustomMessage,
+			Email: body.CustomerEmail, Phone: body.CustomerPhone, Name: cleaned(body.CustomerName, text.Line),
+			Sender: cleaned(body.SenderName, text.Line), Message: cleaned(body.CustomMessage, text.Message),
 		}
 }
 
 func fromBulk(program store.Program, body *api.BulkIssueGiftCardRequest) (store.Terms, []store.Recipient) {
 	terms := store.Terms{
 		ProgramID: program.ID, InitialValue: body.InitialValue, IsPhysical: body.IsPhysical,
-		DesignTemplate: body.DesignTemplate, ExpiresAt: body.ExpiresAt,
+		DesignTemplate: cleaned(body.DesignTemplate, text.Line), ExpiresAt: body.ExpiresAt,
 	}
 	recipients := make([]store.Recipient, len(body.Recipients))
 	for i, r := range body.Recipients {
 		recipients[i] = store.Recipient{
-			Email: r.CustomerEmail, Phone: r.CustomerPhone, Name: r.CustomerName, Sender: r.SenderName, Message: r.CustomMessage,
+			Email: r.CustomerEmail, Phone: r.CustomerPhone, Name: cleaned(r.CustomerName, text.Line),
+			Sender: cleaned(r.SenderName, text.Line), Message: cleaned(r.CustomMessage, text.Message),
 		}
 	}
 	return terms, recipients
+}
+
+// cleaned removes from a text what must not be stored or shown, by text.Line or text.Message.
+func cleaned(s *string, by func(string) string) *text.Clean {
+	if s == nil {
+		return nil
+	}
+	clean := text.Clean(by(*s))
+	return &clean
 }

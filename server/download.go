@@ -101,8 +101,7 @@ func (s *Server) DownloadGiftCards(ctx context.Context, request api.DownloadGift
 		return nil, validate.ValueError(sentence).At(validate.Loc{"query", "format"}, (*string)(format))
 	}
 	if who.head { // no code leaves: the audit log has nothing to tell, and no quota is used
-		_, err := store.Read(ctx, s.Store, func(tx *store.Tx) (struct{}, error) { return struct{}{}, d.check(tx) })
-		return d, err
+		return store.Read(ctx, s.Store, func(tx *store.Tx) (download, error) { return d, d.check(tx) })
 	}
 	return d, nil
 }

@@ -74,7 +74,7 @@ func (i *issuer) post(path, body string) (made issued) {
 
 func (i *issuer) write(do func(*store.Tx) error) {
 	i.t.Helper()
-	_, err := store.Write(i.t.Context(), i.s.Store, func(tx *store.Tx) (struct{}, error) { return struct{}{}, do(tx) })
+	err := store.Do(i.t.Context(), i.s.Store, do)
 	must(i.t, err)
 }
 

@@ -33,8 +33,8 @@ const (
 
 // idempotencyKey returns the key of a request with the hash of the request, or nil if the
 // request has no key. body encodes the parts of the body that would be stored, so that a
-// retry may differ in white space, in the order of names, in characters that sanitising
-// removes, and in the form of Unicode. The ids in the path are always in the hash, because
+// retry may differ in white space, in the order of names, in characters that are cleaned
+// away, and in the form of Unicode. The ids in the path are always in the hash, because
 // a request about one card must never get the answer about another card.
 func idempotencyKey(who *principal, operation string, header *string, body func(*json.Encoder) error) (*store.IdempotencyKey, error) {
 	if header == nil || rules.Key(*header) == "" {
@@ -58,7 +58,7 @@ func idempotencyKey(who *principal, operation string, header *string, body func(
 
 func createKey(who *principal, request api.CreateGiftCardRequestObject, terms store.Terms, recipient store.Recipient) (*store.IdempotencyKey, error) {
 	return idempotencyKey(who, createOperation, request.Params.IdempotencyKey, func(e *json.Encoder) error {
-		return errors.Join(e.Encode(request.Body.MerchantId), e.Encode(terms.Sanitised()), e.Encode(recipient.Sanitised()))
+		return errors.Join(e.Encode(request.Body.MerchantId), e.Encode(terms), e.Encode(recipient))
 	})
 }
 
@@ -66,50 +66,23 @@ func createKey(who *principal, request api.CreateGiftCardRequestObject, terms st
 // large request.
 func bulkKey(who *principal, request api.BulkIssueGiftCardsRequestObject, terms store.Terms, recipients []store.Recipient) (*store.IdempotencyKey, error) {
 	return idempotencyKey(who, bulkOperation, request.Params.IdempotencyKey, func(e *json.Encoder) error {
-		err := errors.Join(e.Encode(request.Body.Count), e.Encode(terms.Sanitised()))
+		err := errors.Join(e.Encode(request.Body.Count), e.Encode(terms))
 		for i := 0; err == nil && i < len(recipients); i++ {
-			err = e.Encode(recipients[i].Sanitised())
+			err = e.Encode(recipients[i])
 		}
 		return err
 	})
 }
 
-// once runs effect and stores its answer under the key, in one transaction. If the key has
-// an answer already, once returns that and does not run effect. Without a key it only runs
-// effect, which returns the status and the body of the answer. If the caller's access has
-// changed meanwhile, once does nothing and fails with store.ErrAccessChanged (see
-// access.go).
+// once is store.Once for the caller and an effect that returns the status and the body of
+// the answer. After store.ErrAccessChanged the operation runs once more (see access.go).
 func (s *Server) once(ctx context.Context, who *principal, key *store.IdempotencyKey, effect func(*store.Tx) (int, any, error)) (store.Answer, error) {
-	answer, err := store.Write(ctx, s.Store, func(tx *store.Tx) (store.Answer, error) {
-		var prior *store.Answer
-		if key != nil {
-			var err error
-			if prior, err = tx.ClaimKey(ctx, *key); err != nil {
-				return store.Answer{}, err
-			}
-		}
-		// Check after the claim, which may have waited for another request. The body may have
-		// taken a minute to arrive, too, after the access was read.
-		if err := tx.CheckAccess(ctx, who.access); err != nil {
-			return store.Answer{}, err
-		}
-		if prior != nil { // after the check: a user who is out must not see the answer
-			return *prior, nil
-		}
+	answer, err := store.Once(ctx, s.Store, who.access, key, func(tx *store.Tx) (store.Answer, error) {
 		status, body, err := effect(tx)
 		if err != nil {
 			return store.Answer{}, err
 		}
-		// Once more, because the effect may have waited for the totals of a daily limit or
-		// for another task of the merchant.
-		if err := tx.CheckAccess(ctx, who.access); err != nil {
-			return store.Answer{}, err
-		}
-		answer, err := encodeAnswer(status, body)
-		if err == nil && key != nil {
-			err = tx.SaveAnswer(ctx, *key, answer)
-		}
-		return answer, err
+		return encodeAnswer(status, body)
 	})
 	return answer, keyFault(err, key)
 }

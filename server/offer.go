@@ -17,8 +17,8 @@ import (
 // downloadsRoute is the route of downloads, as echo has it.
 const downloadsRoute = "/v2/giftcards/downloads/:link"
 
-// offer is the page for a browser. It has no codes, and so is neither written to the
-// audit log nor counted as a download; a link that has ended gets none.
+// offer returns the page for a browser. The page has no codes, so it is not in the audit
+// log and does not count as a download. A link that has ended is refused.
 func (s *Server) offer(ctx context.Context, link csvLink) (api.DownloadGiftCardsResponseObject, error) {
 	program, err := store.Read(ctx, s.Store, func(tx *store.Tx) (store.Program, error) {
 		if err := tx.CheckLink(ctx, link.user, link.batch.ProgramID, link.given); err != nil {
@@ -49,12 +49,12 @@ func (p offerPage) VisitDownloadGiftCardsResponse(w http.ResponseWriter) error {
 	return downloadpage.WriteOffer(w, downloadpage.Offer(p))
 }
 
-// javaAccept begins what programs in Java send that set no Accept header of their own
-// (HttpURLConnection). They name text/html first, but are no browsers.
+// javaAccept is the beginning of the Accept header that Java's HttpURLConnection sends by
+// default. It names text/html first, although a program sends it.
 const javaAccept = "text/html, image/gif, image/jpeg,"
 
-// prefersPage reports whether an Accept header (RFC 9110) wants HTML rather than CSV,
-// as those of browsers do.
+// prefersPage reports whether an Accept header (RFC 9110) prefers HTML to CSV, as a
+// browser's does.
 func prefersPage(accept string) bool {
 	if strings.HasPrefix(accept, javaAccept) {
 		return false
@@ -63,8 +63,8 @@ func prefersPage(accept string) bool {
 	return html > csv
 }
 
-// quality is how much an Accept header wants a media type, from 0 to 1. The most exact
-// of the ranges that match decides. It skips ranges that it cannot read.
+// quality returns the weight that an Accept header gives to a media type, from 0 to 1. The
+// most specific of the ranges that match decides. A range that cannot be parsed is skipped.
 func quality(accept, mediaType string) (q float64) {
 	kind, _, _ := strings.Cut(mediaType, "/")
 	exactness := 0
@@ -79,7 +79,7 @@ func quality(accept, mediaType string) (q float64) {
 		}
 		exactness, q = matches, 1
 		if text, ok := parameters["q"]; ok {
-			q, _ = strconv.ParseFloat(text, 64) // what is no number is 0
+			q, _ = strconv.ParseFloat(text, 64) // 0 if it is not a number
 		}
 	}
 	return q

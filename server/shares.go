@@ -29,7 +29,7 @@ func newShares(all, share int64) *shares {
 // take waits until the holder may have weight, which must not exceed a share. The caller
 // gives it back by release. It fails when ctx ends.
 func (s *shares) take(ctx context.Context, name string, weight int64) (release func(), err error) {
-	// The own share first: a holder at its limit must not queue in front of the others.
+	// Its own share comes first, because a holder at its limit must not queue before others.
 	h := s.enter(name)
 	if err := h.Acquire(ctx, weight); err != nil {
 		s.leave(name, h)

@@ -86,8 +86,5 @@ func (tx *Tx) CheckAccess(ctx context.Context, access Access) error {
 // RevokeToken makes every instance refuse the token from the commit on. The row is deleted
 // some time after expiresAt, when the token has expired by itself.
 func (tx *Tx) RevokeToken(ctx context.Context, token string, expiresAt time.Time) error {
-	if err := tx.q.RevokeToken(ctx, token, expiresAt); err != nil {
-		return fmt.Errorf("revoke token: %w", err)
-	}
-	return nil
+	return wrap(tx.q.RevokeToken(ctx, token, expiresAt), "revoke token")
 }

@@ -36,7 +36,7 @@ func TestNothingIsDoneForAnAccessThatHasChanged(t *testing.T) {
 	} {
 		changed := f
 		changed.access = storetest.Access(t, f.Store, f.program)
-		write(t, f.Store, func(tx *store.Tx) (struct{}, error) { return struct{}{}, change(tx, changed.access) })
+		commit(t, f.Store, func(tx *store.Tx) error { return change(tx, changed.access) })
 		results := f.together(t, nil,
 			func() created { return changed.create(t.Context(), f.terms(t), f.key(name, "")) },
 			func() created { return f.create(t.Context(), f.terms(t), f.key(name, "")) },

@@ -14,7 +14,7 @@ import (
 
 func (f fixture) audit(t *testing.T, e store.AuditEntry) {
 	t.Helper()
-	write(t, f.Store, func(tx *store.Tx) (struct{}, error) { return struct{}{}, tx.Audit(t.Context(), e) })
+	commit(t, f.Store, func(tx *store.Tx) error { return tx.Audit(t.Context(), e) })
 }
 
 func (f fixture) entries(t *testing.T, merchant, user id.ID, since time.Time, limit int) []store.AuditEntry {
@@ -46,9 +46,9 @@ func TestTheAuditLogIsAppendOnlyEvenForItsOwner(t *testing.T) {
 func TestAnEntryIsGoneWithItsTransaction(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
-	_, err := store.Write(t.Context(), f.Store, func(tx *store.Tx) (struct{}, error) {
+	err := store.Do(t.Context(), f.Store, func(tx *store.Tx) error {
 		must(t, tx.Audit(t.Context(), store.AuditEntry{Operation: "undone", Client: "test"}))
-		return struct{}{}, context.Canceled
+		return context.Canceled
 	})
 	if got := f.entries(t, id.ID{}, id.ID{}, time.Time{}, 10); err == nil || len(got) != 0 {
 		t.Errorf("%v, and the log is %+v", err, got)

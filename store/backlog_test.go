@@ -42,17 +42,17 @@ func TestTheBacklogIsWhatWaits(t *testing.T) {
 	}
 	later := time.Now().Add(time.Hour)
 	address, phone := "ada@example.com", "+442079460018"
-	write(t, f.Store, func(tx *store.Tx) (struct{}, error) {
+	commit(t, f.Store, func(tx *store.Tx) error {
 		terms := f.terms(t)
 		if _, err := tx.AddTask(t.Context(), store.Access{}, terms, 7, nil); err != nil {
-			return struct{}{}, err
+			return err
 		}
 		if _, err := tx.IssueCards(t.Context(), terms, []store.Recipient{{Email: &address, Phone: &phone}, {Email: &address}}); err != nil {
-			return struct{}{}, err
+			return err
 		}
 		terms.DeliverAt = &later
 		_, err := tx.IssueCards(t.Context(), terms, []store.Recipient{{Email: &address}})
-		return struct{}{}, err
+		return err
 	})
 	if _, err := f.Pool().Exec(t.Context(), `update messages set status = 'failed' where channel = 'sms'`); err != nil {
 		t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 
 	"giftcards/gen/db"
 	"giftcards/store/id"
+	"giftcards/store/text"
 )
 
 // Task is a row of bulk_tasks: cards that a job issues.
@@ -60,7 +61,6 @@ func (tx *Tx) AddTask(ctx context.Context, access Access, terms Terms, count int
 	if err != nil {
 		return Task{}, err
 	}
-	terms, recipients = sanitised(terms, recipients)
 	task := db.InsertTaskParams{
 		ProgramID:      terms.ProgramID,
 		ID:             uuid.New(),
@@ -68,7 +68,7 @@ func (tx *Tx) AddTask(ctx context.Context, access Access, terms Terms, count int
 		ByCount:        len(recipients) == 0,
 		InitialValue:   terms.InitialValue,
 		IsPhysical:     terms.IsPhysical,
-		DesignTemplate: terms.DesignTemplate,
+		DesignTemplate: (*string)(terms.DesignTemplate),
 		ExpiresAt:      terms.expiry(tx.now),
 		FirstCardID:    id.NewBlock(tx.now, count),
 		CreatedAt:      tx.now,
@@ -85,10 +85,7 @@ func (tx *Tx) AddTask(ctx context.Context, access Access, terms Terms, count int
 
 // SetTaskJob stores which job issues the task's cards.
 func (tx *Tx) SetTaskJob(ctx context.Context, task Task, job int64) error {
-	if err := tx.q.SetTaskJob(ctx, &job, task.ProgramID, task.ID); err != nil {
-		return fmt.Errorf("set job of task: %w", err)
-	}
-	return nil
+	return wrap(tx.q.SetTaskJob(ctx, &job, task.ProgramID, task.ID), "set job of task")
 }
 
 // FindTask returns the task in the program of the access. It fails with ErrTaskNotFound, or
@@ -154,10 +151,7 @@ func (tx *Tx) StartTask(ctx context.Context, program id.ID, task uuid.UUID) (att
 
 // GiveBackAttempt subtracts an attempt that was no attempt, or that an orderly stop ended.
 func (tx *Tx) GiveBackAttempt(ctx context.Context, program id.ID, task uuid.UUID) error {
-	if err := tx.q.GiveBackAttempt(ctx, program, task); err != nil {
-		return fmt.Errorf("give back attempt: %w", err)
-	}
-	return nil
+	return wrap(tx.q.GiveBackAttempt(ctx, program, task), "give back attempt")
 }
 
 // IssueTask issues all cards of the task and completes it. If the task is finished, it does
@@ -178,7 +172,7 @@ func (tx *Tx) IssueTask(ctx context.Context, program id.ID, taskID uuid.UUID, wr
 	}
 	terms := Terms{
 		ProgramID: program, InitialValue: task.InitialValue, IsPhysical: task.IsPhysical,
-		DesignTemplate: task.DesignTemplate, ExpiresAt: &task.ExpiresAt,
+		DesignTemplate: (*text.Clean)(task.DesignTemplate), ExpiresAt: &task.ExpiresAt,
 	}
 	if err := tx.writeChunks(ctx, task, terms, written); err != nil {
 		return err

@@ -45,12 +45,12 @@ func BenchmarkIssueTask(b *testing.B) {
 	var issued, copied []float64
 	for range 5 {
 		issued = append(issued, perSecond(func() error {
-			_, err := store.Write(b.Context(), s, func(tx *store.Tx) (struct{}, error) {
+			err := store.Do(b.Context(), s, func(tx *store.Tx) error {
 				task, err := tx.AddTask(b.Context(), store.Access{}, store.Terms{ProgramID: id.New(tx.Now()), InitialValue: value}, b.N, nil)
 				if err != nil {
-					return struct{}{}, err
+					return err
 				}
-				return struct{}{}, tx.IssueTask(b.Context(), task.ProgramID, task.ID, func(int) {})
+				return tx.IssueTask(b.Context(), task.ProgramID, task.ID, func(int) {})
 			})
 			return err
 		}))

@@ -28,8 +28,8 @@ func TestATakenNumberCostsATaskOneChunk(t *testing.T) {
 		create trigger collide before insert on gift_cards for each row execute function collide('`+last.String()+`')`)
 	must(t, err)
 	var told []int
-	write(t, f.Store, func(tx *store.Tx) (struct{}, error) {
-		return struct{}{}, tx.IssueTask(t.Context(), task.ProgramID, task.ID, func(n int) { told = append(told, n) })
+	commit(t, f.Store, func(tx *store.Tx) error {
+		return tx.IssueTask(t.Context(), task.ProgramID, task.ID, func(n int) { told = append(told, n) })
 	})
 	if n := count(t, f.Store); n != cards {
 		t.Errorf("%d cards", n)

@@ -23,10 +23,12 @@ import (
 // fails with ErrKeyReused if the key was used for another request, with ErrAccessChanged if
 // token or user have changed, and with a Forbidden error that names a daily limit if the
 // card would go over it.
+//
+// It is one statement that shares a transaction with other creates, because most requests are
+// creates. Only a create with a limit uses Once, like all other operations.
 func (s *Store) CreateCard(ctx context.Context, access Access, terms Terms, recipient Recipient, key *IdempotencyKey, entry AuditEntry, encode func(*GiftCard) (Answer, error)) (Answer, error) {
-	cleaned, recipients := sanitised(terms, []Recipient{recipient})
 	now := s.Now()
-	cards, err := s.newCards(now, cleaned, id.New(now), recipients)
+	cards, err := s.newCards(now, terms, id.New(now), []Recipient{recipient})
 	if err != nil {
 		return Answer{}, err
 	}

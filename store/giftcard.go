@@ -19,7 +19,7 @@ type Terms struct {
 	ProgramID      id.ID
 	InitialValue   money.Amount // 0.01 to 10,000
 	IsPhysical     bool
-	DesignTemplate *string
+	DesignTemplate *text.Clean
 	ExpiresAt      *time.Time // nil: DefaultLifetime from now
 	DeliverAt      *time.Time // nil or past: at once
 	// IssuedBy is the user whose daily limit applies in addition to the program's; zero: none.
@@ -28,44 +28,14 @@ type Terms struct {
 }
 
 // Recipient is the person that a card is for; unknown fields are nil. Names and message are
-// as the caller sent them: issuing a card, or adding a task, sanitises them.
+// clean (contract: "sanitizes the provided custom message to prevent XSS"), and PostgreSQL
+// could not store all others.
 type Recipient struct {
-	Email   *string `json:"email,omitempty"`
-	Phone   *string `json:"phone,omitempty"`
-	Name    *string `json:"name,omitempty"`
-	Sender  *string `json:"sender,omitempty"`
-	Message *string `json:"message,omitempty"`
-}
-
-// sanitised removes what must not be stored or shown (contract: "sanitizes the provided
-// custom message to prevent XSS"; PostgreSQL cannot store U+0000). It changes recipients in
-// place, because there may be many.
-func sanitised(terms Terms, recipients []Recipient) (Terms, []Recipient) {
-	for i, r := range recipients {
-		recipients[i] = r.Sanitised()
-	}
-	return terms.Sanitised(), recipients
-}
-
-// Sanitised returns the terms as they are stored. Of these it is the same again.
-func (t Terms) Sanitised() Terms {
-	t.DesignTemplate = clean(t.DesignTemplate, text.Line)
-	return t
-}
-
-// Sanitised returns the recipient as they are stored. Of these it is the same again.
-func (r Recipient) Sanitised() Recipient {
-	r.Name, r.Sender = clean(r.Name, text.Line), clean(r.Sender, text.Line)
-	r.Message = clean(r.Message, text.Message)
-	return r
-}
-
-func clean(s *string, by func(string) string) *string {
-	if s == nil {
-		return nil
-	}
-	cleaned := by(*s)
-	return &cleaned
+	Email   *string     `json:"email,omitempty"`
+	Phone   *string     `json:"phone,omitempty"`
+	Name    *text.Clean `json:"name,omitempty"`
+	Sender  *text.Clean `json:"sender,omitempty"`
+	Message *text.Clean `json:"message,omitempty"`
 }
 
 // DefaultLifetime is the lifetime of a card whose request has no expiry (document: "defaults
@@ -94,7 +64,6 @@ func (tx *Tx) IssueCards(ctx context.Context, terms Terms, recipients []Recipien
 	if _, err := tx.countIssued(ctx, terms, len(recipients)); err != nil {
 		return nil, err
 	}
-	terms, recipients = sanitised(terms, recipients)
 	cards, err := tx.store.newCards(tx.now, terms, id.NewBlock(tx.now, len(recipients)), recipients)
 	if err != nil {
 		return nil, err
@@ -109,7 +78,7 @@ func (tx *Tx) IssueCards(ctx context.Context, terms Terms, recipients []Recipien
 	return cards, nil
 }
 
-// newCards returns the rows of cards with the ids from first on. Its input is sanitised.
+// newCards returns the rows of cards with the ids from first on.
 func (s *Store) newCards(now time.Time, terms Terms, first id.ID, recipients []Recipient) ([]GiftCard, error) {
 	cards := make([]GiftCard, len(recipients))
 	expiresAt := terms.expiry(now)
@@ -128,12 +97,12 @@ func (s *Store) newCards(now time.Time, terms Terms, first id.ID, recipients []R
 			Status:         CardPending,
 			InitialValue:   terms.InitialValue,
 			IsPhysical:     terms.IsPhysical,
-			DesignTemplate: terms.DesignTemplate,
+			DesignTemplate: (*string)(terms.DesignTemplate),
 			CustomerEmail:  r.Email,
 			CustomerPhone:  r.Phone,
-			CustomerName:   r.Name,
-			SenderName:     r.Sender,
-			CustomMessage:  r.Message,
+			CustomerName:   (*string)(r.Name),
+			SenderName:     (*string)(r.Sender),
+			CustomMessage:  (*string)(r.Message),
 			DeliverAt:      terms.DeliverAt,
 			ExpiresAt:      expiresAt,
 			CreatedAt:      now,

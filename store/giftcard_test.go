@@ -54,6 +54,12 @@ func write[T any](t *testing.T, s *store.Store, do func(*store.Tx) (T, error)) T
 	return result
 }
 
+// commit is write for a closure without a result.
+func commit(t *testing.T, s *store.Store, do func(*store.Tx) error) {
+	t.Helper()
+	must(t, store.Do(t.Context(), s, do))
+}
+
 func (f fixture) terms(t *testing.T) store.Terms {
 	t.Helper()
 	value, err := money.Parse("12.345")
@@ -115,8 +121,8 @@ func TestATaskMeetsTakenNumbersToo(t *testing.T) {
 	task := write(t, f.Store, func(tx *store.Tx) (store.Task, error) {
 		return tx.AddTask(t.Context(), store.Access{}, f.terms(t), 8, nil)
 	})
-	write(t, f.Store, func(tx *store.Tx) (struct{}, error) {
-		return struct{}{}, tx.IssueTask(t.Context(), task.ProgramID, task.ID, func(int) {})
+	commit(t, f.Store, func(tx *store.Tx) error {
+		return tx.IssueTask(t.Context(), task.ProgramID, task.ID, func(int) {})
 	})
 	if n := count(t, f.Store); n != 9 {
 		t.Errorf("%d cards, want 9", n)
@@ -132,8 +138,8 @@ func TestATaskIssuesOnceHoweverOftenItRuns(t *testing.T) {
 	done := make(chan error)
 	for range 4 {
 		go func() {
-			_, err := store.Write(t.Context(), f.Store, func(tx *store.Tx) (struct{}, error) {
-				return struct{}{}, tx.IssueTask(t.Context(), task.ProgramID, task.ID, func(int) {})
+			err := store.Do(t.Context(), f.Store, func(tx *store.Tx) error {
+				return tx.IssueTask(t.Context(), task.ProgramID, task.ID, func(int) {})
 			})
 			done <- err
 		}()
@@ -163,7 +169,7 @@ func TestAFailedTaskHasNoCardsNorRecipientsAndStaysFailed(t *testing.T) {
 			return err
 		},
 	} {
-		write(t, f.Store, func(tx *store.Tx) (struct{}, error) { return struct{}{}, do(tx) })
+		commit(t, f.Store, do)
 	}
 	failed, err := f.FindTask(t.Context(), f.access, task.ID)
 	if err != nil {
@@ -306,16 +312,16 @@ func TestWriteLeavesNothingBehindAfterAnErrorOrAPanic(t *testing.T) {
 		_, err := tx.IssueCards(t.Context(), f.terms(t), make([]store.Recipient, 1))
 		return err
 	}
-	_, err := store.Write(t.Context(), f.Store, func(tx *store.Tx) (struct{}, error) {
+	err := store.Do(t.Context(), f.Store, func(tx *store.Tx) error {
 		must(t, issue(tx))
-		return struct{}{}, context.Canceled
+		return context.Canceled
 	})
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
 	func() {
 		defer func() { _ = recover() }()
-		_, _ = store.Write(t.Context(), f.Store, func(tx *store.Tx) (struct{}, error) {
+		_ = store.Do(t.Context(), f.Store, func(tx *store.Tx) error {
 			must(t, issue(tx))
 			panic("in the middle")
 		})

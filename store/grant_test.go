@@ -73,7 +73,7 @@ func TestGrantTakesAwayWhatIsTooMuchAndCanBeRepeated(t *testing.T) {
 	must(t, err)
 	t.Cleanup(st.Close)
 	grant := func(role string) error {
-		_, err := store.Write(t.Context(), st, func(tx *store.Tx) (struct{}, error) { return struct{}{}, tx.Grant(t.Context(), role) })
+		err := store.Do(t.Context(), st, func(tx *store.Tx) error { return tx.Grant(t.Context(), role) })
 		return err
 	}
 	must(t, grant(storetest.ServingRole))

@@ -35,12 +35,48 @@ type Answer struct {
 	Replayed bool // the answer was given before, under the same key
 }
 
-// ClaimKey takes the key for this transaction and returns nil, or returns the answer that
-// was given under it before. It waits for a concurrent transaction that has claimed the
-// key. It fails with ErrKeyReused if the key was used for another request.
+// Once runs effect in one transaction and stores its answer under the key. If the key has an
+// answer already, Once returns that and does not run effect. Without a key it only runs
+// effect. Once writes nothing and fails with ErrAccessChanged if token or user have changed,
+// and with ErrKeyReused if the key was used for another request.
 //
-// A caller that has claimed a key must call SaveAnswer in the same transaction.
-func (tx *Tx) ClaimKey(ctx context.Context, key IdempotencyKey) (*Answer, error) {
+// CreateCard does the same in a single statement, which can share a transaction with other
+// creates. Every other operation has to run several statements, and uses Once.
+func Once(ctx context.Context, s *Store, access Access, key *IdempotencyKey, effect func(*Tx) (Answer, error)) (Answer, error) {
+	return Write(ctx, s, func(tx *Tx) (Answer, error) {
+		prior, err := tx.claimKey(ctx, key)
+		if err != nil {
+			return Answer{}, err
+		}
+		// Check after the claim, which may have waited for another request. The body may have
+		// taken a minute to arrive, too, after the access was read.
+		if err := tx.CheckAccess(ctx, access); err != nil {
+			return Answer{}, err
+		}
+		if prior != nil { // after the check: a user who is out must not see the answer
+			return *prior, nil
+		}
+		answer, err := effect(tx)
+		if err != nil {
+			return Answer{}, err
+		}
+		// Check once more, because the effect may have waited for the totals of a daily limit
+		// or for another task of the merchant.
+		if err := tx.CheckAccess(ctx, access); err != nil {
+			return Answer{}, err
+		}
+		return answer, tx.saveAnswer(ctx, key, answer)
+	})
+}
+
+// claimKey takes the key for this transaction and returns nil, or returns the answer that
+// was given under it before. It waits for a concurrent transaction that has claimed the
+// key. It fails with ErrKeyReused if the key was used for another request. A transaction
+// that has claimed a key must save the answer.
+func (tx *Tx) claimKey(ctx context.Context, key *IdempotencyKey) (*Answer, error) {
+	if key == nil {
+		return nil, nil
+	}
 	claim := db.ClaimKeyParams{
 		ProgramID: key.ProgramID, Operation: key.Operation, Key: key.Key, Subject: key.subject(),
 		RequestHash: key.RequestHash[:], CreatedAt: tx.now,
@@ -54,7 +90,7 @@ func (tx *Tx) ClaimKey(ctx context.Context, key IdempotencyKey) (*Answer, error)
 		if claimed == 1 {
 			return nil, nil
 		}
-		prior, err := priorAnswer(ctx, tx.q, key)
+		prior, err := priorAnswer(ctx, tx.q, *key)
 		if prior != nil || err != nil {
 			return prior, err
 		}
@@ -83,14 +119,13 @@ func priorAnswer(ctx context.Context, q *db.Queries, key IdempotencyKey) (*Answe
 	return &Answer{Status: int(row.Status), Body: row.Answer, Replayed: true}, nil
 }
 
-// SaveAnswer keeps the answer under a claimed key, for retries of the request.
-func (tx *Tx) SaveAnswer(ctx context.Context, key IdempotencyKey, answer Answer) error {
-	err := tx.q.SetKeyAnswer(ctx, db.SetKeyAnswerParams{
+// saveAnswer keeps the answer under a claimed key, for retries of the request.
+func (tx *Tx) saveAnswer(ctx context.Context, key *IdempotencyKey, answer Answer) error {
+	if key == nil {
+		return nil
+	}
+	return wrap(tx.q.SetKeyAnswer(ctx, db.SetKeyAnswerParams{
 		ProgramID: key.ProgramID, Operation: key.Operation, Key: key.Key, Subject: key.subject(),
 		Status: int16(answer.Status), Answer: answer.Body,
-	})
-	if err != nil {
-		return fmt.Errorf("save answer: %w", err)
-	}
-	return nil
+	}), "save answer")
 }

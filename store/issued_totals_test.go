@@ -41,9 +41,9 @@ func TestAFailedTaskGivesItsCardsBackOnTheDayItWasAdded(t *testing.T) {
 		return task
 	}
 	fail := func(task store.Task) {
-		write(t, f.Store, func(tx *store.Tx) (struct{}, error) {
+		commit(t, f.Store, func(tx *store.Tx) error {
 			_, err := tx.FailTask(t.Context(), task.ProgramID, task.ID, "No.")
-			return struct{}{}, err
+			return err
 		})
 	}
 	want := func(when string, program, ofUser string) {
@@ -57,8 +57,8 @@ func TestAFailedTaskGivesItsCardsBackOnTheDayItWasAdded(t *testing.T) {
 	programOnly := add("2.5", 10)
 	f.limit(t, user, 1000, "")
 	both, completed := add("0.015", 100), add("1", 5)
-	write(t, f.Store, func(tx *store.Tx) (struct{}, error) {
-		return struct{}{}, tx.IssueTask(t.Context(), completed.ProgramID, completed.ID, func(int) {})
+	commit(t, f.Store, func(tx *store.Tx) error {
+		return tx.IssueTask(t.Context(), completed.ProgramID, completed.ID, func(int) {})
 	})
 	want("before", "115 31.500", "105 6.500")
 

@@ -90,41 +90,20 @@ func (tx *Tx) giveBackIssued(ctx context.Context, program id.ID, task uuid.UUID)
 	return nil
 }
 
-// createCounted is CreateCard for a program or a user with a limit. It checks the access
-// after each statement that may have waited: for the key, and for the day's totals.
+// createCounted is CreateCard for a program or a user with a limit.
 func (s *Store) createCounted(ctx context.Context, access Access, terms Terms, recipient Recipient, key *IdempotencyKey, entry AuditEntry, encode func(*GiftCard) (Answer, error)) (Answer, error) {
 	terms.IssuedBy = access.User.ID
-	return Write(ctx, s, func(tx *Tx) (Answer, error) {
-		// The key comes first, because a retry that was answered must not be counted again.
-		if key != nil {
-			prior, err := tx.ClaimKey(ctx, *key)
-			if err != nil {
-				return Answer{}, err
-			}
-			if prior != nil {
-				return *prior, tx.CheckAccess(ctx, access)
-			}
-		}
+	return Once(ctx, s, access, key, func(tx *Tx) (Answer, error) {
 		cards, err := tx.IssueCards(ctx, terms, []Recipient{recipient})
 		if err != nil {
 			return Answer{}, err
 		}
-		if err := tx.CheckAccess(ctx, access); err != nil {
-			return Answer{}, err
-		}
 		card := &cards[0]
-		answer, err := encode(card)
-		if err != nil {
-			return Answer{}, err
-		}
 		entry.UserID, entry.MerchantID, entry.ProgramID = access.User.ID, access.User.MerchantID, card.ProgramID
 		entry.Subject, entry.Cards = card.ID[:], 1
 		if err := tx.Audit(ctx, entry); err != nil {
 			return Answer{}, err
 		}
-		if key != nil {
-			err = tx.SaveAnswer(ctx, *key, answer)
-		}
-		return answer, err
+		return encode(card)
 	})
 }

@@ -54,7 +54,7 @@ func (f fixture) limit(t *testing.T, scope id.ID, cards int64, value string) {
 		must(t, err)
 		limits.ValuePerDay = &parsed
 	}
-	write(t, f.Store, func(tx *store.Tx) (struct{}, error) { return struct{}{}, tx.SetLimits(t.Context(), scope, limits) })
+	commit(t, f.Store, func(tx *store.Tx) error { return tx.SetLimits(t.Context(), scope, limits) })
 }
 
 // worth returns the terms of cards of a value.
@@ -194,7 +194,7 @@ func TestARequestAboveALimitIsRefusedWhole(t *testing.T) {
 	// If a limit is lowered below the total, 0 is left, and not less.
 	f.limit(t, f.program, -1, "5")
 	wantRefused(t, "below what is issued", f.create(t.Context(), f.worth(t, "0.01"), nil).err, "Daily limit of the program reached: value is limited to 5.00 a day, 0.00 left until midnight UTC")
-	write(t, f.Store, func(tx *store.Tx) (struct{}, error) { return struct{}{}, tx.RemoveLimits(t.Context(), f.program) })
+	commit(t, f.Store, func(tx *store.Tx) error { return tx.RemoveLimits(t.Context(), f.program) })
 	must(t, f.create(t.Context(), f.worth(t, "900"), nil).err) // within the user's
 }
 

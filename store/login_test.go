@@ -18,8 +18,8 @@ func (f fixture) loginFrom(t *testing.T, email, network string) {
 	t.Helper()
 	login, err := f.FindLogin(t.Context(), email, netip.MustParsePrefix(network))
 	must(t, err)
-	_, err = store.Write(t.Context(), f.Store, func(tx *store.Tx) (struct{}, error) {
-		return struct{}{}, tx.RememberLogin(t.Context(), login)
+	err = store.Do(t.Context(), f.Store, func(tx *store.Tx) error {
+		return tx.RememberLogin(t.Context(), login)
 	})
 	must(t, err)
 }

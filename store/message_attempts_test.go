@@ -42,7 +42,7 @@ func (f fixture) deferred(t *testing.T, unconfirmed bool) store.Message {
 
 func (f fixture) record(t *testing.T, do func(*store.Tx) error) {
 	t.Helper()
-	write(t, f.Store, func(tx *store.Tx) (struct{}, error) { return struct{}{}, do(tx) })
+	commit(t, f.Store, do)
 }
 
 // message returns the only message.

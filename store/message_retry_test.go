@@ -12,8 +12,8 @@ import (
 
 func (f fixture) readdress(t *testing.T, card id.ID, channel, address string, again bool) error {
 	t.Helper()
-	_, err := store.Write(t.Context(), f.Store, func(tx *store.Tx) (struct{}, error) {
-		return struct{}{}, tx.Readdress(t.Context(), card, channel, address, again)
+	err := store.Do(t.Context(), f.Store, func(tx *store.Tx) error {
+		return tx.Readdress(t.Context(), card, channel, address, again)
 	})
 	return err
 }
@@ -170,7 +170,7 @@ func TestACopyOfTheDatabaseOwnsNoMessages(t *testing.T) {
 		if owns(serving) || owns(f.Store) {
 			t.Errorf("a copy in another %s owns messages", part)
 		}
-		write(t, f.Store, func(tx *store.Tx) (struct{}, error) { return struct{}{}, tx.ResumeMessages(t.Context()) })
+		commit(t, f.Store, func(tx *store.Tx) error { return tx.ResumeMessages(t.Context()) })
 		if !owns(f.Store) {
 			t.Errorf("a copy in another %s owns no messages though it was told to", part)
 		}

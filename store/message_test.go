@@ -58,12 +58,12 @@ func TestARetryLeavesAloneWhatIsBeingSent(t *testing.T) {
 	f := setup(t)
 	later := f.Now().Add(time.Hour)
 	claimed := func(card store.GiftCard, record func(*store.Tx, *store.Due) error) {
-		write(t, f.Store, func(tx *store.Tx) (struct{}, error) {
+		commit(t, f.Store, func(tx *store.Tx) error {
 			due, err := tx.ClaimMessage(t.Context(), store.Lane{Channel: store.ChannelEmail}, id.ID{})
 			if err != nil || due == nil || due.CardID != card.ID {
 				t.Fatalf("claimed %v (%v)", due, err)
 			}
-			return struct{}{}, record(tx, due)
+			return record(tx, due)
 		})
 	}
 	failed, sent, deferred, sending := f.addressed(t, nil), f.addressed(t, nil), f.addressed(t, nil), f.addressed(t, nil)

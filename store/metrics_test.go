@@ -77,11 +77,11 @@ func TestOnlyWhatIsCommittedCounts(t *testing.T) {
 		return tx.AddProgram(t.Context(), merchant.ID, "Program")
 	}).ID
 	undone := errors.New("undone")
-	_, err := store.Write(t.Context(), f.Store, func(tx *store.Tx) (struct{}, error) {
+	err := store.Do(t.Context(), f.Store, func(tx *store.Tx) error {
 		if _, err := tx.IssueCards(t.Context(), f.terms(t), make([]store.Recipient, 5)); err != nil {
-			return struct{}{}, err
+			return err
 		}
-		return struct{}{}, undone
+		return undone
 	})
 	if !errors.Is(err, undone) {
 		t.Fatal(err)

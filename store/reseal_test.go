@@ -17,7 +17,7 @@ import (
 // codes by the ids of their cards.
 func (f fixture) issue(t *testing.T, n int) map[string]string {
 	t.Helper()
-	write(t, f.Store, func(tx *store.Tx) (struct{}, error) {
+	commit(t, f.Store, func(tx *store.Tx) error {
 		other, err := tx.AddProgram(t.Context(), f.merchant, "Other program")
 		must(t, err)
 		_, err = tx.IssueCards(t.Context(), f.terms(t), make([]store.Recipient, n))
@@ -25,7 +25,7 @@ func (f fixture) issue(t *testing.T, n int) map[string]string {
 		terms := f.terms(t)
 		terms.ProgramID = other.ID
 		_, err = tx.IssueCards(t.Context(), terms, make([]store.Recipient, 1))
-		return struct{}{}, err
+		return err
 	})
 	return f.codes(t)
 }
@@ -141,10 +141,10 @@ func TestResealingGoesOnWhereItWasKilled(t *testing.T) {
 	f = f.rotate(t)
 	f.reseal(t, 4) // makes the row
 	f.reseal(t, 4)
-	_, err := store.Write(t.Context(), f.Store, func(tx *store.Tx) (struct{}, error) {
+	err := store.Do(t.Context(), f.Store, func(tx *store.Tx) error {
 		_, err := tx.Reseal(t.Context(), 4)
 		must(t, err)
-		return struct{}{}, os.ErrProcessDone // as if killed before the commit
+		return os.ErrProcessDone // as if killed before the commit
 	})
 	if err == nil || f.resealing(t).Resealed != 4 {
 		t.Errorf("after the kill %d are resealed, want 4", f.resealing(t).Resealed)
@@ -163,13 +163,13 @@ func TestOneServerResealsAtATime(t *testing.T) {
 	f.issue(t, 40)
 	f = f.rotate(t)
 	f.reseal(t, 1)
-	write(t, f.Store, func(tx *store.Tx) (struct{}, error) {
+	commit(t, f.Store, func(tx *store.Tx) error {
 		_, err := tx.Reseal(t.Context(), 1)
 		must(t, err)
 		if step := f.reseal(t, 1); step != store.ResealLater {
 			t.Errorf("a second server gets step %d", step)
 		}
-		return struct{}{}, nil
+		return nil
 	})
 	var both sync.WaitGroup
 	for range 2 {

@@ -12,6 +12,7 @@ import (
 
 	"giftcards/store"
 	"giftcards/store/id"
+	"giftcards/store/text"
 )
 
 // rows are a card and its messages by channel, each as the JSON of its row.
@@ -74,10 +75,11 @@ func wantSameRow(t *testing.T, way, table string, got, want map[string]any) {
 // issueInEveryWay issues one card with every field set in each way.
 func (f fixture) issueInEveryWay(t *testing.T) map[string]rows {
 	t.Helper()
-	design, expiresAt := "birthday", cardExpiry
+	design, expiresAt := text.Clean("birthday"), cardExpiry
 	terms := f.terms(t)
 	terms.IsPhysical, terms.DesignTemplate, terms.ExpiresAt = true, &design, &expiresAt
-	email, phone, name, sender, message := "ada@example.com", "+4930123456", "Ada", "Ben", "For you"
+	email, phone := "ada@example.com", "+4930123456"
+	name, sender, message := text.Clean("Ada"), text.Clean("Ben"), text.Clean("For you")
 	recipient := store.Recipient{Email: &email, Phone: &phone, Name: &name, Sender: &sender, Message: &message}
 	create := func() created {
 		answer, err := f.CreateCard(t.Context(), f.access, terms, recipient, nil, store.AuditEntry{Operation: "createGiftCard"},
@@ -103,8 +105,8 @@ func (f fixture) issueInEveryWay(t *testing.T) map[string]rows {
 	task := write(t, f.Store, func(tx *store.Tx) (store.Task, error) {
 		return tx.AddTask(t.Context(), store.Access{}, terms, 1, []store.Recipient{recipient})
 	})
-	write(t, f.Store, func(tx *store.Tx) (struct{}, error) {
-		return struct{}{}, tx.IssueTask(t.Context(), task.ProgramID, task.ID, func(int) {})
+	commit(t, f.Store, func(tx *store.Tx) error {
+		return tx.IssueTask(t.Context(), task.ProgramID, task.ID, func(int) {})
 	})
 	found("by a task", task.FirstCardID)
 	f.limit(t, f.program, 1, "")

@@ -35,10 +35,10 @@ func TestATaskLooksBeforeEachChunkWhetherItMustStop(t *testing.T) {
 				return tx.AddTask(t.Context(), access, f.terms(t), 30_000, nil)
 			})
 			var told []int
-			_, err := store.Write(t.Context(), f.Store, func(tx *store.Tx) (struct{}, error) {
-				return struct{}{}, tx.IssueTask(t.Context(), task.ProgramID, task.ID, func(n int) {
+			err := store.Do(t.Context(), f.Store, func(tx *store.Tx) error {
+				return tx.IssueTask(t.Context(), task.ProgramID, task.ID, func(n int) {
 					told = append(told, n)
-					write(t, f.Store, func(other *store.Tx) (struct{}, error) { return struct{}{}, stop(other, task, access.User) })
+					commit(t, f.Store, func(other *store.Tx) error { return stop(other, task, access.User) })
 				})
 			})
 			if _, stopped := errors.AsType[*store.TaskStoppedError](err); !stopped || len(told) != 1 {
@@ -60,23 +60,23 @@ func TestAChangeOfAUserWaitsForATaskThatIsAboutToCommit(t *testing.T) {
 	task := write(t, f.Store, func(tx *store.Tx) (store.Task, error) {
 		return tx.AddTask(t.Context(), access, f.terms(t), 10, nil)
 	})
-	deactivate := func(tx *store.Tx) (struct{}, error) {
+	deactivate := func(tx *store.Tx) error {
 		if _, err := tx.Unwrap().Exec(t.Context(), "set local lock_timeout = '100ms'"); err != nil {
-			return struct{}{}, err
+			return err
 		}
 		_, err := tx.SetActive(t.Context(), access.User.Email, false)
-		return struct{}{}, err
+		return err
 	}
 	var meanwhile error
-	write(t, f.Store, func(tx *store.Tx) (struct{}, error) {
+	commit(t, f.Store, func(tx *store.Tx) error {
 		err := tx.IssueTask(t.Context(), task.ProgramID, task.ID, func(int) {})
-		_, meanwhile = store.Write(t.Context(), f.Store, deactivate)
-		return struct{}{}, err
+		meanwhile = store.Do(t.Context(), f.Store, deactivate)
+		return err
 	})
 	if busy, ok := errors.AsType[*pgconn.PgError](meanwhile); !ok || busy.Code != "55P03" {
 		t.Errorf("before the commit: %v", meanwhile)
 	}
-	write(t, f.Store, deactivate)
+	commit(t, f.Store, deactivate)
 }
 
 // TestABacklogIsBoundedWhoeverAddsAtTheSameMoment, for each merchant by itself and over all of

@@ -15,7 +15,7 @@
 //   - People and access: program.go (merchants and programs), user.go, login.go, access.go,
 //     audit.go.
 //   - Tasks: bulk.go, chunk.go and recipients.go (writing the cards), stop.go.
-//   - Messages: message.go, message_retry.go, message_origin.go, drop.go.
+//   - Messages: message.go, message_attempt.go, message_retry.go, message_origin.go, drop.go.
 //   - Running it: migrate.go, grant.go, backlog.go, metrics.go, sweep.go, and the keys of
 //     security codes in keycheck.go, keyuses.go, reseal.go and retire.go.
 package store

@@ -41,11 +41,10 @@ func TestThingsLastForTheirTimeAndNoLonger(t *testing.T) {
 		_, err = tx.AddTask(t.Context(), store.Access{}, f.terms(t), 2, nil) // it stays unfinished
 		must(t, err)
 		must(t, tx.IssueTask(t.Context(), f.program, task.ID, func(int) {})) // writes to the audit log
-		key := store.IdempotencyKey{ProgramID: f.program, Operation: "test", Key: "k"}
-		_, err = tx.ClaimKey(t.Context(), key)
-		must(t, err)
 		return task, tx.RevokeToken(t.Context(), "t", tx.Now().Add(12*time.Hour))
 	})
+	_, err := store.Once(t.Context(), f.Store, f.access, f.key("k", ""), func(*store.Tx) (store.Answer, error) { return store.Answer{Status: 201, Body: []byte("{}")}, nil })
+	must(t, err)
 	f.exec(t, "update messages set status = 'sent', sent_at = $1", f.Now())
 	elapsed := time.Duration(0)
 	for _, step := range []struct {

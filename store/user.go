@@ -102,10 +102,7 @@ func (tx *Tx) SetRole(ctx context.Context, email, role string) (User, error) {
 
 // lockUser waits for the tasks of the user that are about to commit; see IssueTask.
 func (tx *Tx) lockUser(ctx context.Context, email string) error {
-	if err := tx.q.LockUser(ctx, CleanEmail(email)); err != nil {
-		return fmt.Errorf("lock user: %w", err)
-	}
-	return nil
+	return wrap(tx.q.LockUser(ctx, CleanEmail(email)), "lock user")
 }
 
 // endOfTokens returns the second after the present one, because a token holds the time at

@@ -33,8 +33,8 @@ func (b *bench) serverEnvironment() []string {
 func (b *bench) adminAddress() string { return "127.0.0.1:" + strconv.Itoa(b.port+3) }
 
 // startServer starts the server with its defaults, except for the largest task and the rate
-// limits, which would bound the load. Delivery cannot be turned off, so that it is limited
-// to one mail a second, which does not affect the figures.
+// limits, which would bound the load. Delivery cannot be turned off. It is limited to one
+// mail a second, which does not affect the figures.
 func (b *bench) startServer(ctx context.Context, port int, flags ...string) (*process, error) {
 	address := "127.0.0.1:" + strconv.Itoa(port)
 	// Only the shared server has an admin address, because there is one port for it.

@@ -136,7 +136,7 @@ func median[T cmp.Ordered](values []T) T {
 // percentile returns the smallest of the sorted values that at least p percent of them do
 // not exceed.
 func percentile[T any](sorted []T, p int) T {
-	// Rounds up, so that p100 is the last value and an index is never negative.
+	// Round up, so that p100 is the last value and an index is never negative.
 	return sorted[max(0, (len(sorted)*p+99)/100-1)]
 }
 

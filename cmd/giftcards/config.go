@@ -5,19 +5,15 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"math"
 	"net"
 	"net/url"
 	"os"
 	"path/filepath"
-	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/alecthomas/kong"
 
 	"giftcards/server/telemetry"
 	"giftcards/store"
@@ -69,61 +65,40 @@ type config struct {
 	listenURL string // where a client on this machine finds the server
 }
 
-// faults maps a flag or variable to its error. The operator sees all of them at once.
-type faults map[string]string
-
-func (f faults) String() string {
-	var lines []string
-	for flag, fault := range f {
-		lines = append(lines, fmt.Sprintf("  %s: %s", flag, fault))
-	}
-	slices.Sort(lines)
-	return "giftcards: these settings are not usable:\n" + strings.Join(lines, "\n")
-}
-
-// options makes kong note unreadable values and go on, instead of failing at the first.
-func (f faults) options() []kong.Option {
-	return []kong.Option{
-		kong.KindMapper(reflect.Int, noting(f, "a number", strconv.Atoi)),
-		kong.TypeMapper(reflect.TypeFor[time.Duration](), noting(f, "a duration such as 90s or 24h", time.ParseDuration)),
-	}
-}
-
-func noting[T ~int | ~int64](f faults, want string, read func(string) (T, error)) kong.MapperFunc {
-	return func(ctx *kong.DecodeContext, target reflect.Value) error {
-		var text string
-		if err := ctx.Scan.PopValueInto("value", &text); err != nil {
-			return err
-		}
-		value, unreadable := read(text)
-		if unreadable != nil {
-			// The sentinel is outside of every setting's bounds. A valid flag after an
-			// invalid variable replaces it.
-			f["--"+ctx.Value.Name] = fmt.Sprintf("want %s, not %q", want, text)
-			value = math.MinInt64
-		}
-		target.SetInt(int64(value))
-		return nil
-	}
-}
-
-// note records want as the flag's fault unless the setting is fit. An earlier fault of
-// an unreadable value stays, because it is more precise.
-func (f faults) note(flag string, fit bool, want string) {
-	flag = "--" + flag
-	switch _, known := f[flag]; {
-	case fit:
-		delete(f, flag)
-	case !known:
-		f[flag] = want
-	}
-}
-
 // check fills in the defaults that depend on other settings, and notes each fault in f.
 func (c *config) check(f faults) {
 	note := f.note
-	// --listen comes first, because the default of --base-url is made of it. Without a
-	// usable --listen, --base-url is only checked if it is set.
+	c.checkAddresses(note)
+	maps.Copy(f, telemetry.Faults())
+	if fault := demoPasswordFault(os.Getenv(demoVariable)); fault != "" {
+		f[demoVariable] = fault
+	}
+	c.checkDatabase(note)
+	c.checkPaths(note)
+
+	note("card-prefix", store.ValidCardPrefix(c.CardPrefix), fmt.Sprintf("want 1 to 8 digits, not %q", c.CardPrefix))
+	note("bulk-threshold", c.BulkThreshold >= 0 && c.BulkThreshold <= maxThreshold, fmt.Sprintf("want 0 to %d, not %d", maxThreshold, c.BulkThreshold))
+	note("bulk-maximum", c.BulkMaximum >= 1 && c.BulkMaximum <= maxMaximum, fmt.Sprintf("want 1 to %d, not %d", maxMaximum, c.BulkMaximum))
+	note("bulk-body-limit", c.BulkBodyLimit >= 1 && c.BulkBodyLimit <= maxBodyMiB, fmt.Sprintf("want 1 to %d, not %d", maxBodyMiB, c.BulkBodyLimit))
+	note("drain", c.Drain >= 0 && c.Drain <= maxDrain, fmt.Sprintf("want 0s to %s", maxDrain))
+	note("token-lifetime", c.TokenLifetime >= time.Minute, "want a minute at least")
+	note("link-lifetime", c.LinkLifetime >= time.Minute, "want a minute at least")
+	// The following checks compare several settings and need the defaults above.
+	c.checkLifetimes(note)
+	note("merchant-backlog", c.MerchantBacklog >= c.BulkMaximum && c.MerchantBacklog <= maxBacklog,
+		fmt.Sprintf("want --bulk-maximum (%d) to %d, not %d", c.BulkMaximum, maxBacklog, c.MerchantBacklog))
+	c.concurrency.check(f)
+	c.checkBodies(f, c.BulkBodyLimit)
+	c.protection.check(f)
+	_, err := c.level()
+	note("log-level", err == nil, fmt.Sprintf("want debug, info, warn or error, not %q", c.LogLevel))
+	note("log-format", c.LogFormat == "text" || c.LogFormat == "json", fmt.Sprintf("want text or json, not %q", c.LogFormat))
+}
+
+// checkAddresses completes --listen and --base-url. --listen comes first, because the default
+// of --base-url is made of it. Without a usable --listen, --base-url is only checked if it is
+// set.
+func (c *config) checkAddresses(note func(flag string, fit bool, want string)) {
 	host, port, err := net.SplitHostPort(c.Listen)
 	listens := err == nil && isPort(port)
 	note("listen", listens, "want host:port, a port from 1 to 65535, not "+strconv.Quote(c.Listen))
@@ -143,13 +118,11 @@ func (c *config) check(f faults) {
 	}
 	// Paths are appended to it and begin with a slash.
 	c.BaseURL = strings.TrimSuffix(c.BaseURL, "/")
+}
 
-	maps.Copy(f, telemetry.Faults())
-	if fault := demoPasswordFault(os.Getenv(demoVariable)); fault != "" {
-		f[demoVariable] = fault
-	}
-	c.checkDatabase(note)
-
+// checkPaths fills in the defaults of the state directory and of the key file.
+func (c *config) checkPaths(note func(flag string, fit bool, want string)) {
+	var err error
 	if c.StateDir == "" {
 		c.StateDir, err = embedded.DefaultStateDir()
 		note("state-dir", err == nil, fmt.Sprint(err))
@@ -161,24 +134,6 @@ func (c *config) check(f faults) {
 	if c.KeysFile == "" {
 		c.KeysFile = filepath.Join(c.StateDir, "keys.json")
 	}
-
-	note("card-prefix", store.ValidCardPrefix(c.CardPrefix), fmt.Sprintf("want 1 to 8 digits, not %q", c.CardPrefix))
-	note("bulk-threshold", c.BulkThreshold >= 0 && c.BulkThreshold <= maxThreshold, fmt.Sprintf("want 0 to %d, not %d", maxThreshold, c.BulkThreshold))
-	note("bulk-maximum", c.BulkMaximum >= 1 && c.BulkMaximum <= maxMaximum, fmt.Sprintf("want 1 to %d, not %d", maxMaximum, c.BulkMaximum))
-	note("bulk-body-limit", c.BulkBodyLimit >= 1 && c.BulkBodyLimit <= maxBodyMiB, fmt.Sprintf("want 1 to %d, not %d", maxBodyMiB, c.BulkBodyLimit))
-	note("drain", c.Drain >= 0 && c.Drain <= maxDrain, fmt.Sprintf("want 0s to %s", maxDrain))
-	note("token-lifetime", c.TokenLifetime >= time.Minute, "want a minute at least")
-	note("link-lifetime", c.LinkLifetime >= time.Minute, "want a minute at least")
-	// The following checks compare several settings and need the defaults above.
-	c.checkLifetimes(note)
-	note("merchant-backlog", c.MerchantBacklog >= c.BulkMaximum && c.MerchantBacklog <= maxBacklog,
-		fmt.Sprintf("want --bulk-maximum (%d) to %d, not %d", c.BulkMaximum, maxBacklog, c.MerchantBacklog))
-	c.concurrency.check(f)
-	c.checkBodies(f, c.BulkBodyLimit)
-	c.protection.check(f)
-	_, err = c.level()
-	note("log-level", err == nil, fmt.Sprintf("want debug, info, warn or error, not %q", c.LogLevel))
-	note("log-format", c.LogFormat == "text" || c.LogFormat == "json", fmt.Sprintf("want text or json, not %q", c.LogFormat))
 }
 
 // checkDatabase notes an address that is none, and completes it with what is no part of

@@ -88,12 +88,12 @@ func (listKeys) Run(s *session) error {
 
 func (rotateKeys) Run(s *session) error {
 	return s.withStore(func(st *store.Store) error {
-		_, err := store.Write(s, st, func(tx *store.Tx) (struct{}, error) {
+		err := store.Do(s, st, func(tx *store.Tx) error {
 			// The file changes only if the audit entry could be written.
 			if err := s.audit(tx, store.AuditEntry{Operation: "keys rotate"}); err != nil {
-				return struct{}{}, err
+				return err
 			}
-			return struct{}{}, keyring.Rotate(s.config.KeysFile)
+			return keyring.Rotate(s.config.KeysFile)
 		})
 		if err != nil {
 			return err

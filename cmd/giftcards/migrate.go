@@ -43,13 +43,12 @@ func (s *session) grant(url, role string) error {
 		return err
 	}
 	defer st.Close()
-	_, err = store.Write(s, st, func(tx *store.Tx) (struct{}, error) {
+	return store.Do(s, st, func(tx *store.Tx) error {
 		if err := tx.Grant(s, role); err != nil {
-			return struct{}{}, err
+			return err
 		}
-		return struct{}{}, s.audit(tx, store.AuditEntry{Operation: "migrate up --serve-role"})
+		return s.audit(tx, store.AuditEntry{Operation: "migrate up --serve-role"})
 	})
-	return err
 }
 
 func (migrateStatus) Run(s *session) error {

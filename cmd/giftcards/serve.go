@@ -2,12 +2,12 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -49,12 +49,7 @@ func (serveCommand) Run(s *session) (err error) {
 		return err
 	}
 	defer observability.close(s)
-	// The keys need a migrated database, which tells whether any server has used it.
-	keys, err := s.keys(d.url)
-	if err != nil {
-		return err
-	}
-	st, err := s.openStore(d.url, keys, observability)
+	st, keys, err := s.openStore(d.url, observability)
 	if err != nil {
 		return err
 	}
@@ -69,15 +64,12 @@ func (serveCommand) Run(s *session) (err error) {
 	if err != nil {
 		return err
 	}
-	// The address is taken before the jobs start, because a server without it must not
-	// work.
+	// Jobs start only after both addresses are open, because a second server that finds its
+	// address taken must not take any task.
 	listener, err := s.listen()
 	if err != nil {
 		return err
 	}
-	listener = server.LimitConnections(listener, s.config.MaxConnections, append(thisMachine(), s.config.proxies...))
-	// Jobs start only after both addresses are open: a second server that finds its
-	// address taken must not take any task.
 	if err := s.openAdmin(observability, work, readiness.check); err != nil {
 		return err
 	}
@@ -88,9 +80,8 @@ func (serveCommand) Run(s *session) (err error) {
 	if err := s.greet(st, d); err != nil {
 		return err
 	}
-	h := newHTTPServer(closing(handler, &stopping), log)
-	h.TLSConfig = s.config.tlsConfig(log)
-	return s.serve(listener, h, d, &stopping)
+	h := newHTTPServer(closing(handler, &stopping), s.config.tlsConfig(log), log)
+	return s.serve(server.LimitConnections(listener, s.config.MaxConnections, append(thisMachine(), s.config.proxies...)), h, d, &stopping)
 }
 
 // checkAddressIsFree listens for a moment. A newcomer hears that the address is taken
@@ -118,20 +109,26 @@ func thisMachine() []*net.IPNet {
 	return []*net.IPNet{{IP: net.IPv4(127, 0, 0, 0), Mask: net.CIDRMask(8, 32)}, {IP: net.IPv6loopback, Mask: net.CIDRMask(128, 128)}}
 }
 
-// openStore opens the database and checks that keys can open its security codes.
-func (s *session) openStore(url string, keys *keyring.Ring, obs *observability) (*store.Store, error) {
+// openStore opens the keys and the database, and checks that the keys can open its security
+// codes.
+func (s *session) openStore(url string, obs *observability) (*store.Store, *keyring.Ring, error) {
+	// The keys need a migrated database, which tells whether any server has used it.
+	keys, err := s.keys(url)
+	if err != nil {
+		return nil, nil, err
+	}
 	st, err := store.Open(s, url, store.Options{
 		Keys: keys, CardPrefix: s.config.CardPrefix, MaxConns: int32(s.config.DatabaseConnections), ShareTransactions: s.config.ShareTransactions,
 		Meter: obs.meter(), Tracer: obs.queries(),
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := st.CheckKeys(s); err != nil {
 		st.Close()
-		return nil, fmt.Errorf("%s: %w", s.config.KeysFile, err)
+		return nil, nil, fmt.Errorf("%s: %w", s.config.KeysFile, err)
 	}
-	return st, nil
+	return st, keys, nil
 }
 
 func (s *session) newJobs(st *store.Store, obs *observability, log *slog.Logger) (*jobs.Jobs, error) {
@@ -169,10 +166,11 @@ func closing(next http.Handler, stopping *atomic.Bool) http.Handler {
 
 // newHTTPServer does not derive requests from the signal's context, because the signal
 // would then cancel the requests that the shutdown waits for.
-func newHTTPServer(handler http.Handler, log *slog.Logger) *http.Server {
+func newHTTPServer(handler http.Handler, encryption *tls.Config, log *slog.Logger) *http.Server {
 	// Without these limits a slow client would hold a connection for ever.
 	return &http.Server{
 		Handler:           handler,
+		TLSConfig:         encryption,
 		ReadHeaderTimeout: server.HeaderTimeout,
 		ReadTimeout:       server.BodyTimeout,
 		WriteTimeout:      server.WriteTimeout,
@@ -223,45 +221,4 @@ func stopWithin(ctx context.Context, limit time.Duration, stop func(context.Cont
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 	defer cancel()
 	return stop(ctx)
-}
-
-// greet prints the server's addresses. With a private database it also prints two
-// commands that issue a card of the demo merchant, unless an operator has deactivated
-// the demo's user or changed its password.
-func (s *session) greet(st *store.Store, d database) error {
-	// A service has its own database. Its merchants are real, so that it gets no demo.
-	var made demo
-	showsDemo := d.private != nil
-	if showsDemo {
-		var err error
-		made, err = s.ensureDemo(st, true)
-		showsDemo = !errors.Is(err, errDemoDeactivated) && !errors.Is(err, errDemoChanged)
-		if err != nil && showsDemo {
-			return err
-		}
-	}
-	reached := ""
-	// Behind a proxy the two addresses differ.
-	if s.config.BaseURL != s.config.listenURL {
-		reached = ", clients reach it at " + s.config.BaseURL
-	}
-	fmt.Fprintf(s.stdout, "giftcards listens on %s%s (documentation: %s/docs)\n", s.config.listenURL, reached, s.config.BaseURL)
-	if kept := s.config.keptInOutbox(); kept != "" {
-		fmt.Fprintf(s.stdout, "%s to recipients are not sent, but written to %s\n", kept, s.outbox())
-		if d.private == nil { // nobody reads the greeting of a service
-			s.logger().WarnContext(s, "messages are written to files, not sent", "what", strings.ToLower(kept), "directory", s.outbox())
-		}
-	}
-	if !showsDemo {
-		return nil
-	}
-	fmt.Fprintf(s.stdout, `
-A demo merchant is in %[1]s. To issue a card, paste into another terminal:
-
-TOKEN=$(curl -s %[2]s/v2/token -d username=%[3]s --data-urlencode password="$(sed -n 's/.*"password": "\(.*\)".*/\1/p' %[1]s)" | sed -n 's/.*"accessToken":"\([^"]*\)".*/\1/p')
-
-curl -s %[2]s/v2/giftcards/programs/%[4]s/cards -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d '{"initialValue": "25.00", "merchantId": "%[5]s", "customerName": "Ada", "customerEmail": "ada@example.com"}'
-
-`, s.demoFile(), made.BaseURL, made.Username, made.ProgramID, made.MerchantID)
-	return nil
 }

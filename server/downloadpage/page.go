@@ -1,6 +1,6 @@
 // Package downloadpage owns the pages that a browser gets for a download link: the one
 // that offers the files, and the one that says why there are none. They need no script
-// and no other address.
+// and load nothing.
 package downloadpage
 
 import (
@@ -23,14 +23,14 @@ var (
 	pages = template.Must(template.New("page").Parse(pageText))
 )
 
-// contentPolicy lets the browser apply the page's own style, and load nothing.
+// contentPolicy lets the browser apply the page's own style, and nothing else.
 var contentPolicy = func() string {
 	sum := sha256.Sum256([]byte(style))
 	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; " +
 		"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 }()
 
-// Offer is what a link opens.
+// Offer describes the cards that a link opens, and the link.
 type Offer struct {
 	Program    string    // its name
 	Cards      int       // at least 1
@@ -41,7 +41,7 @@ type Offer struct {
 	Limit      int       // downloads a minute; 0 is no limit
 }
 
-// WriteOffer answers with the page that offers the files, 200.
+// WriteOffer answers 200 with the page that offers the files.
 func WriteOffer(w http.ResponseWriter, o Offer) error {
 	return write(w, http.StatusOK, "offer", struct {
 		Offer
@@ -51,7 +51,7 @@ func WriteOffer(w http.ResponseWriter, o Offer) error {
 	}{o, template.CSS(style), grouped(o.Cards), momentOf(o.Until)}) //nolint:gosec // our own style
 }
 
-// WriteRefusal answers with the page that has the sentence, and says what may help.
+// WriteRefusal answers with the page that shows the sentence and what the reader can do.
 func WriteRefusal(w http.ResponseWriter, status int, sentence string) error {
 	return write(w, status, "refusal", struct {
 		Style    template.CSS
@@ -72,7 +72,7 @@ func write(w http.ResponseWriter, status int, name string, data any) error {
 	return err
 }
 
-// moment is a time for people and for programs, both in UTC.
+// moment is a time in UTC, as text for people and for programs.
 type moment struct{ Words, Machine string }
 
 func momentOf(t time.Time) moment {
@@ -80,7 +80,7 @@ func momentOf(t time.Time) moment {
 	return moment{t.Format("2 January 2006, 15:04 UTC"), t.Format(time.RFC3339)}
 }
 
-// grouped is a number with a comma before each three digits.
+// grouped formats a number with commas, such as 1,234,567.
 func grouped(n int) string {
 	text := strconv.Itoa(n)
 	for at := len(text) - 3; at > 0; at -= 3 {

@@ -1,6 +1,7 @@
-// Package rules holds what the contract demands of a request beyond the document's
-// schemas: in prose, or because a store of money needs it. It is a package of its own so
-// that the server and the tests of package validate judge by the same rules.
+// Package rules holds the rules for requests that the document's schemas do not express.
+// Some of them are in the document's prose; others are there because cards are money. They
+// have a package of their own, so that the server and the tests of package validate use the
+// same rules.
 package rules
 
 import (
@@ -15,11 +16,11 @@ import (
 // maxKeyLength bounds an idempotency key, without its quotes, in characters.
 const maxKeyLength = 255
 
-// Rules judge requests at a time and by a setting. A fault that depends on one of the
-// two is provisional, because the same request may have been accepted before.
+// Rules depend on the time and on a setting. A fault that depends on one of the two is
+// provisional, because the same request may have been accepted before.
 type Rules struct {
 	Now         func() time.Time
-	BulkMaximum int // how many cards a bulk request may ask for
+	BulkMaximum int // most cards that a bulk request may ask for
 }
 
 // Options returns the rules as the validator takes them.
@@ -52,7 +53,7 @@ func Key(header string) string {
 	return header
 }
 
-// expiryWithinBounds demands an expiry after now and at most 5 calendar years ahead.
+// expiryWithinBounds requires an expiry after now and at most 5 calendar years ahead.
 func (r Rules) expiryWithinBounds(expiresAt validate.Value) *validate.ErrorDetail {
 	now := r.Now()
 	switch {
@@ -64,13 +65,13 @@ func (r Rules) expiryWithinBounds(expiresAt validate.Value) *validate.ErrorDetai
 	return nil
 }
 
-// provisional marks a fault that the same request may not have had before.
+// provisional marks a fault that the same request may not have had earlier.
 func provisional(fault *validate.ErrorDetail) *validate.ErrorDetail {
 	fault.Provisional = true
 	return fault
 }
 
-// atMostMaximum demands a count of at most BulkMaximum cards.
+// atMostMaximum requires a count of at most BulkMaximum cards.
 func (r Rules) atMostMaximum(count validate.Value) *validate.ErrorDetail {
 	n := count.Int()
 	if n <= int64(r.BulkMaximum) {
@@ -81,8 +82,8 @@ func (r Rules) atMostMaximum(count validate.Value) *validate.ErrorDetail {
 	return fault
 }
 
-// deliversBeforeExpiry demands that a card does not expire before its delivery, even if
-// the request names no expiry and the card gets the default one.
+// deliversBeforeExpiry requires that a card does not expire before its delivery. If the
+// request names no expiry, the default one counts.
 func (r Rules) deliversBeforeExpiry(body validate.Value) *validate.ErrorDetail {
 	expiry := body.Field("expiresAt").Time()
 	byDefault := body.Field("expiresAt").IsNull()
@@ -97,8 +98,8 @@ func (r Rules) deliversBeforeExpiry(body validate.Value) *validate.ErrorDetail {
 	return nil
 }
 
-// countOrRecipients demands one of the two. The document says that they exclude each
-// other; a request with neither asks for nothing.
+// countOrRecipients requires exactly one of the two. The document says that they exclude
+// each other, and a request with neither would issue nothing.
 func countOrRecipients(body validate.Value) *validate.ErrorDetail {
 	if body.Field("count").IsNull() == body.Field("recipients").IsNull() {
 		return validate.ValueError("exactly one of count and recipients is required")
@@ -106,7 +107,7 @@ func countOrRecipients(body validate.Value) *validate.ErrorDetail {
 	return nil
 }
 
-// fitKey demands an idempotency key of at most 255 printable ASCII characters.
+// fitKey requires an idempotency key of at most 255 printable ASCII characters.
 func fitKey(header validate.Value) *validate.ErrorDetail {
 	key := Key(header.Text())
 	if len(key) > maxKeyLength {

@@ -7,7 +7,7 @@
 // construct in the document, and the shape of a 422. It knows no operation by name, no
 // database and no other answer. Options hand in the rules beyond the schema.
 //
-// Read validate.go and request.go first. compile.go and compile_schema.go turn the
+// Read validate.go and request.go first. The files compile*.go turn the
 // document into schemas (schema.go). scan.go reads a body into a tape (tape.go), and
 // check.go walks over it. Each kind of value has a file of its own.
 package validate

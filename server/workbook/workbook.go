@@ -1,6 +1,6 @@
 // Package workbook writes a table of texts as an Excel workbook (Office Open XML,
-// ECMA-376) while its rows come in: memory stays flat, and nothing is written to a
-// disk. It must not know what the texts are.
+// ECMA-376) while its rows come in. So memory stays flat, and nothing is written to
+// a disk. It does not know what the texts mean.
 package workbook
 
 import (
@@ -15,34 +15,34 @@ import (
 // MediaType is the media type of a workbook.
 const MediaType = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
-// MaxRows is how many rows a sheet holds in Excel, the header among them.
+// MaxRows is the number of rows of a sheet in Excel, including the header.
 const MaxRows = 1 << 20
 
-// maxColumns is how many columns have a name of one letter.
+// maxColumns is the number of columns whose name is one letter.
 const maxColumns = 26
 
-// Column is a column of the sheet. Its name is in the header row and must need no
+// Column is a column of the sheet. Its name is in the header row and must not need
 // escaping in XML. Its width is in characters.
 type Column struct {
 	Name  string
 	Width int
 }
 
-// Writer writes a workbook of one sheet. Write takes rows as AppendRow makes
-// them, in order from row 2.
+// Writer writes a workbook of one sheet. Write takes rows that AppendRow made, in their
+// order from row 2.
 type Writer struct {
 	archive *zip.Writer
 	sheet   io.Writer
 }
 
-// New begins a workbook in w: all parts but the rows. The header row is bold and stays
-// in sight. It fails with the error of w, or if there are more than 26 columns.
+// New writes a workbook without its rows to w. The header row is bold and stays in sight.
+// New fails with the error of w, or if there are more than 26 columns.
 func New(w io.Writer, columns []Column) (*Writer, error) {
 	if len(columns) == 0 || len(columns) > maxColumns {
 		return nil, fmt.Errorf("a workbook has 1 to %d columns, not %d", maxColumns, len(columns))
 	}
-	// Rows repeat themselves: the fastest level makes them small enough. All parts have one
-	// compressor, because each takes 1.2 MB and they are written one after the other.
+	// The fastest level is enough, because the rows are much alike. The parts are written one
+	// after another, so they share one compressor, which takes 1.2 MB.
 	deflate, err := flate.NewWriter(nil, flate.BestSpeed)
 	if err != nil {
 		return nil, err
@@ -81,8 +81,8 @@ func (w *Writer) Close() error {
 	return w.archive.Close()
 }
 
-// AppendRow appends the row of that number, the header being 1. Each cell is a text,
-// whatever it looks like, and stays one when somebody edits it. The texts must need no
+// AppendRow appends the row with this number; the header is row 1. Each cell is text, even
+// if it looks like a number, and stays text when somebody edits it. The texts must not need
 // escaping in XML.
 func AppendRow(line []byte, number int, texts ...[]byte) []byte {
 	return appendRow(line, number, styleText, texts...)
@@ -114,8 +114,8 @@ func sheetBegin(columns []Column) string {
 	return b.String()
 }
 
-// sheetEnd tells Excel that digits are texts on purpose: otherwise it marks every one of
-// them as a mistake and offers to make numbers of them.
+// sheetEnd tells Excel that the digits are text on purpose. Otherwise Excel marks each cell
+// as a mistake and offers to convert it to a number.
 const sheetEnd = `</sheetData><ignoredErrors><ignoredError sqref="A1:Z1048576" numberStoredAsText="1"/></ignoredErrors></worksheet>`
 
 // Styles, as styles.xml counts them. Both have the number format "@", which is text.

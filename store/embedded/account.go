@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"os/user"
+	"path/filepath"
 	"strconv"
 	"syscall"
 )
@@ -74,7 +75,7 @@ func (s *Server) ownAccount(ctx context.Context) (account, error) {
 		return account{}, errors.New("PostgreSQL does not run as root, and there is neither a user giftcards nor a user nobody: create a user giftcards or set DATABASE_URL")
 	}
 	if !s.ephemeral {
-		s.logger.WarnContext(ctx, "the private PostgreSQL runs as nobody, whose other processes can read its data: create a system user giftcards and restart", "error", makeErr)
+		s.logger.WarnContext(ctx, "the private PostgreSQL runs as nobody, whose other processes can read its data: stop this server, create a system user giftcards and give it the directory", "directory", filepath.Join(s.stateDir, "data"), "error", makeErr)
 	}
 	return accountFor(u)
 }

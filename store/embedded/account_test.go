@@ -5,6 +5,7 @@ package embedded
 import (
 	"log/slog"
 	"os"
+	"os/user"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -79,5 +80,20 @@ func TestSocketPathsStayShortEnough(t *testing.T) {
 	defer os.RemoveAll(dir)
 	if strings.HasPrefix(dir, long) || len(dir)+len("/.s.PGSQL.5432") > 103 {
 		t.Errorf("socket directory %s", dir)
+	}
+}
+
+// TestOnlyRootsServersMakeAUser and those of tests never do.
+func TestOnlyRootsServersMakeAUser(t *testing.T) {
+	t.Parallel()
+	var log strings.Builder
+	s := &Server{ephemeral: true, logger: slog.New(slog.NewTextHandler(&log, nil))}
+	_, lookupErr := user.Lookup(ownUser)
+	as, err := s.ownAccount(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := map[bool]string{true: ownUser, false: sharedUser}[lookupErr == nil]; as.name != want || log.Len() > 0 {
+		t.Errorf("user %s, want %s; log %s", as.name, want, &log)
 	}
 }

@@ -92,3 +92,34 @@ func defaultCacheDir() string {
 	}
 	return filepath.Join(dir, "giftcards")
 }
+
+// takeStateDir makes and locks the state directory, and opens the log.
+func (s *Server) takeStateDir(o Options) error {
+	dir := o.StateDir
+	switch {
+	case o.Ephemeral && dir != "":
+		return errors.New("an ephemeral server chooses its own state directory, because it removes it")
+	case o.Ephemeral:
+		made, err := makeEphemeralDir()
+		if err != nil {
+			return err
+		}
+		dir = made
+	case dir == "":
+		return errors.New("no state directory is set")
+	}
+	dir, err := private.Dir(dir)
+	if err != nil {
+		return err
+	}
+	held, err := lockDir(dir)
+	if err != nil {
+		return err
+	}
+	// From here on abandon can release the lock.
+	s.stateDir, s.lock = dir, held
+	if s.log, err = private.Open(s.logPath(), os.O_RDWR|os.O_CREATE|os.O_APPEND); err != nil {
+		return err
+	}
+	return s.rotateLog()
+}

@@ -4,9 +4,7 @@ package embedded
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/url"
 	"os"
@@ -14,10 +12,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
-
-	"giftcards/store/private"
 )
 
 // Server is a running private PostgreSQL.
@@ -89,10 +84,6 @@ func (s *Server) start(ctx context.Context, o Options) error {
 	if err := s.sweep(); err != nil {
 		return err
 	}
-	// The owner of old data may change only while no PostgreSQL runs.
-	if as, err = s.leaveNobody(ctx, data, as); err != nil {
-		return err
-	}
 	if major == 0 {
 		s.logger.DebugContext(ctx, "making a database cluster", "directory", data, "major", p.major)
 		if err := s.makeCluster(ctx, data, p, as); err != nil {
@@ -111,39 +102,6 @@ func (s *Server) start(ctx context.Context, o Options) error {
 	}
 	return s.ensureDatabase(ctx)
 }
-
-// takeStateDir makes and locks the state directory, and opens the log.
-func (s *Server) takeStateDir(o Options) error {
-	dir := o.StateDir
-	switch {
-	case o.Ephemeral && dir != "":
-		return errors.New("an ephemeral server chooses its own state directory, because it removes it")
-	case o.Ephemeral:
-		made, err := makeEphemeralDir()
-		if err != nil {
-			return err
-		}
-		dir = made
-	case dir == "":
-		return errors.New("no state directory is set")
-	}
-	dir, err := private.Dir(dir)
-	if err != nil {
-		return err
-	}
-	held, err := lockDir(dir)
-	if err != nil {
-		return err
-	}
-	// From here on abandon can release the lock.
-	s.stateDir, s.lock = dir, held
-	if s.log, err = private.Open(s.logPath(), os.O_RDWR|os.O_CREATE|os.O_APPEND); err != nil {
-		return err
-	}
-	return s.rotateLog()
-}
-
-func (s *Server) logPath() string { return filepath.Join(s.stateDir, "postgres.log") }
 
 func (s *Server) finder(o Options, as account) finder {
 	cache := o.CacheDir
@@ -172,47 +130,6 @@ func (s *Server) sweep() error {
 	return nil
 }
 
-// startPostmaster starts PostgreSQL. It retries for 5 seconds if sessions of a killed
-// postmaster have not ended yet.
-func (s *Server) startPostmaster(ctx context.Context, data string, p programs, as account) error {
-	for deadline := time.Now().Add(5 * time.Second); ; {
-		err := s.tryPostmaster(ctx, data, p, as)
-		if err == nil || !strings.Contains(err.Error(), "pre-existing shared memory block") || time.Now().After(deadline) {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-time.After(10 * pollEvery):
-		}
-	}
-}
-
-func (s *Server) tryPostmaster(ctx context.Context, data string, p programs, as account) error {
-	begin, err := s.log.Seek(0, io.SeekEnd)
-	if err != nil {
-		return err
-	}
-	args := []string{"-D", data, "-k", s.socketDir, "-p", postgresPort, "-c", "listen_addresses=",
-		"-c", "hba_file=" + s.hbaFile(), "-c", "ident_file=" + s.identFile()}
-	onOurDeath := syscall.SIGINT
-	// Nobody needs the data of a test after a crash.
-	if s.ephemeral {
-		args = append(args, "-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off", "-c", "max_connections=1000")
-		onOurDeath = syscall.SIGQUIT
-	}
-	// The server must outlive ctx, which bounds only the start.
-	cmd := as.command(context.WithoutCancel(ctx), filepath.Join(p.dir, "postgres"), args...)
-	cmd.Stdout, cmd.Stderr = s.log, s.log
-	if s.postmaster, err = launch(cmd, onOurDeath); err != nil {
-		return err
-	}
-	if err := waitReady(ctx, s.postmaster, data, s.socketDir); err != nil {
-		return s.withLog(err, begin)
-	}
-	return nil
-}
-
 // watch closes done when the postmaster has ended. Until then it rotates the log.
 func (s *Server) watch() {
 	look := time.NewTicker(logCheck)
@@ -231,22 +148,6 @@ func (s *Server) watch() {
 		s.err = fmt.Errorf("PostgreSQL ended by itself: %w; its log is %s", exitError(s.postmaster), s.logPath())
 	}
 	close(s.done)
-}
-
-// withLog adds to err the end of PostgreSQL's log after the offset begin.
-func (s *Server) withLog(err error, begin int64) error {
-	const most = 2000
-	end, seekErr := s.log.Seek(0, io.SeekEnd)
-	if seekErr != nil || end <= begin {
-		return err
-	}
-	// An error must stay short; the log has the rest.
-	begin = max(begin, end-most)
-	text, readErr := io.ReadAll(io.NewSectionReader(s.log, begin, end-begin))
-	if readErr != nil {
-		return err
-	}
-	return fmt.Errorf("%w: %s", err, strings.ReplaceAll(strings.TrimSpace(string(text)), "\n", "; "))
 }
 
 // URL returns the complete address of the database giftcards for its owner, which is not a

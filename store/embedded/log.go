@@ -3,8 +3,11 @@
 package embedded
 
 import (
+	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"giftcards/store/private"
@@ -34,4 +37,22 @@ func (s *Server) rotateLog() error {
 	}
 	// PostgreSQL appends, so that it continues at the beginning.
 	return s.log.Truncate(0)
+}
+
+func (s *Server) logPath() string { return filepath.Join(s.stateDir, "postgres.log") }
+
+// withLog adds to err the end of PostgreSQL's log after the offset begin.
+func (s *Server) withLog(err error, begin int64) error {
+	const most = 2000
+	end, seekErr := s.log.Seek(0, io.SeekEnd)
+	if seekErr != nil || end <= begin {
+		return err
+	}
+	// An error must stay short; the log has the rest.
+	begin = max(begin, end-most)
+	text, readErr := io.ReadAll(io.NewSectionReader(s.log, begin, end-begin))
+	if readErr != nil {
+		return err
+	}
+	return fmt.Errorf("%w: %s", err, strings.ReplaceAll(strings.TrimSpace(string(text)), "\n", "; "))
 }

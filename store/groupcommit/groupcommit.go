@@ -16,10 +16,10 @@ import (
 const (
 	// MaxGroup is the most callers that share a transaction.
 	MaxGroup = 64
-	// MaxRunning is how many transactions of a group run at a time: while one waits for
-	// the disk, the next is filled.
+	// MaxRunning is the most transactions of a group that run at a time. While one waits for
+	// the disk, the other sends its statement.
 	MaxRunning = 2
-	// timeout ends a transaction that hangs. No caller's context does, because a
+	// timeout ends a transaction that hangs. A caller's context does not end it, because the
 	// transaction belongs to all of its callers.
 	timeout = 30 * time.Second
 )
@@ -112,7 +112,7 @@ func (g *Group[In, Out]) next(ctx context.Context) {
 	}
 	calls := g.queue
 	if len(calls) > MaxGroup {
-		// The capacity ends with the slice, so that nothing is appended to the queue's memory.
+		// The capacity ends with the slice, so that an append cannot overwrite the queue.
 		calls = calls[:MaxGroup:MaxGroup]
 	}
 	g.queue = g.queue[len(calls):]
@@ -129,8 +129,7 @@ func (g *Group[In, Out]) run(ctx context.Context, calls []*call[In, Out]) {
 	}
 	out, err := g.options.Run(limited, in)
 	if err != nil && len(calls) > 1 && g.options.RolledBack(err) {
-		// One bad input fails the whole transaction, so run each alone: then only the bad
-		// one fails.
+		// One bad input fails the whole transaction. If each runs alone, only the bad one fails.
 		for _, c := range calls {
 			g.run(ctx, []*call[In, Out]{c})
 		}

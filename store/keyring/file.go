@@ -11,33 +11,11 @@ import (
 	"path/filepath"
 	"syscall"
 
-	"github.com/tink-crypto/tink-go/v2/aead"
 	"github.com/tink-crypto/tink-go/v2/insecurecleartextkeyset"
-	"github.com/tink-crypto/tink-go/v2/jwt"
 	"github.com/tink-crypto/tink-go/v2/keyset"
-	"github.com/tink-crypto/tink-go/v2/mac"
-	tinkpb "github.com/tink-crypto/tink-go/v2/proto/tink_go_proto"
 
 	"giftcards/store/private"
 )
-
-// The names of the keysets in a key file: for security codes, bearer tokens and download
-// links.
-const (
-	CodesKeyset  = "codes"
-	TokensKeyset = "tokens"
-	LinksKeyset  = "links"
-)
-
-// Keysets are the names of all keysets.
-var Keysets = []string{CodesKeyset, LinksKeyset, TokensKeyset}
-
-// templates are the kinds of new keys by keyset.
-var templates = map[string]func() *tinkpb.KeyTemplate{
-	CodesKeyset:  aead.AES256GCMKeyTemplate,
-	TokensKeyset: jwt.HS256Template,
-	LinksKeyset:  mac.HMACSHA256Tag128KeyTemplate,
-}
 
 // Create writes a new key file that only its owner may read, and opens it. It fails with an
 // fs.ErrExist if path exists.
@@ -171,43 +149,6 @@ func malformed(path string) error {
 	return fmt.Errorf("key file %s is damaged or not a key file: restore its backup, because new keys cannot open codes that the old ones sealed", path)
 }
 
-func decode(data []byte) (map[string]*keyset.Handle, error) {
-	var encoded map[string]json.RawMessage
-	if err := json.Unmarshal(data, &encoded); err != nil {
-		return nil, err
-	}
-	// An unknown keyset may be a newer version's, and a change would drop it.
-	if len(encoded) != len(templates) {
-		return nil, errors.New("wrong number of keysets")
-	}
-	handles := map[string]*keyset.Handle{}
-	for name := range templates {
-		handle, err := insecurecleartextkeyset.Read(keyset.NewJSONReader(bytes.NewReader(encoded[name])))
-		if err != nil {
-			return nil, err
-		}
-		handles[name] = handle
-	}
-	return handles, nil
-}
-
-// rotated returns the keysets, or new ones for nil, with a new primary key in each.
-func rotated(handles map[string]*keyset.Handle) (map[string]*keyset.Handle, error) {
-	return eachKeyset(func(name string) (*keyset.Handle, error) { return withNewPrimary(handles[name], templates[name]()) })
-}
-
-func eachKeyset(build func(name string) (*keyset.Handle, error)) (map[string]*keyset.Handle, error) {
-	handles := map[string]*keyset.Handle{}
-	for name := range templates {
-		handle, err := build(name)
-		if err != nil {
-			return nil, err
-		}
-		handles[name] = handle
-	}
-	return handles, nil
-}
-
 // writeComplete writes a key file beside path and returns its name. The caller then moves it
 // to path in one step, so that no reader sees a part of it.
 func writeComplete(path string, handles map[string]*keyset.Handle) (string, error) {
@@ -233,22 +174,6 @@ func writeComplete(path string, handles map[string]*keyset.Handle) (string, erro
 		return "", errors.Join(err, os.Remove(file.Name()))
 	}
 	return file.Name(), nil
-}
-
-// withNewPrimary returns handle, or an empty keyset for nil, with a new primary key.
-func withNewPrimary(handle *keyset.Handle, template *tinkpb.KeyTemplate) (*keyset.Handle, error) {
-	manager := keyset.NewManager()
-	if handle != nil {
-		manager = keyset.NewManagerFromHandle(handle)
-	}
-	id, err := manager.Add(template)
-	if err != nil {
-		return nil, err
-	}
-	if err := manager.SetPrimary(id); err != nil {
-		return nil, err
-	}
-	return manager.Handle()
 }
 
 // syncDirectory makes the name of the file at path durable.

@@ -142,7 +142,7 @@ const linkTagSize = 5 + 16
 // VerifyLink returns the payload that SignLink signed, or ErrLinkRefused. It accepts only
 // one spelling of a link.
 func (r *Ring) VerifyLink(link string) ([]byte, error) {
-	// DecodeString ignores some trailing bits, so that a link is compared with its encoding.
+	// DecodeString ignores some trailing bits, so compare the link with its own encoding.
 	signed, err := base64.RawURLEncoding.DecodeString(link)
 	if err != nil || len(signed) < linkTagSize || base64.RawURLEncoding.EncodeToString(signed) != link {
 		return nil, ErrLinkRefused

@@ -41,7 +41,7 @@ var ErrNotNewest = errors.New("the keys were rotated meanwhile")
 // wrapped, if the file's newest key for codes is not codeKey.
 func Retire(path string, keysets []string, codeKey uint32) error {
 	err := replace(path, func(current map[string]*keyset.Handle) (map[string]*keyset.Handle, error) {
-		// A rotation since the caller's check would make its newest key an old one.
+		// If the keys were rotated after the caller's check, its newest key is an old one now.
 		if current[CodesKeyset].KeysetInfo().GetPrimaryKeyId() != codeKey {
 			return nil, ErrNotNewest
 		}
@@ -103,7 +103,8 @@ func (r *Ring) CodeKey() uint32 {
 	return r.keys().codeKey
 }
 
-// HasCodeKey reports whether the ring has the key, whether newest or older.
+// HasCodeKey reports whether the ring has the key for codes with this id, as its newest or
+// as an older one.
 func (r *Ring) HasCodeKey(key uint32) bool {
 	return slices.ContainsFunc(r.keys().handles[CodesKeyset].KeysetInfo().GetKeyInfo(),
 		func(info *tinkpb.KeysetInfo_KeyInfo) bool { return info.GetKeyId() == key })

@@ -18,7 +18,7 @@ func (u *uses) add(key uint32, n int64) {
 }
 
 // TakeUses returns the number of codes that each key has sealed, by the key's id, and starts
-// to count from 0 again. Keys without any are left out.
+// to count from 0 again. A key that has sealed none is left out.
 func (r *Ring) TakeUses() map[uint32]int64 {
 	taken := map[uint32]int64{}
 	r.uses.byKey.Range(func(key, count any) bool {
@@ -30,7 +30,7 @@ func (r *Ring) TakeUses() map[uint32]int64 {
 	return taken
 }
 
-// ReturnUses adds counts of TakeUses again that could not be saved.
+// ReturnUses adds back counts that TakeUses returned and that could not be saved.
 func (r *Ring) ReturnUses(taken map[uint32]int64) {
 	for key, n := range taken {
 		r.uses.add(key, n)

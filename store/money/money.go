@@ -8,12 +8,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/big"
 	"strconv"
 	"strings"
 
 	"github.com/cockroachdb/apd/v3"
-	"github.com/jackc/pgx/v5/pgtype"
 )
 
 var (
@@ -22,22 +20,19 @@ var (
 	// ErrTooLarge is the error for a decimal number with more than MaxWholeDigits digits
 	// before the point. Depending on its sign, it is above or below every bound on an amount.
 	ErrTooLarge = errors.New("more digits before the point than an amount can have")
-	// ErrTooPrecise is the error for a decimal number with too many digits after the point:
-	// more than MaxDecimals when it is parsed, or storedDecimals when it is scanned.
+	// ErrTooPrecise is the error for a decimal number with more than MaxDecimals digits after
+	// the point.
 	ErrTooPrecise = errors.New("more digits after the point than an amount can have")
 )
 
 const (
-	// MaxDecimals is the largest number of digits after the point that Parse accepts. Every
-	// card's amount is encoded, stored and printed, and encoding takes quadratic time.
+	// MaxDecimals is the largest number of digits after the point. Every card's amount is
+	// encoded, stored and printed, and encoding takes quadratic time.
 	MaxDecimals = 100
 	// MaxWholeDigits is the largest number of digits before the point. PostgreSQL allows
 	// 131,072, but comparing so many takes tens of milliseconds, and "1e131071" is a short
 	// text for an attacker to send.
 	MaxWholeDigits = 1000
-	// storedDecimals is the largest number of decimals of a PostgreSQL numeric. Cards from
-	// before MaxDecimals may have as many and stay readable.
-	storedDecimals = 16383
 	// printedScale is the smallest number of decimals that String prints.
 	printedScale = 2
 	// uint64Digits is the largest number of decimal digits that always fit into a uint64.
@@ -258,42 +253,3 @@ func (a Amount) Add(b Amount) (sum Amount) {
 
 // Sub returns the exact difference. Its scale is the larger one of the two.
 func (a Amount) Sub(b Amount) Amount { return a.Add(b.Neg()) }
-
-// NumericValue returns the amount with its scale for a PostgreSQL numeric.
-func (a Amount) NumericValue() (pgtype.Numeric, error) {
-	coefficient := a.number.Coeff.MathBigInt()
-	if a.number.Negative {
-		coefficient.Neg(coefficient)
-	}
-	return pgtype.Numeric{Int: coefficient, Exp: a.number.Exponent, Valid: true}, nil
-}
-
-// ScanNumeric sets the amount from a PostgreSQL numeric. It refuses NULL, NaN and the
-// infinities. On an error the amount is unchanged.
-func (a *Amount) ScanNumeric(numeric pgtype.Numeric) error {
-	switch {
-	case !numeric.Valid:
-		return errors.New("scan amount: it is NULL")
-	case numeric.NaN || numeric.InfinityModifier != pgtype.Finite:
-		return errors.New("scan amount: it is not finite")
-	case numeric.Exp > MaxWholeDigits:
-		return fmt.Errorf("scan amount: %w", ErrTooLarge)
-	case numeric.Exp < -storedDecimals:
-		return fmt.Errorf("scan amount: %w", ErrTooPrecise)
-	}
-	var amount Amount
-	if numeric.Int != nil {
-		amount.number.Coeff.SetMathBigInt(new(big.Int).Abs(numeric.Int))
-		amount.number.Negative = numeric.Int.Sign() < 0
-	}
-	amount.number.Exponent = numeric.Exp
-	// PostgreSQL sends 100 as 1e2. An Amount has no positive exponent.
-	if numeric.Exp > 0 {
-		amount.number.Exponent = 0
-		ten := big.NewInt(10)
-		power := ten.Exp(ten, big.NewInt(int64(numeric.Exp)), nil)
-		amount.number.Coeff.Mul(&amount.number.Coeff, new(apd.BigInt).SetMathBigInt(power))
-	}
-	*a = amount
-	return nil
-}

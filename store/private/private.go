@@ -183,7 +183,7 @@ func Follow(path string) (string, error) {
 }
 
 func checkOwner(what string, info fs.FileInfo) error {
-	owner, us := Owner(info), os.Geteuid()
+	owner, us := int(info.Sys().(*syscall.Stat_t).Uid), os.Geteuid()
 	if owner == 0 || owner == us {
 		return nil
 	}
@@ -192,6 +192,3 @@ func checkOwner(what string, info fs.FileInfo) error {
 	}
 	return fmt.Errorf("%s belongs to user id %d and neither to this user (%d) nor to root: run as that user or choose another place", what, owner, us)
 }
-
-// Owner returns the id of the user that a file belongs to.
-func Owner(info fs.FileInfo) int { return int(info.Sys().(*syscall.Stat_t).Uid) }

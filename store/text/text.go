@@ -8,6 +8,9 @@ import (
 	"unicode"
 )
 
+// Clean is a text that may be stored and shown: the result of Line or of Message.
+type Clean string
+
 // Line returns s as one line of valid UTF-8, for names and slugs: every control
 // character (newline and tab too) and every line or paragraph separator becomes
 // a space, so that a name cannot forge a mail header or a CSV row; every byte
