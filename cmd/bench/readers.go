@@ -48,7 +48,7 @@ func (b *bench) createBeside(ctx context.Context, p *process, readers int) (r ro
 	r, sent, err := b.under(ctx, p, b.createLoad(p, 64))
 	stop()
 	all.Wait()
-	if err := errors.Join(append(failed, err)...); err != nil {
+	if err := errors.Join(err, errors.Join(failed...)); err != nil {
 		return r, err
 	}
 	// The tasks have cards and entries in the audit log too.
