@@ -7,6 +7,7 @@ import (
 	"math"
 	"net/http"
 	"runtime"
+	"sync/atomic"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -50,8 +51,9 @@ func LeastBodyBudget(limit int64) int64 { return limit + smallBudget + leastMedi
 // bodies is the memory for request bodies. Each class of sizes has its own part, so that no
 // body waits for a larger one.
 type bodies struct {
-	classes []bodyClass // the smallest first
-	wait    time.Duration
+	classes  []bodyClass // the smallest first
+	wait     time.Duration
+	reserved atomic.Int64 // bytes, for OpenMemory
 }
 
 // bodyClass is a class of bodies by size.
@@ -163,7 +165,11 @@ func (b *bodyRead) reserve(ctx context.Context, class bodyClass, size int64) err
 			giveBack()
 		}
 	}
-	b.held = append(b.held, release)
+	b.reserved.Add(size * bodyCost)
+	b.held = append(b.held, func() {
+		b.reserved.Add(-size * bodyCost)
+		release()
+	})
 	b.from.restart() // the wait was the server's, not the client's
 	return nil
 }
@@ -209,8 +215,8 @@ type arriving struct {
 	read       int64
 }
 
-func newArriving(c echo.Context) *arriving {
-	return &arriving{body: c.Request().Body, controller: http.NewResponseController(c.Response()), start: time.Now()}
+func newArriving(w http.ResponseWriter, r *http.Request) *arriving {
+	return &arriving{body: r.Body, controller: http.NewResponseController(w), start: time.Now()}
 }
 
 // restart begins a new average rate.
@@ -236,7 +242,7 @@ func (a *arriving) end() { _ = a.controller.SetReadDeadline(time.Time{}) }
 func (s *Server) readBody(c echo.Context, op operation) (body []byte, release func(), err error) {
 	who := caller(c.Request().Context())
 	read := &bodyRead{
-		bodies: s.bodies, merchant: who.claims.Merchant, limit: op.bodyLimit, from: newArriving(c), length: c.Request().ContentLength,
+		bodies: s.bodies, merchant: who.claims.Merchant, limit: op.bodyLimit, from: newArriving(c.Response(), c.Request()), length: c.Request().ContentLength,
 		access: func() error {
 			_, err := who.programToIssueIn()
 			return err
@@ -247,24 +253,4 @@ func (s *Server) readBody(c echo.Context, op operation) (body []byte, release fu
 		read.from.end()
 	}
 	return body, read.release, err
-}
-
-// answerFirst lets the answer to a request go out before its large body has arrived.
-// Otherwise net/http would wait for the body first. It reports whether the body is large.
-func answerFirst(c echo.Context) (large bool) {
-	if length := c.Request().ContentLength; length >= 0 && length <= bodyLimit {
-		return false
-	}
-	c.Response().Header().Set("Connection", "close")
-	controller := http.NewResponseController(c.Response())
-	_ = controller.EnableFullDuplex() // HTTP/2 does so anyway
-	_ = controller.SetReadDeadline(time.Now().Add(bodyGrace))
-	return true
-}
-
-// discardBody reads the rest of a large body after the answer, because most clients read no
-// answer before they have sent the whole body.
-func (s *Server) discardBody(c echo.Context) {
-	_ = http.NewResponseController(c.Response()).Flush()
-	_, _ = io.Copy(io.Discard, io.LimitReader(newArriving(c), s.BulkBodyLimit))
 }

@@ -62,7 +62,10 @@ func (s *Server) handleError(err error, c echo.Context) {
 		s.writeJSON(c, http.StatusBadRequest, toReloadRefusal(over))
 		return
 	}
-	answer, large := s.refusalOf(err, c), answerFirst(c)
+	answer := s.refusalOf(err, c)
+	if isLarge(c.Request()) {
+		answerFirst(c)
+	}
 	header := c.Response().Header()
 	header.Del(echo.HeaderContentDisposition) // a download may have set it before it failed
 	maps.Copy(header, answer.header)
@@ -85,9 +88,7 @@ func (s *Server) handleError(err error, c echo.Context) {
 	s.writeJSON(c, answer.status, map[string]string{"detail": answer.detail})
 	switch answer.status {
 	case http.StatusForbidden, http.StatusNotFound, http.StatusServiceUnavailable:
-		if large { // only callers with a good token get these statuses
-			s.discardBody(c)
-		}
+		doNotWant(c.Request()) // only callers with a good token get these statuses
 	}
 }
 

@@ -111,7 +111,7 @@ type Server struct {
 	accesses        *accessCache
 	instrumentation *instrumentation
 	echo            *echo.Echo
-	handler         http.Handler // echo, which also answers below the path of BaseURL
+	handler         http.Handler // echo, and what happens outside of it
 	basePath        string
 	bodies          *bodies
 	streams         *streams
@@ -138,7 +138,7 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	e := s.echo
-	s.handler = below(s.basePath, e)
+	s.handler = s.discardUnwanted(below(s.basePath, e))
 	e.Binder = binder{}
 	e.HTTPErrorHandler = s.handleError
 	e.IPExtractor = addressFrom(o.TrustedProxies)
@@ -174,6 +174,12 @@ func New(o Options) (*Server, error) {
 
 // ServeHTTP answers a request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+
+// OpenMemory returns the memory in bytes that open streams and the bodies being read may
+// take. It is an estimate for the garbage collector's limit.
+func (s *Server) OpenMemory() int64 {
+	return int64(s.streams.count())*streamMemory + s.bodies.reserved.Load()
+}
 
 // documents adds the routes of the documents and of the page for people. The published
 // document stays as it is, byte for byte; the others name this server if BaseURL has a

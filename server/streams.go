@@ -19,6 +19,10 @@ const (
 	streamsInAll     = 256
 )
 
+// streamMemory is what an open stream adds to OpenMemory, in bytes. It is several times
+// what a stream holds, because each page that it reads becomes garbage at once.
+const streamMemory = 4 << 20
+
 // A client must read a stream at leastReading bytes a second on average, after
 // readingGrace. Bytes in the system's send buffer count as read (see LimitConnections).
 const (
@@ -72,6 +76,13 @@ func (s *streams) take(who *principal, batch store.CardRange) (end func(), err e
 			}
 		}
 	}, nil
+}
+
+// count returns how many streams are open.
+func (s *streams) count() int {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	return s.open[allStreams{}]
 }
 
 // readingClient is the client of a stream. A write fails if the client has read too slowly

@@ -30,6 +30,7 @@ type bench struct {
 // sizes are numbers of cards.
 type sizes struct {
 	bulk, recipients int
+	download         int   // for each slow reader
 	tasks, existing  []int // for growth
 }
 
@@ -53,12 +54,12 @@ func measure(ctx context.Context, o options, stdout, stderr io.Writer) (err erro
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	b := &bench{options: o, log: stderr, warmUp: time.Second, sizes: sizes{
-		bulk: 1_000_000, recipients: 100_000,
+		bulk: 1_000_000, recipients: 100_000, download: 100_000,
 		tasks: []int{10_000, 100_000, 1_000_000}, existing: []int{0, 1_000_000, 10_000_000},
 	}}
 	if o.quick {
 		b.duration = min(b.duration, time.Second)
-		b.sizes = sizes{bulk: 5_000, recipients: 1_000, tasks: []int{100, 1_000, 5_000}, existing: []int{0, 1_000, 10_000}}
+		b.sizes = sizes{bulk: 5_000, recipients: 1_000, download: 1_000, tasks: []int{100, 1_000, 5_000}, existing: []int{0, 1_000, 10_000}}
 	}
 	if err := b.checkNames(o.only); err != nil {
 		return err

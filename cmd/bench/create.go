@@ -37,6 +37,14 @@ func (b *bench) createLines() []line {
 		create("create", 64, 32, 0.90),
 		create("create-unshared", 64, 32, 0.45, "--no-share-transactions"),
 		create("create-single", 1, 1, 0.50),
+		{
+			name: "create-1024", unit: "requests/s", target: 0.90,
+			work:  "create a card with an e-mail recipient and a key, 1,024 connections",
+			floor: "the same with 256 connections",
+			ours:  func(ctx context.Context, p *process) (round, error) { return b.create(ctx, p, 1024) },
+			bare:  func(ctx context.Context) (round, error) { return b.create(ctx, b.server, 256) },
+		},
+		b.createReadersLine(),
 	}
 }
 
@@ -51,7 +59,16 @@ func (b *bench) create(ctx context.Context, p *process, connections int) (r roun
 	if err := b.fresh(ctx); err != nil {
 		return r, err
 	}
-	r, sent, err := b.under(ctx, p, load{
+	r, sent, err := b.under(ctx, p, b.createLoad(p, connections))
+	if err != nil {
+		return r, err
+	}
+	// Every answered request must have written one row to each table.
+	return r, b.wantRows(ctx, sent, written...)
+}
+
+func (b *bench) createLoad(p *process, connections int) load {
+	return load{
 		address: p.address, connections: connections,
 		prepare: func(request *fasthttp.Request) {
 			request.SetRequestURI("http://" + p.address + b.cards())
@@ -61,12 +78,7 @@ func (b *bench) create(ctx context.Context, p *process, connections int) (r roun
 			request.SetBodyString(b.createBody())
 		},
 		each: func(request *fasthttp.Request) { request.Header.Set("Idempotency-Key", uuid.NewString()) },
-	})
-	if err != nil {
-		return r, err
 	}
-	// Every answered request must have written one row to each table.
-	return r, b.wantRows(ctx, sent, written...)
 }
 
 // createBare lets pgbench write the same rows to the same tables.

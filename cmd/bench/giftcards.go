@@ -20,7 +20,8 @@ import (
 
 // shop is the merchant, the program and the token that requests use.
 type shop struct {
-	merchantID, programID, token string
+	merchantID, programID string
+	token, colleague      string // of two users
 }
 
 // serverEnvironment is the environment of the server and its commands. The caller's
@@ -48,8 +49,8 @@ func (b *bench) startServer(ctx context.Context, port int, flags ...string) (*pr
 	return start(ctx, b.dir, address, b.giftcards, append(b.serverEnvironment(), "GIFTCARDS_ADMIN_LISTEN="+admin), args...)
 }
 
-// openShop makes a merchant, a program and a user by the operator's commands, starts the
-// server, and logs in.
+// openShop makes a merchant, a program and two users by the operator's commands, starts the
+// server, and logs both in.
 func (b *bench) openShop(ctx context.Context) (s shop, err error) {
 	if err := b.command(ctx, nil, "", "migrate", "up"); err != nil {
 		return s, err
@@ -60,30 +61,41 @@ func (b *bench) openShop(ctx context.Context) (s shop, err error) {
 	if err := b.command(ctx, &s.programID, "", "program", "create", "--merchant="+s.merchantID, "Bench cards"); err != nil {
 		return s, err
 	}
-	const user = "bench@example.com"
+	tokens := map[string]*string{"bench@example.com": &s.token, "colleague@example.com": &s.colleague}
 	secret := strings.Repeat("bench", password.MinLength)
-	if err := b.command(ctx, nil, secret, "user", "create", "--merchant="+s.merchantID, user); err != nil {
-		return s, err
+	for user := range tokens {
+		if err := b.command(ctx, nil, secret, "user", "create", "--merchant="+s.merchantID, user); err != nil {
+			return s, err
+		}
 	}
-	// The commands above need no server; the login does.
+	// The commands above need no server; the logins do.
 	if b.server, err = b.startServer(ctx, b.port); err != nil {
 		return s, err
 	}
+	for user, token := range tokens {
+		if *token, err = b.login(ctx, user, secret); err != nil {
+			return s, err
+		}
+	}
+	return s, nil
+}
+
+// login returns a token of a user.
+func (b *bench) login(ctx context.Context, user, secret string) (token string, err error) {
 	form := url.Values{"username": {user}, "password": {secret}}
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+b.server.address+"/v2/token", strings.NewReader(form.Encode()))
 	if err != nil {
-		return s, err
+		return "", err
 	}
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	var login struct{ AccessToken string }
 	answer, err := do(request)
 	if err != nil {
-		return s, err
+		return "", err
 	}
 	defer answer.Body.Close()
+	var login struct{ AccessToken string }
 	err = json.NewDecoder(answer.Body).Decode(&login)
-	s.token = login.AccessToken
-	return s, err
+	return login.AccessToken, err
 }
 
 // command runs one of the operator's commands and reads the id that it prints.

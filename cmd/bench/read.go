@@ -111,23 +111,30 @@ func (b *bench) issueToRead(ctx context.Context) (task, link string, err error) 
 	if err := b.db.exec(ctx, "vacuum (analyze) gift_cards", "checkpoint"); err != nil {
 		return "", "", err
 	}
+	link, err = b.link(ctx, b.shop.token, task)
+	return task, link, err
+}
+
+// link returns the path of the CSV of a completed task, for the user of a token.
+func (b *bench) link(ctx context.Context, token, task string) (string, error) {
 	var end tail
-	if err := b.get(ctx, task, &end); err != nil {
-		return "", "", err
+	if err := b.get(ctx, token, task, &end); err != nil {
+		return "", err
 	}
 	found := linkPattern.FindSubmatch(end)
 	if found == nil {
-		return "", "", fmt.Errorf("no csvDownloadUrl in …%s", end)
+		return "", fmt.Errorf("no csvDownloadUrl in …%s", end)
 	}
-	return task, string(found[1]), nil
+	return string(found[1]), nil
 }
 
 // get writes the complete answer to to.
-func (b *bench) get(ctx context.Context, path string, to io.Writer) error {
+func (b *bench) get(ctx context.Context, token, path string, to io.Writer) error {
 	request, err := b.request(ctx, http.MethodGet, b.server.address, path, nil)
 	if err != nil {
 		return err
 	}
+	request.Header.Set("Authorization", "Bearer "+token)
 	answer, err := do(request)
 	if err != nil {
 		return err
@@ -144,7 +151,7 @@ func (b *bench) stream(ctx context.Context, path string, each byte) (round, erro
 	return b.metered(b.server, func(r *round) error {
 		found := counter{each: each}
 		begin := time.Now()
-		if err := b.get(ctx, path, &found); err != nil {
+		if err := b.get(ctx, b.shop.token, path, &found); err != nil {
 			return err
 		}
 		r.took(b.sizes.bulk, time.Since(begin))

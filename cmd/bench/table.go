@@ -67,7 +67,7 @@ func (t *table) print(out io.Writer, server int, runtimePeak int64) error {
 	if runtimePeak > 0 {
 		ofRuntime = fmt.Sprintf("%d MiB", runtimePeak>>20)
 	}
-	fmt.Fprintf(out, "\nPeak memory of the server over all lines: %d MiB resident; of Go's runtime: %s (target: at most 128 MiB).\n", peak>>20, ofRuntime)
+	fmt.Fprintf(out, "\nPeak memory of the server over all lines: %d MiB resident; of Go's runtime: %s (target: at most 256 MiB resident).\n", peak>>20, ofRuntime)
 	if len(t.growth) > 0 {
 		t.printGrowth(out)
 	}

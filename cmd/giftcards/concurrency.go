@@ -22,13 +22,15 @@ type concurrency struct {
 	LargeBodies string `hidden:"" env:"GIFTCARDS_LARGE_BODIES"`
 }
 
-// concurrencyVars are values of other packages that the help texts above print.
+// concurrencyVars are values that the help texts above and that of memory print.
 var concurrencyVars = kong.Vars{
 	"small_task":     strconv.Itoa(store.SmallTask),
 	"small_tasks":    strconv.Itoa(jobs.DefaultSmallWorkers),
 	"large_tasks":    strconv.Itoa(jobs.DefaultLargeWorkers),
 	"merchant_tasks": strconv.Itoa(jobs.DefaultMerchantTasks),
 	"body_rest":      strconv.Itoa(leastBodyBudget(0)),
+	"least_memory":   strconv.Itoa(leastMemory >> 20),
+	"most_memory":    strconv.Itoa(mostMemory >> 20),
 }
 
 // Upper bounds of settings, above what any machine can use.

@@ -56,6 +56,7 @@ type config struct {
 	KeyLifetime string `hidden:"" env:"GIFTCARDS_KEY_LIFETIME"`
 
 	concurrency `embed:""`
+	memory      `embed:""`
 	delivery    `embed:""`
 	protection  `embed:""`
 
@@ -89,6 +90,7 @@ func (c *config) check(f faults) {
 		fmt.Sprintf("want --bulk-maximum (%d) to %d, not %d", c.BulkMaximum, maxBacklog, c.MerchantBacklog))
 	c.concurrency.check(f)
 	c.checkBodies(f, c.BulkBodyLimit)
+	c.memory.check(f)
 	c.protection.check(f)
 	_, err := c.level()
 	note("log-level", err == nil, fmt.Sprintf("want debug, info, warn or error, not %q", c.LogLevel))

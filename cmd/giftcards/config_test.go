@@ -39,6 +39,7 @@ func TestAllBadSettingsAreNamedInOneMessage(t *testing.T) {
 		{flag: "merchant-backlog", value: "-1"},
 		{flag: "large-bodies", value: "2"},
 		{flag: "body-budget", value: "few"},
+		{flag: "memory-limit", value: "1"},
 		{flag: "max-connections", value: "0"},
 	}
 	// All settings are wrong in one call, because the operator must see all faults at once.

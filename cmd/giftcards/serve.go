@@ -28,11 +28,11 @@ const (
 
 // Run serves until a signal comes or the private database is lost.
 func (serveCommand) Run(s *session) (err error) {
-	boundMemory()
 	if err := s.checkAddressIsFree(); err != nil {
 		return err
 	}
 	log := s.logger()
+	garbage := s.config.newCollector(log)
 	d, err := s.openDatabase(log)
 	if err != nil {
 		return err
@@ -80,7 +80,9 @@ func (serveCommand) Run(s *session) (err error) {
 	if err := s.greet(st, d); err != nil {
 		return err
 	}
+	go garbage.follow(s, handler.OpenMemory)
 	h := newHTTPServer(closing(handler, &stopping), s.config.tlsConfig(log), log)
+	h.ConnState = garbage.count
 	return s.serve(server.LimitConnections(listener, s.config.MaxConnections, append(thisMachine(), s.config.proxies...)), h, d, &stopping)
 }
 

@@ -2,6 +2,7 @@ package validate
 
 import (
 	"context"
+	"encoding/json"
 	"runtime"
 )
 
@@ -16,6 +17,7 @@ type walk struct {
 
 	longLists bool // judge the items even of lists that have too many
 	unjudged  bool // the items of some list were not judged
+	echoed    int  // bytes of all inputs in errors
 }
 
 // step is one part of a place: a name, or a position when the name is "".
@@ -47,8 +49,19 @@ func (w *walk) loc() Loc {
 
 // refuse adds an error about the node i at the place of the walk.
 func (w *walk) refuse(i uint32, err *ErrorDetail) {
-	err.Loc, err.Input = w.loc(), w.tape.input(i)
+	err.Loc, err.Input = w.loc(), w.input(i)
 	w.add(*err)
+}
+
+// input returns the node i as JSON for an error, or nil if the errors have enough inputs.
+// A body has 1,000 errors at most, but their inputs could be as large as the body.
+func (w *walk) input(i uint32) json.RawMessage {
+	if w.echoed > maxInputs {
+		return nil
+	}
+	input := w.tape.input(i)
+	w.echoed += len(input)
+	return input
 }
 
 // missing adds the error that there is no value at the place of the walk. within is the JSON
@@ -158,7 +171,7 @@ func (w *walk) object(o *object, i uint32) bool {
 		case found[n] > 0:
 			w.property(p, found[n])
 		case p.required:
-			w.missing(w.tape.input(i))
+			w.missing(w.input(i))
 		}
 	}
 	w.place = w.place[:len(w.place)-1]

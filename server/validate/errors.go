@@ -10,6 +10,7 @@ import (
 const (
 	maxErrors = 1000      // errors listed in one answer
 	maxInput  = 64 * 1024 // bytes of JSON echoed as an error's input
+	maxInputs = 1 << 20   // bytes of JSON echoed as the inputs of all errors of one answer
 )
 
 // Loc is the place of an error. It begins with the part of the request (path, query, header
@@ -31,7 +32,8 @@ type ErrorDetail struct {
 }
 
 // Errors are the elements of a 422's detail in Pydantic's order, the array under "detail". An
-// input of more than 64 KiB is left out of the JSON.
+// input of more than 64 KiB is left out, and so are the inputs that follow the first MiB of
+// all inputs.
 type Errors []ErrorDetail
 
 // Provisional reports whether all errors are provisional, so that the same request may have
@@ -66,7 +68,7 @@ func (l Loc) String() string {
 // MarshalJSON writes one element of detail.
 func (e ErrorDetail) MarshalJSON() ([]byte, error) {
 	input := e.Input
-	if len(input) > maxInput {
+	if len(input) > maxInput { // such as a text that became longer when it was quoted
 		input = nil
 	}
 	return json.Marshal(struct {

@@ -101,15 +101,20 @@ func (o *Operation) readBody(r *http.Request, raw []byte) (body, *syntaxError) {
 		return formBody(r.Header.Get("Content-Type"), raw, o.body), nil
 	case len(raw) == 0:
 		return body{}, nil
-	case !isJSON(r.Header.Get("Content-Type")):
-		t := &tape{}
-		t.addText(strings.ToValidUTF8(string(raw), "\uFFFD"))
-		return body{tape: t}, nil
 	}
 	// The text shares its bytes with raw, as in strings.Builder, because a copy of a large
 	// body would be most of the cost of a request.
-	t, err := scan(unsafe.String(unsafe.SliceData(raw), len(raw))) //nolint:gosec // nobody changes raw any more
-	return body{tape: t}, err
+	text := unsafe.String(unsafe.SliceData(raw), len(raw)) //nolint:gosec // nobody changes raw any more
+	if isJSON(r.Header.Get("Content-Type")) {
+		t, err := scan(text)
+		return body{tape: t}, err
+	}
+	if len(text) <= maxInput { // no error echoes a longer one
+		text = strings.ToValidUTF8(text, "\uFFFD")
+	}
+	t := &tape{}
+	t.addText(text)
+	return body{tape: t}, nil
 }
 
 // body is a body after reading: a tape, which is nil for an empty body, and the fields of a

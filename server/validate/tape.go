@@ -77,12 +77,22 @@ func (t *tape) source(i uint32) string {
 	return t.text[n.start:n.end]
 }
 
-// input returns a value as JSON, for the "input" of an error.
+// input returns a copy of a value as JSON, for the "input" of an error. It is nil if the
+// value is too large for an answer, so that the error does not hold a second copy of a body.
 func (t *tape) input(i uint32) json.RawMessage {
-	if t.nodes[i].kind == kindText {
-		return quote(t.string(i))
+	isText := t.nodes[i].kind == kindText
+	source := t.source(i)
+	if isText {
+		source = t.string(i)
 	}
-	return json.RawMessage(t.source(i))
+	switch {
+	case len(source) > maxInput:
+		return nil
+	case isText:
+		return quote(source)
+	default:
+		return json.RawMessage(source)
+	}
 }
 
 // string returns the text of a string or key: the validated text if there is one. Half a

@@ -192,11 +192,11 @@ func (f *flood) slowReaders(ctx context.Context, count int) {
 // recipient has an e-mail address in another script and a telephone number. A request has
 // as many recipients as it may have, and their names fill the rest.
 func (f *flood) dearest(ctx context.Context, bytes int) {
-	const recipients = 99_000
-	name := strings.Repeat("ж", max(10, (bytes/recipients-110)/2))
+	const recipients = 99_000 // above 100,000, none of them would be validated
+	name := strings.Repeat("ж", max(10, (bytes/recipients-92)/2))
 	var body strings.Builder
 	body.WriteString(`{"initialValue":"0.01","expiresAt":"never","recipients":[`)
-	for i := 0; body.Len() < bytes-2_000; i++ {
+	for i := 0; i < recipients && body.Len() < bytes-2_000; i++ {
 		if i > 0 {
 			body.WriteByte(',')
 		}

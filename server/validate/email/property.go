@@ -44,6 +44,10 @@ func property(c rune) idnaProperty {
 // folded.
 func unstable(c rune) bool {
 	text := string(c)
+	// The usual characters are their own folded form, which shows without a copy.
+	if _, err := cases.Fold().Span([]byte(text), true); err == nil && norm.NFKC.IsNormalString(text) {
+		return false
+	}
 	return norm.NFKC.String(cases.Fold().String(norm.NFKC.String(text))) != text
 }
 

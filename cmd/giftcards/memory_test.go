@@ -1,0 +1,89 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestTheMemoryLimitIsAShareOfTheMachineWithinBounds(t *testing.T) {
+	t.Parallel()
+	for machine, want := range map[uint64]int64{0: 76, 512 << 20: 76, 1 << 30: 128, 2 << 30: 208, 24 << 30: 208, 1<<64 - 1: 208} {
+		if got := shareOf(machine); got != want<<20 {
+			t.Errorf("of %d bytes: %d MiB, want %d", machine, got>>20, want)
+		}
+	}
+}
+
+var limitPattern = regexp.MustCompile(`(?m)^go_gc_gomemlimit_bytes (\S+)$`)
+
+// memoryLimit returns the limit that the server's runtime has, in bytes.
+func memoryLimit(t *testing.T, adminAddress string) int64 {
+	t.Helper()
+	response, err := http.Get("http://" + adminAddress + "/metrics")
+	must(t, err)
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	must(t, err)
+	found := limitPattern.FindSubmatch(text)
+	if found == nil {
+		t.Fatalf("the metrics have no memory limit: %s", text)
+	}
+	bytes, err := strconv.ParseFloat(string(found[1]), 64)
+	must(t, err)
+	return int64(bytes)
+}
+
+// TestTheMemoryLimitFollowsTheConnections: it is that of an idle server without any, and
+// does not go above the setting.
+func TestTheMemoryLimitFollowsTheConnections(t *testing.T) {
+	t.Parallel()
+	const most = 90 << 20
+	address, adminAddress := freePort(t), freePort(t)
+	server := start(t, stateDir(t), address, "GIFTCARDS_ADMIN_LISTEN="+adminAddress, "GIFTCARDS_MEMORY_LIMIT=90")
+	if want := fmt.Sprintf(`msg="memory limit" bytes=%d from=setting`, most); !strings.Contains(server.output.String(), want) {
+		t.Errorf("the log has no %q: %s", want, server.output.String())
+	}
+	until := func(what string, want int64) {
+		t.Helper()
+		for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
+			limit := memoryLimit(t, adminAddress)
+			if limit == want {
+				return
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("%s the limit is %d, want %d", what, limit, want)
+			}
+		}
+	}
+	until("without connections", leastMemory)
+	var open []net.Conn
+	for range 200 {
+		conn, err := net.Dial("tcp", address)
+		must(t, err)
+		t.Cleanup(func() { _ = conn.Close() })
+		_, err = io.WriteString(conn, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n") // then it may stay idle for long
+		must(t, err)
+		open = append(open, conn)
+	}
+	until("with 200 connections", most)
+	for _, conn := range open {
+		must(t, conn.Close())
+	}
+	until("after them", leastMemory)
+}
+
+func TestTheRuntimesOwnVariableGoesBeforeTheMemoryLimit(t *testing.T) {
+	t.Parallel()
+	adminAddress := freePort(t)
+	server := start(t, stateDir(t), freePort(t), "GIFTCARDS_ADMIN_LISTEN="+adminAddress, "GIFTCARDS_MEMORY_LIMIT=90", "GOMEMLIMIT=100MiB")
+	if limit := memoryLimit(t, adminAddress); limit != 100<<20 || !strings.Contains(server.output.String(), "from=GOMEMLIMIT") {
+		t.Errorf("the limit is %d, and the log says %s", limit, server.output.String())
+	}
+}
