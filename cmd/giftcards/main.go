@@ -127,6 +127,7 @@ func parse(parser *kong.Kong, args []string, stderr io.Writer) (code int, ctx *k
 type session struct {
 	context.Context
 	config         *config
+	log            serverLog     // of serve; the other commands log nothing
 	connectPause   time.Duration // between attempts to reach the database
 	stdin          io.Reader
 	stdout, stderr io.Writer

@@ -32,7 +32,11 @@ func (serveCommand) Run(s *session) (err error) {
 	if err := s.checkAddressIsFree(); err != nil {
 		return err
 	}
-	log := s.logger()
+	s.log = s.config.newLog(s.stderr)
+	defer s.log.buffer.Close()
+	// After a signal each line is written at once, because a second signal kills the program.
+	context.AfterFunc(s, s.log.buffer.Close)
+	log := s.log.Logger
 	d, err := s.openDatabase(log)
 	if err != nil {
 		return err
@@ -49,6 +53,9 @@ func (serveCommand) Run(s *session) (err error) {
 		return err
 	}
 	defer observability.close(s)
+	if err := s.log.measure(observability.meter()); err != nil {
+		return err
+	}
 	// The keys need a migrated database, which tells whether any server has used it.
 	keys, err := s.keys(d.url)
 	if err != nil {
@@ -152,6 +159,7 @@ func (s *session) newServer(o server.Options, obs *observability) (*server.Serve
 	o.BodyBudget, o.MerchantBacklog = int64(s.config.BodyBudget)<<20, s.config.MerchantBacklog
 	o.TokenLifetime, o.LinkLifetime = s.config.TokenLifetime, s.config.LinkLifetime
 	o.Meter, o.Tracer = obs.meter(), obs.tracer()
+	o.Successes, o.LogSample = s.log.successes, s.config.LogSample
 	s.config.protection.apply(&o)
 	return server.New(o)
 }
@@ -202,7 +210,7 @@ func (s *session) serve(listener net.Listener, h *http.Server, d database, stopp
 		return fmt.Errorf("the private database ended: %w", d.private.Err())
 	case <-s.Done():
 	}
-	s.logger().Info("stopping after a signal")
+	s.log.Info("stopping after a signal")
 	// From here on /readyz fails, so that a proxy sends no new requests while --drain
 	// passes.
 	stopping.Store(true)
@@ -214,7 +222,7 @@ func (s *session) serve(listener net.Listener, h *http.Server, d database, stopp
 		return fmt.Errorf("the private database ended: %w", d.private.Err())
 	}
 	if err := stopWithin(s, requestDrain, h.Shutdown); err != nil {
-		s.logger().Warn("requests were cut off", "error", err)
+		s.log.Warn("requests were cut off", "error", err)
 	}
 	return nil
 }
@@ -249,7 +257,7 @@ func (s *session) greet(st *store.Store, d database) error {
 	if kept := s.config.keptInOutbox(); kept != "" {
 		fmt.Fprintf(s.stdout, "%s to recipients are not sent, but written to %s\n", kept, s.outbox())
 		if d.private == nil { // nobody reads the greeting of a service
-			s.logger().WarnContext(s, "messages are written to files, not sent", "what", strings.ToLower(kept), "directory", s.outbox())
+			s.log.WarnContext(s, "messages are written to files, not sent", "what", strings.ToLower(kept), "directory", s.outbox())
 		}
 	}
 	if !showsDemo {
