@@ -41,7 +41,7 @@ type program struct {
 	ShowVersion kong.VersionFlag `name:"version" help:"Print the version."`
 
 	Serve    serveCommand    `cmd:"" help:"Run the server."`
-	Demo     demoCommand     `cmd:"" help:"Print the demo merchant, user and program, and make them if there are none. An existing demo keeps its password, unless GIFTCARDS_DEMO_PASSWORD chooses another one."`
+	Demo     demoCommand     `cmd:"" help:"Print the demo merchant, user and program, and make them if there are none."`
 	Migrate  migrateCommand  `cmd:"" help:"Migrate the database to this program's schema, or print its schema's version."`
 	Merchant merchantCommand `cmd:"" help:"Create and list merchants."`
 	Program  programCommand  `cmd:"" help:"Create and list gift-card programs, set their time zone, and limit how much may be issued in them a day."`

@@ -66,6 +66,7 @@ func (serveCommand) Run(s *session) (err error) {
 		return err
 	}
 	defer st.Close()
+	s.adviseOnPostgres(st)
 	work, err := s.newJobs(st, observability, log)
 	if err != nil {
 		return err
