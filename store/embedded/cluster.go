@@ -62,8 +62,8 @@ func exists(path string) bool {
 	return !errors.Is(err, fs.ErrNotExist)
 }
 
-// makeCluster makes data. The directory appears complete or not at all, because an
-// interrupted initdb leaves a cluster that starts but lacks its last steps.
+// makeCluster makes data. The directory appears complete and durable, or not at all, because
+// an interrupted initdb leaves a cluster that starts but lacks its last steps.
 func (s *Server) makeCluster(ctx context.Context, data string, p programs, as account) error {
 	fresh, err := os.MkdirTemp(s.stateDir, "data.new-")
 	if err != nil {
@@ -91,7 +91,7 @@ func (s *Server) makeCluster(ctx context.Context, data string, p programs, as ac
 	if s.ephemeral {
 		return os.Rename(fresh, data)
 	}
-	if err := syncTree(fresh); err != nil {
+	if err := syncTree(fresh, s.flush); err != nil {
 		return fmt.Errorf("make the database cluster in %s durable: %w", fresh, err)
 	}
 	if err := os.Rename(fresh, data); err != nil {
