@@ -9,7 +9,7 @@ type Capacity struct {
 	CardNumberIndex int64  // bytes of the index of card numbers
 	SharedBuffers   int64  // bytes
 	MaxWALSize      int64  // bytes
-	WALCompression  string // off, or on or an algorithm
+	WALCompression  string // off, on (pglz), pglz, lz4 or zstd
 }
 
 // Capacity reads the size of the index and the settings. Any role may do that.
@@ -35,7 +35,9 @@ func (c Capacity) MaxWALSizeTooSmall() bool {
 	return c.CardNumberIndex > max(c.MaxWALSize/4, smallIndex)
 }
 
-// WALCompressionHelps reports whether PostgreSQL writes many whole pages uncompressed.
-func (c Capacity) WALCompressionHelps() bool {
-	return c.WALCompression == "off" && c.MaxWALSizeTooSmall()
+// WALCompressionWasted reports whether PostgreSQL compresses many whole pages of the index in
+// vain: pglz, which is the meaning of on, does not make pages of random numbers smaller, and
+// takes several times the processor time of writing them as they are.
+func (c Capacity) WALCompressionWasted() bool {
+	return (c.WALCompression == "on" || c.WALCompression == "pglz") && c.MaxWALSizeTooSmall()
 }

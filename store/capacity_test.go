@@ -36,16 +36,18 @@ func TestAdviceComesOnlyWhenTheIndexOutgrowsASetting(t *testing.T) {
 
 		buffers, wal, compression bool
 	}{
-		{store.Capacity{CardNumberIndex: 0, SharedBuffers: 128 * mib, MaxWALSize: 1024 * mib, WALCompression: "off"}, false, false, false},
-		{store.Capacity{CardNumberIndex: 128 * mib, SharedBuffers: 128 * mib, MaxWALSize: 1024 * mib, WALCompression: "off"}, false, false, false},
-		{store.Capacity{CardNumberIndex: 129 * mib, SharedBuffers: 128 * mib, MaxWALSize: 1024 * mib, WALCompression: "off"}, true, false, false},
-		{store.Capacity{CardNumberIndex: 257 * mib, SharedBuffers: 128 * mib, MaxWALSize: 1024 * mib, WALCompression: "off"}, true, true, true},
+		{store.Capacity{CardNumberIndex: 0, SharedBuffers: 128 * mib, MaxWALSize: 1024 * mib, WALCompression: "on"}, false, false, false},
+		{store.Capacity{CardNumberIndex: 128 * mib, SharedBuffers: 128 * mib, MaxWALSize: 1024 * mib, WALCompression: "on"}, false, false, false},
+		{store.Capacity{CardNumberIndex: 129 * mib, SharedBuffers: 128 * mib, MaxWALSize: 1024 * mib, WALCompression: "on"}, true, false, false},
+		{store.Capacity{CardNumberIndex: 257 * mib, SharedBuffers: 128 * mib, MaxWALSize: 1024 * mib, WALCompression: "off"}, true, true, false},
 		{store.Capacity{CardNumberIndex: 257 * mib, SharedBuffers: 512 * mib, MaxWALSize: 1024 * mib, WALCompression: "lz4"}, false, true, false},
-		{store.Capacity{CardNumberIndex: 257 * mib, SharedBuffers: 512 * mib, MaxWALSize: 8192 * mib, WALCompression: "off"}, false, false, false},
-		{store.Capacity{CardNumberIndex: 16 * mib, SharedBuffers: 1 * mib, MaxWALSize: 32 * mib, WALCompression: "off"}, false, false, false},
+		{store.Capacity{CardNumberIndex: 257 * mib, SharedBuffers: 512 * mib, MaxWALSize: 1024 * mib, WALCompression: "on"}, false, true, true},
+		{store.Capacity{CardNumberIndex: 257 * mib, SharedBuffers: 512 * mib, MaxWALSize: 1024 * mib, WALCompression: "pglz"}, false, true, true},
+		{store.Capacity{CardNumberIndex: 257 * mib, SharedBuffers: 512 * mib, MaxWALSize: 8192 * mib, WALCompression: "on"}, false, false, false},
+		{store.Capacity{CardNumberIndex: 16 * mib, SharedBuffers: 1 * mib, MaxWALSize: 32 * mib, WALCompression: "on"}, false, false, false},
 	} {
-		if c.SharedBuffersTooSmall() != c.buffers || c.MaxWALSizeTooSmall() != c.wal || c.WALCompressionHelps() != c.compression {
-			t.Errorf("%+v: %v, %v, %v", c, c.SharedBuffersTooSmall(), c.MaxWALSizeTooSmall(), c.WALCompressionHelps())
+		if c.SharedBuffersTooSmall() != c.buffers || c.MaxWALSizeTooSmall() != c.wal || c.WALCompressionWasted() != c.compression {
+			t.Errorf("%+v: %v, %v, %v", c, c.SharedBuffersTooSmall(), c.MaxWALSizeTooSmall(), c.WALCompressionWasted())
 		}
 	}
 }

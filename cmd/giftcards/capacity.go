@@ -34,8 +34,8 @@ func advise(log *slog.Logger, c store.Capacity) {
 		log.Info("max_wal_size of PostgreSQL is less than four times the index of card numbers, so that after each of its frequent checkpoints PostgreSQL writes the pages of the index whole: raise it",
 			"max_wal_size_bytes", c.MaxWALSize)
 	}
-	if c.WALCompressionHelps() {
-		log.Info("wal_compression of PostgreSQL is off, and much of what PostgreSQL writes is whole pages of the index of card numbers: switch it on",
+	if c.WALCompressionWasted() {
+		log.Info("wal_compression of PostgreSQL costs much processor time and saves nothing, because pglz does not shrink the index of card numbers, which are random: set it to lz4 or off",
 			"wal_compression", c.WALCompression)
 	}
 }

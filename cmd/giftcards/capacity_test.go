@@ -18,8 +18,8 @@ func TestAdviceOnPostgresIsALineForEachSetting(t *testing.T) {
 
 		lines []string
 	}{
-		{store.Capacity{CardNumberIndex: gib / 16, SharedBuffers: gib / 8, MaxWALSize: gib, WALCompression: "off"}, nil},
-		{store.Capacity{CardNumberIndex: gib, SharedBuffers: gib / 8, MaxWALSize: gib, WALCompression: "off"}, []string{
+		{store.Capacity{CardNumberIndex: gib / 16, SharedBuffers: gib / 8, MaxWALSize: gib, WALCompression: "on"}, nil},
+		{store.Capacity{CardNumberIndex: gib, SharedBuffers: gib / 8, MaxWALSize: gib, WALCompression: "on"}, []string{
 			"shared_buffers of PostgreSQL", "max_wal_size of PostgreSQL", "wal_compression of PostgreSQL",
 		}},
 	} {
