@@ -22,7 +22,15 @@ type serverLog struct {
 	buffer    *logbuffer.Buffer
 }
 
-// newLog returns a log to out. Its close must be called.
+// openLog sets the log of a server. The returned function writes the lines that wait.
+func (s *session) openLog() (finish func()) {
+	s.log = s.config.newLog(s.stderr)
+	// After a signal each line is written at once, because a second signal kills the program.
+	context.AfterFunc(s, s.log.buffer.Close)
+	return s.log.buffer.Close
+}
+
+// newLog returns a log to out. Its buffer must be closed.
 func (c *config) newLog(out io.Writer) serverLog {
 	level, _ := c.level() // checked with the settings
 	options := &slog.HandlerOptions{Level: level}

@@ -32,10 +32,7 @@ func (serveCommand) Run(s *session) (err error) {
 	if err := s.checkAddressIsFree(); err != nil {
 		return err
 	}
-	s.log = s.config.newLog(s.stderr)
-	defer s.log.buffer.Close()
-	// After a signal each line is written at once, because a second signal kills the program.
-	context.AfterFunc(s, s.log.buffer.Close)
+	defer s.openLog()()
 	log := s.log.Logger
 	d, err := s.openDatabase(log)
 	if err != nil {
@@ -53,9 +50,6 @@ func (serveCommand) Run(s *session) (err error) {
 		return err
 	}
 	defer observability.close(s)
-	if err := s.log.measure(observability.meter()); err != nil {
-		return err
-	}
 	// The keys need a migrated database, which tells whether any server has used it.
 	keys, err := s.keys(d.url)
 	if err != nil {

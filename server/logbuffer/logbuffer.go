@@ -101,11 +101,7 @@ func (b *Buffer) flush() {
 		return
 	}
 	// Without the locks, because this line comes back through Write.
-	line := slog.NewRecord(time.Now(), slog.LevelWarn, "log lines are missing, because the log was not read fast enough or could not be written", 0)
-	line.AddAttrs(slog.Int64("lines", missing))
-	if b.lines.Enabled(context.Background(), line.Level) {
-		_ = b.lines.Handle(context.Background(), line) // Write does not fail
-	}
+	slog.New(b.lines).Warn("log lines are missing, because the log was not read fast enough or could not be written", "lines", missing)
 }
 
 // writeBlock writes the lines that wait. It returns the number of lost lines that no line has
