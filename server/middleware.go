@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"regexp"
 	"runtime/debug"
@@ -40,17 +41,34 @@ func (s *Server) logRequests(next echo.HandlerFunc) echo.HandlerFunc {
 			c.Response().Header().Set(echo.HeaderXRequestID, sent)
 		}
 		c.Set(requestIDsKey, ids)
+		brokenOff := true
 		// Deferred, because an answer that is broken off ends in a panic.
-		defer func() {
-			s.logger(c).InfoContext(c.Request().Context(), "request",
-				"method", c.Request().Method, "route", c.Path(), "status", c.Response().Status,
-				"bytes", c.Response().Size, "duration", time.Since(start))
-		}()
+		defer func() { s.logRequest(c, ids, time.Since(start), brokenOff) }()
 		if err := next(c); err != nil {
 			c.Error(err)
 		}
+		brokenOff = false
 		return nil
 	}
+}
+
+func (s *Server) logRequest(c echo.Context, ids requestIDs, duration time.Duration, brokenOff bool) {
+	log := s.Logger
+	if !brokenOff && c.Response().Status < http.StatusBadRequest {
+		if s.LogSample > 1 && rand.IntN(s.LogSample) > 0 { //nolint:gosec // a sample needs no secret
+			return
+		}
+		log = s.Successes
+	}
+	// Not through logger, because With would format the ids in a second piece of memory.
+	attrs := append(make([]slog.Attr, 0, 7), slog.String("request_id", ids.ours))
+	if ids.client != nil {
+		attrs = append(attrs, slog.String("client_request_id", *ids.client))
+	}
+	attrs = append(attrs,
+		slog.String("method", c.Request().Method), slog.String("route", c.Path()), slog.Int("status", c.Response().Status),
+		slog.Int64("bytes", c.Response().Size), slog.Duration("duration", duration))
+	log.LogAttrs(c.Request().Context(), slog.LevelInfo, "request", attrs...)
 }
 
 // requestIDsOf returns the ids that logRequests gave to the request.

@@ -39,6 +39,12 @@ type Options struct {
 	Jobs   *jobs.Jobs
 	Keys   *keyring.Ring
 	Logger *slog.Logger
+	// Successes gets the lines of successful requests, which may be dropped; nil means
+	// Logger.
+	Successes *slog.Logger
+	// LogSample is n if one of n successful requests is logged, chosen at random. 0 and 1
+	// log all.
+	LogSample int
 	// Meter publishes how requests went; nil turns it off.
 	Meter metric.Meter
 	// Tracer makes a span of each request; nil turns that off. The log has a caller's
@@ -125,6 +131,9 @@ func New(o Options) (*Server, error) {
 	document, err := openapi.Load()
 	if err != nil {
 		return nil, err
+	}
+	if o.Successes == nil {
+		o.Successes = o.Logger
 	}
 	s := &Server{
 		Options: o, limits: newLimits(o), logins: newLogins(o), accesses: newAccessCache(), echo: echo.New(), bodies: newBodies(o), streams: newStreams(),

@@ -46,7 +46,7 @@ type line struct {
 }
 
 func (b *bench) lines() []line {
-	return slices.Concat(b.createLines(), b.bulkLines(), b.readLines())
+	return slices.Concat(b.createLines(), b.bulkLines(), b.readLines(), b.startLines())
 }
 
 // measure runs the wanted lines and prints the result.

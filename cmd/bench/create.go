@@ -51,8 +51,10 @@ func (b *bench) createLines() []line {
 // written are the tables that get one row per create.
 var written = []string{"idempotency_keys", "gift_cards", "messages", "audit_log"}
 
-func (b *bench) createBody() string {
-	return fmt.Sprintf(`{"initialValue":"25.00","merchantId":%q,"customerName":"Grace Hopper","customerEmail":"grace.hopper@example.com","senderName":"Ada Lovelace","customMessage":"Happy birthday, Grace!"}`, b.shop.merchantID)
+func (b *bench) createBody() string { return b.shop.createBody() }
+
+func (s shop) createBody() string {
+	return fmt.Sprintf(`{"initialValue":"25.00","merchantId":%q,"customerName":"Grace Hopper","customerEmail":"grace.hopper@example.com","senderName":"Ada Lovelace","customMessage":"Happy birthday, Grace!"}`, s.merchantID)
 }
 
 func (b *bench) create(ctx context.Context, p *process, connections int) (r round, err error) {

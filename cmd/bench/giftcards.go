@@ -73,7 +73,7 @@ func (b *bench) openShop(ctx context.Context) (s shop, err error) {
 		return s, err
 	}
 	for user, token := range tokens {
-		if *token, err = b.login(ctx, user, secret); err != nil {
+		if *token, err = login(ctx, b.server.address, user, secret); err != nil {
 			return s, err
 		}
 	}
@@ -81,21 +81,21 @@ func (b *bench) openShop(ctx context.Context) (s shop, err error) {
 }
 
 // login returns a token of a user.
-func (b *bench) login(ctx context.Context, user, secret string) (token string, err error) {
+func login(ctx context.Context, address, user, secret string) (token string, err error) {
 	form := url.Values{"username": {user}, "password": {secret}}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+b.server.address+"/v2/token", strings.NewReader(form.Encode()))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+address+"/v2/token", strings.NewReader(form.Encode()))
 	if err != nil {
 		return "", err
 	}
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	var given struct{ AccessToken string }
 	answer, err := do(request)
 	if err != nil {
 		return "", err
 	}
 	defer answer.Body.Close()
-	var login struct{ AccessToken string }
-	err = json.NewDecoder(answer.Body).Decode(&login)
-	return login.AccessToken, err
+	err = json.NewDecoder(answer.Body).Decode(&given)
+	return given.AccessToken, err
 }
 
 // command runs one of the operator's commands and reads the id that it prints.
@@ -133,15 +133,21 @@ func do(request *http.Request) (*http.Response, error) {
 	return answer, nil
 }
 
-func (b *bench) cards() string { return "/v2/giftcards/programs/" + b.shop.programID + "/cards" }
+func (b *bench) cards() string { return b.shop.cards() }
+
+func (s shop) cards() string { return "/v2/giftcards/programs/" + s.programID + "/cards" }
 
 // request prepares a request to a server.
 func (b *bench) request(ctx context.Context, method, address, path string, body []byte) (*http.Request, error) {
+	return b.shop.request(ctx, method, address, path, body)
+}
+
+func (s shop) request(ctx context.Context, method, address, path string, body []byte) (*http.Request, error) {
 	request, err := http.NewRequestWithContext(ctx, method, "http://"+address+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
-	request.Header.Set("Authorization", "Bearer "+b.shop.token)
+	request.Header.Set("Authorization", "Bearer "+s.token)
 	request.Header.Set("Content-Type", "application/json")
 	return request, nil
 }

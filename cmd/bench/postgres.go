@@ -41,12 +41,7 @@ func startPostgres(ctx context.Context, dir string) (_ *database, err error) {
 		return nil, err
 	}
 	// The postmaster's process id is needed for its processor time.
-	text, err := os.ReadFile(filepath.Join(dir, "data", "postmaster.pid"))
-	if err != nil {
-		return nil, err
-	}
-	first, _, _ := strings.Cut(string(text), "\n")
-	if d.pid, err = strconv.Atoi(first); err != nil {
+	if d.pid, err = postmasterIn(dir); err != nil {
 		return nil, err
 	}
 	return d, d.findClients(ctx)

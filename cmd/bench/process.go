@@ -25,6 +25,15 @@ type process struct {
 
 // start starts a program and waits until it listens. The program ends with ctx or by stop.
 func start(ctx context.Context, dir, address, program string, env []string, args ...string) (*process, error) {
+	p, err := launch(ctx, dir, address, program, env, args...)
+	if err != nil {
+		return nil, err
+	}
+	return p, p.listening(ctx)
+}
+
+// launch is start without the wait.
+func launch(ctx context.Context, dir, address, program string, env []string, args ...string) (*process, error) {
 	p := &process{address: address, log: filepath.Join(dir, filepath.Base(program)+"-"+address+".log"), ended: make(chan struct{})}
 	if listens(ctx, address) {
 		return nil, fmt.Errorf("another process listens on %s: choose another -port", address)
@@ -48,7 +57,7 @@ func start(ctx context.Context, dir, address, program string, env []string, args
 		_ = p.cmd.Wait() // listening reports an early end together with the log
 		close(p.ended)
 	}()
-	return p, p.listening(ctx)
+	return p, nil
 }
 
 func listens(ctx context.Context, address string) bool {
@@ -67,13 +76,18 @@ func (p *process) listening(ctx context.Context) error {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-p.ended:
-			text, _ := os.ReadFile(p.log)
-			return fmt.Errorf("%s ended: %s", p.cmd.Path, strings.TrimSpace(string(text)))
+			return p.endError()
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
 	p.stop()
 	return fmt.Errorf("%s does not listen on %s: see %s", p.cmd.Path, p.address, p.log)
+}
+
+// endError returns the error of a process that has ended too early.
+func (p *process) endError() error {
+	text, _ := os.ReadFile(p.log)
+	return fmt.Errorf("%s ended: %s", p.cmd.Path, strings.TrimSpace(string(text)))
 }
 
 func (p *process) stop() {

@@ -62,6 +62,7 @@ type config struct {
 
 	LogLevel  string `env:"GIFTCARDS_LOG_LEVEL" default:"info" help:"debug, info, warn or error (${default})."`
 	LogFormat string `env:"GIFTCARDS_LOG_FORMAT" default:"text" help:"text or json (${default})."`
+	LogSample int    `env:"GIFTCARDS_LOG_SAMPLE" default:"1" help:"Log one of this many successful requests, chosen at random (${default}, which logs all). Refused and failed requests are always logged."`
 
 	listenURL string // where a client on this machine finds the server
 }
@@ -94,6 +95,7 @@ func (c *config) check(f faults) {
 	c.protection.check(f)
 	_, err := c.level()
 	note("log-level", err == nil, fmt.Sprintf("want debug, info, warn or error, not %q", c.LogLevel))
+	note("log-sample", c.LogSample >= 1 && c.LogSample <= maxLogSample, fmt.Sprintf("want 1 to %d, not %d", maxLogSample, c.LogSample))
 	note("log-format", c.LogFormat == "text" || c.LogFormat == "json", fmt.Sprintf("want text or json, not %q", c.LogFormat))
 }
 

@@ -9,22 +9,11 @@ import (
 	"strings"
 	"time"
 
-	"giftcards/server/telemetry"
 	"giftcards/store"
 	"giftcards/store/embedded"
 	"giftcards/store/keyring"
 	"giftcards/store/private"
 )
-
-// logger returns a logger to standard error with the level and format of the settings.
-func (s *session) logger() *slog.Logger {
-	level, _ := s.config.level() // checked with the settings
-	options := &slog.HandlerOptions{Level: level}
-	if s.config.LogFormat == "json" {
-		return slog.New(telemetry.Logs(slog.NewJSONHandler(s.stderr, options)))
-	}
-	return slog.New(telemetry.Logs(slog.NewTextHandler(s.stderr, options)))
-}
 
 // database is the PostgreSQL of --database-url, or else a private one.
 type database struct {

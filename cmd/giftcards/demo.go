@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -27,10 +28,12 @@ type demo struct {
 
 const demoUser = "demo@example.com"
 
-// These errors keep an operator's change to the demo user: the program does not undo it.
+// With these errors the program leaves the demo user as it is. Setting a password would undo
+// an operator's change, or end the tokens of those who use the demo.
 var (
 	errDemoDeactivated = errors.New("the demo's user is deactivated: giftcards user activate " + demoUser + " lets it log in again")
-	errDemoChanged     = errors.New("its password is wrong, because the demo user's password was changed: delete the file to get a new password")
+	errDemoChanged     = errors.New("its password is wrong, because the demo user's password was changed: set " + demoVariable + " to choose a new one")
+	errDemoElsewhere   = errors.New("the demo exists, and its password may be in demo.json of another state directory: name that directory with --state-dir, or set " + demoVariable + " to choose a new password")
 )
 
 type demoCommand struct{}
@@ -68,7 +71,7 @@ func demoPasswordFault(chosen string) string {
 }
 
 // makeDemo creates the demo merchant, user and program unless they exist, and sets the
-// user's password.
+// user's password. It returns the demo with that password.
 func makeDemo(ctx context.Context, st *store.Store, secret string) (demo, error) {
 	hash, err := password.Hash(secret)
 	if err != nil {
@@ -84,7 +87,6 @@ func makeDemo(ctx context.Context, st *store.Store, secret string) (demo, error)
 			}
 		case err != nil:
 			return demo{}, err
-		// The user exists, but its password is unknown or another one was chosen.
 		default:
 			if _, err := tx.SetPassword(ctx, demoUser, hash); err != nil {
 				return demo{}, err
@@ -94,20 +96,35 @@ func makeDemo(ctx context.Context, st *store.Store, secret string) (demo, error)
 		if err != nil {
 			return demo{}, err
 		}
-		programs, err := tx.Programs(ctx)
+		return demoOf(ctx, tx, user, secret)
+	})
+}
+
+// findDemo returns the demo that exists, with its password.
+func findDemo(ctx context.Context, st *store.Store, secret string) (demo, error) {
+	return store.Read(ctx, st, func(tx *store.Tx) (demo, error) {
+		user, err := tx.FindUserByEmail(ctx, demoUser)
 		if err != nil {
 			return demo{}, err
 		}
-		for _, p := range programs {
-			if p.MerchantID == user.MerchantID {
-				return demo{
-					Username: demoUser, Password: secret,
-					MerchantID: user.MerchantID.String(), ProgramID: p.ID.String(),
-				}, nil
-			}
-		}
-		return demo{}, errors.New("the demo merchant has no program")
+		return demoOf(ctx, tx, user, secret)
 	})
+}
+
+func demoOf(ctx context.Context, tx *store.Tx, user store.User, secret string) (demo, error) {
+	programs, err := tx.Programs(ctx)
+	if err != nil {
+		return demo{}, err
+	}
+	for _, p := range programs {
+		if p.MerchantID == user.MerchantID {
+			return demo{
+				Username: demoUser, Password: secret,
+				MerchantID: user.MerchantID.String(), ProgramID: p.ID.String(),
+			}, nil
+		}
+	}
+	return demo{}, errors.New("the demo merchant has no program")
 }
 
 func addDemoMerchant(ctx context.Context, tx *store.Tx, hash string) (store.User, error) {
@@ -126,11 +143,10 @@ func addDemoMerchant(ctx context.Context, tx *store.Tx, hash string) (store.User
 func (s *session) demoFile() string { return filepath.Join(s.config.StateDir, "demo.json") }
 
 // ensureDemo returns the demo of demo.json if its login still works. It makes a new one
-// if there is none, or if another password is chosen. Otherwise it fails with
-// errDemoDeactivated or errDemoChanged, wrapped. Only a server that runs updates the
-// address in the file, because the command's --listen may differ from the server's.
+// if there is none, and sets another password if one is chosen. Otherwise it fails with
+// errDemoDeactivated, errDemoChanged or errDemoElsewhere, wrapped. Only a server that runs
+// updates the address in the file, because the command's --listen may differ from the server's.
 func (s *session) ensureDemo(st *store.Store, serving bool) (demo, error) {
-	chosen := os.Getenv(demoVariable)
 	if _, err := private.Dir(s.config.StateDir); err != nil {
 		return demo{}, err
 	}
@@ -143,7 +159,9 @@ func (s *session) ensureDemo(st *store.Store, serving bool) (demo, error) {
 	if serving || address == "" {
 		address = s.config.BaseURL
 	}
-	works, err := s.demoWorks(st, known, chosen)
+	chosen := os.Getenv(demoVariable)
+	secret := cmp.Or(chosen, known.Password)
+	works, err := s.demoWorks(st, known, secret, chosen != "")
 	if err != nil {
 		return demo{}, err
 	}
@@ -153,22 +171,24 @@ func (s *session) ensureDemo(st *store.Store, serving bool) (demo, error) {
 	if err != nil {
 		return demo{}, err
 	}
-	if !works || chosen != "" && chosen != known.Password {
-		if chosen == "" {
-			chosen = rand.Text()
-		}
-		if known, err = makeDemo(s, st, chosen); err != nil {
-			return demo{}, errors.Join(err, os.Remove(s.demoFile()+demoUnfinished))
-		}
+	switch {
+	case !works:
+		known, err = makeDemo(s, st, cmp.Or(chosen, rand.Text()))
+	// The operator chose the password that the demo has. Setting it anew would end its tokens.
+	case secret != known.Password:
+		known, err = findDemo(s, st, secret)
+	}
+	if err != nil {
+		return demo{}, errors.Join(err, os.Remove(s.demoFile()+demoUnfinished))
 	}
 	known.BaseURL = address
 	return known, finish(known)
 }
 
-// demoWorks reports whether the known demo can log in. It returns false, without an
-// error, if the caller may set a new password: no user exists, no password is known, or
-// the operator chose another one.
-func (s *session) demoWorks(st *store.Store, known demo, chosen string) (bool, error) {
+// demoWorks reports whether the demo user can log in with secret. It returns false, without
+// an error, if the caller may set a new password: no user exists, the operator chose another
+// password, or the password is lost with the only demo.json.
+func (s *session) demoWorks(st *store.Store, known demo, secret string, chosen bool) (bool, error) {
 	user, err := store.Read(s, st, func(tx *store.Tx) (store.User, error) {
 		return tx.FindUserByEmail(s, demoUser)
 	})
@@ -181,12 +201,18 @@ func (s *session) demoWorks(st *store.Store, known demo, chosen string) (bool, e
 	if !user.Active {
 		return false, errDemoDeactivated
 	}
-	works, err := password.Matches(known.Password, user.PasswordHash)
-	// An operator has changed the password: the program must not change it back.
-	if err == nil && !works && known != (demo{}) && chosen == "" {
-		err = fmt.Errorf("%s: %w", s.demoFile(), errDemoChanged)
+	works, err := password.Matches(secret, user.PasswordHash)
+	switch {
+	case err != nil || works || chosen:
+		return works, err
+	case known != (demo{}):
+		return false, fmt.Errorf("%s: %w", s.demoFile(), errDemoChanged)
+	// A private database has one state directory, and one demo.json. Any other database may
+	// have several.
+	case s.config.DatabaseURL != "":
+		return false, errDemoElsewhere
 	}
-	return works, err
+	return false, nil
 }
 
 func readDemo(path string) (d demo, err error) {

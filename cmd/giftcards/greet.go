@@ -32,7 +32,7 @@ func (s *session) greet(st *store.Store, d database) error {
 	if kept := s.config.keptInOutbox(); kept != "" {
 		fmt.Fprintf(s.stdout, "%s to recipients are not sent, but written to %s\n", kept, s.outbox())
 		if d.private == nil { // nobody reads the greeting of a service
-			s.logger().WarnContext(s, "messages are written to files, not sent", "what", strings.ToLower(kept), "directory", s.outbox())
+			s.log.WarnContext(s, "messages are written to files, not sent", "what", strings.ToLower(kept), "directory", s.outbox())
 		}
 	}
 	if !showsDemo {

@@ -41,7 +41,7 @@ type program struct {
 	ShowVersion kong.VersionFlag `name:"version" help:"Print the version."`
 
 	Serve    serveCommand    `cmd:"" help:"Run the server."`
-	Demo     demoCommand     `cmd:"" help:"Print the demo merchant, user and program, and make them if there are none. Without demo.json, the demo user gets a new password."`
+	Demo     demoCommand     `cmd:"" help:"Print the demo merchant, user and program, and make them if there are none."`
 	Migrate  migrateCommand  `cmd:"" help:"Migrate the database to this program's schema, or print its schema's version."`
 	Merchant merchantCommand `cmd:"" help:"Create and list merchants."`
 	Program  programCommand  `cmd:"" help:"Create and list gift-card programs, set their time zone, and limit how much may be issued in them a day."`
@@ -128,6 +128,7 @@ func parse(parser *kong.Kong, args []string, stderr io.Writer) (code int, ctx *k
 type session struct {
 	context.Context
 	config         *config
+	log            serverLog     // of serve; the other commands log nothing
 	connectPause   time.Duration // between attempts to reach the database
 	stdin          io.Reader
 	stdout, stderr io.Writer

@@ -44,6 +44,9 @@ func (s *session) newObservability(log *slog.Logger) (*observability, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := s.log.measure(metrics.Meter()); err != nil {
+		return nil, err
+	}
 	o := &observability{metrics: metrics, log: log}
 	if telemetry.Traced() {
 		o.tracing, err = telemetry.StartTracing(s, version)

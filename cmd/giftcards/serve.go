@@ -31,7 +31,8 @@ func (serveCommand) Run(s *session) (err error) {
 	if err := s.checkAddressIsFree(); err != nil {
 		return err
 	}
-	log := s.logger()
+	defer s.openLog()()
+	log := s.log.Logger
 	garbage := s.config.newCollector(log)
 	d, err := s.openDatabase(log)
 	if err != nil {
@@ -54,6 +55,7 @@ func (serveCommand) Run(s *session) (err error) {
 		return err
 	}
 	defer st.Close()
+	s.adviseOnPostgres(st)
 	work, err := s.newJobs(st, observability, log)
 	if err != nil {
 		return err
@@ -151,6 +153,7 @@ func (s *session) newServer(o server.Options, obs *observability) (*server.Serve
 	o.BodyBudget, o.MerchantBacklog = int64(s.config.BodyBudget)<<20, s.config.MerchantBacklog
 	o.TokenLifetime, o.LinkLifetime = s.config.TokenLifetime, s.config.LinkLifetime
 	o.Meter, o.Tracer = obs.meter(), obs.tracer()
+	o.Successes, o.LogSample = s.log.successes, s.config.LogSample
 	s.config.protection.apply(&o)
 	return server.New(o)
 }
@@ -202,7 +205,7 @@ func (s *session) serve(listener net.Listener, h *http.Server, d database, stopp
 		return fmt.Errorf("the private database ended: %w", d.private.Err())
 	case <-s.Done():
 	}
-	s.logger().Info("stopping after a signal")
+	s.log.Info("stopping after a signal")
 	// From here on /readyz fails, so that a proxy sends no new requests while --drain
 	// passes.
 	stopping.Store(true)
@@ -214,7 +217,7 @@ func (s *session) serve(listener net.Listener, h *http.Server, d database, stopp
 		return fmt.Errorf("the private database ended: %w", d.private.Err())
 	}
 	if err := stopWithin(s, requestDrain, h.Shutdown); err != nil {
-		s.logger().Warn("requests were cut off", "error", err)
+		s.log.Warn("requests were cut off", "error", err)
 	}
 	return nil
 }

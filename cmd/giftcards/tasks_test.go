@@ -41,7 +41,7 @@ func newShop(t *testing.T) *shop {
 	database, err := pgx.Connect(t.Context(), url)
 	must(t, err)
 	t.Cleanup(func() { _ = database.Close(t.Context()) })
-	work, err := jobs.New(st, jobs.Options{Lifetimes: storetest.Lifetimes, Logger: (&session{config: &config{LogLevel: "error"}, stderr: t.Output()}).logger()})
+	work, err := jobs.New(st, jobs.Options{Lifetimes: storetest.Lifetimes, Logger: (&config{LogLevel: "error"}).newLog(t.Output()).Logger})
 	must(t, err)
 	s := &shop{t: t, settings: []string{"--database-url=" + url, "--state-dir=" + t.TempDir()}, store: st, jobs: work, database: database}
 	s.write(func(tx *store.Tx) error {

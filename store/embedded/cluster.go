@@ -62,8 +62,8 @@ func exists(path string) bool {
 	return !errors.Is(err, fs.ErrNotExist)
 }
 
-// makeCluster makes data. The directory appears complete or not at all, because an
-// interrupted initdb leaves a cluster that starts but lacks its last steps.
+// makeCluster makes data. The directory appears complete and durable, or not at all, because
+// an interrupted initdb leaves a cluster that starts but lacks its last steps.
 func (s *Server) makeCluster(ctx context.Context, data string, p programs, as account) error {
 	fresh, err := os.MkdirTemp(s.stateDir, "data.new-")
 	if err != nil {
@@ -73,10 +73,7 @@ func (s *Server) makeCluster(ctx context.Context, data string, p programs, as ac
 	if err := as.own(fresh); err != nil {
 		return err
 	}
-	args := []string{"-D", fresh, "-U", superuser, "-A", "peer", "-E", "UTF8", "--data-checksums"}
-	if s.ephemeral {
-		args = append(args, "--no-sync")
-	}
+	args := []string{"-D", fresh, "-U", superuser, "-A", "peer", "-E", "UTF8", "--data-checksums", "--no-sync"}
 	// PostgreSQL's own locale, which 17 and later have, sorts the same on every system.
 	locale := []string{"--locale=C.UTF-8"}
 	if p.major >= 17 {
@@ -89,6 +86,13 @@ func (s *Server) makeCluster(ctx context.Context, data string, p programs, as ac
 	}
 	if err != nil {
 		return fmt.Errorf("make the database cluster in %s: %w", fresh, err)
+	}
+	// Nobody needs the data of a test after a crash.
+	if s.ephemeral {
+		return os.Rename(fresh, data)
+	}
+	if err := syncTree(fresh, s.flush); err != nil {
+		return fmt.Errorf("make the database cluster in %s durable: %w", fresh, err)
 	}
 	if err := os.Rename(fresh, data); err != nil {
 		return err
@@ -112,16 +116,6 @@ func (s *Server) initdb(ctx context.Context, p programs, as account, args []stri
 		return s.withLog(child.err, begin)
 	}
 	return nil
-}
-
-// syncDir makes a rename in dir durable.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
 }
 
 // writeAccess writes the files that let only our own user connect, over the socket, in

@@ -20,6 +20,7 @@ type Server struct {
 	stateDir   string
 	socketDir  string
 	ephemeral  bool
+	flush      func(*os.File) error // makes a new cluster's file durable
 	lock       *lock
 	log        *os.File // PostgreSQL's log; not a pipe, because surviving children would keep it open
 	logger     *slog.Logger
@@ -40,7 +41,7 @@ type Server struct {
 // Start removes libpq's variables (PGHOST, PGSERVICE, ...) from the environment of this
 // process, see forgetVariables.
 func Start(ctx context.Context, o Options) (*Server, error) {
-	s := &Server{ephemeral: o.Ephemeral, logger: o.Logger, done: make(chan struct{})}
+	s := &Server{ephemeral: o.Ephemeral, flush: fsync, logger: o.Logger, done: make(chan struct{})}
 	if s.logger == nil {
 		s.logger = slog.New(slog.DiscardHandler)
 	}
