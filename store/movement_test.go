@@ -19,7 +19,7 @@ func (f fixture) sharedMovements(t *testing.T, movements ...store.Movement) []er
 	var all sync.WaitGroup
 	running, released := make(chan struct{}), make(chan struct{})
 	release := sync.OnceFunc(func() { close(released) })
-	defer release() // also after a failure, because the store waits for its transactions
+	defer release()                // also after a failure, because the store waits for its transactions
 	for range store.SharedAtOnce { // these occupy the transactions, with a card of their own
 		occupying := f.redemption(f.activated(t), "1")
 		occupying.Apply = func([]*store.Card) (store.Answer, error) {
