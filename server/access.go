@@ -18,7 +18,7 @@ import (
 //
 // Every request needs to know whether its token still counts and what its user may do
 // (store.Access). The database knows; asking it first costs a round trip. So the server
-// keeps, for a minute, that a token's bearer may issue cards in a program. Another
+// keeps, for a minute, what a token's bearer may do in a program. Another
 // instance can end a token or change a user at any time, so three rules keep the cache
 // from allowing what the database no longer allows:
 //
@@ -57,8 +57,8 @@ const (
 	maxAccesses    = 10_000
 )
 
-// accessCache keeps the accesses of issuers and cashiers only. A user who may only read is looked up
-// each time, so a user who becomes an issuer need not wait for an entry to end.
+// accessCache keeps the accesses of issuers and cashiers only. A user who may only read is
+// looked up each time. A cached role that is refused is looked up again: see checkRole.
 type accessCache = expirable.LRU[accessCacheKey, store.Access]
 
 // accessCacheKey is a token and the program that the request's path names.

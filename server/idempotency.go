@@ -15,8 +15,8 @@ import (
 	"giftcards/store"
 )
 
-// Names of operations, as the database stores them: in the audit log, and the first two
-// with idempotency keys too. Never rename one of these, because all keys stored under it
+// Names of operations, as the database stores them: in the audit log, and those that accept
+// idempotency keys with these too. Never rename one of these, because all keys stored under it
 // would be free again.
 const (
 	createOperation   = "createGiftCard"
@@ -29,6 +29,11 @@ const (
 	redeemOperation         = "redeemGiftCard"
 	reloadOperation         = "reloadGiftCard"
 	reloadByNumberOperation = "reloadGiftCardByNumber"
+	voidOperation           = "voidGiftCard"
+	suspendOperation        = "suspendGiftCard"
+	resumeOperation         = "resumeGiftCard"
+	refundOperation         = "refundGiftCardTransaction"
+	expiredOperation        = "processExpiredGiftCard"
 )
 
 // idempotencyKey returns the key of a request with the hash of the request, or nil if the

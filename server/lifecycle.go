@@ -15,6 +15,7 @@ import (
 type change struct {
 	operation string  // as idempotency keys and the audit log have it
 	cards     []id.ID // what it acts on, which is also the subject of its key
+	entry     id.ID   // the entry that it acts on, the rest of the subject; zero for none
 	key       *string // the header idempotency-key; nil for none
 	stored    any     // what would be stored of the body; a retry must have the same
 }
@@ -71,6 +72,9 @@ func (c change) idempotencyKey(who *principal) (*store.IdempotencyKey, error) {
 	key, err := idempotencyKey(who, c.operation, c.key, func(e *json.Encoder) error { return e.Encode(c.stored) })
 	if key != nil {
 		key.Subject = c.subject()
+		if !c.entry.IsZero() {
+			key.Subject = append(key.Subject, c.entry[:]...)
+		}
 	}
 	return key, err
 }

@@ -11,21 +11,6 @@ import (
 
 var errNotBuilt = errors.New("not built yet")
 
-// SuspendGiftCard is not built yet.
-func (s *Server) SuspendGiftCard(context.Context, api.SuspendGiftCardRequestObject) (api.SuspendGiftCardResponseObject, error) {
-	return nil, errNotBuilt
-}
-
-// ResumeGiftCard is not built yet.
-func (s *Server) ResumeGiftCard(context.Context, api.ResumeGiftCardRequestObject) (api.ResumeGiftCardResponseObject, error) {
-	return nil, errNotBuilt
-}
-
-// VoidGiftCard is not built yet.
-func (s *Server) VoidGiftCard(context.Context, api.VoidGiftCardRequestObject) (api.VoidGiftCardResponseObject, error) {
-	return nil, errNotBuilt
-}
-
 // TransferGiftCardBalance is not built yet.
 func (s *Server) TransferGiftCardBalance(context.Context, api.TransferGiftCardBalanceRequestObject) (api.TransferGiftCardBalanceResponseObject, error) {
 	return nil, errNotBuilt
@@ -46,18 +31,8 @@ func (s *Server) ScheduleGiftCardDelivery(context.Context, api.ScheduleGiftCardD
 	return nil, errNotBuilt
 }
 
-// ProcessExpiredGiftCard is not built yet.
-func (s *Server) ProcessExpiredGiftCard(context.Context, api.ProcessExpiredGiftCardRequestObject) (api.ProcessExpiredGiftCardResponseObject, error) {
-	return nil, errNotBuilt
-}
-
 // ConsolidateGiftCards is not built yet.
 func (s *Server) ConsolidateGiftCards(context.Context, api.ConsolidateGiftCardsRequestObject) (api.ConsolidateGiftCardsResponseObject, error) {
-	return nil, errNotBuilt
-}
-
-// RefundGiftCardTransaction is not built yet.
-func (s *Server) RefundGiftCardTransaction(context.Context, api.RefundGiftCardTransactionRequestObject) (api.RefundGiftCardTransactionResponseObject, error) {
 	return nil, errNotBuilt
 }
 

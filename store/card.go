@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -82,6 +83,16 @@ func (c *Card) State() string { return StateOf(&c.GiftCard, c.at) }
 // At returns the time of the transaction, or that of the card's last change if that is
 // later, so that the times of a card never go back when the clocks of servers differ.
 func (c *Card) At() time.Time { return c.at }
+
+// copied returns a copy of the card that later changes of c leave alone; a zero one of nil.
+func (c *Card) copied() Card {
+	if c == nil {
+		return Card{}
+	}
+	copied := *c
+	copied.entries = slices.Clip(c.entries) // so that both append to memory of their own
+	return copied
+}
 
 // Details describe a movement for people; unknown ones are nil.
 type Details struct {

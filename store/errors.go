@@ -68,6 +68,13 @@ var (
 	ErrCardVoided          = &Error{Kind: Refused, Message: "Gift card has been voided"}
 	ErrCardActivated       = &Error{Kind: Refused, Message: "Gift card has already been activated"}
 	ErrInsufficientBalance = &Error{Kind: Refused, Message: "Insufficient gift card balance"}
+	ErrCardNotSuspended    = &Error{Kind: Refused, Message: "Gift card is not suspended"}
+	ErrCardNotExpired      = &Error{Kind: Refused, Message: "Gift card has not expired"}
+	ErrNothingToPayOut     = &Error{Kind: Refused, Message: "Gift card has no balance to refund"}
+	ErrEntryNotFound       = &Error{Kind: NotFound, Message: "Transaction not found"}
+	ErrNotRefundable       = &Error{Kind: Refused, Message: "Refunds are not allowed for this transaction."}
+	ErrRefunded            = &Error{Kind: Refused, Message: "This transaction has already been processed."}
+	ErrRefundTooLarge      = &Error{Kind: Refused, Message: "Invalid transaction amount."}
 	// ErrCardBusy means that another transaction has held a card for longer than lockWait.
 	ErrCardBusy = &Error{Kind: Busy, Message: "Gift card is locked by another operation"}
 

@@ -13,3 +13,6 @@ func WaitingCreates(s *Store) int { return s.creates.Waiting() }
 
 // SharedAtOnce is how many shared transactions of creates run at a time.
 const SharedAtOnce = groupcommit.MaxRunning
+
+// WaitingMovements is WaitingCreates for movements.
+func WaitingMovements(s *Store) int { return s.movements.Waiting() }

@@ -199,6 +199,12 @@ func (tx *Tx) unfit(due *Due) (status, reason string) {
 // RecordSent records that the message was sent, even if another worker has claimed it
 // meanwhile. If it was the last message of its card, the card is delivered.
 func (tx *Tx) RecordSent(ctx context.Context, due *Due) error {
+	// Lock the card first: when both channels are sent at once, the later one then sees the
+	// earlier one, and marks the card as delivered. A change of the card, such as a void, locks
+	// it before its messages too, so the two cannot deadlock.
+	if err := tx.q.LockCard(ctx, due.ProgramID, due.CardID); err != nil {
+		return fmt.Errorf("lock card: %w", err)
+	}
 	changed, err := tx.q.SetMessageSent(ctx, db.SetMessageSentParams{
 		ProgramID: due.ProgramID, CardID: due.CardID, Channel: due.Channel, SentAt: tx.now,
 	})
@@ -206,11 +212,6 @@ func (tx *Tx) RecordSent(ctx context.Context, due *Due) error {
 		return wrap(err, "record sent message")
 	}
 	tx.tally.message(due.Channel, MessageSent)
-	// Lock the card first: when both channels are sent at once, the later one then sees the
-	// earlier one, and marks the card as delivered.
-	if err := tx.q.LockCard(ctx, due.ProgramID, due.CardID); err != nil {
-		return fmt.Errorf("lock card: %w", err)
-	}
 	return wrap(tx.q.SetCardDelivered(ctx, tx.now, due.ProgramID, due.CardID), "record delivered card")
 }
 

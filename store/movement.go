@@ -26,9 +26,9 @@ type Movement struct {
 	// because their locks are what keeps two requests with the same key apart.
 	Key   *IdempotencyKey
 	Entry AuditEntry
-	// Apply changes the cards by their methods and returns the answer, or fails and changes
-	// nothing. It gets the cards in the order of Cards, nil for one that does not exist.
-	// It must not wait for anything, because others share the transaction.
+	// Apply changes the cards by their methods and returns the answer. If it fails, nothing of
+	// what it did to the cards is written. It gets the cards in the order of Cards, nil for one
+	// that does not exist. It must not wait for anything, because others share the transaction.
 	Apply func(cards []*Card) (Answer, error)
 }
 
@@ -105,22 +105,37 @@ type movementRound struct {
 	now      time.Time
 	wanted   []cardKey                // to lock, each once, in the order of locking
 	keys     []*IdempotencyKey        // to look up
-	accesses []Access                 // to check, each token once
+	accesses []Access                 // to check, each once
 	cards    map[cardKey]*Card        // locked
 	answers  map[scopedKey]keptAnswer // under the keys: found, and given in this round
-	changed  map[string]bool          // tokens whose access has changed
+	changed  map[accessKey]bool       // accesses that have changed
 	given    []keptAnswer             // to write
 	entries  []AuditEntry             // to write
 }
 
-// cardKey is a card's primary key, and scopedKey an idempotency key's.
+// cardKey is a card's primary key, and scopedKey an idempotency key's. accessKey is all that
+// an access is checked by: two requests with one token may have read it before and after a
+// change of the user, and only the later one is still true.
 type (
 	cardKey   struct{ program, card id.ID }
 	scopedKey struct {
 		program                 id.ID
 		operation, key, subject string
 	}
+	accessKey struct {
+		token, role    string
+		user, merchant id.ID
+		validAfter     time.Time
+	}
 )
+
+func (a Access) key() accessKey {
+	key := accessKey{token: a.TokenID, role: a.User.Role, user: a.User.ID, merchant: a.User.MerchantID}
+	if a.User.TokensValidAfter != nil {
+		key.validAfter = *a.User.TokensValidAfter
+	}
+	return key
+}
 
 // keptAnswer is an answer with the key that it is kept under.
 type keptAnswer struct {
@@ -134,8 +149,8 @@ func (k *IdempotencyKey) scoped() scopedKey {
 }
 
 func newMovementRound(now time.Time, asked []Movement) *movementRound {
-	r := &movementRound{now: now, cards: map[cardKey]*Card{}, answers: map[scopedKey]keptAnswer{}, changed: map[string]bool{}}
-	tokens := map[string]bool{}
+	r := &movementRound{now: now, cards: map[cardKey]*Card{}, answers: map[scopedKey]keptAnswer{}, changed: map[accessKey]bool{}}
+	seen := map[accessKey]bool{}
 	for _, m := range asked {
 		for _, card := range m.Cards {
 			r.wanted = append(r.wanted, cardKey{m.ProgramID, card})
@@ -143,8 +158,8 @@ func newMovementRound(now time.Time, asked []Movement) *movementRound {
 		if m.Key != nil {
 			r.keys = append(r.keys, m.Key)
 		}
-		if !tokens[m.Access.TokenID] {
-			tokens[m.Access.TokenID] = true
+		if key := m.Access.key(); !seen[key] {
+			seen[key] = true
 			r.accesses = append(r.accesses, m.Access)
 		}
 	}
@@ -173,9 +188,9 @@ func (r *movementRound) reads() *pgx.Batch {
 		batch.Queue(findKeysSQL, arrays(keyColumns, r.keys)...).Query(r.collectAnswers)
 	}
 	batch.Queue(changedAccessesSQL, arrays(accessColumns, r.accesses)...).Query(func(rows pgx.Rows) error {
-		var token string
-		_, err := pgx.ForEachRow(rows, []any{&token}, func() error {
-			r.changed[token] = true
+		var place int
+		_, err := pgx.ForEachRow(rows, []any{&place}, func() error {
+			r.changed[r.accesses[place-1].key()] = true
 			return nil
 		})
 		return err
@@ -209,7 +224,7 @@ func (r *movementRound) apply(asked []Movement) []moved {
 
 func (r *movementRound) applyOne(m *Movement) (Answer, error) {
 	// Before a replay, because a user who is out must not see the answer.
-	if r.changed[m.Access.TokenID] {
+	if r.changed[m.Access.key()] {
 		return Answer{}, ErrAccessChanged
 	}
 	if m.Key != nil {
@@ -224,8 +239,15 @@ func (r *movementRound) applyOne(m *Movement) (Answer, error) {
 	if len(cards) == 0 || cards[0] == nil {
 		return Answer{}, ErrCardNotFound
 	}
+	before := each(cards, (*Card).copied)
 	answer, err := m.Apply(cards)
 	if err != nil {
+		// Others in this round may have changed the same cards, so those are written.
+		for i, card := range cards {
+			if card != nil {
+				*card = before[i]
+			}
+		}
 		return Answer{}, err
 	}
 	m.Entry.At = r.now

@@ -60,7 +60,7 @@ func (tx *Tx) LockCard(ctx context.Context, program, card id.ID) (*Card, error) 
 }
 
 // SaveCards writes what the methods of the cards did: the rows, and their new entries in the
-// ledger.
+// ledger. It drops the scheduled messages of the cards that were voided.
 func (tx *Tx) SaveCards(ctx context.Context, cards ...*Card) error {
 	batch := &pgx.Batch{}
 	queueCards(batch, cards)
@@ -79,12 +79,16 @@ func (tx *Tx) SaveCards(ctx context.Context, cards ...*Card) error {
 // queueCards adds to a batch what writes the changed cards. The entries come first, because
 // the trigger on gift_cards looks for them.
 func queueCards(batch *pgx.Batch, cards []*Card) {
-	var changed []*Card
+	var changed, voided []*Card
 	var entries []Entry
 	for _, card := range cards {
-		if card.changed {
-			changed = append(changed, card)
-			entries = append(entries, card.entries...)
+		if !card.changed {
+			continue
+		}
+		changed = append(changed, card)
+		entries = append(entries, card.entries...)
+		if card.Status == CardVoided { // by this change, because a voided card refuses others
+			voided = append(voided, card)
 		}
 	}
 	if len(entries) > 0 {
@@ -92,6 +96,9 @@ func queueCards(batch *pgx.Batch, cards []*Card) {
 	}
 	if len(changed) > 0 {
 		batch.Queue(updateCardsSQL, arrays(changingColumns, changed)...)
+	}
+	if len(voided) > 0 {
+		batch.Queue(dropMessagesOfVoidedSQL, arrays(voidedColumns, voided)...)
 	}
 }
 
@@ -221,8 +228,9 @@ var accessColumns = []column[Access]{
 	columnOf("tokens_valid_after", "timestamptz", func(a Access) *time.Time { return a.User.TokensValidAfter }),
 }
 
-// changedAccessesSQL returns the tokens whose access has changed, as AccessUnchanged judges.
-var changedAccessesSQL = fmt.Sprintf(`select a.token_id from unnest(%s) as a (%s)
+// changedAccessesSQL returns the places, from 1 on, of the accesses that have changed, as
+// AccessUnchanged judges.
+var changedAccessesSQL = fmt.Sprintf(`select a.place from unnest(%s) with ordinality as a (%s, place)
 where exists (select from revoked_tokens r where r.id = a.token_id) or not exists (
     select from users u where u.id = a.user_id and u.active and u.merchant_id = a.merchant_id and u.role = a.role
     and u.tokens_valid_after is not distinct from a.tokens_valid_after)`,

@@ -19,9 +19,9 @@ type User = db.User
 
 // The roles of users.
 const (
-	RoleIssuer  = "issuer"  // reads and issues
+	RoleIssuer  = "issuer"  // does everything
 	RoleCashier = "cashier" // serves at a till: finds, activates, redeems, reloads and refunds
-	RoleReader  = "reader"  // reads what opens no card: no codes, so no CSV
+	RoleReader  = "reader"  // changes nothing, and reads what opens no card: no codes, so no CSV
 )
 
 // CleanEmail returns a user's address as it is stored: in lower case, and without characters

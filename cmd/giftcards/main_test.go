@@ -108,6 +108,7 @@ func TestAnOperatorChangesAUser(t *testing.T) {
 		want         any
 	}{
 		{args: []string{"user", "password", "ADA@example.com"}, stdin: "another password\n", field: "email", want: "ada@example.com"},
+		{args: []string{"user", "role", "ada@example.com", "cashier"}, field: "role", want: "cashier"},
 		{args: []string{"user", "role", "ada@example.com", "reader"}, field: "role", want: "reader"},
 		{args: []string{"user", "deactivate", "Ada@example.com"}, field: "active", want: false},
 		{args: []string{"user", "activate", "ada@example.com"}, field: "active", want: true},

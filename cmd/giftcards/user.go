@@ -22,7 +22,7 @@ type userCommand struct {
 type createUser struct {
 	Merchant id.ID  `required:"" placeholder:"ID" help:"The user's merchant."`
 	Name     string `help:"The user's name."`
-	Role     string `enum:"issuer,reader" default:"issuer" help:"issuer, or reader, who may neither issue cards nor download the CSV (${default})."`
+	Role     string `enum:"issuer,cashier,reader" default:"issuer" help:"issuer; cashier, who serves at a till and issues nothing; or reader, who changes nothing and reads no security codes (${default})."`
 	Email    string `arg:"" help:"E-mail address, which is the user name."`
 }
 
@@ -36,7 +36,7 @@ type (
 	}
 	changeRole struct {
 		Email string `arg:"" help:"E-mail address of the user."`
-		Role  string `arg:"" enum:"issuer,reader" help:"issuer, or reader, who may neither issue cards nor download the CSV."`
+		Role  string `arg:"" enum:"issuer,cashier,reader" help:"issuer; cashier, who serves at a till and issues nothing; or reader, who changes nothing and reads no security codes."`
 	}
 	deactivateUser struct {
 		Email string `arg:"" help:"E-mail address of the user."`

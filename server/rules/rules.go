@@ -30,6 +30,8 @@ func (r Rules) Options() validate.Options {
 			"CreateGiftCardRequest.expiresAt":    r.expiryWithinBounds,
 			"BulkIssueGiftCardRequest.expiresAt": r.expiryWithinBounds,
 			"BulkIssueGiftCardRequest.count":     r.atMostMaximum,
+
+			"SuspendGiftCardRequest.suspendedUntil": r.inFuture,
 		},
 		Lists: map[string]validate.ListBounds{
 			"BulkIssueGiftCardRequest.recipients": {Least: 1, Most: r.BulkMaximum},
@@ -61,6 +63,15 @@ func (r Rules) expiryWithinBounds(expiresAt validate.Value) *validate.ErrorDetai
 		return provisional(validate.NotInFuture())
 	case expiresAt.Time().After(store.LatestExpiry(now)):
 		return provisional(validate.ValueError("expiresAt must be at most 5 years ahead"))
+	}
+	return nil
+}
+
+// inFuture demands a time after now. The fault is final, because a suspension has no
+// idempotency key and so no replay.
+func (r Rules) inFuture(value validate.Value) *validate.ErrorDetail {
+	if !value.Time().After(r.Now()) {
+		return validate.NotInFuture()
 	}
 	return nil
 }

@@ -36,14 +36,15 @@ create table ledger_entries (
     constraint ledger_entries_sum_check check (balance_after = balance_before + amount),
     constraint ledger_entries_balance_check check (balance_before >= 0 and balance_after >= 0),
     constraint ledger_entries_type_check check (case type
-        when 'ACTIVATION' then amount > 0
+        when 'ACTIVATION' then amount > 0 and balance_before = 0
         when 'RELOAD' then amount > 0
         when 'TRANSFER_IN' then amount > 0
         when 'REDEMPTION' then amount < 0
         when 'TRANSFER_OUT' then amount < 0
-        when 'VOID' then amount <= 0
-        when 'REFUND' then amount <> 0
-        when 'CONSOLIDATION' then amount <> 0
+        when 'VOID' then amount <= 0 and balance_after = 0
+        -- Below 0, all of an expired card's balance was paid out elsewhere.
+        when 'REFUND' then amount > 0 or amount < 0 and balance_after = 0
+        when 'CONSOLIDATION' then amount < 0 and balance_after = 0 or amount > 0 and balance_before = 0
         when 'OWNERSHIP_TRANSFER' then amount = 0
         when 'RESEND_CODE' then amount = 0
         else false end)
@@ -79,19 +80,44 @@ create trigger ledger_entries_append_only before update or delete on ledger_entr
 create trigger ledger_entries_no_truncate before truncate on ledger_entries
     for each statement execute function refuse_ledger_change();
 
+-- An entry goes on where the newest one of its card ends. The trigger sees the rows that the
+-- same statement has inserted before.
+-- +goose StatementBegin
+create function check_entry_chains() returns trigger language plpgsql as $$
+declare
+    newest record;
+begin
+    select e.id, e.balance_after into newest from ledger_entries e
+    where e.program_id = new.program_id and e.card_id = new.card_id order by e.id desc limit 1;
+    if newest.id >= new.id or coalesce(newest.balance_after, 0) <> new.balance_before then
+        raise exception 'entry % does not follow the newest one of its card', encode(new.id, 'hex')
+            using errcode = 'check_violation', constraint = 'ledger_entries_chain';
+    end if;
+    return new;
+end $$;
+-- +goose StatementEnd
+create trigger ledger_entries_chain before insert on ledger_entries
+    for each row execute function check_entry_chains();
+
 -- A balance changes only together with entries that add up to the change. The trigger runs
 -- after the whole statement, so one statement may write both.
 -- +goose StatementBegin
 create function check_balance_is_posted() returns trigger language plpgsql as $$
 declare
-    posted numeric;
-    last   numeric;
+    before_balance numeric := 0;
+    before_entry   bytea   := '\x';
+    posted         numeric;
+    last           numeric;
 begin
+    if tg_op = 'UPDATE' then
+        before_balance := old.balance;
+        before_entry := coalesce(old.last_entry_id, '\x');
+    end if;
     select sum(e.amount), (array_agg(e.balance_after order by e.id desc))[1] into posted, last
     from ledger_entries e
     where e.program_id = new.program_id and e.card_id = new.id
-      and e.id > coalesce(old.last_entry_id, '\x') and e.id <= new.last_entry_id;
-    if posted is distinct from new.balance - old.balance or last is distinct from new.balance then
+      and e.id > before_entry and e.id <= new.last_entry_id;
+    if posted is distinct from new.balance - before_balance or last is distinct from new.balance then
         raise exception 'balance of card % does not follow from its ledger', encode(new.id, 'hex')
             using errcode = 'check_violation', constraint = 'gift_cards_balance_is_posted';
     end if;
@@ -101,8 +127,12 @@ end $$;
 create trigger gift_cards_balance_is_posted after update of balance, last_entry_id on gift_cards
     for each row when (old.balance is distinct from new.balance or old.last_entry_id is distinct from new.last_entry_id)
     execute function check_balance_is_posted();
+-- A card is issued empty, unless its first entry is there already.
+create trigger gift_cards_issued_balance_is_posted after insert on gift_cards
+    for each row when (new.balance <> 0 or new.last_entry_id is not null)
+    execute function check_balance_is_posted();
 
--- card_state is the state that callers are told, at a time. Card.State in Go is the same. A
+-- card_state is the state that callers are told, at a time. StateOf in Go is the same. A
 -- single expression, so that PostgreSQL puts it into the query that calls it.
 create function card_state(status text, activated_at timestamptz, balance numeric, expires_at timestamptz, suspended_until timestamptz, at timestamptz)
 returns text language sql immutable parallel safe as $$
@@ -128,9 +158,11 @@ delete from idempotency_keys where subject <> '\x';
 alter table idempotency_keys drop constraint idempotency_keys_pkey, drop column subject,
     add constraint idempotency_keys_pkey primary key (program_id, operation, key);
 drop function card_state(text, timestamptz, numeric, timestamptz, timestamptz, timestamptz);
+drop trigger gift_cards_issued_balance_is_posted on gift_cards;
 drop trigger gift_cards_balance_is_posted on gift_cards;
 drop function check_balance_is_posted();
 drop table ledger_entries;
+drop function check_entry_chains();
 drop function refuse_ledger_change();
 alter table gift_cards drop constraint gift_cards_voided_is_empty_check, drop constraint gift_cards_balance_needs_activation_check,
     drop column last_entry_id;

@@ -1,0 +1,50 @@
+package server
+
+import (
+	"context"
+	"net/http"
+
+	"giftcards/gen/api"
+	"giftcards/store"
+	"giftcards/store/id"
+)
+
+// VisitRefundGiftCardTransactionResponse writes the answer.
+func (a changed) VisitRefundGiftCardTransactionResponse(w http.ResponseWriter) error {
+	return a.write(w)
+}
+
+// RefundGiftCardTransaction gives back a redemption, or a part of it.
+func (s *Server) RefundGiftCardTransaction(ctx context.Context, request api.RefundGiftCardTransactionRequestObject) (api.RefundGiftCardTransactionResponseObject, error) {
+	cardID, err := cardID(request.CardId)
+	if err != nil {
+		return nil, err
+	}
+	entryID, err := id.Parse(request.TransactionId)
+	if err != nil {
+		return nil, err
+	}
+	amount := request.Body.Amount
+	details := store.Details{Description: line(request.Body.Reason), PosTransactionID: line(request.Body.PosTransactionId)}
+	return s.changeIn(ctx, change{
+		operation: refundOperation, cards: []id.ID{cardID}, entry: entryID, key: request.Params.IdempotencyKey, stored: []any{amount, details},
+	}, func(tx *store.Tx, program store.Program) (any, error) {
+		card, err := tx.LockCard(ctx, program.ID, cardID)
+		if err != nil {
+			return nil, err
+		}
+		// After the lock, because another refund may have been under way.
+		refundable, err := tx.Refundable(ctx, card, entryID)
+		if err != nil {
+			return nil, err
+		}
+		refund, err := card.Refund(refundable, amount, details)
+		if err != nil {
+			return nil, err
+		}
+		return api.RefundTransactionResponse{
+			TransactionId: refund.ID.String(), GiftCardId: refund.CardID.String(), RefundedAmount: refund.Amount.String(),
+			RemainingBalance: refund.BalanceAfter, Success: true, Message: "Transaction refunded",
+		}, tx.SaveCards(ctx, card)
+	})
+}

@@ -1,0 +1,42 @@
+package server
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"giftcards/gen/api"
+	"giftcards/store"
+)
+
+// TestEveryOperationSaysWhichRolesMayUseIt, and no other operation is named.
+func TestEveryOperationSaysWhichRolesMayUseIt(t *testing.T) {
+	t.Parallel()
+	operations := reflect.TypeFor[api.StrictServerInterface]()
+	for i := range operations.NumMethod() {
+		if name := operations.Method(i).Name; !named(name) {
+			t.Errorf("%s says not which roles may use it: name it in permissions", name)
+		}
+	}
+	roles := []string{store.RoleIssuer, store.RoleCashier, store.RoleReader}
+	for name, p := range permissions {
+		if _, ok := operations.MethodByName(name); !ok {
+			t.Errorf("permissions has %s, which is no operation", name)
+		}
+		allowed := 0
+		for role := range strings.FieldsSeq(p.roles) {
+			if allowed++; !slices.Contains(roles, role) {
+				t.Errorf("%s: no user has the role %s", name, role)
+			}
+		}
+		if refuses := allowed > 0 && allowed < len(roles); refuses != (p.refusal != nil) {
+			t.Errorf("%s: %d roles may use it, and the refusal is %v", name, allowed, p.refusal)
+		}
+	}
+}
+
+func named(operation string) bool {
+	_, ok := permissions[operation]
+	return ok
+}

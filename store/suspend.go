@@ -1,0 +1,40 @@
+package store
+
+import "time"
+
+// Suspend stops a pending or active card until a time, or until it is resumed if until is
+// nil. Of a card that is suspended already, it replaces the reason and the end, and keeps the
+// time since when it is.
+func (c *Card) Suspend(reason *string, until *time.Time) error {
+	switch c.State() {
+	case CardExpired:
+		return ErrCardExpired
+	case CardVoided:
+		return ErrCardVoided
+	case CardDepleted:
+		return ErrCardNotActive
+	}
+	c.change() // ends a suspension that is over, so that this one begins now
+	if c.Status != CardSuspended {
+		at := c.at
+		c.Status, c.SuspendedAt = CardSuspended, &at
+	}
+	c.SuspendedReason, c.SuspendedUntil = reason, until
+	return nil
+}
+
+// Resume lifts the suspension of a card, which is then as it was before.
+func (c *Card) Resume() error {
+	switch c.State() {
+	case CardSuspended:
+	case CardExpired:
+		return ErrCardExpired
+	case CardVoided:
+		return ErrCardVoided
+	default:
+		return ErrCardNotSuspended
+	}
+	c.change()
+	c.endSuspension()
+	return nil
+}
