@@ -29,6 +29,9 @@ const (
 	redeemOperation         = "redeemGiftCard"
 	reloadOperation         = "reloadGiftCard"
 	reloadByNumberOperation = "reloadGiftCardByNumber"
+
+	transferOperation    = "transferGiftCardBalance"
+	consolidateOperation = "consolidateGiftCards"
 )
 
 // idempotencyKey returns the key of a request with the hash of the request, or nil if the

@@ -26,11 +26,6 @@ func (s *Server) VoidGiftCard(context.Context, api.VoidGiftCardRequestObject) (a
 	return nil, errNotBuilt
 }
 
-// TransferGiftCardBalance is not built yet.
-func (s *Server) TransferGiftCardBalance(context.Context, api.TransferGiftCardBalanceRequestObject) (api.TransferGiftCardBalanceResponseObject, error) {
-	return nil, errNotBuilt
-}
-
 // TransferGiftCardOwnership is not built yet.
 func (s *Server) TransferGiftCardOwnership(context.Context, api.TransferGiftCardOwnershipRequestObject) (api.TransferGiftCardOwnershipResponseObject, error) {
 	return nil, errNotBuilt
@@ -51,23 +46,8 @@ func (s *Server) ProcessExpiredGiftCard(context.Context, api.ProcessExpiredGiftC
 	return nil, errNotBuilt
 }
 
-// ConsolidateGiftCards is not built yet.
-func (s *Server) ConsolidateGiftCards(context.Context, api.ConsolidateGiftCardsRequestObject) (api.ConsolidateGiftCardsResponseObject, error) {
-	return nil, errNotBuilt
-}
-
 // RefundGiftCardTransaction is not built yet.
 func (s *Server) RefundGiftCardTransaction(context.Context, api.RefundGiftCardTransactionRequestObject) (api.RefundGiftCardTransactionResponseObject, error) {
-	return nil, errNotBuilt
-}
-
-// CheckGiftCardBalance is not built yet.
-func (s *Server) CheckGiftCardBalance(context.Context, api.CheckGiftCardBalanceRequestObject) (api.CheckGiftCardBalanceResponseObject, error) {
-	return nil, errNotBuilt
-}
-
-// CustomerCheckGiftCardBalance is not built yet.
-func (s *Server) CustomerCheckGiftCardBalance(context.Context, api.CustomerCheckGiftCardBalanceRequestObject) (api.CustomerCheckGiftCardBalanceResponseObject, error) {
 	return nil, errNotBuilt
 }
 

@@ -24,6 +24,7 @@ const (
 	Exhausted                   // the caller has too much unfinished work; a retry may work
 	Refused                     // the state or the balance of the card does not allow it
 	Busy                        // somebody else is changing the card; a retry may work
+	WrongCode                   // the security code is not the card's
 )
 
 // Error is a refusal that the caller can understand and act on.
@@ -68,6 +69,11 @@ var (
 	ErrCardVoided          = &Error{Kind: Refused, Message: "Gift card has been voided"}
 	ErrCardActivated       = &Error{Kind: Refused, Message: "Gift card has already been activated"}
 	ErrInsufficientBalance = &Error{Kind: Refused, Message: "Insufficient gift card balance"}
+	ErrSameCard            = &Error{Kind: Refused, Message: "Source and destination must be different cards"}
+	ErrCardTwice           = &Error{Kind: Refused, Message: "Cards must be different"}
+	ErrOtherCustomer       = &Error{Kind: Refused, Message: "All cards must belong to the same customer"}
+	ErrTotalTooLarge       = &Error{Kind: Refused, Message: "Total value exceeds maximum allowed"}
+	ErrWrongCode           = &Error{Kind: WrongCode, Message: "Invalid security code"}
 	// ErrCardBusy means that another transaction has held a card for longer than lockWait.
 	ErrCardBusy = &Error{Kind: Busy, Message: "Gift card is locked by another operation"}
 
