@@ -22,17 +22,18 @@ func (s *Server) CheckGiftCardBalance(ctx context.Context, request api.CheckGift
 	if err != nil {
 		return nil, err
 	}
-	body, err := s.checkBalance(ctx, program, *request.Body)
+	body, err := s.checkBalance(ctx, &program, *request.Body)
 	return api.CheckGiftCardBalance200JSONResponse(body), err
 }
 
 // CustomerCheckGiftCardBalance is CheckGiftCardBalance for a card of any program.
 func (s *Server) CustomerCheckGiftCardBalance(ctx context.Context, request api.CustomerCheckGiftCardBalanceRequestObject) (api.CustomerCheckGiftCardBalanceResponseObject, error) {
-	body, err := s.checkBalance(ctx, id.ID{}, *request.Body)
+	body, err := s.checkBalance(ctx, nil, *request.Body)
 	return api.CustomerCheckGiftCardBalance200JSONResponse(body), err
 }
 
-func (s *Server) checkBalance(ctx context.Context, program id.ID, asked api.BalanceCheckRequest) (api.BalanceCheckResponse, error) {
+// checkBalance checks the balance of a card of a program, or of any program if it is nil.
+func (s *Server) checkBalance(ctx context.Context, program *id.ID, asked api.BalanceCheckRequest) (api.BalanceCheckResponse, error) {
 	// Limits come here and not earlier, because a request that was not well-formed guesses
 	// nothing.
 	who, now := caller(ctx), s.Store.Now()

@@ -12,12 +12,12 @@ import (
 )
 
 // CheckBalance returns the card with a number, as people type it, and a security code. Only
-// what findCheckedSQL selects is set. It looks in all programs if program is zero.
+// what findCheckedSQL selects is set. It looks in all programs if program is nil.
 //
 // It fails with ErrCardNotFound if the number or the code is wrong, and does the same work in
 // both cases, so that nobody learns which numbers exist. It fails with a *NumberLockedError
 // after five wrong codes, whether or not the number exists.
-func (s *Store) CheckBalance(ctx context.Context, program id.ID, typed, code string) (GiftCard, error) {
+func (s *Store) CheckBalance(ctx context.Context, program *id.ID, typed, code string) (GiftCard, error) {
 	asked := checkedNumber{number: noNumber, hash: s.hashNumber(typed)}
 	if number, ok := ParseNumber(typed); ok {
 		asked.number = number
@@ -35,7 +35,7 @@ func (s *Store) CheckBalance(ctx context.Context, program id.ID, typed, code str
 	if err := found.failures.refuse(now); err != nil {
 		return GiftCard{}, err
 	}
-	card, exists := found.card, found.card != nil && (program.IsZero() || found.card.ProgramID == program)
+	card, exists := found.card, found.card != nil && (program == nil || found.card.ProgramID == *program)
 	if !exists {
 		if card, err = s.decoyCard(); err != nil {
 			return GiftCard{}, err
