@@ -35,9 +35,6 @@ const (
 	cardPath    = programPath + "/cards/{cardId}"
 
 	refundName = "POST " + cardPath + "/transactions/{transactionId}/refund"
-
-	mayNotIssue  = "User may not issue gift cards"
-	mayNotChange = "User may not change gift cards"
 )
 
 // attempts has each operation of the document. A test fails if one is missing.

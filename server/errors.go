@@ -34,6 +34,7 @@ var statusOf = map[store.Kind]int{
 	store.Exhausted:   http.StatusTooManyRequests,
 	store.Refused:     http.StatusBadRequest,
 	store.Busy:        http.StatusConflict,
+	store.WrongCode:   http.StatusUnauthorized,
 }
 
 // retryAfterOf is the Retry-After of a kind of error, in seconds. Other kinds have
@@ -71,7 +72,11 @@ func (s *Server) handleError(err error, c echo.Context) {
 	maps.Copy(header, answer.header)
 	switch answer.status {
 	case http.StatusUnauthorized:
-		header.Set(echo.HeaderWWWAuthenticate, "Bearer")
+		challenge := "Bearer"
+		if failed, ok := errors.AsType[*store.Error](err); ok && failed.Kind == store.WrongCode {
+			challenge = "SecurityCode" // the token is good
+		}
+		header.Set(echo.HeaderWWWAuthenticate, challenge)
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests, http.StatusConflict:
 		if header.Get(echo.HeaderRetryAfter) == "" { // a rate limit has set the exact time
 			header.Set(echo.HeaderRetryAfter, strconv.Itoa(cmp.Or(answer.retryAfter, retryAfter)))
@@ -96,6 +101,9 @@ func (s *Server) handleError(err error, c echo.Context) {
 func (s *Server) refusalOf(err error, c echo.Context) *refusal {
 	if refused, ok := errors.AsType[*refusal](err); ok {
 		return refused
+	}
+	if locked, ok := errors.AsType[*store.NumberLockedError](err); ok {
+		return tooMany(locked.Wait)
 	}
 	// A store.Error of a kind that is not in statusOf is a fault of the server.
 	if failed, ok := errors.AsType[*store.Error](err); ok {

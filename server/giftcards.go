@@ -17,8 +17,8 @@ func (s *Server) CreateGiftCard(ctx context.Context, request api.CreateGiftCardR
 	if err != nil {
 		return nil, err
 	}
-	if request.Body.MerchantId != program.MerchantID.String() {
-		return nil, validate.ValueError("merchantId must be the program's merchant").At(validate.Loc{"body", "merchantId"}, &request.Body.MerchantId)
+	if err := merchantOf(program, request.Body.MerchantId); err != nil {
+		return nil, err
 	}
 	terms, recipient := fromCreate(program, request.Body)
 	key, err := createKey(who, request, terms, recipient)
@@ -39,6 +39,14 @@ func (s *Server) CreateGiftCard(ctx context.Context, request api.CreateGiftCardR
 		return s.replayedCard(who, program.ID, answer)
 	}
 	return createdCard{answer, s.cardLink(who, program.ID, issued)}, nil
+}
+
+// merchantOf fails unless merchant, of the body, is the program's.
+func merchantOf(program store.Program, merchant string) error {
+	if merchant != program.MerchantID.String() {
+		return validate.ValueError("merchantId must be the program's merchant").At(validate.Loc{"body", "merchantId"}, &merchant)
+	}
+	return nil
 }
 
 // replayedCard is the first answer to a create, with a fresh link.

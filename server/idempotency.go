@@ -34,6 +34,9 @@ const (
 	resumeOperation         = "resumeGiftCard"
 	refundOperation         = "refundGiftCardTransaction"
 	expiredOperation        = "processExpiredGiftCard"
+
+	transferOperation    = "transferGiftCardBalance"
+	consolidateOperation = "consolidateGiftCards"
 )
 
 // idempotencyKey returns the key of a request with the hash of the request, or nil if the

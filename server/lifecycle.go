@@ -13,11 +13,12 @@ import (
 
 // change is a request to change cards that exist.
 type change struct {
-	operation string  // as idempotency keys and the audit log have it
-	cards     []id.ID // what it acts on, which is also the subject of its key
-	entry     id.ID   // the entry that it acts on, the rest of the subject; zero for none
-	key       *string // the header idempotency-key; nil for none
-	stored    any     // what would be stored of the body; a retry must have the same
+	operation string           // as idempotency keys and the audit log have it
+	cards     []id.ID          // what it acts on, which is also the subject of its key
+	entry     id.ID            // the entry that it acts on, the rest of the subject; zero for none
+	key       *string          // the header idempotency-key; nil for none
+	stored    any              // what would be stored of the body; a retry must have the same
+	code      *store.GivenCode // of the first card; nil: none is asked for. Only move judges it
 }
 
 // move carries out a change of the caller's that depends on the cards alone, and returns the
@@ -33,7 +34,7 @@ func (s *Server) move(ctx context.Context, c change, apply func(program store.Pr
 		return changed{}, err
 	}
 	answer, err := s.Store.Move(ctx, store.Movement{
-		Access: who.access, ProgramID: program.ID, Cards: c.cards, Key: key,
+		Access: who.access, ProgramID: program.ID, Cards: c.cards, Key: key, Code: c.code,
 		Entry: who.auditEntry(c.operation, program.ID, c.subject(), 0),
 		Apply: func(cards []*store.Card) (store.Answer, error) {
 			body, err := apply(program, cards)

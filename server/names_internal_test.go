@@ -16,7 +16,7 @@ func TestStoredNamesOfOperationsAreThoseOfTheDocument(t *testing.T) {
 	t.Parallel()
 	handlers := reflect.TypeFor[api.StrictServerInterface]()
 	for _, name := range []string{createOperation, bulkOperation, downloadOperation, loginOperation, logoutOperation,
-		activateOperation, redeemOperation, reloadOperation, reloadByNumberOperation, voidOperation, suspendOperation, resumeOperation, refundOperation, expiredOperation} {
+		activateOperation, redeemOperation, reloadOperation, reloadByNumberOperation, voidOperation, suspendOperation, resumeOperation, refundOperation, expiredOperation, transferOperation, consolidateOperation} {
 		if _, ok := handlers.MethodByName(strings.ToUpper(name[:1]) + name[1:]); !ok {
 			t.Errorf("no operation is called %s in the generated code", name)
 		}
@@ -28,6 +28,9 @@ func TestStoredNamesOfOperationsAreThoseOfTheDocument(t *testing.T) {
 	for name, path := range map[string]string{
 		createOperation: "/v2/giftcards/programs/{programId}/cards",
 		bulkOperation:   "/v2/giftcards/programs/{programId}/cards/bulk",
+
+		transferOperation:    "/v2/giftcards/programs/{programId}/cards/{cardId}/transfer",
+		consolidateOperation: "/v2/giftcards/programs/{programId}/consolidate",
 	} {
 		if id := document.Paths.Find(path).Post.OperationID; !strings.HasPrefix(id, name+"_") {
 			t.Errorf("POST %s is the operation %s, its keys are stored under %s", path, id, name)

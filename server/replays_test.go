@@ -14,29 +14,29 @@ import (
 // ready for it, two bodies that are different requests, and what happens to the card after it.
 var keyedChanges = []struct {
 	operation   string
-	ready       func(x shop) soldCard
+	ready       func(x shop) cardInShop
 	path        string // {redemption} is the card's
 	body, other string
 	equal       string // the same request in other words
-	after       func(x shop, card soldCard)
+	after       func(x shop, card cardInShop)
 }{
-	{"activate", func(x shop) soldCard { return x.issue(long) }, "/activate", `{}`, `{"customerName":"Bo"}`, `{"customerName":null}`, voidCard},
-	{"redeem", func(x shop) soldCard { return x.active(long) }, "/redeem", `{"amount":"10.50"}`, `{"amount":"10.51"}`, `{"amount":10.5,"description":null}`, voidCard},
-	{"redeem for a note", func(x shop) soldCard { return x.active(long) }, "/redeem", `{"amount":1,"cashierId":"a"}`, `{"amount":1,"cashierId":"b"}`, `{"cashierId":"a","amount":1.00}`, voidCard},
-	{"reload", func(x shop) soldCard { return x.active(long) }, "/reload", `{"amount":3}`, `{"amount":4}`, `{"amount":"3.0"}`, voidCard},
-	{"reload-by-number", func(x shop) soldCard { return x.active(long) }, "", `{"amount":3,"cardNumber":"{number}"}`, `{"amount":4,"cardNumber":"{number}"}`, `{"cardNumber":"{number}","amount":3.0}`, voidCard},
-	{"void", func(x shop) soldCard { return x.active(long) }, "/void", `{"reason":"lost"}`, `{}`, `{"reason":"lost","unknown":1}`, func(shop, soldCard) {}},
-	{"void without a body", func(x shop) soldCard { return x.active(long) }, "/void", ``, `{"reason":"lost"}`, `{"reason":null}`, func(shop, soldCard) {}},
-	{"refund", func(x shop) soldCard { return x.active(long) }, "/transactions/{redemption}/refund", `{"amount":2}`, `{"amount":3}`, `{"amount":"2.00","reason":null}`, voidCard},
-	{"refund of all", func(x shop) soldCard { return x.active(long) }, "/transactions/{redemption}/refund", `{}`, `{"amount":5}`, `{"amount":null}`, voidCard},
+	{"activate", func(x shop) cardInShop { return x.issue(long) }, "/activate", `{}`, `{"customerName":"Bo"}`, `{"customerName":null}`, voidCard},
+	{"redeem", func(x shop) cardInShop { return x.active(long) }, "/redeem", `{"amount":"10.50"}`, `{"amount":"10.51"}`, `{"amount":10.5,"description":null}`, voidCard},
+	{"redeem for a note", func(x shop) cardInShop { return x.active(long) }, "/redeem", `{"amount":1,"cashierId":"a"}`, `{"amount":1,"cashierId":"b"}`, `{"cashierId":"a","amount":1.00}`, voidCard},
+	{"reload", func(x shop) cardInShop { return x.active(long) }, "/reload", `{"amount":3}`, `{"amount":4}`, `{"amount":"3.0"}`, voidCard},
+	{"reload-by-number", func(x shop) cardInShop { return x.active(long) }, "", `{"amount":3,"cardNumber":"{number}"}`, `{"amount":4,"cardNumber":"{number}"}`, `{"cardNumber":"{number}","amount":3.0}`, voidCard},
+	{"void", func(x shop) cardInShop { return x.active(long) }, "/void", `{"reason":"lost"}`, `{}`, `{"reason":"lost","unknown":1}`, func(shop, cardInShop) {}},
+	{"void without a body", func(x shop) cardInShop { return x.active(long) }, "/void", ``, `{"reason":"lost"}`, `{"reason":null}`, func(shop, cardInShop) {}},
+	{"refund", func(x shop) cardInShop { return x.active(long) }, "/transactions/{redemption}/refund", `{"amount":2}`, `{"amount":3}`, `{"amount":"2.00","reason":null}`, voidCard},
+	{"refund of all", func(x shop) cardInShop { return x.active(long) }, "/transactions/{redemption}/refund", `{}`, `{"amount":5}`, `{"amount":null}`, voidCard},
 	{"extend", expiredCard, "/process-expired", `{"action":"extend"}`, `{"action":"extend","extensionDays":30}`, `{"action":"extend","extensionDays":365,"refundReference":"x"}`, voidCard},
-	{"pay out", expiredCard, "/process-expired", `{"action":"refund","refundReference":"x"}`, `{"action":"void"}`, `{"action":"refund","refundReference":"x","extensionDays":3}`, func(shop, soldCard) {}},
-	{"void an expired one", expiredCard, "/process-expired", `{"action":"void"}`, `{"action":"refund"}`, `{"action":"void","refundReference":"x"}`, func(shop, soldCard) {}},
+	{"pay out", expiredCard, "/process-expired", `{"action":"refund","refundReference":"x"}`, `{"action":"void"}`, `{"action":"refund","refundReference":"x","extensionDays":3}`, func(shop, cardInShop) {}},
+	{"void an expired one", expiredCard, "/process-expired", `{"action":"void"}`, `{"action":"refund"}`, `{"action":"void","refundReference":"x"}`, func(shop, cardInShop) {}},
 }
 
-func voidCard(x shop, card soldCard) { x.done(card, "/void", `{}`) }
+func voidCard(x shop, card cardInShop) { x.done(card, "/void", `{}`) }
 
-func expiredCard(x shop) soldCard {
+func expiredCard(x shop) cardInShop {
 	card := x.active(short)
 	x.passTime()
 	return card
@@ -48,7 +48,7 @@ func TestAKeyedChangeReplaysAfterTheCardHasChanged(t *testing.T) {
 	t.Parallel()
 	x := newShop(t)
 	for _, c := range keyedChanges {
-		ask := func(card soldCard, body string) servertest.Answer {
+		ask := func(card cardInShop, body string) servertest.Answer {
 			path := strings.Replace(c.path, "{redemption}", card.redemption, 1)
 			about := card.id
 			if path == "" {

@@ -61,8 +61,6 @@ var roleTable = []struct{ operation, body, cashier, reader string }{
 	{"POST " + programPath + "/consolidate", `{"merchantId":"{merchant}","cardNumbers":["1","2"]}`, mayNotChange, mayNotChange},
 }
 
-const cardPath = programPath + "/cards/{cardId}"
-
 // requestAs sends a request of the table, about things that do not exist unless fill names them.
 func requestAs(m *servertest.Merchant, operation, body string, fill ...string) servertest.Answer {
 	filled := strings.NewReplacer(append(fill, "{programId}", m.ProgramID, "{merchant}", m.ID, "{cardId}", noEntry, "{transactionId}", noEntry,

@@ -83,6 +83,11 @@ type Options struct {
 	// All addresses together may send five times as many for one user, and six times as
 	// many right ones. 0 is no limit, but the queue of passwords to check stays bounded.
 	FailedLogins int
+	// BalanceChecks is the number of balance checks per minute of one address, which may also
+	// come all at once. An address that asks in vain for four times as many different numbers
+	// in 10 minutes is refused for an hour. 0 is no limit, but five wrong security codes lock
+	// a number in any case.
+	BalanceChecks int
 	// TrustedProxies are the networks whose X-Forwarded-For the server believes.
 	TrustedProxies []*net.IPNet
 	// CORSOrigins are the origins whose pages may call the server, such as
@@ -113,6 +118,7 @@ type Server struct {
 	Options
 	validator       *validate.Validator
 	limits          limits
+	checks          *balanceChecks
 	logins          logins
 	accesses        *accessCache
 	instrumentation *instrumentation
@@ -137,6 +143,9 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{
 		Options: o, limits: newLimits(o), logins: newLogins(o), accesses: newAccessCache(), echo: echo.New(), bodies: newBodies(o), streams: newStreams(),
+	}
+	if s.checks, err = newBalanceChecks(o); err != nil {
+		return nil, fmt.Errorf("limit balance checks: %w", err)
 	}
 	s.validator, err = validate.Compile(document, openapi.Complete, rules.Rules{Now: o.Store.Now, BulkMaximum: o.BulkMaximum}.Options())
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 )
 
 // ledger returns the entries of a card, oldest first, without their ids and times.
-func (x shop) ledger(card soldCard) (entries []string) {
+func (x shop) ledger(card cardInShop) (entries []string) {
 	x.t.Helper()
 	parsed, err := id.Parse(card.id)
 	must(x.t, err)
@@ -40,7 +40,7 @@ func TestEachEndOfACardWritesItsEntry(t *testing.T) {
 	refunded, part, extended, paid, ended := x.active(long), x.active(long), x.active(short), x.active(short), x.active(short)
 	x.passTime()
 	for _, c := range []struct {
-		card             soldCard
+		card             cardInShop
 		path, body, want string
 	}{
 		{pending, "/void", `{}`, "VOID | 0 | 0 | Gift card void"},
@@ -72,7 +72,7 @@ func TestAnExpiredCardIsExtendedFromNowOn(t *testing.T) {
 	x.m.Token = x.s.Login(x.m.Email, x.m.Password)
 	x.s.Clock.Stop()
 	for _, c := range []struct {
-		card soldCard
+		card cardInShop
 		body string
 		days int
 	}{
@@ -151,7 +151,7 @@ func TestARefundIsRefusedWithTheWordsOfItsReason(t *testing.T) {
 }
 
 // entryID returns the id of a card's first entry of a type.
-func (x shop) entryID(card soldCard, kind string) (entry string) {
+func (x shop) entryID(card cardInShop, kind string) (entry string) {
 	x.t.Helper()
 	parsed, err := id.Parse(card.id)
 	must(x.t, err)

@@ -25,8 +25,8 @@ func newShop(t *testing.T) shop {
 	return shop{t: t, s: s, m: s.Merchant()}
 }
 
-// soldCard is a card of 25.00 of a shop.
-type soldCard struct {
+// cardInShop is a card of 25.00 of a shop.
+type cardInShop struct {
 	id, number string
 	redemption string // the id of its first redemption, or an id that no entry has
 }
@@ -35,7 +35,7 @@ type soldCard struct {
 const noEntry = "5eb7cf5a86d9755df3a6c596"
 
 // issue issues a card of 25.00 that expires after a lifetime.
-func (x shop) issue(lifetime time.Duration) soldCard {
+func (x shop) issue(lifetime time.Duration) cardInShop {
 	x.t.Helper()
 	body := fmt.Sprintf(`{"initialValue":25,"merchantId":%q,"customerEmail":"ada@example.com","expiresAt":%q}`,
 		x.m.ID, x.s.Store.Now().Add(lifetime).UTC().Format(time.RFC3339Nano))
@@ -44,17 +44,17 @@ func (x shop) issue(lifetime time.Duration) soldCard {
 	if err := json.Unmarshal(answer.Body, &card); err != nil || answer.Status != http.StatusCreated {
 		x.t.Fatalf("create: %d %s", answer.Status, answer.Body)
 	}
-	return soldCard{id: card.Id, number: card.CardNumber, redemption: noEntry}
+	return cardInShop{id: card.Id, number: card.CardNumber, redemption: noEntry}
 }
 
 // ask sends a request about a card as the shop's user.
-func (x shop) ask(card soldCard, path, key, body string) servertest.Answer {
+func (x shop) ask(card cardInShop, path, key, body string) servertest.Answer {
 	x.t.Helper()
 	return changeCard(x.m, card.id+path, key, body)
 }
 
 // done is ask for a request that must succeed.
-func (x shop) done(card soldCard, path, body string) servertest.Answer {
+func (x shop) done(card cardInShop, path, body string) servertest.Answer {
 	x.t.Helper()
 	answer := x.ask(card, path, "", body)
 	if answer.Status != http.StatusOK {
@@ -64,7 +64,7 @@ func (x shop) done(card soldCard, path, body string) servertest.Answer {
 }
 
 // redeem takes an amount from a card and returns the id of the entry.
-func (x shop) redeem(card soldCard, amount string) string {
+func (x shop) redeem(card cardInShop, amount string) string {
 	x.t.Helper()
 	var redeemed api.RedeemResponse
 	must(x.t, json.Unmarshal(x.done(card, "/redeem", `{"amount":`+amount+`}`).Body, &redeemed))
@@ -72,7 +72,7 @@ func (x shop) redeem(card soldCard, amount string) string {
 }
 
 // active issues and activates a card, and takes 5.00 from it.
-func (x shop) active(lifetime time.Duration) soldCard {
+func (x shop) active(lifetime time.Duration) cardInShop {
 	x.t.Helper()
 	card := x.issue(lifetime)
 	x.done(card, "/activate", `{}`)
@@ -81,7 +81,7 @@ func (x shop) active(lifetime time.Duration) soldCard {
 }
 
 // state returns the state of a card now, and its balance.
-func (x shop) state(card soldCard) (state, balance string) {
+func (x shop) state(card cardInShop) (state, balance string) {
 	x.t.Helper()
 	parsed, err := id.Parse(card.id)
 	must(x.t, err)
@@ -91,7 +91,7 @@ func (x shop) state(card soldCard) (state, balance string) {
 }
 
 // code returns the security code of a card.
-func (x shop) code(card soldCard) string {
+func (x shop) code(card cardInShop) string {
 	x.t.Helper()
 	parsed, err := id.Parse(card.id)
 	must(x.t, err)
@@ -113,32 +113,32 @@ const (
 // lifetime are past their date in the end.
 var ways = []struct {
 	name, state string
-	bring       func(x shop) soldCard
+	bring       func(x shop) cardInShop
 }{
-	{"pending", "pending", func(x shop) soldCard { return x.issue(long) }},
-	{"active", "active", func(x shop) soldCard { return x.active(long) }},
-	{"suspended", "suspended", func(x shop) soldCard { return x.suspended(x.active(long)) }},
-	{"suspended before activation", "suspended", func(x shop) soldCard { return x.suspended(x.issue(long)) }},
-	{"expired", "expired", func(x shop) soldCard { return x.active(short) }},
-	{"expired before activation", "expired", func(x shop) soldCard { return x.issue(short) }},
-	{"expired while suspended", "expired", func(x shop) soldCard { return x.suspended(x.active(short)) }},
-	{"voided", "voided", func(x shop) soldCard { return x.voided(x.active(long)) }},
-	{"voided before its date", "voided", func(x shop) soldCard { return x.voided(x.active(short)) }},
-	{"depleted", "depleted", func(x shop) soldCard { return x.depleted(x.active(long)) }},
-	{"depleted before its date", "depleted", func(x shop) soldCard { return x.depleted(x.active(short)) }},
+	{"pending", "pending", func(x shop) cardInShop { return x.issue(long) }},
+	{"active", "active", func(x shop) cardInShop { return x.active(long) }},
+	{"suspended", "suspended", func(x shop) cardInShop { return x.suspended(x.active(long)) }},
+	{"suspended before activation", "suspended", func(x shop) cardInShop { return x.suspended(x.issue(long)) }},
+	{"expired", "expired", func(x shop) cardInShop { return x.active(short) }},
+	{"expired before activation", "expired", func(x shop) cardInShop { return x.issue(short) }},
+	{"expired while suspended", "expired", func(x shop) cardInShop { return x.suspended(x.active(short)) }},
+	{"voided", "voided", func(x shop) cardInShop { return x.voided(x.active(long)) }},
+	{"voided before its date", "voided", func(x shop) cardInShop { return x.voided(x.active(short)) }},
+	{"depleted", "depleted", func(x shop) cardInShop { return x.depleted(x.active(long)) }},
+	{"depleted before its date", "depleted", func(x shop) cardInShop { return x.depleted(x.active(short)) }},
 }
 
-func (x shop) suspended(card soldCard) soldCard {
+func (x shop) suspended(card cardInShop) cardInShop {
 	x.done(card, "/suspend", `{"reason":"stolen"}`)
 	return card
 }
 
-func (x shop) voided(card soldCard) soldCard {
+func (x shop) voided(card cardInShop) cardInShop {
 	x.done(card, "/void", `{}`)
 	return card
 }
 
-func (x shop) depleted(card soldCard) soldCard {
+func (x shop) depleted(card cardInShop) cardInShop {
 	x.redeem(card, "20")
 	return card
 }

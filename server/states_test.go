@@ -14,8 +14,7 @@ import (
 // notBuiltYet are the operations that are still to be built. Each of them must answer 500, so
 // that the list cannot hide one that works.
 var notBuiltYet = []string{
-	"details", "list", "search", "transfer from", "transfer all from", "transfer to", "transfer-ownership", "resend-code", "schedule",
-	"consolidate", "balance-check", "customer balance-check", "reports",
+	"details", "list", "search", "transfer-ownership", "resend-code", "schedule", "reports",
 }
 
 // The words of a state that refuses an operation.
@@ -35,14 +34,14 @@ const (
 // the card is in after a 200, or status and words of the refusal.
 type stateRow struct {
 	operation string
-	send      func(x shop, card soldCard) servertest.Answer
+	send      func(x shop, card cardInShop) servertest.Answer
 	want      [11]string
 	shows     func(state string) string // what a 200 must have, "" for nothing
 }
 
-// to returns a request about a card, by its path and body.
-func to(path, body string) func(shop, soldCard) servertest.Answer {
-	return func(x shop, card soldCard) servertest.Answer { return x.ask(card, path, "", body) }
+// asks returns a request about a card, by its path and body.
+func asks(path, body string) func(shop, cardInShop) servertest.Answer {
+	return func(x shop, card cardInShop) servertest.Answer { return x.ask(card, path, "", body) }
 }
 
 func showsState(state string) string { return `"status":"` + state + `"` }
@@ -60,44 +59,44 @@ func onlyActive(after string) [11]string {
 // before activation, expired, expired before activation, expired while suspended, voided,
 // voided before its date, depleted, depleted before its date.
 var stateTable = []stateRow{
-	{"details", func(x shop, c soldCard) servertest.Answer {
+	{"details", func(x shop, c cardInShop) servertest.Answer {
 		return x.m.Do(http.MethodGet, x.m.Cards()+"/"+c.id, nil, nil)
 	}, reads, showsState},
-	{"list", func(x shop, c soldCard) servertest.Answer {
+	{"list", func(x shop, c cardInShop) servertest.Answer {
 		return x.m.Do(http.MethodGet, "/v2/giftcards/programs/cards?cardId="+c.id, nil, nil)
 	}, reads, showsState},
-	{"search", func(x shop, c soldCard) servertest.Answer {
+	{"search", func(x shop, c cardInShop) servertest.Answer {
 		return x.m.Do(http.MethodGet, "/v2/giftcards/programs/"+x.m.ProgramID+"/search?q="+c.number, nil, nil)
 	}, reads, showsState},
-	{"activate", to("/activate", `{}`), [11]string{"active", activated, activated, notActive, expired, expired, expired, voided, voided, activated, activated}, showsState},
-	{"redeem", to("/redeem", `{"amount":1}`), onlyActive("active"), nil},
-	{"redeem all", to("/redeem", `{"amount":20}`), onlyActive("depleted"), nil},
-	{"reload", to("/reload", `{"amount":1}`), onlyActive("active"), showsState},
-	{"reload-by-number", func(x shop, c soldCard) servertest.Answer {
+	{"activate", asks("/activate", `{}`), [11]string{"active", activated, activated, notActive, expired, expired, expired, voided, voided, activated, activated}, showsState},
+	{"redeem", asks("/redeem", `{"amount":1}`), onlyActive("active"), nil},
+	{"redeem all", asks("/redeem", `{"amount":20}`), onlyActive("depleted"), nil},
+	{"reload", asks("/reload", `{"amount":1}`), onlyActive("active"), showsState},
+	{"reload-by-number", func(x shop, c cardInShop) servertest.Answer {
 		return changeCard(x.m, "reload-by-number", "", fmt.Sprintf(`{"amount":1,"cardNumber":%q}`, c.number))
 	}, onlyActive("active"), showsState},
-	{"void", to("/void", `{"reason":"a mistake"}`), [11]string{"voided", "voided", "voided", "voided", "voided", "voided", "voided", voided, voided, "voided", "voided"}, showsState},
-	{"suspend", to("/suspend", `{"reason":"again"}`), [11]string{"suspended", "suspended", "suspended", "suspended", expired, expired, expired, voided, voided, notActive, notActive}, showsState},
-	{"resume", to("/resume", ``), [11]string{notSuspended, notSuspended, "active", "pending", expired, expired, expired, voided, voided, notSuspended, notSuspended}, showsState},
+	{"void", asks("/void", `{"reason":"a mistake"}`), [11]string{"voided", "voided", "voided", "voided", "voided", "voided", "voided", voided, voided, "voided", "voided"}, showsState},
+	{"suspend", asks("/suspend", `{"reason":"again"}`), [11]string{"suspended", "suspended", "suspended", "suspended", expired, expired, expired, voided, voided, notActive, notActive}, showsState},
+	{"resume", asks("/resume", ``), [11]string{notSuspended, notSuspended, "active", "pending", expired, expired, expired, voided, voided, notSuspended, notSuspended}, showsState},
 	{"transfer from", transferFrom("1"), onlyActive("active"), nil},
 	{"transfer all from", transferFrom("20"), onlyActive("depleted"), nil},
-	{"transfer to", func(x shop, c soldCard) servertest.Answer {
+	{"transfer to", func(x shop, c cardInShop) servertest.Answer {
 		source := x.active(long)
 		return x.ask(source, "/transfer", "", fmt.Sprintf(`{"amount":1,"securityCode":%q,"destinationCardNumber":%q}`, x.code(source), c.number))
 	}, onlyActive("active"), nil},
-	{"transfer-ownership", to("/transfer-ownership", `{"newOwnerName":"Bo","newOwnerEmail":"bo@example.com"}`), onlyActive("active"), showsState},
-	{"resend-code", to("/resend-code", `{}`), [11]string{"pending", "active", notActive, notActive, expired, expired, expired, voided, voided, notActive, notActive}, showsState},
-	{"schedule", func(x shop, c soldCard) servertest.Answer {
+	{"transfer-ownership", asks("/transfer-ownership", `{"newOwnerName":"Bo","newOwnerEmail":"bo@example.com"}`), onlyActive("active"), showsState},
+	{"resend-code", asks("/resend-code", `{}`), [11]string{"pending", "active", notActive, notActive, expired, expired, expired, voided, voided, notActive, notActive}, showsState},
+	{"schedule", func(x shop, c cardInShop) servertest.Answer {
 		return x.m.Do(http.MethodPatch, x.m.Cards()+"/"+c.id+"/schedule", jsonHeader, []byte(`{"deliverAt":null}`))
 	}, [11]string{"pending", "active", notActive, notActive, expired, expired, expired, voided, voided, notActive, notActive}, showsState},
-	{"process-expired extend", to("/process-expired", `{"action":"extend","extensionDays":30}`), onlyExpired("active", "pending", "suspended"), nil},
-	{"process-expired refund", to("/process-expired", `{"action":"refund","refundReference":"r"}`), onlyExpired("voided", noBalance, "voided"), nil},
-	{"process-expired void", to("/process-expired", `{"action":"void"}`), onlyExpired("voided", "voided", "voided"), nil},
-	{"refund", func(x shop, c soldCard) servertest.Answer {
+	{"process-expired extend", asks("/process-expired", `{"action":"extend","extensionDays":30}`), onlyExpired("active", "pending", "suspended"), nil},
+	{"process-expired refund", asks("/process-expired", `{"action":"refund","refundReference":"r"}`), onlyExpired("voided", noBalance, "voided"), nil},
+	{"process-expired void", asks("/process-expired", `{"action":"void"}`), onlyExpired("voided", "voided", "voided"), nil},
+	{"refund", func(x shop, c cardInShop) servertest.Answer {
 		return x.ask(c, "/transactions/"+c.redemption+"/refund", "", `{}`)
 	},
 		[11]string{noSuchEntry, "active", "suspended", noSuchEntry, "expired", noSuchEntry, "expired", voided, voided, "active", "expired"}, nil},
-	{"consolidate", func(x shop, c soldCard) servertest.Answer {
+	{"consolidate", func(x shop, c cardInShop) servertest.Answer {
 		body := fmt.Sprintf(`{"merchantId":%q,"cardNumbers":[%q,%q]}`, x.m.ID, c.number, x.active(long).number)
 		return x.m.Do(http.MethodPost, "/v2/giftcards/programs/"+x.m.ProgramID+"/consolidate", jsonHeader, []byte(body))
 	}, onlyActive("voided"), nil},
@@ -110,14 +109,14 @@ func onlyExpired(after, beforeActivation, whileSuspended string) [11]string {
 	return [11]string{notExpired, notExpired, notExpired, notExpired, after, beforeActivation, whileSuspended, voided, voided, notExpired, notExpired}
 }
 
-func transferFrom(amount string) func(shop, soldCard) servertest.Answer {
-	return func(x shop, card soldCard) servertest.Answer {
+func transferFrom(amount string) func(shop, cardInShop) servertest.Answer {
+	return func(x shop, card cardInShop) servertest.Answer {
 		return x.ask(card, "/transfer", "", fmt.Sprintf(`{"amount":%s,"securityCode":%q,"destinationCardNumber":%q}`, amount, x.code(card), x.active(long).number))
 	}
 }
 
-func balanceCheck(path func(shop) string) func(shop, soldCard) servertest.Answer {
-	return func(x shop, card soldCard) servertest.Answer {
+func balanceCheck(path func(shop) string) func(shop, cardInShop) servertest.Answer {
+	return func(x shop, card cardInShop) servertest.Answer {
 		return x.m.Do(http.MethodPost, path(x), jsonHeader, fmt.Appendf(nil, `{"cardNumber":%q,"securityCode":%q}`, card.number, x.code(card)))
 	}
 }
@@ -127,7 +126,7 @@ func balanceCheck(path func(shop) string) func(shop, soldCard) servertest.Answer
 func TestEveryOperationInEveryStateOfACard(t *testing.T) {
 	t.Parallel()
 	x := newShop(t)
-	cards := make([][]soldCard, len(stateTable))
+	cards := make([][]cardInShop, len(stateTable))
 	for i := range stateTable {
 		for _, way := range ways {
 			cards[i] = append(cards[i], way.bring(x))
@@ -148,7 +147,7 @@ func TestEveryOperationInEveryStateOfACard(t *testing.T) {
 }
 
 // tryCell sends the operation of a row for a card and judges the answer.
-func (x shop) tryCell(row stateRow, way, want string, card soldCard) {
+func (x shop) tryCell(row stateRow, way, want string, card cardInShop) {
 	x.t.Helper()
 	before, balance := x.state(card)
 	answer := row.send(x, card)

@@ -11,11 +11,6 @@ import (
 
 var errNotBuilt = errors.New("not built yet")
 
-// TransferGiftCardBalance is not built yet.
-func (s *Server) TransferGiftCardBalance(context.Context, api.TransferGiftCardBalanceRequestObject) (api.TransferGiftCardBalanceResponseObject, error) {
-	return nil, errNotBuilt
-}
-
 // TransferGiftCardOwnership is not built yet.
 func (s *Server) TransferGiftCardOwnership(context.Context, api.TransferGiftCardOwnershipRequestObject) (api.TransferGiftCardOwnershipResponseObject, error) {
 	return nil, errNotBuilt
@@ -28,21 +23,6 @@ func (s *Server) ResendGiftCardSecurityCode(context.Context, api.ResendGiftCardS
 
 // ScheduleGiftCardDelivery is not built yet.
 func (s *Server) ScheduleGiftCardDelivery(context.Context, api.ScheduleGiftCardDeliveryRequestObject) (api.ScheduleGiftCardDeliveryResponseObject, error) {
-	return nil, errNotBuilt
-}
-
-// ConsolidateGiftCards is not built yet.
-func (s *Server) ConsolidateGiftCards(context.Context, api.ConsolidateGiftCardsRequestObject) (api.ConsolidateGiftCardsResponseObject, error) {
-	return nil, errNotBuilt
-}
-
-// CheckGiftCardBalance is not built yet.
-func (s *Server) CheckGiftCardBalance(context.Context, api.CheckGiftCardBalanceRequestObject) (api.CheckGiftCardBalanceResponseObject, error) {
-	return nil, errNotBuilt
-}
-
-// CustomerCheckGiftCardBalance is not built yet.
-func (s *Server) CustomerCheckGiftCardBalance(context.Context, api.CustomerCheckGiftCardBalanceRequestObject) (api.CustomerCheckGiftCardBalanceResponseObject, error) {
 	return nil, errNotBuilt
 }
 

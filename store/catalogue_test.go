@@ -19,6 +19,7 @@ var keysWithoutProgram = map[string]string{
 	"known_logins_pkey":          "a login is for all programs of a merchant",
 	"revoked_tokens_pkey":        "a token is for all programs of a merchant",
 	"gift_cards_card_number_key": "a till knows nothing of a card but its number",
+	"code_failures_pkey":         "a number may be nobody's, so it has no program",
 	"message_origins_pkey":       "one row for the whole database",
 	"key_checks_pkey":            "one row for the whole database",
 	"key_uses_pkey":              "a key seals codes of all programs",

@@ -24,6 +24,7 @@ const (
 	Exhausted                   // the caller has too much unfinished work; a retry may work
 	Refused                     // the state or the balance of the card does not allow it
 	Busy                        // somebody else is changing the card; a retry may work
+	WrongCode                   // the security code is not the card's
 )
 
 // Error is a refusal that the caller can understand and act on.
@@ -75,6 +76,11 @@ var (
 	ErrNotRefundable       = &Error{Kind: Refused, Message: "Refunds are not allowed for this transaction."}
 	ErrRefunded            = &Error{Kind: Refused, Message: "This transaction has already been processed."}
 	ErrRefundTooLarge      = &Error{Kind: Refused, Message: "Invalid transaction amount."}
+	ErrSameCard            = &Error{Kind: Refused, Message: "Source and destination must be different cards"}
+	ErrCardTwice           = &Error{Kind: Refused, Message: "Cards must be different"}
+	ErrOtherCustomer       = &Error{Kind: Refused, Message: "All cards must belong to the same customer"}
+	ErrTotalTooLarge       = &Error{Kind: Refused, Message: "Total value exceeds maximum allowed"}
+	ErrWrongCode           = &Error{Kind: WrongCode, Message: "Invalid security code"}
 	// ErrCardBusy means that another transaction has held a card for longer than lockWait.
 	ErrCardBusy = &Error{Kind: Busy, Message: "Gift card is locked by another operation"}
 

@@ -24,12 +24,23 @@ type Movement struct {
 	Cards     []id.ID // to lock; a program may have no such card
 	// Key is the request's idempotency key, nil for none. Its subject must name the cards,
 	// because their locks are what keeps two requests with the same key apart.
-	Key   *IdempotencyKey
+	Key *IdempotencyKey
+	// Code is the security code that the caller has given for the first card; nil: none is
+	// asked for. It is judged before Apply, and counts even if Apply fails.
+	Code  *GivenCode
 	Entry AuditEntry
 	// Apply changes the cards by their methods and returns the answer. If it fails, nothing of
 	// what it did to the cards is written. It gets the cards in the order of Cards, nil for one
 	// that does not exist. It must not wait for anything, because others share the transaction.
 	Apply func(cards []*Card) (Answer, error)
+}
+
+// GivenCode is a security code for a card, as the caller typed it.
+type GivenCode struct {
+	CardNumber int64 // of the card
+	Code       string
+
+	hash numberHash // of the number; set by Move
 }
 
 // moved is the result of one movement.
@@ -48,7 +59,18 @@ const lockWait = 2 * time.Second
 // If the key has an answer already, Move returns that and changes nothing. It fails with
 // what Apply fails with, with ErrCardNotFound if the first card does not exist, with
 // ErrKeyReused, with ErrAccessChanged if token or user have changed, and with ErrCardBusy.
+// With a Code, it also fails with ErrWrongCode, and with a *NumberLockedError.
 func (s *Store) Move(ctx context.Context, m Movement) (Answer, error) {
+	if m.Code != nil {
+		m.Code.hash = s.hashNumber(FormatNumber(m.Code.CardNumber))
+		giveBack, err := s.turns.take(ctx, m.Code.hash)
+		if err != nil {
+			return Answer{}, err
+		}
+		defer giveBack()
+		// A caller who hangs up must not let the next try begin before this one is counted.
+		ctx = context.WithoutCancel(ctx)
+	}
 	result, err := s.movements.Do(ctx, m)
 	if err != nil {
 		return Answer{}, busy(classify(err))
@@ -74,6 +96,7 @@ func (s *Store) move(ctx context.Context, asked []Movement) ([]moved, error) {
 	// Release closes a connection that is still in a transaction, as after an error.
 	defer conn.Release()
 	round := newMovementRound(s.Now(), asked)
+	round.codeMatches = s.codeMatches
 	if err := conn.SendBatch(ctx, round.reads()).Close(); err != nil {
 		return nil, errors.Join(fmt.Errorf("lock cards: %w", err), rollBack(ctx, conn.Conn()))
 	}
@@ -111,6 +134,11 @@ type movementRound struct {
 	changed  map[accessKey]bool       // accesses that have changed
 	given    []keptAnswer             // to write
 	entries  []AuditEntry             // to write
+
+	numbers     [][]byte                    // hashes of the numbers that a code was given for
+	failures    map[numberHash]codeFailures // of these numbers: found, and counted in this round
+	tries       []codeTry                   // to write, in their order
+	codeMatches func(card id.ID, sealed []byte, code string) (bool, error)
 }
 
 // cardKey is a card's primary key, and scopedKey an idempotency key's. accessKey is all that
@@ -149,7 +177,10 @@ func (k *IdempotencyKey) scoped() scopedKey {
 }
 
 func newMovementRound(now time.Time, asked []Movement) *movementRound {
-	r := &movementRound{now: now, cards: map[cardKey]*Card{}, answers: map[scopedKey]keptAnswer{}, changed: map[accessKey]bool{}}
+	r := &movementRound{
+		now: now, cards: map[cardKey]*Card{}, answers: map[scopedKey]keptAnswer{}, changed: map[accessKey]bool{},
+		failures: map[numberHash]codeFailures{},
+	}
 	seen := map[accessKey]bool{}
 	for _, m := range asked {
 		for _, card := range m.Cards {
@@ -157,6 +188,9 @@ func newMovementRound(now time.Time, asked []Movement) *movementRound {
 		}
 		if m.Key != nil {
 			r.keys = append(r.keys, m.Key)
+		}
+		if m.Code != nil {
+			r.numbers = append(r.numbers, m.Code.hash[:])
 		}
 		if key := m.Access.key(); !seen[key] {
 			seen[key] = true
@@ -170,9 +204,9 @@ func newMovementRound(now time.Time, asked []Movement) *movementRound {
 	return r
 }
 
-// reads begins the transaction, locks the cards, and then reads the rest. Keys and accesses
-// are read by later statements than the lock, so that they see what was committed while it
-// waited.
+// reads begins the transaction, locks the cards, and then reads the rest. Keys, wrong codes
+// and accesses are read by later statements than the lock, so that they see what was
+// committed while it waited.
 func (r *movementRound) reads() *pgx.Batch {
 	batch := &pgx.Batch{}
 	batch.Queue("begin")
@@ -186,6 +220,9 @@ func (r *movementRound) reads() *pgx.Batch {
 	})
 	if len(r.keys) > 0 {
 		batch.Queue(findKeysSQL, arrays(keyColumns, r.keys)...).Query(r.collectAnswers)
+	}
+	if len(r.numbers) > 0 {
+		batch.Queue(findCodeFailuresSQL, r.numbers).Query(r.collectFailures)
 	}
 	batch.Queue(changedAccessesSQL, arrays(accessColumns, r.accesses)...).Query(func(rows pgx.Rows) error {
 		var place int
@@ -239,6 +276,11 @@ func (r *movementRound) applyOne(m *Movement) (Answer, error) {
 	if len(cards) == 0 || cards[0] == nil {
 		return Answer{}, ErrCardNotFound
 	}
+	if m.Code != nil {
+		if err := r.judgeCode(cards[0], m.Code); err != nil {
+			return Answer{}, err
+		}
+	}
 	before := each(cards, (*Card).copied)
 	answer, err := m.Apply(cards)
 	if err != nil {
@@ -263,10 +305,14 @@ func (r *movementRound) applyOne(m *Movement) (Answer, error) {
 
 // writes writes and commits everything, nil if there is nothing to write.
 func (r *movementRound) writes() *pgx.Batch {
-	if len(r.entries) == 0 {
+	if len(r.entries) == 0 && len(r.tries) == 0 {
 		return nil
 	}
 	batch := &pgx.Batch{}
+	for _, try := range r.tries {
+		sql, arguments := try.statement(r.now)
+		batch.Queue(sql, arguments...)
+	}
 	var cards []*Card
 	for _, key := range r.wanted {
 		if card := r.cards[key]; card != nil && card.changed {
@@ -277,7 +323,9 @@ func (r *movementRound) writes() *pgx.Batch {
 	if len(r.given) > 0 {
 		batch.Queue(insertAnswersSQL, arrays(answerColumns, r.given)...)
 	}
-	batch.Queue(insertAuditEntriesSQL, arrays(auditColumns, r.entries)...)
+	if len(r.entries) > 0 {
+		batch.Queue(insertAuditEntriesSQL, arrays(auditColumns, r.entries)...)
+	}
 	batch.Queue("commit")
 	return batch
 }

@@ -28,8 +28,8 @@ func newCard(row GiftCard, now time.Time) *Card {
 // and returns them in the order asked for: nil for one that does not exist. It fails with
 // ErrCardBusy if another transaction holds one of them for longer than lockWait.
 func (tx *Tx) LockCards(ctx context.Context, program id.ID, ids ...id.ID) ([]*Card, error) {
-	if _, err := tx.tx.Exec(ctx, "select set_config('lock_timeout', $1, true)", fmt.Sprint(lockWait.Milliseconds())); err != nil {
-		return nil, fmt.Errorf("bound the wait for cards: %w", err)
+	if err := tx.limitLockWait(ctx); err != nil {
+		return nil, err
 	}
 	wanted := each(ids, func(card id.ID) cardKey { return cardKey{program, card} })
 	rows, err := tx.tx.Query(ctx, lockCardsSQL, arrays(cardKeyColumns, wanted)...)
@@ -45,6 +45,12 @@ func (tx *Tx) LockCards(ctx context.Context, program id.ID, ids ...id.ID) ([]*Ca
 		locked[row.ID] = newCard(row, tx.now)
 	}
 	return each(ids, func(card id.ID) *Card { return locked[card] }), nil
+}
+
+// limitLockWait makes every later statement of the transaction wait for a lock for lockWait
+// at most.
+func (tx *Tx) limitLockWait(ctx context.Context) error {
+	return wrap(tx.q.LimitLockWait(ctx, fmt.Sprint(lockWait.Milliseconds())), "limit the wait for locks")
 }
 
 // LockCard is LockCards for one card. It fails with ErrCardNotFound.

@@ -25,6 +25,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -47,7 +48,7 @@ type Options struct {
 	// MaxConns is the size of the pool; if zero, it is pool_max_conns of the address, or 16.
 	MaxConns int32
 	// ShareTransactions lets calls of the same moment share a transaction: cards created
-	// one by one, and the lookups of logins and tasks.
+	// one by one, and the lookups of logins, tasks and checked cards.
 	ShareTransactions bool
 	// Meter publishes what the store counts; nil turns it off.
 	Meter metric.Meter
@@ -64,6 +65,9 @@ type Store struct {
 	movements *groupcommit.Group[Movement, moved]
 	logins    *groupcommit.Group[db.FindLoginParams, *db.FindLoginRow]
 	tasks     *groupcommit.Group[db.FindTaskParams, *db.FindTaskRow]
+	checks    *groupcommit.Group[checkedNumber, checked]
+	turns     turns
+	decoy     atomic.Pointer[GiftCard]
 	keys      *keyring.Ring
 	numbers   numberSpace
 	now       func() time.Time
@@ -112,6 +116,7 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	s.movements = sharing(s.move, o.ShareTransactions)
 	s.logins = sharing(s.findLogins, o.ShareTransactions)
 	s.tasks = sharing(s.findTasks, o.ShareTransactions)
+	s.checks = sharing(s.findChecked, o.ShareTransactions)
 	return s, nil
 }
 

@@ -30,6 +30,10 @@ const totalsKept = 8 * 24 * time.Hour
 // instance whose clock is slow accepts it for longer.
 const revokedTokensKept = time.Hour
 
+// codeFailuresKept is how long the wrong codes of a number are kept after the last one: longer
+// than they count, because the clocks of instances differ.
+const codeFailuresKept = time.Hour
+
 // DeleteExpired deletes rows that have outlived their lifetimes, about batch of each kind. It
 // returns how many rows it deleted; call it again until it returns 0.
 func (tx *Tx) DeleteExpired(ctx context.Context, l Lifetimes, batch int) (total int64, err error) {
@@ -44,6 +48,7 @@ func (tx *Tx) DeleteExpired(ctx context.Context, l Lifetimes, batch int) (total 
 		{"totals", func() (int64, error) { return tx.q.DeleteOldTotals(ctx, tx.now.Add(-totalsKept), limit) }},
 		{"tokens", func() (int64, error) { return tx.q.DeleteExpiredTokens(ctx, tx.now.Add(-revokedTokensKept), limit) }},
 		{"known logins", func() (int64, error) { return tx.q.DeleteOldKnownLogins(ctx, tx.now.Add(-knownLoginLifetime), limit) }},
+		{"wrong codes", func() (int64, error) { return tx.q.DeleteOldCodeFailures(ctx, tx.now.Add(-codeFailuresKept), limit) }},
 		{"messages", func() (int64, error) {
 			return tx.q.DeleteEndedMessages(ctx, id.Least(messagesBefore.Add(time.Second)), messagesBefore, limit)
 		}},

@@ -28,6 +28,7 @@ type protection struct {
 	AddressRate   int `env:"GIFTCARDS_ADDRESS_RATE" default:"2000" placeholder:"N" help:"Rate limit of one address, in requests a second, with bursts of twice as many; 0 is no limit (${default})."`
 	LinkDownloads int `env:"GIFTCARDS_LINK_DOWNLOADS" default:"10" placeholder:"N" help:"Rate limit of one CSV link, in downloads a minute, with bursts of as many; 0 is no limit (${default})."`
 	FailedLogins  int `env:"GIFTCARDS_FAILED_LOGINS" default:"10" placeholder:"N" help:"Wrong passwords that one address may send in 5 minutes; five times as many for one user, and six times as many right ones; 0 is no limit (${default})."`
+	BalanceChecks int `env:"GIFTCARDS_BALANCE_CHECKS" default:"5" placeholder:"N" help:"Rate limit of one address, in balance checks a minute, with bursts of as many; four times as many different numbers in vain in 10 minutes refuse it for an hour; 0 is no limit (${default})."`
 
 	proxies []*net.IPNet
 }
@@ -60,7 +61,7 @@ func (p *protection) check(f faults) {
 		}
 	}
 	f.note("max-connections", p.MaxConnections >= leastConnections && p.MaxConnections <= maxRate, fmt.Sprintf("want %d to %d, not %d", leastConnections, maxRate, p.MaxConnections))
-	for flag, rate := range map[string]int{"user-rate": p.UserRate, "address-rate": p.AddressRate, "link-downloads": p.LinkDownloads, "failed-logins": p.FailedLogins} {
+	for flag, rate := range map[string]int{"user-rate": p.UserRate, "address-rate": p.AddressRate, "link-downloads": p.LinkDownloads, "failed-logins": p.FailedLogins, "balance-checks": p.BalanceChecks} {
 		f.note(flag, rate >= 0 && rate <= maxRate, "want 0 to "+strconv.Itoa(maxRate))
 	}
 }
@@ -85,7 +86,7 @@ func (p *protection) scheme() string {
 
 // apply copies the settings into the server's options.
 func (p *protection) apply(o *server.Options) {
-	o.UserRate, o.AddressRate, o.LinkDownloads, o.FailedLogins = p.UserRate, p.AddressRate, p.LinkDownloads, p.FailedLogins
+	o.UserRate, o.AddressRate, o.LinkDownloads, o.FailedLogins, o.BalanceChecks = p.UserRate, p.AddressRate, p.LinkDownloads, p.FailedLogins, p.BalanceChecks
 	o.TrustedProxies, o.CORSOrigins = p.proxies, p.CORSOrigin
 }
 

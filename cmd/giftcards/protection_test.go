@@ -130,7 +130,7 @@ func TestSettingsThatWouldNotProtectAreRefused(t *testing.T) {
 	}{
 		"all of them": {[]string{
 			"--tls-cert=" + certFile, "--tls-key=" + keyFile, "--trusted-proxy=10.0.0.0/8,2001:db8::/32", "--cors-origin=https://shop.example.com,http://localhost:3000",
-			"--user-rate=0", "--address-rate=0", "--failed-logins=0",
+			"--user-rate=0", "--address-rate=0", "--failed-logins=0", "--balance-checks=0",
 		}, ""},
 		"a certificate without a key": {[]string{"--tls-cert=" + certFile}, "--tls-cert: "},
 		"a key without a certificate": {[]string{"--tls-key=" + keyFile}, "--tls-cert: "},

@@ -42,3 +42,53 @@ func (q *Queries) FindCardTerms(ctx context.Context, programID id.ID, iD id.ID) 
 	err := row.Scan(&i.InitialValue, &i.ExpiresAt)
 	return i, err
 }
+
+const findCardsByNumber = `-- name: FindCardsByNumber :many
+select id, card_number from gift_cards where card_number = any ($1::bigint[]) and program_id = $2
+`
+
+type FindCardsByNumberRow struct {
+	ID         id.ID
+	CardNumber int64
+}
+
+// FindCardByNumber for several numbers, in no order.
+func (q *Queries) FindCardsByNumber(ctx context.Context, cardNumbers []int64, programID id.ID) ([]FindCardsByNumberRow, error) {
+	rows, err := q.db.Query(ctx, findCardsByNumber, cardNumbers, programID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []FindCardsByNumberRow
+	for rows.Next() {
+		var i FindCardsByNumberRow
+		if err := rows.Scan(&i.ID, &i.CardNumber); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const findTransferCards = `-- name: FindTransferCards :one
+select coalesce((select s.card_number from gift_cards s where s.program_id = $1 and s.id = $2), -1)::bigint as source_number,
+    (select d.id from gift_cards d where d.card_number = $3 and d.program_id = $1)::bytea as destination_id
+`
+
+type FindTransferCardsRow struct {
+	SourceNumber  int64
+	DestinationID []byte
+}
+
+// The number of a card of a program (-1 if there is none), and the id of the card with another
+// number (null if the program has none). By primary key and gift_cards_card_number_key, without
+// a lock.
+func (q *Queries) FindTransferCards(ctx context.Context, programID id.ID, sourceID id.ID, destinationNumber int64) (FindTransferCardsRow, error) {
+	row := q.db.QueryRow(ctx, findTransferCards, programID, sourceID, destinationNumber)
+	var i FindTransferCardsRow
+	err := row.Scan(&i.SourceNumber, &i.DestinationID)
+	return i, err
+}

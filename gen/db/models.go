@@ -126,6 +126,16 @@ type BulkTask struct {
 	CompletedAt *time.Time
 }
 
+// The wrong security codes of the last minutes, by card number. Five of them lock the number for a while.
+type CodeFailure struct {
+	// A keyed hash of the number; the key is in the key file.
+	NumberHash []byte
+	// When the wrong codes were given, oldest first.
+	FailedAt []time.Time
+	// The last of them.
+	LastAt time.Time
+}
+
 // The cards.
 type GiftCard struct {
 	// The program that the card was issued in.

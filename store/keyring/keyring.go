@@ -159,14 +159,24 @@ func (r *Ring) VerifyLink(link string) ([]byte, error) {
 // same ones for the same text until the keys are rotated. Without the keys nobody can find
 // the text by trying.
 func (r *Ring) Pseudonym(text string) string {
+	hash := r.keyedHash("pseudonym", text)
+	return hex.EncodeToString(hash[:])
+}
+
+// NumberHash returns 8 bytes that stand for a card number, as Pseudonym stands for a text. The
+// two have nothing in common, even for the same text.
+func (r *Ring) NumberHash(number string) [8]byte { return r.keyedHash("card number", number) }
+
+// keyedHash returns a hash of a text for one purpose.
+func (r *Ring) keyedHash(purpose, text string) [8]byte {
 	// It uses the key of links. That is safe, because no link has a payload with this
 	// beginning, and half of a tag is not enough for a signature.
 	digest := sha256.Sum256([]byte(text))
-	tag, err := r.keys().links.ComputeMAC(append([]byte("pseudonym\x00"), digest[:]...))
+	tag, err := r.keys().links.ComputeMAC(append([]byte(purpose+"\x00"), digest[:]...))
 	if err != nil {
 		panic(fmt.Sprintf("HMAC over bytes failed: %v", err))
 	}
-	return hex.EncodeToString(tag[linkTagSize-16:][:8])
+	return [8]byte(tag[linkTagSize-16:])
 }
 
 // keys returns the keys for sealing and signing. Every lookEvery, one caller reads the file.

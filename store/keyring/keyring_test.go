@@ -2,6 +2,7 @@ package keyring_test
 
 import (
 	"bytes"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -227,5 +228,20 @@ func TestAPseudonymIsTheSameEverywhereUntilKeysAreRotated(t *testing.T) {
 	}
 	if one == ring.Pseudonym("bob@example.com") || one == stranger.Pseudonym("ada@example.com") {
 		t.Error("another text, or another server's keys, have the same pseudonym")
+	}
+}
+
+// TestTheHashOfANumberIsTheSameOnEveryInstance and is no pseudonym.
+func TestTheHashOfANumberIsTheSameOnEveryInstance(t *testing.T) {
+	t.Parallel()
+	ring, path := create(t)
+	other := open(t, path)
+	stranger, _ := create(t)
+	one := ring.NumberHash("9000000000000000")
+	if one != other.NumberHash("9000000000000000") {
+		t.Error("two instances have two hashes")
+	}
+	if one == ring.NumberHash("9000000000000001") || one == stranger.NumberHash("9000000000000000") || hex.EncodeToString(one[:]) == ring.Pseudonym("9000000000000000") {
+		t.Error("another number, other keys, or a pseudonym, have the same hash")
 	}
 }

@@ -1,0 +1,199 @@
+package store
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"giftcards/gen/db"
+	"giftcards/store/id"
+	"giftcards/store/money"
+	"giftcards/store/text"
+)
+
+// CardsByNumber returns the ids of the cards of a program with some numbers, as people type
+// them, in their order. It fails with ErrCardNotFound if one is missing.
+func (s *Store) CardsByNumber(ctx context.Context, program id.ID, typed []string) ([]id.ID, error) {
+	numbers := make([]int64, len(typed))
+	for i, text := range typed {
+		number, ok := ParseNumber(text)
+		if !ok {
+			return nil, ErrCardNotFound
+		}
+		numbers[i] = number
+	}
+	rows, err := s.q.FindCardsByNumber(ctx, numbers, program)
+	if err != nil {
+		return nil, classify(wrap(err, "find cards by number"))
+	}
+	found := map[int64]id.ID{}
+	for _, row := range rows {
+		found[row.CardNumber] = row.ID
+	}
+	cards := make([]id.ID, len(numbers))
+	for i, number := range numbers {
+		if cards[i] = found[number]; cards[i].IsZero() {
+			return nil, ErrCardNotFound
+		}
+	}
+	return cards, nil
+}
+
+// Consolidation merges cards of one customer into a new one.
+type Consolidation struct {
+	Cards          []id.ID   // in the order asked, each once
+	Holder         Recipient // Email and Name: nil means those of the first card
+	IsPhysical     bool
+	DesignTemplate *text.Clean
+	Details        Details
+}
+
+// Consolidated is what a consolidation has made.
+type Consolidated struct {
+	Card    *Card   // the new one
+	Entries []Entry // of the old cards in the order asked, and of the new one
+}
+
+// Consolidate moves the balances of active cards of a program to a new active card, ends the
+// old ones for good, drops their scheduled messages, and schedules those of the new card.
+//
+// The daily limits on issuing do not apply, because no value is issued: the value of the new
+// card is counted already, with the old ones.
+func (tx *Tx) Consolidate(ctx context.Context, program id.ID, asked Consolidation) (Consolidated, error) {
+	// Messages are locked before cards, as in RecordSent. A refusal rolls the drop back.
+	if err := tx.dropMessagesOf(ctx, program, asked.Cards); err != nil {
+		return Consolidated{}, err
+	}
+	sources, err := tx.LockCards(ctx, program, asked.Cards...)
+	if err != nil {
+		return Consolidated{}, err
+	}
+	total, err := judgeSources(sources)
+	if err != nil {
+		return Consolidated{}, err
+	}
+	card, err := tx.newMergedCard(ctx, program, asked, sources, total)
+	if err != nil {
+		return Consolidated{}, err
+	}
+	details := asked.Details
+	details.Description = describe(details.Description, "Gift card consolidation")
+	entries := make([]Entry, 0, len(sources)+1)
+	for _, source := range sources {
+		entries = append(entries, source.post(EntryConsolidation, source.Balance.Neg(), details))
+		source.Status = CardVoided
+	}
+	at := card.at
+	card.ActivatedAt, card.Status = &at, CardActive
+	entries = append(entries, card.post(EntryConsolidation, total, details))
+	if err := tx.SaveCards(ctx, append(sources, card)...); err != nil {
+		return Consolidated{}, err
+	}
+	return Consolidated{Card: card, Entries: entries}, nil
+}
+
+// judgeSources returns the sum of the balances of cards that may be merged.
+func judgeSources(sources []*Card) (total money.Amount, err error) {
+	if slices.Contains(sources, nil) {
+		return total, ErrCardNotFound
+	}
+	for _, source := range sources {
+		if err := source.refuseUnlessActive(); err != nil {
+			return total, err
+		}
+		total = total.Add(source.Balance)
+	}
+	switch {
+	case !ofOneCustomer(sources):
+		return total, ErrOtherCustomer
+	case total.Cmp(MaxBalance) > 0:
+		return total, ErrTotalTooLarge
+	}
+	return total, nil
+}
+
+// ofOneCustomer reports whether cards have the same e-mail address or, if one of them has
+// none, the same phone number. Cards without both belong together too, because nobody can be
+// told apart there.
+func ofOneCustomer(cards []*Card) bool {
+	for _, contact := range []func(*Card) *string{
+		func(c *Card) *string { return c.CustomerEmail },
+		func(c *Card) *string { return c.CustomerPhone },
+	} {
+		first, known := contact(cards[0]), 0
+		for _, card := range cards {
+			if contact(card) != nil {
+				known++
+			}
+		}
+		if known == len(cards) {
+			return !slices.ContainsFunc(cards, func(c *Card) bool { return !strings.EqualFold(*contact(c), *first) })
+		}
+	}
+	return !slices.ContainsFunc(cards, func(c *Card) bool { return c.CustomerEmail != nil || c.CustomerPhone != nil })
+}
+
+// newMergedCard inserts the card that the sources become, and its messages. It is pending and
+// empty, because a balance needs an entry in the ledger.
+func (tx *Tx) newMergedCard(ctx context.Context, program id.ID, asked Consolidation, sources []*Card, total money.Amount) (*Card, error) {
+	expiresAt := mergedExpiry(sources, tx.now)
+	terms := Terms{ProgramID: program, InitialValue: total, IsPhysical: asked.IsPhysical, DesignTemplate: asked.DesignTemplate, ExpiresAt: &expiresAt}
+	cards, err := tx.store.newCards(tx.now, terms, id.New(tx.now), []Recipient{mergedHolder(asked.Holder, sources[0])})
+	if err != nil {
+		return nil, err
+	}
+	if err := tx.insertCards(ctx, cards); err != nil {
+		return nil, err
+	}
+	if err := tx.insertMessages(ctx, cards); err != nil {
+		return nil, err
+	}
+	return newCard(cards[0], tx.now), nil
+}
+
+// mergedHolder returns the holder of a merged card: the one that was asked for, and the first
+// card's where nothing was asked for. The phone number stays unless another address replaces
+// the first card's, because then the phone may be somebody else's.
+func mergedHolder(asked Recipient, first *Card) Recipient {
+	asked.Phone = first.CustomerPhone
+	if asked.Email != nil && first.CustomerEmail != nil && !strings.EqualFold(*asked.Email, *first.CustomerEmail) {
+		asked.Phone = nil
+	}
+	if asked.Email == nil {
+		asked.Email = first.CustomerEmail
+	}
+	if asked.Name == nil {
+		asked.Name = (*text.Clean)(first.CustomerName) // it was cleaned when the card was issued
+	}
+	return asked
+}
+
+// mergedExpiry returns when a merged card expires: after a new card's lifetime or with the
+// latest source, whichever is later, and at most when a card issued now may.
+func mergedExpiry(sources []*Card, now time.Time) time.Time {
+	latest := now.Add(DefaultLifetime)
+	for _, source := range sources {
+		if source.ExpiresAt.After(latest) {
+			latest = source.ExpiresAt
+		}
+	}
+	if last := LatestExpiry(now); latest.After(last) {
+		return last
+	}
+	return latest
+}
+
+// dropMessagesOf drops the scheduled messages of cards that are about to be voided.
+func (tx *Tx) dropMessagesOf(ctx context.Context, program id.ID, cards []id.ID) error {
+	if err := tx.limitLockWait(ctx); err != nil {
+		return err
+	}
+	channels, err := tx.q.DropCardMessages(ctx, db.DropCardMessagesParams{
+		ProgramID: program, CardIds: each(cards, func(card id.ID) []byte { return card[:] }), Now: tx.now, Reason: "the card is " + CardVoided,
+	})
+	for _, channel := range channels {
+		tx.tally.message(channel, MessageDropped)
+	}
+	return busy(wrap(err, "drop messages of cards"))
+}
