@@ -148,8 +148,8 @@ func TestCardsAreMergedBesideTransfersOfThem(t *testing.T) {
 				f.transfer(client, cards[from], cards[(from+1+random.IntN(len(cards)-1))%len(cards)], "0.50")
 			}
 		})
+		order := rand.New(rand.NewPCG(3, uint64(client))).Perm(len(cards))[:3]
 		clients.Go(func() {
-			order := random.Perm(len(cards))[:3]
 			body := fmt.Sprintf(`{"cardNumbers":[%q,%q,%q],"merchantId":%q,"referenceId":"merge %d"}`, cards[order[0]].number, cards[order[1]].number, cards[order[2]].number, f.merchant.ID, client)
 			if f.send(client, "/consolidate", body) == http.StatusOK {
 				merged <- client
