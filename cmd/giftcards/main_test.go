@@ -12,8 +12,11 @@ import (
 	"testing"
 	"time"
 
+	"giftcards/cmd/giftcards/processtest"
 	"giftcards/store/storetest"
 )
+
+func TestMain(m *testing.M) { os.Exit(processtest.Run(m)) }
 
 // command runs the program in this process.
 func command(t *testing.T, stdin string, args ...string) (code int, stdout, stderr string) {
@@ -287,5 +290,12 @@ func TestDemoPasswordsMustBeEasyToPaste(t *testing.T) {
 		if fault := demoPasswordFault(secret); (fault == "") != fit {
 			t.Errorf("%q: %q", secret, fault)
 		}
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
 	}
 }
