@@ -15,15 +15,6 @@ import (
 	"giftcards/server/servertest"
 )
 
-func get(t *testing.T, s *servertest.Server, address string) servertest.Answer {
-	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s.Send(r)
-}
-
 // TestOnlyALinkAsSignedOpensItsCSV: the link works until it expires. The server refuses a link
 // that is changed in any part, put together from several, or signed for another purpose. All
 // refusals are equal, and none asks the database.

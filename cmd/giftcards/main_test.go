@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -12,21 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"giftcards/cmd/giftcards/processtest"
 	"giftcards/store/storetest"
 )
-
-func TestMain(m *testing.M) { os.Exit(processtest.Run(m)) }
-
-// command runs the program in this process.
-func command(t *testing.T, stdin string, args ...string) (code int, stdout, stderr string) {
-	t.Helper()
-	var out, errors bytes.Buffer
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	code = run(ctx, args, strings.NewReader(stdin), &out, &errors)
-	return code, out.String(), errors.String()
-}
 
 func TestUnknownFlagsAndCommandsExitWith2(t *testing.T) {
 	t.Parallel()
@@ -290,12 +276,5 @@ func TestDemoPasswordsMustBeEasyToPaste(t *testing.T) {
 		if fault := demoPasswordFault(secret); (fault == "") != fit {
 			t.Errorf("%q: %q", secret, fault)
 		}
-	}
-}
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
 	}
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,19 +13,8 @@ import (
 	"giftcards/cmd/giftcards/processtest"
 	"giftcards/jobs/transport/smtptest"
 	"giftcards/store/storetest"
+	"giftcards/store/storetest/check"
 )
-
-// issueTo makes a card for an address and returns its id.
-func (c client) issueTo(t *testing.T, address string) string {
-	t.Helper()
-	status, answer, err := c.do(t.Context(), http.MethodPost, "", "", `{"initialValue":"5","merchantId":"`+c.MerchantID+`","customerEmail":"`+address+`"}`)
-	must(t, err)
-	var card struct{ ID string }
-	if err := json.Unmarshal(answer, &card); err != nil || status != http.StatusCreated {
-		t.Fatalf("%d %s", status, answer)
-	}
-	return card.ID
-}
 
 // TestANewcomerFindsTheMessage in the directory that the greeting names.
 func TestANewcomerFindsTheMessage(t *testing.T) {
@@ -38,7 +26,7 @@ func TestANewcomerFindsTheMessage(t *testing.T) {
 		t.Errorf("the greeting does not name the outbox:\n%s", server.Output())
 	}
 	card := login(t, dir).issueTo(t, "ada@example.com")
-	processtest.Until(t, "the mail", func() bool {
+	check.Until(t, "the mail", func() bool {
 		text, err := os.ReadFile(filepath.Join(outbox, card+".eml"))
 		return err == nil && strings.Contains(string(text), "To: <ada@example.com>")
 	})
@@ -89,7 +77,7 @@ func TestAKillBetweenSendingAndRecordingRepeatsTheMailOnce(t *testing.T) {
 	}
 	_, err = db.Exec(t.Context(), "update messages set next_attempt_at = now()") // the end of the lease
 	must(t, err)
-	processtest.Until(t, "the repeated mail", func() bool { return count("status = 'sent'") == 1 })
+	check.Until(t, "the repeated mail", func() bool { return count("status = 'sent'") == 1 })
 	got := mails.Mails()
 	if len(got) != 2 || got[0].ID != got[1].ID || got[0].ID != "<"+card+"@example.com>" {
 		t.Fatalf("%d mails: %v", len(got), got)

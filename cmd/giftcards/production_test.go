@@ -22,6 +22,7 @@ import (
 	"giftcards/cmd/giftcards/processtest"
 	"giftcards/jobs/transport/smtptest"
 	"giftcards/store/storetest"
+	"giftcards/store/storetest/check"
 )
 
 // production is a machine on which docs/production.md is followed.
@@ -233,7 +234,7 @@ func TestAnEmptyPostgreSQLBecomesAServerThatMailsCards(t *testing.T) {
 			}
 		}
 	}
-	processtest.Until(t, "the test's mail and the card's", func() bool { return len(mails.Mails()) == 2 })
+	check.Until(t, "the test's mail and the card's", func() bool { return len(mails.Mails()) == 2 })
 	for _, mail := range mails.Mails() {
 		if mail.To != "you@example.com" || mail.From != "cards@example.com" {
 			t.Errorf("a mail from %s to %s", mail.From, mail.To)

@@ -17,6 +17,7 @@ import (
 
 	"giftcards/cmd/giftcards/processtest"
 	"giftcards/store/embedded"
+	"giftcards/store/storetest/check"
 )
 
 // client programs of PostgreSQL need an address without pgx's own parameters.
@@ -66,7 +67,7 @@ func TestABackupBringsEverythingBack(t *testing.T) {
 	}
 	csv := download(t, issued)
 	card := c.issueTo(t, "ada@example.com")
-	processtest.Until(t, "the mail", func() bool { return exists(filepath.Join(dir, "outbox", card+".eml")) })
+	check.Until(t, "the mail", func() bool { return exists(filepath.Join(dir, "outbox", card+".eml")) })
 
 	// A backup needs no pause of the server.
 	dump := filepath.Join(dir, "giftcards.dump") // while the server runs
@@ -129,12 +130,12 @@ func exists(path string) bool {
 func checkCopySendsWhenTold(t *testing.T, c client, server *processtest.Server, database, dir string) {
 	t.Helper()
 	card := c.issueTo(t, "ada@example.com")
-	processtest.Until(t, "word that nothing is sent", func() bool { return strings.Contains(server.Output(), "this database is a copy") })
+	check.Until(t, "word that nothing is sent", func() bool { return strings.Contains(server.Output(), "this database is a copy") })
 	if path := filepath.Join(dir, "outbox"); exists(path) {
 		t.Errorf("the copy wrote to %s", path)
 	}
 	if code, _, stderr := command(t, "", "messages", "resume", "--database-url="+database, "--state-dir="+dir); code != 0 {
 		t.Fatal(stderr)
 	}
-	processtest.Until(t, "the mail after messages resume", func() bool { return exists(filepath.Join(dir, "outbox", card+".eml")) })
+	check.Until(t, "the mail after messages resume", func() bool { return exists(filepath.Join(dir, "outbox", card+".eml")) })
 }

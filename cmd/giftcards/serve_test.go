@@ -1,13 +1,10 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net/http"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,43 +16,6 @@ import (
 	"giftcards/cmd/giftcards/processtest"
 	"giftcards/store/keyring"
 )
-
-// client is a logged-in demo merchant.
-type client struct {
-	demo
-	token string
-}
-
-func login(t *testing.T, dir string) client {
-	t.Helper()
-	made, err := readDemo(filepath.Join(dir, "demo.json"))
-	must(t, err)
-	c := client{demo: made}
-	response, err := http.PostForm(c.BaseURL+"/v2/token", url.Values{"username": {c.Username}, "password": {c.Password}})
-	must(t, err)
-	defer response.Body.Close()
-	var token struct{ AccessToken string }
-	must(t, json.NewDecoder(response.Body).Decode(&token))
-	c.token = token.AccessToken
-	return c
-}
-
-func (c client) do(ctx context.Context, method, path, key, body string) (int, []byte, error) {
-	r, err := http.NewRequestWithContext(ctx, method, c.BaseURL+"/v2/giftcards/programs/"+c.ProgramID+"/cards"+path, strings.NewReader(body))
-	if err != nil {
-		return 0, nil, err
-	}
-	r.Header.Set("Authorization", "Bearer "+c.token)
-	r.Header.Set("Content-Type", "application/json")
-	r.Header.Set("Idempotency-Key", key)
-	response, err := http.DefaultClient.Do(r)
-	if err != nil {
-		return 0, nil, err
-	}
-	defer response.Body.Close()
-	answer, err := io.ReadAll(response.Body)
-	return response.StatusCode, answer, err
-}
 
 // TestATaskSurvivesKill kills the server at random moments of tasks of 5,000 cards. Each
 // task ends with exactly 5,000, even if its request got no answer.

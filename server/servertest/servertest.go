@@ -29,6 +29,7 @@ import (
 	"giftcards/store"
 	"giftcards/store/keyring"
 	"giftcards/store/storetest"
+	"giftcards/store/storetest/check"
 )
 
 // Server is a running server, and its parts that tests look into.
@@ -251,9 +252,5 @@ func (s *Server) Send(r *http.Request) Answer {
 // Cards is the path of the merchant's program's cards.
 func (m *Merchant) Cards() string { return "/v2/giftcards/programs/" + m.ProgramID + "/cards" }
 
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
+// must ends the test if there is an error.
+var must = check.Must

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"giftcards/cmd/giftcards/processtest"
+	"giftcards/store/storetest/check"
 	"giftcards/store/storetest/full"
 )
 
@@ -50,7 +51,7 @@ func floodedServer(tr *trial) {
 	attack.Go(func() { f.unfinished(ctx, full.Size(2_000, 200)) })
 	attack.Go(func() { f.slowReaders(ctx, full.Size(500, 50)) })
 	attack.Go(func() { f.dearest(ctx, full.Size(64<<20, 8<<20)) })
-	processtest.Until(tr, "the flood", func() bool { return f.opened.Load() >= int64(full.Size(2_000, 200)) })
+	check.Until(tr, "the flood", func() bool { return f.opened.Load() >= int64(full.Size(2_000, 200)) })
 	flooded := f.creates(full.Size(30, 2))
 	f.largeRequests(full.Size(5, 2))
 	resident, peak := residentMemory(tr, server.Pid())
@@ -228,7 +229,7 @@ func (f *flood) csvLink(count int) (path string) {
 	if err := json.Unmarshal(answer, &task); err != nil || status != http.StatusAccepted {
 		f.trial.Fatalf("the attacker's cards: %d %s", status, answer)
 	}
-	processtest.Until(f.trial, "the attacker's cards", func() bool {
+	check.Until(f.trial, "the attacker's cards", func() bool {
 		_, answer, err := l.do(http.MethodGet, "/bulk/"+task.TaskID, "", "")
 		return err == nil && json.Unmarshal(answer, &task) == nil && task.CsvDownloadURL != ""
 	})

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"giftcards/cmd/giftcards/processtest"
+	"giftcards/store/storetest/check"
 	"giftcards/store/storetest/full"
 )
 
@@ -177,7 +178,7 @@ func usedUp(g *siege) {
 	g.keepOn(6, func(i, _ int) (string, string, string) {
 		return fmt.Sprintf("198.51.%d.1", i), g.merchant.Username, "a wrong password"
 	})
-	processtest.Until(g, "a quota that is used up", func() bool {
+	check.Until(g, "a quota that is used up", func() bool {
 		return g.login("192.0.2.99", g.merchant.Username, "a wrong password") == http.StatusTooManyRequests
 	})
 }

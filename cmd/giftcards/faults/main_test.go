@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"giftcards/cmd/giftcards/processtest"
+	"giftcards/store/storetest/check"
 	"giftcards/store/storetest/full"
 )
 
@@ -118,9 +119,7 @@ func (tr *trial) exceptionf(format string, args ...any) {
 
 func (tr *trial) must(err error) {
 	tr.Helper()
-	if err != nil {
-		tr.Fatal(err)
-	}
+	check.Must(tr, err)
 }
 
 // dice makes random numbers from the seed. It is safe for several goroutines.

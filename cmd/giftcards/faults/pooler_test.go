@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"giftcards/cmd/giftcards/processtest"
+	"giftcards/store/storetest/check"
 )
 
 // transactionPooler has two servers reach the database through PgBouncer,
@@ -91,7 +92,7 @@ func (p *pooler) start() {
 	cmd, err := unprivileged(exec.Command(p.program, p.ini))
 	p.trial.must(err)
 	p.Process = processtest.Launch(p.trial, cmd, syscall.SIGKILL)
-	processtest.Until(p.trial, "PgBouncer", func() bool {
+	check.Until(p.trial, "PgBouncer", func() bool {
 		if p.Ended() {
 			p.trial.Fatalf("PgBouncer ended: %s", p.LastWords())
 		}

@@ -14,6 +14,7 @@ import (
 
 	"giftcards/cmd/giftcards/processtest"
 	"giftcards/store/embedded"
+	"giftcards/store/storetest/check"
 )
 
 // postgres is a PostgreSQL of the test. It listens on a port, so that it keeps its address
@@ -90,7 +91,7 @@ func (p *postgres) tryStart(settings ...string) bool {
 	cmd, err := unprivileged(exec.Command(args[0], args[1:]...))
 	p.trial.must(err)
 	p.Process = processtest.Launch(p.trial, cmd, syscall.SIGQUIT)
-	processtest.Until(p.trial, "PostgreSQL", func() bool { return p.Ended() || p.accepts() })
+	check.Until(p.trial, "PostgreSQL", func() bool { return p.Ended() || p.accepts() })
 	return !p.Ended()
 }
 

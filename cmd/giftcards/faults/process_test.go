@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"giftcards/cmd/giftcards/processtest"
+	"giftcards/store/storetest/check"
 )
 
 // unprivileged lets a program run as nobody if the test runs as root, because PostgreSQL
@@ -100,7 +101,7 @@ func (tr *trial) command(state, database, stdin string, args ...string) []byte {
 // login gets a token. It retries for a while.
 func (m *merchant) login(tr *trial, base string) {
 	tr.Helper()
-	processtest.Until(tr, "a login", func() bool {
+	check.Until(tr, "a login", func() bool {
 		response, err := (&http.Client{Timeout: 10 * time.Second}).PostForm(base+"/v2/token", url.Values{"username": {m.Username}, "password": {m.Password}})
 		if err != nil {
 			return false

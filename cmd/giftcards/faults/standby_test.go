@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"giftcards/cmd/giftcards/processtest"
+	"giftcards/store/storetest/check"
 )
 
 // promotedStandby kills the primary under load and promotes its synchronous
@@ -69,13 +70,13 @@ func mistakenAddress(tr *trial) {
 			time.Sleep(tr.upTo(time.Second))
 			p.lead(standby.address())
 			tr.faults.Add(1)
-			processtest.Until(tr, "not ready on a standby", func() bool { return !ok(server.URL() + "/readyz") })
+			check.Until(tr, "not ready on a standby", func() bool { return !ok(server.URL() + "/readyz") })
 			time.Sleep(time.Second)
 			p.lead(primary.address())
 			back := time.Now()
 			l.carryOut(l.card())
 			longest = max(longest, time.Since(back))
-			processtest.Until(tr, "ready again", func() bool { return ok(server.URL() + "/readyz") })
+			check.Until(tr, "ready again", func() bool { return ok(server.URL() + "/readyz") })
 		}
 	})
 	tr.note = fmt.Sprintf("writes again at most %s after the address leads to the primary", longest.Round(time.Millisecond))
@@ -94,7 +95,7 @@ func (p *postgres) follow(primary *postgres) {
 	p.start()
 	primary.admin("alter system set synchronous_standby_names = '*'") // set after the copy, because a promoted standby would inherit it and has no standby of its own
 	primary.admin("select pg_reload_conf()")
-	processtest.Until(p.trial, "a synchronous standby", func() bool {
+	check.Until(p.trial, "a synchronous standby", func() bool {
 		state, err := ask[string](p.trial.ctx, primary.adminURL(), "select coalesce(min(sync_state), '') from pg_stat_replication")
 		return err == nil && strings.TrimSpace(state) == "sync"
 	})

@@ -106,16 +106,6 @@ func (p *Process) LastWords() string {
 	return text[max(0, len(text)-3000):]
 }
 
-// Until polls until done returns true. The test fails after a minute.
-func Until(t testing.TB, what string, done func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !done(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("a minute has passed without %s", what)
-		}
-	}
-}
-
 var takenPorts sync.Map
 
 // FreePort returns a port of this machine that nobody listens on. It is below the ephemeral

@@ -6,6 +6,8 @@ import (
 	"os/exec"
 	"syscall"
 	"testing"
+
+	"giftcards/store/storetest/check"
 )
 
 // Server is a `giftcards serve` that can be stopped and started again.
@@ -67,7 +69,7 @@ func (s *Server) Launch() {
 // TLS.
 func (s *Server) Await(client *http.Client, baseURL string) {
 	s.t.Helper()
-	Until(s.t, "a ready server", func() bool {
+	check.Until(s.t, "a ready server", func() bool {
 		if s.Ended() {
 			s.t.Fatalf("serve ended: %v\n%s", s.err, s.LastWords())
 		}
