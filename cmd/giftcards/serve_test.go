@@ -15,6 +15,7 @@ import (
 
 	"giftcards/cmd/giftcards/processtest"
 	"giftcards/store/keyring"
+	"giftcards/store/storetest/full"
 )
 
 // TestATaskSurvivesKill kills the server at random moments of tasks of 5,000 cards. Each
@@ -25,8 +26,7 @@ func TestATaskSurvivesKill(t *testing.T) {
 	server := processtest.Serve(t, dir, address)
 	c := login(t, dir)
 	const body = `{"initialValue":"5","count":5000}`
-	const rounds = 3
-	for round := range rounds {
+	for round := range full.Size(3, 1) {
 		key := fmt.Sprint("round-", round)
 		killed := make(chan struct{})
 		go func() {

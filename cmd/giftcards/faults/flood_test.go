@@ -52,7 +52,7 @@ func floodedServer(tr *trial) {
 	attack.Go(func() { f.slowReaders(ctx, full.Size(500, 50)) })
 	attack.Go(func() { f.dearest(ctx, full.Size(64<<20, 8<<20)) })
 	check.Until(tr, "the flood", func() bool { return f.opened.Load() >= int64(full.Size(2_000, 200)) })
-	flooded := f.creates(full.Size(30, 2))
+	flooded := f.creates(full.Size(30, 1))
 	f.largeRequests(full.Size(5, 2))
 	resident, peak := residentMemory(tr, server.Pid())
 	stop()

@@ -19,13 +19,13 @@ func killedServer(tr *trial) {
 	l := tr.newLoad(m, server.URL)
 
 	var orders []*order
-	for range full.Size(2000, 40) {
+	for range full.Size(2000, 24) {
 		orders = append(orders, l.card())
 	}
-	for range full.Size(200, 4) {
+	for range full.Size(200, 2) {
 		orders = append(orders, l.blindCard())
 	}
-	for i := range full.Size(200, 4) {
+	for i := range full.Size(200, 2) {
 		orders = append(orders, l.bulk(threshold+1+tr.roll(250), i%2 == 0))
 	}
 	for i := range orders { // in a random order

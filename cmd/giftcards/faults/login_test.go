@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -88,24 +89,29 @@ func (g *siege) send(ctx context.Context, from, user, password string) int {
 // keepOn lets attackers send attempts until the siege is over. next returns the n-th
 // attempt of the i-th attacker.
 func (g *siege) keepOn(attackers int, next func(i, n int) (from, user, password string)) {
+	g.Helper()
+	var begun atomic.Int64
 	for i := range attackers {
 		g.attackers.Go(func() {
 			for n := 0; g.ctx.Err() == nil; n++ {
 				from, user, password := next(i, n)
+				if n == 0 {
+					begun.Add(1)
+				}
 				if g.send(g.ctx, from, user, password) != http.StatusOK {
 					time.Sleep(5 * time.Millisecond) // refusals must not use up a small machine
 				}
 			}
 		})
 	}
-	time.Sleep(2 * time.Second) // all attackers have begun
+	check.Until(g, "an attack by all attackers", func() bool { return begun.Load() == int64(attackers) })
 }
 
 // victim logs in at home, again and again.
 func (g *siege) victim() {
 	g.Helper()
 	var took []time.Duration
-	for i := range full.Size(20, 5) {
+	for i := range full.Size(20, 3) {
 		start := time.Now()
 		status := g.login(g.home, g.merchant.Username, g.merchant.Password)
 		took = append(took, time.Since(start))
@@ -150,7 +156,7 @@ func longPasswords(g *siege) {
 	if tried := guessed(0); tried < 50 || tried > 55 {
 		g.exceptionf("%d guesses were tried, want 50 and what came back meanwhile", tried)
 	}
-	long, names := strings.Repeat("x", 1025), full.Size(66_000, 2_000)
+	long, names := strings.Repeat("x", 1025), full.Size(66_000, 500)
 	var all sync.WaitGroup
 	for i := range 20 {
 		all.Go(func() {
