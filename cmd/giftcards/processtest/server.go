@@ -23,6 +23,7 @@ type Server struct {
 // NewServer returns a server that is not started yet. command returns its command, a new
 // one for each start.
 func NewServer(t testing.TB, address string, command func() *exec.Cmd) *Server {
+	t.Helper()
 	return &Server{t: t, Address: address, command: command}
 }
 
