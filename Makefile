@@ -12,7 +12,7 @@ RACE     = $(shell command -v $$(go env CC) >/dev/null && echo -race)
 export CGO_ENABLED := 0
 export GOFLAGS     := -buildvcs=false $(GOFLAGS)
 
-.PHONY: help run free-port build test lint vulncheck generate schema licences verify changelog contract sdk restore proxies spreadsheet upgrade operations bench microbench faults clean
+.PHONY: help run free-port build test test-full lint vulncheck generate schema licences verify changelog contract sdk restore proxies spreadsheet upgrade operations bench microbench faults clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  %-11s %s\n", $$1, $$2}'
@@ -37,7 +37,19 @@ test: ## run all tests, against a PostgreSQL started for them
 	$(call first,withserver,the program and its tests,eight minutes)
 	@go build -o $(BIN)/withserver ./store/storetest/withserver
 	@$(if $(RACE),,echo 'No C compiler: tests do not look for data races.')
-	@umask 022; CGO_ENABLED=$(if $(RACE),1,0) $(BIN)/withserver go test $(RACE) ./...
+	@$(TEST) ./...
+
+# Tests wait more than they compute, so that twice as many run at once as there are processors.
+# The detector of races sleeps at the end of each test binary, by default for a second.
+TEST = umask 022; CGO_ENABLED=$(if $(RACE),1,0) GORACE=atexit_sleep_ms=100 $(BIN)/withserver go test $(RACE) -parallel $$((2 * $$(getconf _NPROCESSORS_ONLN)))
+
+# The tests that look at -full, each as "Test…", with "|" between them.
+SLOW = $(shell awk '/^func Test/ { sub(/[^A-Za-z0-9].*/, "", $$2); test = $$2 } /full[.](Size|Asked)/ { print test }' $(wildcard $(SLOWIN:%=%/*_test.go)) | sort -u | paste -sd '|' -)
+SLOWIN = cmd/giftcards server jobs
+
+test-full: ## run all of the slow tests that `make test` tries with a slice (`make faults` has those of faults)
+	@go build -o $(BIN)/withserver ./store/storetest/withserver
+	@$(TEST) -run '^($(SLOW))$$' $(SLOWIN:%=./%) -args -full
 
 lint: ## vet, for other systems too, and lint
 	$(call first,golangci-lint,the linter,eight minutes)
@@ -101,7 +113,7 @@ upgrade: ## roll two servers under load from the version FROM=<git revision> to 
 	@git worktree add --quiet --force --detach $(BIN)/from $(or $(FROM),$(error FROM=<git revision> is needed))
 	@trap 'git worktree remove --force $(BIN)/from' EXIT; \
 		go -C $(BIN)/from build -o $(BIN)/giftcards-from ./cmd/giftcards
-	@GIFTCARDS_UPGRADE_FROM=$(BIN)/giftcards-from go test -count=1 -v -run TestAnUpgradeFailsNoRequest ./cmd/giftcards
+	@GIFTCARDS_UPGRADE_FROM=$(BIN)/giftcards-from go test -count=1 -v -run TestAnUpgradeFailsNoRequest ./cmd/giftcards -args -full
 
 operations: ## let promtool and Grafana's types judge the alerts and the dashboard (promtool, node)
 	@docs/operations/check/run

@@ -12,6 +12,7 @@ import (
 	"giftcards/jobs"
 	"giftcards/store"
 	"giftcards/store/storetest"
+	"giftcards/store/storetest/check"
 )
 
 // large is the smallest number of cards of a large task.
@@ -20,14 +21,7 @@ const large = 2_001
 // another returns a fixture for another merchant's program in the same database.
 func (f fixture) another(t *testing.T) fixture {
 	t.Helper()
-	program := storetest.AsOwner(t, f.Store, func(tx *store.Tx) (store.Program, error) {
-		merchant, err := tx.AddMerchant(t.Context(), "Another")
-		if err != nil {
-			return store.Program{}, err
-		}
-		return tx.AddProgram(t.Context(), merchant.ID, "Program")
-	})
-	return fixture{f.Store, program}
+	return fixture{f.Store, storetest.Program(t, f.Store)}
 }
 
 // hold runs a statement and keeps its locks until release is called.
@@ -92,7 +86,7 @@ func TestALargeTaskWaitsForASlot(t *testing.T) {
 			t.Errorf("a task of %d cards, of which nobody has a slot, is %s", task.CardCount, task.Status)
 		}
 	}
-	within(t, "a task that waits for a slot", func() bool { return a.count(t, "river_job where metadata ? 'snoozes'") > 0 })
+	check.Until(t, "a task that waits for a slot", func() bool { return a.count(t, "river_job where metadata ? 'snoozes'") > 0 })
 	now, err := a.FindTask(t.Context(), storetest.Access(t, a.Store, waiting.ProgramID), waiting.ID)
 	must(t, err)
 	if now.Status != store.TaskPending || now.Attempts != 0 {
@@ -119,7 +113,7 @@ func TestTwoWorkersOfOneJobIssueOnce(t *testing.T) {
 	})
 	f.start(t)
 	for attempt := 1; attempt <= 2; attempt++ {
-		within(t, "a worker that waits for the lock", func() bool { return f.count(t, waitingForLocks) >= attempt })
+		check.Until(t, "a worker that waits for the lock", func() bool { return f.count(t, waitingForLocks) >= attempt })
 		if attempt == 1 {
 			f.exec(t, "update river_job set state = 'available'")
 		}
@@ -128,7 +122,7 @@ func TestTwoWorkersOfOneJobIssueOnce(t *testing.T) {
 	if task = f.ended(t, task); task.Status != store.TaskCompleted {
 		t.Errorf("task %s", task.Status)
 	}
-	within(t, "the end of the job", func() bool { return f.count(t, "river_job where state = 'completed'") > 0 })
+	check.Until(t, "the end of the job", func() bool { return f.count(t, "river_job where state = 'completed'") > 0 })
 	if n := f.count(t, "gift_cards"); n != 60 {
 		t.Errorf("%d cards", n)
 	}
@@ -141,7 +135,7 @@ func TestAFailedAttemptIsFollowedByAPause(t *testing.T) {
 	f.add(t, f.prepare(t), 60)
 	f.exec(t, `update bulk_tasks set by_count = false`) // now the task has no recipients, so that it fails
 	f.start(t)
-	within(t, "a second failed attempt", func() bool { return f.count(t, "river_job where cardinality(errors) >= 2") > 0 })
+	check.Until(t, "a second failed attempt", func() bool { return f.count(t, "river_job where cardinality(errors) >= 2") > 0 })
 	if f.count(t, "river_job where (errors[2]->>'at')::timestamptz < (errors[1]->>'at')::timestamptz + interval '1 second'") > 0 {
 		t.Error("the next attempt followed within a second")
 	}
@@ -185,7 +179,7 @@ func (f fixture) inWorkFor(t *testing.T, access store.Access, work *jobs.Jobs) (
 		return err
 	})
 	task = f.addFor(t, access, work, large)
-	within(t, "a task that waits for the lock", func() bool { return f.count(t, waitingForLocks) > 0 })
+	check.Until(t, "a task that waits for the lock", func() bool { return f.count(t, waitingForLocks) > 0 })
 	return task, release
 }
 
@@ -239,7 +233,7 @@ func TestAMerchantsLargeTasksGoInTheOrderTheyCame(t *testing.T) {
 	f.exec(t, "update river_job set state = 'retryable', attempt = 1, scheduled_at = now() + interval '1 hour' where id = (select min(id) from river_job)")
 	f.exec(t, "update river_job set created_at = now() - interval '20 seconds' where id = (select max(id) from river_job)") // so that the job looks every two seconds
 	f.run(t, work)
-	within(t, "a task that waits for a slot", func() bool { return f.count(t, "river_job where metadata ? 'snoozes'") > 0 })
+	check.Until(t, "a task that waits for a slot", func() bool { return f.count(t, "river_job where metadata ? 'snoozes'") > 0 })
 	later := []store.Task{f.add(t, work, large), f.add(t, work, large)}
 	release()
 	end := *f.ended(t, first).CompletedAt

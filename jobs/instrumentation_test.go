@@ -12,6 +12,7 @@ import (
 
 	"giftcards/jobs"
 	"giftcards/store"
+	"giftcards/store/storetest/check"
 )
 
 // TestAJobIsInTheTraceOfItsRequest, though it runs later and perhaps in another process.
@@ -29,7 +30,7 @@ func TestAJobIsInTheTraceOfItsRequest(t *testing.T) {
 	must(t, err)
 	request.End()
 	f.run(t, work)
-	within(t, "the span of the job", func() bool { return len(spans.Ended()) >= 2 })
+	check.Until(t, "the span of the job", func() bool { return len(spans.Ended()) >= 2 })
 	job := spans.Ended()[1]
 	if job.Name() != "job bulk_issue" || job.Parent().SpanID() != request.SpanContext().SpanID() || job.SpanContext().TraceID() != request.SpanContext().TraceID() {
 		t.Errorf("span %q below %s, want below %s", job.Name(), job.Parent().SpanID(), request.SpanContext().SpanID())
@@ -48,7 +49,7 @@ func TestAJobThatWaitsForASlotIsNoFailure(t *testing.T) {
 	release := f.hold(t, func(tx *store.Tx) error { return tx.TakeSlot(t.Context(), f.program.ID, uuid.New(), 1) })
 	task := f.add(t, work, large)
 	f.run(t, work)
-	within(t, "the span of the job that waits", func() bool { return len(spans.Ended()) > 0 })
+	check.Until(t, "the span of the job that waits", func() bool { return len(spans.Ended()) > 0 })
 	release()
 	f.ended(t, task)
 	if status := spans.Ended()[0].Status(); status.Code == codes.Error {

@@ -11,17 +11,8 @@ import (
 	"giftcards/store"
 	"giftcards/store/id"
 	"giftcards/store/storetest"
+	"giftcards/store/storetest/check"
 )
-
-// within waits at most a minute until the condition is true.
-func within(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !is(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("never: %s", what)
-		}
-	}
-}
 
 func (f fixture) do(t *testing.T, do func(*store.Tx) error) {
 	t.Helper()
@@ -59,7 +50,7 @@ func (f fixture) wantStopped(t *testing.T, task store.Task, sentence string) {
 	if task.Status != store.TaskFailed || task.Error == nil || *task.Error != sentence {
 		t.Errorf("the task is %s, error %v, want %q", task.Status, task.Error, sentence)
 	}
-	within(t, "the end of the job", func() bool {
+	check.Until(t, "the end of the job", func() bool {
 		return f.count(t, "river_job where state in ('completed', 'cancelled')") == f.count(t, "river_job")
 	})
 	if n := f.count(t, "gift_cards"); n != 0 {
@@ -175,7 +166,7 @@ func TestCancellingATaskWinsAgainstItsWorker(t *testing.T) {
 		ended, err = f.finish(t, task)
 		finished <- err
 	}()
-	within(t, "the command waits for the worker", func() bool {
+	check.Until(t, "the command waits for the worker", func() bool {
 		return f.count(t, "pg_locks join pg_stat_activity using (pid) where not granted and datname = current_database()") == 2
 	})
 	release()

@@ -7,6 +7,7 @@ package openapi
 import (
 	_ "embed"
 	"fmt"
+	"sync"
 
 	"github.com/getkin/kin-openapi/openapi3"
 )
@@ -21,11 +22,14 @@ var (
 	SDK []byte
 )
 
-// Load returns the complete document as kin-openapi's model with resolved references.
-func Load() (*openapi3.T, error) {
+// Load returns the complete document as kin-openapi's model with resolved references. It
+// takes long to load, so that all callers share one model. None may change it.
+func Load() (*openapi3.T, error) { return load() }
+
+var load = sync.OnceValues(func() (*openapi3.T, error) {
 	document, err := openapi3.NewLoader().LoadFromData(Complete)
 	if err != nil {
 		return nil, fmt.Errorf("load the complete document: %w", err)
 	}
 	return document, nil
-}
+})

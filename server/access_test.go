@@ -11,14 +11,7 @@ import (
 	"giftcards/server/password"
 	"giftcards/server/servertest"
 	"giftcards/store"
-	"giftcards/store/storetest"
 )
-
-// change changes a user as an operator would.
-func change(t *testing.T, s *servertest.Server, do func(*store.Tx) (store.User, error)) {
-	t.Helper()
-	storetest.AsOwner(t, s.Store, do)
-}
 
 // TestAReaderPollsButNeitherIssuesNorOpensCodes: a new role holds at once for the tokens from
 // before, in both directions.

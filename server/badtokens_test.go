@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/tink-crypto/tink-go/v2/insecurecleartextkeyset"
 	"github.com/tink-crypto/tink-go/v2/keyset"
@@ -21,43 +20,8 @@ import (
 
 	"giftcards/openapi"
 	"giftcards/server/servertest"
-	"giftcards/store"
-	"giftcards/store/id"
 	"giftcards/store/keyring"
-	"giftcards/store/storetest"
 )
-
-// mint signs a token like a login's.
-func mint(t *testing.T, s *servertest.Server, user, merchant string, change ...func(*keyring.Claims)) string {
-	t.Helper()
-	c := keyring.Claims{Subject: user, ID: uuid.NewString(), Merchant: merchant, IssuedAt: s.Store.Now(), ExpiresAt: s.Store.Now().Add(time.Hour)}
-	for _, f := range change {
-		f(&c)
-	}
-	token, err := s.Keys.SignToken(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return token
-}
-
-// user adds an issuer to a merchant and returns the user's id.
-func user(t *testing.T, s *servertest.Server, merchant string) string {
-	t.Helper()
-	return userAs(t, s, merchant, store.RoleIssuer)
-}
-
-func userAs(t *testing.T, s *servertest.Server, merchant, role string) string {
-	t.Helper()
-	of, err := id.Parse(merchant)
-	if err != nil {
-		t.Fatal(err)
-	}
-	added := storetest.AsOwner(t, s.Store, func(tx *store.Tx) (store.User, error) {
-		return tx.AddUser(t.Context(), store.User{MerchantID: of, Email: uuid.NewString() + "@example.com", PasswordHash: "no password", Role: role})
-	})
-	return added.ID.String()
-}
 
 // badTokens returns tokens that the server must refuse. Each of them would stand for a user
 // of m if the server accepted it.

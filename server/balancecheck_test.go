@@ -21,7 +21,7 @@ func programCheck(program string) string {
 }
 
 // check asks for a balance as somebody without a token does.
-func check(t *testing.T, s *servertest.Server, address, path, number, code string) servertest.Answer {
+func checkBalanceAt(t *testing.T, s *servertest.Server, address, path, number, code string) servertest.Answer {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+path, strings.NewReader(fmt.Sprintf(`{"cardNumber":%q,"securityCode":%q}`, number, code)))
 	if err != nil {
@@ -46,7 +46,7 @@ func TestABalanceCheckShowsACardInWhateverStateItIs(t *testing.T) {
 		status, _, _ := strings.Cut(state, " ")
 		spelled := c.card.number[:8] + " - " + c.card.number[8:]
 		for _, path := range []string{customerCheck, programCheck(m.ProgramID)} {
-			answer := check(t, s, "", path, spelled, c.card.code)
+			answer := checkBalanceAt(t, s, "", path, spelled, c.card.code)
 			body := decode[api.BalanceCheckResponse](t, answer)
 			if body.Id != c.card.id || body.ProgramId != m.ProgramID || body.CardNumber != c.card.number || body.LastFourDigits != c.card.number[12:] ||
 				body.Balance.String() != shown || string(body.Status) != status || body.IsActive != (status == "active") {
@@ -88,7 +88,7 @@ func TestNobodyLearnsByABalanceCheckWhichNumbersExist(t *testing.T) {
 			if _, err := s.Store.Pool().Exec(t.Context(), "delete from code_failures"); err != nil {
 				t.Fatal(err)
 			}
-			answer := check(t, s, "", c.path, c.number, c.code)
+			answer := checkBalanceAt(t, s, "", c.path, c.number, c.code)
 			wantDetail(t, what, answer, http.StatusNotFound, "Gift card not found")
 			if answer.Statements != 2 {
 				t.Errorf("%s: %d statements, want one to look and one to count", what, answer.Statements)
@@ -163,7 +163,7 @@ func TestOfAThousandGuessesAtOnceFiveAreJudged(t *testing.T) {
 		if got[http.StatusNotFound] > most || got[http.StatusNotFound] < 5 || got[http.StatusOK]+got[http.StatusNotFound]+got[http.StatusTooManyRequests] != len(bodies) {
 			t.Errorf("exists %t: %v, want at most %d wrong ones judged", exists, got, most)
 		}
-		wantStatus(t, "the right code afterwards", check(t, s, "", customerCheck, card.number, card.code), http.StatusTooManyRequests)
+		wantStatus(t, "the right code afterwards", checkBalanceAt(t, s, "", customerCheck, card.number, card.code), http.StatusTooManyRequests)
 	}
 }
 
@@ -181,18 +181,18 @@ func TestAnAddressChecksFiveBalancesAMinuteOnBothOperationsTogether(t *testing.T
 		wantStatus(t, "a malformed request", from(t, s, "192.0.2.1", http.MethodPost, customerCheck, "", `{}`), http.StatusUnprocessableEntity)
 	}
 	for i := range 5 {
-		answer := check(t, s, "192.0.2.1", []string{customerCheck, programCheck(m.ProgramID)}[i%2], card.number, card.code)
+		answer := checkBalanceAt(t, s, "192.0.2.1", []string{customerCheck, programCheck(m.ProgramID)}[i%2], card.number, card.code)
 		wantStatus(t, "one of five", answer, http.StatusOK)
 		if got, want := answer.Header.Get("RateLimit"), fmt.Sprintf(`"balance-check";r=%d;t=%d`, 4-i, 12*(i+1)); got != want {
 			t.Errorf("RateLimit %s, want %s", got, want)
 		}
 	}
 	for _, path := range []string{customerCheck, programCheck(m.ProgramID)} {
-		wantTooMany(t, path, check(t, s, "192.0.2.1", path, card.number, card.code), `"balance-check";q=5;w=60`, `"balance-check";r=0;t=12`, "12")
+		wantTooMany(t, path, checkBalanceAt(t, s, "192.0.2.1", path, card.number, card.code), `"balance-check";q=5;w=60`, `"balance-check";r=0;t=12`, "12")
 	}
-	wantStatus(t, "another address", check(t, s, "192.0.2.2", customerCheck, card.number, card.code), http.StatusOK)
+	wantStatus(t, "another address", checkBalanceAt(t, s, "192.0.2.2", customerCheck, card.number, card.code), http.StatusOK)
 	s.Clock.Move(12 * time.Second)
-	wantStatus(t, "12 seconds later", check(t, s, "192.0.2.1", customerCheck, card.number, card.code), http.StatusOK)
+	wantStatus(t, "12 seconds later", checkBalanceAt(t, s, "192.0.2.1", customerCheck, card.number, card.code), http.StatusOK)
 	wantStatus(t, "the address for everything else", from(t, s, "192.0.2.1", http.MethodGet, "/healthz", "", ""), http.StatusOK)
 }
 
@@ -207,7 +207,7 @@ func TestAnAddressThatTriesManyNumbersInVainIsRefusedForAnHour(t *testing.T) {
 	fails := func(number string) {
 		t.Helper()
 		s.Clock.Move(12 * time.Second) // so that the quota a minute does not end it
-		wantStatus(t, number, check(t, s, "192.0.2.1", customerCheck, number, "000000"), http.StatusNotFound)
+		wantStatus(t, number, checkBalanceAt(t, s, "192.0.2.1", customerCheck, number, "000000"), http.StatusNotFound)
 	}
 	for i := range 18 {
 		fails(fmt.Sprintf("90000000000000%02d", i))
@@ -218,12 +218,12 @@ func TestAnAddressThatTriesManyNumbersInVainIsRefusedForAnHour(t *testing.T) {
 		fails("9000")
 	}
 	s.Clock.Move(time.Minute)
-	wantStatus(t, "a right one", check(t, s, "192.0.2.1", customerCheck, card.number, card.code), http.StatusOK)
+	wantStatus(t, "a right one", checkBalanceAt(t, s, "192.0.2.1", customerCheck, card.number, card.code), http.StatusOK)
 	// Some have come back meanwhile: one every 30 seconds.
 	last := 0
 	for i := range 40 {
 		s.Clock.Move(12 * time.Second)
-		if answer := check(t, s, "192.0.2.1", customerCheck, fmt.Sprintf("91000000000000%02d", i), "000000"); answer.Status == http.StatusTooManyRequests {
+		if answer := checkBalanceAt(t, s, "192.0.2.1", customerCheck, fmt.Sprintf("91000000000000%02d", i), "000000"); answer.Status == http.StatusTooManyRequests {
 			wantDetail(t, "refused", answer, http.StatusTooManyRequests, "Too many requests")
 			if got := answer.Header.Get("Retry-After"); got != "3588" {
 				t.Errorf("Retry-After %s, want an hour less the 12 seconds since", got)
@@ -236,10 +236,10 @@ func TestAnAddressThatTriesManyNumbersInVainIsRefusedForAnHour(t *testing.T) {
 		t.Fatal("never refused")
 	}
 	s.Clock.Move(59 * time.Minute)
-	wantStatus(t, "before the hour is over", check(t, s, "192.0.2.1", customerCheck, card.number, card.code), http.StatusTooManyRequests)
-	wantStatus(t, "another address", check(t, s, "192.0.2.2", customerCheck, card.number, card.code), http.StatusOK)
+	wantStatus(t, "before the hour is over", checkBalanceAt(t, s, "192.0.2.1", customerCheck, card.number, card.code), http.StatusTooManyRequests)
+	wantStatus(t, "another address", checkBalanceAt(t, s, "192.0.2.2", customerCheck, card.number, card.code), http.StatusOK)
 	s.Clock.Move(time.Minute)
-	wantStatus(t, "after the hour", check(t, s, "192.0.2.1", customerCheck, card.number, card.code), http.StatusOK)
+	wantStatus(t, "after the hour", checkBalanceAt(t, s, "192.0.2.1", customerCheck, card.number, card.code), http.StatusOK)
 }
 
 // TestTwentyNumbersInVainAreEnough: they need at least three minutes, because only five are
@@ -253,7 +253,7 @@ func TestTwentyNumbersInVainAreEnough(t *testing.T) {
 		if failed >= 5 {
 			s.Clock.Move(12 * time.Second)
 		}
-		if check(t, s, "192.0.2.1", customerCheck, fmt.Sprintf("90000000000000%02d", failed), "000000").Status == http.StatusTooManyRequests {
+		if checkBalanceAt(t, s, "192.0.2.1", customerCheck, fmt.Sprintf("90000000000000%02d", failed), "000000").Status == http.StatusTooManyRequests {
 			break
 		}
 	}

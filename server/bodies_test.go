@@ -3,7 +3,6 @@ package server_test
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -69,14 +68,6 @@ func (r *sending) answer() servertest.Answer {
 func bulkBody(size int, count string) string {
 	begin, end := `{"initialValue": 5, "count": `+count+`, "padding": "`, `"}`
 	return begin + strings.Repeat("x", size-len(begin)-len(end)) + end
-}
-
-func wantDetail(t *testing.T, what string, answer servertest.Answer, status int, detail string) {
-	t.Helper()
-	var body struct{ Detail any }
-	if err := json.Unmarshal(answer.Body, &body); err != nil || answer.Status != status || body.Detail != detail {
-		t.Errorf("%s: %d %.200s, want %d %s", what, answer.Status, answer.Body, status, detail)
-	}
 }
 
 const (
@@ -288,12 +279,5 @@ func slicesOf(text string, pieces int) func(func(string) bool) {
 				return
 			}
 		}
-	}
-}
-
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
 	}
 }

@@ -27,9 +27,9 @@ func TestFiveWrongCodesLockANumberWhereverTheyWereGiven(t *testing.T) {
 			return changeCard(m, card.id+"/transfer", "", transferBody(card.wrong(), to.number, "1"))
 		},
 		"program check": func() servertest.Answer {
-			return check(t, second, "", ours, card.number[:4]+" "+card.number[4:], card.wrong())
+			return checkBalanceAt(t, second, "", ours, card.number[:4]+" "+card.number[4:], card.wrong())
 		},
-		"customer check": func() servertest.Answer { return check(t, s, "", customerCheck, card.number, card.wrong()) },
+		"customer check": func() servertest.Answer { return checkBalanceAt(t, s, "", customerCheck, card.number, card.wrong()) },
 	}
 	want := map[string]int{"transfer": 401, "program check": 404, "customer check": 404}
 	for _, name := range []string{"transfer", "program check", "customer check", "program check", "transfer"} {
@@ -38,8 +38,8 @@ func TestFiveWrongCodesLockANumberWhereverTheyWereGiven(t *testing.T) {
 	wantLocked := func(what string, retryAfter string) {
 		t.Helper()
 		for name, answer := range map[string]servertest.Answer{
-			"transfer": transfer(m, card, to.number, "1"), "program check": check(t, second, "", ours, card.number, card.code),
-			"customer check": check(t, s, "", customerCheck, card.number, card.code), "wrong transfer": wrong["transfer"](), "wrong check": wrong["program check"](),
+			"transfer": transfer(m, card, to.number, "1"), "program check": checkBalanceAt(t, second, "", ours, card.number, card.code),
+			"customer check": checkBalanceAt(t, s, "", customerCheck, card.number, card.code), "wrong transfer": wrong["transfer"](), "wrong check": wrong["program check"](),
 		} {
 			wantDetail(t, what+": "+name, answer, http.StatusTooManyRequests, "Too many requests")
 			if got := answer.Header.Get("Retry-After"); got != retryAfter {
@@ -67,7 +67,7 @@ func TestWrongCodesCountForFifteenMinutes(t *testing.T) {
 		s.Clock.Stop()
 		guess := func(what string, status int) {
 			t.Helper()
-			wantStatus(t, what, check(t, s, "", customerCheck, number, ""), status)
+			wantStatus(t, what, checkBalanceAt(t, s, "", customerCheck, number, ""), status)
 		}
 		for range 4 {
 			guess("one of four", http.StatusNotFound)
@@ -94,7 +94,9 @@ func TestARightCodeEndsTheCount(t *testing.T) {
 	m := s.Merchant()
 	card, to := sell(t, s, m, "25"), sell(t, s, m, "25")
 	for what, right := range map[string]func() (servertest.Answer, int){
-		"a check":            func() (servertest.Answer, int) { return check(t, s, "", customerCheck, card.number, card.code), 200 },
+		"a check": func() (servertest.Answer, int) {
+			return checkBalanceAt(t, s, "", customerCheck, card.number, card.code), 200
+		},
 		"a transfer":         func() (servertest.Answer, int) { return transfer(m, card, to.number, "1"), 200 },
 		"a refused transfer": func() (servertest.Answer, int) { return transfer(m, card, to.number, "5000"), 400 },
 		"a new code": func() (servertest.Answer, int) {
@@ -109,7 +111,7 @@ func TestARightCodeEndsTheCount(t *testing.T) {
 		for range 2 {
 			for i := range 4 {
 				if i%2 == 0 {
-					wantStatus(t, "a wrong code", check(t, s, "", customerCheck, card.number, card.wrong()), http.StatusNotFound)
+					wantStatus(t, "a wrong code", checkBalanceAt(t, s, "", customerCheck, card.number, card.wrong()), http.StatusNotFound)
 					continue
 				}
 				wantStatus(t, "a wrong code", changeCard(m, card.id+"/transfer", "", transferBody(card.wrong(), to.number, "1")), http.StatusUnauthorized)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"giftcards/server"
+	"giftcards/store/storetest/check"
 )
 
 // limited is a server with a limit of connections, and the connections that it accepted.
@@ -52,7 +53,7 @@ func TestAnAddressGetsAnEighthOfAllConnections(t *testing.T) {
 		t.Error("an address has more than its part")
 	}
 	must(t, open[0].Close())
-	until(t, "a place that was given back", func() bool {
+	check.Until(t, "a place that was given back", func() bool {
 		_, answered := connect(t, address, time.Minute)
 		return answered
 	})
@@ -80,15 +81,5 @@ func TestATrustedProxyHasAllConnections(t *testing.T) {
 	must(t, waiting.SetDeadline(time.Now().Add(time.Minute)))
 	if n, err := waiting.Read(make([]byte, 12)); n == 0 {
 		t.Errorf("the connection that waited is not served: %v", err)
-	}
-}
-
-// until waits until done is true, a minute at most.
-func until(t *testing.T, what string, done func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !done(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("a minute has passed without %s", what)
-		}
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"giftcards/store"
 	"giftcards/store/id"
 	"giftcards/store/storetest"
+	"giftcards/store/storetest/check"
 )
 
 // consolidate merges cards; fields are further fields of the body, such as `,"isPhysical":true`.
@@ -100,11 +101,11 @@ func TestAConsolidationMakesOneCardOfSeveral(t *testing.T) {
 	}
 	for _, source := range []soldCard{a, b, c} {
 		wantDetail(t, "a source", changeCard(m, source.id+"/redeem", "", `{"amount":1}`), http.StatusBadRequest, "Gift card has been voided")
-		if shown := decode[api.BalanceCheckResponse](t, check(t, s, "", customerCheck, source.number, source.code)); shown.Status != "voided" || !shown.Balance.IsZero() {
+		if shown := decode[api.BalanceCheckResponse](t, checkBalanceAt(t, s, "", customerCheck, source.number, source.code)); shown.Status != "voided" || !shown.Balance.IsZero() {
 			t.Errorf("a source: %+v", shown)
 		}
 	}
-	if shown := decode[api.BalanceCheckResponse](t, check(t, s, "", customerCheck, merged.number, merged.code)); !shown.IsActive || shown.Balance.String() != "31.005" {
+	if shown := decode[api.BalanceCheckResponse](t, checkBalanceAt(t, s, "", customerCheck, merged.number, merged.code)); !shown.IsActive || shown.Balance.String() != "31.005" {
 		t.Errorf("the new card: %+v", shown)
 	}
 	again := consolidate(t, m, "key", fields, b, a, c)
@@ -292,7 +293,7 @@ func TestMessagesOfMergedCardsAreDroppedAndTheNewCardsIsSent(t *testing.T) {
 	}
 	number := body.NewCard.CardNumber
 	grouped := number[:4] + " " + number[4:8] + " " + number[8:12] + " " + number[12:]
-	until(t, "the new card's message", func() bool {
+	check.Until(t, "the new card's message", func() bool {
 		files, _ := filepath.Glob(filepath.Join(s.Outbox, "*"))
 		return slices.ContainsFunc(files, func(file string) bool {
 			text, err := os.ReadFile(file)

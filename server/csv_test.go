@@ -15,15 +15,6 @@ import (
 	"giftcards/server/servertest"
 )
 
-func get(t *testing.T, s *servertest.Server, address string) servertest.Answer {
-	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s.Send(r)
-}
-
 // TestOnlyALinkAsSignedOpensItsCSV: the link works until it expires. The server refuses a link
 // that is changed in any part, put together from several, or signed for another purpose. All
 // refusals are equal, and none asks the database.
@@ -120,20 +111,16 @@ func TestASlowReaderGetsAllOfAStream(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
 	m := s.Merchant()
-	many := 60_000
-	task := bulk(t, m, nil, api.BulkIssueGiftCardRequest{InitialValue: amount(t, "5"), Count: &many}).JSON202.TaskId
-	link := *pollToEnd(t, m, task).CsvDownloadUrl
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, link, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	const many = 12_000 // more than a page of the database
+	path := streamPaths(t, m, 1, many, false)[0]
+	useSmallBuffers(t, s)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+path, nil)
+	must(t, err)
 	before := leastBusy(s)
-	response, err := http.DefaultTransport.RoundTrip(r)
-	if err != nil {
-		t.Fatal(err)
-	}
+	response, err := (&http.Transport{DialContext: smallReadBuffer.DialContext}).RoundTrip(r)
+	must(t, err)
 	defer response.Body.Close()
-	time.Sleep(3500 * time.Millisecond) // longer than the WriteTimeout of the test server
+	time.Sleep(1500 * time.Millisecond) // longer than the WriteTimeout of useSmallBuffers
 	if busy := leastBusy(s); busy > before {
 		t.Errorf("%d connections are in use while a client sleeps, %d without it", busy, before)
 	}

@@ -51,11 +51,6 @@ func newIssuer(t *testing.T, s *servertest.Server, m *servertest.Merchant) *issu
 	return i
 }
 
-type issued struct {
-	ID, TaskID string
-	Cards      []struct{ ID string }
-}
-
 func (i *issuer) bulk(n int) issued {
 	i.t.Helper()
 	recipients := strings.Repeat(`{"customerEmail":"grace@example.com"},`, n)

@@ -11,20 +11,6 @@ import (
 	"giftcards/server/servertest"
 )
 
-func withKey(key string) http.Header {
-	header := jsonHeader.Clone()
-	header.Set("Idempotency-Key", key)
-	return header
-}
-
-func count(t *testing.T, s *servertest.Server, table string) (n int) {
-	t.Helper()
-	if err := s.Store.Pool().QueryRow(t.Context(), "select count(*) from "+table).Scan(&n); err != nil {
-		t.Fatal(err)
-	}
-	return n
-}
-
 // TestEqualConcurrentRequestsIssueOnce: the later ones wait for the first and get its answer.
 func TestEqualConcurrentRequestsIssueOnce(t *testing.T) {
 	t.Parallel()

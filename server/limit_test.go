@@ -2,9 +2,7 @@ package server_test
 
 import (
 	"fmt"
-	"net"
 	"net/http"
-	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -14,37 +12,6 @@ import (
 	"giftcards/server"
 	"giftcards/server/servertest"
 )
-
-// trustHere makes the test's own address a trusted proxy's, so that a request can come from
-// any address.
-func trustHere(o *server.Options) {
-	_, here, _ := net.ParseCIDR("127.0.0.0/8")
-	o.TrustedProxies = []*net.IPNet{here}
-}
-
-// from sends a request like a proxy, for a client at an address.
-func from(t *testing.T, s *servertest.Server, address, method, path, token, body string) servertest.Answer {
-	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), method, s.URL+path, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if address != "" {
-		r.Header.Set("X-Forwarded-For", address)
-	}
-	if token != "" {
-		r.Header.Set("Authorization", "Bearer "+token)
-	}
-	if method == http.MethodPost {
-		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	}
-	return s.Send(r)
-}
-
-func loginFrom(t *testing.T, s *servertest.Server, address, user, password string) servertest.Answer {
-	t.Helper()
-	return from(t, s, address, http.MethodPost, "/v2/token", "", url.Values{"username": {user}, "password": {password}}.Encode())
-}
 
 func wantTooMany(t *testing.T, what string, answer servertest.Answer, policy, state, retryAfter string) {
 	t.Helper()

@@ -13,6 +13,7 @@ import (
 	"giftcards/store"
 	"giftcards/store/id"
 	"giftcards/store/storetest"
+	"giftcards/store/storetest/check"
 )
 
 // atNoon starts a server whose clock says noon in UTC, so that no test of a day runs over
@@ -46,10 +47,6 @@ func written(t *testing.T, s *servertest.Server) (rows [7]int) {
 		}
 	}
 	return rows
-}
-
-func keyed(key string) http.Header {
-	return http.Header{"Content-Type": {"application/json"}, "Idempotency-Key": {key}}
 }
 
 // TestAboveADailyLimitIsA403ThatNamesIt: the refusal writes nothing. Faults of the request come
@@ -189,7 +186,7 @@ func TestABulkThatWaitedForALimitChecksItsAccessAgain(t *testing.T) {
 			must(t, err)
 			done := make(chan servertest.Answer, 1)
 			go func() { done <- m.Do(http.MethodPost, m.Cards()+"/bulk", withKey("waits"), []byte(body)) }()
-			until(t, "a request that waits for the totals", func() (waits bool) {
+			check.Until(t, "a request that waits for the totals", func() (waits bool) {
 				must(t, s.Store.Pool().QueryRow(t.Context(), `select exists (select from pg_locks
 					where not granted and database = (select oid from pg_database where datname = current_database()))`).Scan(&waits))
 				return waits

@@ -15,6 +15,7 @@ import (
 	"giftcards/server/servertest"
 	"giftcards/store"
 	"giftcards/store/storetest"
+	"giftcards/store/storetest/full"
 )
 
 func failedLogins(n int) func(*server.Options) {
@@ -148,7 +149,7 @@ func TestAUserIsLetInWhileOthersFillTheQueue(t *testing.T) {
 			}
 		})
 	}
-	for i := range 5 {
+	for i := range full.Size(5, 1) {
 		wantStatus(t, "another user at a new address", loginFrom(t, s, fmt.Sprintf("172.16.%d.1", i), other.Email, other.Password), http.StatusOK)
 		for _, address := range []string{"192.0.2.1", "203.0.113.1"} {
 			wantStatus(t, "at home, under attack", loginFrom(t, s, address, m.Email, m.Password), http.StatusOK)

@@ -13,7 +13,7 @@ func TestOpenMemoryCountsWhatIsOpen(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t, func(o *server.Options) { o.BulkThreshold = 0 })
 	m := s.Merchant()
-	path := streamPaths(t, m, 1, false)[0]
+	path := streamPaths(t, m, 1, 12_000, false)[0]
 	measured := func() int64 { return s.Handler.(*server.Server).OpenMemory() }
 	until := func(what string, done func(int64) bool) {
 		t.Helper()

@@ -31,8 +31,6 @@ func decodeDetail(t *testing.T, answer servertest.Answer) detail {
 	return body.Detail
 }
 
-var jsonHeader = http.Header{"Content-Type": {"application/json"}}
-
 // TestRulesBeyondTheSchema goes through docs/contract.md#rules-beyond-the-schema, the rules
 // that the document's schemas cannot say, with the words of each refusal.
 func TestRulesBeyondTheSchema(t *testing.T) {

@@ -66,6 +66,9 @@ type Options struct {
 	// then gets 503.
 	BodyBudget int64
 	BodyWait   time.Duration
+	// ReadingGrace is how long a client may read nothing of a list of cards before it must
+	// have read at a least rate. Zero is 10 s.
+	ReadingGrace time.Duration
 	// TokenLifetime and LinkLifetime are how long bearer tokens and CSV links last.
 	TokenLifetime, LinkLifetime time.Duration
 	// BaseURL begins the links in answers, such as https://cards.example.com. If it is

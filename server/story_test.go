@@ -10,7 +10,7 @@ import (
 
 	"giftcards/gen/api"
 	"giftcards/server/servertest"
-	"giftcards/store/money"
+	"giftcards/store/storetest/check"
 )
 
 // TestAMerchantGetsFromLoginToCardsAndAStrangerDoesNot: the whole journey in a merchant's order.
@@ -29,7 +29,7 @@ func TestAMerchantGetsFromLoginToCardsAndAStrangerDoesNot(t *testing.T) {
 	}
 	card := created.JSON201
 	if card.Status != "pending" || card.Balance.String() != "0.00" || card.InitialValue.String() != "25.00" ||
-		len(card.CardNumber) != 16 || !luhnValid(card.CardNumber) || card.LastFourDigits != card.CardNumber[12:] {
+		len(card.CardNumber) != 16 || !check.Luhn(card.CardNumber) || card.LastFourDigits != card.CardNumber[12:] {
 		t.Errorf("created card %+v", card)
 	}
 	if got := card.ExpiresAt.Sub(card.CreatedAt); got != 365*24*time.Hour {
@@ -77,43 +77,6 @@ func TestAMerchantGetsFromLoginToCardsAndAStrangerDoesNot(t *testing.T) {
 	}
 }
 
-func amount(t testing.TB, text string) money.Amount {
-	t.Helper()
-	a, err := money.Parse(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return a
-}
-
-func bulk(t *testing.T, m *servertest.Merchant, key *string, body api.BulkIssueGiftCardRequest) *api.BulkIssueGiftCardsResponse {
-	t.Helper()
-	answer, err := m.Client.BulkIssueGiftCardsWithResponse(t.Context(), m.ProgramID, &api.BulkIssueGiftCardsParams{IdempotencyKey: key}, body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return answer
-}
-
-func pollToEnd(t *testing.T, m *servertest.Merchant, task string) *api.BulkIssuanceTaskStatus {
-	t.Helper()
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
-		answer, err := m.Client.PollBulkIssuanceWithResponse(t.Context(), m.ProgramID, task)
-		if err != nil || answer.JSON200 == nil {
-			t.Fatalf("poll: %v %s", err, answer.Body)
-		}
-		if answer.JSON200.Status == "completed" || answer.JSON200.Status == "failed" {
-			return answer.JSON200
-		}
-		if answer.HTTPResponse.Header.Get("Retry-After") == "" {
-			t.Errorf("poll of an unfinished task without Retry-After")
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("after a minute the task is still %s", answer.JSON200.Status)
-		}
-	}
-}
-
 // checkCSV downloads the CSV without credentials and compares it with the cards.
 func checkCSV(t *testing.T, s *servertest.Server, link string, cards []api.BulkIssuedCardSummary, value string) {
 	t.Helper()
@@ -145,19 +108,4 @@ func checkCSV(t *testing.T, s *servertest.Server, link string, cards []api.BulkI
 	if len(codes) < len(cards)/2 {
 		t.Errorf("only %d different security codes in %d cards", len(codes), len(cards))
 	}
-}
-
-// luhnValid is the check of ISO/IEC 7812-1, annex B, on all digits.
-func luhnValid(number string) bool {
-	sum := 0
-	for i := range number {
-		digit := int(number[len(number)-1-i] - '0')
-		if i%2 == 1 {
-			if digit *= 2; digit > 9 {
-				digit -= 9
-			}
-		}
-		sum += digit
-	}
-	return sum%10 == 0
 }

@@ -28,7 +28,7 @@ func (s *Server) stream(ctx context.Context, w http.ResponseWriter, batch store.
 	// when a write fails.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), streamingTimeout)
 	defer cancel()
-	client := newReadingClient(w)
+	client := newReadingClient(w, s.ReadingGrace)
 	out := bufio.NewWriterSize(client, streamBuffer)
 	if err := s.writeFile(ctx, out, batch, list); err != nil {
 		return err

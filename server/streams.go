@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"net/http"
 	"net/netip"
 	"sync"
@@ -24,7 +25,7 @@ const (
 const streamMemory = 4 << 20
 
 // A client must read a stream at leastReading bytes a second on average, after
-// readingGrace. Bytes in the system's send buffer count as read (see LimitConnections).
+// Options.ReadingGrace, which is readingGrace if it is zero. Bytes in the system's send buffer count as read (see LimitConnections).
 const (
 	readingGrace = 10 * time.Second
 	leastReading = 8 << 10
@@ -91,12 +92,13 @@ type readingClient struct {
 	http.ResponseWriter
 
 	controller *http.ResponseController
+	grace      time.Duration
 	start      time.Time
 	written    int64
 }
 
-func newReadingClient(w http.ResponseWriter) *readingClient {
-	return &readingClient{ResponseWriter: w, controller: http.NewResponseController(w), start: time.Now()}
+func newReadingClient(w http.ResponseWriter, grace time.Duration) *readingClient {
+	return &readingClient{ResponseWriter: w, controller: http.NewResponseController(w), grace: cmp.Or(grace, readingGrace), start: time.Now()}
 }
 
 // Write extends the deadline in proportion to the bytes written. Its error distinguishes a
@@ -104,7 +106,7 @@ func newReadingClient(w http.ResponseWriter) *readingClient {
 func (w *readingClient) Write(p []byte) (int, error) {
 	// The deadline counts from the start of the stream, so that a client may pause after it
 	// has read fast.
-	allowed := readingGrace + time.Duration(w.written)*time.Second/leastReading
+	allowed := w.grace + time.Duration(w.written)*time.Second/leastReading
 	if err := w.controller.SetWriteDeadline(w.start.Add(min(allowed, streamingTimeout))); err != nil {
 		return 0, err
 	}
@@ -114,4 +116,4 @@ func (w *readingClient) Write(p []byte) (int, error) {
 }
 
 // end extends the deadline once more, because net/http still holds the last bytes.
-func (w *readingClient) end() { _ = w.controller.SetWriteDeadline(time.Now().Add(readingGrace)) }
+func (w *readingClient) end() { _ = w.controller.SetWriteDeadline(time.Now().Add(w.grace)) }

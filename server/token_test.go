@@ -26,16 +26,6 @@ func login(t *testing.T, s *servertest.Server, form url.Values) servertest.Answe
 	return s.Send(r)
 }
 
-// tokenWorks reports whether the server accepts a token.
-func tokenWorks(t *testing.T, s *servertest.Server, token string) bool {
-	t.Helper()
-	answer, err := s.Client(token).GetTokenInfoWithResponse(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return answer.StatusCode() == http.StatusOK
-}
-
 func TestLoginTakesTheRightPasswordOnly(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)

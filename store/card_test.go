@@ -8,6 +8,7 @@ import (
 	"giftcards/store"
 	"giftcards/store/id"
 	"giftcards/store/money"
+	"giftcards/store/storetest/check"
 )
 
 func TestASuspensionIsReplacedAndKeepsItsBeginning(t *testing.T) {
@@ -175,7 +176,7 @@ func TestAVoidAndTheRecordOfASentMessageWaitForEachOther(t *testing.T) {
 		go func() {
 			recorded <- store.Do(t.Context(), f.Store, func(tx *store.Tx) error { return tx.RecordSent(t.Context(), due) })
 		}()
-		waitUntil(t, "the record that waits for the card", func() bool { return len(f.blocked(t)) == 1 })
+		check.Until(t, "the record that waits for the card", func() bool { return len(f.blocked(t)) == 1 })
 		_, err := c.Void(nil)
 		return err
 	})

@@ -66,7 +66,7 @@ func TestNInstancesJudgeNPlusFourWrongCodesOfANumber(t *testing.T) {
 			t.Parallel()
 			var judged judgements
 			all := guessed(t, count, &judged)
-			program := newProgram(t, all[0])
+			program := storetest.Program(t, all[0])
 			access := storetest.Access(t, all[0], program.ID)
 			value, err := money.Parse("25")
 			must(t, err)

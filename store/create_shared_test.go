@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"giftcards/store"
+	"giftcards/store/storetest/check"
 )
 
 func TestALostConnectionFailsThoseWhoShareItAndLeavesNothing(t *testing.T) {
@@ -17,7 +18,7 @@ func TestALostConnectionFailsThoseWhoShareItAndLeavesNothing(t *testing.T) {
 		busy := f.blocked(t)
 		f.terminate(t, busy)
 		var taken []int32
-		waitUntil(t, "all callers in the queue", func() bool {
+		check.Until(t, "all callers in the queue", func() bool {
 			taken = slices.DeleteFunc(f.blocked(t), func(pid int32) bool { return slices.Contains(busy, pid) })
 			return len(taken) > 0
 		})

@@ -16,13 +16,8 @@ import (
 	"giftcards/store/keyring"
 	"giftcards/store/money"
 	"giftcards/store/storetest"
+	"giftcards/store/storetest/check"
 )
-
-// created is the result of one of several concurrent creates.
-type created struct {
-	answer store.Answer
-	err    error
-}
 
 func (f fixture) create(ctx context.Context, terms store.Terms, key *store.IdempotencyKey) created {
 	email, request, theirs := "ada@example.com", "request of "+f.access.TokenID, "the caller's, of "+f.access.TokenID
@@ -44,7 +39,7 @@ func sharing(t *testing.T) fixture {
 	s, err := store.Open(t.Context(), storetest.URL(t), store.Options{Keys: keys, MaxConns: 6, ShareTransactions: true})
 	must(t, err)
 	t.Cleanup(s.Close)
-	program := newProgram(t, s)
+	program := storetest.Program(t, s)
 	return fixture{Store: s, program: program.ID, merchant: program.MerchantID, access: storetest.Access(t, s, program.ID)}
 }
 
@@ -60,13 +55,13 @@ func (f fixture) together(t *testing.T, meanwhile func(), creates ...func() crea
 	var all sync.WaitGroup
 	for i := range store.SharedAtOnce { // these occupy the transactions
 		all.Go(func() { f.create(t.Context(), f.terms(t), nil) })
-		waitUntil(t, "a creation that waits for the lock", func() bool { return len(f.blocked(t)) == i+1 })
+		check.Until(t, "a creation that waits for the lock", func() bool { return len(f.blocked(t)) == i+1 })
 	}
 	results := make([]created, len(creates))
 	for i, do := range creates {
 		all.Go(func() { results[i] = do() })
 	}
-	waitUntil(t, "all creations in the queue", func() bool { return store.WaitingCreates(f.Store) == len(creates) })
+	check.Until(t, "all creations in the queue", func() bool { return store.WaitingCreates(f.Store) == len(creates) })
 	if meanwhile != nil {
 		meanwhile()
 	}
@@ -84,16 +79,6 @@ func (f fixture) blocked(t *testing.T) []int32 {
 	pids, err := pgx.CollectRows(rows, pgx.RowTo[int32])
 	must(t, err)
 	return pids
-}
-
-// waitUntil waits for something to become true, for a minute at most.
-func waitUntil(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !is(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("never: %s", what)
-		}
-	}
 }
 
 // transactions returns how many transactions wrote the cards, and how many cards the largest
@@ -287,15 +272,4 @@ func TestCreatesDoNotNeedToShare(t *testing.T) {
 	if n, _ := f.transactions(t); n != len(results)/2 {
 		t.Errorf("%d transactions wrote %d cards", n, len(results)/2)
 	}
-}
-
-func newProgram(t *testing.T, s *store.Store) store.Program {
-	t.Helper()
-	return write(t, s, func(tx *store.Tx) (store.Program, error) {
-		merchant, err := tx.AddMerchant(t.Context(), "Merchant")
-		if err != nil {
-			return store.Program{}, err
-		}
-		return tx.AddProgram(t.Context(), merchant.ID, "Program")
-	})
 }

@@ -3,7 +3,6 @@ package store_test
 import (
 	"context"
 	"errors"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -11,61 +10,8 @@ import (
 
 	"giftcards/store"
 	"giftcards/store/id"
-	"giftcards/store/keyring"
-	"giftcards/store/money"
-	"giftcards/store/storetest"
+	"giftcards/store/storetest/check"
 )
-
-// fixture is a store with one program.
-type fixture struct {
-	*store.Store
-	program, merchant id.ID
-	access            store.Access
-	clock             *storetest.Clock
-	keyFile           string
-}
-
-func setup(t *testing.T) fixture {
-	t.Helper()
-	clock, keyFile := &storetest.Clock{}, filepath.Join(t.TempDir(), "keys.json")
-	keys, err := keyring.Create(keyFile)
-	must(t, err)
-	s, err := store.Open(t.Context(), storetest.URL(t), store.Options{Keys: keys, Now: clock.Now, MaxConns: 4})
-	must(t, err)
-	t.Cleanup(s.Close)
-	program := newProgram(t, s)
-	return fixture{
-		Store: s, program: program.ID, merchant: program.MerchantID, access: storetest.Access(t, s, program.ID),
-		clock: clock, keyFile: keyFile,
-	}
-}
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-func write[T any](t *testing.T, s *store.Store, do func(*store.Tx) (T, error)) T {
-	t.Helper()
-	result, err := store.Write(t.Context(), s, do)
-	must(t, err)
-	return result
-}
-
-// commit is write for a closure without a result.
-func commit(t *testing.T, s *store.Store, do func(*store.Tx) error) {
-	t.Helper()
-	must(t, store.Do(t.Context(), s, do))
-}
-
-func (f fixture) terms(t *testing.T) store.Terms {
-	t.Helper()
-	value, err := money.Parse("12.345")
-	must(t, err)
-	return store.Terms{ProgramID: f.program, InitialValue: value}
-}
 
 // space is the first payload (a number without its check digit) of NarrowNumbers.
 const space = 999_999_999_999_000
@@ -103,12 +49,6 @@ func TestNoFreeNumbersIsAnErrorAndIssuesNothing(t *testing.T) {
 	if n := count(t, f.Store); n != 0 {
 		t.Errorf("%d cards are left", n)
 	}
-}
-
-func count(t *testing.T, s *store.Store) (n int) {
-	t.Helper()
-	must(t, s.Pool().QueryRow(t.Context(), "select count(*) from gift_cards").Scan(&n))
-	return n
 }
 
 func TestATaskMeetsTakenNumbersToo(t *testing.T) {
@@ -256,17 +196,7 @@ func TestNumbersPassTheLuhnTestAndKeepThePrefix(t *testing.T) {
 		return tx.IssueCards(t.Context(), f.terms(t), make([]store.Recipient, 50))
 	}) {
 		number := store.FormatNumber(card.CardNumber)
-		sum := 0
-		for i := range number {
-			digit := int(number[15-i] - '0')
-			if i%2 == 1 {
-				if digit *= 2; digit > 9 {
-					digit -= 9
-				}
-			}
-			sum += digit
-		}
-		if sum%10 != 0 || number[0] != '9' || len(number) != 16 {
+		if !check.Luhn(number) || number[0] != '9' || len(number) != 16 {
 			t.Errorf("number %s", number)
 		}
 	}

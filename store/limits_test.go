@@ -16,6 +16,7 @@ import (
 	"giftcards/store/keyring"
 	"giftcards/store/money"
 	"giftcards/store/storetest"
+	"giftcards/store/storetest/check"
 )
 
 // instances returns two stores on one database, with one clock that stands still at noon in
@@ -35,7 +36,7 @@ func instances(t *testing.T) (f, other fixture) {
 		return s
 	}
 	f = fixture{Store: open(), clock: clock}
-	program := newProgram(t, f.Store)
+	program := storetest.Program(t, f.Store)
 	f.program, f.merchant, f.access = program.ID, program.MerchantID, storetest.Access(t, f.Store, program.ID)
 	other = f
 	other.Store = open()
@@ -286,7 +287,7 @@ func TestACreateThatWaitedForALimitChecksItsAccessAgain(t *testing.T) {
 	must(t, err)
 	done := make(chan created, 1)
 	go func() { done <- f.create(t.Context(), f.worth(t, "5"), f.key("waits", "")) }()
-	waitUntil(t, "a create that waits for the totals", func() bool { return len(f.blocked(t)) > 0 })
+	check.Until(t, "a create that waits for the totals", func() bool { return len(f.blocked(t)) > 0 })
 	write(t, other.Store, func(tx *store.Tx) (store.User, error) { return tx.SetActive(t.Context(), f.access.User.Email, false) })
 	must(t, lock.Rollback(t.Context()))
 	if result := <-done; !errors.Is(result.err, store.ErrAccessChanged) {

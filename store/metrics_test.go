@@ -69,13 +69,7 @@ func measured(t *testing.T) (fixture, *statements, func() map[string]int64) {
 func TestOnlyWhatIsCommittedCounts(t *testing.T) {
 	t.Parallel()
 	f, _, read := measured(t)
-	f.program = write(t, f.Store, func(tx *store.Tx) (store.Program, error) {
-		merchant, err := tx.AddMerchant(t.Context(), "Merchant")
-		if err != nil {
-			return store.Program{}, err
-		}
-		return tx.AddProgram(t.Context(), merchant.ID, "Program")
-	}).ID
+	f.program = storetest.Program(t, f.Store).ID
 	undone := errors.New("undone")
 	err := store.Do(t.Context(), f.Store, func(tx *store.Tx) error {
 		if _, err := tx.IssueCards(t.Context(), f.terms(t), make([]store.Recipient, 5)); err != nil {

@@ -10,6 +10,7 @@ import (
 	"giftcards/store"
 	"giftcards/store/id"
 	"giftcards/store/money"
+	"giftcards/store/storetest/check"
 )
 
 // sharedMovements makes all movements wait at the same moment, so that they share a
@@ -38,7 +39,7 @@ func (f fixture) sharedMovements(t *testing.T, movements ...store.Movement) []er
 	for i, m := range movements {
 		all.Go(func() { _, failed[i] = f.Move(t.Context(), m) })
 	}
-	waitUntil(t, "all movements in the queue", func() bool { return store.WaitingMovements(f.Store) == len(movements) })
+	check.Until(t, "all movements in the queue", func() bool { return store.WaitingMovements(f.Store) == len(movements) })
 	release()
 	all.Wait()
 	return failed

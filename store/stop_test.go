@@ -129,12 +129,6 @@ func TestABacklogIsBoundedWhoeverAddsAtTheSameMoment(t *testing.T) {
 		t.Errorf("%d tasks of %d cards were added, want %d", added, cards, most/cards)
 	}
 	must(t, add(f.program, (added+1)*cards, func() {}))
-	other := write(t, f.Store, func(tx *store.Tx) (store.Program, error) {
-		merchant, err := tx.AddMerchant(t.Context(), "Another")
-		if err != nil {
-			return store.Program{}, err
-		}
-		return tx.AddProgram(t.Context(), merchant.ID, "Program")
-	})
+	other := storetest.Program(t, f.Store)
 	must(t, add(other.ID, cards, func() {}))
 }

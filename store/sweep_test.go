@@ -138,7 +138,7 @@ func TestABatchOfMessagesIsOfAllPrograms(t *testing.T) {
 	email := "ada@example.com"
 	for range 3 {
 		terms := f.terms(t)
-		terms.ProgramID = newProgram(t, f.Store).ID
+		terms.ProgramID = storetest.Program(t, f.Store).ID
 		write(t, f.Store, func(tx *store.Tx) ([]store.GiftCard, error) {
 			return tx.IssueCards(t.Context(), terms, []store.Recipient{{Email: &email}, {Email: &email}})
 		})

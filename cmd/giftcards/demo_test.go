@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"giftcards/cmd/giftcards/processtest"
 	"giftcards/store/storetest"
 )
 
@@ -69,15 +70,15 @@ func TestASecondStateDirectoryLeavesTheDemoAsItIs(t *testing.T) {
 // the password.
 func TestALostDemoFileOfAPrivateDatabaseIsMadeAnew(t *testing.T) {
 	t.Parallel()
-	dir, address := stateDir(t), freePort(t)
-	must(t, start(t, dir, address).stop(syscall.SIGTERM))
+	dir, address := processtest.StateDir(t), processtest.FreeAddress(t)
+	must(t, processtest.Serve(t, dir, address).Stop(syscall.SIGTERM))
 	file := filepath.Join(dir, "demo.json")
 	before, err := readDemo(file)
 	must(t, err)
 	must(t, os.Remove(file))
-	server := start(t, dir, address)
+	server := processtest.Serve(t, dir, address)
 	if again := login(t, dir); again.Password == before.Password || again.ProgramID != before.ProgramID || again.token == "" {
 		t.Errorf("the demo was %+v and is %+v", before, again.demo)
 	}
-	must(t, server.stop(syscall.SIGTERM))
+	must(t, server.Stop(syscall.SIGTERM))
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"giftcards/cmd/giftcards/processtest"
 	"giftcards/store/embedded"
 )
 
@@ -28,10 +29,9 @@ func TestVariablesForAnotherDatabaseDoNotReachThePrivateOne(t *testing.T) {
 		"PGSSLMODE=nonsense", "PGSSLCERT=/nowhere", "PGSSLKEY=/nowhere", "PGSSLROOTCERT=/nowhere", "PGSSLCERTMODE=require", "PGSSLNEGOTIATION=direct",
 		"PGCHANNELBINDING=require", "PGREQUIREAUTH=scram-sha-256", "PGMINPROTOCOLVERSION=9.9", "PGDATA=/nowhere", "PGCLIENTENCODING=LATIN1",
 	}
-	dir, address := stateDir(t), freePort(t)
-	server := start(t, dir, address, variables...)
-	program, err := binary()
-	must(t, err)
+	dir, address := processtest.StateDir(t), processtest.FreeAddress(t)
+	server := processtest.Serve(t, dir, address, variables...)
+	program := processtest.Program(t)
 	for _, variable := range variables { // a second program uses the server's database
 		cmd := exec.CommandContext(t.Context(), program, "merchant", "list", "--state-dir="+dir)
 		cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")}, variable)
@@ -39,15 +39,15 @@ func TestVariablesForAnotherDatabaseDoNotReachThePrivateOne(t *testing.T) {
 			t.Errorf("%s: %v %s", variable, err, out)
 		}
 	}
-	must(t, server.stop(syscall.SIGTERM))
+	must(t, server.Stop(syscall.SIGTERM))
 }
 
 // TestReadyzAnswersWhateverTheDatabaseDoes: /readyz also answers while the database's
 // processes are stopped, and after they continue.
 func TestReadyzAnswersWhateverTheDatabaseDoes(t *testing.T) {
 	t.Parallel()
-	dir, address := stateDir(t), freePort(t)
-	server := start(t, dir, address)
+	dir, address := processtest.UsedStateDir(t), processtest.FreeAddress(t)
+	server := processtest.Serve(t, dir, address)
 	url, running := embedded.Running(dir)
 	if !running {
 		t.Fatal("the private database is not found")
@@ -72,8 +72,8 @@ func TestReadyzAnswersWhateverTheDatabaseDoes(t *testing.T) {
 		}
 	}
 	signal(syscall.SIGCONT)
-	server.await(client, "http://")
-	must(t, server.stop(syscall.SIGTERM))
+	server.Await(client, server.URL())
+	must(t, server.Stop(syscall.SIGTERM))
 }
 
 // postgresProcesses returns the server in dir and its sessions.

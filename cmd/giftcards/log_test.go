@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"giftcards/cmd/giftcards/processtest"
 	"giftcards/store/storetest"
 )
 
@@ -57,12 +58,12 @@ func answers(client *http.Client, address, id string) bool {
 // stop follow.
 func TestAStopLosesNoLogLine(t *testing.T) {
 	t.Parallel()
-	address := freePort(t)
-	server := start(t, stateDir(t), address, "DATABASE_URL="+storetest.URL(t), "GIFTCARDS_SMTP_URL=outbox", "GIFTCARDS_SMS_URL=outbox")
+	address := processtest.FreeAddress(t)
+	server := processtest.Serve(t, processtest.StateDir(t), address, "DATABASE_URL="+storetest.URL(t), "GIFTCARDS_SMTP_URL=outbox", "GIFTCARDS_SMS_URL=outbox")
 	ended := hammer(address)
 	time.Sleep(300 * time.Millisecond) // more than one block of lines
-	must(t, server.stop(syscall.SIGTERM))
-	answered, log := ended(), server.output.String()
+	must(t, server.Stop(syscall.SIGTERM))
+	answered, log := ended(), server.Output()
 	if len(answered) < 10 {
 		t.Fatalf("only %d requests were answered: %.2000s", len(answered), log)
 	}
@@ -80,15 +81,15 @@ func TestAStopLosesNoLogLine(t *testing.T) {
 // TestARequestIsInTheLogSoon: an operator who follows the log need not wait for more requests.
 func TestARequestIsInTheLogSoon(t *testing.T) {
 	t.Parallel()
-	address := freePort(t)
-	server := start(t, stateDir(t), address, "DATABASE_URL="+storetest.URL(t), "GIFTCARDS_SMTP_URL=outbox", "GIFTCARDS_SMS_URL=outbox")
+	address := processtest.FreeAddress(t)
+	server := processtest.Serve(t, processtest.StateDir(t), address, "DATABASE_URL="+storetest.URL(t), "GIFTCARDS_SMTP_URL=outbox", "GIFTCARDS_SMS_URL=outbox")
 	if !answers(http.DefaultClient, address, "only-one") {
 		t.Fatal("no answer")
 	}
-	for deadline := time.Now().Add(30 * time.Second); !strings.Contains(server.output.String(), "client_request_id=only-one "); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(30 * time.Second); !strings.Contains(server.Output(), "client_request_id=only-one "); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("after 30 seconds the request is not in the log: %s", server.output.String())
+			t.Fatalf("after 30 seconds the request is not in the log: %s", server.Output())
 		}
 	}
-	must(t, server.stop(syscall.SIGTERM))
+	must(t, server.Stop(syscall.SIGTERM))
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -14,16 +13,6 @@ import (
 
 	"giftcards/store/storetest"
 )
-
-// command runs the program in this process.
-func command(t *testing.T, stdin string, args ...string) (code int, stdout, stderr string) {
-	t.Helper()
-	var out, errors bytes.Buffer
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	code = run(ctx, args, strings.NewReader(stdin), &out, &errors)
-	return code, out.String(), errors.String()
-}
 
 func TestUnknownFlagsAndCommandsExitWith2(t *testing.T) {
 	t.Parallel()

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"giftcards/cmd/giftcards/processtest"
 )
 
 func TestTheMemoryLimitIsAShareOfTheMachineWithinBounds(t *testing.T) {
@@ -45,10 +47,10 @@ func memoryLimit(t *testing.T, adminAddress string) int64 {
 func TestTheMemoryLimitFollowsTheConnections(t *testing.T) {
 	t.Parallel()
 	const most = 90 << 20
-	address, adminAddress := freePort(t), freePort(t)
-	server := start(t, stateDir(t), address, "GIFTCARDS_ADMIN_LISTEN="+adminAddress, "GIFTCARDS_MEMORY_LIMIT=90")
-	if want := fmt.Sprintf(`msg="memory limit" bytes=%d from=setting`, most); !strings.Contains(server.output.String(), want) {
-		t.Errorf("the log has no %q: %s", want, server.output.String())
+	address, adminAddress := processtest.FreeAddress(t), processtest.FreeAddress(t)
+	server := processtest.Serve(t, processtest.StateDir(t), address, "GIFTCARDS_ADMIN_LISTEN="+adminAddress, "GIFTCARDS_MEMORY_LIMIT=90")
+	if want := fmt.Sprintf(`msg="memory limit" bytes=%d from=setting`, most); !strings.Contains(server.Output(), want) {
+		t.Errorf("the log has no %q: %s", want, server.Output())
 	}
 	until := func(what string, want int64) {
 		t.Helper()
@@ -81,9 +83,9 @@ func TestTheMemoryLimitFollowsTheConnections(t *testing.T) {
 
 func TestTheRuntimesOwnVariableGoesBeforeTheMemoryLimit(t *testing.T) {
 	t.Parallel()
-	adminAddress := freePort(t)
-	server := start(t, stateDir(t), freePort(t), "GIFTCARDS_ADMIN_LISTEN="+adminAddress, "GIFTCARDS_MEMORY_LIMIT=90", "GOMEMLIMIT=100MiB")
-	if limit := memoryLimit(t, adminAddress); limit != 100<<20 || !strings.Contains(server.output.String(), "from=GOMEMLIMIT") {
-		t.Errorf("the limit is %d, and the log says %s", limit, server.output.String())
+	adminAddress := processtest.FreeAddress(t)
+	server := processtest.Serve(t, processtest.StateDir(t), processtest.FreeAddress(t), "GIFTCARDS_ADMIN_LISTEN="+adminAddress, "GIFTCARDS_MEMORY_LIMIT=90", "GOMEMLIMIT=100MiB")
+	if limit := memoryLimit(t, adminAddress); limit != 100<<20 || !strings.Contains(server.Output(), "from=GOMEMLIMIT") {
+		t.Errorf("the limit is %d, and the log says %s", limit, server.Output())
 	}
 }

@@ -14,8 +14,10 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"giftcards/cmd/giftcards/processtest"
 	"giftcards/jobs/transport/smtptest"
 	"giftcards/store/storetest"
+	"giftcards/store/storetest/check"
 )
 
 // desk is an operator's view: a server with a database of its own, and commands beside it.
@@ -27,9 +29,9 @@ type desk struct {
 
 func newDesk(t *testing.T, env ...string) desk {
 	t.Helper()
-	o := desk{T: t, dir: stateDir(t), database: storetest.URL(t)}
-	address := freePort(t)
-	start(t, o.dir, address, append([]string{"DATABASE_URL=" + o.database, "GIFTCARDS_SMTP_URL=outbox", "GIFTCARDS_SMS_URL=outbox"}, env...)...)
+	o := desk{T: t, dir: processtest.StateDir(t), database: storetest.URL(t)}
+	address := processtest.FreeAddress(t)
+	processtest.Serve(t, o.dir, address, append([]string{"DATABASE_URL=" + o.database, "GIFTCARDS_SMTP_URL=outbox", "GIFTCARDS_SMS_URL=outbox"}, env...)...)
 	code, stdout, stderr := o.do("demo", "--listen="+address)
 	if code != 0 {
 		t.Fatal(stderr)
@@ -70,7 +72,7 @@ func TestAnOperatorSendsAMailToAMendedAddress(t *testing.T) {
 	t.Parallel()
 	o := newDesk(t)
 	card := o.client.issueTo(t, "ada@example.com")
-	eventually(t, "the mail", func() bool { return len(o.messages("written")) == 1 })
+	check.Until(t, "the mail", func() bool { return len(o.messages("written")) == 1 })
 	first := o.mail(card)
 	for name, c := range map[string]struct {
 		args []string
@@ -94,7 +96,7 @@ func TestAnOperatorSendsAMailToAMendedAddress(t *testing.T) {
 	if code, stdout, stderr := o.do("messages", "retry", "--to=Ada@EXAMPLE.net", card); code != 0 || !strings.Contains(stdout, `"retried": 1`) {
 		t.Fatalf("retry: %d %s %s", code, stdout, stderr)
 	}
-	eventually(t, "the mail to the new address", func() bool { return o.mail(card).Header.Get("To") == "<Ada@example.net>" })
+	check.Until(t, "the mail to the new address", func() bool { return o.mail(card).Header.Get("To") == "<Ada@example.net>" })
 	if o.mail(card).Header.Get("Message-Id") == first.Header.Get("Message-Id") {
 		t.Error("both mails have one Message-ID")
 	}
@@ -102,7 +104,7 @@ func TestAnOperatorSendsAMailToAMendedAddress(t *testing.T) {
 	if code, _, stderr := o.do("messages", "retry", "--to=+44 20 7946 0018", card); code != 0 {
 		t.Fatalf("a number for a card without one: %s", stderr)
 	}
-	eventually(t, "both messages", func() bool { return len(o.messages("written")) == 2 })
+	check.Until(t, "both messages", func() bool { return len(o.messages("written")) == 2 })
 	db, err := pgx.Connect(t.Context(), o.database)
 	must(t, err)
 	defer db.Close(t.Context())
@@ -122,7 +124,7 @@ func TestWhatWasWrittenIsListedAndSentLater(t *testing.T) {
 	t.Parallel()
 	o := newDesk(t)
 	card := o.client.issueTo(t, "ada@example.com")
-	eventually(t, "the mail", func() bool { return len(o.messages("written")) == 1 })
+	check.Until(t, "the mail", func() bool { return len(o.messages("written")) == 1 })
 	for _, c := range []struct {
 		args []string
 		id   string
@@ -131,7 +133,7 @@ func TestWhatWasWrittenIsListedAndSentLater(t *testing.T) {
 		if code, stdout, stderr := o.do(append([]string{"messages", "retry"}, c.args...)...); code != 0 || !strings.Contains(stdout, `"retried": 1`) {
 			t.Fatalf("retry %v: %d %s %s", c.args, code, stdout, stderr)
 		}
-		eventually(t, fmt.Sprintf("the mail of %v", c.args), func() bool { return o.mail(card) != nil && len(o.messages("written")) == 1 })
+		check.Until(t, fmt.Sprintf("the mail of %v", c.args), func() bool { return o.mail(card) != nil && len(o.messages("written")) == 1 })
 		if id := o.mail(card).Header.Get("Message-Id"); id != "<"+c.id+"@localhost>" {
 			t.Errorf("retry %v sends it as %s", c.args, id)
 		}
@@ -162,7 +164,7 @@ func TestAnOperatorSetsTheZoneOfAProgram(t *testing.T) {
 	if err := json.Unmarshal(answer, &card); err != nil || status != http.StatusCreated {
 		t.Fatalf("%d %s", status, answer)
 	}
-	eventually(t, "the mail", func() bool { return o.mail(card.ID) != nil })
+	check.Until(t, "the mail", func() bool { return o.mail(card.ID) != nil })
 	text, err := os.ReadFile(filepath.Join(o.dir, "outbox", card.ID+".eml"))
 	must(t, err)
 	if !strings.Contains(string(text), "Valid until:    31 December "+lastDay[:4]) {

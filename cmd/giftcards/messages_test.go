@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,42 +10,23 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"giftcards/cmd/giftcards/processtest"
 	"giftcards/jobs/transport/smtptest"
 	"giftcards/store/storetest"
+	"giftcards/store/storetest/check"
 )
-
-// issueTo makes a card for an address and returns its id.
-func (c client) issueTo(t *testing.T, address string) string {
-	t.Helper()
-	status, answer, err := c.do(t.Context(), http.MethodPost, "", "", `{"initialValue":"5","merchantId":"`+c.MerchantID+`","customerEmail":"`+address+`"}`)
-	must(t, err)
-	var card struct{ ID string }
-	if err := json.Unmarshal(answer, &card); err != nil || status != http.StatusCreated {
-		t.Fatalf("%d %s", status, answer)
-	}
-	return card.ID
-}
-
-func eventually(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !is(); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("never: %s", what)
-		}
-	}
-}
 
 // TestANewcomerFindsTheMessage in the directory that the greeting names.
 func TestANewcomerFindsTheMessage(t *testing.T) {
 	t.Parallel()
-	dir, address := stateDir(t), freePort(t)
-	server := start(t, dir, address)
+	dir, address := processtest.UsedStateDir(t), processtest.FreeAddress(t)
+	server := processtest.Serve(t, dir, address)
 	outbox := filepath.Join(dir, "outbox")
-	if !strings.Contains(server.output.String(), "written to "+outbox+"\n") {
-		t.Errorf("the greeting does not name the outbox:\n%s", server.output.String())
+	if !strings.Contains(server.Output(), "written to "+outbox+"\n") {
+		t.Errorf("the greeting does not name the outbox:\n%s", server.Output())
 	}
 	card := login(t, dir).issueTo(t, "ada@example.com")
-	eventually(t, "the mail", func() bool {
+	check.Until(t, "the mail", func() bool {
 		text, err := os.ReadFile(filepath.Join(outbox, card+".eml"))
 		return err == nil && strings.Contains(string(text), "To: <ada@example.com>")
 	})
@@ -63,12 +43,12 @@ func TestAKillBetweenSendingAndRecordingRepeatsTheMailOnce(t *testing.T) {
 		<-dead
 		return nil
 	}})
-	dir, address, database := stateDir(t), freePort(t), storetest.URL(t)
+	dir, address, database := processtest.StateDir(t), processtest.FreeAddress(t), storetest.URL(t)
 	env := []string{
 		"DATABASE_URL=" + database, "SSL_CERT_FILE=" + mails.CertFile, "GIFTCARDS_MAIL_FROM=cards@example.com",
 		"GIFTCARDS_SMTP_URL=smtp://" + strings.ReplaceAll(smtptest.User, "@", "%40") + "@" + mails.Address, "GIFTCARDS_SMTP_PASSWORD=" + smtptest.Password, "GIFTCARDS_SMS_URL=outbox",
 	}
-	server := start(t, dir, address, env...)
+	server := processtest.Serve(t, dir, address, env...)
 	code, stdout, stderr := command(t, "", "demo", "--database-url="+database, "--state-dir="+dir, "--listen="+address)
 	if code != 0 {
 		t.Fatal(stderr)
@@ -81,11 +61,10 @@ func TestAKillBetweenSendingAndRecordingRepeatsTheMailOnce(t *testing.T) {
 	case <-time.After(time.Minute):
 		t.Fatal("the mail server got no mail within a minute")
 	}
-	must(t, server.Process.Kill())
-	<-server.exited
+	server.Kill()
 	close(dead)
 
-	start(t, dir, address, env...)
+	processtest.Serve(t, dir, address, env...)
 	db, err := pgx.Connect(t.Context(), database)
 	must(t, err)
 	defer db.Close(t.Context())
@@ -98,7 +77,7 @@ func TestAKillBetweenSendingAndRecordingRepeatsTheMailOnce(t *testing.T) {
 	}
 	_, err = db.Exec(t.Context(), "update messages set next_attempt_at = now()") // the end of the lease
 	must(t, err)
-	eventually(t, "the repeated mail", func() bool { return count("status = 'sent'") == 1 })
+	check.Until(t, "the repeated mail", func() bool { return count("status = 'sent'") == 1 })
 	got := mails.Mails()
 	if len(got) != 2 || got[0].ID != got[1].ID || got[0].ID != "<"+card+"@example.com>" {
 		t.Fatalf("%d mails: %v", len(got), got)

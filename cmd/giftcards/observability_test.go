@@ -8,6 +8,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"giftcards/cmd/giftcards/processtest"
 )
 
 // TestOperatorsWatchAServer covers the admin address, the traces, and the end of both.
@@ -19,8 +21,8 @@ func TestOperatorsWatchAServer(t *testing.T) {
 		traces <- r.URL.Path + " " + string(body)
 	}))
 	t.Cleanup(collector.Close)
-	dir, address, adminAddress := stateDir(t), freePort(t), freePort(t)
-	server := start(t, dir, address, "GIFTCARDS_ADMIN_LISTEN="+adminAddress, "OTEL_EXPORTER_OTLP_ENDPOINT="+collector.URL)
+	dir, address, adminAddress := processtest.UsedStateDir(t), processtest.FreeAddress(t), processtest.FreeAddress(t)
+	server := processtest.Serve(t, dir, address, "GIFTCARDS_ADMIN_LISTEN="+adminAddress, "OTEL_EXPORTER_OTLP_ENDPOINT="+collector.URL)
 	c := login(t, dir)
 	if status, answer, err := c.do(t.Context(), http.MethodPost, "/bulk", "", `{"initialValue":"5","count":60}`); status != http.StatusAccepted {
 		t.Fatalf("%d %s %v", status, answer, err)
@@ -35,8 +37,8 @@ func TestOperatorsWatchAServer(t *testing.T) {
 			t.Errorf("%s: %d %.300s", path, response.StatusCode, body)
 		}
 	}
-	if !strings.Contains(server.output.String(), "http://"+adminAddress) {
-		t.Errorf("the admin address is not told: %s", server.output.String())
+	if !strings.Contains(server.Output(), "http://"+adminAddress) {
+		t.Errorf("the admin address is not told: %s", server.Output())
 	}
 
 	// Two more servers: the default admin address is taken for one, and the chosen one for
@@ -45,17 +47,17 @@ func TestOperatorsWatchAServer(t *testing.T) {
 	if err == nil {
 		t.Cleanup(func() { _ = taken.Close() })
 	}
-	second := start(t, stateDir(t), freePort(t), "GIFTCARDS_ADMIN_LISTEN="+defaultAdminListen)
-	if !strings.Contains(second.output.String(), "no admin address") {
-		t.Errorf("the second server does not say that it has no admin address: %s", second.output.String())
+	second := processtest.Serve(t, processtest.UsedStateDir(t), processtest.FreeAddress(t), "GIFTCARDS_ADMIN_LISTEN="+defaultAdminListen)
+	if !strings.Contains(second.Output(), "no admin address") {
+		t.Errorf("the second server does not say that it has no admin address: %s", second.Output())
 	}
-	must(t, second.stop(syscall.SIGTERM))
-	code, _, stderr := command(t, "", "serve", "--listen="+freePort(t), "--state-dir="+stateDir(t), "--admin-listen="+adminAddress)
+	must(t, second.Stop(syscall.SIGTERM))
+	code, _, stderr := command(t, "", "serve", "--listen="+processtest.FreeAddress(t), "--state-dir="+processtest.StateDir(t), "--admin-listen="+adminAddress)
 	if code != exitFailed || !strings.Contains(stderr, "--admin-listen") {
 		t.Errorf("serve on a taken admin address: %d %s", code, stderr)
 	}
 
-	must(t, server.stop(syscall.SIGTERM)) // the stop sends the last traces
+	must(t, server.Stop(syscall.SIGTERM)) // the stop sends the last traces
 	collector.Close()                     // waits for the handlers, because none may send after the close
 	close(traces)
 	var all strings.Builder

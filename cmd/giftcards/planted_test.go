@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"giftcards/cmd/giftcards/processtest"
 	"giftcards/store/keyring"
 	"giftcards/store/storetest"
 )
@@ -30,7 +31,7 @@ func TestNothingPlantedIsUsed(t *testing.T) {
 		},
 		"the same, where the database is elsewhere": {
 			func(dir string) error { return os.Chmod(dir, 0o770) },
-			"can be changed by others than its owner (mode 0770): run chmod go-w", []string{"serve", "--listen=" + freePort(t), "--smtp-url=outbox", "--sms-url=outbox", database},
+			"can be changed by others than its owner (mode 0770): run chmod go-w", []string{"serve", "--listen=" + processtest.FreeAddress(t), "--smtp-url=outbox", "--sms-url=outbox", database},
 		},
 		"a lock that leads elsewhere": {
 			func(dir string) error { return os.Symlink(precious, filepath.Join(dir, "lock")) },
@@ -53,12 +54,12 @@ func TestNothingPlantedIsUsed(t *testing.T) {
 				_, err := keyring.Create(filepath.Join(sticky, "keys.json"))
 				return errors.Join(err, os.Chmod(sticky, 0o777|os.ModeSticky), os.Symlink("tmp/keys.json", filepath.Join(dir, "keys.json")))
 			},
-			"tmp can be changed by others than its owner", []string{"serve", "--listen=" + freePort(t), "--smtp-url=outbox", "--sms-url=outbox", database},
+			"tmp can be changed by others than its owner", []string{"serve", "--listen=" + processtest.FreeAddress(t), "--smtp-url=outbox", "--sms-url=outbox", database},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			dir := stateDir(t)
+			dir := processtest.StateDir(t)
 			must(t, test.plant(dir))
 			code, stdout, stderr := command(t, "", append(test.args, "--state-dir="+dir, "--admin-listen=off")...)
 			if code != 1 || stdout != "" || !strings.Contains(stderr, test.want) {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
@@ -20,8 +19,10 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"giftcards/cmd/giftcards/processtest"
 	"giftcards/jobs/transport/smtptest"
 	"giftcards/store/storetest"
+	"giftcards/store/storetest/check"
 )
 
 // production is a machine on which docs/production.md is followed.
@@ -34,7 +35,7 @@ type production struct {
 	ids     map[string]string
 	shell   io.Writer
 	answers *bufio.Reader
-	server  *process
+	server  *processtest.Server
 }
 
 // standIns replace programs that would change the machine on which the test runs. make copies the
@@ -57,15 +58,14 @@ func (p *production) standIns(program string) {
 // newProduction prepares an empty database's server, a mail server and a machine.
 func newProduction(t *testing.T, mails *smtptest.Server) *production {
 	t.Helper()
-	p := &production{t: t, dir: t.TempDir(), address: freePort(t), ids: map[string]string{}}
+	p := &production{t: t, dir: t.TempDir(), address: processtest.FreeAddress(t), ids: map[string]string{}}
 	for _, made := range []string{"usr/local/bin", "etc/cron.d", "etc/systemd/system", "mnt/dumps", "mnt/keys", "checkout"} {
 		must(t, os.MkdirAll(filepath.Join(p.dir, made), 0o700))
 	}
 	docs, err := filepath.Abs("../../docs")
 	must(t, err)
 	must(t, os.Symlink(docs, filepath.Join(p.dir, "checkout", "docs")))
-	program, err := binary()
-	must(t, err)
+	program := processtest.Program(t)
 	p.standIns(program)
 
 	// Roles are the whole server's, so that each run has its own. The tests' PostgreSQL lets
@@ -186,16 +186,18 @@ func (p *production) start(mails *smtptest.Server) {
 	must(p.t, os.MkdirAll(p.dir+"/var/lib/"+value("StateDirectory"), 0o700))
 	settings, err := os.ReadFile(value("EnvironmentFile"))
 	must(p.t, err)
-	p.server = &process{t: p.t, address: p.address, exited: make(chan error, 1)}
-	p.server.Cmd = exec.Command("/bin/sh", "-c", "exec "+value("ExecStart"))
-	p.server.Env = []string{
+	env := []string{
 		"PATH=" + os.Getenv("PATH"), value("Environment"), "SSL_CERT_FILE=" + mails.CertFile, "GIFTCARDS_LISTEN=" + p.address, "GIFTCARDS_ADMIN_LISTEN=off",
 	}
 	for line := range strings.Lines(string(settings)) {
-		p.server.Env = append(p.server.Env, strings.ReplaceAll(strings.TrimSpace(line), "'", ""))
+		env = append(env, strings.ReplaceAll(strings.TrimSpace(line), "'", ""))
 	}
-	p.server.launch()
-	p.server.await(http.DefaultClient, "http://")
+	p.server = processtest.NewServer(p.t, p.address, func() *exec.Cmd {
+		cmd := exec.Command("/bin/sh", "-c", "exec "+value("ExecStart"))
+		cmd.Env = env
+		return cmd
+	})
+	p.server.Start()
 }
 
 // TestAnEmptyPostgreSQLBecomesAServerThatMailsCards, by the commands of
@@ -232,7 +234,7 @@ func TestAnEmptyPostgreSQLBecomesAServerThatMailsCards(t *testing.T) {
 			}
 		}
 	}
-	eventually(t, "the test's mail and the card's", func() bool { return len(mails.Mails()) == 2 })
+	check.Until(t, "the test's mail and the card's", func() bool { return len(mails.Mails()) == 2 })
 	for _, mail := range mails.Mails() {
 		if mail.To != "you@example.com" || mail.From != "cards@example.com" {
 			t.Errorf("a mail from %s to %s", mail.From, mail.To)

@@ -14,12 +14,14 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"giftcards/cmd/giftcards/processtest"
 	"giftcards/store/storetest"
 )
 
@@ -50,12 +52,15 @@ func writeCertificate(t *testing.T, dir string, serial int64) (certFile, keyFile
 // and the health check finds it.
 func TestServeSpeaksHTTPS(t *testing.T) {
 	t.Parallel()
-	dir, address := stateDir(t), freePort(t)
+	dir, address := processtest.UsedStateDir(t), processtest.FreeAddress(t)
 	certFile, keyFile, trust := writeCertificate(t, t.TempDir(), 1)
 	certificates := []string{"GIFTCARDS_TLS_CERT=" + certFile, "GIFTCARDS_TLS_KEY=" + keyFile}
-	server := launch(t, dir, address, append(certificates, "GIFTCARDS_DEMO_PASSWORD=a known password")...)
+	server := processtest.NewServer(t, address, func() *exec.Cmd {
+		return processtest.Command(processtest.Program(t), dir, address, append(certificates, "GIFTCARDS_DEMO_PASSWORD=a known password")...)
+	})
+	server.Launch()
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: trust}, ForceAttemptHTTP2: true}}
-	server.await(client, "https://")
+	server.Await(client, "https://"+address)
 
 	response, err := client.Post("https://"+address+"/v2/token", "application/x-www-form-urlencoded", strings.NewReader("username=demo@example.com&password=a+known+password"))
 	must(t, err)
@@ -84,8 +89,8 @@ func TestServeSpeaksHTTPS(t *testing.T) {
 	if made, err := readDemo(filepath.Join(dir, "demo.json")); err != nil || made.BaseURL != "https://"+address {
 		t.Errorf("demo.json: %v, at %s", err, made.BaseURL)
 	}
-	must(t, server.stop(syscall.SIGTERM))
-	if printed := server.output.String(); strings.Contains(printed, "PRIVATE") || strings.Contains(printed, "a known password") {
+	must(t, server.Stop(syscall.SIGTERM))
+	if printed := server.Output(); strings.Contains(printed, "PRIVATE") || strings.Contains(printed, "a known password") {
 		t.Errorf("a secret is printed:\n%s", printed)
 	}
 }

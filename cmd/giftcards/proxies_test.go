@@ -28,6 +28,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"giftcards/cmd/giftcards/processtest"
 	"giftcards/store/embedded"
 )
 
@@ -76,7 +77,7 @@ func TestASampleOfAProxyPassesEverythingOn(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			dir, front, back := stateDir(t), freePort(t), freePort(t)
+			dir, front, back := processtest.StateDir(t), processtest.FreeAddress(t), processtest.FreeAddress(t)
 			config := filepath.Join(dir, sample.file)
 			text, err := os.ReadFile("../../docs/proxies/" + sample.file)
 			must(t, err)
@@ -90,10 +91,10 @@ func TestASampleOfAProxyPassesEverythingOn(t *testing.T) {
 				text = []byte(strings.ReplaceAll(string(text), pairs[i], pairs[i+1]))
 			}
 			must(t, os.WriteFile(config, text, 0o644))
-			server := start(t, dir, back, "GIFTCARDS_BASE_URL="+proxied, "GIFTCARDS_TRUSTED_PROXY=127.0.0.1/32")
+			server := processtest.Serve(t, dir, back, "GIFTCARDS_BASE_URL="+proxied, "GIFTCARDS_TRUSTED_PROXY=127.0.0.1/32")
 			runProxy(t, dir, sample.command(config))
 			passesEverythingOn(t, dir, front)
-			must(t, server.stop(syscall.SIGTERM))
+			must(t, server.Stop(syscall.SIGTERM))
 		})
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"giftcards/cmd/giftcards/processtest"
 	"giftcards/jobs"
 	"giftcards/store/storetest"
 )
@@ -22,8 +23,8 @@ import (
 // TestTheCauseOfNotBeingReadyIsLoggedOnce, and no client learns it.
 func TestTheCauseOfNotBeingReadyIsLoggedOnce(t *testing.T) {
 	t.Parallel()
-	dir, address := stateDir(t), freePort(t)
-	server := start(t, dir, address)
+	dir, address := processtest.UsedStateDir(t), processtest.FreeAddress(t)
+	server := processtest.Serve(t, dir, address)
 	file := filepath.Join(dir, "keys.json")
 	keys, err := os.ReadFile(file)
 	must(t, err)
@@ -48,9 +49,9 @@ func TestTheCauseOfNotBeingReadyIsLoggedOnce(t *testing.T) {
 	ready(`"Key file cannot be read"`)
 	must(t, os.WriteFile(file, keys, 0o600))
 	ready(`"ok"`)
-	must(t, server.stop(syscall.SIGTERM))
+	must(t, server.Stop(syscall.SIGTERM))
 	var logged []string
-	for line := range strings.Lines(server.output.String()) {
+	for line := range strings.Lines(server.Output()) {
 		if strings.Contains(line, `msg="not ready"`) || strings.Contains(line, `msg="ready again"`) {
 			logged = append(logged, line)
 		}

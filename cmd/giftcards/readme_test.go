@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"giftcards/cmd/giftcards/processtest"
 	"giftcards/store/embedded"
 )
 
@@ -84,30 +84,30 @@ func TestTheJourneyOfTheREADMEWorksAsItIsPasted(t *testing.T) {
 	}
 	t.Run("with GIFTCARDS_STATE_DIR", func(t *testing.T) {
 		t.Parallel()
-		dir, address := stateDir(t), freePort(t)
-		start(t, dir, address)
+		dir, address := processtest.UsedStateDir(t), processtest.FreeAddress(t)
+		processtest.Serve(t, dir, address)
 		check(t, nil, []string{"HOME=" + dir, "GIFTCARDS_STATE_DIR=" + dir})
 	})
 	t.Run("without", func(t *testing.T) {
 		t.Parallel()
-		home := stateDir(t)
+		home := processtest.StateDir(t)
 		var as *syscall.Credential // the state directory of root is this machine's, so the test takes another user's
 		if os.Geteuid() == 0 {
 			as = nobody
 			must(t, os.Chown(home, int(as.Uid), int(as.Gid)))
 		}
-		path, err := binary()
-		must(t, err)
-		p := &process{t: t, address: freePort(t), exited: make(chan error, 1)}
-		p.Cmd = exec.Command(path, "serve", "--listen="+p.address, "--admin-listen=off")
-		// Programs of PostgreSQL that root has fetched are good for everybody.
-		p.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "XDG_CACHE_HOME=/var/cache"}
-		if as == nil {
-			p.Env[2] = "XDG_CACHE_HOME=" + os.Getenv("XDG_CACHE_HOME")
-		}
-		p.SysProcAttr = &syscall.SysProcAttr{Credential: as}
-		p.launch()
-		p.await(http.DefaultClient, "http://")
+		path := processtest.Program(t)
+		address := processtest.FreeAddress(t)
+		processtest.NewServer(t, address, func() *exec.Cmd {
+			cmd := exec.Command(path, "serve", "--listen="+address, "--admin-listen=off")
+			// Programs of PostgreSQL that root has fetched are good for everybody.
+			cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "XDG_CACHE_HOME=/var/cache"}
+			if as == nil {
+				cmd.Env[2] = "XDG_CACHE_HOME=" + os.Getenv("XDG_CACHE_HOME")
+			}
+			cmd.SysProcAttr = &syscall.SysProcAttr{Credential: as}
+			return cmd
+		}).Start()
 		check(t, as, []string{"HOME=" + home})
 	})
 }
@@ -133,7 +133,7 @@ func TestTheJourneyLooksWhereTheServerKeepsItsDemo(t *testing.T) {
 func TestTheJourneyEndsWithoutAServer(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	for _, demo := range []string{"", `{"baseUrl": "http://` + freePort(t) + `"}`} { // none, or of a server that is stopped
+	for _, demo := range []string{"", `{"baseUrl": "http://` + processtest.FreeAddress(t) + `"}`} { // none, or of a server that is stopped
 		if demo != "" {
 			must(t, os.WriteFile(filepath.Join(dir, "demo.json"), []byte(demo), 0o600))
 		}

@@ -15,7 +15,9 @@ import (
 	"syscall"
 	"testing"
 
+	"giftcards/cmd/giftcards/processtest"
 	"giftcards/store/embedded"
+	"giftcards/store/storetest/check"
 )
 
 // client programs of PostgreSQL need an address without pgx's own parameters.
@@ -52,8 +54,8 @@ func privateURL(t *testing.T) string {
 func TestABackupBringsEverythingBack(t *testing.T) {
 	t.Parallel()
 	first, second := privateURL(t), privateURL(t)
-	dir, restored, address := stateDir(t), stateDir(t), freePort(t)
-	server := start(t, dir, address, "DATABASE_URL="+first, "GIFTCARDS_SMTP_URL=outbox", "GIFTCARDS_SMS_URL=outbox")
+	dir, restored, address := processtest.StateDir(t), processtest.StateDir(t), processtest.FreeAddress(t)
+	server := processtest.Serve(t, dir, address, "DATABASE_URL="+first, "GIFTCARDS_SMTP_URL=outbox", "GIFTCARDS_SMS_URL=outbox")
 	if code, _, stderr := command(t, "", "demo", "--database-url="+first, "--state-dir="+dir, "--listen="+address); code != 0 {
 		t.Fatal(stderr)
 	}
@@ -65,7 +67,7 @@ func TestABackupBringsEverythingBack(t *testing.T) {
 	}
 	csv := download(t, issued)
 	card := c.issueTo(t, "ada@example.com")
-	eventually(t, "the mail", func() bool { return exists(filepath.Join(dir, "outbox", card+".eml")) })
+	check.Until(t, "the mail", func() bool { return exists(filepath.Join(dir, "outbox", card+".eml")) })
 
 	// A backup needs no pause of the server.
 	dump := filepath.Join(dir, "giftcards.dump") // while the server runs
@@ -74,11 +76,10 @@ func TestABackupBringsEverythingBack(t *testing.T) {
 	if err != nil || status != http.StatusCreated {
 		t.Fatalf("bulk: %d %v", status, err)
 	}
-	must(t, server.stop(syscall.SIGTERM))
+	must(t, server.Stop(syscall.SIGTERM))
 	postgres(t, "pg_restore", second, "--dbname=giftcards", "--no-owner", "--exit-on-error", "--single-transaction", dump)
 
-	path, err := binary()
-	must(t, err)
+	path := processtest.Program(t)
 	cmd := exec.CommandContext(t.Context(), path, "serve", "--listen="+address, "--state-dir="+restored)
 	cmd.Env = append(os.Environ(), "DATABASE_URL="+second, "GIFTCARDS_SMTP_URL=outbox", "GIFTCARDS_SMS_URL=outbox")
 	if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), "keys.json is missing") {
@@ -87,7 +88,7 @@ func TestABackupBringsEverythingBack(t *testing.T) {
 	keys, err := os.ReadFile(filepath.Join(dir, "keys.json"))
 	must(t, err)
 	must(t, os.WriteFile(filepath.Join(restored, "keys.json"), keys, 0o600))
-	server = start(t, restored, address, "DATABASE_URL="+second, "GIFTCARDS_SMTP_URL=outbox", "GIFTCARDS_SMS_URL=outbox")
+	server = processtest.Serve(t, restored, address, "DATABASE_URL="+second, "GIFTCARDS_SMTP_URL=outbox", "GIFTCARDS_SMS_URL=outbox")
 	status, again, err := c.do(t.Context(), http.MethodPost, "/bulk", "the-key", body) // with a token from before the restore
 	if err != nil || status != http.StatusCreated || !bytes.Equal(download(t, again), csv) {
 		t.Errorf("after the restore: %d %s %v", status, again, err)
@@ -99,7 +100,7 @@ func TestABackupBringsEverythingBack(t *testing.T) {
 	if status, answer, err := c.do(t.Context(), http.MethodPost, "/bulk", "after the restore", body); err != nil || status != http.StatusCreated {
 		t.Errorf("bulk: %d %s %v", status, answer, err)
 	}
-	must(t, server.stop(syscall.SIGTERM))
+	must(t, server.Stop(syscall.SIGTERM))
 }
 
 // download returns the CSV, with the codes, of a bulk request's answer.
@@ -126,15 +127,15 @@ func exists(path string) bool {
 
 // checkCopySendsWhenTold issues a card on the restored copy. Its mail waits until an
 // operator lets the copy send.
-func checkCopySendsWhenTold(t *testing.T, c client, server *process, database, dir string) {
+func checkCopySendsWhenTold(t *testing.T, c client, server *processtest.Server, database, dir string) {
 	t.Helper()
 	card := c.issueTo(t, "ada@example.com")
-	eventually(t, "word that nothing is sent", func() bool { return strings.Contains(server.output.String(), "this database is a copy") })
+	check.Until(t, "word that nothing is sent", func() bool { return strings.Contains(server.Output(), "this database is a copy") })
 	if path := filepath.Join(dir, "outbox"); exists(path) {
 		t.Errorf("the copy wrote to %s", path)
 	}
 	if code, _, stderr := command(t, "", "messages", "resume", "--database-url="+database, "--state-dir="+dir); code != 0 {
 		t.Fatal(stderr)
 	}
-	eventually(t, "the mail after messages resume", func() bool { return exists(filepath.Join(dir, "outbox", card+".eml")) })
+	check.Until(t, "the mail after messages resume", func() bool { return exists(filepath.Join(dir, "outbox", card+".eml")) })
 }

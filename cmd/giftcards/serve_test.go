@@ -1,13 +1,10 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net/http"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,67 +13,30 @@ import (
 	"testing"
 	"time"
 
+	"giftcards/cmd/giftcards/processtest"
 	"giftcards/store/keyring"
+	"giftcards/store/storetest/full"
 )
-
-// client is a logged-in demo merchant.
-type client struct {
-	demo
-	token string
-}
-
-func login(t *testing.T, dir string) client {
-	t.Helper()
-	made, err := readDemo(filepath.Join(dir, "demo.json"))
-	must(t, err)
-	c := client{demo: made}
-	response, err := http.PostForm(c.BaseURL+"/v2/token", url.Values{"username": {c.Username}, "password": {c.Password}})
-	must(t, err)
-	defer response.Body.Close()
-	var token struct{ AccessToken string }
-	must(t, json.NewDecoder(response.Body).Decode(&token))
-	c.token = token.AccessToken
-	return c
-}
-
-func (c client) do(ctx context.Context, method, path, key, body string) (int, []byte, error) {
-	r, err := http.NewRequestWithContext(ctx, method, c.BaseURL+"/v2/giftcards/programs/"+c.ProgramID+"/cards"+path, strings.NewReader(body))
-	if err != nil {
-		return 0, nil, err
-	}
-	r.Header.Set("Authorization", "Bearer "+c.token)
-	r.Header.Set("Content-Type", "application/json")
-	r.Header.Set("Idempotency-Key", key)
-	response, err := http.DefaultClient.Do(r)
-	if err != nil {
-		return 0, nil, err
-	}
-	defer response.Body.Close()
-	answer, err := io.ReadAll(response.Body)
-	return response.StatusCode, answer, err
-}
 
 // TestATaskSurvivesKill kills the server at random moments of tasks of 5,000 cards. Each
 // task ends with exactly 5,000, even if its request got no answer.
 func TestATaskSurvivesKill(t *testing.T) {
 	t.Parallel()
-	dir, address := stateDir(t), freePort(t)
-	server := start(t, dir, address)
+	dir, address := processtest.UsedStateDir(t), processtest.FreeAddress(t)
+	server := processtest.Serve(t, dir, address)
 	c := login(t, dir)
 	const body = `{"initialValue":"5","count":5000}`
-	const rounds = 3
-	for round := range rounds {
+	for round := range full.Size(3, 1) {
 		key := fmt.Sprint("round-", round)
 		killed := make(chan struct{})
 		go func() {
 			defer close(killed)
 			time.Sleep(time.Duration(rand.IntN(120)) * time.Millisecond)
-			_ = server.Process.Kill()
+			server.Kill()
 		}()
 		_, _, _ = c.do(t.Context(), http.MethodPost, "/bulk", key, body) // the kill may interrupt it
 		<-killed
-		<-server.exited
-		server = start(t, dir, address)
+		server.Start()
 		// The same key finds the task if the first request was committed, and adds it
 		// otherwise.
 		status, answer, err := c.do(t.Context(), http.MethodPost, "/bulk", key, body)
@@ -106,16 +66,16 @@ func TestATaskSurvivesKill(t *testing.T) {
 			t.Errorf("round %d: %d issued, %d numbers", round, task.IssuedCount, len(numbers))
 		}
 	}
-	if err := server.stop(syscall.SIGTERM); err != nil {
-		t.Errorf("SIGTERM: %v\n%s", err, server.output.String())
+	if err := server.Stop(syscall.SIGTERM); err != nil {
+		t.Errorf("SIGTERM: %v\n%s", err, server.Output())
 	}
 }
 
 // TestAFirstStartShowsWhatToDo, and a second start finds the data of the first.
 func TestAFirstStartShowsWhatToDo(t *testing.T) {
 	t.Parallel()
-	dir, address := stateDir(t), freePort(t)
-	server := start(t, dir, address, "GIFTCARDS_DEMO_PASSWORD=a known password")
+	dir, address := processtest.StateDir(t), processtest.FreeAddress(t)
+	server := processtest.Serve(t, dir, address, "GIFTCARDS_DEMO_PASSWORD=a known password")
 	info, err := os.Stat(filepath.Join(dir, "demo.json"))
 	must(t, err)
 	if info.Mode().Perm() != 0o600 {
@@ -125,35 +85,34 @@ func TestAFirstStartShowsWhatToDo(t *testing.T) {
 	if first.Password != "a known password" || first.BaseURL != "http://"+address {
 		t.Errorf("demo.json holds %q for %s", first.Password, first.BaseURL)
 	}
-	if strings.Contains(server.output.String(), first.Password) {
+	if strings.Contains(server.Output(), first.Password) {
 		t.Error("the password is printed")
 	}
-	paste(t, server.output.String())
+	paste(t, server.Output())
 	if code, _, stderr := command(t, "", "health", "--listen="+address); code != 0 {
 		t.Errorf("health of a ready server: %d %s", code, stderr)
 	}
-	if code, _, stderr := command(t, "", "health", "--listen="+freePort(t)); code != 1 || !strings.Contains(stderr, "not ready") {
+	if code, _, stderr := command(t, "", "health", "--listen="+processtest.FreeAddress(t)); code != 1 || !strings.Contains(stderr, "not ready") {
 		t.Errorf("health of no server: %d %s", code, stderr)
 	}
 
-	if path, err := binary(); err == nil { // a second server, and a command beside the first
-		out, err := exec.Command(path, "serve", "--listen="+freePort(t), "--state-dir="+dir).CombinedOutput()
-		if err == nil || !strings.Contains(string(out), "in use by process") {
-			t.Errorf("a second server on the directory: %v %s", err, out)
-		}
-		out, err = exec.Command(path, "program", "list", "--state-dir="+dir).CombinedOutput()
-		if err != nil || !strings.Contains(string(out), first.ProgramID) {
-			t.Errorf("program list beside the server: %v %s", err, out)
-		}
+	// A second server, and a command beside the first.
+	out, err := exec.Command(processtest.Program(t), "serve", "--listen="+processtest.FreeAddress(t), "--state-dir="+dir).CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "in use by process") {
+		t.Errorf("a second server on the directory: %v %s", err, out)
 	}
-	if err := server.stop(syscall.SIGINT); err != nil {
-		t.Errorf("SIGINT: %v\n%s", err, server.output.String())
+	out, err = exec.Command(processtest.Program(t), "program", "list", "--state-dir="+dir).CombinedOutput()
+	if err != nil || !strings.Contains(string(out), first.ProgramID) {
+		t.Errorf("program list beside the server: %v %s", err, out)
 	}
-	server = start(t, dir, address)
+	if err := server.Stop(syscall.SIGINT); err != nil {
+		t.Errorf("SIGINT: %v\n%s", err, server.Output())
+	}
+	server = processtest.Serve(t, dir, address)
 	if second := login(t, dir); second.ProgramID != first.ProgramID || second.token == "" {
 		t.Errorf("after a second start the demo is %+v", second.demo)
 	}
-	if err := server.stop(syscall.SIGHUP); err != nil {
+	if err := server.Stop(syscall.SIGHUP); err != nil {
 		t.Errorf("SIGHUP: %v", err)
 	}
 	// The greeting must not print commands that no longer work.
@@ -161,11 +120,11 @@ func TestAFirstStartShowsWhatToDo(t *testing.T) {
 		if code, _, stderr := command(t, "another password\n", "user", change, demoUser, "--state-dir="+dir); code != 0 {
 			t.Errorf("user %s: %s", change, stderr)
 		}
-		server = start(t, dir, address)
-		if strings.Contains(server.output.String(), "demo") {
-			t.Errorf("a demo is shown after user %s:\n%s", change, server.output.String())
+		server = processtest.Serve(t, dir, address)
+		if strings.Contains(server.Output(), "demo") {
+			t.Errorf("a demo is shown after user %s:\n%s", change, server.Output())
 		}
-		must(t, server.stop(syscall.SIGTERM))
+		must(t, server.Stop(syscall.SIGTERM))
 	}
 }
 
@@ -173,13 +132,11 @@ func TestAFirstStartShowsWhatToDo(t *testing.T) {
 // start, because it would seal codes that no other instance can open.
 func TestCodesAreNotSealedWithOtherKeys(t *testing.T) {
 	t.Parallel()
-	dir, address := stateDir(t), freePort(t)
-	must(t, start(t, dir, address).stop(syscall.SIGTERM))
+	dir, address := processtest.UsedStateDir(t), processtest.FreeAddress(t)
 	file := filepath.Join(dir, "keys.json")
 	right, err := os.ReadFile(file)
 	must(t, err)
-	path, err := binary()
-	must(t, err)
+	path := processtest.Program(t)
 	must(t, os.Remove(file))
 	out, err := exec.CommandContext(t.Context(), path, "serve", "--listen="+address, "--state-dir="+dir).CombinedOutput()
 	if err == nil || !strings.Contains(string(out), "keys.json is missing") {
@@ -192,7 +149,7 @@ func TestCodesAreNotSealedWithOtherKeys(t *testing.T) {
 		t.Errorf("with other keys: %v %s", err, out)
 	}
 	must(t, os.WriteFile(file, right, 0o600))
-	must(t, start(t, dir, address).stop(syscall.SIGTERM))
+	must(t, processtest.Serve(t, dir, address).Stop(syscall.SIGTERM))
 }
 
 // paste runs the two printed commands in a shell, as a newcomer does.

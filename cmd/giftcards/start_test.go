@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"giftcards/cmd/giftcards/processtest"
 	"giftcards/store/storetest"
 )
 
@@ -17,7 +18,7 @@ func TestATakenAddressIsToldBeforeADatabaseIsMade(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
 	defer taken.Close()
-	dir := stateDir(t)
+	dir := processtest.StateDir(t)
 	code, _, stderr := command(t, "", "serve", "--listen="+taken.Addr().String(), "--admin-listen=off", "--state-dir="+dir)
 	if code != exitFailed || !strings.Contains(stderr, "choose another address with --listen") {
 		t.Errorf("%d %s", code, stderr)
@@ -39,8 +40,8 @@ func TestThePoolHasTheConnectionsThatAreSet(t *testing.T) {
 			if !strings.Contains(address, "?") {
 				c.inAddress = strings.Replace(c.inAddress, "&", "?", 1)
 			}
-			admin := freePort(t)
-			start(t, stateDir(t), freePort(t), "DATABASE_URL="+address+c.inAddress, "GIFTCARDS_DATABASE_CONNECTIONS="+c.setting,
+			admin := processtest.FreeAddress(t)
+			processtest.Serve(t, processtest.StateDir(t), processtest.FreeAddress(t), "DATABASE_URL="+address+c.inAddress, "GIFTCARDS_DATABASE_CONNECTIONS="+c.setting,
 				"GIFTCARDS_DATABASE_STATEMENTS=describe", "GIFTCARDS_ADMIN_LISTEN="+admin, "GIFTCARDS_SMTP_URL=outbox", "GIFTCARDS_SMS_URL=outbox")
 			response, err := http.Get("http://" + admin + "/metrics")
 			must(t, err)

@@ -44,14 +44,7 @@ func newShop(t *testing.T) *shop {
 	work, err := jobs.New(st, jobs.Options{Lifetimes: storetest.Lifetimes, Logger: (&config{LogLevel: "error"}).newLog(t.Output()).Logger})
 	must(t, err)
 	s := &shop{t: t, settings: []string{"--database-url=" + url, "--state-dir=" + t.TempDir()}, store: st, jobs: work, database: database}
-	s.write(func(tx *store.Tx) error {
-		merchant, err := tx.AddMerchant(t.Context(), "Merchant")
-		if err != nil {
-			return err
-		}
-		s.program, err = tx.AddProgram(t.Context(), merchant.ID, "Program")
-		return err
-	})
+	s.program = storetest.Program(t, st)
 	s.access = storetest.Access(t, st, s.program.ID)
 	return s
 }
@@ -96,10 +89,9 @@ func (s *shop) do(into any, args ...string) {
 	}
 }
 
-func (s *shop) count(from string) (n int) {
+func (s *shop) count(from string) int {
 	s.t.Helper()
-	must(s.t, s.database.QueryRow(s.t.Context(), "select count(*) from "+from).Scan(&n))
-	return n
+	return storetest.Count(s.t, s.store, from)
 }
 
 // cancel runs tasks cancel and returns the outcome of each task.

@@ -20,14 +20,16 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"giftcards/cmd/giftcards/processtest"
 	"giftcards/store/embedded"
+	"giftcards/store/storetest/full"
 )
 
 // upgradeFrom is the path of an older version's program, which `make upgrade` builds.
 const upgradeFrom = "GIFTCARDS_UPGRADE_FROM"
 
 const (
-	upgradeDrain = 2 * time.Second
+	upgradeDrain = time.Second
 	upgradeCheck = 20 * time.Millisecond // the proxy's checks are much more frequent than upgradeDrain requires
 	loadPause    = 5 * time.Millisecond  // leaves processor time to other tests
 )
@@ -40,16 +42,16 @@ type proxy struct {
 }
 
 type instance struct {
-	*process
+	*processtest.Server
 	reverse  *httputil.ReverseProxy
 	ready    bool // guarded by the proxy's mutex, like underway
 	underway int
 }
 
 // add puts a server into the proxy, which from now on checks its readiness.
-func (p *proxy) add(t *testing.T, server *process) *instance {
+func (p *proxy) add(t *testing.T, server *processtest.Server) *instance {
 	t.Helper()
-	i := &instance{process: server, ready: true, reverse: httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: server.address})}
+	i := &instance{Server: server, ready: true, reverse: httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: server.Address})}
 	p.mutex.Lock()
 	p.instances = append(p.instances, i)
 	p.mutex.Unlock()
@@ -63,7 +65,7 @@ func (p *proxy) add(t *testing.T, server *process) *instance {
 
 // check removes the instance when it is not ready.
 func (p *proxy) check(ctx context.Context, i *instance) bool {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+i.address+"/readyz", nil)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, i.URL()+"/readyz", nil)
 	if err != nil {
 		return false
 	}
@@ -153,69 +155,48 @@ func startLoad(t *testing.T, c client) *load {
 
 // newerProgram builds this program with one more migration, whose schema this version can
 // use, too. It stands for the next release.
-var newerProgram = sync.OnceValues(func() (string, error) {
-	current, err := binary()
-	if err != nil {
-		return "", err
-	}
-	dir := filepath.Dir(current) // removed at the end
+func newerProgram(t *testing.T) string {
+	t.Helper()
 	migrations, err := filepath.Abs("../../store/migrations")
-	if err != nil {
-		return "", err
-	}
+	must(t, err)
 	names, err := filepath.Glob(filepath.Join(migrations, "*.sql"))
-	if err != nil {
-		return "", err
-	}
+	must(t, err)
 	var ours int64
-	if _, err := fmt.Sscanf(filepath.Base(names[len(names)-1]), "%d_", &ours); err != nil { // Glob returns sorted names
-		return "", err
-	}
-	migration := filepath.Join(dir, "next.sql")
+	_, err = fmt.Sscanf(filepath.Base(names[len(names)-1]), "%d_", &ours) // Glob returns sorted names
+	must(t, err)
+	dir := t.TempDir()
+	migration, overlay := filepath.Join(dir, "next.sql"), filepath.Join(dir, "overlay.json")
 	sql := fmt.Sprintf(`-- +goose Up
 alter table gift_cards add column next text;
 insert into schema_compatibility (schema, oldest_program) values (%d, %d);
 -- +goose Down
 alter table gift_cards drop column next;
 `, ours+1, ours)
-	if err := os.WriteFile(migration, []byte(sql), 0o600); err != nil {
-		return "", err
-	}
-	overlay, err := json.Marshal(map[string]map[string]string{"Replace": {filepath.Join(migrations, fmt.Sprintf("%05d_next.sql", ours+1)): migration}})
-	if err != nil {
-		return "", err
-	}
-	if err := os.WriteFile(filepath.Join(dir, "overlay.json"), overlay, 0o600); err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, "giftcards-next")
-	out, err := exec.Command("go", "build", "-overlay", filepath.Join(dir, "overlay.json"), "-o", path, ".").CombinedOutput()
-	if err != nil {
-		err = fmt.Errorf("%w: %s", err, out)
-	}
-	return path, err
-})
+	must(t, os.WriteFile(migration, []byte(sql), 0o600))
+	text, err := json.Marshal(map[string]map[string]string{"Replace": {filepath.Join(migrations, fmt.Sprintf("%05d_next.sql", ours+1)): migration}})
+	must(t, err)
+	must(t, os.WriteFile(overlay, text, 0o600))
+	return processtest.Build(t, "giftcards-next", "-overlay", overlay)
+}
 
 // TestAnUpgradeFailsNoRequest upgrades two servers behind a proxy under load. The first
 // upgrade is from upgradeFrom (by default this version) to this version with its
-// migrations; each old server leaves the proxy before it stops. The second one is from this
-// version to itself, and stops servers while they are in the proxy. The third one is to the
-// next version with its migration, and back, as after a bad release. The cards of the next
-// version stay.
+// migrations; each old server leaves the proxy before it stops. The next one is to the next
+// version with its migration, and back, as after a bad release. It stops servers while they
+// are in the proxy. The cards of the next version stay. With -full, this version is also
+// restarted in this way before.
 func TestAnUpgradeFailsNoRequest(t *testing.T) {
 	t.Parallel()
 	private, err := embedded.Start(t.Context(), embedded.Options{Ephemeral: true})
 	must(t, err)
 	t.Cleanup(func() { _ = private.Stop(context.WithoutCancel(t.Context())) })
-	current, err := binary()
-	must(t, err)
-	next, err := newerProgram()
-	must(t, err)
+	current := processtest.Program(t)
+	next := newerProgram(t)
 	from := os.Getenv(upgradeFrom)
 	if from == "" {
 		from = current
 	}
-	dir := stateDir(t)
+	dir := processtest.StateDir(t)
 	env := []string{"DATABASE_URL=" + private.URL(), "GIFTCARDS_DRAIN=" + upgradeDrain.String(), "GIFTCARDS_SMTP_URL=outbox", "GIFTCARDS_SMS_URL=outbox"}
 	command := func(program string, args ...string) {
 		t.Helper()
@@ -231,7 +212,7 @@ func TestAnUpgradeFailsNoRequest(t *testing.T) {
 	t.Cleanup(front.Close)
 	running := []*instance{}
 	for range 2 {
-		running = append(running, balancer.add(t, startProgram(t, from, dir, freePort(t), env...)))
+		running = append(running, balancer.add(t, processtest.ServeProgram(t, from, dir, processtest.FreeAddress(t), env...)))
 	}
 	command(from, "demo", "--base-url="+front.URL)
 	c := login(t, dir)
@@ -247,15 +228,15 @@ func TestAnUpgradeFailsNoRequest(t *testing.T) {
 	// The new server is ready before the old one stops, so that one always serves.
 	roll := func(to string, takeOut bool) {
 		for n, old := range running {
-			running[n] = balancer.add(t, startProgram(t, to, dir, freePort(t), env...))
+			running[n] = balancer.add(t, processtest.ServeProgram(t, to, dir, processtest.FreeAddress(t), env...))
 			if takeOut {
 				balancer.takeOut(old)
 				for !balancer.idle(old) {
 					time.Sleep(upgradeCheck)
 				}
 			}
-			if err := old.stop(syscall.SIGTERM); err != nil {
-				t.Errorf("SIGTERM: %v\n%s", err, old.output.String())
+			if err := old.Stop(syscall.SIGTERM); err != nil {
+				t.Errorf("SIGTERM: %v\n%s", err, old.Output())
 			}
 			waitFor(20)
 			report(fmt.Sprintf("server %d replaced", n+1))
@@ -268,8 +249,10 @@ func TestAnUpgradeFailsNoRequest(t *testing.T) {
 	waitFor(50)
 	report("migrated, still the old version")
 	roll(current, true)
-	report("this version; now restarted by SIGTERM alone")
-	roll(current, false)
+	if full.Asked() { // the way to the next version shows this, too
+		report("this version; now restarted by SIGTERM alone")
+		roll(current, false)
+	}
 	command(next, "migrate", "up")
 	report("migrated to the schema of the next version")
 	roll(next, false)
@@ -287,7 +270,7 @@ func TestAnUpgradeFailsNoRequest(t *testing.T) {
 		t.Errorf("%d cards, want %d, one for each 201", cards, l.created.Load())
 	}
 	for _, i := range running {
-		if out := i.output.String(); strings.Contains(out, "level=ERROR") || strings.Contains(out, "cut off") {
+		if out := i.Output(); strings.Contains(out, "level=ERROR") || strings.Contains(out, "cut off") {
 			t.Errorf("a server's log:\n%s", out)
 		}
 	}

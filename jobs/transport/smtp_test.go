@@ -12,14 +12,11 @@ import (
 
 	"giftcards/jobs/transport"
 	"giftcards/jobs/transport/smtptest"
+	"giftcards/store/storetest/check"
 )
 
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
+// must ends the test if there is an error.
+var must = check.Must
 
 func sender(t *testing.T, s *smtptest.Server, change ...func(*transport.SMTPOptions)) *transport.SMTP {
 	t.Helper()

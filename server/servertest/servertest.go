@@ -22,6 +22,7 @@ import (
 	"giftcards/store"
 	"giftcards/store/keyring"
 	"giftcards/store/storetest"
+	"giftcards/store/storetest/check"
 )
 
 // Server is a running server, and its parts that tests look into.
@@ -138,9 +139,5 @@ func (s *Server) Metrics() map[string]float64 {
 	return series
 }
 
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
+// must ends the test if there is an error.
+var must = check.Must

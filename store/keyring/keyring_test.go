@@ -15,7 +15,11 @@ import (
 	"time"
 
 	"giftcards/store/keyring"
+	"giftcards/store/storetest/check"
 )
+
+// must ends the test if there is an error.
+var must = check.Must
 
 // create makes a new key file and opens it.
 func create(t testing.TB) (*keyring.Ring, string) {

@@ -124,10 +124,3 @@ func TestKeysOfCodesAreNotRenewed(t *testing.T) {
 		t.Error("the file was changed")
 	}
 }
-
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}

@@ -11,7 +11,12 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"giftcards/store/storetest/check"
 )
+
+// must ends the test if there is an error.
+var must = check.Must
 
 func TestNewDirectoriesAreForUsAlone(t *testing.T) {
 	t.Parallel()
@@ -148,13 +153,6 @@ func TestPipesAndFilesThatOthersCanChangeAreRefused(t *testing.T) {
 	must(t, os.Chmod(file, 0o640))
 	_, err := OpenSecret(file, os.O_RDONLY)
 	wantError(t, err, "is open to others than its owner (mode 0640): run chmod 600")
-}
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
 }
 
 func wantError(t *testing.T, err error, part string) {

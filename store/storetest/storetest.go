@@ -3,7 +3,8 @@
 //
 // The PostgreSQL server is the one that `make test` starts for all packages. Without it, the
 // package starts a private one for this process, so that plain `go test` works, too.
-// Only Access, which makes a user to test with, knows what tables are for.
+// Only Program and Access, which make a program and a user to test with, know what tables
+// are for.
 package storetest
 
 import (

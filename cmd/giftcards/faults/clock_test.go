@@ -7,6 +7,7 @@ import (
 	"giftcards/server"
 	"giftcards/server/servertest"
 	"giftcards/store/storetest"
+	"giftcards/store/storetest/full"
 )
 
 // jumpingClock moves the server's clock back and forth by up to twelve days, within the
@@ -19,7 +20,7 @@ func jumpingClock(tr *trial) {
 	const farthest = 12 * 24 * time.Hour
 	var moved time.Duration
 	l.during(8, func() {
-		for range size(100, 10) {
+		for range full.Size(100, 10) {
 			time.Sleep(tr.upTo(40 * time.Millisecond))
 			to := tr.upTo(2*farthest) - farthest
 			if tr.roll(2) == 0 {

@@ -5,6 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+
+	"giftcards/cmd/giftcards/processtest"
+	"giftcards/store/storetest/full"
 )
 
 // cutConnections breaks the connection between server and database at every boundary
@@ -12,17 +15,17 @@ import (
 // every way: before the statement, while it runs, before its answer and after it.
 func cutConnections(tr *trial) {
 	tr.Helper()
-	dir := tr.directory()
+	dir := processtest.StateDir(tr)
 	pg := tr.newPostgres(dir)
 	p := tr.newProxy(pg.address())
 	m := tr.newMerchant(dir, pg.url())
 	server := tr.newGiftcards(dir, databaseURL("giftcards", p.address(), ""))
-	m.login(tr, server.url())
-	l := tr.newLoad(m, server.url)
+	m.login(tr, server.URL())
+	l := tr.newLoad(m, server.URL)
 
 	c := &cutter{trial: tr, load: l, proxy: p, database: pg.adminIn()}
 	c.every(func() []*order { return []*order{l.card()} })
-	if *full {
+	if full.Asked() {
 		c.every(func() []*order { return []*order{l.blindCard()} })
 		c.every(func() []*order { return []*order{l.card(), l.card(), l.blindCard(), l.card(), l.blindCard(), l.card()} })
 		c.every(func() []*order { return []*order{l.bulk(20, true)} })

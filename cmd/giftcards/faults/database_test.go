@@ -2,19 +2,22 @@ package faults_test
 
 import (
 	"time"
+
+	"giftcards/cmd/giftcards/processtest"
+	"giftcards/store/storetest/full"
 )
 
 // crashedDatabase crashes PostgreSQL under load and restarts it.
 func crashedDatabase(tr *trial) {
 	tr.Helper()
-	dir := tr.directory()
+	dir := processtest.StateDir(tr)
 	pg := tr.newPostgres(dir)
 	m := tr.newMerchant(dir, pg.url())
 	server := tr.newGiftcards(dir, pg.url())
-	m.login(tr, server.url())
-	l := tr.newLoad(m, server.url)
+	m.login(tr, server.URL())
+	l := tr.newLoad(m, server.URL)
 	l.during(8, func() {
-		for range size(40, 3) {
+		for range full.Size(40, 3) {
 			time.Sleep(tr.upTo(400 * time.Millisecond))
 			busy := l.busy()
 			pg.crash()
@@ -25,8 +28,8 @@ func crashedDatabase(tr *trial) {
 			pg.start()
 		}
 	})
-	if server.ended() {
-		tr.exceptionf("the server ended with its database: %s", lastWords(server.log))
+	if server.Ended() {
+		tr.exceptionf("the server ended with its database: %s", server.LastWords())
 	}
 	l.audit(pg.adminIn())
 }

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"giftcards/cmd/giftcards/processtest"
 )
 
 // fullDisk fills PostgreSQL's disk while cards are issued, and then frees it. The disk is a
@@ -15,14 +17,14 @@ import (
 // replaces it.
 func fullDisk(tr *trial) {
 	tr.Helper()
-	dir := tr.directory()
+	dir := processtest.StateDir(tr)
 	disk, means := tr.newDisk(dir)
 	tr.note = means.name
 	pg := tr.newPostgres(disk)
 	m := tr.newMerchant(dir, pg.url())
 	server := tr.newGiftcards(dir, pg.url())
-	m.login(tr, server.url())
-	l := tr.newLoad(m, server.url)
+	m.login(tr, server.URL())
+	l := tr.newLoad(m, server.URL)
 	l.during(8, func() {
 		for range 15 {
 			time.Sleep(tr.upTo(500 * time.Millisecond))
@@ -90,13 +92,13 @@ func limitFiles(p *postgres) {
 		}
 		return nil
 	})
-	p.end(syscall.SIGINT)
+	_ = p.Stop(syscall.SIGINT)
 	p.through = []string{"/bin/sh", "-c", fmt.Sprintf(`ulimit -f %d; exec "$0" "$@"`, largest/512)}
 	p.start()
 }
 
 func unlimitFiles(p *postgres) {
-	p.end(syscall.SIGINT)
+	_ = p.Stop(syscall.SIGINT)
 	p.through = nil
 	p.start()
 }

@@ -8,14 +8,16 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
-	"os/exec"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"giftcards/cmd/giftcards/processtest"
+	"giftcards/store/storetest/check"
+	"giftcards/store/storetest/full"
 )
 
 // floodMemory is the largest resident memory of a flooded server with default settings, in
@@ -28,31 +30,31 @@ const floodMemory = 256 << 20
 // more slowly.
 func floodedServer(tr *trial) {
 	tr.Helper()
-	tr.needFiles(uint64(size(4_000, 400)))
-	dir := tr.directory()
+	tr.needFiles(uint64(full.Size(4_000, 400)))
+	dir := processtest.StateDir(tr)
 	pg := tr.newPostgres(dir)
 	victim := tr.newMerchant(dir, pg.url())
 	// The clients' address is a trusted proxy, so that one machine may open all
 	// connections.
-	server := tr.newGiftcards(dir, pg.url(), "--trusted-proxy=127.0.0.0/8")
-	victim.login(tr, server.url())
-	f := &flood{trial: tr, server: server, victim: tr.newLoad(victim, server.url)}
+	server := tr.newGiftcards(dir, pg.url(), "GIFTCARDS_TRUSTED_PROXY=127.0.0.0/8")
+	victim.login(tr, server.URL())
+	f := &flood{trial: tr, server: server, victim: tr.newLoad(victim, server.URL)}
 	f.attacker = tr.newUser(dir, pg.url(), "issuer", merchant{})
 	f.reader = tr.newUser(dir, pg.url(), "reader", f.attacker)
-	f.attacker.login(tr, server.url())
-	f.reader.login(tr, server.url())
-	f.link = f.csvLink(size(100_000, 20_000))
+	f.attacker.login(tr, server.URL())
+	f.reader.login(tr, server.URL())
+	f.link = f.csvLink(full.Size(100_000, 20_000))
 
-	quiet := f.creates(size(10, 1))
+	quiet := f.creates(full.Size(10, 1))
 	ctx, stop := context.WithCancel(tr.ctx)
 	var attack sync.WaitGroup
-	attack.Go(func() { f.unfinished(ctx, size(2_000, 200)) })
-	attack.Go(func() { f.slowReaders(ctx, size(500, 50)) })
-	attack.Go(func() { f.dearest(ctx, size(64<<20, 8<<20)) })
-	tr.until("the flood", func() bool { return f.opened.Load() >= int64(size(2_000, 200)) })
-	flooded := f.creates(size(30, 2))
-	f.largeRequests(size(5, 2))
-	resident, peak := residentMemory(tr, server.Process.Pid)
+	attack.Go(func() { f.unfinished(ctx, full.Size(2_000, 200)) })
+	attack.Go(func() { f.slowReaders(ctx, full.Size(500, 50)) })
+	attack.Go(func() { f.dearest(ctx, full.Size(64<<20, 8<<20)) })
+	check.Until(tr, "the flood", func() bool { return f.opened.Load() >= int64(full.Size(2_000, 200)) })
+	flooded := f.creates(full.Size(30, 1))
+	f.largeRequests(full.Size(5, 2))
+	resident, peak := residentMemory(tr, server.Pid())
 	stop()
 	attack.Wait()
 
@@ -63,7 +65,7 @@ func floodedServer(tr *trial) {
 	if peak > floodMemory {
 		tr.exceptionf("the server had %d MiB resident, more than %d", peak>>20, floodMemory>>20)
 	}
-	if *full && p99(flooded) > 10*p99(quiet) { // the slice is too short to measure p99
+	if full.Asked() && p99(flooded) > 10*p99(quiet) { // the slice is too short to measure p99
 		tr.exceptionf("a create's p99 is %s in the flood, %s without", p99(flooded), p99(quiet))
 	}
 	cards, err := ask[int64](tr.ctx, pg.adminIn(), "select count(*) from gift_cards where encode(program_id, 'hex') = $1", victim.ProgramID)
@@ -138,7 +140,7 @@ func (f *flood) keep(ctx context.Context, count int, use func(net.Conn)) {
 	for range count {
 		all.Go(func() {
 			for ctx.Err() == nil {
-				conn, err := (&net.Dialer{Timeout: 10 * time.Second}).DialContext(ctx, "tcp", f.server.address)
+				conn, err := (&net.Dialer{Timeout: 10 * time.Second}).DialContext(ctx, "tcp", f.server.Address)
 				if err == nil {
 					f.opened.Add(1)
 					end := context.AfterFunc(ctx, func() { _ = conn.Close() })
@@ -204,7 +206,7 @@ func (f *flood) dearest(ctx context.Context, bytes int) {
 	}
 	body.WriteString(`]}`)
 	for ctx.Err() == nil {
-		r, err := http.NewRequestWithContext(ctx, http.MethodPost, f.server.url()+"/v2/giftcards/programs/"+f.attacker.ProgramID+"/cards/bulk", strings.NewReader(body.String()))
+		r, err := http.NewRequestWithContext(ctx, http.MethodPost, f.server.URL()+"/v2/giftcards/programs/"+f.attacker.ProgramID+"/cards/bulk", strings.NewReader(body.String()))
 		f.trial.must(err)
 		r.Header.Set("Authorization", "Bearer "+f.attacker.token)
 		if response, err := http.DefaultClient.Do(r); err == nil {
@@ -220,18 +222,18 @@ func (f *flood) dearest(ctx context.Context, bytes int) {
 // csvLink lets the attacker issue cards, and returns the path of their CSV.
 func (f *flood) csvLink(count int) (path string) {
 	f.trial.Helper()
-	l := f.trial.newLoad(f.attacker, f.server.url)
+	l := f.trial.newLoad(f.attacker, f.server.URL)
 	status, answer, err := l.do(http.MethodPost, "/bulk", "", fmt.Sprintf(`{"initialValue":5,"count":%d}`, count))
 	f.trial.must(err)
 	var task struct{ TaskID, Status, CsvDownloadURL string }
 	if err := json.Unmarshal(answer, &task); err != nil || status != http.StatusAccepted {
 		f.trial.Fatalf("the attacker's cards: %d %s", status, answer)
 	}
-	f.trial.until("the attacker's cards", func() bool {
+	check.Until(f.trial, "the attacker's cards", func() bool {
 		_, answer, err := l.do(http.MethodGet, "/bulk/"+task.TaskID, "", "")
 		return err == nil && json.Unmarshal(answer, &task) == nil && task.CsvDownloadURL != ""
 	})
-	_, path, _ = strings.Cut(task.CsvDownloadURL, f.server.address)
+	_, path, _ = strings.Cut(task.CsvDownloadURL, f.server.Address)
 	return path
 }
 
@@ -243,19 +245,8 @@ func (tr *trial) newUser(state, database, role string, of merchant) merchant {
 	m.Username, m.Password = role+"@example.com", "a password of a test"
 	command := func(stdin string, args ...string) (id string) {
 		tr.Helper()
-		path, err := built()
-		tr.must(err)
-		cmd := exec.Command(path, append(args, "--state-dir="+state)...)
-		cmd.Env = []string{"HOME=" + os.Getenv("HOME"), "DATABASE_URL=" + database}
-		cmd.Stdin = strings.NewReader(stdin)
-		var problems bytes.Buffer
-		cmd.Stderr = &problems
-		out, err := cmd.Output()
-		if err != nil {
-			tr.Fatalf("%v: %v %s", args, err, problems.String())
-		}
 		var made struct{ ID string }
-		tr.must(json.Unmarshal(out, &made))
+		tr.must(json.Unmarshal(tr.command(state, database, stdin, args...), &made))
 		return made.ID
 	}
 	if m.MerchantID == "" {

@@ -3,26 +3,29 @@ package faults_test
 import (
 	"path/filepath"
 	"time"
+
+	"giftcards/cmd/giftcards/processtest"
+	"giftcards/store/storetest/full"
 )
 
 // killedServer kills the server at random moments while it issues cards and runs tasks.
 func killedServer(tr *trial) {
 	tr.Helper()
-	dir := tr.directory()
+	dir := processtest.StateDir(tr)
 	pg := tr.newPostgres(dir)
 	m := tr.newMerchant(dir, pg.url())
 	server := tr.newGiftcards(dir, pg.url())
-	m.login(tr, server.url())
-	l := tr.newLoad(m, server.url)
+	m.login(tr, server.URL())
+	l := tr.newLoad(m, server.URL)
 
 	var orders []*order
-	for range size(2000, 40) {
+	for range full.Size(2000, 24) {
 		orders = append(orders, l.card())
 	}
-	for range size(200, 4) {
+	for range full.Size(200, 2) {
 		orders = append(orders, l.blindCard())
 	}
-	for i := range size(200, 4) {
+	for i := range full.Size(200, 2) {
 		orders = append(orders, l.bulk(threshold+1+tr.roll(250), i%2 == 0))
 	}
 	for i := range orders { // in a random order
@@ -46,11 +49,11 @@ func killedServer(tr *trial) {
 			break
 		}
 		busy := l.busy()
-		server.kill()
+		server.Kill()
 		if busy {
 			tr.faults.Add(1)
 		}
-		server.start()
+		server.Start()
 	}
 	l.audit(pg.adminIn())
 }
@@ -67,26 +70,26 @@ func over(done <-chan struct{}) bool {
 // oneOfTwoServers kills one of two servers on one database while both work.
 func oneOfTwoServers(tr *trial) {
 	tr.Helper()
-	dir := tr.directory()
+	dir := processtest.StateDir(tr)
 	pg := tr.newPostgres(dir)
 	m := tr.newMerchant(dir, pg.url())
 	servers := []*giftcards{
 		tr.newGiftcards(dir, pg.url()),
-		tr.newGiftcards(tr.directory(), pg.url(), "--keys-file="+filepath.Join(dir, "keys.json"), "--no-share-transactions"),
+		tr.newGiftcards(processtest.StateDir(tr), pg.url(), "GIFTCARDS_KEYS_FILE="+filepath.Join(dir, "keys.json"), "GIFTCARDS_SHARE_TRANSACTIONS=false"),
 	}
-	m.login(tr, servers[0].url())
-	l := tr.newLoad(m, servers[0].url, servers[1].url)
+	m.login(tr, servers[0].URL())
+	l := tr.newLoad(m, servers[0].URL, servers[1].URL)
 	l.during(8, func() {
 		for range 60 {
 			time.Sleep(tr.upTo(300 * time.Millisecond))
 			victim := servers[tr.roll(2)]
 			busy := l.busy()
-			victim.kill()
+			victim.Kill()
 			if busy {
 				tr.faults.Add(1)
 			}
 			time.Sleep(tr.upTo(100 * time.Millisecond)) // meanwhile the other server works alone
-			victim.start()
+			victim.Start()
 		}
 	})
 	l.audit(pg.adminIn())

@@ -6,13 +6,16 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
-	"os/exec"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"giftcards/cmd/giftcards/processtest"
+	"giftcards/store/storetest/check"
+	"giftcards/store/storetest/full"
 )
 
 // TestAUserGetsInWhileLoginsAreAttacked: a user who has logged in from an address before
@@ -21,7 +24,7 @@ import (
 func TestAUserGetsInWhileLoginsAreAttacked(t *testing.T) {
 	t.Parallel()
 	all := newTrial(t, "logins")
-	dir := all.directory()
+	dir := processtest.StateDir(all)
 	pg := all.newPostgres(dir)
 	m := all.newMerchant(dir, pg.url())
 	for _, one := range []struct {
@@ -36,7 +39,7 @@ func TestAUserGetsInWhileLoginsAreAttacked(t *testing.T) {
 		t.Run(one.name, func(t *testing.T) { // not parallel, because each needs the whole machine
 			tr := newTrial(t, one.name)
 			g := &siege{trial: tr, home: "203.0.113.7", merchant: m}
-			g.server = tr.newGiftcards(dir, pg.url(), "--trusted-proxy=127.0.0.0/8")
+			g.server = tr.newGiftcards(dir, pg.url(), "GIFTCARDS_TRUSTED_PROXY=127.0.0.0/8")
 			if status := g.login(g.home, g.merchant.Username, g.merchant.Password); status != http.StatusOK {
 				t.Fatalf("a login in peace: %d", status)
 			}
@@ -46,7 +49,7 @@ func TestAUserGetsInWhileLoginsAreAttacked(t *testing.T) {
 			g.victim()
 			end()
 			g.attackers.Wait()
-			g.server.kill()
+			g.server.Kill()
 		})
 	}
 }
@@ -68,7 +71,7 @@ func (g *siege) login(from, user, password string) int {
 }
 
 func (g *siege) send(ctx context.Context, from, user, password string) int {
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, g.server.url()+"/v2/token",
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, g.server.URL()+"/v2/token",
 		strings.NewReader(url.Values{"username": {user}, "password": {password}}.Encode()))
 	g.must(err)
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
@@ -86,24 +89,29 @@ func (g *siege) send(ctx context.Context, from, user, password string) int {
 // keepOn lets attackers send attempts until the siege is over. next returns the n-th
 // attempt of the i-th attacker.
 func (g *siege) keepOn(attackers int, next func(i, n int) (from, user, password string)) {
+	g.Helper()
+	var begun atomic.Int64
 	for i := range attackers {
 		g.attackers.Go(func() {
 			for n := 0; g.ctx.Err() == nil; n++ {
 				from, user, password := next(i, n)
+				if n == 0 {
+					begun.Add(1)
+				}
 				if g.send(g.ctx, from, user, password) != http.StatusOK {
 					time.Sleep(5 * time.Millisecond) // refusals must not use up a small machine
 				}
 			}
 		})
 	}
-	time.Sleep(2 * time.Second) // all attackers have begun
+	check.Until(g, "an attack by all attackers", func() bool { return begun.Load() == int64(attackers) })
 }
 
 // victim logs in at home, again and again.
 func (g *siege) victim() {
 	g.Helper()
 	var took []time.Duration
-	for i := range size(20, 5) {
+	for i := range full.Size(20, 3) {
 		start := time.Now()
 		status := g.login(g.home, g.merchant.Username, g.merchant.Password)
 		took = append(took, time.Since(start))
@@ -119,15 +127,8 @@ func (g *siege) victim() {
 
 // rightPasswords is a user of the merchant who logs in over and over.
 func rightPasswords(g *siege) {
-	path, err := built()
-	g.must(err)
 	const name, password = "other@example.com", "the right password"
-	cmd := exec.Command(path, "user", "create", "--merchant="+g.merchant.MerchantID, name)
-	cmd.Env = []string{"HOME=" + os.Getenv("HOME"), "DATABASE_URL=" + g.server.database}
-	cmd.Stdin = strings.NewReader(password + "\n")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		g.Fatalf("user create: %v %s", err, out)
-	}
+	g.command(g.server.state, g.server.database, password+"\n", "user", "create", "--merchant="+g.merchant.MerchantID, name)
 	g.keepOn(8*25, func(i, _ int) (string, string, string) { return fmt.Sprintf("198.51.%d.1", i%8), name, password })
 }
 
@@ -155,7 +156,7 @@ func longPasswords(g *siege) {
 	if tried := guessed(0); tried < 50 || tried > 55 {
 		g.exceptionf("%d guesses were tried, want 50 and what came back meanwhile", tried)
 	}
-	long, names := strings.Repeat("x", 1025), size(66_000, 2_000)
+	long, names := strings.Repeat("x", 1025), full.Size(66_000, 500)
 	var all sync.WaitGroup
 	for i := range 20 {
 		all.Go(func() {
@@ -178,12 +179,12 @@ func longPasswords(g *siege) {
 // usedUp is six addresses that use up the victim's wrong passwords, on a server that
 // has forgotten everything by a restart.
 func usedUp(g *siege) {
-	g.server.kill()
-	g.server.start()
+	g.server.Kill()
+	g.server.Start()
 	g.keepOn(6, func(i, _ int) (string, string, string) {
 		return fmt.Sprintf("198.51.%d.1", i), g.merchant.Username, "a wrong password"
 	})
-	g.until("a quota that is used up", func() bool {
+	check.Until(g, "a quota that is used up", func() bool {
 		return g.login("192.0.2.99", g.merchant.Username, "a wrong password") == http.StatusTooManyRequests
 	})
 }

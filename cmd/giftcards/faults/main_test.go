@@ -6,22 +6,19 @@ import (
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"giftcards/cmd/giftcards/processtest"
+	"giftcards/store/storetest/check"
+	"giftcards/store/storetest/full"
 )
 
-var (
-	full    = flag.Bool("full", false, "all faults, which takes minutes, instead of a slice of seconds")
-	seed    = flag.Uint64("seed", 0, "begins the dice; 0 draws one")
-	program = flag.String("program", "", "the giftcards to test instead of one built from this source")
-)
+var seed = flag.Uint64("seed", 0, "begins the dice; 0 draws one")
 
 // TestMain prints the sum of all kinds at the end.
 func TestMain(m *testing.M) {
@@ -29,11 +26,8 @@ func TestMain(m *testing.M) {
 	if *seed == 0 {
 		*seed = rand.Uint64() >> 32
 	}
-	code := m.Run()
-	if path, err := built(); err == nil && *program == "" {
-		_ = os.RemoveAll(filepath.Dir(path))
-	}
-	if *full {
+	code := processtest.Run(m)
+	if full.Asked() {
 		total.print("total")
 	}
 	os.Exit(code)
@@ -58,7 +52,7 @@ func TestFaults(t *testing.T) {
 		{"address of a standby", false, mistakenAddress},
 		{"flooded", true, floodedServer},
 	} {
-		if !*full && !kind.inSlice {
+		if !full.Asked() && !kind.inSlice {
 			continue
 		}
 		t.Run(kind.name, func(t *testing.T) {
@@ -67,23 +61,6 @@ func TestFaults(t *testing.T) {
 		})
 	}
 }
-
-// built is the program, built once for all tests.
-var built = sync.OnceValues(func() (string, error) {
-	if *program != "" {
-		return filepath.Abs(*program)
-	}
-	dir, err := os.MkdirTemp("", "giftcards-binary-")
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, "giftcards")
-	out, err := exec.Command("go", "build", "-o", path, "giftcards/cmd/giftcards").CombinedOutput()
-	if err != nil {
-		err = fmt.Errorf("%w: %s", err, out)
-	}
-	return path, err
-})
 
 // tally counts the faults and exceptions of one kind, or of all kinds.
 type tally struct {
@@ -125,7 +102,7 @@ func newTrial(t *testing.T, name string) *trial {
 		total.requests.Add(tr.requests.Load())
 		total.cards.Add(tr.cards.Load())
 		total.exceptions.Add(tr.exceptions.Load())
-		if *full {
+		if full.Asked() {
 			tr.print(name)
 		}
 	})
@@ -142,17 +119,7 @@ func (tr *trial) exceptionf(format string, args ...any) {
 
 func (tr *trial) must(err error) {
 	tr.Helper()
-	if err != nil {
-		tr.Fatal(err)
-	}
-}
-
-// size returns the number of tries, which is smaller without -full.
-func size(all, slice int) int {
-	if *full {
-		return all
-	}
-	return slice
+	check.Must(tr, err)
 }
 
 // dice makes random numbers from the seed. It is safe for several goroutines.
@@ -176,45 +143,6 @@ func (d *dice) roll(n int) int {
 
 // upTo returns a duration below most.
 func (d *dice) upTo(most time.Duration) time.Duration { return time.Duration(d.roll(int(most))) }
-
-// directory returns a new directory that PostgreSQL's user may enter.
-func (tr *trial) directory() string {
-	tr.Helper()
-	dir, err := os.MkdirTemp("", "giftcards-faults-")
-	tr.must(err)
-	tr.must(os.Chmod(dir, 0o755))
-	tr.Cleanup(func() { _ = os.RemoveAll(dir) })
-	return dir
-}
-
-var takenPorts sync.Map
-
-// freePort returns a port below the ephemeral range. No other call in this process returns
-// it.
-func (tr *trial) freePort() int {
-	tr.Helper()
-	for {
-		port := 22_000 + rand.IntN(1_000)
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-		if err != nil {
-			continue
-		}
-		tr.must(l.Close())
-		if _, taken := takenPorts.LoadOrStore(port, true); !taken {
-			return port
-		}
-	}
-}
-
-// until polls until done returns true. The test fails after a minute.
-func (tr *trial) until(what string, done func() bool) {
-	tr.Helper()
-	for deadline := time.Now().Add(time.Minute); !done(); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			tr.Fatalf("a minute has passed without %s", what)
-		}
-	}
-}
 
 func ok(address string) bool {
 	response, err := (&http.Client{Timeout: 5 * time.Second}).Get(address)

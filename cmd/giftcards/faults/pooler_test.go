@@ -7,6 +7,9 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"giftcards/cmd/giftcards/processtest"
+	"giftcards/store/storetest/check"
 )
 
 // transactionPooler has two servers reach the database through PgBouncer,
@@ -14,14 +17,14 @@ import (
 // docs/deployment.md, and kills servers, pooler and database in turn.
 func transactionPooler(tr *trial) {
 	tr.Helper()
-	dir := tr.directory()
+	dir := processtest.StateDir(tr)
 	pg := tr.newPostgres(dir)
 	pooler := tr.newPooler(dir, pg)
 	through := databaseURL("giftcards", pooler.address, "&default_query_exec_mode=cache_describe")
 	m := tr.newMerchant(dir, through)
-	servers := []*giftcards{tr.newGiftcards(dir, through, "--poll-only"), tr.newGiftcards(dir, through, "--poll-only")}
-	m.login(tr, servers[0].url())
-	l := tr.newLoad(m, servers[0].url, servers[1].url)
+	servers := []*giftcards{tr.newGiftcards(dir, through, "GIFTCARDS_POLL_ONLY=true"), tr.newGiftcards(dir, through, "GIFTCARDS_POLL_ONLY=true")}
+	m.login(tr, servers[0].URL())
+	l := tr.newLoad(m, servers[0].URL, servers[1].URL)
 	l.during(8, func() {
 		for i := range 45 {
 			time.Sleep(tr.upTo(400 * time.Millisecond))
@@ -31,10 +34,10 @@ func transactionPooler(tr *trial) {
 			switch i % 3 {
 			case 0:
 				victim := servers[tr.roll(2)]
-				victim.kill()
-				victim.start()
+				victim.Kill()
+				victim.Start()
 			case 1:
-				pooler.end(syscall.SIGKILL)
+				pooler.Kill()
 				pooler.start()
 			case 2:
 				pg.crash()
@@ -46,7 +49,7 @@ func transactionPooler(tr *trial) {
 }
 
 type pooler struct {
-	*process
+	*processtest.Process
 	trial   *trial
 	program string
 	ini     string
@@ -62,7 +65,7 @@ func (tr *trial) newPooler(dir string, pg *postgres) *pooler {
 	if _, err := os.Stat(found); err != nil {
 		tr.Fatal("PgBouncer is not installed: `apt-get install pgbouncer`, or your system's package of that name")
 	}
-	port := tr.freePort()
+	port := processtest.FreePort(tr)
 	own := tr.give(filepath.Join(dir, "pooler"))
 	p := &pooler{trial: tr, program: found, ini: filepath.Join(own, "pgbouncer.ini"), address: fmt.Sprintf("127.0.0.1:%d", port)}
 	users := filepath.Join(own, "users.txt")
@@ -88,10 +91,10 @@ func (p *pooler) start() {
 	p.trial.Helper()
 	cmd, err := unprivileged(exec.Command(p.program, p.ini))
 	p.trial.must(err)
-	p.process = p.trial.launch(cmd, p.ini+".log", syscall.SIGKILL)
-	p.trial.until("PgBouncer", func() bool {
-		if p.ended() {
-			p.trial.Fatalf("PgBouncer ended: %s", lastWords(p.log))
+	p.Process = processtest.Launch(p.trial, cmd, syscall.SIGKILL)
+	check.Until(p.trial, "PgBouncer", func() bool {
+		if p.Ended() {
+			p.trial.Fatalf("PgBouncer ended: %s", p.LastWords())
 		}
 		_, err := ask[int](p.trial.ctx, databaseURL("giftcards", p.address, "&default_query_exec_mode=cache_describe"), "select 1")
 		return err == nil

@@ -12,13 +12,15 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"giftcards/cmd/giftcards/processtest"
 	"giftcards/store/embedded"
+	"giftcards/store/storetest/check"
 )
 
 // postgres is a PostgreSQL of the test. It listens on a port, so that it keeps its address
 // after a restart.
 type postgres struct {
-	*process
+	*processtest.Process
 	trial *trial
 	bin   string // directory of its programs
 	data  string
@@ -51,7 +53,7 @@ func (tr *trial) programs() string {
 // belongs to the role of that name.
 func (tr *trial) newPostgres(dir string) *postgres {
 	tr.Helper()
-	p := &postgres{trial: tr, bin: tr.programs(), data: tr.give(filepath.Join(dir, "data")), port: tr.freePort()}
+	p := &postgres{trial: tr, bin: tr.programs(), data: tr.give(filepath.Join(dir, "data")), port: processtest.FreePort(tr)}
 	p.command("initdb", "-D", p.data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "--wal-segsize=1")
 	p.start()
 	for _, statement := range []string{"create role giftcards login", "create database giftcards owner giftcards"} {
@@ -74,7 +76,7 @@ func (p *postgres) command(name string, args ...string) {
 func (p *postgres) start(settings ...string) {
 	p.trial.Helper()
 	if !p.tryStart(settings...) {
-		p.trial.Fatalf("PostgreSQL ended: %s", lastWords(p.log))
+		p.trial.Fatalf("PostgreSQL ended: %s", p.LastWords())
 	}
 }
 
@@ -88,9 +90,9 @@ func (p *postgres) tryStart(settings ...string) bool {
 	}
 	cmd, err := unprivileged(exec.Command(args[0], args[1:]...))
 	p.trial.must(err)
-	p.process = p.trial.launch(cmd, filepath.Join(filepath.Dir(p.data), filepath.Base(p.data)+".log"), syscall.SIGQUIT)
-	p.trial.until("PostgreSQL", func() bool { return p.ended() || p.accepts() })
-	return !p.ended()
+	p.Process = processtest.Launch(p.trial, cmd, syscall.SIGQUIT)
+	check.Until(p.trial, "PostgreSQL", func() bool { return p.Ended() || p.accepts() })
+	return !p.Ended()
 }
 
 func (p *postgres) accepts() bool {
@@ -101,7 +103,7 @@ func (p *postgres) accepts() bool {
 }
 
 // crash is pg_ctl's stop -m immediate: sessions are interrupted and no data are written.
-func (p *postgres) crash() { p.end(syscall.SIGQUIT) }
+func (p *postgres) crash() { _ = p.Stop(syscall.SIGQUIT) }
 
 func (p *postgres) address() string { return fmt.Sprintf("127.0.0.1:%d", p.port) }
 

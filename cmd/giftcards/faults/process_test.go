@@ -9,68 +9,14 @@ import (
 	"os"
 	"os/exec"
 	"os/user"
-	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
+
+	"giftcards/cmd/giftcards/processtest"
+	"giftcards/store/storetest/check"
 )
-
-// process is a child that ends with the test.
-type process struct {
-	*exec.Cmd
-	log  string        // file with its output
-	done chan struct{} // closed when it has ended
-}
-
-// launch starts a program whose output goes to the end of a log file.
-func (tr *trial) launch(cmd *exec.Cmd, log string, onOurDeath syscall.Signal) *process {
-	tr.Helper()
-	file, err := os.OpenFile(log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	tr.must(err)
-	defer file.Close()
-	cmd.Stdout, cmd.Stderr = file, file
-	if cmd.SysProcAttr == nil {
-		cmd.SysProcAttr = &syscall.SysProcAttr{}
-	}
-	dieWithUs(cmd.SysProcAttr, onOurDeath)
-	p := &process{Cmd: cmd, log: log, done: make(chan struct{})}
-	started := make(chan error)
-	go func() {
-		runtime.LockOSThread() // for the kernel, this thread is the parent
-		err := cmd.Start()
-		started <- err
-		if err == nil {
-			_ = cmd.Wait()
-			close(p.done)
-		}
-	}()
-	tr.must(<-started)
-	tr.Cleanup(func() { p.end(syscall.SIGKILL) })
-	return p
-}
-
-// end sends a signal and waits for the end.
-func (p *process) end(s syscall.Signal) {
-	_ = p.Process.Signal(s)
-	<-p.done
-}
-
-func (p *process) ended() bool {
-	select {
-	case <-p.done:
-		return true
-	default:
-		return false
-	}
-}
-
-// lastWords returns the end of a log.
-func lastWords(log string) string {
-	text, _ := os.ReadFile(log)
-	return string(text[max(0, len(text)-3000):])
-}
 
 // unprivileged lets a program run as nobody if the test runs as root, because PostgreSQL
 // and PgBouncer refuse to run as root.
@@ -108,50 +54,20 @@ func (tr *trial) give(dir string) string {
 	return dir
 }
 
-// giftcards is a `giftcards serve` that is started, killed and started again.
+// giftcards is a `giftcards serve` on a database. It is started, killed and started again.
 type giftcards struct {
-	*process
-	trial    *trial
-	state    string
-	database string
-	address  string
-	args     []string
-	starts   int
+	*processtest.Server
+
+	state, database string
 }
 
-// newGiftcards starts a server on a database. Servers with one state directory
-// share their keys.
-func (tr *trial) newGiftcards(state, database string, args ...string) *giftcards {
+// newGiftcards starts a server with more variables of its environment. Servers with one
+// state directory share their keys.
+func (tr *trial) newGiftcards(state, database string, env ...string) *giftcards {
 	tr.Helper()
-	g := &giftcards{trial: tr, state: state, database: database, args: args, address: fmt.Sprintf("127.0.0.1:%d", tr.freePort())}
-	g.start()
-	return g
+	env = append([]string{"DATABASE_URL=" + database, "GIFTCARDS_SMTP_URL=outbox", "GIFTCARDS_SMS_URL=outbox", "GIFTCARDS_USER_RATE=0", "GIFTCARDS_ADDRESS_RATE=0"}, env...)
+	return &giftcards{Server: processtest.Serve(tr, state, processtest.FreeAddress(tr), env...), state: state, database: database}
 }
-
-func (g *giftcards) url() string { return "http://" + g.address }
-
-// start returns when the server is ready.
-func (g *giftcards) start() {
-	g.trial.Helper()
-	path, err := built()
-	g.trial.must(err)
-	cmd := exec.Command(path, append([]string{"serve"}, g.args...)...)
-	cmd.Env = []string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "DATABASE_URL=" + g.database, "GIFTCARDS_SMTP_URL=outbox", "GIFTCARDS_SMS_URL=outbox",
-		"GIFTCARDS_LISTEN=" + g.address, "GIFTCARDS_STATE_DIR=" + g.state,
-		"GIFTCARDS_ADMIN_LISTEN=off", "GIFTCARDS_USER_RATE=0", "GIFTCARDS_ADDRESS_RATE=0",
-	}
-	g.process = g.trial.launch(cmd, filepath.Join(g.state, "server-"+g.address[10:]+".log"), syscall.SIGKILL)
-	g.starts++
-	g.trial.until("a ready server", func() bool {
-		if g.ended() {
-			g.trial.Fatalf("serve ended: %s", lastWords(g.log))
-		}
-		return ok(g.url() + "/readyz")
-	})
-}
-
-func (g *giftcards) kill() { g.end(syscall.SIGKILL) }
 
 // merchant is the merchant of a load.
 type merchant struct {
@@ -162,25 +78,30 @@ type merchant struct {
 // newMerchant makes the demo merchant, by the operator's command.
 func (tr *trial) newMerchant(state, database string) merchant {
 	tr.Helper()
-	path, err := built()
-	tr.must(err)
-	cmd := exec.Command(path, "demo", "--state-dir="+state)
+	var m merchant
+	tr.must(json.Unmarshal(tr.command(state, database, "", "demo"), &m))
+	return m
+}
+
+// command runs a command of giftcards as an operator, and returns what it prints.
+func (tr *trial) command(state, database, stdin string, args ...string) []byte {
+	tr.Helper()
+	cmd := exec.Command(processtest.Program(tr), append(args, "--state-dir="+state)...)
 	cmd.Env = []string{"HOME=" + os.Getenv("HOME"), "DATABASE_URL=" + database}
+	cmd.Stdin = strings.NewReader(stdin)
 	var problems bytes.Buffer
 	cmd.Stderr = &problems
 	out, err := cmd.Output()
 	if err != nil {
-		tr.Fatalf("demo: %v %s", err, problems.String())
+		tr.Fatalf("giftcards %v: %v %s", args, err, problems.String())
 	}
-	var m merchant
-	tr.must(json.Unmarshal(out, &m))
-	return m
+	return out
 }
 
 // login gets a token. It retries for a while.
 func (m *merchant) login(tr *trial, base string) {
 	tr.Helper()
-	tr.until("a login", func() bool {
+	check.Until(tr, "a login", func() bool {
 		response, err := (&http.Client{Timeout: 10 * time.Second}).PostForm(base+"/v2/token", url.Values{"username": {m.Username}, "password": {m.Password}})
 		if err != nil {
 			return false

@@ -6,6 +6,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"giftcards/cmd/giftcards/processtest"
 )
 
 // proxy is a proxy between a server and PostgreSQL that can break connections. It parses
@@ -49,7 +51,7 @@ type cut struct {
 
 func (tr *trial) newProxy(target string) *proxy {
 	tr.Helper()
-	listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", tr.freePort()))
+	listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", processtest.FreePort(tr)))
 	tr.must(err)
 	p := &proxy{trial: tr, listener: listener, target: target, pairs: map[*pair]bool{}, seen: map[string]bool{}, done: map[string]bool{}}
 	tr.Cleanup(func() { listener.Close(); p.breakAll() })

@@ -6,21 +6,24 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"giftcards/cmd/giftcards/processtest"
+	"giftcards/store/storetest/check"
 )
 
 // promotedStandby kills the primary under load and promotes its synchronous
 // standby, five times back and forth. The server knows both by one address.
 func promotedStandby(tr *trial) {
 	tr.Helper()
-	dir := tr.directory()
+	dir := processtest.StateDir(tr)
 	primary := tr.newPostgres(dir)
-	standby := &postgres{trial: tr, bin: primary.bin, data: filepath.Join(dir, "other"), port: tr.freePort()}
+	standby := &postgres{trial: tr, bin: primary.bin, data: filepath.Join(dir, "other"), port: processtest.FreePort(tr)}
 	both := databaseURL("giftcards", primary.address()+","+standby.address(), "&target_session_attrs=read-write&connect_timeout=2")
 	standby.follow(primary)
 	m := tr.newMerchant(dir, both)
 	server := tr.newGiftcards(dir, both)
-	m.login(tr, server.url())
-	l := tr.newLoad(m, server.url)
+	m.login(tr, server.URL())
+	l := tr.newLoad(m, server.URL)
 	var longest time.Duration
 	l.during(8, func() {
 		for range 5 {
@@ -51,29 +54,29 @@ func promotedStandby(tr *trial) {
 // end with the mistake.
 func mistakenAddress(tr *trial) {
 	tr.Helper()
-	dir := tr.directory()
+	dir := processtest.StateDir(tr)
 	primary := tr.newPostgres(dir)
-	standby := &postgres{trial: tr, bin: primary.bin, data: filepath.Join(dir, "other"), port: tr.freePort()}
+	standby := &postgres{trial: tr, bin: primary.bin, data: filepath.Join(dir, "other"), port: processtest.FreePort(tr)}
 	standby.follow(primary)
 	p := tr.newProxy(primary.address())
 	url := databaseURL("giftcards", p.address(), "&connect_timeout=2")
 	m := tr.newMerchant(dir, url)
 	server := tr.newGiftcards(dir, url)
-	m.login(tr, server.url())
-	l := tr.newLoad(m, server.url)
+	m.login(tr, server.URL())
+	l := tr.newLoad(m, server.URL)
 	var longest time.Duration
 	l.during(8, func() {
 		for range 10 {
 			time.Sleep(tr.upTo(time.Second))
 			p.lead(standby.address())
 			tr.faults.Add(1)
-			tr.until("not ready on a standby", func() bool { return !ok(server.url() + "/readyz") })
+			check.Until(tr, "not ready on a standby", func() bool { return !ok(server.URL() + "/readyz") })
 			time.Sleep(time.Second)
 			p.lead(primary.address())
 			back := time.Now()
 			l.carryOut(l.card())
 			longest = max(longest, time.Since(back))
-			tr.until("ready again", func() bool { return ok(server.url() + "/readyz") })
+			check.Until(tr, "ready again", func() bool { return ok(server.URL() + "/readyz") })
 		}
 	})
 	tr.note = fmt.Sprintf("writes again at most %s after the address leads to the primary", longest.Round(time.Millisecond))
@@ -92,7 +95,7 @@ func (p *postgres) follow(primary *postgres) {
 	p.start()
 	primary.admin("alter system set synchronous_standby_names = '*'") // set after the copy, because a promoted standby would inherit it and has no standby of its own
 	primary.admin("select pg_reload_conf()")
-	p.trial.until("a synchronous standby", func() bool {
+	check.Until(p.trial, "a synchronous standby", func() bool {
 		state, err := ask[string](p.trial.ctx, primary.adminURL(), "select coalesce(min(sync_state), '') from pg_stat_replication")
 		return err == nil && strings.TrimSpace(state) == "sync"
 	})

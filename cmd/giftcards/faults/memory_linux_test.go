@@ -5,11 +5,7 @@ import (
 	"os"
 	"regexp"
 	"strconv"
-	"syscall"
 )
-
-// dieWithUs lets the kernel end a child when the thread that started it ends.
-func dieWithUs(a *syscall.SysProcAttr, s syscall.Signal) { a.Pdeathsig = s }
 
 var residentPattern = regexp.MustCompile(`Vm(HWM|RSS):\s+(\d+) kB`)
 

@@ -7,12 +7,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
-	"syscall"
 )
-
-// dieWithUs does nothing, because only Linux can. Only an interrupted test leaves a
-// process.
-func dieWithUs(*syscall.SysProcAttr, syscall.Signal) {}
 
 // residentMemory returns the resident memory of a process in bytes. Only Linux knows its
 // peak.

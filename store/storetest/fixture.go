@@ -27,6 +27,18 @@ func AsOwner[T any](t testing.TB, s *store.Store, do func(*store.Tx) (T, error))
 	return done
 }
 
+// Program returns a new program of a new merchant.
+func Program(t testing.TB, s *store.Store) store.Program {
+	t.Helper()
+	return AsOwner(t, s, func(tx *store.Tx) (store.Program, error) {
+		merchant, err := tx.AddMerchant(t.Context(), "Merchant")
+		if err != nil {
+			return store.Program{}, err
+		}
+		return tx.AddProgram(t.Context(), merchant.ID, "Program")
+	})
+}
+
 // Access returns the access of a new issuer of the program's merchant.
 func Access(t testing.TB, s *store.Store, program id.ID) store.Access {
 	t.Helper()
@@ -44,4 +56,14 @@ func Access(t testing.TB, s *store.Store, program id.ID) store.Access {
 		t.Fatal(err)
 	}
 	return access
+}
+
+// Count returns the number of rows that "select count(*) from" gives for from, which is a
+// table with or without a condition.
+func Count(t testing.TB, s *store.Store, from string) (n int) {
+	t.Helper()
+	if err := s.Pool().QueryRow(t.Context(), "select count(*) from "+from).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
