@@ -101,11 +101,19 @@ func queueCards(batch *pgx.Batch, cards []*Card) {
 	}
 }
 
+// storedCardColumns are all columns of a card, in the order of the fields of GiftCard. They are
+// named, because a newer program may have given the table more of them.
+var storedCardColumns = strings.Fields(`
+    program_id id card_number sealed_code status balance initial_value is_physical design_template
+    customer_email customer_phone customer_name sender_name custom_message deliver_at delivered
+    expires_at created_at updated_at activated_at suspended_at suspended_until suspended_reason
+    last_entry_id`)
+
 // lockCardsSQL returns the rows that exist. It locks them in the order of the primary key, so
 // that two transactions cannot deadlock.
-var lockCardsSQL = fmt.Sprintf(`select c.* from unnest(%s) as wanted (program_id, id)
+var lockCardsSQL = fmt.Sprintf(`select c.%s from unnest(%s) as wanted (program_id, id)
 join gift_cards c on c.program_id = wanted.program_id and c.id = wanted.id
-order by c.program_id, c.id for no key update of c`, parameters(cardKeyColumns, 1, "[]"))
+order by c.program_id, c.id for no key update of c`, strings.Join(storedCardColumns, ", c."), parameters(cardKeyColumns, 1, "[]"))
 
 var cardKeyColumns = []column[cardKey]{
 	columnOf("program_id", "bytea", func(k cardKey) id.ID { return k.program }),
