@@ -135,11 +135,11 @@ func TestAVoidDropsTheScheduledMessagesOfItsCardOnly(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	later := f.Now().Add(time.Hour)
-	kept, waiting, claimed, sent := f.addressed(t, &later), f.addressed(t, &later), f.addressed(t, nil), id.ID{}
+	kept, waiting, claimed := f.addressed(t, &later), f.addressed(t, &later), f.addressed(t, nil)
 	if due := f.claim(t); due == nil || due.CardID != claimed.ID {
 		t.Fatalf("claimed %+v", due)
 	}
-	sent = f.addressed(t, nil).ID
+	sent := f.addressed(t, nil).ID
 	due := f.claim(t)
 	f.record(t, func(tx *store.Tx) error { return tx.RecordSent(t.Context(), due) })
 	for _, card := range []id.ID{waiting.ID, claimed.ID, sent} {

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"giftcards/gen/db"
 	"giftcards/store/id"
 	"giftcards/store/money"
 	"giftcards/store/text"
@@ -61,10 +60,6 @@ type Consolidated struct {
 // The daily limits on issuing do not apply, because no value is issued: the value of the new
 // card is counted already, with the old ones.
 func (tx *Tx) Consolidate(ctx context.Context, program id.ID, asked Consolidation) (Consolidated, error) {
-	// Messages are locked before cards, as in RecordSent. A refusal rolls the drop back.
-	if err := tx.dropMessagesOf(ctx, program, asked.Cards); err != nil {
-		return Consolidated{}, err
-	}
 	sources, err := tx.LockCards(ctx, program, asked.Cards...)
 	if err != nil {
 		return Consolidated{}, err
@@ -182,18 +177,4 @@ func mergedExpiry(sources []*Card, now time.Time) time.Time {
 		return last
 	}
 	return latest
-}
-
-// dropMessagesOf drops the scheduled messages of cards that are about to be voided.
-func (tx *Tx) dropMessagesOf(ctx context.Context, program id.ID, cards []id.ID) error {
-	if err := tx.limitLockWait(ctx); err != nil {
-		return err
-	}
-	channels, err := tx.q.DropCardMessages(ctx, db.DropCardMessagesParams{
-		ProgramID: program, CardIds: each(cards, func(card id.ID) []byte { return card[:] }), Now: tx.now, Reason: "the card is " + CardVoided,
-	})
-	for _, channel := range channels {
-		tx.tally.message(channel, MessageDropped)
-	}
-	return busy(wrap(err, "drop messages of cards"))
 }

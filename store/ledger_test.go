@@ -191,7 +191,7 @@ func TestTheEntriesOfACardAscendAlthoughTheClocksOfServersDiffer(t *testing.T) {
 	var sum, balance money.Amount
 	must(t, f.Pool().QueryRow(t.Context(), `select count(*), count(*) filter (where balance_before <> coalesce(previous, 0) or created_at < earlier),
 			sum(amount), (select max(balance) from gift_cards)
-		from (select *, lag(balance_after) over w as previous, lag(created_at) over w as earlier from ledger_entries window w as (order by id)) as e`).
+		from (select id, amount, balance_before, created_at, lag(balance_after) over w as previous, lag(created_at) over w as earlier from ledger_entries window w as (order by id)) as e`).
 		Scan(&entries, &broken, &sum, &balance))
 	if entries != 13 || broken != 0 || sum.Cmp(balance) != 0 || balance.String() != "25.990" {
 		t.Errorf("%d entries, %d of them do not chain, sum %s, balance %s", entries, broken, sum, balance)

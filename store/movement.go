@@ -303,7 +303,7 @@ func (r *movementRound) applyOne(m *Movement) (Answer, error) {
 	return answer, nil
 }
 
-// writes writes and commits everything, nil if there is nothing to write.
+// writes returns what writes and commits everything, nil if there is nothing to write.
 func (r *movementRound) writes() *pgx.Batch {
 	if len(r.entries) == 0 && len(r.tries) == 0 {
 		return nil

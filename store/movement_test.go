@@ -20,8 +20,9 @@ func (f fixture) sharedMovements(t *testing.T, movements ...store.Movement) []er
 	var all sync.WaitGroup
 	running, released := make(chan struct{}), make(chan struct{})
 	release := sync.OnceFunc(func() { close(released) })
-	defer release()                // also after a failure, because the store waits for its transactions
-	for range store.SharedAtOnce { // these occupy the transactions, with a card of their own
+	defer release() // also after a failure, because the store waits for its transactions
+	// These occupy the transactions, with a card of their own.
+	for range store.SharedAtOnce {
 		occupying := f.redemption(f.activated(t), "1")
 		occupying.Apply = func([]*store.Card) (store.Answer, error) {
 			running <- struct{}{}
@@ -126,4 +127,15 @@ func TestABusyCardFailsOnlyItsOwnMovements(t *testing.T) {
 	if !errors.Is(err, store.ErrCardBusy) {
 		t.Errorf("a change in a transaction of its own: %v", err)
 	}
+}
+
+// TestACardIsLockedAlthoughANewerProgramHasAddedAColumn, because old and new servers run at the
+// same time during an upgrade.
+func TestACardIsLockedAlthoughANewerProgramHasAddedAColumn(t *testing.T) {
+	t.Parallel()
+	f := sharing(t)
+	f.exec(t, "alter table gift_cards add column newer text; alter table ledger_entries add column newer text; alter table idempotency_keys add column newer text")
+	card := f.activated(t)
+	_, err := f.Move(t.Context(), f.redemption(card, "1"))
+	must(t, err)
 }

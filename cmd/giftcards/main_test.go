@@ -189,7 +189,7 @@ func checkAudit(t *testing.T, settings []string, merchant string) {
 			t.Errorf("entry %+v", e)
 		}
 	}
-	want := []string{"user activate", "user deactivate", "user role", "user password", "user create", "program create", "merchant create"}
+	want := []string{"user activate", "user deactivate", "user role", "user role", "user password", "user create", "program create", "merchant create"}
 	if !slices.Equal(got, want) {
 		t.Errorf("the log says %q, want %q", got, want)
 	}

@@ -228,56 +228,6 @@ func (q *Queries) DeleteEndedMessages(ctx context.Context, cardID id.ID, before 
 	return result.RowsAffected(), nil
 }
 
-const dropCardMessages = `-- name: DropCardMessages :many
-with found as materialized (
-    select m.program_id, m.card_id, m.channel from messages m
-    where m.program_id = $3 and m.card_id = any ($4::bytea[])
-      and m.status not in ('sent', 'written', 'failed', 'dropped')
-    order by m.program_id, m.card_id, m.channel
-    for update of m
-)
-update messages m set status = 'dropped', next_attempt_at = $1, last_error = $2::text
-from (select distinct f.program_id, f.card_id from found f) c
-where m.program_id = c.program_id and m.card_id = c.card_id and m.status not in ('sent', 'written', 'failed', 'dropped')
-returning m.channel
-`
-
-type DropCardMessagesParams struct {
-	Now       time.Time
-	Reason    string
-	ProgramID id.ID
-	CardIds   [][]byte
-}
-
-// Drops the scheduled messages of some cards of a program, and returns their channels. Waits
-// for concurrent changes. It locks the messages in the order of their keys, and callers lock
-// cards only afterwards, as SetMessageSent and LockCard do. The condition is not status =
-// 'scheduled', as in SetMessageSent.
-func (q *Queries) DropCardMessages(ctx context.Context, arg DropCardMessagesParams) ([]string, error) {
-	rows, err := q.db.Query(ctx, dropCardMessages,
-		arg.Now,
-		arg.Reason,
-		arg.ProgramID,
-		arg.CardIds,
-	)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []string
-	for rows.Next() {
-		var channel string
-		if err := rows.Scan(&channel); err != nil {
-			return nil, err
-		}
-		items = append(items, channel)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const dropMessages = `-- name: DropMessages :many
 with found as materialized (
     select m.program_id, m.card_id, m.channel,

@@ -230,20 +230,3 @@ from pg_control_system() c, pg_catalog.pg_database d where d.datname = current_d
 select exists (
     select from message_origins o, pg_control_system() c, pg_catalog.pg_database d
     where d.datname = current_database() and o.system = c.system_identifier and o.database_oid = d.oid::bigint);
-
--- name: DropCardMessages :many
--- Drops the scheduled messages of some cards of a program, and returns their channels. Waits
--- for concurrent changes. It locks the messages in the order of their keys, and callers lock
--- cards only afterwards, as SetMessageSent and LockCard do. The condition is not status =
--- 'scheduled', as in SetMessageSent.
-with found as materialized (
-    select m.program_id, m.card_id, m.channel from messages m
-    where m.program_id = @program_id and m.card_id = any (@card_ids::bytea[])
-      and m.status not in ('sent', 'written', 'failed', 'dropped')
-    order by m.program_id, m.card_id, m.channel
-    for update of m
-)
-update messages m set status = 'dropped', next_attempt_at = @now, last_error = @reason::text
-from (select distinct f.program_id, f.card_id from found f) c
-where m.program_id = c.program_id and m.card_id = c.card_id and m.status not in ('sent', 'written', 'failed', 'dropped')
-returning m.channel;
