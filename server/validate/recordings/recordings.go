@@ -27,6 +27,11 @@ const (
 // them do not pass.
 var Now = time.Date(2028, time.January, 1, 0, 0, 0, 0, time.UTC)
 
+// String returns the expectation as a recording has it.
+func (e Expectation) String() string {
+	return [...]string{Refused: "422", Accepted: "2xx", Valid: "not 422"}[e]
+}
+
 // Case is one recorded request and the answer it must get.
 type Case struct {
 	ID      string
