@@ -186,7 +186,7 @@ func (q *CardQuery) walk(s *statement, columns, conditions string, most int64) s
 // The newest cards are looked at before an index is asked, because an index finds all cards
 // with a common text, of which one page is wanted.
 const (
-	newestCards   = 20_000
+	newestCards   = 10_000
 	newestAtLeast = 500 // of each program
 )
 
@@ -194,10 +194,11 @@ const (
 func (q *CardQuery) newest(at time.Time) statement {
 	var s statement
 	most := max(newestCards/len(q.Programs), newestAtLeast)
-	walked := q.walk(&s, "*", "and g.id <= "+s.arg(q.After.Card), int64(most))
-	// Of all programs together, only as many are sure to be the newest as were walked of each.
-	s.sql = "select g.* from (select g.* from " + walked + orderNewestFirst + " limit " + s.arg(int64(most)) + ") g where true " +
-		q.conditions(&s, at) + q.Search.condition(&s) + q.page(&s)
+	newest := q.walk(&s, "*", "and g.id <= "+s.arg(q.After.Card), int64(most))
+	if len(q.Programs) > 1 { // of all programs together, only as many are sure to be the newest as were walked of each
+		newest = "(select g.* from " + newest + orderNewestFirst + " limit " + s.arg(int64(most)) + ") g"
+	}
+	s.sql = "select g.* from " + newest + " where true " + q.conditions(&s, at) + q.Search.condition(&s) + q.page(&s)
 	return s
 }
 
