@@ -11,11 +11,12 @@ const (
 	sweepBatch   = 100
 	cleanEvery   = time.Hour
 	cleanBatch   = 10_000
+	indexBatch   = 1000
 	sweepTimeout = time.Minute
 )
 
-// sweep enqueues abandoned tasks again, and deletes expired rows every hour, until ctx
-// ends. Every instance sweeps; row locks keep the instances apart.
+// sweep enqueues abandoned tasks again, and every hour deletes expired rows and makes new
+// cards searchable, until ctx ends. Every instance sweeps; row locks keep the instances apart.
 func (j *Jobs) sweep(ctx context.Context) {
 	tick := time.NewTicker(j.options.SweepEvery)
 	defer tick.Stop()
@@ -29,6 +30,9 @@ func (j *Jobs) sweep(ctx context.Context) {
 			cleaned = time.Now()
 			if err := j.deleteExpired(ctx); err != nil && ctx.Err() == nil {
 				j.options.Logger.WarnContext(ctx, "deleting expired rows failed", "error", err)
+			}
+			if err := j.makeSearchable(ctx); err != nil && ctx.Err() == nil {
+				j.options.Logger.WarnContext(ctx, "making cards searchable failed", "error", err)
 			}
 		}
 		select {
@@ -60,14 +64,26 @@ func (j *Jobs) enqueueAbandoned(ctx context.Context) error {
 // deleteExpired deletes expired rows in small transactions, so that each holds its locks
 // only for a moment.
 func (j *Jobs) deleteExpired(ctx context.Context) error {
+	return j.untilNone(ctx, func(ctx context.Context, tx *store.Tx) (int64, error) {
+		return tx.DeleteExpired(ctx, j.options.Lifetimes, cleanBatch)
+	})
+}
+
+// makeSearchable puts into the index of texts the cards that nothing has changed since they
+// were issued. Others enter it with their change.
+func (j *Jobs) makeSearchable(ctx context.Context) error {
+	return j.untilNone(ctx, func(ctx context.Context, tx *store.Tx) (int64, error) { return tx.MakeSearchable(ctx, indexBatch) })
+}
+
+// untilNone does a batch after the other, each in a transaction of its own, until one has no
+// rows.
+func (j *Jobs) untilNone(ctx context.Context, do func(context.Context, *store.Tx) (int64, error)) error {
 	for {
 		// Each batch gets a time limit of its own.
 		batch, cancel := context.WithTimeout(ctx, sweepTimeout)
-		deleted, err := store.Write(batch, j.store, func(tx *store.Tx) (int64, error) {
-			return tx.DeleteExpired(batch, j.options.Lifetimes, cleanBatch)
-		})
+		rows, err := store.Write(batch, j.store, func(tx *store.Tx) (int64, error) { return do(batch, tx) })
 		cancel()
-		if err != nil || deleted == 0 {
+		if err != nil || rows == 0 {
 			return err
 		}
 	}

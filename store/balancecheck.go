@@ -108,17 +108,17 @@ type (
 )
 
 // findCheckedSQL finds a card and the wrong codes of its number for each of some numbers, in
-// one statement without a lock, by gift_cards_card_number_key and code_failures_pkey.
+// one statement without a lock, by gift_cards_number_idx and code_failures_pkey.
 const findCheckedSQL = `select c.program_id, c.id, c.card_number, c.sealed_code, c.status, c.balance, c.expires_at, c.activated_at, c.suspended_until, f.failed_at
-from unnest($1::bigint[], $2::bytea[]) with ordinality as wanted (number, hash, place)
-left join gift_cards c on c.card_number = wanted.number
+from unnest($1::bigint[], $2::bytea[]) with ordinality as wanted (number_order, hash, place)
+left join gift_cards c on c.card_number % 10000 * 1000000000000 + c.card_number / 10000 = wanted.number_order
 left join code_failures f on f.number_hash = wanted.hash
 order by wanted.place`
 
 // findChecked looks up all numbers in one statement.
 func (s *Store) findChecked(ctx context.Context, asked []checkedNumber) ([]checked, error) {
 	rows, err := s.pool.Query(ctx, findCheckedSQL,
-		each(asked, func(n checkedNumber) int64 { return n.number }), each(asked, func(n checkedNumber) []byte { return n.hash[:] }))
+		each(asked, func(n checkedNumber) int64 { return numberOrder(n.number) }), each(asked, func(n checkedNumber) []byte { return n.hash[:] }))
 	if err != nil {
 		return nil, err
 	}

@@ -21,7 +21,7 @@ func TestATakenNumberCostsATaskOneChunk(t *testing.T) {
 		begin
 			perform nextval('written'); -- no rollback takes it back
 			if encode(new.id, 'hex') = tg_argv[0] and nextval('collided') = 1 then
-				raise unique_violation using constraint = 'gift_cards_card_number_key';
+				raise unique_violation using constraint = 'gift_cards_number_idx';
 			end if;
 			return new;
 		end $$;

@@ -60,11 +60,38 @@ func (s *Store) CardByNumber(ctx context.Context, program id.ID, typed string) (
 	if !ok {
 		return id.ID{}, ErrCardNotFound
 	}
-	card, err := s.q.FindCardByNumber(ctx, number, program)
+	card, err := s.q.FindCardByNumber(ctx, numberOrder(number), program)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return id.ID{}, ErrCardNotFound
 	}
 	return card, classify(wrap(err, "find card by number"))
+}
+
+// FindCard returns a card as it is. It fails with ErrCardNotFound.
+func (s *Store) FindCard(ctx context.Context, program, card id.ID) (GiftCard, error) {
+	return findCard(ctx, s.q, program, card)
+}
+
+func findCard(ctx context.Context, q *db.Queries, program, card id.ID) (GiftCard, error) {
+	found, err := q.FindCard(ctx, program, card)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return GiftCard{}, ErrCardNotFound
+	}
+	return found, classify(wrap(err, "find card"))
+}
+
+// FindCardWithEntries returns a card with its newest entries, newest first and at most that
+// many, which fit its balance. It fails with ErrCardNotFound.
+func (s *Store) FindCardWithEntries(ctx context.Context, program, card id.ID, most int) (found GiftCard, entries []Entry, err error) {
+	found, err = Read(ctx, s, func(tx *Tx) (GiftCard, error) {
+		found, err := findCard(ctx, tx.q, program, card)
+		if err != nil {
+			return GiftCard{}, err
+		}
+		entries, err = tx.q.ListEntries(ctx, program, card, int32(most))
+		return found, wrap(err, "list entries")
+	})
+	return found, entries, err
 }
 
 // Card is a card that a transaction has locked. Its methods are the rules of a card's life:

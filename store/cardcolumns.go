@@ -27,6 +27,8 @@ var cardColumns = []column[*GiftCard]{
 	columnOf("deliver_at", "timestamptz", func(c *GiftCard) *time.Time { return c.DeliverAt }),
 	columnOf("expires_at", "timestamptz", func(c *GiftCard) time.Time { return c.ExpiresAt }),
 	columnOf("created_at", "timestamptz", func(c *GiftCard) time.Time { return c.CreatedAt }),
+	// Cards with texts become searchable later, because that costs more than issuing them.
+	columnOf("searchable", "boolean", func(c *GiftCard) bool { return c.CustomerEmail == nil && c.CustomerName == nil }),
 }
 
 // cardColumnNames are the names of cardColumns, for the lists of a statement.
@@ -35,7 +37,7 @@ var cardColumnNames = strings.Join(names(cardColumns), ", ")
 // insertCardSQL inserts no row if the card's number is taken. It waits for a concurrent
 // insert of the same number to end.
 var insertCardSQL = fmt.Sprintf(`insert into gift_cards (%s) values (%s)
-on conflict on constraint %s do nothing`, cardColumnNames, parameters(cardColumns, 1, ""), constraintCardNumber)
+on conflict ((%s)) do nothing`, cardColumnNames, parameters(cardColumns, 1, ""), numberOrderSQL)
 
 // column is one column of a statement that writes rows.
 type column[Row any] struct {

@@ -22,7 +22,7 @@ func (s *Store) CardsByNumber(ctx context.Context, program id.ID, typed []string
 		}
 		numbers[i] = number
 	}
-	rows, err := s.q.FindCardsByNumber(ctx, numbers, program)
+	rows, err := s.q.FindCardsByNumber(ctx, each(numbers, numberOrder), program)
 	if err != nil {
 		return nil, classify(wrap(err, "find cards by number"))
 	}

@@ -137,7 +137,7 @@ func creationParameters(suffix string) string {
 // entry in the audit log, and its key with the answer: all of it, or nothing. It writes
 // nothing for a card whose access has changed (not allowed), whose program or user has a
 // limit (limited), or whose key is taken (not created). It waits for a concurrent statement
-// with the key, and fails on gift_cards_card_number_key if a number is taken.
+// with the key, and fails on gift_cards_number_idx if a number is taken.
 //
 // It asks once for all cards whether there is any limit, because mostly there is none.
 //

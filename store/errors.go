@@ -94,7 +94,7 @@ var ErrAccessChanged = &Error{Kind: Unavailable, Message: "Service unavailable"}
 
 // Constraints whose violation the code handles, as the schema names them.
 const (
-	constraintCardNumber      = "gift_cards_card_number_key"
+	constraintCardNumber      = "gift_cards_number_idx"
 	constraintUserEmail       = "users_email_key"
 	constraintUserMerchant    = "users_merchant_id_fkey"
 	constraintProgramMerchant = "programs_merchant_id_fkey"

@@ -43,7 +43,7 @@ func TestTheServingRoleMayServeAndNoMore(t *testing.T) {
 		"insert into programs (id, merchant_id, name, created_at) values (decode(repeat('00', 12), 'hex'), decode(repeat('00', 12), 'hex'), 'x', now())",
 		"update programs set merchant_id = merchant_id", "update programs set time_zone = 'UTC'", "delete from message_origins",
 		"insert into goose_db_version (version_id, is_applied) values (9, true)", "delete from river_migration",
-		"drop index gift_cards_card_number_key", "reindex table river_job",
+		"drop index gift_cards_number_idx", "reindex table river_job",
 	} {
 		_, err := serving.Exec(t.Context(), statement)
 		if pg, ok := errors.AsType[*pgconn.PgError](err); !ok || pg.Code != "42501" {

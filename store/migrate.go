@@ -128,6 +128,11 @@ func migrating(ctx context.Context, url string, do func(migrator) error) error {
 	if err := checkEncoding(ctx, lock); err != nil {
 		return err
 	}
+	// The extended protocol leaves the last statement's snapshot open, and "create index
+	// concurrently" waits for every transaction that has one. A simple statement closes it.
+	if _, err := lock.Exec(ctx, "select 1", pgx.QueryExecModeSimpleProtocol); err != nil {
+		return fmt.Errorf("lock migrations: %w", err)
+	}
 
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {

@@ -25,6 +25,43 @@ func TestMigrateTwiceIsOnce(t *testing.T) {
 	}
 }
 
+// TestAMigrationThatEndedInTheMiddleIsRunAgain: one without a transaction leaves what it did,
+// perhaps an index whose build was killed.
+func TestAMigrationThatEndedInTheMiddleIsRunAgain(t *testing.T) {
+	t.Parallel()
+	for name, undo := range map[string][]string{
+		"at the end":    nil,
+		"at the counts": {"drop trigger gift_cards_count on gift_cards", "drop table card_totals"},
+		// The build fails, because two cards are physical, and leaves an invalid index.
+		"at an index": {"drop index gift_cards_used_idx", "create unique index concurrently gift_cards_used_idx on gift_cards (is_physical)"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			url := storetest.URL(t)
+			conn, err := pgx.Connect(t.Context(), url)
+			must(t, err)
+			defer conn.Close(t.Context())
+			execute(t, url, `insert into gift_cards (program_id, id, card_number, sealed_code, initial_value, is_physical, expires_at, created_at)
+				select '\x01', int4send(i) || '\x0000000000000000'::bytea, i, '', 1, true, now(), now() from generate_series(2, 3) as i`)
+			execute(t, url, "delete from goose_db_version where version_id = 5")
+			execute(t, url, "delete from schema_compatibility where schema = 5")
+			for _, statement := range undo {
+				if _, err := conn.Exec(t.Context(), statement); (err != nil) != strings.Contains(statement, "concurrently") {
+					t.Fatalf("%s: %v", statement, err)
+				}
+			}
+			must(t, store.Migrate(t.Context(), url))
+			execute(t, url, `insert into gift_cards (program_id, id, card_number, sealed_code, initial_value, is_physical, expires_at, created_at)
+				values ('\x01', '\x000000000000000000000001', 1, '', 1, false, now(), now())`)
+			var invalid, counted int
+			must(t, conn.QueryRow(t.Context(), `select (select count(*) from pg_index where not indisvalid), (select sum(cards) from card_totals)`).Scan(&invalid, &counted))
+			if invalid != 0 || counted != 3 {
+				t.Errorf("%d invalid indexes and %d cards counted, want none and 3", invalid, counted)
+			}
+		})
+	}
+}
+
 // TestANewerSchemaIsRefused, ours and River's.
 func TestANewerSchemaIsRefused(t *testing.T) {
 	t.Parallel()

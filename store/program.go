@@ -95,3 +95,21 @@ func (tx *Tx) Merchants(ctx context.Context) ([]Merchant, error) { return tx.q.L
 
 // Programs returns all programs, oldest first.
 func (tx *Tx) Programs(ctx context.Context) ([]Program, error) { return tx.q.ListPrograms(ctx) }
+
+// MerchantProgram is a program with its merchant's name.
+type MerchantProgram = db.ListProgramsOfMerchantRow
+
+// ProgramsOf returns the programs of a merchant, oldest first.
+func (s *Store) ProgramsOf(ctx context.Context, merchant id.ID) ([]MerchantProgram, error) {
+	programs, err := s.q.ListProgramsOfMerchant(ctx, merchant)
+	return programs, classify(wrap(err, "list programs of merchant"))
+}
+
+// ProgramExists reports whether there is a program, of any merchant.
+func (s *Store) ProgramExists(ctx context.Context, program id.ID) (bool, error) {
+	_, err := s.q.FindProgram(ctx, program)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return false, nil
+	}
+	return err == nil, classify(wrap(err, "find program"))
+}

@@ -152,6 +152,7 @@ var changingColumns = []column[*Card]{
 	columnOf("suspended_until", "timestamptz", func(c *Card) *time.Time { return c.SuspendedUntil }),
 	columnOf("suspended_reason", "text", func(c *Card) *string { return c.SuspendedReason }),
 	columnOf("updated_at", "timestamptz", func(c *Card) *time.Time { return c.UpdatedAt }),
+	columnOf("searchable", "boolean", func(*Card) bool { return true }),
 }
 
 var updateCardsSQL = func() string {

@@ -62,3 +62,11 @@ func (tx *Tx) DeleteExpired(ctx context.Context, l Lifetimes, batch int) (total 
 	}
 	return total, nil
 }
+
+// MakeSearchable puts about batch new cards into the index of names and e-mail addresses, and
+// returns how many; call it again until it returns 0. Cards that are locked wait for the next
+// time.
+func (tx *Tx) MakeSearchable(ctx context.Context, batch int) (int64, error) {
+	made, err := tx.q.MakeSearchable(ctx, int32(batch))
+	return made, wrap(err, "make cards searchable")
+}

@@ -21,7 +21,7 @@ func (s *Store) TransferCards(ctx context.Context, program, source id.ID, destin
 	if !ok {
 		number = noNumber
 	}
-	row, err := s.q.FindTransferCards(ctx, program, source, number)
+	row, err := s.q.FindTransferCards(ctx, program, source, numberOrder(number))
 	if err != nil {
 		return TransferCards{}, classify(wrap(err, "find cards of transfer"))
 	}

@@ -320,6 +320,47 @@ func (q *Queries) ListPrograms(ctx context.Context) ([]Program, error) {
 	return items, nil
 }
 
+const listProgramsOfMerchant = `-- name: ListProgramsOfMerchant :many
+select p.id, p.merchant_id, p.name, p.time_zone, p.created_at, m.name as merchant_name from programs p join merchants m on m.id = p.merchant_id where p.merchant_id = $1 order by p.id
+`
+
+type ListProgramsOfMerchantRow struct {
+	ID           id.ID
+	MerchantID   id.ID
+	Name         string
+	TimeZone     string
+	CreatedAt    time.Time
+	MerchantName string
+}
+
+// In the order of the primary key: oldest first. Reads the whole table, which is small.
+func (q *Queries) ListProgramsOfMerchant(ctx context.Context, merchantID id.ID) ([]ListProgramsOfMerchantRow, error) {
+	rows, err := q.db.Query(ctx, listProgramsOfMerchant, merchantID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListProgramsOfMerchantRow
+	for rows.Next() {
+		var i ListProgramsOfMerchantRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.MerchantID,
+			&i.Name,
+			&i.TimeZone,
+			&i.CreatedAt,
+			&i.MerchantName,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listUsers = `-- name: ListUsers :many
 select id, merchant_id, email, name, password_hash, role, active, tokens_valid_after, created_at from users order by id
 `

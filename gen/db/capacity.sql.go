@@ -10,7 +10,7 @@ import (
 )
 
 const findCapacity = `-- name: FindCapacity :one
-select pg_relation_size('gift_cards_card_number_key') as card_number_index,
+select pg_relation_size('gift_cards_number_idx') as card_number_index,
     pg_size_bytes(current_setting('shared_buffers')) as shared_buffers,
     pg_size_bytes(current_setting('max_wal_size')) as max_wal_size,
     current_setting('wal_compression') as wal_compression

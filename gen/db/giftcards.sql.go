@@ -13,14 +13,53 @@ import (
 	"giftcards/store/money"
 )
 
-const findCardByNumber = `-- name: FindCardByNumber :one
-select id from gift_cards where card_number = $1 and program_id = $2
+const findCard = `-- name: FindCard :one
+select program_id, id, card_number, sealed_code, status, balance, initial_value, is_physical, design_template, customer_email, customer_phone, customer_name, sender_name, custom_message, deliver_at, delivered, expires_at, created_at, updated_at, activated_at, suspended_at, suspended_until, suspended_reason, last_entry_id, searchable from gift_cards where program_id = $1 and id = $2
 `
 
-// The card of a program with a number. By gift_cards_card_number_key, without a lock. No row
-// if the number is unknown or of another program.
-func (q *Queries) FindCardByNumber(ctx context.Context, cardNumber int64, programID id.ID) (id.ID, error) {
-	row := q.db.QueryRow(ctx, findCardByNumber, cardNumber, programID)
+// By primary key, without a lock.
+func (q *Queries) FindCard(ctx context.Context, programID id.ID, iD id.ID) (GiftCard, error) {
+	row := q.db.QueryRow(ctx, findCard, programID, iD)
+	var i GiftCard
+	err := row.Scan(
+		&i.ProgramID,
+		&i.ID,
+		&i.CardNumber,
+		&i.SealedCode,
+		&i.Status,
+		&i.Balance,
+		&i.InitialValue,
+		&i.IsPhysical,
+		&i.DesignTemplate,
+		&i.CustomerEmail,
+		&i.CustomerPhone,
+		&i.CustomerName,
+		&i.SenderName,
+		&i.CustomMessage,
+		&i.DeliverAt,
+		&i.Delivered,
+		&i.ExpiresAt,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+		&i.ActivatedAt,
+		&i.SuspendedAt,
+		&i.SuspendedUntil,
+		&i.SuspendedReason,
+		&i.LastEntryID,
+		&i.Searchable,
+	)
+	return i, err
+}
+
+const findCardByNumber = `-- name: FindCardByNumber :one
+select id from gift_cards
+where card_number % 10000 * 1000000000000 + card_number / 10000 = $1::bigint and program_id = $2
+`
+
+// The card of a program with a number, which is given as numberOrder. By gift_cards_number_idx,
+// without a lock. No row if the number is unknown or of another program.
+func (q *Queries) FindCardByNumber(ctx context.Context, numberOrder int64, programID id.ID) (id.ID, error) {
+	row := q.db.QueryRow(ctx, findCardByNumber, numberOrder, programID)
 	var id id.ID
 	err := row.Scan(&id)
 	return id, err
@@ -44,7 +83,7 @@ func (q *Queries) FindCardTerms(ctx context.Context, programID id.ID, iD id.ID) 
 }
 
 const findCardsByNumber = `-- name: FindCardsByNumber :many
-select id, card_number from gift_cards where card_number = any ($1::bigint[]) and program_id = $2
+select id, card_number from gift_cards where card_number % 10000 * 1000000000000 + card_number / 10000 = any ($1::bigint[]) and program_id = $2
 `
 
 type FindCardsByNumberRow struct {
@@ -53,8 +92,8 @@ type FindCardsByNumberRow struct {
 }
 
 // FindCardByNumber for several numbers, in no order.
-func (q *Queries) FindCardsByNumber(ctx context.Context, cardNumbers []int64, programID id.ID) ([]FindCardsByNumberRow, error) {
-	rows, err := q.db.Query(ctx, findCardsByNumber, cardNumbers, programID)
+func (q *Queries) FindCardsByNumber(ctx context.Context, numberOrders []int64, programID id.ID) ([]FindCardsByNumberRow, error) {
+	rows, err := q.db.Query(ctx, findCardsByNumber, numberOrders, programID)
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +114,7 @@ func (q *Queries) FindCardsByNumber(ctx context.Context, cardNumbers []int64, pr
 
 const findTransferCards = `-- name: FindTransferCards :one
 select coalesce((select s.card_number from gift_cards s where s.program_id = $1 and s.id = $2), -1)::bigint as source_number,
-    (select d.id from gift_cards d where d.card_number = $3 and d.program_id = $1)::bytea as destination_id
+    (select d.id from gift_cards d where d.card_number % 10000 * 1000000000000 + d.card_number / 10000 = $3::bigint and d.program_id = $1)::bytea as destination_id
 `
 
 type FindTransferCardsRow struct {
@@ -84,11 +123,66 @@ type FindTransferCardsRow struct {
 }
 
 // The number of a card of a program (-1 if there is none), and the id of the card with another
-// number (null if the program has none). By primary key and gift_cards_card_number_key, without
+// number, given as numberOrder (null if the program has none). By primary key and gift_cards_number_idx, without
 // a lock.
-func (q *Queries) FindTransferCards(ctx context.Context, programID id.ID, sourceID id.ID, destinationNumber int64) (FindTransferCardsRow, error) {
-	row := q.db.QueryRow(ctx, findTransferCards, programID, sourceID, destinationNumber)
+func (q *Queries) FindTransferCards(ctx context.Context, programID id.ID, sourceID id.ID, destinationNumberOrder int64) (FindTransferCardsRow, error) {
+	row := q.db.QueryRow(ctx, findTransferCards, programID, sourceID, destinationNumberOrder)
 	var i FindTransferCardsRow
 	err := row.Scan(&i.SourceNumber, &i.DestinationID)
 	return i, err
+}
+
+const listEntries = `-- name: ListEntries :many
+select program_id, card_id, id, type, amount, balance_before, balance_after, reference_id, description, pos_transaction_id, cashier_id, terminal_id, created_at from ledger_entries where program_id = $1 and card_id = $2 order by id desc limit $3
+`
+
+// The newest entries of a card, newest first. By primary key, without a lock.
+func (q *Queries) ListEntries(ctx context.Context, programID id.ID, cardID id.ID, most int32) ([]LedgerEntry, error) {
+	rows, err := q.db.Query(ctx, listEntries, programID, cardID, most)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []LedgerEntry
+	for rows.Next() {
+		var i LedgerEntry
+		if err := rows.Scan(
+			&i.ProgramID,
+			&i.CardID,
+			&i.ID,
+			&i.Type,
+			&i.Amount,
+			&i.BalanceBefore,
+			&i.BalanceAfter,
+			&i.ReferenceID,
+			&i.Description,
+			&i.PosTransactionID,
+			&i.CashierID,
+			&i.TerminalID,
+			&i.CreatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const makeSearchable = `-- name: MakeSearchable :execrows
+update gift_cards c set searchable = true
+from (select n.program_id, n.id from gift_cards n where not n.searchable limit $1 for no key update skip locked) as new
+where c.program_id = new.program_id and c.id = new.id
+`
+
+// Puts new cards into the index of texts, about @batch of them. Cards that are locked are left
+// for the next time.
+func (q *Queries) MakeSearchable(ctx context.Context, batch int32) (int64, error) {
+	result, err := q.db.Exec(ctx, makeSearchable, batch)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }

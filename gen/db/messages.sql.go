@@ -324,7 +324,7 @@ func (q *Queries) FindCardProgram(ctx context.Context, argID id.ID) (id.ID, erro
 }
 
 const findMessageCard = `-- name: FindMessageCard :one
-select c.program_id, c.id, c.card_number, c.sealed_code, c.status, c.balance, c.initial_value, c.is_physical, c.design_template, c.customer_email, c.customer_phone, c.customer_name, c.sender_name, c.custom_message, c.deliver_at, c.delivered, c.expires_at, c.created_at, c.updated_at, c.activated_at, c.suspended_at, c.suspended_until, c.suspended_reason, c.last_entry_id, m.name as merchant_name, p.time_zone
+select c.program_id, c.id, c.card_number, c.sealed_code, c.status, c.balance, c.initial_value, c.is_physical, c.design_template, c.customer_email, c.customer_phone, c.customer_name, c.sender_name, c.custom_message, c.deliver_at, c.delivered, c.expires_at, c.created_at, c.updated_at, c.activated_at, c.suspended_at, c.suspended_until, c.suspended_reason, c.last_entry_id, c.searchable, m.name as merchant_name, p.time_zone
 from gift_cards c
 join programs p on p.id = c.program_id
 join merchants m on m.id = p.merchant_id
@@ -367,6 +367,7 @@ func (q *Queries) FindMessageCard(ctx context.Context, programID id.ID, iD id.ID
 		&i.GiftCard.SuspendedUntil,
 		&i.GiftCard.SuspendedReason,
 		&i.GiftCard.LastEntryID,
+		&i.GiftCard.Searchable,
 		&i.MerchantName,
 		&i.TimeZone,
 	)
@@ -552,7 +553,7 @@ func (q *Queries) RetryMessages(ctx context.Context, arg RetryMessagesParams) ([
 }
 
 const setCardDelivered = `-- name: SetCardDelivered :exec
-update gift_cards c set delivered = true, updated_at = $1::timestamptz
+update gift_cards c set delivered = true, searchable = true, updated_at = $1::timestamptz
 where c.program_id = $2 and c.id = $3 and not c.delivered and not exists (
     select from messages m where m.program_id = c.program_id and m.card_id = c.id and m.status <> 'sent')
 `
@@ -566,7 +567,7 @@ func (q *Queries) SetCardDelivered(ctx context.Context, now time.Time, programID
 
 const setCardEmail = `-- name: SetCardEmail :one
 update gift_cards set customer_email = $1, updated_at = $2::timestamptz
-where program_id = $3 and id = $4 returning program_id, id, card_number, sealed_code, status, balance, initial_value, is_physical, design_template, customer_email, customer_phone, customer_name, sender_name, custom_message, deliver_at, delivered, expires_at, created_at, updated_at, activated_at, suspended_at, suspended_until, suspended_reason, last_entry_id
+where program_id = $3 and id = $4 returning program_id, id, card_number, sealed_code, status, balance, initial_value, is_physical, design_template, customer_email, customer_phone, customer_name, sender_name, custom_message, deliver_at, delivered, expires_at, created_at, updated_at, activated_at, suspended_at, suspended_until, suspended_reason, last_entry_id, searchable
 `
 
 type SetCardEmailParams struct {
@@ -610,13 +611,14 @@ func (q *Queries) SetCardEmail(ctx context.Context, arg SetCardEmailParams) (Gif
 		&i.SuspendedUntil,
 		&i.SuspendedReason,
 		&i.LastEntryID,
+		&i.Searchable,
 	)
 	return i, err
 }
 
 const setCardPhone = `-- name: SetCardPhone :one
 update gift_cards set customer_phone = $1, updated_at = $2::timestamptz
-where program_id = $3 and id = $4 returning program_id, id, card_number, sealed_code, status, balance, initial_value, is_physical, design_template, customer_email, customer_phone, customer_name, sender_name, custom_message, deliver_at, delivered, expires_at, created_at, updated_at, activated_at, suspended_at, suspended_until, suspended_reason, last_entry_id
+where program_id = $3 and id = $4 returning program_id, id, card_number, sealed_code, status, balance, initial_value, is_physical, design_template, customer_email, customer_phone, customer_name, sender_name, custom_message, deliver_at, delivered, expires_at, created_at, updated_at, activated_at, suspended_at, suspended_until, suspended_reason, last_entry_id, searchable
 `
 
 type SetCardPhoneParams struct {
@@ -660,6 +662,7 @@ func (q *Queries) SetCardPhone(ctx context.Context, arg SetCardPhoneParams) (Gif
 		&i.SuspendedUntil,
 		&i.SuspendedReason,
 		&i.LastEntryID,
+		&i.Searchable,
 	)
 	return i, err
 }

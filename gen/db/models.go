@@ -126,6 +126,16 @@ type BulkTask struct {
 	CompletedAt *time.Time
 }
 
+// How many cards each program has, whatever became of them: the sum of its rows. A trigger keeps it.
+type CardTotal struct {
+	// The program.
+	ProgramID id.ID
+	// The process of the database session that issued the cards, so that no two sessions change a row at the same time; 0: cards from before this table.
+	Session int32
+	// How many cards the session issued.
+	Cards int64
+}
+
 // The wrong security codes of the last minutes, by card number. Five of them lock the number for a while.
 type CodeFailure struct {
 	// A keyed hash of the number; the key is in the key file.
@@ -186,6 +196,8 @@ type GiftCard struct {
 	SuspendedReason *string
 	// The newest entry of the card in the ledger; null: none yet.
 	LastEntryID id.ID
+	// Whether the index of names and e-mail addresses has the card; false: it is new, and a search looks at each such card.
+	Searchable bool
 }
 
 // The idempotency keys with their answers, each written in the transaction of its effect.

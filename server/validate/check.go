@@ -202,7 +202,8 @@ func (w *walk) array(s *schema, i uint32) bool {
 		w.refuse(i, fault("list_type", "Input should be a valid list"))
 		return false
 	}
-	if (s.maxLength >= 0 || s.minLength > 0) && !w.length(i, s.minLength, s.maxLength) {
+	// Pydantic counts too many items at once, and too few only after it has judged them.
+	if s.maxLength >= 0 && !w.length(i, 0, s.maxLength) {
 		return false
 	}
 	before := len(w.errors)
@@ -218,5 +219,5 @@ func (w *walk) array(s *schema, i uint32) bool {
 		w.place[len(w.place)-1].index++
 	}
 	w.place = w.place[:len(w.place)-1]
-	return len(w.errors) == before
+	return len(w.errors) == before && w.length(i, s.minLength, -1)
 }

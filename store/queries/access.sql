@@ -136,3 +136,7 @@ select * from programs where id = $1;
 -- All, of every merchant, in the order of the primary key: oldest first. Without a
 -- lock.
 select * from programs order by id;
+
+-- name: ListProgramsOfMerchant :many
+-- In the order of the primary key: oldest first. Reads the whole table, which is small.
+select p.*, m.name as merchant_name from programs p join merchants m on m.id = p.merchant_id where p.merchant_id = $1 order by p.id;

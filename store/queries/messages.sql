@@ -106,7 +106,7 @@ select from gift_cards where program_id = $1 and id = $2 for no key update;
 -- name: SetCardDelivered :exec
 -- Changes the card if all its messages are sent. Needs LockCard, so that of two channels the
 -- later one sees the earlier one.
-update gift_cards c set delivered = true, updated_at = @now::timestamptz
+update gift_cards c set delivered = true, searchable = true, updated_at = @now::timestamptz
 where c.program_id = @program_id and c.id = @card_id and not c.delivered and not exists (
     select from messages m where m.program_id = c.program_id and m.card_id = c.id and m.status <> 'sent');
 

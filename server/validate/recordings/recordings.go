@@ -27,6 +27,11 @@ const (
 // them do not pass.
 var Now = time.Date(2028, time.January, 1, 0, 0, 0, 0, time.UTC)
 
+// String returns the expectation as a recording has it.
+func (e Expectation) String() string {
+	return [...]string{Refused: "422", Accepted: "2xx", Valid: "not 422"}[e]
+}
+
 // Case is one recorded request and the answer it must get.
 type Case struct {
 	ID      string
@@ -35,9 +40,21 @@ type Case struct {
 	Headers map[string]string
 	Body    []byte
 
-	Accepted bool            // the answer must be a 2xx; if false, a 422
-	Detail   json.RawMessage // the detail of the 422; nil if any words will do
+	Expect Expectation
+	Detail json.RawMessage // the detail of the 422; nil if any words will do
 }
+
+// Expectation is what the answer to a recorded request must be.
+type Expectation int
+
+// The expectations.
+const (
+	Refused  Expectation = iota // 422
+	Accepted                    // 2xx
+	// Valid is any answer that depends on what is stored: a 2xx, or a refusal that is not about
+	// the form of the request.
+	Valid
+)
 
 // Group returns the file of a case with its field or kind of fault.
 func (c *Case) Group() string {
@@ -45,22 +62,24 @@ func (c *Case) Group() string {
 	return strings.Join(parts[:min(2, len(parts))], "/")
 }
 
-// Load reads every *.jsonl file of a directory, in the order of their names.
-func Load(directory string) ([]Case, error) {
-	files, err := filepath.Glob(filepath.Join(directory, "*.jsonl"))
-	if err != nil {
-		return nil, fmt.Errorf("find recordings: %w", err)
-	}
-	if len(files) == 0 {
-		return nil, fmt.Errorf("find recordings: none in %s", directory)
-	}
+// Load reads every *.jsonl file of the directories, in the order of their names.
+func Load(directories ...string) ([]Case, error) {
 	var cases []Case
-	for _, file := range files {
-		found, err := read(file)
+	for _, directory := range directories {
+		files, err := filepath.Glob(filepath.Join(directory, "*.jsonl"))
 		if err != nil {
-			return nil, fmt.Errorf("read %s: %w", file, err)
+			return nil, fmt.Errorf("find recordings: %w", err)
 		}
-		cases = append(cases, found...)
+		if len(files) == 0 {
+			return nil, fmt.Errorf("find recordings: none in %s", directory)
+		}
+		for _, file := range files {
+			found, err := read(file)
+			if err != nil {
+				return nil, fmt.Errorf("read %s: %w", file, err)
+			}
+			cases = append(cases, found...)
+		}
 	}
 	return cases, nil
 }
@@ -114,10 +133,13 @@ func parse(line []byte) (Case, error) {
 	}
 	switch r.Expect.Status {
 	case "2xx":
-		c.Accepted = true
+		c.Expect = Accepted
+	case "not 422":
+		c.Expect = Valid
 	case float64(http.StatusUnprocessableEntity):
+		c.Expect = Refused
 	default:
-		return Case{}, fmt.Errorf("status %v is neither 422 nor 2xx", r.Expect.Status)
+		return Case{}, fmt.Errorf("status %v is none of 422, 2xx and not 422", r.Expect.Status)
 	}
 	return c, nil
 }
@@ -138,6 +160,22 @@ func unescape(text *json.RawMessage) error {
 	err = encoder.Encode(value)
 	*text = bytes.TrimSpace(plain.Bytes())
 	return err
+}
+
+// Allows reports whether the status is one that the case expects.
+func (c *Case) Allows(status int) bool {
+	switch c.Expect {
+	case Accepted:
+		return status/100 == 2
+	case Valid:
+		switch status {
+		case http.StatusMethodNotAllowed, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity:
+			return false
+		}
+		return status < http.StatusInternalServerError
+	default:
+		return status == http.StatusUnprocessableEntity
+	}
 }
 
 // WithIDs returns the case for a program and merchant that exist. Their ids have 24

@@ -49,14 +49,31 @@ func TestLoadReadsWhatIsExpected(t *testing.T) {
 	directory := t.TempDir()
 	write(t, directory, "a.jsonl", `{"id": "create/x/1", "method": "POST", "path": "/p", "headers": {"a": "b"}, "body": "x", "expect": {"status": "2xx"}}
 
-{"id": "create/y", "method": "GET", "path": "/p", "headers": {}, "body_base64": "eP8=", "expect": {"status": 422, "detail": []}}`)
+{"id": "create/y", "method": "GET", "path": "/p", "headers": {}, "body_base64": "eP8=", "expect": {"status": 422, "detail": []}}
+{"id": "create/z", "method": "GET", "path": "/p", "headers": {}, "expect": {"status": "not 422"}}`)
 	cases, err := recordings.Load(directory)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(cases) != 2 || !cases[0].Accepted || string(cases[0].Body) != "x" || cases[0].Group() != "create/x" ||
-		cases[1].Accepted || string(cases[1].Body) != "x\xff" || string(cases[1].Detail) != "[]" || cases[1].Group() != "create/y" {
+	if len(cases) != 3 || cases[0].Expect != recordings.Accepted || cases[2].Expect != recordings.Valid || string(cases[0].Body) != "x" || cases[0].Group() != "create/x" ||
+		cases[1].Expect != recordings.Refused || string(cases[1].Body) != "x\xff" || string(cases[1].Detail) != "[]" || cases[1].Group() != "create/y" {
 		t.Errorf("got %+v", cases)
+	}
+}
+
+func TestACaseAllowsTheStatusesThatItExpects(t *testing.T) {
+	t.Parallel()
+	for expect, statuses := range map[recordings.Expectation]map[int]bool{
+		recordings.Refused:  {200: false, 404: false, 422: true, 500: false},
+		recordings.Accepted: {200: true, 202: true, 404: false, 422: false, 500: false},
+		recordings.Valid:    {200: true, 201: true, 400: true, 401: true, 404: true, 409: true, 429: true, 405: false, 413: false, 415: false, 422: false, 500: false, 503: false},
+	} {
+		for status, allowed := range statuses {
+			c := recordings.Case{Expect: expect}
+			if c.Allows(status) != allowed {
+				t.Errorf("expectation %d allows %d: %v, want %v", expect, status, !allowed, allowed)
+			}
+		}
 	}
 }
 

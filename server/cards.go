@@ -1,0 +1,191 @@
+package server
+
+import (
+	"context"
+	"net/url"
+	"strconv"
+
+	"giftcards/gen/api"
+	"giftcards/store"
+	"giftcards/store/id"
+)
+
+// mostTransactions is how many entries of the ledger the details of a card have at most.
+const mostTransactions = 1000
+
+// GetGiftCardDetails returns a card, with its newest entries if they are asked for.
+func (s *Server) GetGiftCardDetails(ctx context.Context, request api.GetGiftCardDetailsRequestObject) (api.GetGiftCardDetailsResponseObject, error) {
+	who := caller(ctx)
+	program, err := who.program()
+	if err != nil {
+		return nil, err
+	}
+	wanted, err := cardID(request.CardId)
+	if err != nil {
+		return nil, err
+	}
+	if !query(ctx).value("include_transactions").Bool() {
+		card, err := s.Store.FindCard(ctx, program.ID, wanted)
+		if err != nil {
+			return nil, err
+		}
+		return toDetails(toGiftCard(&card, s.Store.Now(), program, who.access.MerchantName)), nil
+	}
+	card, entries, err := s.Store.FindCardWithEntries(ctx, program.ID, wanted, mostTransactions)
+	if err != nil {
+		return nil, err
+	}
+	answer := toDetails(toGiftCard(&card, s.Store.Now(), program, who.access.MerchantName))
+	transactions := make([]api.GiftCardTransactionResponse, len(entries))
+	for i := range entries {
+		transactions[i] = toTransaction(&entries[i], program)
+	}
+	answer.Transactions = &transactions
+	return answer, nil
+}
+
+// SearchGiftCards returns a page of a program's cards.
+func (s *Server) SearchGiftCards(ctx context.Context, request api.SearchGiftCardsRequestObject) (api.SearchGiftCardsResponseObject, error) {
+	who := caller(ctx)
+	program, err := who.program()
+	if err != nil {
+		return nil, err
+	}
+	page, err := s.listCards(ctx, []store.MerchantProgram{{ID: program.ID, MerchantID: program.MerchantID, MerchantName: who.access.MerchantName}})
+	if err != nil {
+		return nil, err
+	}
+	return api.SearchGiftCards200JSONResponse{
+		Body: page.cards, Headers: api.SearchGiftCards200ResponseHeaders{Link: s.nextPage(ctx, "/v2/giftcards/programs/"+request.ProgramId+"/search", page)},
+	}, nil
+}
+
+// GetGiftCards returns a page of the cards of one program, or of all of the caller's merchant.
+func (s *Server) GetGiftCards(ctx context.Context, _ api.GetGiftCardsRequestObject) (api.GetGiftCardsResponseObject, error) {
+	programs, err := s.programsAskedFor(ctx)
+	if err != nil {
+		return nil, err
+	}
+	page, err := s.listCards(ctx, programs)
+	if err != nil {
+		return nil, err
+	}
+	return api.GetGiftCards200JSONResponse{
+		Body: page.cards, Headers: api.GetGiftCards200ResponseHeaders{Link: s.nextPage(ctx, "/v2/giftcards/programs/cards", page)},
+	}, nil
+}
+
+// programsAskedFor returns the program that the query names, or all of the caller's merchant.
+func (s *Server) programsAskedFor(ctx context.Context) ([]store.MerchantProgram, error) {
+	programs, err := s.Store.ProgramsOf(ctx, caller(ctx).access.User.MerchantID)
+	if err != nil {
+		return nil, err
+	}
+	wanted, err := query(ctx).id("programId")
+	if err != nil || wanted.IsZero() {
+		return programs, err
+	}
+	for _, program := range programs {
+		if program.ID == wanted {
+			return []store.MerchantProgram{program}, nil
+		}
+	}
+	exists, err := s.Store.ProgramExists(ctx, wanted)
+	switch {
+	case err != nil:
+		return nil, err
+	case exists:
+		return nil, store.ErrProgramForbidden
+	}
+	return nil, store.ErrProgramNotFound
+}
+
+// cardPage is a page of cards as it is answered. next is where the next page begins, "" after
+// the last one.
+type cardPage struct {
+	cards []api.GiftCardResponse
+	next  string
+}
+
+// listCards returns the page of the cards of the programs that the query asks for.
+func (s *Server) listCards(ctx context.Context, programs []store.MerchantProgram) (cardPage, error) {
+	asked, err := cardQuery(query(ctx))
+	if err != nil {
+		return cardPage{}, err
+	}
+	merchant, err := query(ctx).id("merchant_id")
+	if err != nil {
+		return cardPage{}, err
+	}
+	if !merchant.IsZero() && merchant != caller(ctx).access.User.MerchantID {
+		return cardPage{cards: []api.GiftCardResponse{}}, nil // as if the other merchant had no cards
+	}
+	byID := map[id.ID]store.MerchantProgram{}
+	for _, program := range programs {
+		byID[program.ID] = program
+		asked.Programs = append(asked.Programs, program.ID)
+	}
+	found, err := s.Store.ListCards(ctx, asked)
+	if err != nil {
+		return cardPage{}, err
+	}
+	page := cardPage{cards: make([]api.GiftCardResponse, len(found.Cards))}
+	for i := range found.Cards {
+		card := &found.Cards[i]
+		program := byID[card.ProgramID]
+		page.cards[i] = toGiftCard(card, found.At, store.Program{ID: program.ID, MerchantID: program.MerchantID}, program.MerchantName)
+	}
+	if found.More {
+		page.next = store.CursorOf(&found.Cards[len(found.Cards)-1]).String()
+	}
+	return page, nil
+}
+
+// The document has no bounds for page, limit and offset, so that no number is refused.
+const (
+	mostCards  = 1000
+	mostOffset = 1 << 62
+)
+
+// cardQuery reads what the two lists have in common.
+func cardQuery(q queryValues) (asked store.CardQuery, err error) {
+	asked.Status = q.text("status")
+	asked.PositiveBalance = q.value("positive_balance").Bool()
+	asked.Search = store.ParseSearch(q.text("q"))
+	if asked.Card, err = q.id("cardId"); err != nil {
+		return asked, err
+	}
+	limit := min(max(q.value("limit").Int(), 1), mostCards)
+	asked.Limit = int(limit)
+	switch page := max(q.value("page").Int(), 1); {
+	case !q.value("after").IsNull(): // the place in the list; page and offset would move it
+		asked.After, err = store.ParseCursor(q.text("after"))
+	case !q.value("offset").IsNull():
+		asked.Offset = min(max(q.value("offset").Int(), 0), mostOffset)
+	case page-1 > mostOffset/limit:
+		asked.Offset = mostOffset
+	default:
+		asked.Offset = (page - 1) * limit
+	}
+	return asked, err
+}
+
+// nextPage is the Link header to the page after this one, nil after the last one. It asks for
+// the same cards as the request.
+func (s *Server) nextPage(ctx context.Context, path string, page cardPage) *string {
+	if page.next == "" {
+		return nil
+	}
+	asked, next := query(ctx), url.Values{"after": {page.next}}
+	for _, name := range []string{"merchant_id", "status", "programId", "cardId", "q"} {
+		if !asked.value(name).IsNull() {
+			next.Set(name, asked.text(name))
+		}
+	}
+	if asked.value("positive_balance").Bool() {
+		next.Set("positive_balance", "true")
+	}
+	next.Set("limit", strconv.FormatInt(min(max(asked.value("limit").Int(), 1), mostCards), 10))
+	link := "<" + s.BaseURL + path + "?" + next.Encode() + `>; rel="next"`
+	return &link
+}

@@ -1,0 +1,218 @@
+package store
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"giftcards/gen/db"
+	"giftcards/store/id"
+)
+
+// CardQuery asks for one page of cards, newest first: by id, which holds the second in which a
+// card was issued, and then by program, both descending.
+type CardQuery struct {
+	Programs        []id.ID // the programs whose cards are wanted
+	Status          string  // as StateOf; "" is any
+	PositiveBalance bool    // only cards with a balance
+	Card            id.ID   // only this card; zero is any
+	Search          Search  // see ParseSearch
+	After           Cursor  // only cards after this one in the order; zero is the beginning
+	Offset          int64   // how many cards to leave out, 0 or more
+	Limit           int     // how many cards at most, 1 or more
+}
+
+// Cursor is the place of a card in the order of lists.
+type Cursor struct{ Card, Program id.ID }
+
+// CursorOf returns the place of a card.
+func CursorOf(c *GiftCard) Cursor { return Cursor{Card: c.ID, Program: c.ProgramID} }
+
+// String returns the cursor as 48 lower-case hexadecimal digits.
+func (c Cursor) String() string { return c.Card.String() + c.Program.String() }
+
+// ParseCursor reads what String returns. It fails for every other text.
+func ParseCursor(text string) (c Cursor, err error) {
+	if len(text) != 2*hex.EncodedLen(len(c.Card)) {
+		return Cursor{}, errors.New("cursor: want 48 hexadecimal digits")
+	}
+	half := len(text) / 2
+	if c.Card, err = id.Parse(text[:half]); err != nil {
+		return Cursor{}, err
+	}
+	c.Program, err = id.Parse(text[half:])
+	return c, err
+}
+
+// beginning is before every card, because ids hold a second of 32 bits that comes in 2106.
+var beginning = func() (c Cursor) {
+	for i := range c.Card {
+		c.Card[i], c.Program[i] = 0xff, 0xff
+	}
+	return c
+}()
+
+// CardPage is one page of a list.
+type CardPage struct {
+	Cards []GiftCard
+	More  bool      // there are cards after these
+	At    time.Time // the time at which states were judged
+}
+
+// ListCards returns a page of cards. A page after a cursor is found as fast as the first one.
+func (s *Store) ListCards(ctx context.Context, q CardQuery) (CardPage, error) {
+	page := CardPage{At: s.Now()}
+	if len(q.Programs) == 0 || q.Search.kind == searchNothing {
+		return page, nil
+	}
+	wanted := q.Limit
+	q.Limit++ // one more card tells whether there are more
+	if q.After == (Cursor{}) {
+		q.After = beginning
+	}
+	for _, statement := range q.statements(page.At) {
+		rows, err := s.pool.Query(ctx, statement.sql, statement.args...)
+		if err != nil {
+			return CardPage{}, classify(fmt.Errorf("list cards: %w", err))
+		}
+		page.Cards, err = pgx.CollectRows(rows, pgx.RowToStructByPos[db.GiftCard])
+		if err != nil {
+			return CardPage{}, classify(fmt.Errorf("list cards: %w", err))
+		}
+		if len(page.Cards) == q.Limit { // the statements after this one would find the same
+			break
+		}
+	}
+	if page.More = len(page.Cards) > wanted; page.More {
+		page.Cards = page.Cards[:wanted]
+	}
+	return page, nil
+}
+
+// statement is a statement under construction, with its arguments.
+type statement struct {
+	sql  string
+	args []any
+}
+
+// arg adds an argument and returns the parameter for it.
+func (s *statement) arg(value any) string {
+	s.args = append(s.args, value)
+	return fmt.Sprintf("$%d", len(s.args))
+}
+
+// statements are tried one after the other until one fills the page. Only the last one looks
+// at all cards.
+func (q *CardQuery) statements(at time.Time) []statement {
+	switch q.Search.kind {
+	case searchNumber, searchLastFour:
+		return []statement{q.found(at)}
+	case searchText:
+		if q.Search.hasGrams() {
+			return []statement{q.newest(at), q.found(at)}
+		}
+	}
+	return []statement{q.inOrder(at)}
+}
+
+// usedCards is what gift_cards_used_idx demands. Every card with a balance, and every card in
+// one of usedStates, is among these.
+const usedCards = "(g.activated_at is not null or g.status <> 'pending')"
+
+var usedStates = map[string]bool{CardActive: true, CardSuspended: true, CardVoided: true, CardDepleted: true}
+
+// conditions are those on a card g, each after an "and", beside the one on its program.
+func (q *CardQuery) conditions(s *statement, at time.Time) string {
+	card, program := s.arg(q.After.Card), s.arg(q.After.Program)
+	sql := fmt.Sprintf("and g.id <= %s and (g.id, g.program_id) < (%[1]s, %s)", card, program)
+	if q.Status != "" {
+		now := s.arg(at)
+		sql += fmt.Sprintf(" and card_state(g.status, g.activated_at, g.balance, g.expires_at, g.suspended_until, %s) = %s", now, s.arg(q.Status))
+		if q.Status == CardExpired {
+			sql += " and g.expires_at <= " + now
+		}
+	}
+	if q.PositiveBalance {
+		sql += " and g.balance > 0"
+	}
+	if q.PositiveBalance || usedStates[q.Status] {
+		sql += " and " + usedCards
+	}
+	if !q.Card.IsZero() {
+		sql += " and g.id = " + s.arg(q.Card)
+	}
+	return sql
+}
+
+const orderNewestFirst = " order by g.id desc, g.program_id desc"
+
+// page limits what comes before it in a statement to the page.
+func (q *CardQuery) page(s *statement) string {
+	return orderNewestFirst + " limit " + s.arg(int64(q.Limit)) + " offset " + s.arg(q.Offset)
+}
+
+// inOrder walks the cards from the newest one on until the page is full.
+func (q *CardQuery) inOrder(at time.Time) statement {
+	var s statement
+	s.sql = "with page as (select g.program_id, g.id from " + q.walk(&s, "program_id, g.id", q.conditions(&s, at)+q.Search.condition(&s), q.reach()) + q.page(&s) + ")" + cardsOfPage
+	return s
+}
+
+// reach is how many cards of one program can be on the page or before it.
+func (q *CardQuery) reach() int64 {
+	return min(q.Offset, 1<<62) + int64(q.Limit)
+}
+
+// cardsOfPage reads the rows of the page. The rows before the page, of which there may be
+// millions, were read from an index alone. The limit keeps PostgreSQL from reading the whole
+// table for a join.
+const cardsOfPage = " select g.* from page cross join lateral (select * from gift_cards c where c.program_id = page.program_id and c.id = page.id limit 1) g" + orderNewestFirst
+
+// walk is the newest cards g of all programs that fulfil the conditions, most of each.
+func (q *CardQuery) walk(s *statement, columns, conditions string, most int64) string {
+	if len(q.Programs) == 1 {
+		return fmt.Sprintf("(select g.%s from gift_cards g where g.program_id = %s %s order by g.id desc limit %s) g",
+			columns, s.arg(q.Programs[0]), conditions, s.arg(most))
+	}
+	return fmt.Sprintf(`unnest(%s::bytea[]) as p (program_id) cross join lateral (
+		select g.%s from gift_cards g where g.program_id = p.program_id %s order by g.id desc limit %s) g`,
+		s.arg(q.Programs), columns, conditions, s.arg(most))
+}
+
+// The newest cards are looked at before an index is asked, because an index finds all cards
+// with a common text, of which one page is wanted.
+const (
+	newestCards   = 10_000
+	newestAtLeast = 500 // of each program
+)
+
+// newest searches the newest cards only.
+func (q *CardQuery) newest(at time.Time) statement {
+	var s statement
+	most := max(newestCards/len(q.Programs), newestAtLeast)
+	newest := q.walk(&s, "*", "and g.id <= "+s.arg(q.After.Card), int64(most))
+	if len(q.Programs) > 1 { // of all programs together, only as many are sure to be the newest as were walked of each
+		newest = "(select g.* from " + newest + orderNewestFirst + " limit " + s.arg(int64(most)) + ") g"
+	}
+	s.sql = "select g.* from " + newest + " where true " + q.conditions(&s, at) + q.Search.condition(&s) + q.page(&s)
+	return s
+}
+
+// found finds all cards by an index first, and then sorts them.
+func (q *CardQuery) found(at time.Time) statement {
+	var s statement
+	conditions := "g.program_id = any(" + s.arg(q.Programs) + "::bytea[]) " + q.conditions(&s, at) + q.Search.condition(&s)
+	s.sql = "with found as materialized ("
+	for i, from := range q.Search.indexes(&s) {
+		if i > 0 {
+			s.sql += " union all "
+		}
+		s.sql += "select g.program_id, g.id from gift_cards g where " + from + " and " + conditions
+	}
+	s.sql += "), page as (select g.program_id, g.id from found g" + q.page(&s) + ")" + cardsOfPage
+	return s
+}

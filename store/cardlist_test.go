@@ -1,0 +1,94 @@
+package store_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"giftcards/store"
+	"giftcards/store/id"
+)
+
+func sql(t *testing.T, f fixture, statement string) {
+	t.Helper()
+	_, err := f.Pool().Exec(t.Context(), statement)
+	must(t, err)
+}
+
+func TestACursorIsReadAsItWasWritten(t *testing.T) {
+	t.Parallel()
+	c := store.Cursor{Card: id.New(time.Now()), Program: id.New(time.Now())}
+	if got, err := store.ParseCursor(c.String()); err != nil || got != c {
+		t.Errorf("%v %v, want %v", got, err, c)
+	}
+	for _, broken := range []string{"", "x", strings.Repeat("0", 47), strings.Repeat("0", 49), strings.Repeat("A", 48), strings.Repeat("0", 24) + strings.Repeat("g", 24)} {
+		if _, err := store.ParseCursor(broken); err == nil {
+			t.Errorf("%s was read", broken)
+		}
+	}
+}
+
+// TestTheNewestCardsOfACommonTextAreFound, also those that lie beyond the cards that are
+// looked at first.
+func TestTheNewestCardsOfACommonTextAreFound(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	// 12,000 cards of which the newest 11,000 are called else; every tenth of all is new.
+	sql(t, f, fmt.Sprintf(`insert into gift_cards (program_id, id, card_number, sealed_code, initial_value, is_physical, customer_name, expires_at, created_at, searchable)
+		select '\x%s'::bytea, int4send(1700000000 + i) || '\x0000000000000000'::bytea, i, ''::bytea, 1, true, case when i < 1000 then 'Anna Old' else 'Else' end, now() + interval '1 year', now(), i %% 10 <> 0
+		from generate_series(0, 11999) as i`, f.program))
+	seen := 0
+	var after store.Cursor
+	for more := true; more; {
+		page, err := f.ListCards(t.Context(), store.CardQuery{Programs: []id.ID{f.program}, Search: store.ParseSearch("anna"), Limit: 300, After: after})
+		must(t, err)
+		for _, card := range page.Cards {
+			if want := int64(999 - seen); card.CardNumber != want {
+				t.Fatalf("card %d of the list is number %d, want %d", seen, card.CardNumber, want)
+			}
+			seen++
+		}
+		if more = page.More; more {
+			after = store.CursorOf(&page.Cards[len(page.Cards)-1])
+		}
+	}
+	if seen != 1000 {
+		t.Errorf("%d cards, want 1000", seen)
+	}
+}
+
+// TestNewCardsBecomeSearchable by the sweep, and no work is left.
+func TestNewCardsBecomeSearchable(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	for i := range 5 {
+		sql(t, f, fmt.Sprintf(`insert into gift_cards (program_id, id, card_number, sealed_code, initial_value, is_physical, customer_name, expires_at, created_at, searchable)
+			values ('\x%s'::bytea, int4send(%d) || '\x0000000000000000'::bytea, %[2]d, ''::bytea, 1, true, 'A', now(), now(), false)`, f.program, i))
+	}
+	for _, want := range []int64{3, 2, 0} {
+		made, err := store.Write(t.Context(), f.Store, func(tx *store.Tx) (int64, error) { return tx.MakeSearchable(t.Context(), 3) })
+		must(t, err)
+		if made != want {
+			t.Errorf("%d cards became searchable, want %d", made, want)
+		}
+	}
+}
+
+// TestVersion010IssuesOnTheNewSchema: a statement of the release that may run beside this one
+// names a constraint. It does nothing for a number that is not taken but insert the card.
+func TestVersion010IssuesOnTheNewSchema(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	tag, err := f.Pool().Exec(t.Context(), `insert into gift_cards (program_id, id, card_number, sealed_code, initial_value, is_physical, expires_at, created_at)
+		values ($1, $2, 1, '\x', 1, false, now(), now()) on conflict on constraint gift_cards_card_number_key do nothing`, f.program, id.New(time.Now()))
+	must(t, err)
+	if tag.RowsAffected() != 1 {
+		t.Error("no card was inserted")
+	}
+	_, err = f.Pool().Exec(t.Context(), `insert into gift_cards (program_id, id, card_number, sealed_code, initial_value, is_physical, expires_at, created_at)
+		values ($1, $2, 1, '\x', 1, false, now(), now())`, f.program, id.New(time.Now()))
+	if err == nil || !strings.Contains(err.Error(), "gift_cards_number_idx") {
+		t.Errorf("a second card with the number: %v", err)
+	}
+}
