@@ -244,9 +244,14 @@ func (c *courier) send(ctx context.Context, due *store.Due, code string) error {
 	if err != nil {
 		return err
 	}
+	// The card itself tells of the gift as it was given, later messages of what is left of it.
+	value := due.Card.InitialValue
+	if due.Kind != store.MessageCard && due.Card.ActivatedAt != nil {
+		value = due.Card.Balance
+	}
 	content, err := c.templates.Compose(message.Gift{
-		Merchant: due.MerchantName, Sender: text(due.Card.SenderName), Recipient: text(due.Card.CustomerName), Note: text(due.Card.CustomMessage),
-		Value: due.Card.InitialValue.String(), Number: store.FormatNumber(due.Card.CardNumber), Code: code,
+		Kind: due.Kind, Merchant: due.MerchantName, Sender: text(due.Card.SenderName), Recipient: text(due.Card.CustomerName), Note: text(due.Card.CustomMessage),
+		Value: value.String(), Number: store.FormatNumber(due.Card.CardNumber), Code: code,
 		ExpiresAt: due.Card.ExpiresAt, Now: c.store.Now(), Zone: zone, Design: text(due.Card.DesignTemplate),
 	})
 	if err != nil {

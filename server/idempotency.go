@@ -29,6 +29,10 @@ const (
 	redeemOperation         = "redeemGiftCard"
 	reloadOperation         = "reloadGiftCard"
 	reloadByNumberOperation = "reloadGiftCardByNumber"
+
+	resendOperation    = "resendGiftCardSecurityCode"
+	scheduleOperation  = "scheduleGiftCardDelivery"
+	ownershipOperation = "transferGiftCardOwnership"
 )
 
 // idempotencyKey returns the key of a request with the hash of the request, or nil if the

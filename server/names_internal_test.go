@@ -15,7 +15,8 @@ import (
 func TestStoredNamesOfOperationsAreThoseOfTheDocument(t *testing.T) {
 	t.Parallel()
 	handlers := reflect.TypeFor[api.StrictServerInterface]()
-	for _, name := range []string{createOperation, bulkOperation, downloadOperation, loginOperation, logoutOperation} {
+	for _, name := range []string{createOperation, bulkOperation, downloadOperation, loginOperation, logoutOperation,
+		resendOperation, scheduleOperation, ownershipOperation} {
 		if _, ok := handlers.MethodByName(strings.ToUpper(name[:1]) + name[1:]); !ok {
 			t.Errorf("no operation is called %s in the generated code", name)
 		}

@@ -31,21 +31,6 @@ func (s *Server) TransferGiftCardBalance(context.Context, api.TransferGiftCardBa
 	return nil, errNotBuilt
 }
 
-// TransferGiftCardOwnership is not built yet.
-func (s *Server) TransferGiftCardOwnership(context.Context, api.TransferGiftCardOwnershipRequestObject) (api.TransferGiftCardOwnershipResponseObject, error) {
-	return nil, errNotBuilt
-}
-
-// ResendGiftCardSecurityCode is not built yet.
-func (s *Server) ResendGiftCardSecurityCode(context.Context, api.ResendGiftCardSecurityCodeRequestObject) (api.ResendGiftCardSecurityCodeResponseObject, error) {
-	return nil, errNotBuilt
-}
-
-// ScheduleGiftCardDelivery is not built yet.
-func (s *Server) ScheduleGiftCardDelivery(context.Context, api.ScheduleGiftCardDeliveryRequestObject) (api.ScheduleGiftCardDeliveryResponseObject, error) {
-	return nil, errNotBuilt
-}
-
 // ProcessExpiredGiftCard is not built yet.
 func (s *Server) ProcessExpiredGiftCard(context.Context, api.ProcessExpiredGiftCardRequestObject) (api.ProcessExpiredGiftCardResponseObject, error) {
 	return nil, errNotBuilt

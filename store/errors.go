@@ -68,6 +68,11 @@ var (
 	ErrCardVoided          = &Error{Kind: Refused, Message: "Gift card has been voided"}
 	ErrCardActivated       = &Error{Kind: Refused, Message: "Gift card has already been activated"}
 	ErrInsufficientBalance = &Error{Kind: Refused, Message: "Insufficient gift card balance"}
+	ErrNoRecipient         = &Error{Kind: Refused, Message: "Gift card has no recipient"}
+	ErrDelivered           = &Error{Kind: Refused, Message: "Gift card has already been delivered"}
+	ErrCustomerNotFound    = &Error{Kind: NotFound, Message: "Customer not found"}
+	// ErrDeliveryAfterExpiry is about the field deliverAt, so callers are answered with a 422.
+	ErrDeliveryAfterExpiry = &Error{Kind: Conflict, Message: "deliverAt must not be after expiresAt"}
 	// ErrCardBusy means that another transaction has held a card for longer than lockWait.
 	ErrCardBusy = &Error{Kind: Busy, Message: "Gift card is locked by another operation"}
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"time"
 
@@ -13,7 +14,7 @@ import (
 	"giftcards/store/id"
 )
 
-// Message is a row of messages: the message about one card over one channel.
+// Message is a row of messages: a message about one card over one channel.
 type Message = db.Message
 
 // The channels of messages.
@@ -22,13 +23,21 @@ const (
 	ChannelSMS   = "sms"
 )
 
+// The kinds of messages, by what they say. All of them have the card's number and code.
+const (
+	MessageCard          = "card"          // here is the gift card
+	MessageCode          = "code"          // the card that you have has a new security code
+	MessageOwner         = "owner"         // the card of somebody else is yours now
+	MessageConsolidation = "consolidation" // your cards are merged into this one
+)
+
 // The states of a message.
 const (
 	MessageScheduled = "scheduled" // waits for its first or another attempt
 	MessageSent      = "sent"      // the mail or SMS server took it
 	MessageWritten   = "written"   // written to a file, so nobody got it; an operator may retry it
 	MessageFailed    = "failed"    // given up; an operator may retry it
-	MessageDropped   = "dropped"   // not to be sent: the card is of no use any more, or an operator dropped it
+	MessageDropped   = "dropped"   // not to be sent: the card is of no use any more, a later message replaced it, or an operator dropped it
 )
 
 // MessageStates are all states of messages.
@@ -61,33 +70,50 @@ const (
 	// maxUnconfirmed is how many attempts may end without a known outcome. A third attempt
 	// could be a third copy for the recipient.
 	maxUnconfirmed = 2
+	// suspensionLook is the longest pause between two looks whether the card of a waiting
+	// message is still suspended, because the end of a suspension may be moved.
+	suspensionLook = time.Hour
 )
 
-// newMessages returns the rows of messages for cards: one for each channel that the recipient
-// has an address for, due at the card's deliver_at or at once.
-func (tx *Tx) newMessages(cards []GiftCard, bulk bool) []db.CopyMessagesParams {
+// newMessages returns the first messages of cards: one for each channel that the recipient has
+// an address for, due at the card's deliver_at or at once.
+func (tx *Tx) newMessages(cards []GiftCard, kind string, bulk bool) []db.CopyMessagesParams {
 	var messages []db.CopyMessagesParams
-	for _, card := range cards {
-		sendAt := tx.now
-		if card.DeliverAt != nil && card.DeliverAt.After(sendAt) {
-			sendAt = *card.DeliverAt
+	for i := range cards {
+		card := &cards[i]
+		for channel, address := range addresses(card) {
+			messages = append(messages, db.CopyMessagesParams{
+				ProgramID: card.ProgramID, CardID: card.ID, Channel: channel, Kind: kind, Address: address, Bulk: bulk,
+				SendAt: tx.due(card), NextAttemptAt: tx.due(card), CreatedAt: tx.now,
+			})
 		}
-		add := func(channel string, address *string) {
-			if address != nil {
-				messages = append(messages, db.CopyMessagesParams{
-					ProgramID: card.ProgramID, CardID: card.ID, Channel: channel, Address: *address, Bulk: bulk,
-					SendAt: sendAt, NextAttemptAt: sendAt, CreatedAt: tx.now,
-				})
-			}
-		}
-		add(ChannelEmail, card.CustomerEmail)
-		add(ChannelSMS, card.CustomerPhone)
 	}
 	return messages
 }
 
-func (tx *Tx) insertMessages(ctx context.Context, cards []GiftCard) error {
-	messages := tx.newMessages(cards, false)
+// addresses yields the channels over which the recipient of a card can be reached, each with
+// the address, always in the same order.
+func addresses(card *GiftCard) iter.Seq2[string, string] {
+	return func(yield func(channel, address string) bool) {
+		if card.CustomerEmail != nil && !yield(ChannelEmail, *card.CustomerEmail) {
+			return
+		}
+		if card.CustomerPhone != nil {
+			yield(ChannelSMS, *card.CustomerPhone)
+		}
+	}
+}
+
+// due returns when a message of the card is due that has not been sent yet.
+func (tx *Tx) due(card *GiftCard) time.Time {
+	if card.DeliverAt != nil && card.DeliverAt.After(tx.now) {
+		return *card.DeliverAt
+	}
+	return tx.now
+}
+
+// insertMessages inserts messages of cards that were not issued by a task.
+func (tx *Tx) insertMessages(ctx context.Context, messages []db.CopyMessagesParams) error {
 	if len(messages) == 0 {
 		return nil
 	}
@@ -139,7 +165,7 @@ const maxEnded = 100
 // an unknown outcome.
 //
 // ClaimMessage ends messages that must not be sent: those of cards that are of no use any
-// more, and those with too many unknown outcomes.
+// more, and those with too many unknown outcomes. Messages of suspended cards wait.
 func (tx *Tx) ClaimMessage(ctx context.Context, lane Lane, program id.ID) (*Due, error) {
 	for range maxEnded {
 		row, err := tx.claim(ctx, lane, program)
@@ -155,6 +181,12 @@ func (tx *Tx) ClaimMessage(ctx context.Context, lane Lane, program id.ID) (*Due,
 		switch found, err := tx.q.FindMessageCard(ctx, row.ProgramID, row.CardID); {
 		case err == nil:
 			due.Card, due.MerchantName, due.TimeZone = found.GiftCard, found.MerchantName, found.TimeZone
+			if StateOf(&due.Card, tx.now) == CardSuspended {
+				if err := tx.postpone(ctx, due); err != nil {
+					return nil, err
+				}
+				continue
+			}
 			status, reason = tx.unfit(due)
 		case !errors.Is(err, pgx.ErrNoRows):
 			return nil, fmt.Errorf("find card of message: %w", err)
@@ -182,14 +214,30 @@ func (tx *Tx) claim(ctx context.Context, lane Lane, program id.ID) (Message, err
 	return tx.q.ClaimMessage(ctx, db.ClaimMessageParams{Channel: lane.Channel, Now: tx.now, LeaseEnd: leaseEnd, GiveUpAt: giveUpAt})
 }
 
+// postpone takes back the claim of a message whose card is suspended, and lets the message
+// wait until the suspension is over, or for suspensionLook.
+func (tx *Tx) postpone(ctx context.Context, due *Due) error {
+	next := tx.now.Add(suspensionLook)
+	if until := due.Card.SuspendedUntil; until != nil && until.Before(next) {
+		next = *until
+	}
+	reason := "the card is suspended"
+	return wrap(tx.q.PostponeMessage(ctx, db.PostponeMessageParams{
+		ProgramID: due.ProgramID, CardID: due.CardID, Channel: due.Channel, Kind: due.Kind, Sequence: due.Sequence,
+		Attempt: due.Attempts, NextAttemptAt: next, LastError: &reason,
+	}), "postpone message")
+}
+
 // unfit returns the state in which a claimed message that must not be sent ends, and why. It
-// returns MessageScheduled if the message may be sent.
+// returns MessageScheduled if the message may be sent. The message of an empty card is sent:
+// the card may have been spent before its recipient was told of it.
 func (tx *Tx) unfit(due *Due) (status, reason string) {
+	state := StateOf(&due.Card, tx.now)
 	switch {
-	case !due.Card.ExpiresAt.After(tx.now):
+	case state == CardVoided:
+		return MessageDropped, "the card is voided"
+	case state == CardExpired:
 		return MessageDropped, "the card expired"
-	case due.Card.Status != CardPending && due.Card.Status != CardActive:
-		return MessageDropped, "the card is " + due.Card.Status
 	case due.Unconfirmed > maxUnconfirmed:
 		return MessageFailed, "handed over twice, without a word whether it was taken"
 	}
@@ -199,25 +247,28 @@ func (tx *Tx) unfit(due *Due) (status, reason string) {
 // RecordSent records that the message was sent, even if another worker has claimed it
 // meanwhile. If it was the last message of its card, the card is delivered.
 func (tx *Tx) RecordSent(ctx context.Context, due *Due) error {
+	// The card's lock comes before the message's, as in the operations that send a card again.
+	// When both channels are sent at once, the later one then sees the earlier one, and marks
+	// the card as delivered.
+	if err := tx.q.LockCard(ctx, due.ProgramID, due.CardID); err != nil {
+		return fmt.Errorf("lock card: %w", err)
+	}
 	changed, err := tx.q.SetMessageSent(ctx, db.SetMessageSentParams{
-		ProgramID: due.ProgramID, CardID: due.CardID, Channel: due.Channel, SentAt: tx.now,
+		ProgramID: due.ProgramID, CardID: due.CardID, Channel: due.Channel, Kind: due.Kind, Sequence: due.Sequence, SentAt: tx.now,
 	})
 	if err != nil || changed == 0 {
 		return wrap(err, "record sent message")
 	}
 	tx.tally.message(due.Channel, MessageSent)
-	// Lock the card first: when both channels are sent at once, the later one then sees the
-	// earlier one, and marks the card as delivered.
-	if err := tx.q.LockCard(ctx, due.ProgramID, due.CardID); err != nil {
-		return fmt.Errorf("lock card: %w", err)
-	}
 	return wrap(tx.q.SetCardDelivered(ctx, tx.now, due.ProgramID, due.CardID), "record delivered card")
 }
 
 // RecordWritten records that the message was written to a file, even if another worker has
 // claimed it meanwhile. The card does not count as delivered.
 func (tx *Tx) RecordWritten(ctx context.Context, due *Due) error {
-	changed, err := tx.q.SetMessageWritten(ctx, due.ProgramID, due.CardID, due.Channel)
+	changed, err := tx.q.SetMessageWritten(ctx, db.SetMessageWrittenParams{
+		ProgramID: due.ProgramID, CardID: due.CardID, Channel: due.Channel, Kind: due.Kind, Sequence: due.Sequence,
+	})
 	if changed > 0 {
 		tx.tally.message(due.Channel, MessageWritten)
 	}
@@ -264,7 +315,7 @@ func (tx *Tx) ReleaseMessage(ctx context.Context, due *Due) error {
 // Callers adjust the fields that change.
 func unsent(due *Due, reason string) db.SetMessageUnsentParams {
 	return db.SetMessageUnsentParams{
-		ProgramID: due.ProgramID, CardID: due.CardID, Channel: due.Channel, Attempt: due.Attempts,
+		ProgramID: due.ProgramID, CardID: due.CardID, Channel: due.Channel, Kind: due.Kind, Sequence: due.Sequence, Attempt: due.Attempts,
 		Attempts: due.Attempts, Unconfirmed: due.Unconfirmed, NextAttemptAt: due.NextAttemptAt, LastError: &reason,
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"giftcards/server/validate"
 	"giftcards/store"
 	"giftcards/store/id"
+	"giftcards/store/text"
 )
 
 // maxKeyLength bounds an idempotency key, without its quotes, in characters.
@@ -26,9 +27,10 @@ type Rules struct {
 func (r Rules) Options() validate.Options {
 	return validate.Options{
 		Fields: map[string]validate.FieldRule{
-			"CreateGiftCardRequest.expiresAt":    r.expiryWithinBounds,
-			"BulkIssueGiftCardRequest.expiresAt": r.expiryWithinBounds,
-			"BulkIssueGiftCardRequest.count":     r.atMostMaximum,
+			"CreateGiftCardRequest.expiresAt":       r.expiryWithinBounds,
+			"BulkIssueGiftCardRequest.expiresAt":    r.expiryWithinBounds,
+			"BulkIssueGiftCardRequest.count":        r.atMostMaximum,
+			"TransferOwnershipRequest.newOwnerName": ownerHasName,
 		},
 		Lists: map[string]validate.ListBounds{
 			"BulkIssueGiftCardRequest.recipients": {Least: 1, Most: r.BulkMaximum},
@@ -93,6 +95,17 @@ func (r Rules) deliversBeforeExpiry(body validate.Value) *validate.ErrorDetail {
 		refusal := validate.ValueError("deliverAt must not be after expiresAt")
 		refusal.Loc, refusal.Provisional = validate.Loc{"deliverAt"}, byDefault
 		return refusal
+	}
+	return nil
+}
+
+// OwnerName returns the name of a card's new owner as it is stored: one line without markup.
+func OwnerName(typed string) string { return text.Line(text.Message(typed)) }
+
+// ownerHasName demands a name of which something is left without markup.
+func ownerHasName(name validate.Value) *validate.ErrorDetail {
+	if strings.TrimSpace(OwnerName(name.Text())) == "" {
+		return validate.TextTooShort(1)
 	}
 	return nil
 }
