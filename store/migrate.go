@@ -124,11 +124,12 @@ func migrating(ctx context.Context, url string, do func(migrator) error) error {
 		return fmt.Errorf("connect: %w", err)
 	}
 	defer func() { _ = lock.Rollback(context.WithoutCancel(ctx)) }()
-	if err := lockMigrations(ctx, lock); err != nil {
-		return fmt.Errorf("lock migrations: %w", err)
-	}
 	if err := checkEncoding(ctx, lock); err != nil {
 		return err
+	}
+	// The last statement of this transaction; see lockMigrations.
+	if err := lockMigrations(ctx, lock); err != nil {
+		return fmt.Errorf("lock migrations: %w", err)
 	}
 
 	files, err := fs.Sub(migrations, "migrations")
@@ -151,12 +152,13 @@ func migrating(ctx context.Context, url string, do func(migrator) error) error {
 // lockMigrations waits for the lock of migrations. It is a lock of the transaction, because a
 // lock of the session would stay in the connection of a transaction pooler.
 //
-// It asks again and again, because a statement that waits holds a snapshot, for whose end a
-// migration that builds an index concurrently would wait in turn.
+// A migration that builds an index concurrently waits for all snapshots in the database. A
+// statement that waits has a snapshot, so this one asks again and again instead. One that has
+// ended keeps it, except in the simple protocol.
 func lockMigrations(ctx context.Context, tx pgx.Tx) error {
 	for {
 		var locked bool
-		err := tx.QueryRow(ctx, "select pg_try_advisory_xact_lock($1)", int64(migrationLock)).Scan(&locked)
+		err := tx.QueryRow(ctx, "select pg_try_advisory_xact_lock($1)", pgx.QueryExecModeSimpleProtocol, int64(migrationLock)).Scan(&locked)
 		if locked || err != nil {
 			return err
 		}

@@ -25,8 +25,8 @@ func (*ResendLimitError) Error() string { return "Too many requests" }
 
 // ResendCode gives a pending or active card a new security code and sends it to the card's
 // recipient. The email, phone and name of to that are not nil replace those of the card. The
-// old code ends with the transaction. A message that waits for its time will have the new
-// code and go to the new address; otherwise another message is due at once.
+// old code ends with the transaction. A message that nobody has begun to send has the new code
+// and goes to the new address at its time; otherwise another message is due at once.
 //
 // It fails with the refusal of the card's state, with ErrNoRecipient, and with a
 // *ResendLimitError. The caller saves the card.
@@ -90,11 +90,9 @@ func (tx *Tx) resendMessages(ctx context.Context, card *Card, history codeHistor
 	for channel, address := range addresses(&card.GiftCard) {
 		last := newest(messages, channel)
 		switch {
-		// A claimed message is unconfirmed. Its outcome is that of the old code, so it cannot
-		// become the new one's.
-		case last != nil && last.Status == MessageScheduled && last.Unconfirmed == 0 && last.SendAt.After(tx.now):
+		case last != nil && untouched(last, tx.now):
 			err = tx.q.SetMessageAddress(ctx, db.SetMessageAddressParams{
-				ProgramID: last.ProgramID, CardID: last.CardID, Channel: channel, Kind: last.Kind, Sequence: last.Sequence, Address: address,
+				ProgramID: last.ProgramID, CardID: last.CardID, Channel: channel, Kind: last.Kind, Sequence: last.Sequence, Address: address, Now: tx.now,
 			})
 		case last != nil && last.Status == MessageSent:
 			err = tx.replaceMessage(ctx, card, last, nextMessage{kind, channel, address, tx.now}, history)
@@ -106,6 +104,13 @@ func (tx *Tx) resendMessages(ctx context.Context, card *Card, history codeHistor
 		}
 	}
 	return nil
+}
+
+// untouched reports whether a message has yet to be sent, so that it can take over a new code
+// and address: no attempt was made, or its time has moved to a later one. A message that is
+// being sent, or may have been, is unconfirmed. Its outcome is that of the old code.
+func untouched(m *Message, now time.Time) bool {
+	return m.Status == MessageScheduled && m.Unconfirmed == 0 && (m.Attempts == 0 || m.SendAt.After(now))
 }
 
 // codeHistory is what the ledger knows of a card's codes and owners.

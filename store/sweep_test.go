@@ -46,7 +46,7 @@ func TestThingsLastForTheirTimeAndNoLonger(t *testing.T) {
 		must(t, err)
 		return task, tx.RevokeToken(t.Context(), "t", tx.Now().Add(12*time.Hour))
 	})
-	f.exec(t, "update messages set status = 'sent', sent_at = $1", f.Now())
+	f.exec(t, "update messages set status = 'sent', attempts = 1, sent_at = $1", f.Now())
 	elapsed := time.Duration(0)
 	for _, step := range []struct {
 		at    time.Duration
@@ -94,7 +94,7 @@ func TestMessagesAgeFromTheirEnd(t *testing.T) {
 		return tx.IssueCards(t.Context(), f.terms(t), []store.Recipient{{Email: &email}, {Email: &email}, {Email: &email}, {Email: &email}, {Email: &email}})
 	})
 	for i, set := range []string{
-		"status = 'sent', sent_at = $3", "status = 'sent', sent_at = $2", // long ago, and now
+		"status = 'sent', attempts = 1, sent_at = $3", "status = 'sent', attempts = 1, sent_at = $2", // long ago, and now
 		"status = 'failed', give_up_at = $3, next_attempt_at = $2", "status = 'failed', give_up_at = $2, next_attempt_at = $3",
 		"give_up_at = $3, next_attempt_at = $2", // scheduled still
 	} {
@@ -138,7 +138,7 @@ func TestABatchOfMessagesIsOfAllPrograms(t *testing.T) {
 			return tx.IssueCards(t.Context(), terms, []store.Recipient{{Email: &email}, {Email: &email}})
 		})
 	}
-	f.exec(t, "update messages set status = 'sent', sent_at = $1", f.Now())
+	f.exec(t, "update messages set status = 'sent', attempts = 1, sent_at = $1", f.Now())
 	f.clock.Move(1000 * 24 * time.Hour)
 	for _, want := range []int64{4, 2, 0} {
 		if gone := f.sweep(t, 4); gone != want {

@@ -214,7 +214,7 @@ func (q *Queries) CountDueTaskMessages(ctx context.Context, channel string, now 
 
 const deleteEndedMessages = `-- name: DeleteEndedMessages :execrows
 delete from messages m using (
-    select e.program_id, e.card_id, e.channel from programs p cross join lateral (
+    select e.program_id, e.card_id, e.channel, e.kind, e.sequence from programs p cross join lateral (
         select d.program_id, d.card_id, d.channel, d.kind, d.sequence from messages d
         where d.program_id = p.id and d.card_id < $1 and d.status <> 'scheduled'
           and coalesce(d.sent_at, d.give_up_at, d.next_attempt_at) < $2::timestamptz
@@ -873,12 +873,13 @@ func (q *Queries) SetCardPhone(ctx context.Context, arg SetCardPhoneParams) (Gif
 }
 
 const setMessageAddress = `-- name: SetMessageAddress :exec
-update messages set address = $1
-where program_id = $2 and card_id = $3 and channel = $4 and kind = $5 and sequence = $6
+update messages set address = $1, next_attempt_at = greatest(send_at, $2::timestamptz)
+where program_id = $3 and card_id = $4 and channel = $5 and kind = $6 and sequence = $7
 `
 
 type SetMessageAddressParams struct {
 	Address   string
+	Now       time.Time
 	ProgramID id.ID
 	CardID    id.ID
 	Channel   string
@@ -886,10 +887,11 @@ type SetMessageAddressParams struct {
 	Sequence  int16
 }
 
-// By primary key.
+// For a message that was not sent yet. By primary key.
 func (q *Queries) SetMessageAddress(ctx context.Context, arg SetMessageAddressParams) error {
 	_, err := q.db.Exec(ctx, setMessageAddress,
 		arg.Address,
+		arg.Now,
 		arg.ProgramID,
 		arg.CardID,
 		arg.Channel,

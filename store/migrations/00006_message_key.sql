@@ -29,7 +29,7 @@ end $$;
 create trigger messages_of_newer_programs before update on messages
     for each row when (
         old.status <> 'scheduled' and new.status = old.status
-        or old.attempts = 0 and new.status in ('sent', 'written'))
+        or new.attempts = 0 and new.status in ('sent', 'written'))
     execute function skip_message_change();
 
 insert into schema_compatibility (schema, oldest_program) values (6, 1);

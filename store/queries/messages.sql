@@ -203,7 +203,7 @@ returning m.card_id, f.being_sent;
 -- In each program it looks only at cards before @card_id, by primary key, because no card is
 -- issued after its message has ended.
 delete from messages m using (
-    select e.program_id, e.card_id, e.channel from programs p cross join lateral (
+    select e.program_id, e.card_id, e.channel, e.kind, e.sequence from programs p cross join lateral (
         select d.program_id, d.card_id, d.channel, d.kind, d.sequence from messages d
         where d.program_id = p.id and d.card_id < @card_id and d.status <> 'scheduled'
           and coalesce(d.sent_at, d.give_up_at, d.next_attempt_at) < @before::timestamptz
@@ -231,8 +231,8 @@ set address = @address, sequence = sequence + case when status in ('sent', 'writ
 where program_id = @program_id and card_id = @card_id and channel = @channel and kind = @kind and sequence = @sequence;
 
 -- name: SetMessageAddress :exec
--- By primary key.
-update messages set address = @address
+-- For a message that was not sent yet. By primary key.
+update messages set address = @address, next_attempt_at = greatest(send_at, @now::timestamptz)
 where program_id = @program_id and card_id = @card_id and channel = @channel and kind = @kind and sequence = @sequence;
 
 -- name: MoveMessage :exec
