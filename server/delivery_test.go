@@ -9,13 +9,11 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
-	"giftcards/server"
 	"giftcards/server/servertest"
 	"giftcards/store"
 	"giftcards/store/id"
@@ -174,79 +172,6 @@ func TestTheStateOfACardDecidesWhetherItIsSent(t *testing.T) {
 	}
 }
 
-// TestAResentCodeReplacesTheOldOne: the body is optional, and what it gives becomes the card's.
-func TestAResentCodeReplacesTheOldOne(t *testing.T) {
-	t.Parallel()
-	d := newDesk(t, withoutJobs(t))
-	card := d.card(`,"customerEmail":"ada@example.com","customerName":"Ada"`)
-	for i, c := range []struct{ body, holder, messages string }{
-		{"", `"customerEmail":"ada@example.com","customerPhone":null,"customerName":"Ada"`, "email card 0 scheduled ada@example.com"},
-		{"null", `"customerEmail":"ada@example.com"`, "email card 0 scheduled ada@example.com"},
-		{`{"customerEmail":null,"customerPhone":"+44 20 7946 0018","customerName":"Ada\u0000 L."}`, `"customerPhone":"+442079460018"`, ""},
-		{`{"customerEmail":"grace@EXAMPLE.net"}`, `"customerEmail":"grace@example.net"`, ""},
-	} {
-		before := d.code(card)
-		answer := d.post(card, "resend-code", "", c.body)
-		if answer.Status != 200 {
-			t.Fatalf("%s: %d %s", c.body, answer.Status, answer.Body)
-		}
-		d.want(answer, 200, c.holder)
-		if c.messages != "" {
-			d.is("messages", d.messages(card), c.messages)
-		}
-		if after := d.code(card); after == before || strings.Contains(string(answer.Body), after) {
-			t.Errorf("%s: the code is %s, was %s, and the answer %s", c.body, after, before, answer.Body)
-		}
-		d.is("entries", d.entries(card), strings.TrimSuffix(strings.Repeat("RESEND_CODE 0 0\n", i+1), "\n"))
-	}
-	d.is("holder", strings.Join(d.query(card, "select concat_ws(' ', customer_email, customer_name) from gift_cards where id = $1"), ""), "grace@example.net Ada  L.")
-	d.is("messages", d.messages(card), "email card 0 scheduled grace@example.net\nsms card 3 scheduled +442079460018")
-	if n := len(d.query(card, "select operation from audit_log where subject = $1 and operation = 'resendGiftCardSecurityCode'")); n != 4 {
-		t.Errorf("%d lines in the audit log", n)
-	}
-}
-
-// TestACardWithoutARecipientIsNotSent, unless the request names one.
-func TestACardWithoutARecipientIsNotSent(t *testing.T) {
-	t.Parallel()
-	d := newDesk(t, withoutJobs(t))
-	card := d.card("")
-	const refusal = `{"detail":"Gift card has no recipient"}`
-	d.want(d.post(card, "resend-code", "", `{"customerName":"Ada"}`), 400, refusal)
-	d.want(d.schedule(card, `{"deliverAt":null}`), 400, refusal)
-	d.is("messages", d.messages(card)+d.entries(card), "")
-	d.want(d.post(card, "resend-code", "", `{"customerEmail":"ada@example.com"}`), 200, `"customerEmail":"ada@example.com"`)
-	d.is("messages", d.messages(card), "email card 1 scheduled ada@example.com")
-}
-
-// TestACodeIsResentFiveTimesAnHour: the sixth is told when it may come, and may then. Other
-// cards are not concerned, and neither are replays.
-func TestACodeIsResentFiveTimesAnHour(t *testing.T) {
-	t.Parallel()
-	s := withoutJobs(t, func(o *server.Options) { o.TokenLifetime = 24 * time.Hour })
-	d := newDesk(t, s)
-	s.Clock.Stop()
-	card, other := d.card(`,"customerEmail":"ada@example.com"`), d.card(`,"customerEmail":"ada@example.com"`)
-	for n := range 5 {
-		d.want(d.post(card, "resend-code", strconv.Itoa(n), ""), 200, `"id"`)
-		s.Clock.Move(10 * time.Minute)
-	}
-	over := d.post(card, "resend-code", "", "")
-	d.want(over, 429, `{"detail":"Too many requests"}`)
-	if got := over.Header.Get("Retry-After"); got != "600" {
-		t.Errorf("Retry-After %s, want the 10 minutes until the first is an hour ago", got)
-	}
-	if replay := d.post(card, "resend-code", "0", ""); replay.Status != 200 || replay.Header.Get("Idempotent-Replayed") != "true" {
-		t.Errorf("a replay: %d %s", replay.Status, replay.Body)
-	}
-	d.want(d.post(other, "resend-code", "", ""), 200, `"id"`)
-	s.Clock.Move(10*time.Minute - time.Microsecond)
-	d.want(d.post(card, "resend-code", "", ""), 429, "Too many requests")
-	s.Clock.Move(time.Microsecond)
-	d.want(d.post(card, "resend-code", "", ""), 200, `"id"`)
-	d.want(d.post(card, "resend-code", "", ""), 429, "Too many requests")
-}
-
 // TestUnderAKeyACardIsSentOnce: a retry gets the first answer, another body is refused, and the
 // same key serves another card.
 func TestUnderAKeyACardIsSentOnce(t *testing.T) {
@@ -266,71 +191,6 @@ func TestUnderAKeyACardIsSentOnce(t *testing.T) {
 		d.want(d.post(card, path, "k", c.other), 422, "idempotency-key was used for another request")
 		d.want(d.post(second, path, "k", c.body), 200, `"id":"`+second+`"`)
 		d.is("entries", d.entries(card), "ACTIVATION 25 25\n"+c.entry)
-	}
-}
-
-// TestADeliveryIsMoved: to a time, or to now by null and by a past time.
-func TestADeliveryIsMoved(t *testing.T) {
-	t.Parallel()
-	s := withoutJobs(t)
-	d := newDesk(t, s)
-	s.Clock.Stop()
-	now := s.Store.Now().UTC().Truncate(time.Second)
-	at := func(by time.Duration) string { return now.Add(by).Format(time.RFC3339) }
-	for _, c := range []struct {
-		first, then string // the times as JSON
-		due         time.Duration
-	}{
-		{`"` + at(48*time.Hour) + `"`, `"` + at(72*time.Hour) + `"`, 72 * time.Hour},
-		{`"` + at(48*time.Hour) + `"`, `"` + at(time.Hour) + `"`, time.Hour},
-		{`"` + at(48*time.Hour) + `"`, "null", 0},
-		{`"` + at(48*time.Hour) + `"`, `"` + at(-time.Hour) + `"`, 0},
-		{"null", `"` + at(72*time.Hour) + `"`, 72 * time.Hour},
-	} {
-		card := d.card(`,"customerEmail":"ada@example.com","customerPhone":"+442079460018","deliverAt":` + c.first)
-		answer := d.schedule(card, `{"deliverAt":`+c.then+`}`)
-		d.want(answer, 200, `"deliverAt":`+c.then, `"delivered":false`)
-		for _, due := range d.query(card, "select extract(epoch from next_attempt_at)::bigint::text from messages where card_id = $1 and status = 'scheduled' and sequence = 0 and next_attempt_at = send_at") {
-			if due != strconv.FormatInt(now.Add(c.due).Unix(), 10) && (c.due != 0 || due < strconv.FormatInt(now.Unix()-1, 10) || due > strconv.FormatInt(now.Unix()+1, 10)) {
-				t.Errorf("from %s to %s: due at %s, want %d", c.first, c.then, due, now.Add(c.due).Unix())
-			}
-		}
-		if got := d.messages(card); strings.Count(got, "scheduled") != 2 {
-			t.Errorf("messages\n%s", got)
-		}
-		d.is("entries", d.entries(card), "")
-	}
-}
-
-// TestADeliveryThatCannotBeMovedIsRefused.
-func TestADeliveryThatCannotBeMovedIsRefused(t *testing.T) {
-	t.Parallel()
-	d := newDesk(t, withoutJobs(t))
-	card := d.card(`,"customerEmail":"ada@example.com","expiresAt":"` + time.Now().AddDate(0, 1, 0).UTC().Format("2006-01-02") + `T00:00:00Z"`)
-	late := time.Now().AddDate(0, 2, 0).UTC().Format("2006-01-02") + "T00:00:00Z"
-	d.want(d.schedule(card, `{"deliverAt":"`+late+`"}`), 422,
-		`{"detail":[{"type":"value_error","loc":["body","deliverAt"],"msg":"Value error, deliverAt must not be after expiresAt","input":"`+late+`","ctx":{"error":{}}}]}`)
-	d.want(d.schedule(card, `{}`), 422, `"type":"missing"`)
-	d.exec(card, "update gift_cards set delivered = true where id = $1")
-	d.want(d.schedule(card, `{"deliverAt":"`+late+`"}`), 400, `{"detail":"Gift card has already been delivered"}`)
-	d.want(d.schedule("000000000000000000000001", `{"deliverAt":null}`), 404, `{"detail":"Gift card not found"}`)
-}
-
-// TestAMessageThatWasNotSentGetsItsTimeAgain: one that failed, was dropped or is in a file
-// alone. A channel that has reached the recipient stays.
-func TestAMessageThatWasNotSentGetsItsTimeAgain(t *testing.T) {
-	t.Parallel()
-	d := newDesk(t, withoutJobs(t))
-	for _, status := range []string{"failed", "dropped", "written"} {
-		card := d.card(`,"customerEmail":"ada@example.com","customerPhone":"+442079460018"`)
-		d.exec(card, "update messages set status = '"+status+"', attempts = 1 where card_id = $1 and channel = 'email'")
-		d.exec(card, "update messages set attempts = 1 where card_id = $1 and channel = 'sms'")
-		d.exec(card, "update messages set status = 'sent', sent_at = now() where card_id = $1 and channel = 'sms'")
-		d.want(d.schedule(card, `{"deliverAt":null}`), 200, `"deliverAt":null`)
-		got := d.messages(card)
-		if !strings.HasSuffix(got, "\nemail card 1 scheduled ada@example.com") || strings.Count(got, "sms card") != 1 || !strings.Contains(got, "email card 0 dropped") {
-			t.Errorf("%s: messages\n%s", status, got)
-		}
 	}
 }
 
@@ -370,28 +230,6 @@ func TestAnotherOwnerThatCannotBeIsRefused(t *testing.T) {
 	}
 	d.want(d.post(card, "transfer-ownership", "", `{"newOwnerName":"Bob","newOwnerEmail":"bob@example.com","newOwnerCustomerId":"5eb7cf5a86d9755df3a6c594"}`), 404, `{"detail":"Customer not found"}`)
 	d.want(d.post("000000000000000000000001", "transfer-ownership", "", owner), 404, `{"detail":"Gift card not found"}`)
-}
-
-// TestTwoResendsAtOnceAreTwoCodesAndOneMessage, whether or not the card was sent before.
-func TestTwoResendsAtOnceAreTwoCodesAndOneMessage(t *testing.T) {
-	t.Parallel()
-	d := newDesk(t, withoutJobs(t))
-	for status, want := range map[string]string{
-		"status = 'scheduled'":                                                         "email card 0 scheduled ada@example.com",
-		"status = 'sent', sent_at = now(), attempts = 1":                               "email card 0 sent ada@example.com\nemail code 1 scheduled ada@example.com",
-		"attempts = 1, unconfirmed = 1, next_attempt_at = now() + interval '1 minute'": "email card 0 dropped ada@example.com\nemail code 1 scheduled ada@example.com",
-		"attempts = 1, next_attempt_at = now() + interval '1 hour'":                    "email card 0 dropped ada@example.com\nemail card 1 scheduled ada@example.com",
-	} {
-		card := d.card(`,"customerEmail":"ada@example.com"`)
-		d.exec(card, "update messages set "+status+" where card_id = $1")
-		var all sync.WaitGroup
-		for range 2 {
-			all.Go(func() { d.want(d.post(card, "resend-code", "", ""), 200, `"id"`) })
-		}
-		all.Wait()
-		d.is("messages of "+status, d.messages(card), want)
-		d.is("entries", d.entries(card), "RESEND_CODE 0 0\nRESEND_CODE 0 0")
-	}
 }
 
 // TestAResentCardIsInTheOutbox: the worker writes it with its new code under another

@@ -109,6 +109,8 @@ func (tx *Tx) ScheduleDelivery(ctx context.Context, card *Card, at *time.Time) e
 	if err != nil {
 		return err
 	}
+	// The messages are locked by now, so a worker cannot claim one that is moved, and one that
+	// was claimed before stays its sender's until the lease ends.
 	card.change()
 	card.DeliverAt = at
 	due := tx.due(&card.GiftCard)
