@@ -14,10 +14,11 @@ import (
 // with the next sequence, and what was not sent before is dropped. So at most one message over
 // a channel is scheduled, and the one with the greatest sequence is the one that counts.
 
-// lockMessages returns all messages of a card. Lock the card before, as everybody does.
+// lockMessages returns all messages of a card. Lock the card before, as everybody does. It
+// fails with ErrCardBusy if somebody else holds one of them for longer than lockWait.
 func (tx *Tx) lockMessages(ctx context.Context, card *Card) ([]Message, error) {
 	messages, err := tx.q.LockMessages(ctx, card.ProgramID, card.ID)
-	return messages, wrap(err, "lock messages")
+	return messages, busy(wrap(err, "lock messages"))
 }
 
 // newest returns the latest of a card's messages over a channel, nil without any.
