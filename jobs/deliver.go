@@ -152,34 +152,3 @@ func (c *courier) deliverOne(ctx context.Context, program id.ID) error {
 	}
 	return c.record(ctx, due, c.outcome(ctx, due, code, err))
 }
-
-// send composes the message and hands it to the lane's sender.
-func (c *courier) send(ctx context.Context, due *store.Due, code string) error {
-	text := func(s *string) string {
-		if s == nil {
-			return ""
-		}
-		return *s
-	}
-	// The store has checked the zone, but this machine may lack its time-zone data.
-	zone, err := time.LoadLocation(due.TimeZone)
-	if err != nil {
-		return err
-	}
-	content, err := c.templates.Compose(message.Gift{
-		Merchant: due.MerchantName, Sender: text(due.Card.SenderName), Recipient: text(due.Card.CustomerName), Note: text(due.Card.CustomMessage),
-		Value: due.Card.InitialValue.String(), Number: store.FormatNumber(due.Card.CardNumber), Code: code,
-		ExpiresAt: due.Card.ExpiresAt, Now: c.store.Now(), Zone: zone, Design: text(due.Card.DesignTemplate),
-	})
-	if err != nil {
-		return err
-	}
-	m := transport.Message{
-		ID: due.CardID.String(), Sequence: int(due.Sequence), To: due.Address, FromName: content.From, Date: c.store.Now(),
-		Subject: content.Subject, Text: content.Text, HTML: content.HTML,
-	}
-	if due.Channel == store.ChannelSMS {
-		m.Text = content.SMS
-	}
-	return c.sender.Send(ctx, m)
-}

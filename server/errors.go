@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -105,6 +106,9 @@ func (s *Server) refusalOf(err error, c echo.Context) *refusal {
 	if locked, ok := errors.AsType[*store.NumberLockedError](err); ok {
 		return tooMany(locked.Wait)
 	}
+	if over, ok := errors.AsType[*store.ResendLimitError](err); ok {
+		return &refusal{status: http.StatusTooManyRequests, detail: over.Error(), retryAfter: wholeSeconds(over.RetryAfter)}
+	}
 	// A store.Error of a kind that is not in statusOf is a fault of the server.
 	if failed, ok := errors.AsType[*store.Error](err); ok {
 		if status, ok := statusOf[failed.Kind]; ok {
@@ -131,6 +135,9 @@ func (s *Server) refusalOf(err error, c echo.Context) *refusal {
 	s.logger(c).ErrorContext(c.Request().Context(), "request failed", "error", err, "route", c.Path())
 	return &refusal{status: http.StatusInternalServerError, detail: http.StatusText(http.StatusInternalServerError)}
 }
+
+// wholeSeconds rounds up, so that a retry after so many seconds is not too early.
+func wholeSeconds(d time.Duration) int { return int((d + time.Second - 1) / time.Second) }
 
 // writeJSON writes an answer with its length, so that a client knows when it has all of
 // it, even while the server still reads the request's body.

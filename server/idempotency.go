@@ -37,6 +37,10 @@ const (
 
 	transferOperation    = "transferGiftCardBalance"
 	consolidateOperation = "consolidateGiftCards"
+
+	resendOperation    = "resendGiftCardSecurityCode"
+	scheduleOperation  = "scheduleGiftCardDelivery"
+	ownershipOperation = "transferGiftCardOwnership"
 )
 
 // idempotencyKey returns the key of a request with the hash of the request, or nil if the

@@ -76,7 +76,7 @@ func (l *limit[K]) refuse(taken ratelimit.Taken) error {
 // tell sets the headers, and fails with errTooMany if nothing was granted. It spells the
 // names as net/http stores them, because it runs for every request.
 func (l *limit[K]) tell(header http.Header, taken ratelimit.Taken) error {
-	seconds := int64((taken.Wait + time.Second - 1) / time.Second)
+	seconds := int64(wholeSeconds(taken.Wait))
 	state := append(make([]byte, 0, 40), l.name...)
 	state = strconv.AppendInt(append(state, ";r="...), int64(taken.Left), 10)
 	state = strconv.AppendInt(append(state, ";t="...), seconds, 10)

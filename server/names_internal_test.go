@@ -16,7 +16,8 @@ func TestStoredNamesOfOperationsAreThoseOfTheDocument(t *testing.T) {
 	t.Parallel()
 	handlers := reflect.TypeFor[api.StrictServerInterface]()
 	for _, name := range []string{createOperation, bulkOperation, downloadOperation, loginOperation, logoutOperation,
-		activateOperation, redeemOperation, reloadOperation, reloadByNumberOperation, voidOperation, suspendOperation, resumeOperation, refundOperation, expiredOperation, transferOperation, consolidateOperation} {
+		activateOperation, redeemOperation, reloadOperation, reloadByNumberOperation, voidOperation, suspendOperation, resumeOperation, refundOperation, expiredOperation, transferOperation, consolidateOperation,
+		resendOperation, scheduleOperation, ownershipOperation} {
 		if _, ok := handlers.MethodByName(strings.ToUpper(name[:1]) + name[1:]); !ok {
 			t.Errorf("no operation is called %s in the generated code", name)
 		}

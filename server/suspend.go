@@ -32,17 +32,12 @@ func (s *Server) SuspendGiftCard(ctx context.Context, request api.SuspendGiftCar
 		})
 }
 
-// ResumeGiftCard lifts the suspension of a card.
+// ResumeGiftCard lifts the suspension of a card. The messages that waited for it are sent.
 func (s *Server) ResumeGiftCard(ctx context.Context, request api.ResumeGiftCardRequestObject) (api.ResumeGiftCardResponseObject, error) {
-	card, err := cardID(request.CardId)
-	if err != nil {
-		return nil, err
-	}
-	return s.move(ctx, change{operation: resumeOperation, cards: []id.ID{card}},
-		func(program store.Program, cards []*store.Card) (any, error) {
-			if err := cards[0].Resume(); err != nil {
-				return nil, err
-			}
-			return cardAnswer(ctx, program, cards[0]), nil
-		})
+	return s.changeCard(ctx, resumeOperation, request.CardId, nil, nil, func(tx *store.Tx, card *store.Card) error {
+		if err := card.Resume(); err != nil {
+			return err
+		}
+		return tx.HurryMessagesOfCard(ctx, card.ProgramID, card.ID)
+	})
 }

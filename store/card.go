@@ -143,6 +143,14 @@ func (c *Card) refuseUnlessActive() error {
 	return ErrCardNotActive
 }
 
+// refuseUnlessSendable fails unless the card may be sent to its recipient.
+func (c *Card) refuseUnlessSendable() error {
+	if c.State() == CardPending {
+		return nil
+	}
+	return c.refuseUnlessActive()
+}
+
 // change marks the card as changed at its time, and ends a suspension that is over.
 func (c *Card) change() {
 	at := c.at

@@ -82,7 +82,7 @@ func (tx *Tx) makeRows(task Task, terms Terms, encoded []byte, start, count int)
 	if err != nil {
 		return chunk{err: err}
 	}
-	return chunk{cards: inNumberOrder(cards), messages: tx.newMessages(cards, true)}
+	return chunk{cards: inNumberOrder(cards), messages: tx.newMessages(cards, MessageCard, true)}
 }
 
 // inNumberOrder returns the cards in the order of their numbers, because the unique index

@@ -141,7 +141,7 @@ func (tx *Tx) newMergedCard(ctx context.Context, program id.ID, asked Consolidat
 	if err := tx.insertCards(ctx, cards); err != nil {
 		return nil, err
 	}
-	if err := tx.insertMessages(ctx, cards); err != nil {
+	if err := tx.insertMessages(ctx, tx.newMessages(cards, MessageConsolidation, false)); err != nil {
 		return nil, err
 	}
 	return newCard(cards[0], tx.now), nil

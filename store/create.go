@@ -164,8 +164,8 @@ with new as materialized (
     from new where allowed and not limited and (key is null or {claimed} and not duplicate_key)
     returning program_id, id, customer_email, customer_phone, deliver_at, created_at
 ), message as (
-    insert into messages (program_id, card_id, channel, address, bulk, send_at, next_attempt_at, created_at)
-    select c.program_id, c.id, m.channel, m.address, false,
+    insert into messages (program_id, card_id, channel, kind, sequence, address, bulk, send_at, next_attempt_at, created_at)
+    select c.program_id, c.id, m.channel, 'card', 0, m.address, false,
         greatest(c.deliver_at, c.created_at), greatest(c.deliver_at, c.created_at), c.created_at
     from card c cross join lateral (values ('email', c.customer_email), ('sms', c.customer_phone)) as m (channel, address)
     where m.address is not null

@@ -81,6 +81,11 @@ var (
 	ErrOtherCustomer       = &Error{Kind: Refused, Message: "All cards must belong to the same customer"}
 	ErrTotalTooLarge       = &Error{Kind: Refused, Message: "Total value exceeds maximum allowed"}
 	ErrWrongCode           = &Error{Kind: WrongCode, Message: "Invalid security code"}
+	ErrNoRecipient         = &Error{Kind: Refused, Message: "Gift card has no recipient"}
+	ErrDelivered           = &Error{Kind: Refused, Message: "Gift card has already been delivered"}
+	ErrCustomerNotFound    = &Error{Kind: NotFound, Message: "Customer not found"}
+	// ErrDeliveryAfterExpiry is about the field deliverAt, so callers are answered with a 422.
+	ErrDeliveryAfterExpiry = &Error{Kind: Conflict, Message: "deliverAt must not be after expiresAt"}
 	// ErrCardBusy means that another transaction has held a card for longer than lockWait.
 	ErrCardBusy = &Error{Kind: Busy, Message: "Gift card is locked by another operation"}
 

@@ -71,7 +71,7 @@ func (tx *Tx) IssueCards(ctx context.Context, terms Terms, recipients []Recipien
 	if err := tx.insertCards(ctx, cards); err != nil {
 		return nil, err
 	}
-	if err := tx.insertMessages(ctx, cards); err != nil {
+	if err := tx.insertMessages(ctx, tx.newMessages(cards, MessageCard, false)); err != nil {
 		return nil, err
 	}
 	tx.tally.issued(cardsAtOnce, valueAtOnce, len(cards), terms.InitialValue)

@@ -13,7 +13,7 @@ import (
 	"giftcards/store/id"
 )
 
-// Message is a row of messages: the message about one card over one channel.
+// Message is a row of messages: a message about one card over one channel.
 type Message = db.Message
 
 // The channels of messages.
@@ -22,13 +22,21 @@ const (
 	ChannelSMS   = "sms"
 )
 
+// The kinds of messages, by what they say. All of them have the card's number and code.
+const (
+	MessageCard          = "card"          // here is the gift card
+	MessageCode          = "code"          // the card that you have has a new security code
+	MessageOwner         = "owner"         // the card of somebody else is yours now
+	MessageConsolidation = "consolidation" // your cards are merged into this one
+)
+
 // The states of a message.
 const (
 	MessageScheduled = "scheduled" // waits for its first or another attempt
 	MessageSent      = "sent"      // the mail or SMS server took it
 	MessageWritten   = "written"   // written to a file, so nobody got it; an operator may retry it
 	MessageFailed    = "failed"    // given up; an operator may retry it
-	MessageDropped   = "dropped"   // not to be sent: the card is of no use any more, or an operator dropped it
+	MessageDropped   = "dropped"   // not to be sent: the card is of no use any more, a later message replaced it, or an operator dropped it
 )
 
 // MessageStates are all states of messages.
@@ -61,48 +69,10 @@ const (
 	// maxUnconfirmed is how many attempts may end without a known outcome. A third attempt
 	// could be a third copy for the recipient.
 	maxUnconfirmed = 2
+	// suspensionLook is the longest pause between two looks whether the card of a waiting
+	// message is still suspended, because the end of a suspension may be moved.
+	suspensionLook = time.Hour
 )
-
-// newMessages returns the rows of messages for cards: one for each channel that the recipient
-// has an address for, due at the card's deliver_at or at once.
-func (tx *Tx) newMessages(cards []GiftCard, bulk bool) []db.CopyMessagesParams {
-	var messages []db.CopyMessagesParams
-	for _, card := range cards {
-		sendAt := tx.now
-		if card.DeliverAt != nil && card.DeliverAt.After(sendAt) {
-			sendAt = *card.DeliverAt
-		}
-		add := func(channel string, address *string) {
-			if address != nil {
-				messages = append(messages, db.CopyMessagesParams{
-					ProgramID: card.ProgramID, CardID: card.ID, Channel: channel, Address: *address, Bulk: bulk,
-					SendAt: sendAt, NextAttemptAt: sendAt, CreatedAt: tx.now,
-				})
-			}
-		}
-		add(ChannelEmail, card.CustomerEmail)
-		add(ChannelSMS, card.CustomerPhone)
-	}
-	return messages
-}
-
-func (tx *Tx) insertMessages(ctx context.Context, cards []GiftCard) error {
-	messages := tx.newMessages(cards, false)
-	if len(messages) == 0 {
-		return nil
-	}
-	// One round trip for all messages; COPY would need one more, to read the columns' types.
-	batch := make([]db.InsertMessageParams, len(messages))
-	for i, m := range messages {
-		batch[i] = db.InsertMessageParams(m)
-	}
-	var failed error
-	tx.q.InsertMessage(ctx, batch).Exec(func(_ int, err error) { failed = errors.Join(failed, err) })
-	if failed != nil {
-		return fmt.Errorf("insert messages: %w", failed)
-	}
-	return nil
-}
 
 // DueCount is how many messages of a lane are due, and since when the oldest has been.
 type DueCount struct {
@@ -139,7 +109,7 @@ const maxEnded = 100
 // an unknown outcome.
 //
 // ClaimMessage ends messages that must not be sent: those of cards that are of no use any
-// more, and those with too many unknown outcomes.
+// more, and those with too many unknown outcomes. Messages of suspended cards wait.
 func (tx *Tx) ClaimMessage(ctx context.Context, lane Lane, program id.ID) (*Due, error) {
 	for range maxEnded {
 		row, err := tx.claim(ctx, lane, program)
@@ -155,6 +125,12 @@ func (tx *Tx) ClaimMessage(ctx context.Context, lane Lane, program id.ID) (*Due,
 		switch found, err := tx.q.FindMessageCard(ctx, row.ProgramID, row.CardID); {
 		case err == nil:
 			due.Card, due.MerchantName, due.TimeZone = found.GiftCard, found.MerchantName, found.TimeZone
+			if StateOf(&due.Card, tx.now) == CardSuspended {
+				if err := tx.postpone(ctx, due); err != nil {
+					return nil, err
+				}
+				continue
+			}
 			status, reason = tx.unfit(due)
 		case !errors.Is(err, pgx.ErrNoRows):
 			return nil, fmt.Errorf("find card of message: %w", err)
@@ -182,14 +158,30 @@ func (tx *Tx) claim(ctx context.Context, lane Lane, program id.ID) (Message, err
 	return tx.q.ClaimMessage(ctx, db.ClaimMessageParams{Channel: lane.Channel, Now: tx.now, LeaseEnd: leaseEnd, GiveUpAt: giveUpAt})
 }
 
+// postpone takes back the claim of a message whose card is suspended, and lets the message
+// wait until the suspension is over, or for suspensionLook.
+func (tx *Tx) postpone(ctx context.Context, due *Due) error {
+	next := tx.now.Add(suspensionLook)
+	if until := due.Card.SuspendedUntil; until != nil && until.Before(next) {
+		next = *until
+	}
+	reason := "the card is suspended"
+	return wrap(tx.q.PostponeMessage(ctx, db.PostponeMessageParams{
+		ProgramID: due.ProgramID, CardID: due.CardID, Channel: due.Channel, Kind: due.Kind, Sequence: due.Sequence,
+		Attempt: due.Attempts, NextAttemptAt: next, LastError: &reason,
+	}), "postpone message")
+}
+
 // unfit returns the state in which a claimed message that must not be sent ends, and why. It
-// returns MessageScheduled if the message may be sent.
+// returns MessageScheduled if the message may be sent. The message of an empty card is sent:
+// the card may have been spent before its recipient was told of it.
 func (tx *Tx) unfit(due *Due) (status, reason string) {
+	state := StateOf(&due.Card, tx.now)
 	switch {
-	case !due.Card.ExpiresAt.After(tx.now):
+	case state == CardVoided:
+		return MessageDropped, "the card is voided"
+	case state == CardExpired:
 		return MessageDropped, "the card expired"
-	case due.Card.Status != CardPending && due.Card.Status != CardActive:
-		return MessageDropped, "the card is " + due.Card.Status
 	case due.Unconfirmed > maxUnconfirmed:
 		return MessageFailed, "handed over twice, without a word whether it was taken"
 	}
@@ -206,7 +198,7 @@ func (tx *Tx) RecordSent(ctx context.Context, due *Due) error {
 		return fmt.Errorf("lock card: %w", err)
 	}
 	changed, err := tx.q.SetMessageSent(ctx, db.SetMessageSentParams{
-		ProgramID: due.ProgramID, CardID: due.CardID, Channel: due.Channel, SentAt: tx.now,
+		ProgramID: due.ProgramID, CardID: due.CardID, Channel: due.Channel, Kind: due.Kind, Sequence: due.Sequence, SentAt: tx.now,
 	})
 	if err != nil || changed == 0 {
 		return wrap(err, "record sent message")
@@ -218,7 +210,9 @@ func (tx *Tx) RecordSent(ctx context.Context, due *Due) error {
 // RecordWritten records that the message was written to a file, even if another worker has
 // claimed it meanwhile. The card does not count as delivered.
 func (tx *Tx) RecordWritten(ctx context.Context, due *Due) error {
-	changed, err := tx.q.SetMessageWritten(ctx, due.ProgramID, due.CardID, due.Channel)
+	changed, err := tx.q.SetMessageWritten(ctx, db.SetMessageWrittenParams{
+		ProgramID: due.ProgramID, CardID: due.CardID, Channel: due.Channel, Kind: due.Kind, Sequence: due.Sequence,
+	})
 	if changed > 0 {
 		tx.tally.message(due.Channel, MessageWritten)
 	}
@@ -265,7 +259,7 @@ func (tx *Tx) ReleaseMessage(ctx context.Context, due *Due) error {
 // Callers adjust the fields that change.
 func unsent(due *Due, reason string) db.SetMessageUnsentParams {
 	return db.SetMessageUnsentParams{
-		ProgramID: due.ProgramID, CardID: due.CardID, Channel: due.Channel, Attempt: due.Attempts,
+		ProgramID: due.ProgramID, CardID: due.CardID, Channel: due.Channel, Kind: due.Kind, Sequence: due.Sequence, Attempt: due.Attempts,
 		Attempts: due.Attempts, Unconfirmed: due.Unconfirmed, NextAttemptAt: due.NextAttemptAt, LastError: &reason,
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -29,11 +30,18 @@ var retriedStates = map[Retry][]string{
 // RetryMessages makes the chosen messages of some cards, or of all cards if cards is empty,
 // due at once. It returns the card of each message. A message that had ended starts again
 // like a new one; a message that waits for another attempt keeps its count. A message that
-// is being sent is left alone.
+// is being sent is left alone. Of the messages of a card over a channel only the newest is
+// sent again, and only to the address that the card still has.
 func (tx *Tx) RetryMessages(ctx context.Context, cards []id.ID, which Retry) ([]id.ID, error) {
 	var ids [][]byte
-	for _, card := range cards {
+	for _, card := range slices.SortedFunc(slices.Values(cards), id.ID.Compare) {
 		ids = append(ids, card[:])
+		if which == RetrySent {
+			// A sequence is taken under the lock of its card.
+			if _, err := tx.q.FindCardProgram(ctx, card); err != nil && !errors.Is(err, pgx.ErrNoRows) {
+				return nil, fmt.Errorf("lock card: %w", err)
+			}
+		}
 	}
 	ended, err := tx.q.RetryMessages(ctx, db.RetryMessagesParams{Now: tx.now, Again: which == RetrySent, States: retriedStates[which], CardIds: ids})
 	if err != nil || which == RetryWritten {
@@ -61,17 +69,18 @@ func (tx *Tx) Readdress(ctx context.Context, card id.ID, channel, address string
 	if err != nil {
 		return fmt.Errorf("set address of card: %w", err)
 	}
-	message, err := tx.q.LockMessage(ctx, program, card, channel)
-	if errors.Is(err, pgx.ErrNoRows) {
+	messages, err := tx.q.LockMessages(ctx, program, card)
+	if err != nil {
+		return fmt.Errorf("lock messages: %w", err)
+	}
+	message := newest(messages, channel)
+	if message == nil {
 		if channel == ChannelEmail { // insert only the message of this channel
 			changed.CustomerPhone = nil
 		} else {
 			changed.CustomerEmail = nil
 		}
-		return tx.insertMessages(ctx, []GiftCard{changed})
-	}
-	if err != nil {
-		return fmt.Errorf("lock message: %w", err)
+		return tx.insertMessages(ctx, tx.newMessages([]GiftCard{changed}, MessageCard, false))
 	}
 	// A running attempt would record its outcome, which is that of the old address.
 	underWay := message.Status == MessageScheduled && message.Unconfirmed > 0 && message.NextAttemptAt.After(tx.now)
@@ -81,14 +90,14 @@ func (tx *Tx) Readdress(ctx context.Context, card id.ID, channel, address string
 	case message.Status == MessageSent && !again:
 		return fmt.Errorf("the message of card %s was sent: with --sent it is sent to the new address, too", card)
 	case message.Status == MessageDropped:
-		return fmt.Errorf("the message of card %s was dropped, because the card is of no more use", card)
+		return fmt.Errorf("the message of card %s was dropped", card)
 	}
 	due := tx.now
 	if message.SendAt.After(due) {
 		due = message.SendAt
 	}
-	return wrap(tx.q.SetMessageAddress(ctx, db.SetMessageAddressParams{
-		ProgramID: program, CardID: card, Channel: channel, Address: address, NextAttemptAt: due,
+	return wrap(tx.q.ReaddressMessage(ctx, db.ReaddressMessageParams{
+		ProgramID: program, CardID: card, Channel: channel, Kind: message.Kind, Sequence: message.Sequence, Address: address, NextAttemptAt: due,
 	}), "set address of message")
 }
 

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io/fs"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -22,6 +23,9 @@ var migrations embed.FS
 // migrationLock is the advisory lock that a migrating process holds, so that instances that
 // start together take turns.
 const migrationLock = 0x67696674 // "gift"
+
+// migrationLook is the pause between two attempts to get migrationLock.
+const migrationLook = 100 * time.Millisecond
 
 // Versions compare the schema of a database, ours and River's, with the schema that this
 // program needs.
@@ -120,17 +124,11 @@ func migrating(ctx context.Context, url string, do func(migrator) error) error {
 		return fmt.Errorf("connect: %w", err)
 	}
 	defer func() { _ = lock.Rollback(context.WithoutCancel(ctx)) }()
-	// A lock of the transaction, because a lock of the session would stay in the connection
-	// of a transaction pooler.
-	if _, err := lock.Exec(ctx, "select pg_advisory_xact_lock($1)", int64(migrationLock)); err != nil {
-		return fmt.Errorf("lock migrations: %w", err)
-	}
 	if err := checkEncoding(ctx, lock); err != nil {
 		return err
 	}
-	// The extended protocol leaves the last statement's snapshot open, and "create index
-	// concurrently" waits for every transaction that has one. A simple statement closes it.
-	if _, err := lock.Exec(ctx, "select 1", pgx.QueryExecModeSimpleProtocol); err != nil {
+	// The last statement of this transaction; see lockMigrations.
+	if err := lockMigrations(ctx, lock); err != nil {
 		return fmt.Errorf("lock migrations: %w", err)
 	}
 
@@ -149,6 +147,27 @@ func migrating(ctx context.Context, url string, do func(migrator) error) error {
 		return fmt.Errorf("migrations of River: %w", err)
 	}
 	return do(migrator{goose: provider, river: river, pool: pool})
+}
+
+// lockMigrations waits for the lock of migrations. It is a lock of the transaction, because a
+// lock of the session would stay in the connection of a transaction pooler.
+//
+// A migration that builds an index concurrently waits for all snapshots in the database. A
+// statement that waits has a snapshot, so this one asks again and again instead. One that has
+// ended keeps it, except in the simple protocol.
+func lockMigrations(ctx context.Context, tx pgx.Tx) error {
+	for {
+		var locked bool
+		err := tx.QueryRow(ctx, "select pg_try_advisory_xact_lock($1)", pgx.QueryExecModeSimpleProtocol, int64(migrationLock)).Scan(&locked)
+		if locked || err != nil {
+			return err
+		}
+		select {
+		case <-time.After(migrationLook):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 func (m migrator) versions(ctx context.Context) (v Versions, err error) {

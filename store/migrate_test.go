@@ -170,3 +170,34 @@ func execute(t *testing.T, url, statement string, arguments ...any) {
 	_, err = conn.Exec(ctx, statement, arguments...)
 	must(t, err)
 }
+
+// TestTheKeyOfMessagesIsMadeAgainAfterItWasBrokenOff: a migration that was killed while it
+// built the index has left an invalid one behind.
+func TestTheKeyOfMessagesIsMadeAgainAfterItWasBrokenOff(t *testing.T) {
+	t.Parallel()
+	url := storetest.URL(t)
+	for _, statement := range []string{
+		"delete from goose_db_version where version_id >= 4", "delete from schema_compatibility where schema >= 4",
+		"drop trigger messages_of_newer_programs on messages", "drop function skip_message_change()",
+		"alter table messages drop constraint messages_pkey, add constraint messages_pkey primary key (program_id, card_id, channel)",
+		`insert into messages (program_id, card_id, channel, address, bulk, send_at, next_attempt_at, created_at)
+			select '\x01', decode(lpad(n::text, 24, '0'), 'hex'), 'email', 'a@example.com', false, now(), now(), now() from generate_series(1, 2) n`,
+	} {
+		execute(t, url, statement)
+	}
+	conn, err := pgx.Connect(t.Context(), url)
+	must(t, err)
+	defer conn.Close(t.Context())
+	// Two messages have the same channel, so this index stays invalid.
+	if _, err := conn.Exec(t.Context(), "create unique index concurrently messages_kind_key on messages (channel)"); err == nil {
+		t.Fatal("the index is not broken")
+	}
+	must(t, store.Migrate(t.Context(), url))
+	var key string
+	var valid bool
+	must(t, conn.QueryRow(t.Context(), `select pg_get_constraintdef(c.oid), i.indisvalid from pg_constraint c join pg_index i on i.indexrelid = c.conindid
+		where c.conname = 'messages_pkey'`).Scan(&key, &valid))
+	if key != "PRIMARY KEY (program_id, card_id, channel, kind, sequence)" || !valid {
+		t.Errorf("the key is %s, valid %v", key, valid)
+	}
+}

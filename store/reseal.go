@@ -100,7 +100,7 @@ func (tx *Tx) resealAfter(ctx context.Context, state *Resealing, key uint32, bat
 	if err != nil {
 		return 0, fmt.Errorf("list sealed codes: %w", err)
 	}
-	var programs, cards, codes [][]byte
+	var programs, cards, old, codes [][]byte
 	for _, row := range rows {
 		state.ProgramID, state.CardID = row.ProgramID, row.ID
 		if keyring.SealedWith(row.SealedCode, key) { // no index finds old codes, so the walk sees new ones too
@@ -114,13 +114,15 @@ func (tx *Tx) resealAfter(ctx context.Context, state *Resealing, key uint32, bat
 		if err != nil {
 			return 0, fmt.Errorf("card %s: %w", row.ID, err)
 		}
-		programs, cards, codes = append(programs, row.ProgramID[:]), append(cards, row.ID[:]), append(codes, sealed)
+		programs, cards = append(programs, row.ProgramID[:]), append(cards, row.ID[:])
+		old, codes = append(old, row.SealedCode), append(codes, sealed)
 	}
-	state.Resealed += int64(len(codes))
 	if len(codes) == 0 {
 		return len(rows), nil
 	}
-	return len(rows), wrap(tx.q.SetSealedCodes(ctx, programs, cards, codes), "set sealed codes")
+	resealed, err := tx.q.SetSealedCodes(ctx, db.SetSealedCodesParams{ProgramIds: programs, CardIds: cards, OldCodes: old, SealedCodes: codes})
+	state.Resealed += resealed
+	return len(rows), wrap(err, "set sealed codes")
 }
 
 func (tx *Tx) resealKeyCheck(ctx context.Context) error {

@@ -46,7 +46,7 @@ func TestThingsLastForTheirTimeAndNoLonger(t *testing.T) {
 	})
 	_, err := store.Once(t.Context(), f.Store, f.access, f.key("k", ""), func(*store.Tx) (store.Answer, error) { return store.Answer{Status: 201, Body: []byte("{}")}, nil })
 	must(t, err)
-	f.exec(t, "update messages set status = 'sent', sent_at = $1", f.Now())
+	f.exec(t, "update messages set status = 'sent', attempts = 1, sent_at = $1", f.Now())
 	if _, err := f.CheckBalance(t.Context(), nil, "9000000000000000", "123456"); !errors.Is(err, store.ErrCardNotFound) {
 		t.Fatal(err)
 	}
@@ -99,7 +99,7 @@ func TestMessagesAgeFromTheirEnd(t *testing.T) {
 		return tx.IssueCards(t.Context(), f.terms(t), []store.Recipient{{Email: &email}, {Email: &email}, {Email: &email}, {Email: &email}, {Email: &email}})
 	})
 	for i, set := range []string{
-		"status = 'sent', sent_at = $3", "status = 'sent', sent_at = $2", // long ago, and now
+		"status = 'sent', attempts = 1, sent_at = $3", "status = 'sent', attempts = 1, sent_at = $2", // long ago, and now
 		"status = 'failed', give_up_at = $3, next_attempt_at = $2", "status = 'failed', give_up_at = $2, next_attempt_at = $3",
 		"give_up_at = $3, next_attempt_at = $2", // scheduled still
 	} {
@@ -143,7 +143,7 @@ func TestABatchOfMessagesIsOfAllPrograms(t *testing.T) {
 			return tx.IssueCards(t.Context(), terms, []store.Recipient{{Email: &email}, {Email: &email}})
 		})
 	}
-	f.exec(t, "update messages set status = 'sent', sent_at = $1", f.Now())
+	f.exec(t, "update messages set status = 'sent', attempts = 1, sent_at = $1", f.Now())
 	f.clock.Move(1000 * 24 * time.Hour)
 	for _, want := range []int64{4, 2, 0} {
 		if gone := f.sweep(t, 4); gone != want {

@@ -26,13 +26,16 @@ type listMessages struct {
 }
 
 type printedMessage struct {
-	CardID    id.ID     `json:"cardId"`
-	ProgramID id.ID     `json:"programId"`
-	Channel   string    `json:"channel"`
-	Address   string    `json:"address"`
-	Status    string    `json:"status"`
-	SendAt    time.Time `json:"sendAt"`
-	Attempts  int16     `json:"attempts"`
+	CardID    id.ID  `json:"cardId"`
+	ProgramID id.ID  `json:"programId"`
+	Channel   string `json:"channel"`
+	Kind      string `json:"kind"`
+	// Sequence is part of the Message-ID, unless it is 0.
+	Sequence int16     `json:"sequence"`
+	Address  string    `json:"address"`
+	Status   string    `json:"status"`
+	SendAt   time.Time `json:"sendAt"`
+	Attempts int16     `json:"attempts"`
 	// NextAttemptAt is null unless there will be another attempt.
 	NextAttemptAt *time.Time `json:"nextAttemptAt"`
 	Error         *string    `json:"error"`
@@ -41,7 +44,7 @@ type printedMessage struct {
 
 func toPrintedMessage(m store.Message) printedMessage {
 	printed := printedMessage{
-		CardID: m.CardID, ProgramID: m.ProgramID, Channel: m.Channel, Address: m.Address, Status: m.Status,
+		CardID: m.CardID, ProgramID: m.ProgramID, Channel: m.Channel, Kind: m.Kind, Sequence: m.Sequence, Address: m.Address, Status: m.Status,
 		SendAt: m.SendAt, Attempts: m.Attempts, Error: m.LastError, SentAt: m.SentAt,
 	}
 	if m.Status == store.MessageScheduled {

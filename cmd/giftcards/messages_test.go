@@ -115,7 +115,7 @@ func TestOperatorsListAndRetryMessages(t *testing.T) {
 		}
 		return rows
 	}
-	if rows := list("failed"); len(rows) != 3 || rows[0]["error"] != "recipient: 550" || rows[0]["address"] != "a@example.com" || rows[0]["nextAttemptAt"] != nil {
+	if rows := list("failed"); len(rows) != 3 || rows[0]["error"] != "recipient: 550" || rows[0]["address"] != "a@example.com" || rows[0]["kind"] != "card" || rows[0]["sequence"] != 0.0 || rows[0]["nextAttemptAt"] != nil {
 		t.Errorf("failed: %v", rows)
 	}
 	if rows := list("dropped"); len(rows) != 2 {

@@ -183,8 +183,8 @@ func (b *FindTaskBatchResults) Close() error {
 }
 
 const insertMessage = `-- name: InsertMessage :batchexec
-insert into messages (program_id, card_id, channel, address, bulk, send_at, next_attempt_at, created_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8)
+insert into messages (program_id, card_id, channel, kind, sequence, address, bulk, send_at, next_attempt_at, created_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 `
 
 type InsertMessageBatchResults struct {
@@ -197,6 +197,8 @@ type InsertMessageParams struct {
 	ProgramID     id.ID
 	CardID        id.ID
 	Channel       string
+	Kind          string
+	Sequence      int16
 	Address       string
 	Bulk          bool
 	SendAt        time.Time
@@ -204,7 +206,7 @@ type InsertMessageParams struct {
 	CreatedAt     time.Time
 }
 
-// Fails on messages_pkey if the card has a message over the channel.
+// Fails on messages_pkey if the card has such a message over the channel.
 func (q *Queries) InsertMessage(ctx context.Context, arg []InsertMessageParams) *InsertMessageBatchResults {
 	batch := &pgx.Batch{}
 	for _, a := range arg {
@@ -212,6 +214,8 @@ func (q *Queries) InsertMessage(ctx context.Context, arg []InsertMessageParams) 
 			a.ProgramID,
 			a.CardID,
 			a.Channel,
+			a.Kind,
+			a.Sequence,
 			a.Address,
 			a.Bulk,
 			a.SendAt,

@@ -32,6 +32,8 @@ func (r iteratorForCopyMessages) Values() ([]interface{}, error) {
 		r.rows[0].ProgramID,
 		r.rows[0].CardID,
 		r.rows[0].Channel,
+		r.rows[0].Kind,
+		r.rows[0].Sequence,
 		r.rows[0].Address,
 		r.rows[0].Bulk,
 		r.rows[0].SendAt,
@@ -46,5 +48,5 @@ func (r iteratorForCopyMessages) Err() error {
 
 // InsertMessage for many messages, all or none.
 func (q *Queries) CopyMessages(ctx context.Context, arg []CopyMessagesParams) (int64, error) {
-	return q.db.CopyFrom(ctx, []string{"messages"}, []string{"program_id", "card_id", "channel", "address", "bulk", "send_at", "next_attempt_at", "created_at"}, &iteratorForCopyMessages{rows: arg})
+	return q.db.CopyFrom(ctx, []string{"messages"}, []string{"program_id", "card_id", "channel", "kind", "sequence", "address", "bulk", "send_at", "next_attempt_at", "created_at"}, &iteratorForCopyMessages{rows: arg})
 }

@@ -126,8 +126,7 @@ type ListSealedCodesRow struct {
 	SealedCode []byte
 }
 
-// The codes after a card, in the order of the primary key. Takes no lock, because codes are
-// changed only under the lock of LockReseal.
+// The codes after a card, in the order of the primary key. Takes no lock: see SetSealedCodes.
 func (q *Queries) ListSealedCodes(ctx context.Context, programID []byte, cardID []byte, batch int32) ([]ListSealedCodesRow, error) {
 	rows, err := q.db.Query(ctx, listSealedCodes, programID, cardID, batch)
 	if err != nil {
@@ -179,16 +178,33 @@ func (q *Queries) SetKeyCheck(ctx context.Context, sealed []byte) error {
 	return err
 }
 
-const setSealedCodes = `-- name: SetSealedCodes :exec
+const setSealedCodes = `-- name: SetSealedCodes :execrows
 update gift_cards c set sealed_code = n.sealed_code
-from (select unnest($1::bytea[]) as program_id, unnest($2::bytea[]) as id, unnest($3::bytea[]) as sealed_code) n
-where c.program_id = n.program_id and c.id = n.id
+from (select unnest($1::bytea[]) as program_id, unnest($2::bytea[]) as id,
+    unnest($3::bytea[]) as old_code, unnest($4::bytea[]) as sealed_code) n
+where c.program_id = n.program_id and c.id = n.id and c.sealed_code = n.old_code
 `
 
-// By primary key. updated_at stays, because the card itself does not change.
-func (q *Queries) SetSealedCodes(ctx context.Context, programIds [][]byte, cardIds [][]byte, sealedCodes [][]byte) error {
-	_, err := q.db.Exec(ctx, setSealedCodes, programIds, cardIds, sealedCodes)
-	return err
+type SetSealedCodesParams struct {
+	ProgramIds  [][]byte
+	CardIds     [][]byte
+	OldCodes    [][]byte
+	SealedCodes [][]byte
+}
+
+// By primary key. updated_at stays, because the card itself does not change. A card that got
+// another code since @old_codes were read keeps the new one.
+func (q *Queries) SetSealedCodes(ctx context.Context, arg SetSealedCodesParams) (int64, error) {
+	result, err := q.db.Exec(ctx, setSealedCodes,
+		arg.ProgramIds,
+		arg.CardIds,
+		arg.OldCodes,
+		arg.SealedCodes,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const updateReseal = `-- name: UpdateReseal :exec

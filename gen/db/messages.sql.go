@@ -15,7 +15,7 @@ import (
 
 const claimMessage = `-- name: ClaimMessage :one
 with due as materialized (
-    select d.program_id, d.card_id, d.channel from messages d
+    select d.program_id, d.card_id, d.channel, d.kind, d.sequence from messages d
     where d.status = 'scheduled' and not d.bulk and d.channel = $3 and d.next_attempt_at <= $4::timestamptz
     order by d.next_attempt_at limit 1
     for update skip locked)
@@ -23,7 +23,8 @@ update messages m
 set attempts = m.attempts + 1, unconfirmed = m.unconfirmed + 1, next_attempt_at = $1,
     give_up_at = coalesce(m.give_up_at, $2::timestamptz)
 from due where m.program_id = due.program_id and m.card_id = due.card_id and m.channel = due.channel
-returning m.program_id, m.card_id, m.channel, m.address, m.bulk, m.send_at, m.status, m.attempts, m.unconfirmed, m.sequence, m.next_attempt_at, m.give_up_at, m.last_error, m.sent_at, m.created_at
+    and m.kind = due.kind and m.sequence = due.sequence
+returning m.program_id, m.card_id, m.channel, m.address, m.bulk, m.send_at, m.status, m.attempts, m.unconfirmed, m.sequence, m.next_attempt_at, m.give_up_at, m.last_error, m.sent_at, m.created_at, m.kind
 `
 
 type ClaimMessageParams struct {
@@ -60,13 +61,14 @@ func (q *Queries) ClaimMessage(ctx context.Context, arg ClaimMessageParams) (Mes
 		&i.LastError,
 		&i.SentAt,
 		&i.CreatedAt,
+		&i.Kind,
 	)
 	return i, err
 }
 
 const claimTaskMessage = `-- name: ClaimTaskMessage :one
 with due as materialized (
-    select d.program_id, d.card_id, d.channel from messages d
+    select d.program_id, d.card_id, d.channel, d.kind, d.sequence from messages d
     where d.status = 'scheduled' and d.bulk and d.channel = $3 and d.program_id = $4
       and d.next_attempt_at <= $5::timestamptz
     order by d.next_attempt_at limit 1
@@ -75,7 +77,8 @@ update messages m
 set attempts = m.attempts + 1, unconfirmed = m.unconfirmed + 1, next_attempt_at = $1,
     give_up_at = coalesce(m.give_up_at, $2::timestamptz)
 from due where m.program_id = due.program_id and m.card_id = due.card_id and m.channel = due.channel
-returning m.program_id, m.card_id, m.channel, m.address, m.bulk, m.send_at, m.status, m.attempts, m.unconfirmed, m.sequence, m.next_attempt_at, m.give_up_at, m.last_error, m.sent_at, m.created_at
+    and m.kind = due.kind and m.sequence = due.sequence
+returning m.program_id, m.card_id, m.channel, m.address, m.bulk, m.send_at, m.status, m.attempts, m.unconfirmed, m.sequence, m.next_attempt_at, m.give_up_at, m.last_error, m.sent_at, m.created_at, m.kind
 `
 
 type ClaimTaskMessageParams struct {
@@ -113,6 +116,7 @@ func (q *Queries) ClaimTaskMessage(ctx context.Context, arg ClaimTaskMessagePara
 		&i.LastError,
 		&i.SentAt,
 		&i.CreatedAt,
+		&i.Kind,
 	)
 	return i, err
 }
@@ -121,6 +125,8 @@ type CopyMessagesParams struct {
 	ProgramID     id.ID
 	CardID        id.ID
 	Channel       string
+	Kind          string
+	Sequence      int16
 	Address       string
 	Bulk          bool
 	SendAt        time.Time
@@ -208,13 +214,14 @@ func (q *Queries) CountDueTaskMessages(ctx context.Context, channel string, now 
 
 const deleteEndedMessages = `-- name: DeleteEndedMessages :execrows
 delete from messages m using (
-    select e.program_id, e.card_id, e.channel from programs p cross join lateral (
-        select d.program_id, d.card_id, d.channel from messages d
+    select e.program_id, e.card_id, e.channel, e.kind, e.sequence from programs p cross join lateral (
+        select d.program_id, d.card_id, d.channel, d.kind, d.sequence from messages d
         where d.program_id = p.id and d.card_id < $1 and d.status <> 'scheduled'
           and coalesce(d.sent_at, d.give_up_at, d.next_attempt_at) < $2::timestamptz
         limit $3 for update skip locked) e
     limit $3) ended
 where m.program_id = ended.program_id and m.card_id = ended.card_id and m.channel = ended.channel
+    and m.kind = ended.kind and m.sequence = ended.sequence
 `
 
 // Deletes at most @batch messages that were sent, written, given up or dropped before a time.
@@ -230,7 +237,7 @@ func (q *Queries) DeleteEndedMessages(ctx context.Context, cardID id.ID, before 
 
 const dropMessages = `-- name: DropMessages :many
 with found as materialized (
-    select m.program_id, m.card_id, m.channel,
+    select m.program_id, m.card_id, m.channel, m.kind, m.sequence,
         (m.status = 'scheduled' and m.unconfirmed > 0 and m.next_attempt_at > $1::timestamptz
             and m.next_attempt_at <= $4::timestamptz)::boolean as being_sent
     from messages m
@@ -247,12 +254,13 @@ with found as materialized (
             or a.cards > 1 and octet_length(a.subject) = 12 and substring(a.subject from 1 for 9) = substring(m.card_id from 1 for 9)))
         or (m.program_id, substring(m.card_id from 1 for 9)) in (
           select t.program_id, substring(t.first_card_id from 1 for 9) from bulk_tasks t where t.user_id = $9))
-    order by m.program_id, m.card_id, m.channel
+    order by m.program_id, m.card_id, m.channel, m.kind, m.sequence
     for update of m
 )
 update messages m set status = 'dropped', next_attempt_at = $1,
     last_error = case when f.being_sent then $2::text else $3::text end
 from found f where m.program_id = f.program_id and m.card_id = f.card_id and m.channel = f.channel
+    and m.kind = f.kind and m.sequence = f.sequence
 returning m.card_id, f.being_sent
 `
 
@@ -277,7 +285,7 @@ type DropMessagesRow struct {
 // null, and returns whether a sender may hold each of them now. Waits for concurrent changes.
 //
 // A user's messages are those of cards in the audit log or in tasks under the user's id. An
-// audit entry has the same time as its cards' messages, so each message costs one look into
+// audit entry has the same time as the messages that it made, so each message costs one look into
 // audit_log_at_idx. All cards of one request, and no others, share their first nine bytes.
 func (q *Queries) DropMessages(ctx context.Context, arg DropMessagesParams) ([]DropMessagesRow, error) {
 	rows, err := q.db.Query(ctx, dropMessages,
@@ -321,6 +329,29 @@ func (q *Queries) FindCardProgram(ctx context.Context, argID id.ID) (id.ID, erro
 	var program_id id.ID
 	err := row.Scan(&program_id)
 	return program_id, err
+}
+
+const findCodeHistory = `-- name: FindCodeHistory :one
+select count(*) filter (where e.type in ('RESEND_CODE', 'OWNERSHIP_TRANSFER')) as changes,
+    coalesce(bool_or(e.type = 'OWNERSHIP_TRANSFER'), false)::boolean as transferred,
+    coalesce(array_agg(e.created_at order by e.id desc) filter (where e.type = 'RESEND_CODE' and e.created_at > $1::timestamptz), '{}')::timestamptz[] as resends
+from ledger_entries e where e.program_id = $2 and e.card_id = $3
+`
+
+type FindCodeHistoryRow struct {
+	Changes     int64
+	Transferred bool
+	Resends     []time.Time
+}
+
+// How often a card got another security code or owner, whether it got another owner, and when
+// its code was resent after @since, the latest first. By primary key, over the entries of one
+// card.
+func (q *Queries) FindCodeHistory(ctx context.Context, since time.Time, programID id.ID, cardID id.ID) (FindCodeHistoryRow, error) {
+	row := q.db.QueryRow(ctx, findCodeHistory, since, programID, cardID)
+	var i FindCodeHistoryRow
+	err := row.Scan(&i.Changes, &i.Transferred, &i.Resends)
+	return i, err
 }
 
 const findMessageCard = `-- name: FindMessageCard :one
@@ -403,6 +434,31 @@ func (q *Queries) HurryMessages(ctx context.Context, now time.Time, leaseEnd tim
 	return items, nil
 }
 
+const hurryMessagesOfCard = `-- name: HurryMessagesOfCard :exec
+update messages set next_attempt_at = $1
+where program_id = $2 and card_id = $3 and status = 'scheduled' and send_at <= $1 and next_attempt_at > $1
+  and not (unconfirmed > 0 and next_attempt_at <= $4::timestamptz)
+`
+
+type HurryMessagesOfCardParams struct {
+	Now       time.Time
+	ProgramID id.ID
+	CardID    id.ID
+	LeaseEnd  time.Time
+}
+
+// Makes the messages due that wait although their time has come, as those of a suspended card
+// do. Leaves a message that is being sent, whose lease ends before @lease_end.
+func (q *Queries) HurryMessagesOfCard(ctx context.Context, arg HurryMessagesOfCardParams) error {
+	_, err := q.db.Exec(ctx, hurryMessagesOfCard,
+		arg.Now,
+		arg.ProgramID,
+		arg.CardID,
+		arg.LeaseEnd,
+	)
+	return err
+}
+
 const insertMessageOrigin = `-- name: InsertMessageOrigin :exec
 insert into message_origins (system, database_oid)
 select c.system_identifier, d.oid::bigint from pg_control_system() c, pg_catalog.pg_database d where d.datname = current_database()
@@ -430,7 +486,7 @@ func (q *Queries) IsMessageOrigin(ctx context.Context) (bool, error) {
 }
 
 const listMessages = `-- name: ListMessages :many
-select program_id, card_id, channel, address, bulk, send_at, status, attempts, unconfirmed, sequence, next_attempt_at, give_up_at, last_error, sent_at, created_at from messages where status = $1 order by send_at desc, card_id desc, channel limit $2
+select program_id, card_id, channel, address, bulk, send_at, status, attempts, unconfirmed, sequence, next_attempt_at, give_up_at, last_error, sent_at, created_at, kind from messages where status = $1 order by send_at desc, card_id desc, channel, sequence desc limit $2
 `
 
 // At most @up_to messages, the latest first.
@@ -459,6 +515,7 @@ func (q *Queries) ListMessages(ctx context.Context, status string, upTo int32) (
 			&i.LastError,
 			&i.SentAt,
 			&i.CreatedAt,
+			&i.Kind,
 		); err != nil {
 			return nil, err
 		}
@@ -480,42 +537,187 @@ func (q *Queries) LockCard(ctx context.Context, programID id.ID, iD id.ID) error
 	return err
 }
 
-const lockMessage = `-- name: LockMessage :one
-select program_id, card_id, channel, address, bulk, send_at, status, attempts, unconfirmed, sequence, next_attempt_at, give_up_at, last_error, sent_at, created_at from messages where program_id = $1 and card_id = $2 and channel = $3 for update
+const lockMessages = `-- name: LockMessages :many
+select program_id, card_id, channel, address, bulk, send_at, status, attempts, unconfirmed, sequence, next_attempt_at, give_up_at, last_error, sent_at, created_at, kind from messages where program_id = $1 and card_id = $2 order by channel, kind, sequence for update
 `
 
-// By primary key; waits for concurrent changes. No row if the card has no message over the
-// channel.
-func (q *Queries) LockMessage(ctx context.Context, programID id.ID, cardID id.ID, channel string) (Message, error) {
-	row := q.db.QueryRow(ctx, lockMessage, programID, cardID, channel)
-	var i Message
-	err := row.Scan(
-		&i.ProgramID,
-		&i.CardID,
-		&i.Channel,
-		&i.Address,
-		&i.Bulk,
-		&i.SendAt,
-		&i.Status,
-		&i.Attempts,
-		&i.Unconfirmed,
-		&i.Sequence,
-		&i.NextAttemptAt,
-		&i.GiveUpAt,
-		&i.LastError,
-		&i.SentAt,
-		&i.CreatedAt,
+// All messages of a card, in the order of the primary key, by which DropMessages locks too.
+// Waits for concurrent changes.
+func (q *Queries) LockMessages(ctx context.Context, programID id.ID, cardID id.ID) ([]Message, error) {
+	rows, err := q.db.Query(ctx, lockMessages, programID, cardID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Message
+	for rows.Next() {
+		var i Message
+		if err := rows.Scan(
+			&i.ProgramID,
+			&i.CardID,
+			&i.Channel,
+			&i.Address,
+			&i.Bulk,
+			&i.SendAt,
+			&i.Status,
+			&i.Attempts,
+			&i.Unconfirmed,
+			&i.Sequence,
+			&i.NextAttemptAt,
+			&i.GiveUpAt,
+			&i.LastError,
+			&i.SentAt,
+			&i.CreatedAt,
+			&i.Kind,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const moveMessage = `-- name: MoveMessage :exec
+update messages
+set send_at = $1::timestamptz, give_up_at = null,
+    next_attempt_at = case when unconfirmed > 0 then greatest(next_attempt_at, $1::timestamptz) else $1::timestamptz end
+where program_id = $2 and card_id = $3 and channel = $4 and kind = $5 and sequence = $6
+`
+
+type MoveMessageParams struct {
+	SendAt    time.Time
+	ProgramID id.ID
+	CardID    id.ID
+	Channel   string
+	Kind      string
+	Sequence  int16
+}
+
+// Gives a scheduled message another time, and a day of attempts from then on. While it may be
+// being sent, nobody else claims it before its lease ends. By primary key.
+func (q *Queries) MoveMessage(ctx context.Context, arg MoveMessageParams) error {
+	_, err := q.db.Exec(ctx, moveMessage,
+		arg.SendAt,
+		arg.ProgramID,
+		arg.CardID,
+		arg.Channel,
+		arg.Kind,
+		arg.Sequence,
 	)
-	return i, err
+	return err
+}
+
+const postponeMessage = `-- name: PostponeMessage :exec
+update messages
+set attempts = attempts - 1, unconfirmed = unconfirmed - 1, next_attempt_at = $1, give_up_at = null, last_error = $2
+where program_id = $3 and card_id = $4 and channel = $5 and kind = $6 and sequence = $7
+  and status not in ('sent', 'written', 'failed', 'dropped') and attempts = $8
+`
+
+type PostponeMessageParams struct {
+	NextAttemptAt time.Time
+	LastError     *string
+	ProgramID     id.ID
+	CardID        id.ID
+	Channel       string
+	Kind          string
+	Sequence      int16
+	Attempt       int16
+}
+
+// Takes a claim back and lets the message wait, with a new day of attempts after that. No row
+// as SetMessageUnsent.
+func (q *Queries) PostponeMessage(ctx context.Context, arg PostponeMessageParams) error {
+	_, err := q.db.Exec(ctx, postponeMessage,
+		arg.NextAttemptAt,
+		arg.LastError,
+		arg.ProgramID,
+		arg.CardID,
+		arg.Channel,
+		arg.Kind,
+		arg.Sequence,
+		arg.Attempt,
+	)
+	return err
+}
+
+const readdressMessage = `-- name: ReaddressMessage :exec
+update messages
+set address = $1, sequence = sequence + case when status in ('sent', 'written') then 1 else 0 end, last_error = null,
+    status = 'scheduled', attempts = 0, unconfirmed = 0, give_up_at = null, sent_at = null, next_attempt_at = $2
+where program_id = $3 and card_id = $4 and channel = $5 and kind = $6 and sequence = $7
+`
+
+type ReaddressMessageParams struct {
+	Address       string
+	NextAttemptAt time.Time
+	ProgramID     id.ID
+	CardID        id.ID
+	Channel       string
+	Kind          string
+	Sequence      int16
+}
+
+// Resets the message to a new one with another address. By primary key.
+func (q *Queries) ReaddressMessage(ctx context.Context, arg ReaddressMessageParams) error {
+	_, err := q.db.Exec(ctx, readdressMessage,
+		arg.Address,
+		arg.NextAttemptAt,
+		arg.ProgramID,
+		arg.CardID,
+		arg.Channel,
+		arg.Kind,
+		arg.Sequence,
+	)
+	return err
+}
+
+const replaceMessages = `-- name: ReplaceMessages :exec
+update messages set status = 'dropped', next_attempt_at = $1,
+    last_error = case when unconfirmed > 0 then $2::text else $3::text end
+where program_id = $4 and card_id = $5 and channel = any ($6::text[])
+  and status in ('scheduled', 'failed', 'written')
+`
+
+type ReplaceMessagesParams struct {
+	Now        time.Time
+	LateReason string
+	Reason     string
+	ProgramID  id.ID
+	CardID     id.ID
+	Channels   []string
+}
+
+// Drops the messages of a card over some channels that are not sent, because newer ones take
+// their place. A sender that holds one of them records no outcome any more.
+func (q *Queries) ReplaceMessages(ctx context.Context, arg ReplaceMessagesParams) error {
+	_, err := q.db.Exec(ctx, replaceMessages,
+		arg.Now,
+		arg.LateReason,
+		arg.Reason,
+		arg.ProgramID,
+		arg.CardID,
+		arg.Channels,
+	)
+	return err
 }
 
 const retryMessages = `-- name: RetryMessages :many
-update messages
-set sequence = sequence + case when $1::boolean and status in ('sent', 'written') then 1 else 0 end,
+update messages m
+set sequence = m.sequence + case when $1::boolean and m.status in ('sent', 'written') then 1 else 0 end,
     status = 'scheduled', attempts = 0, unconfirmed = 0, give_up_at = null, sent_at = null, next_attempt_at = $2
-where status = any ($3::text[])
-  and ($4::bytea[] is null or card_id = any ($4::bytea[]))
-returning card_id
+where m.status = any ($3::text[])
+  and ($4::bytea[] is null or m.card_id = any ($4::bytea[]))
+  and not exists (
+    select from messages n where n.program_id = m.program_id and n.card_id = m.card_id and n.channel = m.channel
+    and n.sequence > m.sequence)
+  and (m.status <> 'sent' or exists (
+    select from gift_cards c where c.program_id = m.program_id and c.id = m.card_id
+    and m.address = case m.channel when 'email' then c.customer_email else c.customer_phone end))
+returning m.card_id
 `
 
 type RetryMessagesParams struct {
@@ -526,7 +728,9 @@ type RetryMessagesParams struct {
 }
 
 // Resets the messages in @states of some cards, or of all cards if @card_ids is null, to new
-// ones that are due. With @again, sent and written messages get a new Message-ID.
+// ones that are due. With @again, sent and written messages get a new Message-ID. Leaves
+// messages that a newer one over their channel has replaced, and messages that were sent to
+// an address that is not the card's any more.
 func (q *Queries) RetryMessages(ctx context.Context, arg RetryMessagesParams) ([]id.ID, error) {
 	rows, err := q.db.Query(ctx, retryMessages,
 		arg.Again,
@@ -555,11 +759,15 @@ func (q *Queries) RetryMessages(ctx context.Context, arg RetryMessagesParams) ([
 const setCardDelivered = `-- name: SetCardDelivered :exec
 update gift_cards c set delivered = true, searchable = true, updated_at = $1::timestamptz
 where c.program_id = $2 and c.id = $3 and not c.delivered and not exists (
-    select from messages m where m.program_id = c.program_id and m.card_id = c.id and m.status <> 'sent')
+    select from messages m where m.program_id = c.program_id and m.card_id = c.id and m.status <> 'sent'
+    and (m.channel = 'email' and c.customer_email is not null or m.channel = 'sms' and c.customer_phone is not null)
+    and not exists (
+        select from messages n where n.program_id = m.program_id and n.card_id = m.card_id and n.channel = m.channel
+        and n.sequence > m.sequence))
 `
 
-// Changes the card if all its messages are sent. Needs LockCard, so that of two channels the
-// later one sees the earlier one.
+// Changes the card if the newest message of each channel that the recipient has an address
+// for is sent. Needs LockCard, so that of two channels the later one sees the earlier one.
 func (q *Queries) SetCardDelivered(ctx context.Context, now time.Time, programID id.ID, cardID id.ID) error {
 	_, err := q.db.Exec(ctx, setCardDelivered, now, programID, cardID)
 	return err
@@ -668,28 +876,30 @@ func (q *Queries) SetCardPhone(ctx context.Context, arg SetCardPhoneParams) (Gif
 }
 
 const setMessageAddress = `-- name: SetMessageAddress :exec
-update messages
-set address = $1, sequence = sequence + case when status in ('sent', 'written') then 1 else 0 end, last_error = null,
-    status = 'scheduled', attempts = 0, unconfirmed = 0, give_up_at = null, sent_at = null, next_attempt_at = $2
-where program_id = $3 and card_id = $4 and channel = $5
+update messages set address = $1, next_attempt_at = greatest(send_at, $2::timestamptz)
+where program_id = $3 and card_id = $4 and channel = $5 and kind = $6 and sequence = $7
 `
 
 type SetMessageAddressParams struct {
-	Address       string
-	NextAttemptAt time.Time
-	ProgramID     id.ID
-	CardID        id.ID
-	Channel       string
+	Address   string
+	Now       time.Time
+	ProgramID id.ID
+	CardID    id.ID
+	Channel   string
+	Kind      string
+	Sequence  int16
 }
 
-// Resets the message to a new one with another address. By primary key.
+// For a message that was not sent yet. By primary key.
 func (q *Queries) SetMessageAddress(ctx context.Context, arg SetMessageAddressParams) error {
 	_, err := q.db.Exec(ctx, setMessageAddress,
 		arg.Address,
-		arg.NextAttemptAt,
+		arg.Now,
 		arg.ProgramID,
 		arg.CardID,
 		arg.Channel,
+		arg.Kind,
+		arg.Sequence,
 	)
 	return err
 }
@@ -707,7 +917,7 @@ func (q *Queries) SetMessageOrigin(ctx context.Context) error {
 
 const setMessageSent = `-- name: SetMessageSent :execrows
 update messages set status = 'sent', sent_at = $1::timestamptz, last_error = null
-where program_id = $2 and card_id = $3 and channel = $4
+where program_id = $2 and card_id = $3 and channel = $4 and kind = $5 and sequence = $6
   and status not in ('sent', 'written', 'failed', 'dropped')
 `
 
@@ -716,6 +926,8 @@ type SetMessageSentParams struct {
 	ProgramID id.ID
 	CardID    id.ID
 	Channel   string
+	Kind      string
+	Sequence  int16
 }
 
 // Whichever worker has claimed the message. No row if it has ended. The condition is not
@@ -727,6 +939,8 @@ func (q *Queries) SetMessageSent(ctx context.Context, arg SetMessageSentParams) 
 		arg.ProgramID,
 		arg.CardID,
 		arg.Channel,
+		arg.Kind,
+		arg.Sequence,
 	)
 	if err != nil {
 		return 0, err
@@ -736,9 +950,10 @@ func (q *Queries) SetMessageSent(ctx context.Context, arg SetMessageSentParams) 
 
 const setMessageUnsent = `-- name: SetMessageUnsent :execrows
 update messages
-set status = $1, attempts = $2, unconfirmed = $3, next_attempt_at = $4, last_error = $5
-where program_id = $6 and card_id = $7 and channel = $8
-  and status not in ('sent', 'written', 'failed', 'dropped') and attempts = $9
+set status = $1, attempts = $2, unconfirmed = $3,
+    next_attempt_at = greatest($4::timestamptz, send_at), last_error = $5
+where program_id = $6 and card_id = $7 and channel = $8 and kind = $9 and sequence = $10
+  and status not in ('sent', 'written', 'failed', 'dropped') and attempts = $11
 `
 
 type SetMessageUnsentParams struct {
@@ -750,11 +965,14 @@ type SetMessageUnsentParams struct {
 	ProgramID     id.ID
 	CardID        id.ID
 	Channel       string
+	Kind          string
+	Sequence      int16
 	Attempt       int16
 }
 
 // No row if the message was claimed again after @attempt, or has ended. By primary key, as
-// SetMessageSent.
+// SetMessageSent. The next attempt is not before the message's time, which may have moved
+// while it was being sent.
 func (q *Queries) SetMessageUnsent(ctx context.Context, arg SetMessageUnsentParams) (int64, error) {
 	result, err := q.db.Exec(ctx, setMessageUnsent,
 		arg.Status,
@@ -765,6 +983,8 @@ func (q *Queries) SetMessageUnsent(ctx context.Context, arg SetMessageUnsentPara
 		arg.ProgramID,
 		arg.CardID,
 		arg.Channel,
+		arg.Kind,
+		arg.Sequence,
 		arg.Attempt,
 	)
 	if err != nil {
@@ -775,13 +995,27 @@ func (q *Queries) SetMessageUnsent(ctx context.Context, arg SetMessageUnsentPara
 
 const setMessageWritten = `-- name: SetMessageWritten :execrows
 update messages set status = 'written', last_error = null
-where program_id = $1 and card_id = $2 and channel = $3
+where program_id = $1 and card_id = $2 and channel = $3 and kind = $4 and sequence = $5
   and status not in ('sent', 'written', 'failed', 'dropped')
 `
 
+type SetMessageWrittenParams struct {
+	ProgramID id.ID
+	CardID    id.ID
+	Channel   string
+	Kind      string
+	Sequence  int16
+}
+
 // SetMessageSent for a message that was only written to a file.
-func (q *Queries) SetMessageWritten(ctx context.Context, programID id.ID, cardID id.ID, channel string) (int64, error) {
-	result, err := q.db.Exec(ctx, setMessageWritten, programID, cardID, channel)
+func (q *Queries) SetMessageWritten(ctx context.Context, arg SetMessageWrittenParams) (int64, error) {
+	result, err := q.db.Exec(ctx, setMessageWritten,
+		arg.ProgramID,
+		arg.CardID,
+		arg.Channel,
+		arg.Kind,
+		arg.Sequence,
+	)
 	if err != nil {
 		return 0, err
 	}

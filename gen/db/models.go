@@ -308,7 +308,7 @@ type Merchant struct {
 	CreatedAt time.Time
 }
 
-// The messages to recipients (the outbox), one row for each card and channel.
+// The messages to recipients (the outbox): for each card and channel the first one, and one more for each time that the card was sent again. At most one of them is scheduled.
 type Message struct {
 	// The program of the card.
 	ProgramID id.ID
@@ -328,7 +328,7 @@ type Message struct {
 	Attempts int16
 	// How many attempts may have handed the message over without a confirmation.
 	Unconfirmed int16
-	// How often the message was sent once more on purpose; part of its Message-ID.
+	// How often the card had been sent over this channel on purpose before, in whatever kind of message; part of the Message-ID. An operator's retry of what was sent counts it on in place.
 	Sequence int16
 	// When the next attempt is due; while the message is being sent, when the sender's lease ends.
 	NextAttemptAt time.Time
@@ -338,8 +338,10 @@ type Message struct {
 	LastError *string
 	// When the mail or SMS server took the message.
 	SentAt *time.Time
-	// When the card was issued.
+	// When the message was made: for the first one, when the card was issued.
 	CreatedAt time.Time
+	// What it says: card (the gift card), code (the card with a new security code), owner (the card for a new owner) or consolidation (the card that others were merged into).
+	Kind string
 }
 
 // The database that messages are sent from, in one row. A restored copy has another identity and sends nothing.

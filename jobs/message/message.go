@@ -12,8 +12,15 @@ import (
 	"giftcards/store/text"
 )
 
+// Kinds are what a message may say: here is the card, it has a new security code, it is the
+// reader's now, or the reader's cards were merged into it.
+var Kinds = []string{card, "code", "owner", "consolidation"}
+
+const card = "card"
+
 // Gift is the content of a message. An empty text is unknown.
 type Gift struct {
+	Kind                    string // one of Kinds; empty: card
 	Merchant                string // the name that the operator chose
 	Sender, Recipient, Note string // as typed
 	Value                   string // such as 25.00
@@ -37,9 +44,9 @@ type Content struct {
 // data is the templates' input. Text templates get typed text within isolates; HTML
 // templates put it into <bdi> or dir="auto".
 type data struct {
-	Merchant, Sender, Recipient  string
-	Message                      []string // its lines
-	Value, Number, Code, Expires string
+	Kind, Merchant, Sender, Recipient string
+	Message                           []string // its lines
+	Value, Number, Code, Expires      string
 }
 
 // Compose executes the template of the gift's design, or else the default one.
@@ -81,7 +88,16 @@ func (g Gift) data(shorten, enclose func(string) string) data {
 		}
 		return enclose(shorten(s))
 	}
+	if g.Kind == "" {
+		g.Kind = card
+	}
+	// Only the card itself has its sender's words. Later messages may go to somebody else, and
+	// an operator's own template may not know of kinds.
+	if g.Kind != card {
+		g.Sender, g.Note = "", ""
+	}
 	d := data{
+		Kind:      g.Kind,
 		Merchant:  enclose(shorten(merchant(g.Merchant))),
 		Sender:    name(g.Sender),
 		Recipient: name(g.Recipient),

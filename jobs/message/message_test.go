@@ -1,6 +1,7 @@
 package message_test
 
 import (
+	"iter"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -121,18 +122,32 @@ var hostile = map[string]string{
 	"no UTF-8":         "\xff\xfe\xf0\x9f",
 }
 
+// hostileInEveryKind yields the texts by their names and the kinds of messages.
+func hostileInEveryKind() iter.Seq2[[2]string, string] {
+	return func(yield func([2]string, string) bool) {
+		for name, typed := range hostile {
+			for _, kind := range message.Kinds {
+				if !yield([2]string{name, kind}, typed) {
+					return
+				}
+			}
+		}
+	}
+}
+
 func TestNothingTypedBecomesMarkupALinkOrAHeader(t *testing.T) {
 	t.Parallel()
 	templates := load(t, "")
-	harmless := gift()
-	harmless.Note = "one line"
-	// The elements of a harmless gift are the only ones that any gift may have.
-	elements, _ := page(t, compose(t, templates, harmless).HTML)
 	links := relaxed()
-	for name, typed := range hostile {
-		t.Run(name, func(t *testing.T) {
+	for name, typed := range hostileInEveryKind() {
+		t.Run(name[0]+" in "+name[1], func(t *testing.T) {
 			t.Parallel()
+			harmless := gift()
+			harmless.Kind, harmless.Note = name[1], "one line"
+			// The elements of a harmless gift are the only ones that any gift may have.
+			elements, _ := page(t, compose(t, templates, harmless).HTML)
 			g := gift()
+			g.Kind = name[1]
 			g.Sender, g.Recipient, g.Note = typed, typed, strings.NewReplacer("\r", "", "\n", " ", "\u2028", " ").Replace(typed)
 			content := compose(t, templates, g)
 			got, seen := page(t, content.HTML)

@@ -132,19 +132,21 @@ func checkBlocks(name, source string) error {
 	return nil
 }
 
-// try executes every template with each combination of the optional texts, so that an
-// operator's mistake fails at the start and not while a message is sent.
+// try executes every template for each kind of message with each combination of the optional
+// texts, so that an operator's mistake fails at the start and not while a message is sent.
 func (t *Templates) try() error {
 	designs := slices.AppendSeq(slices.Collect(maps.Keys(t.html)), maps.Keys(t.text))
 	for _, design := range designs {
 		for present := range 1 << 3 { // a bit per optional text
 			has := func(bit int, typed string) string { return strings.Repeat(typed, present>>bit&1) }
-			_, err := t.Compose(Gift{
-				Merchant: "M", Sender: has(0, "S"), Recipient: has(1, "R"), Note: has(2, "N"),
-				Value: "1.00", Number: "9000000000000000", Code: "000000", ExpiresAt: time.Unix(0, 0), Zone: time.UTC, Design: design,
-			})
-			if err != nil {
-				return err
+			for _, kind := range Kinds {
+				_, err := t.Compose(Gift{
+					Kind: kind, Merchant: "M", Sender: has(0, "S"), Recipient: has(1, "R"), Note: has(2, "N"),
+					Value: "1.00", Number: "9000000000000000", Code: "000000", ExpiresAt: time.Unix(0, 0), Zone: time.UTC, Design: design,
+				})
+				if err != nil {
+					return err
+				}
 			}
 		}
 	}

@@ -15,7 +15,7 @@ import (
 type Message struct {
 	// ID stays the same when the message is retried. It consists of letters, digits and dots.
 	ID string
-	// Sequence is the number of times that an operator had the message sent again. It makes
+	// Sequence tells the messages apart that were sent about the same thing on purpose. It makes
 	// another Message-ID, because mail programs show only one of two mails with the same.
 	Sequence int
 	To       string // an address, or a number in E.164

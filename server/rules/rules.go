@@ -11,6 +11,7 @@ import (
 	"giftcards/server/validate"
 	"giftcards/store"
 	"giftcards/store/id"
+	"giftcards/store/text"
 )
 
 // maxKeyLength bounds an idempotency key, without its quotes, in characters.
@@ -32,6 +33,7 @@ func (r Rules) Options() validate.Options {
 			"BulkIssueGiftCardRequest.count":     r.atMostMaximum,
 
 			"SuspendGiftCardRequest.suspendedUntil": r.inFuture,
+			"TransferOwnershipRequest.newOwnerName": ownerHasName,
 		},
 		Lists: map[string]validate.ListBounds{
 			"BulkIssueGiftCardRequest.recipients": {Least: 1, Most: r.BulkMaximum},
@@ -105,6 +107,17 @@ func (r Rules) deliversBeforeExpiry(body validate.Value) *validate.ErrorDetail {
 		refusal := validate.ValueError("deliverAt must not be after expiresAt")
 		refusal.Loc, refusal.Provisional = validate.Loc{"deliverAt"}, byDefault
 		return refusal
+	}
+	return nil
+}
+
+// OwnerName returns the name of a card's new owner as it is stored: one line without markup.
+func OwnerName(typed string) string { return text.Line(text.Message(typed)) }
+
+// ownerHasName demands a name of which something is left without markup.
+func ownerHasName(name validate.Value) *validate.ErrorDetail {
+	if strings.TrimSpace(OwnerName(name.Text())) == "" {
+		return validate.TextTooShort(1)
 	}
 	return nil
 }

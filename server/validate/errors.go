@@ -117,8 +117,8 @@ func listTooLong(maximum, actual int) *ErrorDetail {
 	}
 }
 
-// textTooShort refuses a text of too few code points: string_too_short.
-func textTooShort(minimum int) *ErrorDetail {
+// TextTooShort refuses a text of too few code points: string_too_short.
+func TextTooShort(minimum int) *ErrorDetail {
 	return &ErrorDetail{
 		Type: "string_too_short",
 		Msg:  "String should have at least " + plural(minimum, "character"),

@@ -51,7 +51,7 @@ func (s *schema) checkText(t *tape, i uint32) *ErrorDetail {
 		case s.maxLength >= 0 && length > s.maxLength:
 			return TextTooLong(s.maxLength)
 		case length < s.minLength:
-			return textTooShort(s.minLength)
+			return TextTooShort(s.minLength)
 		}
 	}
 	if s.pattern != nil && !s.pattern.MatchString(text) {

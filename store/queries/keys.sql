@@ -28,17 +28,18 @@ update reseals set key_id = @key_id, first_seen_at = @first_seen_at, pass_began_
     program_id = @program_id, card_id = @card_id, resealed = @resealed, finished_at = sqlc.narg('finished_at');
 
 -- name: ListSealedCodes :many
--- The codes after a card, in the order of the primary key. Takes no lock, because codes are
--- changed only under the lock of LockReseal.
+-- The codes after a card, in the order of the primary key. Takes no lock: see SetSealedCodes.
 select program_id, id, sealed_code from gift_cards
 where (program_id, id) > (@program_id::bytea, @card_id::bytea)
 order by program_id, id limit @batch;
 
--- name: SetSealedCodes :exec
--- By primary key. updated_at stays, because the card itself does not change.
+-- name: SetSealedCodes :execrows
+-- By primary key. updated_at stays, because the card itself does not change. A card that got
+-- another code since @old_codes were read keeps the new one.
 update gift_cards c set sealed_code = n.sealed_code
-from (select unnest(@program_ids::bytea[]) as program_id, unnest(@card_ids::bytea[]) as id, unnest(@sealed_codes::bytea[]) as sealed_code) n
-where c.program_id = n.program_id and c.id = n.id;
+from (select unnest(@program_ids::bytea[]) as program_id, unnest(@card_ids::bytea[]) as id,
+    unnest(@old_codes::bytea[]) as old_code, unnest(@sealed_codes::bytea[]) as sealed_code) n
+where c.program_id = n.program_id and c.id = n.id and c.sealed_code = n.old_code;
 
 -- name: AddKeyUses :exec
 -- Adds to the counts of keys. The keys must be sorted, so that servers cannot deadlock.

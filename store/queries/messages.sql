@@ -1,12 +1,12 @@
 -- name: InsertMessage :batchexec
--- Fails on messages_pkey if the card has a message over the channel.
-insert into messages (program_id, card_id, channel, address, bulk, send_at, next_attempt_at, created_at)
-values (@program_id, @card_id, @channel, @address, @bulk, @send_at, @next_attempt_at, @created_at);
+-- Fails on messages_pkey if the card has such a message over the channel.
+insert into messages (program_id, card_id, channel, kind, sequence, address, bulk, send_at, next_attempt_at, created_at)
+values (@program_id, @card_id, @channel, @kind, @sequence, @address, @bulk, @send_at, @next_attempt_at, @created_at);
 
 -- name: CopyMessages :copyfrom
 -- InsertMessage for many messages, all or none.
-insert into messages (program_id, card_id, channel, address, bulk, send_at, next_attempt_at, created_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8);
+insert into messages (program_id, card_id, channel, kind, sequence, address, bulk, send_at, next_attempt_at, created_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10);
 
 -- name: CountDueMessages :one
 -- The number of due messages of cards that were issued at once, @up_to at most, including
@@ -51,7 +51,7 @@ order by p.program_id;
 -- once: counts an attempt, and leaves the message to the caller until @lease_end. Skips
 -- messages that others are claiming. No row if none is due. Uses messages_due_idx.
 with due as materialized (
-    select d.program_id, d.card_id, d.channel from messages d
+    select d.program_id, d.card_id, d.channel, d.kind, d.sequence from messages d
     where d.status = 'scheduled' and not d.bulk and d.channel = @channel and d.next_attempt_at <= @now::timestamptz
     order by d.next_attempt_at limit 1
     for update skip locked)
@@ -59,13 +59,14 @@ update messages m
 set attempts = m.attempts + 1, unconfirmed = m.unconfirmed + 1, next_attempt_at = @lease_end,
     give_up_at = coalesce(m.give_up_at, @give_up_at::timestamptz)
 from due where m.program_id = due.program_id and m.card_id = due.card_id and m.channel = due.channel
+    and m.kind = due.kind and m.sequence = due.sequence
 returning m.*;
 
 -- name: ClaimTaskMessage :one
 -- ClaimMessage for the tasks of a program. It is a statement of its own, because PostgreSQL
 -- uses a partial index only for its own condition: messages_task_due_idx.
 with due as materialized (
-    select d.program_id, d.card_id, d.channel from messages d
+    select d.program_id, d.card_id, d.channel, d.kind, d.sequence from messages d
     where d.status = 'scheduled' and d.bulk and d.channel = @channel and d.program_id = @program_id
       and d.next_attempt_at <= @now::timestamptz
     order by d.next_attempt_at limit 1
@@ -74,6 +75,7 @@ update messages m
 set attempts = m.attempts + 1, unconfirmed = m.unconfirmed + 1, next_attempt_at = @lease_end,
     give_up_at = coalesce(m.give_up_at, @give_up_at::timestamptz)
 from due where m.program_id = due.program_id and m.card_id = due.card_id and m.channel = due.channel
+    and m.kind = due.kind and m.sequence = due.sequence
 returning m.*;
 
 -- name: FindMessageCard :one
@@ -90,13 +92,13 @@ where c.program_id = $1 and c.id = $2;
 -- status = 'scheduled', because a planner without statistics would then walk through all
 -- due messages instead of using the primary key.
 update messages set status = 'sent', sent_at = @sent_at::timestamptz, last_error = null
-where program_id = @program_id and card_id = @card_id and channel = @channel
+where program_id = @program_id and card_id = @card_id and channel = @channel and kind = @kind and sequence = @sequence
   and status not in ('sent', 'written', 'failed', 'dropped');
 
 -- name: SetMessageWritten :execrows
 -- SetMessageSent for a message that was only written to a file.
 update messages set status = 'written', last_error = null
-where program_id = @program_id and card_id = @card_id and channel = @channel
+where program_id = @program_id and card_id = @card_id and channel = @channel and kind = @kind and sequence = @sequence
   and status not in ('sent', 'written', 'failed', 'dropped');
 
 -- name: LockCard :exec
@@ -104,33 +106,55 @@ where program_id = @program_id and card_id = @card_id and channel = @channel
 select from gift_cards where program_id = $1 and id = $2 for no key update;
 
 -- name: SetCardDelivered :exec
--- Changes the card if all its messages are sent. Needs LockCard, so that of two channels the
--- later one sees the earlier one.
+-- Changes the card if the newest message of each channel that the recipient has an address
+-- for is sent. Needs LockCard, so that of two channels the later one sees the earlier one.
 update gift_cards c set delivered = true, searchable = true, updated_at = @now::timestamptz
 where c.program_id = @program_id and c.id = @card_id and not c.delivered and not exists (
-    select from messages m where m.program_id = c.program_id and m.card_id = c.id and m.status <> 'sent');
+    select from messages m where m.program_id = c.program_id and m.card_id = c.id and m.status <> 'sent'
+    and (m.channel = 'email' and c.customer_email is not null or m.channel = 'sms' and c.customer_phone is not null)
+    and not exists (
+        select from messages n where n.program_id = m.program_id and n.card_id = m.card_id and n.channel = m.channel
+        and n.sequence > m.sequence));
 
 -- name: SetMessageUnsent :execrows
 -- No row if the message was claimed again after @attempt, or has ended. By primary key, as
--- SetMessageSent.
+-- SetMessageSent. The next attempt is not before the message's time, which may have moved
+-- while it was being sent.
 update messages
-set status = @status, attempts = @attempts, unconfirmed = @unconfirmed, next_attempt_at = @next_attempt_at, last_error = @last_error
-where program_id = @program_id and card_id = @card_id and channel = @channel
+set status = @status, attempts = @attempts, unconfirmed = @unconfirmed,
+    next_attempt_at = greatest(@next_attempt_at::timestamptz, send_at), last_error = @last_error
+where program_id = @program_id and card_id = @card_id and channel = @channel and kind = @kind and sequence = @sequence
+  and status not in ('sent', 'written', 'failed', 'dropped') and attempts = @attempt;
+
+-- name: PostponeMessage :exec
+-- Takes a claim back and lets the message wait, with a new day of attempts after that. No row
+-- as SetMessageUnsent.
+update messages
+set attempts = attempts - 1, unconfirmed = unconfirmed - 1, next_attempt_at = @next_attempt_at, give_up_at = null, last_error = @last_error
+where program_id = @program_id and card_id = @card_id and channel = @channel and kind = @kind and sequence = @sequence
   and status not in ('sent', 'written', 'failed', 'dropped') and attempts = @attempt;
 
 -- name: ListMessages :many
 -- At most @up_to messages, the latest first.
-select * from messages where status = @status order by send_at desc, card_id desc, channel limit @up_to;
+select * from messages where status = @status order by send_at desc, card_id desc, channel, sequence desc limit @up_to;
 
 -- name: RetryMessages :many
 -- Resets the messages in @states of some cards, or of all cards if @card_ids is null, to new
--- ones that are due. With @again, sent and written messages get a new Message-ID.
-update messages
-set sequence = sequence + case when @again::boolean and status in ('sent', 'written') then 1 else 0 end,
+-- ones that are due. With @again, sent and written messages get a new Message-ID. Leaves
+-- messages that a newer one over their channel has replaced, and messages that were sent to
+-- an address that is not the card's any more.
+update messages m
+set sequence = m.sequence + case when @again::boolean and m.status in ('sent', 'written') then 1 else 0 end,
     status = 'scheduled', attempts = 0, unconfirmed = 0, give_up_at = null, sent_at = null, next_attempt_at = @now
-where status = any (@states::text[])
-  and (sqlc.narg('card_ids')::bytea[] is null or card_id = any (sqlc.narg('card_ids')::bytea[]))
-returning card_id;
+where m.status = any (@states::text[])
+  and (sqlc.narg('card_ids')::bytea[] is null or m.card_id = any (sqlc.narg('card_ids')::bytea[]))
+  and not exists (
+    select from messages n where n.program_id = m.program_id and n.card_id = m.card_id and n.channel = m.channel
+    and n.sequence > m.sequence)
+  and (m.status <> 'sent' or exists (
+    select from gift_cards c where c.program_id = m.program_id and c.id = m.card_id
+    and m.address = case m.channel when 'email' then c.customer_email else c.customer_phone end))
+returning m.card_id;
 
 -- name: HurryMessages :many
 -- Makes messages that wait for another attempt due, of some cards, or of all cards if
@@ -145,10 +169,10 @@ returning card_id;
 -- null, and returns whether a sender may hold each of them now. Waits for concurrent changes.
 --
 -- A user's messages are those of cards in the audit log or in tasks under the user's id. An
--- audit entry has the same time as its cards' messages, so each message costs one look into
+-- audit entry has the same time as the messages that it made, so each message costs one look into
 -- audit_log_at_idx. All cards of one request, and no others, share their first nine bytes.
 with found as materialized (
-    select m.program_id, m.card_id, m.channel,
+    select m.program_id, m.card_id, m.channel, m.kind, m.sequence,
         (m.status = 'scheduled' and m.unconfirmed > 0 and m.next_attempt_at > @now::timestamptz
             and m.next_attempt_at <= @lease_end::timestamptz)::boolean as being_sent
     from messages m
@@ -165,12 +189,13 @@ with found as materialized (
             or a.cards > 1 and octet_length(a.subject) = 12 and substring(a.subject from 1 for 9) = substring(m.card_id from 1 for 9)))
         or (m.program_id, substring(m.card_id from 1 for 9)) in (
           select t.program_id, substring(t.first_card_id from 1 for 9) from bulk_tasks t where t.user_id = @user_id))
-    order by m.program_id, m.card_id, m.channel
+    order by m.program_id, m.card_id, m.channel, m.kind, m.sequence
     for update of m
 )
 update messages m set status = 'dropped', next_attempt_at = @now,
     last_error = case when f.being_sent then @late_reason::text else @reason::text end
 from found f where m.program_id = f.program_id and m.card_id = f.card_id and m.channel = f.channel
+    and m.kind = f.kind and m.sequence = f.sequence
 returning m.card_id, f.being_sent;
 
 -- name: DeleteEndedMessages :execrows
@@ -178,13 +203,14 @@ returning m.card_id, f.being_sent;
 -- In each program it looks only at cards before @card_id, by primary key, because no card is
 -- issued after its message has ended.
 delete from messages m using (
-    select e.program_id, e.card_id, e.channel from programs p cross join lateral (
-        select d.program_id, d.card_id, d.channel from messages d
+    select e.program_id, e.card_id, e.channel, e.kind, e.sequence from programs p cross join lateral (
+        select d.program_id, d.card_id, d.channel, d.kind, d.sequence from messages d
         where d.program_id = p.id and d.card_id < @card_id and d.status <> 'scheduled'
           and coalesce(d.sent_at, d.give_up_at, d.next_attempt_at) < @before::timestamptz
         limit @batch for update skip locked) e
     limit @batch) ended
-where m.program_id = ended.program_id and m.card_id = ended.card_id and m.channel = ended.channel;
+where m.program_id = ended.program_id and m.card_id = ended.card_id and m.channel = ended.channel
+    and m.kind = ended.kind and m.sequence = ended.sequence;
 
 -- name: FindCardProgram :one
 -- The program of a card, by the card's id alone: one look at gift_cards_pkey for each program.
@@ -192,17 +218,54 @@ where m.program_id = ended.program_id and m.card_id = ended.card_id and m.channe
 select c.program_id from programs p join gift_cards c on c.program_id = p.id and c.id = @id
 for no key update of c;
 
--- name: LockMessage :one
--- By primary key; waits for concurrent changes. No row if the card has no message over the
--- channel.
-select * from messages where program_id = $1 and card_id = $2 and channel = $3 for update;
+-- name: LockMessages :many
+-- All messages of a card, in the order of the primary key, by which DropMessages locks too.
+-- Waits for concurrent changes.
+select * from messages where program_id = $1 and card_id = $2 order by channel, kind, sequence for update;
 
--- name: SetMessageAddress :exec
+-- name: ReaddressMessage :exec
 -- Resets the message to a new one with another address. By primary key.
 update messages
 set address = @address, sequence = sequence + case when status in ('sent', 'written') then 1 else 0 end, last_error = null,
     status = 'scheduled', attempts = 0, unconfirmed = 0, give_up_at = null, sent_at = null, next_attempt_at = @next_attempt_at
-where program_id = @program_id and card_id = @card_id and channel = @channel;
+where program_id = @program_id and card_id = @card_id and channel = @channel and kind = @kind and sequence = @sequence;
+
+-- name: SetMessageAddress :exec
+-- For a message that was not sent yet. By primary key.
+update messages set address = @address, next_attempt_at = greatest(send_at, @now::timestamptz)
+where program_id = @program_id and card_id = @card_id and channel = @channel and kind = @kind and sequence = @sequence;
+
+-- name: MoveMessage :exec
+-- Gives a scheduled message another time, and a day of attempts from then on. While it may be
+-- being sent, nobody else claims it before its lease ends. By primary key.
+update messages
+set send_at = @send_at::timestamptz, give_up_at = null,
+    next_attempt_at = case when unconfirmed > 0 then greatest(next_attempt_at, @send_at::timestamptz) else @send_at::timestamptz end
+where program_id = @program_id and card_id = @card_id and channel = @channel and kind = @kind and sequence = @sequence;
+
+-- name: ReplaceMessages :exec
+-- Drops the messages of a card over some channels that are not sent, because newer ones take
+-- their place. A sender that holds one of them records no outcome any more.
+update messages set status = 'dropped', next_attempt_at = @now,
+    last_error = case when unconfirmed > 0 then @late_reason::text else @reason::text end
+where program_id = @program_id and card_id = @card_id and channel = any (@channels::text[])
+  and status in ('scheduled', 'failed', 'written');
+
+-- name: HurryMessagesOfCard :exec
+-- Makes the messages due that wait although their time has come, as those of a suspended card
+-- do. Leaves a message that is being sent, whose lease ends before @lease_end.
+update messages set next_attempt_at = @now
+where program_id = @program_id and card_id = @card_id and status = 'scheduled' and send_at <= @now and next_attempt_at > @now
+  and not (unconfirmed > 0 and next_attempt_at <= @lease_end::timestamptz);
+
+-- name: FindCodeHistory :one
+-- How often a card got another security code or owner, whether it got another owner, and when
+-- its code was resent after @since, the latest first. By primary key, over the entries of one
+-- card.
+select count(*) filter (where e.type in ('RESEND_CODE', 'OWNERSHIP_TRANSFER')) as changes,
+    coalesce(bool_or(e.type = 'OWNERSHIP_TRANSFER'), false)::boolean as transferred,
+    coalesce(array_agg(e.created_at order by e.id desc) filter (where e.type = 'RESEND_CODE' and e.created_at > @since::timestamptz), '{}')::timestamptz[] as resends
+from ledger_entries e where e.program_id = @program_id and e.card_id = @card_id;
 
 -- name: SetCardEmail :one
 -- By primary key.

@@ -1,0 +1,46 @@
+package jobs
+
+import (
+	"context"
+	"time"
+
+	"giftcards/jobs/message"
+	"giftcards/jobs/transport"
+	"giftcards/store"
+)
+
+// send composes the message and hands it to the lane's sender.
+func (c *courier) send(ctx context.Context, due *store.Due, code string) error {
+	text := func(s *string) string {
+		if s == nil {
+			return ""
+		}
+		return *s
+	}
+	// The store has checked the zone, but this machine may lack its time-zone data.
+	zone, err := time.LoadLocation(due.TimeZone)
+	if err != nil {
+		return err
+	}
+	// The card itself tells of the gift as it was given, later messages of what is left of it.
+	value := due.Card.InitialValue
+	if due.Kind != store.MessageCard && due.Card.ActivatedAt != nil {
+		value = due.Card.Balance
+	}
+	content, err := c.templates.Compose(message.Gift{
+		Kind: due.Kind, Merchant: due.MerchantName, Sender: text(due.Card.SenderName), Recipient: text(due.Card.CustomerName), Note: text(due.Card.CustomMessage),
+		Value: value.String(), Number: store.FormatNumber(due.Card.CardNumber), Code: code,
+		ExpiresAt: due.Card.ExpiresAt, Now: c.store.Now(), Zone: zone, Design: text(due.Card.DesignTemplate),
+	})
+	if err != nil {
+		return err
+	}
+	m := transport.Message{
+		ID: due.CardID.String(), Sequence: int(due.Sequence), To: due.Address, FromName: content.From, Date: c.store.Now(),
+		Subject: content.Subject, Text: content.Text, HTML: content.HTML,
+	}
+	if due.Channel == store.ChannelSMS {
+		m.Text = content.SMS
+	}
+	return c.sender.Send(ctx, m)
+}
