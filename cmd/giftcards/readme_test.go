@@ -14,6 +14,7 @@ import (
 
 	"giftcards/cmd/giftcards/processtest"
 	"giftcards/store/embedded"
+	"giftcards/store/storetest/full"
 )
 
 // journey is the block of README.md that a newcomer pastes.
@@ -61,13 +62,14 @@ func pasteInto(t *testing.T, shell []string, as *syscall.Credential, env []strin
 }
 
 // TestTheJourneyOfTheREADMEWorksAsItIsPasted, with a state directory of one's own; and,
-// where the tests run as root, as another user with the directory of that user, too.
+// where the tests run as root, as another user with the directory of that user, too. The
+// second way is tried in each shell only with -full.
 func TestTheJourneyOfTheREADMEWorksAsItIsPasted(t *testing.T) {
 	t.Parallel()
 	text := journey(t)
-	check := func(t *testing.T, as *syscall.Credential, env []string) {
+	check := func(t *testing.T, shells map[string][]string, as *syscall.Credential, env []string) {
 		t.Helper()
-		for name, shell := range shells() {
+		for name, shell := range shells {
 			out := pasteInto(t, shell, as, env, text)
 			for want, times := range map[string]int{
 				"HTTP/1.1 201 Created\r\n": 2, "HTTP/1.1 202 Accepted\r\n": 2, "HTTP/1.1 422 ": 1,
@@ -86,7 +88,7 @@ func TestTheJourneyOfTheREADMEWorksAsItIsPasted(t *testing.T) {
 		t.Parallel()
 		dir, address := processtest.UsedStateDir(t), processtest.FreeAddress(t)
 		processtest.Serve(t, dir, address)
-		check(t, nil, []string{"HOME=" + dir, "GIFTCARDS_STATE_DIR=" + dir})
+		check(t, shells(), nil, []string{"HOME=" + dir, "GIFTCARDS_STATE_DIR=" + dir})
 	})
 	t.Run("without", func(t *testing.T) {
 		t.Parallel()
@@ -108,7 +110,11 @@ func TestTheJourneyOfTheREADMEWorksAsItIsPasted(t *testing.T) {
 			cmd.SysProcAttr = &syscall.SysProcAttr{Credential: as}
 			return cmd
 		}).Start()
-		check(t, as, []string{"HOME=" + home})
+		tried := shells()
+		if !full.Asked() {
+			tried = map[string][]string{"sh": tried["sh"]}
+		}
+		check(t, tried, as, []string{"HOME=" + home})
 	})
 }
 

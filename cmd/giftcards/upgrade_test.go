@@ -31,7 +31,7 @@ const upgradeFrom = "GIFTCARDS_UPGRADE_FROM"
 const (
 	upgradeDrain = time.Second
 	upgradeCheck = 20 * time.Millisecond // the proxy's checks are much more frequent than upgradeDrain requires
-	loadPause    = 5 * time.Millisecond  // leaves processor time to other tests
+	loadPause    = 20 * time.Millisecond // leaves processor time to other tests
 )
 
 // proxy passes requests in turn to its ready instances. It retries nothing.
