@@ -96,9 +96,9 @@ func queueCards(batch *pgx.Batch, cards []*Card) {
 
 // lockCardsSQL returns the rows that exist. It locks them in the order of the primary key, so
 // that two transactions cannot deadlock.
-var lockCardsSQL = fmt.Sprintf(`select c.* from unnest(%s) as wanted (program_id, id)
+var lockCardsSQL = fmt.Sprintf(`select %s from unnest(%s) as wanted (program_id, id)
 join gift_cards c on c.program_id = wanted.program_id and c.id = wanted.id
-order by c.program_id, c.id for no key update of c`, parameters(cardKeyColumns, 1, "[]"))
+order by c.program_id, c.id for no key update of c`, allColumns("c"), parameters(cardKeyColumns, 1, "[]"))
 
 var cardKeyColumns = []column[cardKey]{
 	columnOf("program_id", "bytea", func(k cardKey) id.ID { return k.program }),
