@@ -131,7 +131,7 @@ func TestExpirationWarningsNameActiveCardsWithMoneySoonestFirst(t *testing.T) {
 	now := s.Store.Now()
 	const days = 24 * time.Hour
 	card := func(status, balance string, left time.Duration) *planted {
-		c := &planted{program: m.ProgramID, status: status, balance: balance, activated: &now, expires: now.Add(left), email: pointer("a@example.com")}
+		c := &planted{program: m.ProgramID, status: status, balance: balance, activated: &now, expires: now.Add(left), email: new("a@example.com")}
 		plant(t, s, c)
 		return c
 	}

@@ -2,8 +2,12 @@ package store
 
 import (
 	"fmt"
+	"reflect"
+	"regexp"
 	"strings"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"giftcards/store/id"
 	"giftcards/store/money"
@@ -33,6 +37,24 @@ var cardColumns = []column[*GiftCard]{
 
 // cardColumnNames are the names of cardColumns, for the lists of a statement.
 var cardColumnNames = strings.Join(names(cardColumns), ", ")
+
+// allColumns are the columns of a card of the table alias, in the order of GiftCard's fields. They
+// have names, because a newer schema, beside which this program may run, may have more.
+func allColumns(alias string) string {
+	card := reflect.TypeFor[GiftCard]()
+	columns := make([]string, card.NumField())
+	for i := range columns {
+		columns[i] = alias + "." + strings.ToLower(wordEnd.ReplaceAllString(card.Field(i).Name, "${1}_${2}"))
+	}
+	return strings.Join(columns, ", ")
+}
+
+var wordEnd = regexp.MustCompile("([a-z])([A-Z])")
+
+// collectCards reads rows of allColumns.
+func collectCards(rows pgx.Rows) ([]GiftCard, error) {
+	return pgx.CollectRows(rows, pgx.RowToStructByName[GiftCard])
+}
 
 // insertCardSQL inserts no row if the card's number is taken. It waits for a concurrent
 // insert of the same number to end.

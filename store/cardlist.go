@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -158,7 +159,7 @@ func (q *CardQuery) page(s *statement) string {
 // inOrder walks the cards from the newest one on until the page is full.
 func (q *CardQuery) inOrder(at time.Time) statement {
 	var s statement
-	s.sql = "with page as (select g.program_id, g.id from " + q.walk(&s, "program_id, g.id", q.conditions(&s, at)+q.Search.condition(&s), q.reach()) + q.page(&s) + ")" + cardsOfPage
+	s.sql = "with page as (select g.program_id, g.id from " + q.walk(&s, "g.program_id, g.id", q.conditions(&s, at)+q.Search.condition(&s), q.reach()) + q.page(&s) + ")" + cardsOfPage
 	return s
 }
 
@@ -170,16 +171,17 @@ func (q *CardQuery) reach() int64 {
 // cardsOfPage reads the rows of the page. The rows before the page, of which there may be
 // millions, were read from an index alone. The limit keeps PostgreSQL from reading the whole
 // table for a join.
-const cardsOfPage = " select g.* from page cross join lateral (select * from gift_cards c where c.program_id = page.program_id and c.id = page.id limit 1) g" + orderNewestFirst
+var cardsOfPage = " select " + allColumns("g") + " from page cross join lateral (select " + allColumns("c") +
+	" from gift_cards c where c.program_id = page.program_id and c.id = page.id limit 1) g" + orderNewestFirst
 
 // walk is the newest cards g of all programs that fulfil the conditions, most of each.
 func (q *CardQuery) walk(s *statement, columns, conditions string, most int64) string {
 	if len(q.Programs) == 1 {
-		return fmt.Sprintf("(select g.%s from gift_cards g where g.program_id = %s %s order by g.id desc limit %s) g",
+		return fmt.Sprintf("(select %s from gift_cards g where g.program_id = %s %s order by g.id desc limit %s) g",
 			columns, s.arg(q.Programs[0]), conditions, s.arg(most))
 	}
 	return fmt.Sprintf(`unnest(%s::bytea[]) as p (program_id) cross join lateral (
-		select g.%s from gift_cards g where g.program_id = p.program_id %s order by g.id desc limit %s) g`,
+		select %s from gift_cards g where g.program_id = p.program_id %s order by g.id desc limit %s) g`,
 		s.arg(q.Programs), columns, conditions, s.arg(most))
 }
 
@@ -194,11 +196,11 @@ const (
 func (q *CardQuery) newest(at time.Time) statement {
 	var s statement
 	most := max(newestCards/len(q.Programs), newestAtLeast)
-	newest := q.walk(&s, "*", "and g.id <= "+s.arg(q.After.Card), int64(most))
+	newest := q.walk(&s, allColumns("g"), "and g.id <= "+s.arg(q.After.Card), int64(most))
 	if len(q.Programs) > 1 { // of all programs together, only as many are sure to be the newest as were walked of each
-		newest = "(select g.* from " + newest + orderNewestFirst + " limit " + s.arg(int64(most)) + ") g"
+		newest = "(select " + allColumns("g") + " from " + newest + orderNewestFirst + " limit " + s.arg(int64(most)) + ") g"
 	}
-	s.sql = "select g.* from " + newest + " where true " + q.conditions(&s, at) + q.Search.condition(&s) + q.page(&s)
+	s.sql = "select " + allColumns("g") + " from " + newest + " where true " + q.conditions(&s, at) + q.Search.condition(&s) + q.page(&s)
 	return s
 }
 

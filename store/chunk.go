@@ -52,7 +52,7 @@ func (tx *Tx) writeChunks(ctx context.Context, task Task, terms Terms, written f
 
 // chunk is rows that are not written yet, or the error that prevented them.
 type chunk struct {
-	cards    []*GiftCard // in the order of their numbers
+	cards    []*GiftCard // as inNumberOrder
 	messages []db.CopyMessagesParams
 	err      error
 }
@@ -85,9 +85,9 @@ func (tx *Tx) makeRows(task Task, terms Terms, encoded []byte, start, count int)
 	return chunk{cards: inNumberOrder(cards), messages: tx.newMessages(cards, MessageCard, true)}
 }
 
-// inNumberOrder returns the cards in the order of their numbers, because the unique index
-// on numbers then takes them faster. It sorts numbers with their places, because following
-// a pointer for each comparison costs more.
+// inNumberOrder returns the cards in the order of gift_cards_number_idx, because the index then
+// takes them faster. It sorts numbers with their places, because following a pointer for each
+// comparison costs more.
 func inNumberOrder(cards []GiftCard) []*GiftCard {
 	type numbered struct {
 		number int64
@@ -95,7 +95,7 @@ func inNumberOrder(cards []GiftCard) []*GiftCard {
 	}
 	order := make([]numbered, len(cards))
 	for i := range cards {
-		order[i] = numbered{cards[i].CardNumber, i}
+		order[i] = numbered{numberOrder(cards[i].CardNumber), i}
 	}
 	slices.SortFunc(order, func(a, b numbered) int { return cmp.Compare(a.number, b.number) })
 	return each(order, func(o numbered) *GiftCard { return &cards[o.card] })

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -112,20 +111,7 @@ func queueCards(batch *pgx.Batch, cards []*Card) {
 // that two transactions cannot deadlock.
 var lockCardsSQL = fmt.Sprintf(`select %s from unnest(%s) as wanted (program_id, id)
 join gift_cards c on c.program_id = wanted.program_id and c.id = wanted.id
-order by c.program_id, c.id for no key update of c`, allCardColumns("c."), parameters(cardKeyColumns, 1, "[]"))
-
-// allCardColumns lists the columns of a card by name and not as *, because a newer schema may
-// have more of them.
-func allCardColumns(prefix string) string {
-	all := slices.Concat(names(cardColumns), names(changingColumns))
-	slices.Sort(all)
-	return prefix + strings.Join(slices.Compact(all), ", "+prefix)
-}
-
-// collectCards reads rows of allCardColumns.
-func collectCards(rows pgx.Rows) ([]GiftCard, error) {
-	return pgx.CollectRows(rows, pgx.RowToStructByName[GiftCard])
-}
+order by c.program_id, c.id for no key update of c`, allColumns("c"), parameters(cardKeyColumns, 1, "[]"))
 
 var cardKeyColumns = []column[cardKey]{
 	columnOf("program_id", "bytea", func(k cardKey) id.ID { return k.program }),
