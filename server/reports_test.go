@@ -22,9 +22,16 @@ func entry(t *testing.T, s *servertest.Server, card *planted, kind, amount strin
 		if err != nil {
 			return struct{}{}, err
 		}
+		enforce, err := plantingFreely(t, tx)
+		if err != nil {
+			return struct{}{}, err
+		}
 		_, err = tx.Unwrap().Exec(t.Context(), `insert into ledger_entries (program_id, card_id, id, type, amount, balance_before, balance_after, created_at)
 			values ($1, $2, $3, $4, $5::numeric, greatest(0, -$5::numeric), greatest(0, $5::numeric), $6)`, program, card.id, id.New(at), kind, amount, at)
-		return struct{}{}, err
+		if err != nil {
+			return struct{}{}, err
+		}
+		return struct{}{}, enforce()
 	})
 }
 

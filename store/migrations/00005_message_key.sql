@@ -32,10 +32,10 @@ create trigger messages_of_newer_programs before update on messages
         or new.attempts = 0 and new.status in ('sent', 'written'))
     execute function skip_message_change();
 
-insert into schema_compatibility (schema, oldest_program) values (6, 1);
+insert into schema_compatibility (schema, oldest_program) values (5, 1);
 
 -- +goose Down
-delete from schema_compatibility where schema = 6;
+delete from schema_compatibility where schema = 5;
 drop trigger messages_of_newer_programs on messages;
 drop function skip_message_change();
 delete from messages m where exists (

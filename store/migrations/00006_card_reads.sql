@@ -96,10 +96,10 @@ revoke execute on function count_cards() from public;
 alter table gift_cards validate constraint gift_cards_balance_needs_activation_check;
 alter table gift_cards validate constraint gift_cards_voided_is_empty_check;
 
-insert into schema_compatibility (schema, oldest_program) values (5, 1) on conflict do nothing;
+insert into schema_compatibility (schema, oldest_program) values (6, 1) on conflict do nothing;
 
 -- +goose Down
-delete from schema_compatibility where schema = 5;
+delete from schema_compatibility where schema = 6;
 drop trigger if exists gift_cards_count on gift_cards;
 drop function if exists count_cards();
 drop table if exists card_totals;
