@@ -41,7 +41,7 @@ func (s *Store) measureLedger(meter metric.Meter) error {
 
 const (
 	// balancesEvery is how long the balances of programs are cached. Summing them up reads every
-	// used card, about a second for two million of them, so it is done rarely.
+	// used card, 0.6 s for 400,000 of them on two busy cores, so it is done rarely.
 	balancesEvery = 10 * time.Minute
 	// balancesTimeout is how long a scrape may wait for them.
 	balancesTimeout = 5 * time.Second

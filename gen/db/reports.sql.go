@@ -187,7 +187,7 @@ type SumBalancesRow struct {
 }
 
 // What is on all cards of each program, the largest first. Every card with a balance is in
-// gift_cards_used_idx, so that cards that nobody used are not read.
+// gift_cards_used_idx, which PostgreSQL reads if most cards are not.
 func (q *Queries) SumBalances(ctx context.Context) ([]SumBalancesRow, error) {
 	rows, err := q.db.Query(ctx, sumBalances)
 	if err != nil {

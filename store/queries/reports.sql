@@ -56,7 +56,7 @@ order by moved_at, g.id;
 
 -- name: SumBalances :many
 -- What is on all cards of each program, the largest first. Every card with a balance is in
--- gift_cards_used_idx, so that cards that nobody used are not read.
+-- gift_cards_used_idx, which PostgreSQL reads if most cards are not.
 select g.program_id, sum(g.balance)::numeric as balance from gift_cards g
 where g.activated_at is not null or g.status <> 'pending'
 group by g.program_id order by balance desc, g.program_id;
