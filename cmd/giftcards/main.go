@@ -1,4 +1,4 @@
-// Command giftcards is the gift-card issuing server and its operator's tools.
+// Command giftcards is the gift-card server and its operator's tools.
 package main
 
 import (
