@@ -60,6 +60,7 @@ func (s *Server) handleError(err error, c echo.Context) {
 		s.writeJSON(c, http.StatusUnprocessableEntity, map[string]validate.Errors{"detail": invalid})
 		return
 	}
+	s.instrumentation.countCardRefusal(c, err)
 	if over, ok := errors.AsType[*store.ReloadLimitError](err); ok {
 		s.writeJSON(c, http.StatusBadRequest, toReloadRefusal(over))
 		return

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -18,6 +19,7 @@ import (
 	tracenoop "go.opentelemetry.io/otel/trace/noop"
 
 	"giftcards/server/validate"
+	"giftcards/store"
 )
 
 // instrumentation measures and traces requests. A request cannot make a new series, because
@@ -26,7 +28,8 @@ type instrumentation struct {
 	tracer   trace.Tracer
 	tracing  bool
 	duration metric.Float64Histogram
-	refusals metric.Int64Counter
+	refusals metric.Int64Counter // elements of 422s
+	refused  metric.Int64Counter // changes that a card's state or balance does not allow
 	replays  atomic.Int64
 	routes   map[route]*operationLabels
 	other    *operationLabels // for documents, pages and unknown paths
@@ -43,7 +46,7 @@ type operationLabels struct {
 }
 
 // countedStatuses are the statuses of the server's answers.
-var countedStatuses = []int{200, 201, 202, 204, 302, 304, 400, 401, 403, 404, 405, 408, 413, 415, 422, 429, 500, 503}
+var countedStatuses = []int{200, 201, 202, 204, 302, 304, 400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 429, 500, 503}
 
 func newOperationLabels(name string) *operationLabels {
 	labels := func(status string) []metric.RecordOption {
@@ -81,6 +84,11 @@ func newInstrumentation(o Options, operations map[string]operation) (*instrument
 	}
 	i.refusals, err = meter.Int64Counter("giftcards_validation_errors_total",
 		metric.WithDescription("Elements of the detail of 422s, by type."))
+	if err != nil {
+		return nil, err
+	}
+	i.refused, err = meter.Int64Counter("giftcards_card_refusals_total",
+		metric.WithDescription("Changes that the state or the balance of a card does not allow (400) or that had a wrong security code (401), by operation and reason."))
 	if err != nil {
 		return nil, err
 	}
@@ -161,4 +169,22 @@ func (i *instrumentation) countRefusals(ctx context.Context, invalid validate.Er
 	for name, n := range types {
 		i.refusals.Add(ctx, n, metric.WithAttributes(attribute.String("type", name)))
 	}
+}
+
+// countCardRefusal counts an error that a card is the reason for, by operation and by the
+// sentence of the answer. Other errors are not counted.
+func (i *instrumentation) countCardRefusal(c echo.Context, err error) {
+	var reason string
+	if failed, ok := errors.AsType[*store.Error](err); ok && (failed.Kind == store.Refused || failed.Kind == store.WrongCode) {
+		reason = failed.Message // a constant, because these errors are variables of the store
+	} else if over, ok := errors.AsType[*store.ReloadLimitError](err); ok {
+		reason = over.Error()
+	} else {
+		return
+	}
+	name := i.other.name
+	if one, ok := i.routes[route{c.Request().Method, c.Path()}]; ok {
+		name = one.name
+	}
+	i.refused.Add(c.Request().Context(), 1, metric.WithAttributes(attribute.String("operation", name), attribute.String("reason", reason)))
 }

@@ -20,6 +20,8 @@ func TestOperatorsAreGivenWhatTheServerMeasures(t *testing.T) {
 	m.Do(http.MethodPost, m.Cards(), jsonHeader, []byte(`{}`))
 	many := 51
 	pollToEnd(t, m, bulk(t, m, nil, api.BulkIssueGiftCardRequest{InitialValue: amount(t, "7"), Count: &many}).JSON202.TaskId)
+	card := newCard(t, m)
+	changeCard(m, card+"/redeem", "", `{"amount":"1"}`) // refused, because the card is pending
 	measured := map[string]bool{
 		"giftcards_log_lines_lost_total": true, // by cmd/giftcards, which writes the log
 	}

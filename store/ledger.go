@@ -24,6 +24,12 @@ const (
 	EntryResendCode        = "RESEND_CODE"
 )
 
+// entryTypes are all types, in the order in which metrics count them.
+var entryTypes = [...]string{
+	EntryActivation, EntryReload, EntryRedemption, EntryRefund, EntryTransferOut, EntryTransferIn, EntryConsolidation, EntryVoid,
+	EntryOwnershipTransfer, EntryResendCode,
+}
+
 // post is the only place where a balance changes: it adds amount, which is negative if money
 // leaves the card, and keeps an entry that says so. The caller has judged the amount. A
 // trigger of the database compares balance and entries again.

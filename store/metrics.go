@@ -37,6 +37,14 @@ const (
 	textsDropped
 	refusedByProgramLimit
 	refusedByUserLimit
+	numPlainCounts
+)
+
+// The counts of the ledger, each a block with a count for every one of entryTypes.
+const (
+	entriesPosted = numPlainCounts + iota*len(entryTypes)
+	valueIn       // onto cards, in valueUnits
+	valueOut      // off cards, in valueUnits
 	numCounts
 )
 
@@ -63,6 +71,18 @@ const valueUnits = 10_000
 func (t *tally) issued(cardKind, valueKind, cards int, value money.Amount) {
 	t[cardKind] += int64(cards)
 	t[valueKind] += int64(math.Round(value.Float64() * valueUnits * float64(cards)))
+}
+
+// posted counts an entry of the ledger.
+func (t *tally) posted(e *Entry) {
+	kind := slices.Index(entryTypes[:], e.Type)
+	t[entriesPosted+kind]++
+	value := int64(math.Round(e.Amount.Float64() * valueUnits))
+	if value > 0 {
+		t[valueIn+kind] += value
+	} else {
+		t[valueOut+kind] -= value
+	}
 }
 
 // issuedAtOnce counts committed cards of a value each.
@@ -117,9 +137,11 @@ func labels(namesAndValues ...string) attribute.Set {
 	return attribute.NewSet(all...)
 }
 
-// registerMetrics registers the instruments for the counts, the pool and the backlog.
+// registerMetrics registers the instruments for the counts, the ledger, the pool and the
+// backlog.
 func (s *Store) registerMetrics(meter metric.Meter) error {
-	return errors.Join(s.measureCounts(meter), s.measureValue(meter), s.measurePool(meter), s.measureBacklog(meter))
+	return errors.Join(s.measureCounts(meter), s.measureValue(meter), s.measureLedger(meter), s.measureBalances(meter),
+		s.measurePool(meter), s.measureBacklog(meter))
 }
 
 func (s *Store) measureCounts(meter metric.Meter) error {

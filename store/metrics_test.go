@@ -96,6 +96,32 @@ func TestOnlyWhatIsCommittedCounts(t *testing.T) {
 	}
 }
 
+// TestOnlyCommittedEntriesCount: an activation that is rolled back moves no money.
+func TestOnlyCommittedEntriesCount(t *testing.T) {
+	t.Parallel()
+	f, _, read := measured(t)
+	f.program = storetest.Program(t, f.Store).ID
+	card, undone := f.newCard(t), errors.New("undone")
+	err := store.Do(t.Context(), f.Store, func(tx *store.Tx) error {
+		locked, err := tx.LockCard(t.Context(), f.program, card)
+		if err != nil {
+			return err
+		}
+		return errors.Join(locked.Activate(nil, nil), tx.SaveCards(t.Context(), locked), undone)
+	})
+	if !errors.Is(err, undone) {
+		t.Fatal(err)
+	}
+	if got := read(); got["giftcards_ledger_entries_total"] != 0 || got["giftcards_ledger_amount_total"] != 0 {
+		t.Errorf("what was rolled back is counted: %v", got)
+	}
+	_, err = f.change(t, card, func(_ *store.Tx, c *store.Card) error { return c.Activate(nil, nil) })
+	must(t, err)
+	if got := read(); got["giftcards_ledger_entries_total"] != 1 || got["giftcards_ledger_amount_total"] != 25_000 {
+		t.Errorf("an activation of 25.00 is not counted as one entry and 25,000 thousandths: %v", got)
+	}
+}
+
 // TestScrapesDoNotLoadTheDatabase: the backlog is counted at most every 10 seconds, however
 // many scrapes there are. If the database is away, its metrics are missing, and not wrong.
 func TestScrapesDoNotLoadTheDatabase(t *testing.T) {

@@ -108,6 +108,7 @@ func (s *Store) move(ctx context.Context, asked []Movement) ([]moved, error) {
 	if err := conn.SendBatch(ctx, writes).Close(); err != nil {
 		return nil, errors.Join(fmt.Errorf("write movements: %w", err), rollBack(ctx, conn.Conn()))
 	}
+	s.counts.add(&round.tally)
 	return results, nil
 }
 
@@ -134,6 +135,7 @@ type movementRound struct {
 	changed  map[accessKey]bool       // accesses that have changed
 	given    []keptAnswer             // to write
 	entries  []AuditEntry             // to write
+	tally    tally                    // to count after the commit
 
 	numbers     [][]byte                    // hashes of the numbers that a code was given for
 	failures    map[numberHash]codeFailures // of these numbers: found, and counted in this round
@@ -319,7 +321,7 @@ func (r *movementRound) writes() *pgx.Batch {
 			cards = append(cards, card)
 		}
 	}
-	queueCards(batch, cards)
+	queueCards(batch, &r.tally, cards)
 	if len(r.given) > 0 {
 		batch.Queue(insertAnswersSQL, arrays(answerColumns, r.given)...)
 	}

@@ -68,7 +68,7 @@ func (tx *Tx) LockCard(ctx context.Context, program, card id.ID) (*Card, error) 
 // ledger. It drops the scheduled messages of the cards that were voided.
 func (tx *Tx) SaveCards(ctx context.Context, cards ...*Card) error {
 	batch := &pgx.Batch{}
-	queueCards(batch, cards)
+	queueCards(batch, &tx.tally, cards)
 	if batch.Len() == 0 {
 		return nil
 	}
@@ -81,9 +81,9 @@ func (tx *Tx) SaveCards(ctx context.Context, cards ...*Card) error {
 	return nil
 }
 
-// queueCards adds to a batch what writes the changed cards. The entries come first, because
-// the trigger on gift_cards looks for them.
-func queueCards(batch *pgx.Batch, cards []*Card) {
+// queueCards adds to a batch what writes the changed cards, and to a tally their new entries.
+// The entries come first, because the trigger on gift_cards looks for them.
+func queueCards(batch *pgx.Batch, counted *tally, cards []*Card) {
 	var changed, voided []*Card
 	var entries []Entry
 	for _, card := range cards {
@@ -95,6 +95,9 @@ func queueCards(batch *pgx.Batch, cards []*Card) {
 		if card.Status == CardVoided { // by this change, because a voided card refuses others
 			voided = append(voided, card)
 		}
+	}
+	for i := range entries {
+		counted.posted(&entries[i])
 	}
 	if len(entries) > 0 {
 		batch.Queue(insertEntriesSQL, arrays(entryColumns, entries)...)

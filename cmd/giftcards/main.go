@@ -1,4 +1,4 @@
-// Command giftcards is the gift-card issuing server and its operator's tools.
+// Command giftcards is the gift-card server and its operator's tools.
 package main
 
 import (
@@ -62,7 +62,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	faults := faults{}
 	parser, err := kong.New(&p, append(faults.options(),
 		kong.Name("giftcards"),
-		kong.Description("Issues gift cards over LoyaltyDog's API. Every flag can be set by the environment variable beside it. The variable GIFTCARDS_DEMO_PASSWORD chooses the demo user's password; there is no flag for it."),
+		kong.Description("Serves gift cards over LoyaltyDog's API. Every flag can be set by the environment variable beside it. The variable GIFTCARDS_DEMO_PASSWORD chooses the demo user's password; there is no flag for it."),
 		kong.Vars{"admin_listen": defaultAdminListen, "version": version},
 		concurrencyVars,
 		kong.Writers(stdout, stderr),

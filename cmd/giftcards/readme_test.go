@@ -29,6 +29,18 @@ func journey(t *testing.T) string {
 	return blocks[0][1]
 }
 
+// life is what docs/cards.md adds to the journey in the same shell.
+func life(t *testing.T) string {
+	t.Helper()
+	page, err := os.ReadFile("../../docs/cards.md")
+	must(t, err)
+	var all strings.Builder
+	for _, block := range regexp.MustCompile("(?s)\n```sh\n(.*?)```\n").FindAllStringSubmatch(string(page), -1) {
+		all.WriteString(block[1])
+	}
+	return all.String()
+}
+
 // shells take what is pasted as a terminal's shell does: bash and zsh with nobody's
 // settings, where they are installed, and sh.
 func shells() map[string][]string {
@@ -73,6 +85,7 @@ func TestTheJourneyOfTheREADMEWorksAsItIsPasted(t *testing.T) {
 			out := pasteInto(t, shell, as, env, text)
 			for want, times := range map[string]int{
 				"HTTP/1.1 201 Created\r\n": 2, "HTTP/1.1 202 Accepted\r\n": 2, "HTTP/1.1 422 ": 1,
+				"HTTP/1.1 200 OK\r\n": 4, "HTTP/1.1 400 ": 1, `"remainingBalance":"15.00"`: 2, `"transactionType":`: 3, `"balance":"17.50"`: 1,
 				`"status":"completed"`: 1, "\ncardNumber,securityCode,": 1,
 			} {
 				if strings.Count(out, want) != times {
@@ -116,6 +129,27 @@ func TestTheJourneyOfTheREADMEWorksAsItIsPasted(t *testing.T) {
 		}
 		check(t, tried, as, []string{"HOME=" + home})
 	})
+}
+
+// TestTheLifeOfACardWorksAsItIsPasted behind the journey, with the answers that docs/cards.md
+// shows.
+func TestTheLifeOfACardWorksAsItIsPasted(t *testing.T) {
+	t.Parallel()
+	dir := processtest.UsedStateDir(t)
+	processtest.Serve(t, dir, processtest.FreeAddress(t))
+	out := pasteInto(t, []string{"sh"}, nil, []string{"HOME=" + dir, "GIFTCARDS_STATE_DIR=" + dir}, journey(t)+"echo the life begins\n"+life(t))
+	_, out, _ = strings.Cut(out, "the life begins\n")
+	for _, want := range []string{
+		`"balance":"37.50","initialValue":"25.00","status":"active"`, `"status":"suspended"`, `"suspendedReason":"reported lost"`,
+		`{"detail":"Gift card is not active"}`, `"remainingBalance":"7.50"}`, `"newBalance":"35.00"}`, `{"detail":"Invalid security code"}`,
+		`"totalConsolidatedAmount":"42.50"`, `{"detail":"Gift card has been voided"}`, `"amountRedeemed":"42.50","remainingBalance":"0.00"`,
+		`"status":"depleted"`, `"totalSold":"50.00","totalRedeemed":"50.00","totalBalance":"0.00"`, `"isActive":false}`, `{"detail":"Gift card not found"}`,
+	} {
+		// The page shows the same words.
+		if !strings.Contains(out, want) {
+			t.Errorf("no %s in\n%s", want, out)
+		}
+	}
 }
 
 // TestTheJourneyLooksWhereTheServerKeepsItsDemo, whoever the user is.

@@ -174,3 +174,36 @@ func (q *Queries) ReportBusiness(ctx context.Context, programID id.ID, now time.
 	)
 	return i, err
 }
+
+const sumBalances = `-- name: SumBalances :many
+select g.program_id, sum(g.balance)::numeric as balance from gift_cards g
+where g.activated_at is not null or g.status <> 'pending'
+group by g.program_id order by balance desc, g.program_id
+`
+
+type SumBalancesRow struct {
+	ProgramID id.ID
+	Balance   money.Amount
+}
+
+// What is on all cards of each program, the largest first. Every card with a balance is in
+// gift_cards_used_idx, which PostgreSQL reads if most cards are not.
+func (q *Queries) SumBalances(ctx context.Context) ([]SumBalancesRow, error) {
+	rows, err := q.db.Query(ctx, sumBalances)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []SumBalancesRow
+	for rows.Next() {
+		var i SumBalancesRow
+		if err := rows.Scan(&i.ProgramID, &i.Balance); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}

@@ -53,3 +53,10 @@ cross join lateral (
 where g.program_id = @program_id and (g.activated_at is not null or g.status <> 'pending')
   and g.balance > 0 and g.activated_at <= @since::timestamptz and (moved.at is null or moved.at <= @since::timestamptz)
 order by moved_at, g.id;
+
+-- name: SumBalances :many
+-- What is on all cards of each program, the largest first. Every card with a balance is in
+-- gift_cards_used_idx, which PostgreSQL reads if most cards are not.
+select g.program_id, sum(g.balance)::numeric as balance from gift_cards g
+where g.activated_at is not null or g.status <> 'pending'
+group by g.program_id order by balance desc, g.program_id;
