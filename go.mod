@@ -48,6 +48,7 @@ require (
 	google.golang.org/protobuf v1.36.12
 	mvdan.cc/xurls/v2 v2.6.0
 	riverqueue.com/riverui v0.22.0
+	pgregory.net/rapid v1.3.0
 )
 
 require (
