@@ -151,7 +151,9 @@ func said(h *history, answer servertest.Answer) outcome {
 	if err := json.Unmarshal(answer.Body, &body); err != nil {
 		h.Fatalf("%d %s", answer.Status, answer.Body)
 	}
-	first := func(texts ...string) string { return slices.Concat(slices.DeleteFunc(texts, func(s string) bool { return s == "" }), []string{""})[0] }
+	first := func(texts ...string) string {
+		return slices.Concat(slices.DeleteFunc(texts, func(s string) bool { return s == "" }), []string{""})[0]
+	}
 	got := outcome{answer.Status, first(body.Detail, body.Message, body.Status), -1}
 	if balance := first(body.Balance, body.RemainingBalance, body.SourceCard.RemainingBalance, body.NewCard.Balance); balance != "" {
 		got.balance = parseThousandths(h, balance)
@@ -221,7 +223,9 @@ func (h *history) consolidate(r *rapid.T) {
 	if !fresh {
 		return
 	}
-	var body struct{ NewCard struct{ ID, CardNumber string } }
+	var body struct {
+		NewCard struct{ ID, CardNumber string }
+	}
 	must(h.t, json.Unmarshal(answer.Body, &body))
 	merged.soldCard = soldCard{body.NewCard.ID, body.NewCard.CardNumber, codeOf(h.t, h.s, body.NewCard.ID)}
 	h.cards = append(h.cards, merged)
