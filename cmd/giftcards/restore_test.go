@@ -69,6 +69,13 @@ func TestABackupBringsEverythingBack(t *testing.T) {
 	card := c.issueTo(t, "ada@example.com")
 	check.Until(t, "the mail", func() bool { return exists(filepath.Join(dir, "outbox", card+".eml")) })
 
+	const redeemed = `{"amount":"2"}`
+	for _, step := range []struct{ path, body string }{{"/activate", `{}`}, {"/redeem", redeemed}} {
+		if status, answer, err := c.do(t.Context(), http.MethodPost, "/"+card+step.path, "the-key", step.body); err != nil || status != http.StatusOK {
+			t.Fatalf("%s: %d %s %v", step.path, status, answer, err)
+		}
+	}
+
 	// A backup needs no pause of the server.
 	dump := filepath.Join(dir, "giftcards.dump") // while the server runs
 	postgres(t, "pg_dump", first, "--format=custom", "--file="+dump)
@@ -93,9 +100,14 @@ func TestABackupBringsEverythingBack(t *testing.T) {
 	if err != nil || status != http.StatusCreated || !bytes.Equal(download(t, again), csv) {
 		t.Errorf("after the restore: %d %s %v", status, again, err)
 	}
-	if n := countCards(t, second); n != 4 {
+	if n := countCards(t, second, ""); n != 4 {
 		t.Errorf("%d cards, want the 4 of before the backup", n)
 	}
+	status, replayed, err := c.do(t.Context(), http.MethodPost, "/"+card+"/redeem", "the-key", redeemed)
+	if err != nil || status != http.StatusOK || !strings.Contains(string(replayed), `"remainingBalance":"3.00"`) {
+		t.Errorf("the redemption again: %d %s %v", status, replayed, err)
+	}
+	checkLedger(t, second, restored)
 	checkCopySendsWhenTold(t, c, server, second, restored)
 	if status, answer, err := c.do(t.Context(), http.MethodPost, "/bulk", "after the restore", body); err != nil || status != http.StatusCreated {
 		t.Errorf("bulk: %d %s %v", status, answer, err)
@@ -123,6 +135,17 @@ func download(t *testing.T, issued []byte) []byte {
 func exists(path string) bool {
 	_, err := os.Stat(path)
 	return err == nil
+}
+
+// checkLedger fails unless the only balance is the one of before the backup, and follows from
+// its entries.
+func checkLedger(t *testing.T, database, dir string) {
+	t.Helper()
+	code, stdout, stderr := command(t, "", "ledger", "verify", "--database-url="+database, "--state-dir="+dir)
+	var ledger printedLedger
+	if err := json.Unmarshal([]byte(stdout), &ledger); err != nil || code != 0 || ledger.Cards != 1 || ledger.Entries != 2 || ledger.Balance.String() != "3.00" {
+		t.Errorf("ledger verify: %d %s%s", code, stdout, stderr)
+	}
 }
 
 // checkCopySendsWhenTold issues a card on the restored copy. Its mail waits until an

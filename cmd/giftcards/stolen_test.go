@@ -213,7 +213,7 @@ func (s *burgledShop) opened() (opened int) {
 	return opened
 }
 
-// wantStopped fails if the thief's task or messages continue.
+// wantStopped fails if the thief's task or messages continue, or a card may be spent.
 func (s *burgledShop) wantStopped() {
 	s.t.Helper()
 	for _, args := range [][]string{
@@ -223,6 +223,9 @@ func (s *burgledShop) wantStopped() {
 		if code, stdout, stderr := command(s.t, "", append(args, s.settings...)...); code != 0 || strings.TrimSpace(stdout) != "[]" {
 			s.t.Errorf("%v: %d %s%s", args, code, stdout, stderr)
 		}
+	}
+	if n := storetest.Count(s.t, s.Store, "gift_cards where status = 'suspended'"); n != 4 {
+		s.t.Errorf("%d of the 4 cards are suspended", n)
 	}
 }
 

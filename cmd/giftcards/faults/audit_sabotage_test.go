@@ -14,7 +14,7 @@ func TestTheAuditFindsWhatIsWrong(t *testing.T) {
 	tr := newTrial(t, "sabotage")
 	l, _, database := tr.newLoadHere()
 	single := []*order{l.card(), l.card(), l.card()}
-	l.run(2, l.list(append(single, l.bulk(5, true), l.bulk(5, false), l.blindCard(), l.bulk(threshold+1, true), l.bulk(threshold+1, false))))
+	l.run(2, l.list(append(single, l.bulk(5, true), l.bulk(5, false), l.blindCard(), l.bulk(threshold+1, true), l.bulk(threshold+1, false), l.spentCard())))
 	l.audit(database)
 	if tr.exceptions.Load() != 0 {
 		t.Fatal("there are exceptions before anything is damaged")
@@ -23,6 +23,10 @@ func TestTheAuditFindsWhatIsWrong(t *testing.T) {
 	tr.must(err)
 	defer conn.Close(tr.ctx)
 	tr.sabotaged = true
+	for _, table := range []string{"gift_cards", "ledger_entries"} { // whose triggers would refuse the damage
+		_, err := conn.Exec(tr.ctx, "alter table "+table+" disable trigger user")
+		tr.must(err)
+	}
 	// A task that lacks a card cannot be polled, and the audit would wait for it. So cards of
 	// their own are damaged.
 	is := func(o *order) string {
@@ -33,6 +37,9 @@ func TestTheAuditFindsWhatIsWrong(t *testing.T) {
 	before := int64(0)
 	// Damages add up, so that each must raise the number of exceptions.
 	for _, damage := range []string{
+		"update gift_cards set balance = balance + 1 where balance > 0",
+		"delete from ledger_entries where type = 'REFUND'",
+		"insert into ledger_entries select (jsonb_populate_record(e, jsonb_build_object('id', '\\x' || repeat('ff', 12)))).* from ledger_entries e where type = 'REDEMPTION'",
 		"delete from gift_cards where " + is(single[0]),
 		"update gift_cards set card_number = 1 where " + is(single[1]),
 		copyOfACard + ", customer_name from gift_cards where " + is(single[2]),

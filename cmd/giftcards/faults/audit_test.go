@@ -33,6 +33,8 @@ func (l *load) audit(database string) {
 	a.cardsIn(conn)
 	a.keysIn(conn)
 	a.restIn(conn)
+	a.entriesIn(conn)
+	a.ledger(database)
 }
 
 type audit struct {
@@ -80,6 +82,9 @@ func (a *audit) tasks() {
 	for _, o := range a.orders {
 		if o.task {
 			tasks = append(tasks, o)
+			continue
+		}
+		if o.entry != "" { // it changes a card of another order
 			continue
 		}
 		var answer issued

@@ -11,8 +11,8 @@ import (
 )
 
 // cutConnections breaks the connection between server and database at every boundary
-// between the statements of a card, of a small bulk request and of a task. It does so in
-// every way: before the statement, while it runs, before its answer and after it.
+// between the statements of a card, of a movement of its money, of a small bulk request and of
+// a task. It does so in every way: before the statement, while it runs, before its answer and after it.
 func cutConnections(tr *trial) {
 	tr.Helper()
 	dir := processtest.StateDir(tr)
@@ -25,7 +25,10 @@ func cutConnections(tr *trial) {
 
 	c := &cutter{trial: tr, load: l, proxy: p, database: pg.adminIn()}
 	c.every(func() []*order { return []*order{l.card()} })
+	c.every(func() []*order { return []*order{l.before(2)} }) // a redemption
 	if full.Asked() {
+		c.every(func() []*order { return []*order{l.before(1)} }) // an activation
+		c.every(func() []*order { return []*order{l.before(3)} }) // a refund
 		c.every(func() []*order { return []*order{l.blindCard()} })
 		c.every(func() []*order { return []*order{l.card(), l.card(), l.blindCard(), l.card(), l.blindCard(), l.card()} })
 		c.every(func() []*order { return []*order{l.bulk(20, true)} })

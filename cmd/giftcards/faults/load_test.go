@@ -22,6 +22,10 @@ type order struct {
 	// blind orders have no idempotency key and are sent once. Without an answer the effect
 	// is one card or none.
 	blind bool
+	// entry is the type of the ledger entry that the order makes on an existing card, "" for none.
+	entry string
+	// next makes the order that follows this one's answer; nil: none does.
+	next func(answer []byte) *order
 
 	status int // status of the first 2xx answer
 	answer []byte
@@ -99,6 +103,8 @@ func (l *load) any() *order {
 	switch n := l.trial.roll(20); {
 	case n < 1:
 		return l.blindCard()
+	case n < 5:
+		return l.spentCard()
 	case n < 14:
 		return l.card()
 	case n < 18:
@@ -150,10 +156,11 @@ func (l *load) untilAnswered(o *order) (int, []byte) {
 	for deadline := time.Now().Add(orderedWithin); time.Now().Before(deadline) && l.trial.ctx.Err() == nil; {
 		status, answer, err := l.do(http.MethodPost, o.path, o.key, o.body)
 		switch {
-		case err == nil && (status == http.StatusCreated || status == http.StatusAccepted):
+		case err == nil && status/100 == 2:
 			l.answered.Add(1)
 			return status, answer
-		case err == nil && status < 500:
+		// A connection that was cut may hold a card until PostgreSQL notices: that is a 409.
+		case err == nil && status < 500 && status != http.StatusConflict:
 			l.trial.exceptionf("%s: %d %.300s", o.key, status, answer)
 			return status, answer
 		}
@@ -217,7 +224,9 @@ func (l *load) run(workers int, next func() *order) {
 	for range workers {
 		all.Go(func() {
 			for o := next(); o != nil && l.trial.ctx.Err() == nil; o = next() {
-				l.carryOut(o)
+				for ; o != nil; o = o.after() {
+					l.carryOut(o)
+				}
 			}
 		})
 	}

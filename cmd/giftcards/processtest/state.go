@@ -14,7 +14,8 @@ import (
 // not run as root. It is removed when the test ends.
 func StateDir(t testing.TB) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "giftcards-state-") //nolint:usetesting // t.TempDir is deep below directories of root alone
+	// t.TempDir is below a directory of root alone.
+	dir, err := os.MkdirTemp("", "giftcards-state-") //nolint:usetesting // see above
 	if err != nil {
 		t.Fatal(err)
 	}

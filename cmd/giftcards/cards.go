@@ -1,0 +1,142 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"giftcards/store"
+	"giftcards/store/id"
+)
+
+type cardsCommand struct {
+	Suspend suspendCards `cmd:"" help:"Suspend the cards that a task or a user issued, until they are resumed over the API."`
+	Void    voidCards    `cmd:"" help:"Void the cards that a task or a user issued, for good, and take their balances."`
+}
+
+// issuer names whose cards a command changes.
+type issuer struct {
+	Task  uuid.UUID `placeholder:"ID" help:"Cards of this task, as long as the task is kept."`
+	User  string    `placeholder:"EMAIL" help:"Cards that this user issued at once (as far back as the audit log goes) or by tasks that are still kept."`
+	Since time.Time `placeholder:"TIME" help:"Only cards issued since this time, such as 2026-01-31T09:00:00Z."`
+}
+
+type suspendCards struct{ issuer }
+
+func (c suspendCards) Run(s *session) error {
+	return c.change(s, "cards suspend", func(card *store.Card) error { return card.Suspend(new(stoppedReason), nil) })
+}
+
+type voidCards struct{ issuer }
+
+func (c voidCards) Run(s *session) error {
+	return c.change(s, "cards void", func(card *store.Card) error {
+		_, err := card.Void(new(stoppedReason))
+		return err
+	})
+}
+
+// stoppedReason is what merchants read of a card that an operator has suspended or voided.
+const stoppedReason = "stopped by an operator"
+
+type printedChange struct {
+	// Cards is the number of cards that the task or the user has issued.
+	Cards int `json:"cards"`
+	// Changed is the number of cards that the command has suspended or voided.
+	Changed int `json:"changed"`
+	// Refused is the number of cards that stay as they are, by the reason.
+	Refused map[string]int `json:"refused"`
+}
+
+// cardsAtOnce is the number of cards that one transaction locks. A till waits for the end of
+// such a transaction, so it must be short.
+const cardsAtOnce = 500
+
+// change changes the cards in batches, because one transaction would hold all of them for too
+// long. A command that failed half-way can be repeated.
+func (c issuer) change(s *session, operation string, do func(*store.Card) error) error {
+	if (c.Task == uuid.Nil) == (c.User == "") {
+		return errors.New("name --task or --user")
+	}
+	return printResult(s, func(st *store.Store) (printedChange, error) {
+		entry := store.AuditEntry{Operation: operation}
+		issued, err := store.Read(s, st, func(tx *store.Tx) ([]store.CardRef, error) { return c.issued(s, tx, &entry) })
+		if err != nil {
+			return printedChange{}, err
+		}
+		printed := printedChange{Cards: len(issued), Refused: map[string]int{}}
+		for batch := range slices.Chunk(issued, cardsAtOnce) {
+			did, err := store.Write(s, st, func(tx *store.Tx) (printedChange, error) { return changeCards(s, tx, batch, entry, do) })
+			if err != nil {
+				return printedChange{}, fmt.Errorf("%d cards are changed, and the command can be repeated: %w", printed.Changed, err)
+			}
+			printed.Changed += did.Changed
+			for reason, cards := range did.Refused {
+				printed.Refused[reason] += cards
+			}
+		}
+		return printed, nil
+	})
+}
+
+// issued returns the cards, and names the task or the user as the subject of the entry.
+func (c issuer) issued(s *session, tx *store.Tx, entry *store.AuditEntry) ([]store.CardRef, error) {
+	if c.Task != uuid.Nil {
+		entry.Subject = c.Task[:]
+		cards, err := tx.CardsOfTask(s, c.Task, c.Since)
+		return cards, naming(c.Task.String(), err)
+	}
+	user, err := userNamed(s, tx, c.User)
+	if err != nil {
+		return nil, err
+	}
+	entry.Subject = user.ID[:]
+	return tx.CardsOfUser(s, user.ID, c.Since)
+}
+
+// changeCards changes the cards of one batch, with an entry in the audit log for each program.
+func changeCards(s *session, tx *store.Tx, batch []store.CardRef, entry store.AuditEntry, do func(*store.Card) error) (printedChange, error) {
+	did := printedChange{Refused: map[string]int{}}
+	// The batch is in the order of programs and ids, in which every transaction locks cards.
+	for len(batch) > 0 {
+		program := batch[0].Program
+		var cards []id.ID
+		for ; len(batch) > 0 && batch[0].Program == program; batch = batch[1:] {
+			cards = append(cards, batch[0].Card)
+		}
+		locked, err := tx.LockCards(s, program, cards...)
+		if err != nil {
+			return did, err
+		}
+		before := did.Changed
+		for _, card := range locked {
+			if err := did.add(card, do); err != nil {
+				return did, err
+			}
+		}
+		if err := tx.SaveCards(s, locked...); err != nil {
+			return did, err
+		}
+		entry.ProgramID, entry.Cards = program, int32(did.Changed-before)
+		if err := s.audit(tx, entry); err != nil {
+			return did, err
+		}
+	}
+	return did, nil
+}
+
+// add changes a card, and counts it by the outcome. It fails if that is not a refusal.
+func (p *printedChange) add(card *store.Card, do func(*store.Card) error) error {
+	err := do(card)
+	if refusal, ok := errors.AsType[*store.Error](err); ok {
+		p.Refused[refusal.Message]++
+		return nil
+	}
+	if err == nil {
+		p.Changed++
+	}
+	return err
+}

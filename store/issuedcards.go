@@ -1,0 +1,61 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"giftcards/store/id"
+)
+
+// CardRef names a card in its program.
+type CardRef struct{ Program, Card id.ID }
+
+// CardsOfTask returns the cards that a task has issued, by program and id. It fails with
+// ErrTaskNotFound if the task is not kept (any more).
+func (tx *Tx) CardsOfTask(ctx context.Context, task uuid.UUID, since time.Time) ([]CardRef, error) {
+	var found bool
+	if err := tx.tx.QueryRow(ctx, "select exists (select from bulk_tasks where id = $1)", task).Scan(&found); err != nil {
+		return nil, fmt.Errorf("find task: %w", err)
+	}
+	if !found {
+		return nil, ErrTaskNotFound
+	}
+	return tx.issuedCards(ctx, task, nil, since)
+}
+
+// CardsOfUser returns the cards that a user has issued since a time, by program and id: those
+// that they created, alone, in bulk or by a consolidation, as far back as the audit log goes,
+// and those of their tasks, as long as the tasks are kept.
+func (tx *Tx) CardsOfUser(ctx context.Context, user id.ID, since time.Time) ([]CardRef, error) {
+	return tx.issuedCards(ctx, nil, user, since)
+}
+
+func (tx *Tx) issuedCards(ctx context.Context, task, user any, since time.Time) ([]CardRef, error) {
+	rows, err := tx.tx.Query(ctx, issuedCardsSQL, task, user, since)
+	if err != nil {
+		return nil, fmt.Errorf("find issued cards: %w", err)
+	}
+	found, err := pgx.CollectRows(rows, pgx.RowToStructByPos[CardRef])
+	return found, wrap(err, "find issued cards")
+}
+
+// issuedCardsSQL looks for cards by ranges of their ids, because all cards of one request, and
+// no others, share their first nine bytes. An entry in the audit log that is about the cards
+// of others, such as that of a download, has another time than the cards.
+const issuedCardsSQL = `
+with requests as (
+    select program_id, substring(first_card_id for 9) as beginning, null::bytea as card, null::timestamptz as at
+    from bulk_tasks where id = $1::uuid or user_id = $2::bytea
+    union all
+    select program_id, substring(subject for 9), case when cards = 1 then subject end, at
+    from audit_log where user_id = $2 and cards > 0 and octet_length(subject) = 12
+)
+select distinct c.program_id, c.id
+from requests r join gift_cards c on c.program_id = r.program_id
+    and c.id between r.beginning || '\x000000'::bytea and r.beginning || '\xffffff'::bytea
+where (r.card is null or c.id = r.card) and (r.at is null or c.created_at = r.at) and c.created_at >= $3
+order by 1, 2`
