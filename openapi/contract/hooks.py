@@ -160,17 +160,19 @@ def map_case(ctx, case):
     phase = case.meta.phase.name.value
     card = None
     if is_positive(case, ParameterLocation.PATH):
-        if phase != "stateful" and "cardId" in case.path_parameters:
+        ids = case.path_parameters.keys() & {"cardId", "transactionId"}
+        follows = phase == "stateful" and all(case.path_parameters[name] is not None for name in ids)
+        if ids and not follows:
             card = ISSUED.needed(case.path)
-            named = {"cardId": card["id"], "transactionId": card.get("transactionId")}
-            case.path_parameters.update({name: named[name] for name in named if name in case.path_parameters})
+            case.path_parameters["cardId"] = card["id"]
+            if "transactionId" in ids:
+                case.path_parameters["transactionId"] = card["transactionId"]
         for name in EXISTING:
             if name in case.path_parameters and (name == "programId" or phase == "coverage"):
                 case.path_parameters[name] = EXISTING[name]
     if is_positive(case, ParameterLocation.BODY) and isinstance(case.body, dict):
         fit(case.body, case.path, phase == "coverage")
-        if phase != "stateful":
-            fit_numbers(case.body, case.path, card)
+        fit_numbers(case.body, case.path, card)
     return case
 
 
