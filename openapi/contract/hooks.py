@@ -263,9 +263,9 @@ STATES = {  # a refusal -> the states of which a card concerned must have one
     "Gift card is not suspended": {"pending", "active", "depleted"},
     "Gift card has not expired": {"pending", "active", "suspended", "depleted"},
 }
-AMOUNTS = {  # a refusal -> what must be true of the request and of its card
+AMOUNTS = {  # a refusal -> what must be true of the request and of the card that it is about
     "Insufficient gift card balance": lambda body, card: Decimal(body["amount"]) > Decimal(card["balance"]),
-    "Total value exceeds maximum allowed": lambda body, card: Decimal(body["amount"]) + 5_000 > 10_000,
+    "Total value exceeds maximum allowed": lambda body, card: Decimal(body["amount"]) + Decimal(card["balance"]) > 10_000,
     "Reload would exceed maximum card balance": lambda body, card: Decimal(body["amount"]) + Decimal(card["balance"])
     > 10_000,
     "Invalid transaction amount.": lambda body, card: Decimal(body["amount"]) > 0,
@@ -278,7 +278,8 @@ def is_refusal(sentence, case):
     """Reports whether a card that the request names is as the sentence says."""
     named = cards_named(case.path_parameters, case.body if isinstance(case.body, dict) else {})
     if sentence in AMOUNTS:
-        return AMOUNTS[sentence](case.body, named[0])
+        receives = sentence == "Total value exceeds maximum allowed"
+        return AMOUNTS[sentence](case.body, named[-1] if receives else named[0])
     return any(card["status"] in STATES.get(sentence, ()) for card in named)
 
 
