@@ -1,15 +1,23 @@
-// Issues gift cards through the client that hey-api makes.
+// Issues and uses gift cards through the client that hey-api makes.
 import { strict as assert } from "node:assert";
 import { setTimeout as sleep } from "node:timers/promises";
 import { client } from "./client/client.gen.js";
 import {
+  activateGiftCardV2GiftcardsProgramsProgramIdCardsCardIdActivatePost as activateCard,
   bulkIssueGiftCardsV2GiftcardsProgramsProgramIdCardsBulkPost as bulkIssue,
   createGiftCardV2GiftcardsProgramsProgramIdCardsPost as createCard,
   downloadGiftCardsV2GiftcardsDownloadsLinkGet as download,
+  getGiftCardDetailsV2GiftcardsProgramsProgramIdCardsCardIdGet as cardDetails,
+  getGiftCardsV2GiftcardsProgramsCardsGet as listCards,
   getTokenInfoV2TokenGet as tokenInfo,
   loginForAccessTokenV2TokenPost as login,
   logoutV2TokenLogoutPost as logout,
   pollBulkIssuanceV2GiftcardsProgramsProgramIdCardsBulkTaskIdGet as poll,
+  redeemGiftCardV2GiftcardsProgramsProgramIdCardsCardIdRedeemPost as redeemCard,
+  refundGiftCardTransactionV2GiftcardsProgramsProgramIdCardsCardIdTransactionsTransactionIdRefundPost as refundTransaction,
+  reloadGiftCardV2GiftcardsProgramsProgramIdCardsCardIdReloadPost as reloadCard,
+  searchGiftCardsV2GiftcardsProgramsProgramIdSearchGet as searchCards,
+  transferGiftCardBalanceV2GiftcardsProgramsProgramIdCardsCardIdTransferPost as transferBalance,
 } from "./client/index.js";
 
 const env = process.env as Record<string, string>;
@@ -36,6 +44,36 @@ assert(refused.error && Array.isArray(refused.error.detail), "refused: no list o
 assert.deepEqual(refused.error.detail[0]?.loc, ["body", "initialValue"]);
 assert.equal(refused.error.detail[0]?.type, "greater_than_equal");
 passed("refused");
+
+const { id: cardId, cardNumber } = created.data;
+const card = { ...path, cardId };
+const active = await activateCard({ path: card, body: {} });
+assert.equal(active.data?.balance, "25.10", `activate: ${active.response?.status}`);
+assert.equal(active.data.status, "active");
+passed("activate");
+
+const details = await cardDetails({ path: card, query: { include_transactions: true } });
+assert.equal(details.data?.transactions?.[0]?.transactionType, "ACTIVATION", `details: ${details.response?.status}`);
+passed("details");
+
+const redeem = (amount: string) => redeemCard({ path: card, body: { amount } });
+const redeemed = await redeem("10.00");
+assert.equal(redeemed.data?.remainingBalance, "15.10", `redeem: ${redeemed.response?.status}`);
+passed("redeem");
+
+const tooMuch = await redeem("15.11");
+assert.equal(tooMuch.response?.status, 400);
+assert.equal(tooMuch.error?.detail, "Insufficient gift card balance");
+passed("insufficient");
+
+// A refund without an amount gives all of it back.
+const refund = await refundTransaction({ path: { ...card, transactionId: redeemed.data.transactionId }, body: {} });
+assert.equal(refund.data?.remainingBalance, "25.10", `refund: ${refund.response?.status}`);
+passed("refund");
+
+const reload = await reloadCard({ path: card, body: { amount: "5.00" } });
+assert.equal(reload.data?.balance, "30.10", `reload: ${reload.response?.status}`);
+passed("reload");
 
 const bulk = (count: number, key?: string) =>
   bulkIssue({ path, headers: { "idempotency-key": key }, body: { initialValue: "10.00", count } });
@@ -76,6 +114,26 @@ assert(link, "csv: no link");
 const csv = await download({ path: { link } });
 assert.equal(csv.data?.trimEnd().split("\n").length, 501);
 passed("csv");
+
+// Only the CSV has the security code that a transfer asks for.
+const [, securityCode, , , sourceId] = csv.data.split("\r\n")[1].split(",");
+const source = { ...path, cardId: sourceId };
+await activateCard({ path: source, body: {} });
+const transfer = await transferBalance({
+  path: source,
+  body: { securityCode, destinationCardNumber: cardNumber, amount: "4.90" },
+});
+assert.equal(transfer.data?.sourceCard.remainingBalance, "5.10", `transfer: ${transfer.response?.status}`);
+assert.equal(transfer.data.destinationCard.newBalance, "35.00");
+passed("transfer");
+
+const list = await listCards({ query: { ...path, status: "active" } });
+assert(list.data?.some((card) => card.id === cardId), `list: ${list.response?.status}, without the card`);
+passed("list");
+
+const search = await searchCards({ path, query: { q: cardNumber } });
+assert.deepEqual(search.data?.map((card) => [card.id, card.balance]), [[cardId, "35.00"]]);
+passed("search");
 
 await logout();
 const stranger = await tokenInfo();

@@ -1,4 +1,4 @@
-// Program journey issues gift cards with the client that oapi-codegen generates.
+// Program journey issues and uses gift cards with the client that oapi-codegen generates.
 package main
 
 import (
@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -78,6 +79,11 @@ func journey(ctx context.Context) error {
 	}
 	passed("refused")
 
+	id := created.JSON201.Id
+	if err := use(ctx, giftcards, program, id); err != nil {
+		return err
+	}
+
 	few, err := giftcards.BulkIssueGiftCardsV2GiftcardsProgramsProgramIdCardsBulkPostWithResponse(ctx, program, nil, bulk(50))
 	if err != nil {
 		return err
@@ -131,6 +137,15 @@ func journey(ctx context.Context) error {
 	}
 	passed("csv")
 
+	// Only the CSV has the security code that a transfer asks for.
+	first := strings.Split(strings.Split(string(csv.Body), "\r\n")[1], ",")
+	if err := transfer(ctx, giftcards, program, first[4], first[1], created.JSON201.CardNumber); err != nil {
+		return err
+	}
+	if err := find(ctx, giftcards, program, id, created.JSON201.CardNumber); err != nil {
+		return err
+	}
+
 	if _, err := giftcards.LogoutV2TokenLogoutPostWithResponse(ctx); err != nil {
 		return err
 	}
@@ -142,6 +157,129 @@ func journey(ctx context.Context) error {
 		return fmt.Errorf("logout: %s", stranger.Status())
 	}
 	passed("logout")
+	return nil
+}
+
+// use activates a card of 25.10, takes money from it, gives it back and adds 5.00.
+func use(ctx context.Context, giftcards *client.ClientWithResponses, program, id string) error {
+	active, err := giftcards.ActivateGiftCardV2GiftcardsProgramsProgramIdCardsCardIdActivatePostWithResponse(ctx, program, id, nil, client.ActivateGiftCardRequest{})
+	if err != nil {
+		return err
+	}
+	if active.JSON200 == nil || active.JSON200.Balance != "25.10" || active.JSON200.Status != client.Active {
+		return fmt.Errorf("activate: %s", active.Status())
+	}
+	passed("activate")
+
+	yes := true
+	details, err := giftcards.GetGiftCardDetailsV2GiftcardsProgramsProgramIdCardsCardIdGetWithResponse(ctx, program, id,
+		&client.GetGiftCardDetailsV2GiftcardsProgramsProgramIdCardsCardIdGetParams{IncludeTransactions: &yes})
+	if err != nil {
+		return err
+	}
+	if details.JSON200 == nil || details.JSON200.Transactions == nil || len(*details.JSON200.Transactions) != 1 {
+		return fmt.Errorf("details: %s", details.Status())
+	}
+	if entry := (*details.JSON200.Transactions)[0]; entry.TransactionType != client.ACTIVATION || entry.Amount != "25.10" {
+		return fmt.Errorf("details: %s of %s", entry.TransactionType, entry.Amount)
+	}
+	passed("details")
+
+	redeemed, err := redeem(ctx, giftcards, program, id, "10.00")
+	if err != nil {
+		return err
+	}
+	if redeemed.JSON200 == nil || redeemed.JSON200.RemainingBalance != "15.10" {
+		return fmt.Errorf("redeem: %s", redeemed.Status())
+	}
+	passed("redeem")
+
+	tooMuch, err := redeem(ctx, giftcards, program, id, "15.11")
+	if err != nil {
+		return err
+	}
+	if tooMuch.JSON400 == nil || tooMuch.JSON400.Detail != "Insufficient gift card balance" {
+		return fmt.Errorf("insufficient: %s", tooMuch.Status())
+	}
+	passed("insufficient")
+
+	// A refund without an amount gives all of it back.
+	refunded, err := giftcards.RefundGiftCardTransactionV2GiftcardsProgramsProgramIdCardsCardIdTransactionsTransactionIdRefundPostWithResponse(ctx,
+		program, id, redeemed.JSON200.TransactionId, nil, client.RefundTransactionRequest{})
+	if err != nil {
+		return err
+	}
+	if refunded.JSON200 == nil || refunded.JSON200.RefundedAmount != "10.00" || refunded.JSON200.RemainingBalance != "25.10" {
+		return fmt.Errorf("refund: %s", refunded.Status())
+	}
+	passed("refund")
+
+	request := client.ReloadRequest{}
+	if err := request.Amount.FromReloadRequestAmount1("5.00"); err != nil {
+		return err
+	}
+	reloaded, err := giftcards.ReloadGiftCardV2GiftcardsProgramsProgramIdCardsCardIdReloadPostWithResponse(ctx, program, id, nil, request)
+	if err != nil {
+		return err
+	}
+	if reloaded.JSON200 == nil || reloaded.JSON200.Balance != "30.10" {
+		return fmt.Errorf("reload: %s", reloaded.Status())
+	}
+	passed("reload")
+	return nil
+}
+
+func redeem(ctx context.Context, giftcards *client.ClientWithResponses, program, id, amount string) (*client.RedeemGiftCardV2GiftcardsProgramsProgramIdCardsCardIdRedeemPostResponse, error) {
+	request := client.RedeemRequest{}
+	if err := request.Amount.FromRedeemRequestAmount1(amount); err != nil {
+		return nil, err
+	}
+	return giftcards.RedeemGiftCardV2GiftcardsProgramsProgramIdCardsCardIdRedeemPostWithResponse(ctx, program, id, nil, request)
+}
+
+// transfer activates a card of 10.00 and moves 4.90 of it to the card with the number.
+func transfer(ctx context.Context, giftcards *client.ClientWithResponses, program, id, code, number string) error {
+	if _, err := giftcards.ActivateGiftCardV2GiftcardsProgramsProgramIdCardsCardIdActivatePostWithResponse(ctx, program, id, nil, client.ActivateGiftCardRequest{}); err != nil {
+		return err
+	}
+	request := client.TransferBalanceRequest{SecurityCode: code, DestinationCardNumber: number}
+	if err := request.Amount.FromTransferBalanceRequestAmount1("4.90"); err != nil {
+		return err
+	}
+	moved, err := giftcards.TransferGiftCardBalanceV2GiftcardsProgramsProgramIdCardsCardIdTransferPostWithResponse(ctx, program, id, nil, request)
+	if err != nil {
+		return err
+	}
+	if moved.JSON200 == nil || moved.JSON200.SourceCard.RemainingBalance != "5.10" || moved.JSON200.DestinationCard.NewBalance != "35.00" {
+		return fmt.Errorf("transfer: %s", moved.Status())
+	}
+	passed("transfer")
+	return nil
+}
+
+// find looks for the card among the active ones and by its number.
+func find(ctx context.Context, giftcards *client.ClientWithResponses, program, id, number string) error {
+	active := client.Active
+	listed, err := giftcards.GetGiftCardsV2GiftcardsProgramsCardsGetWithResponse(ctx,
+		&client.GetGiftCardsV2GiftcardsProgramsCardsGetParams{ProgramId: &program, Status: &active})
+	if err != nil {
+		return err
+	}
+	hasID := func(card client.GiftCardResponse) bool { return card.Id == id }
+	if listed.JSON200 == nil || !slices.ContainsFunc(*listed.JSON200, hasID) {
+		return fmt.Errorf("list: %s, without the card", listed.Status())
+	}
+	passed("list")
+
+	found, err := giftcards.SearchGiftCardsV2GiftcardsProgramsProgramIdSearchGetWithResponse(ctx, program,
+		&client.SearchGiftCardsV2GiftcardsProgramsProgramIdSearchGetParams{Q: &number})
+	if err != nil {
+		return err
+	}
+	if found.JSON200 == nil || len(*found.JSON200) != 1 || (*found.JSON200)[0].Balance != "35.00" {
+		return fmt.Errorf("search: %s", found.Status())
+	}
+	passed("search")
 	return nil
 }
 

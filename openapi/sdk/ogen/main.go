@@ -1,4 +1,4 @@
-// Program journey issues gift cards with the client that ogen generates.
+// Program journey issues and uses gift cards with the client that ogen generates.
 package main
 
 import (
@@ -8,6 +8,7 @@ import (
 	"log"
 	"os"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -80,6 +81,10 @@ func journey(ctx context.Context) error {
 	}
 	passed("refused")
 
+	if err := use(ctx, giftcards, program, created.Response.ID); err != nil {
+		return err
+	}
+
 	bulkParams := client.BulkIssueGiftCardsV2GiftcardsProgramsProgramIdCardsBulkPostParams{ProgramId: program}
 	few, err := giftcards.BulkIssueGiftCardsV2GiftcardsProgramsProgramIdCardsBulkPost(ctx, bulk(50), bulkParams)
 	if err != nil {
@@ -142,6 +147,15 @@ func journey(ctx context.Context) error {
 	}
 	passed("csv")
 
+	// Only the CSV has the security code that a transfer asks for.
+	first := strings.Split(strings.Split(string(text), "\r\n")[1], ",")
+	if err := transfer(ctx, giftcards, program, client.PydanticObjectId(first[4]), first[1], created.Response.CardNumber); err != nil {
+		return err
+	}
+	if err := find(ctx, giftcards, program, created.Response); err != nil {
+		return err
+	}
+
 	if _, err := giftcards.LogoutV2TokenLogoutPost(ctx); err != nil {
 		return err
 	}
@@ -153,6 +167,145 @@ func journey(ctx context.Context) error {
 		return fmt.Errorf("logout: %T", info)
 	}
 	passed("logout")
+	return nil
+}
+
+// use activates a card of 25.10, takes money from it, gives it back and adds 5.00.
+func use(ctx context.Context, giftcards *client.Client, program, id client.PydanticObjectId) error {
+	active, err := activate(ctx, giftcards, program, id)
+	if err != nil {
+		return err
+	}
+	if active.Balance != "25.10" || active.Status != client.GiftCardStatusActive {
+		return fmt.Errorf("activate: %s %s", active.Balance, active.Status)
+	}
+	passed("activate")
+
+	details, err := giftcards.GetGiftCardDetailsV2GiftcardsProgramsProgramIdCardsCardIdGet(ctx, client.GetGiftCardDetailsV2GiftcardsProgramsProgramIdCardsCardIdGetParams{
+		ProgramId: program, CardId: id, IncludeTransactions: client.NewOptBool(true),
+	})
+	if err != nil {
+		return err
+	}
+	card, ok := details.(*client.GiftCardDetailsResponse)
+	if !ok {
+		return fmt.Errorf("details: %T", details)
+	}
+	entries := card.Transactions.Value.GiftCardTransactionResponseArray
+	if len(entries) != 1 || entries[0].TransactionType != client.GiftCardTransactionTypeACTIVATION {
+		return fmt.Errorf("details: %d entries", len(entries))
+	}
+	passed("details")
+
+	answer, err := redeem(ctx, giftcards, program, id, "10.00")
+	if err != nil {
+		return err
+	}
+	redeemed, ok := answer.(*client.RedeemResponseHeaders)
+	if !ok || redeemed.Response.RemainingBalance != "15.10" {
+		return fmt.Errorf("redeem: %T", answer)
+	}
+	passed("redeem")
+
+	answer, err = redeem(ctx, giftcards, program, id, "15.11")
+	if err != nil {
+		return err
+	}
+	tooMuch, ok := answer.(*client.RedeemGiftCardV2GiftcardsProgramsProgramIdCardsCardIdRedeemPostBadRequest)
+	if !ok || tooMuch.Detail != "Insufficient gift card balance" {
+		return fmt.Errorf("insufficient: %T", answer)
+	}
+	passed("insufficient")
+
+	// A refund without an amount gives all of it back.
+	refund, err := giftcards.RefundGiftCardTransactionV2GiftcardsProgramsProgramIdCardsCardIdTransactionsTransactionIdRefundPost(ctx, &client.RefundTransactionRequest{},
+		client.RefundGiftCardTransactionV2GiftcardsProgramsProgramIdCardsCardIdTransactionsTransactionIdRefundPostParams{
+			ProgramId: program, CardId: id, TransactionId: redeemed.Response.TransactionId,
+		})
+	if err != nil {
+		return err
+	}
+	if refunded, ok := refund.(*client.RefundTransactionResponseHeaders); !ok || refunded.Response.RemainingBalance != "25.10" {
+		return fmt.Errorf("refund: %T", refund)
+	}
+	passed("refund")
+
+	reload, err := giftcards.ReloadGiftCardV2GiftcardsProgramsProgramIdCardsCardIdReloadPost(ctx,
+		&client.ReloadRequest{Amount: client.NewStringReloadRequestAmount("5.00")},
+		client.ReloadGiftCardV2GiftcardsProgramsProgramIdCardsCardIdReloadPostParams{ProgramId: program, CardId: id})
+	if err != nil {
+		return err
+	}
+	if reloaded, ok := reload.(*client.GiftCardResponseHeaders); !ok || reloaded.Response.Balance != "30.10" {
+		return fmt.Errorf("reload: %T", reload)
+	}
+	passed("reload")
+	return nil
+}
+
+func activate(ctx context.Context, giftcards *client.Client, program, id client.PydanticObjectId) (*client.GiftCardResponse, error) {
+	answer, err := giftcards.ActivateGiftCardV2GiftcardsProgramsProgramIdCardsCardIdActivatePost(ctx, &client.ActivateGiftCardRequest{},
+		client.ActivateGiftCardV2GiftcardsProgramsProgramIdCardsCardIdActivatePostParams{ProgramId: program, CardId: id})
+	if err != nil {
+		return nil, err
+	}
+	active, ok := answer.(*client.GiftCardResponseHeaders)
+	if !ok {
+		return nil, fmt.Errorf("activate: %T", answer)
+	}
+	return &active.Response, nil
+}
+
+func redeem(ctx context.Context, giftcards *client.Client, program, id client.PydanticObjectId, amount string) (client.RedeemGiftCardV2GiftcardsProgramsProgramIdCardsCardIdRedeemPostRes, error) {
+	return giftcards.RedeemGiftCardV2GiftcardsProgramsProgramIdCardsCardIdRedeemPost(ctx,
+		&client.RedeemRequest{Amount: client.NewStringRedeemRequestAmount(amount)},
+		client.RedeemGiftCardV2GiftcardsProgramsProgramIdCardsCardIdRedeemPostParams{ProgramId: program, CardId: id})
+}
+
+// transfer activates a card of 10.00 and moves 4.90 of it to the card with the number.
+func transfer(ctx context.Context, giftcards *client.Client, program, id client.PydanticObjectId, code, number string) error {
+	if _, err := activate(ctx, giftcards, program, id); err != nil {
+		return err
+	}
+	answer, err := giftcards.TransferGiftCardBalanceV2GiftcardsProgramsProgramIdCardsCardIdTransferPost(ctx, &client.TransferBalanceRequest{
+		SecurityCode: code, DestinationCardNumber: number, Amount: client.NewStringTransferBalanceRequestAmount("4.90"),
+	}, client.TransferGiftCardBalanceV2GiftcardsProgramsProgramIdCardsCardIdTransferPostParams{ProgramId: program, CardId: id})
+	if err != nil {
+		return err
+	}
+	moved, ok := answer.(*client.TransferBalanceResponseHeaders)
+	if !ok || moved.Response.SourceCard.RemainingBalance != "5.10" || moved.Response.DestinationCard.NewBalance != "35.00" {
+		return fmt.Errorf("transfer: %T", answer)
+	}
+	passed("transfer")
+	return nil
+}
+
+// find looks for the card among the active ones and by its number.
+func find(ctx context.Context, giftcards *client.Client, program client.PydanticObjectId, card client.GiftCardResponse) error {
+	list, err := giftcards.GetGiftCardsV2GiftcardsProgramsCardsGet(ctx, client.GetGiftCardsV2GiftcardsProgramsCardsGetParams{
+		ProgramId: client.NewOptPydanticObjectId(program), Status: client.NewOptGiftCardStatus(client.GiftCardStatusActive),
+	})
+	if err != nil {
+		return err
+	}
+	hasID := func(listed client.GiftCardResponse) bool { return listed.ID == card.ID }
+	if listed, ok := list.(*client.GetGiftCardsV2GiftcardsProgramsCardsGetOKHeaders); !ok || !slices.ContainsFunc(listed.Response, hasID) {
+		return fmt.Errorf("list: %T", list)
+	}
+	passed("list")
+
+	search, err := giftcards.SearchGiftCardsV2GiftcardsProgramsProgramIdSearchGet(ctx, client.SearchGiftCardsV2GiftcardsProgramsProgramIdSearchGetParams{
+		ProgramId: program, Q: client.NewOptString(card.CardNumber),
+	})
+	if err != nil {
+		return err
+	}
+	found, ok := search.(*client.SearchGiftCardsV2GiftcardsProgramsProgramIdSearchGetOKHeaders)
+	if !ok || len(found.Response) != 1 || found.Response[0].Balance != "35.00" {
+		return fmt.Errorf("search: %T", search)
+	}
+	passed("search")
 	return nil
 }
 

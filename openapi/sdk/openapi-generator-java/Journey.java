@@ -7,6 +7,9 @@ import org.openapitools.client.ApiException;
 import org.openapitools.client.ApiResponse;
 import org.openapitools.client.api.GiftCardsApi;
 import org.openapitools.client.api.TokenApi;
+import org.openapitools.client.model.ActivateGiftCardRequest;
+import org.openapitools.client.model.Amount;
+import org.openapitools.client.model.Amount2;
 import org.openapitools.client.model.BulkIssuanceSyncResponse;
 import org.openapitools.client.model.BulkIssuanceTaskStatus;
 import org.openapitools.client.model.BulkIssueGiftCardRequest;
@@ -14,12 +17,18 @@ import org.openapitools.client.model.CreateGiftCardRequest;
 import org.openapitools.client.model.ErrorDetail;
 import org.openapitools.client.model.GiftCardResponse;
 import org.openapitools.client.model.GiftCardStatus;
+import org.openapitools.client.model.GiftCardTransactionType;
 import org.openapitools.client.model.HTTPValidationError;
 import org.openapitools.client.model.Initialvalue;
+import org.openapitools.client.model.RedeemRequest;
+import org.openapitools.client.model.RedeemResponse;
+import org.openapitools.client.model.RefundTransactionRequest;
+import org.openapitools.client.model.ReloadRequest;
 import org.openapitools.client.model.ResponseBulkissuegiftcardsV2GiftcardsProgramsProgramidCardsBulkPost;
+import org.openapitools.client.model.TransferBalanceRequest;
 import org.openapitools.client.model.ValidationError;
 
-/** Issues gift cards through the client that OpenAPI Generator's java makes. */
+/** Issues and uses gift cards through the client that OpenAPI Generator's java makes. */
 public class Journey {
   static final String PROGRAM = System.getenv("GIFTCARDS_PROGRAM_ID");
   static final ApiClient API = new ApiClient().setBasePath(System.getenv("GIFTCARDS_URL"));
@@ -58,6 +67,8 @@ public class Journey {
     }
     passed("refused");
 
+    use(created.getId());
+
     var few = bulk(50, null).getData().getActualInstance();
     check(few instanceof BulkIssuanceSyncResponse issued && issued.getCards().size() == 50, few);
     passed("bulk");
@@ -82,6 +93,11 @@ public class Journey {
     check(csv.lines().count() == 501, csv.lines().count());
     passed("csv");
 
+    // Only the CSV has the security code that a transfer asks for.
+    String[] first = csv.lines().toList().get(1).split(",");
+    transfer(first[4], first[1], created.getCardNumber());
+    find(created);
+
     TOKENS.logoutV2TokenLogoutPost();
     try {
       TOKENS.getTokenInfoV2TokenGet();
@@ -91,6 +107,83 @@ public class Journey {
       check(!ErrorDetail.fromJson(stranger.getResponseBody()).getDetail().isEmpty(), stranger);
     }
     passed("logout");
+  }
+
+  /** Activates a card of 25.10, takes money from it, gives it back and adds 5.00. */
+  static void use(String id) throws Exception {
+    GiftCardResponse active = activate(id);
+    check("25.10".equals(active.getBalance()) && active.getStatus() == GiftCardStatus.ACTIVE, active);
+    passed("activate");
+
+    var details = CARDS.getGiftCardDetailsV2GiftcardsProgramsProgramIdCardsCardIdGet(PROGRAM, id, true, null, null);
+    check(details.getTransactions().get(0).getTransactionType() == GiftCardTransactionType.ACTIVATION, details);
+    passed("details");
+
+    RedeemResponse redeemed = redeem(id, "10.00");
+    check("15.10".equals(redeemed.getRemainingBalance()), redeemed);
+    passed("redeem");
+
+    try {
+      redeem(id, "15.11");
+      throw new AssertionError("more than the balance was taken");
+    } catch (ApiException tooMuch) {
+      check(tooMuch.getCode() == 400, tooMuch);
+      String detail = ErrorDetail.fromJson(tooMuch.getResponseBody()).getDetail();
+      check("Insufficient gift card balance".equals(detail), detail);
+    }
+    passed("insufficient");
+
+    // A refund without an amount gives all of it back.
+    var refunded =
+        CARDS.refundGiftCardTransactionV2GiftcardsProgramsProgramIdCardsCardIdTransactionsTransactionIdRefundPost(
+            redeemed.getTransactionId(), PROGRAM, id, new RefundTransactionRequest(), null, null, null);
+    check("25.10".equals(refunded.getRemainingBalance()), refunded);
+    passed("refund");
+
+    var reload = new ReloadRequest().amount(new Amount2("5.00"));
+    GiftCardResponse reloaded =
+        CARDS.reloadGiftCardV2GiftcardsProgramsProgramIdCardsCardIdReloadPost(PROGRAM, id, reload, null, null, null);
+    check("30.10".equals(reloaded.getBalance()), reloaded);
+    passed("reload");
+  }
+
+  static GiftCardResponse activate(String id) throws ApiException {
+    return CARDS.activateGiftCardV2GiftcardsProgramsProgramIdCardsCardIdActivatePost(
+        PROGRAM, id, new ActivateGiftCardRequest(), null, null, null);
+  }
+
+  static RedeemResponse redeem(String id, String amount) throws ApiException {
+    var request = new RedeemRequest().amount(new Amount(amount));
+    return CARDS.redeemGiftCardV2GiftcardsProgramsProgramIdCardsCardIdRedeemPost(
+        PROGRAM, id, request, null, null, null);
+  }
+
+  /** Activates a card of 10.00 and moves 4.90 of it to the card with the number. */
+  static void transfer(String id, String code, String number) throws Exception {
+    activate(id);
+    var request =
+        new TransferBalanceRequest().securityCode(code).destinationCardNumber(number).amount(new Amount2("4.90"));
+    var moved =
+        CARDS.transferGiftCardBalanceV2GiftcardsProgramsProgramIdCardsCardIdTransferPost(
+            PROGRAM, id, request, null, null, null);
+    check("5.10".equals(moved.getSourceCard().getRemainingBalance()), moved);
+    check("35.00".equals(moved.getDestinationCard().getNewBalance()), moved);
+    passed("transfer");
+  }
+
+  /** Looks for the card among the active ones and by its number. */
+  static void find(GiftCardResponse card) throws Exception {
+    var listed =
+        CARDS.getGiftCardsV2GiftcardsProgramsCardsGet(
+            null, GiftCardStatus.ACTIVE, null, PROGRAM, null, null, null, null, null, null, null, null);
+    check(listed.stream().anyMatch(listedCard -> listedCard.getId().equals(card.getId())), listed);
+    passed("list");
+
+    var found =
+        CARDS.searchGiftCardsV2GiftcardsProgramsProgramIdSearchGet(
+            PROGRAM, null, null, card.getCardNumber(), null, null, null, null, null, null);
+    check(found.size() == 1 && "35.00".equals(found.get(0).getBalance()), found);
+    passed("search");
   }
 
   static GiftCardResponse create(String initialValue) throws ApiException {

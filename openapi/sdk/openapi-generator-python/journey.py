@@ -1,11 +1,11 @@
-"""Issues gift cards through the client that OpenAPI Generator's python makes."""
+"""Issues and uses gift cards through the client that OpenAPI Generator's python makes."""
 
 import os
 import time
 import uuid
 
 import client
-from client.exceptions import UnauthorizedException, UnprocessableEntityException
+from client.exceptions import BadRequestException, UnauthorizedException, UnprocessableEntityException
 
 PROGRAM = os.environ["GIFTCARDS_PROGRAM_ID"]
 
@@ -46,6 +46,58 @@ except UnprocessableEntityException as refused:
     assert [part.actual_instance for part in fault.loc] == ["body", "initialValue"], fault
     assert fault.type == "greater_than_equal", fault
 passed("refused")
+
+
+def activate(card_id):
+    return cards.activate_gift_card_v2_giftcards_programs_program_id_cards_card_id_activate_post(
+        PROGRAM, card_id, client.ActivateGiftCardRequest()
+    )
+
+
+active = activate(created.id)
+assert active.balance == "25.10" and active.status is client.GiftCardStatus.ACTIVE, active
+passed("activate")
+
+details = cards.get_gift_card_details_v2_giftcards_programs_program_id_cards_card_id_get(
+    PROGRAM, created.id, include_transactions=True
+)
+assert [entry.transaction_type for entry in details.transactions] == [client.GiftCardTransactionType.ACTIVATION], details
+passed("details")
+
+
+def redeem(amount):
+    return cards.redeem_gift_card_v2_giftcards_programs_program_id_cards_card_id_redeem_post(
+        PROGRAM, created.id, client.RedeemRequest(amount=client.Amount(amount))
+    )
+
+
+redeemed = redeem("10.00")
+assert redeemed.remaining_balance == "15.10", redeemed
+passed("redeem")
+
+try:
+    redeem("15.11")
+    raise AssertionError("more than the balance was taken")
+except BadRequestException as too_much:
+    assert isinstance(too_much.data, client.ErrorDetail), too_much.data
+    assert too_much.data.detail == "Insufficient gift card balance", too_much.data
+passed("insufficient")
+
+# A refund without an amount gives all of it back.
+refund = cards.refund_gift_card_transaction_v2_giftcards_programs_program_id_cards_card_id_transactions_transaction_id_refund_post(
+    program_id=PROGRAM,
+    card_id=created.id,
+    transaction_id=redeemed.transaction_id,
+    refund_transaction_request=client.RefundTransactionRequest(),
+)
+assert refund.remaining_balance == "25.10", refund
+passed("refund")
+
+reload = cards.reload_gift_card_v2_giftcards_programs_program_id_cards_card_id_reload_post(
+    PROGRAM, created.id, client.ReloadRequest(amount=client.Amount2("5.00"))
+)
+assert reload.balance == "30.10", reload
+passed("reload")
 
 
 def bulk(count, **headers):
@@ -90,6 +142,28 @@ passed("replay")
 csv = cards.download_gift_cards_v2_giftcards_downloads_link_get(task.csv_download_url.rsplit("/", 1)[1])
 assert len(csv.splitlines()) == 501
 passed("csv")
+
+# Only the CSV has the security code that a transfer asks for.
+_, code, _, _, source = csv.splitlines()[1].split(",")
+activate(source)
+transfer = cards.transfer_gift_card_balance_v2_giftcards_programs_program_id_cards_card_id_transfer_post(
+    PROGRAM,
+    source,
+    client.TransferBalanceRequest(
+        security_code=code, destination_card_number=created.card_number, amount=client.Amount2("4.90")
+    ),
+)
+assert transfer.source_card.remaining_balance == "5.10", transfer
+assert transfer.destination_card.new_balance == "35.00", transfer
+passed("transfer")
+
+listed = cards.get_gift_cards_v2_giftcards_programs_cards_get(program_id=PROGRAM, status=client.GiftCardStatus.ACTIVE)
+assert created.id in [card.id for card in listed], listed
+passed("list")
+
+found = cards.search_gift_cards_v2_giftcards_programs_program_id_search_get(PROGRAM, q=created.card_number)
+assert [(card.id, card.balance) for card in found] == [(created.id, "35.00")], found
+passed("search")
 
 tokens.logout_v2_token_logout_post()
 try:

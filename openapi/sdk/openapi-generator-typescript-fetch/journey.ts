@@ -1,4 +1,4 @@
-// Issues gift cards through the client that OpenAPI Generator's typescript-fetch makes.
+// Issues and uses gift cards through the client that OpenAPI Generator's typescript-fetch makes.
 import { strict as assert } from "node:assert";
 import { setTimeout as sleep } from "node:timers/promises";
 import {
@@ -54,6 +54,53 @@ assert.deepEqual(detail?.[0].loc, ["body", "initialValue"]);
 assert.equal(detail?.[0].type, "greater_than_equal");
 passed("refused");
 
+const { id: cardId, cardNumber } = created;
+const active = await cards.activateGiftCardV2GiftcardsProgramsProgramIdCardsCardIdActivatePost({
+  programId,
+  cardId,
+  activateGiftCardRequest: {},
+});
+assert.equal(active.balance, "25.10");
+assert.equal(active.status, "active");
+passed("activate");
+
+const details = await cards.getGiftCardDetailsV2GiftcardsProgramsProgramIdCardsCardIdGet({
+  programId,
+  cardId,
+  includeTransactions: true,
+});
+assert.equal(details.transactions?.[0].transactionType, "ACTIVATION");
+passed("details");
+
+const redeem = (amount: string) =>
+  cards.redeemGiftCardV2GiftcardsProgramsProgramIdCardsCardIdRedeemPost({ programId, cardId, redeemRequest: { amount } });
+const redeemed = await redeem("10.00");
+assert.equal(redeemed.remainingBalance, "15.10");
+passed("redeem");
+
+const tooMuch = await refusal(redeem("15.11"));
+assert.equal(tooMuch.status, 400);
+assert.equal(ErrorDetailFromJSON(await tooMuch.json()).detail, "Insufficient gift card balance");
+passed("insufficient");
+
+const refund =
+  await cards.refundGiftCardTransactionV2GiftcardsProgramsProgramIdCardsCardIdTransactionsTransactionIdRefundPost({
+    programId,
+    cardId,
+    transactionId: redeemed.transactionId,
+    refundTransactionRequest: {}, // without an amount: all of it
+  });
+assert.equal(refund.remainingBalance, "25.10");
+passed("refund");
+
+const reload = await cards.reloadGiftCardV2GiftcardsProgramsProgramIdCardsCardIdReloadPost({
+  programId,
+  cardId,
+  reloadRequest: { amount: "5.00" },
+});
+assert.equal(reload.balance, "30.10");
+passed("reload");
+
 const bulk = async (count: number, idempotencyKey?: string) => {
   const answer = await cards.bulkIssueGiftCardsV2GiftcardsProgramsProgramIdCardsBulkPostRaw({
     programId,
@@ -100,6 +147,30 @@ assert(link, "csv: no link");
 const csv = await cards.downloadGiftCardsV2GiftcardsDownloadsLinkGet({ link });
 assert.equal(csv.trimEnd().split("\n").length, 501);
 passed("csv");
+
+// Only the CSV has the security code that a transfer asks for.
+const [, securityCode, , , source] = csv.split("\r\n")[1].split(",");
+await cards.activateGiftCardV2GiftcardsProgramsProgramIdCardsCardIdActivatePost({
+  programId,
+  cardId: source,
+  activateGiftCardRequest: {},
+});
+const transfer = await cards.transferGiftCardBalanceV2GiftcardsProgramsProgramIdCardsCardIdTransferPost({
+  programId,
+  cardId: source,
+  transferBalanceRequest: { securityCode, destinationCardNumber: cardNumber, amount: "4.90" },
+});
+assert.equal(transfer.sourceCard.remainingBalance, "5.10");
+assert.equal(transfer.destinationCard.newBalance, "35.00");
+passed("transfer");
+
+const list = await cards.getGiftCardsV2GiftcardsProgramsCardsGet({ programId, status: "active" });
+assert(list.some((card) => card.id === cardId), "list: without the card");
+passed("list");
+
+const search = await cards.searchGiftCardsV2GiftcardsProgramsProgramIdSearchGet({ programId, q: cardNumber });
+assert.deepEqual(search.map((card) => [card.id, card.balance]), [[cardId, "35.00"]]);
+passed("search");
 
 const session = new TokenApi(configuration);
 await session.logoutV2TokenLogoutPost();

@@ -1,4 +1,4 @@
-// Issues gift cards through openapi-fetch, typed by what openapi-typescript makes.
+// Issues and uses gift cards through openapi-fetch, typed by what openapi-typescript makes.
 import createClient from "openapi-fetch";
 import { strict as assert } from "node:assert";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -40,6 +40,41 @@ assert(refused.error && Array.isArray(refused.error.detail), "refused: no list o
 assert.deepEqual(refused.error.detail[0]?.loc, ["body", "initialValue"]);
 assert.equal(refused.error.detail[0]?.type, "greater_than_equal");
 passed("refused");
+
+const { id: cardId, cardNumber } = created.data;
+const card = { params: { path: { ...path, cardId } } };
+const active = await api.POST("/v2/giftcards/programs/{programId}/cards/{cardId}/activate", { ...card, body: {} });
+assert.equal(active.data?.balance, "25.10", `activate: ${active.response.status}`);
+assert.equal(active.data.status, "active");
+passed("activate");
+
+const details = await api.GET("/v2/giftcards/programs/{programId}/cards/{cardId}", {
+  params: { ...card.params, query: { include_transactions: true } },
+});
+assert.equal(details.data?.transactions?.[0]?.transactionType, "ACTIVATION", `details: ${details.response.status}`);
+passed("details");
+
+const redeem = (amount: string) =>
+  api.POST("/v2/giftcards/programs/{programId}/cards/{cardId}/redeem", { ...card, body: { amount } });
+const redeemed = await redeem("10.00");
+assert.equal(redeemed.data?.remainingBalance, "15.10", `redeem: ${redeemed.response.status}`);
+passed("redeem");
+
+const tooMuch = await redeem("15.11");
+assert.equal(tooMuch.response.status, 400);
+assert.equal(tooMuch.error?.detail, "Insufficient gift card balance");
+passed("insufficient");
+
+const refund = await api.POST("/v2/giftcards/programs/{programId}/cards/{cardId}/transactions/{transactionId}/refund", {
+  params: { path: { ...path, cardId, transactionId: redeemed.data.transactionId } },
+  body: {}, // without an amount: all of it
+});
+assert.equal(refund.data?.remainingBalance, "25.10", `refund: ${refund.response.status}`);
+passed("refund");
+
+const reload = await api.POST("/v2/giftcards/programs/{programId}/cards/{cardId}/reload", { ...card, body: { amount: "5.00" } });
+assert.equal(reload.data?.balance, "30.10", `reload: ${reload.response.status}`);
+passed("reload");
 
 const bulk = (count: number, key?: string) =>
   api.POST("/v2/giftcards/programs/{programId}/cards/bulk", {
@@ -85,6 +120,26 @@ assert(link, "csv: no link");
 const csv = await api.GET("/v2/giftcards/downloads/{link}", { params: { path: { link } }, parseAs: "text" });
 assert.equal(csv.data?.trimEnd().split("\n").length, 501);
 passed("csv");
+
+// Only the CSV has the security code that a transfer asks for.
+const [, securityCode, , , sourceId] = csv.data.split("\r\n")[1].split(",");
+const source = { params: { path: { ...path, cardId: sourceId } } };
+await api.POST("/v2/giftcards/programs/{programId}/cards/{cardId}/activate", { ...source, body: {} });
+const transfer = await api.POST("/v2/giftcards/programs/{programId}/cards/{cardId}/transfer", {
+  ...source,
+  body: { securityCode, destinationCardNumber: cardNumber, amount: "4.90" },
+});
+assert.equal(transfer.data?.sourceCard.remainingBalance, "5.10", `transfer: ${transfer.response.status}`);
+assert.equal(transfer.data.destinationCard.newBalance, "35.00");
+passed("transfer");
+
+const list = await api.GET("/v2/giftcards/programs/cards", { params: { query: { ...path, status: "active" } } });
+assert(list.data?.some((card) => card.id === cardId), `list: ${list.response.status}, without the card`);
+passed("list");
+
+const search = await api.GET("/v2/giftcards/programs/{programId}/search", { params: { path, query: { q: cardNumber } } });
+assert.deepEqual(search.data?.map((card) => [card.id, card.balance]), [[cardId, "35.00"]]);
+passed("search");
 
 await api.POST("/v2/token/logout");
 const stranger = await api.GET("/v2/token");
