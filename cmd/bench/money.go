@@ -30,6 +30,7 @@ func (b *bench) moneyLines() []line {
 		redeem("redeem", "redeem with a key, 64 connections, "+number(float64(b.sizes.till))+" cards", same+"32 clients", 64, 32, b.sizes.till, 0.90),
 		redeem("redeem-single", "redeem with a key, 1 connection", same+"1 client", 1, 1, b.sizes.till, 0.50),
 		redeem("redeem-one", "redeem with a key, 64 connections, all from one card", same+"32 clients, one card", 64, 32, 1, 0.90),
+		b.transferLine(),
 	}
 }
 
