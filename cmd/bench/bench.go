@@ -48,7 +48,7 @@ type line struct {
 }
 
 func (b *bench) lines() []line {
-	return slices.Concat(b.createLines(), b.moneyLines(), b.bulkLines(), b.readLines(), b.startLines())
+	return slices.Concat(b.createLines(), b.moneyLines(), b.bulkLines(), b.readLines(), b.lookupLines(), b.startLines())
 }
 
 // measure runs the wanted lines and prints the result.
