@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"sync/atomic"
@@ -24,7 +23,7 @@ func (b *bench) lookupLines() []line {
 			name: "balance-check", unit: "requests/s", target: 0.30,
 			work:  "check the balance of a card by number and code, 64 connections, " + number(float64(b.sizes.till)) + " cards",
 			floor: "bare echo that decodes the request and sends an answer of the same size, without a database",
-			setUp: func(ctx context.Context) error { return errors.Join(b.openTill(ctx), b.restoreTill(ctx)) },
+			setUp: b.openTill,
 			ours:  b.checkBalances,
 			bare:  func(ctx context.Context) (round, error) { return b.checkBalances(ctx, b.echo) },
 		},
@@ -82,7 +81,7 @@ const detailedEntries = 100
 // prepareDetails redeems from a card until it has detailedEntries, gives the answer to the
 // echo server, and returns its path.
 func (b *bench) prepareDetails(ctx context.Context) (path string, err error) {
-	if err := errors.Join(b.openTill(ctx), b.restoreTill(ctx)); err != nil {
+	if err := b.openTill(ctx); err != nil {
 		return "", err
 	}
 	card := b.till.cards[0]

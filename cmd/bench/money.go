@@ -75,9 +75,6 @@ func (b *bench) writeRedeemScript(ctx context.Context, script string, cards int)
 	if err := b.openTill(ctx); err != nil {
 		return err
 	}
-	if err := b.restoreTill(ctx); err != nil {
-		return err
-	}
 	if err := b.post(ctx, b.till.cards[0], "redeem", redeemBody); err != nil {
 		return err
 	}

@@ -35,12 +35,18 @@ const (
 	tillAmount   = "0.01"
 )
 
-// openTill issues and activates the cards, and keeps their rows for restoreTill. Only the
-// first call does so.
+// openTill writes the active cards for a line. Only the first call issues and activates them.
 func (b *bench) openTill(ctx context.Context) error {
-	if b.till != nil {
-		return nil
+	if b.till == nil {
+		if err := b.makeTill(ctx); err != nil {
+			return err
+		}
 	}
+	return b.restoreTill(ctx)
+}
+
+// makeTill issues and activates the cards, and keeps their rows for restoreTill.
+func (b *bench) makeTill(ctx context.Context) error {
 	if err := b.fresh(ctx); err != nil {
 		return err
 	}

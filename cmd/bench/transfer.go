@@ -82,9 +82,6 @@ func (b *bench) writeTransferScript(ctx context.Context, script string, cards in
 	if err := b.openTill(ctx); err != nil {
 		return err
 	}
-	if err := b.restoreTill(ctx); err != nil {
-		return err
-	}
 	if err := b.post(ctx, b.till.cards[0], "transfer", transferBody(b.till.cards[0], b.till.cards[1])); err != nil {
 		return err
 	}
