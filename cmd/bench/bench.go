@@ -22,6 +22,7 @@ type bench struct {
 	server *process // serves all lines that have no flags of their own
 	echo   *process
 	shop   shop
+	till   *till // nil until a line needs it
 	memory runtimeMemory
 	warmUp time.Duration
 	sizes  sizes
@@ -30,6 +31,7 @@ type bench struct {
 // sizes are numbers of cards.
 type sizes struct {
 	bulk, recipients int
+	till             int   // active cards for the lines that move money
 	download         int   // for each slow reader
 	tasks, existing  []int // for growth
 }
@@ -46,7 +48,7 @@ type line struct {
 }
 
 func (b *bench) lines() []line {
-	return slices.Concat(b.createLines(), b.bulkLines(), b.readLines(), b.startLines())
+	return slices.Concat(b.createLines(), b.moneyLines(), b.bulkLines(), b.readLines(), b.lookupLines(), b.startLines())
 }
 
 // measure runs the wanted lines and prints the result.
@@ -54,12 +56,12 @@ func measure(ctx context.Context, o options, stdout, stderr io.Writer) (err erro
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	b := &bench{options: o, log: stderr, warmUp: time.Second, sizes: sizes{
-		bulk: 1_000_000, recipients: 100_000, download: 100_000,
+		bulk: 1_000_000, recipients: 100_000, till: 10_000, download: 100_000,
 		tasks: []int{10_000, 100_000, 1_000_000}, existing: []int{0, 1_000_000, 10_000_000},
 	}}
 	if o.quick {
 		b.duration = min(b.duration, time.Second)
-		b.sizes = sizes{bulk: 5_000, recipients: 1_000, download: 1_000, tasks: []int{100, 1_000, 5_000}, existing: []int{0, 1_000, 10_000}}
+		b.sizes = sizes{bulk: 5_000, recipients: 1_000, till: 1_000, download: 1_000, tasks: []int{100, 1_000, 5_000}, existing: []int{0, 1_000, 10_000}}
 	}
 	if err := b.checkNames(o.only); err != nil {
 		return err
@@ -161,12 +163,14 @@ func (b *bench) close(ctx context.Context) (err error) {
 // fresh empties the tables and writes a checkpoint, so that every round begins in the same
 // state and does not pay for the previous one. Each table is truncated in a transaction of
 // its own, because the server's background work would otherwise cause deadlocks. The
-// triggers that keep the audit log append-only also bind its owner; only a superuser can
+// triggers that keep the audit log and the ledger append-only also bind its owner; only a superuser can
 // switch them off.
 func (b *bench) fresh(ctx context.Context) error {
 	return b.db.exec(ctx, "truncate gift_cards", "truncate messages", "truncate idempotency_keys",
 		"truncate task_recipients", "truncate bulk_tasks",
-		"set local session_replication_role = replica; truncate audit_log", "checkpoint")
+		"truncate card_totals", "truncate code_failures",
+		"set local session_replication_role = replica; truncate audit_log",
+		"set local session_replication_role = replica; truncate ledger_entries", "checkpoint")
 }
 
 // ofShop is the SQL condition for the shop's rows.

@@ -91,7 +91,7 @@ func TestUsageAndMemoryOfAProcess(t *testing.T) {
 
 func TestUnusableFlagsAreRefused(t *testing.T) {
 	t.Parallel()
-	for _, args := range [][]string{{"-rounds=0"}, {"-seconds=0"}, {"-rounds=many"}, {"-nonsense"}, {"create"}} {
+	for _, args := range [][]string{{"-rounds=0"}, {"-seconds=0"}, {"-list-cards=999"}, {"-rounds=many"}, {"-nonsense"}, {"create"}} {
 		var stdout, stderr bytes.Buffer
 		if code := run(t.Context(), args, &stdout, &stderr); code != 2 || stderr.Len() == 0 {
 			t.Errorf("%v: exit code %d, %q", args, code, &stderr)

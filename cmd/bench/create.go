@@ -6,9 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/valyala/fasthttp"
@@ -88,16 +86,12 @@ func (b *bench) createBare(ctx context.Context, clients int) (r round, err error
 	if err := b.fresh(ctx); err != nil {
 		return r, err
 	}
-	threads := min(clients, runtime.NumCPU())
 	// The floor gets the same warm-up, and its rows count, too.
-	_, warm, err := b.db.bench(ctx, b.createScript(), clients, threads, int(b.warmUp/time.Second))
+	r, sent, err := b.pgbench(ctx, b.createScript(), clients)
 	if err != nil {
 		return r, err
 	}
-	if r.rate, r.units, err = b.db.bench(ctx, b.createScript(), clients, threads, int(b.duration/time.Second)); err != nil {
-		return r, err
-	}
-	return r, b.wantRows(ctx, warm+r.units, written...)
+	return r, b.wantRows(ctx, sent, written...)
 }
 
 func (b *bench) createScript() string { return filepath.Join(b.dir, "create.sql") }

@@ -9,12 +9,15 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"giftcards/gen/api"
+	"giftcards/store/money"
 )
 
 // Routes of the bare echo server.
 const (
-	barePoll = "/v2/giftcards/programs/:programId/cards/bulk/:taskId"
-	bareBulk = "/v2/giftcards/programs/:programId/cards/bulk"
+	barePoll  = "/v2/giftcards/programs/:programId/cards/bulk/:taskId"
+	bareBulk  = "/v2/giftcards/programs/:programId/cards/bulk"
+	bareCheck = "/v2/giftcards/programs/:programId/balance-check"
+	bareCard  = "/v2/giftcards/programs/:programId/cards/:cardId"
 )
 
 // serveEcho serves the floor of work without a database: echo with its router and an answer
@@ -31,10 +34,35 @@ func serveEcho(ctx context.Context, address string) error {
 		}
 		return c.NoContent(http.StatusAccepted)
 	})
+	e.POST(bareCheck, checkBare)
+	var details api.GiftCardDetailsResponse // given by PUT before the first GET
+	e.PUT(bareCard, func(c echo.Context) error {
+		if err := c.Bind(&details); err != nil {
+			return err
+		}
+		return c.NoContent(http.StatusNoContent)
+	})
+	e.GET(bareCard, func(c echo.Context) error { return c.JSON(http.StatusOK, &details) })
 	server := &http.Server{Addr: address, Handler: e, ReadHeaderTimeout: time.Minute}
 	defer context.AfterFunc(ctx, func() { _ = server.Close() })()
 	if err := server.ListenAndServe(); ctx.Err() == nil {
 		return err
 	}
 	return nil
+}
+
+// checkBare answers a balance check of a card that is always the same.
+func checkBare(c echo.Context) error {
+	var asked api.BalanceCheckRequest
+	if err := c.Bind(&asked); err != nil {
+		return err
+	}
+	balance, err := money.Parse(startBalance)
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, api.BalanceCheckResponse{
+		Id: "6926f0a1c3d4e5f601020304", ProgramId: c.Param("programId"), CardNumber: asked.CardNumber, LastFourDigits: asked.CardNumber[len(asked.CardNumber)-4:],
+		Balance: balance, Status: "active", ExpiresAt: time.Now().UTC().Truncate(time.Microsecond), IsActive: true,
+	})
 }

@@ -44,7 +44,7 @@ func (b *bench) startServer(ctx context.Context, port int, flags ...string) (*pr
 		admin = "off"
 	}
 	args := append([]string{
-		"serve", "--listen=" + address, "--bulk-maximum=" + strconv.Itoa(max(b.sizes.bulk, 100_000)), "--mail-per-second=1", "--user-rate=0", "--address-rate=0", "--link-downloads=0",
+		"serve", "--listen=" + address, "--bulk-maximum=" + strconv.Itoa(max(b.sizes.bulk, 100_000)), "--mail-per-second=1", "--user-rate=0", "--address-rate=0", "--link-downloads=0", "--balance-checks=0",
 	}, flags...)
 	return start(ctx, b.dir, address, b.giftcards, append(b.serverEnvironment(), "GIFTCARDS_ADMIN_LISTEN="+admin), args...)
 }

@@ -36,6 +36,7 @@ type options struct {
 	only      []string      // names of lines; empty means all except growth
 	quick     bool
 	growth    bool
+	listCards int    // of which the line list reads pages
 	giftcards string // path of the server's program
 	dir       string // parent of the database's directory
 	port      int    // first of four ports
@@ -72,6 +73,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	only := flags.String("only", "", "names of lines to measure, separated by commas; default: all except growth")
 	flags.BoolVar(&o.quick, "quick", false, "use small sizes, to check that the program works")
 	flags.BoolVar(&o.growth, "growth", false, "also measure growth, up to 10 million cards: takes much longer, and 10 GB")
+	flags.IntVar(&o.listCards, "list-cards", 1_000_000, "number of cards among which the line list reads pages; 10000000 takes minutes, and 5 GB")
 	flags.StringVar(&o.giftcards, "giftcards", besideMe("giftcards"), "path of the server's program")
 	flags.StringVar(&o.dir, "dir", "/var/tmp", "parent of the database's directory; it must be on the disk to measure, not in memory")
 	flags.IntVar(&o.port, "port", 21780, "port of the server; the next three ports are used too")
@@ -82,8 +84,8 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		o.only = strings.Split(*only, ",")
 	}
 	o.duration = time.Duration(*seconds) * time.Second
-	if flags.NArg() > 0 || o.rounds < 1 || *seconds < 1 {
-		fmt.Fprintln(stderr, "bench: want at least one round and one second, and no arguments")
+	if flags.NArg() > 0 || o.rounds < 1 || *seconds < 1 || o.listCards < 1000 {
+		fmt.Fprintln(stderr, "bench: want at least one round, one second and 1,000 cards to list, and no arguments")
 		return o, errors.New("unusable flags")
 	}
 	return o, nil

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+
+	"github.com/google/uuid"
+	"github.com/valyala/fasthttp"
+)
+
+func (b *bench) moneyLines() []line {
+	redeem := func(name, work, floor string, connections, clients, cards int, target float64) line {
+		script := filepath.Join(b.dir, name+".sql")
+		return line{
+			name: name, unit: "requests/s", target: target, work: work, floor: floor,
+			setUp: func(ctx context.Context) error { return b.writeRedeemScript(ctx, script, cards) },
+			ours: func(ctx context.Context, p *process) (round, error) {
+				return b.redeem(ctx, p, connections, cards)
+			},
+			bare: func(ctx context.Context) (round, error) { return b.redeemBare(ctx, script, clients) },
+		}
+	}
+	const same = "pgbench, one statement that writes the same rows, "
+	return []line{
+		redeem("redeem", "redeem with a key, 64 connections, "+number(float64(b.sizes.till))+" cards", same+"32 clients", 64, 32, b.sizes.till, 0.90),
+		redeem("redeem-single", "redeem with a key, 1 connection", same+"1 client", 1, 1, b.sizes.till, 0.50),
+		redeem("redeem-one", "redeem with a key, 64 connections, all from one card", same+"32 clients, one card", 64, 32, 1, 0.90),
+		b.transferLine(),
+	}
+}
+
+// redeem takes money from the first cards of the till, in turns, so that no two requests in
+// flight have the same card unless there are fewer cards than connections.
+func (b *bench) redeem(ctx context.Context, p *process, connections, cards int) (r round, err error) {
+	if err := b.restoreTill(ctx); err != nil {
+		return r, err
+	}
+	var next atomic.Int64
+	l := b.tillLoad(p, connections)
+	l.each = func(request *fasthttp.Request) {
+		card := b.till.cards[int(next.Add(1))%cards]
+		b.tillRequest(request, p.address, card.id.String(), "redeem", uuid.NewString())
+		request.SetBodyString(redeemBody)
+	}
+	r, sent, err := b.under(ctx, p, l)
+	if err != nil {
+		return r, err
+	}
+	return r, b.checkTill(ctx, sent, 1, true)
+}
+
+const redeemBody = `{"amount":"` + tillAmount + `","posTransactionId":"S-2026-000417","cashierId":"grace","terminalId":"till-3"}`
+
+// redeemBare lets pgbench write the same rows to the same tables.
+func (b *bench) redeemBare(ctx context.Context, script string, clients int) (r round, err error) {
+	if err := b.restoreTill(ctx); err != nil {
+		return r, err
+	}
+	r, sent, err := b.pgbench(ctx, script, clients)
+	if err != nil {
+		return r, err
+	}
+	return r, b.checkTill(ctx, sent, 1, true)
+}
+
+// writeRedeemScript writes pgbench's statement for redemptions from the first cards of the
+// till. As for create, it lets the server redeem once and copies the rows. The triggers of
+// the ledger check pgbench's rows too.
+func (b *bench) writeRedeemScript(ctx context.Context, script string, cards int) error {
+	if err := b.openTill(ctx); err != nil {
+		return err
+	}
+	if err := b.post(ctx, b.till.cards[0], "redeem", redeemBody); err != nil {
+		return err
+	}
+	if err := b.checkTill(ctx, 1, 1, true); err != nil {
+		return err
+	}
+	entry, err := b.db.insert(ctx, "ledger_entries", "from c", map[string]string{
+		"card_id": "c.id", "id": "c.last_entry_id", "balance_before": "c.balance + " + tillAmount, "balance_after": "c.balance",
+	})
+	if err != nil {
+		return err
+	}
+	key, audit, err := b.keyAndAudit(ctx, "from c", "c.id")
+	if err != nil {
+		return err
+	}
+	text := fmt.Sprintf(`\set card random(1, %d)
+with c as (%s returning id, balance, last_entry_id),
+e as (%s),
+k as (%s)
+%s;
+`, cards, b.updateBalance("-", "card", ""), entry, key, audit)
+	return os.WriteFile(script, []byte(text), 0o600)
+}
+
+// updateBalance is a statement that adds tillAmount to the balance of a card, or takes it.
+func (b *bench) updateBalance(sign, variable, from string) string {
+	return strings.TrimSpace(fmt.Sprintf(`update gift_cards g set balance = g.balance %s %s,
+	last_entry_id = int4send(2147483647) || int8send(nextval('bench.entries')), updated_at = now()
+	%s where g.%s and g.id = %s`, sign, tillAmount, from, b.ofShop(), b.till.sqlID(variable)))
+}
+
+// keyAndAudit returns statements that insert the last key and the last line of the audit log
+// again, with a random key and another subject.
+func (b *bench) keyAndAudit(ctx context.Context, from, subject string) (key, audit string, err error) {
+	key, err = b.db.insert(ctx, "idempotency_keys", from, map[string]string{"key": "gen_random_uuid()::text", "subject": subject})
+	if err != nil {
+		return "", "", err
+	}
+	audit, err = b.db.insert(ctx, "audit_log", from, map[string]string{"subject": subject})
+	return key, audit, err
+}
+
+// post sends one request with a key to an operation of a card.
+func (b *bench) post(ctx context.Context, card tillCard, operation, body string) error {
+	path := b.cards() + "/" + card.id.String() + "/" + operation
+	request, err := b.request(ctx, http.MethodPost, b.server.address, path, []byte(body))
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Idempotency-Key", uuid.NewString())
+	answer, err := do(request)
+	if err != nil {
+		return err
+	}
+	return answer.Body.Close()
+}
