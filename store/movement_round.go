@@ -1,0 +1,221 @@
+package store
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"giftcards/store/id"
+)
+
+// movementRound is what the movements of one transaction read and write.
+type movementRound struct {
+	now      time.Time
+	wanted   []cardKey                // to lock, each once, in the order of locking
+	keys     []*IdempotencyKey        // to look up
+	accesses []Access                 // to check, each once
+	cards    map[cardKey]*Card        // locked
+	answers  map[scopedKey]keptAnswer // under the keys: found, and given in this round
+	changed  map[accessKey]bool       // accesses that have changed
+	given    []keptAnswer             // to write
+	entries  []AuditEntry             // to write
+	tally    tally                    // to count after the commit
+
+	numbers     [][]byte                    // hashes of the numbers that a code was given for
+	failures    map[numberHash]codeFailures // of these numbers: found, and counted in this round
+	tries       []codeTry                   // to write, in their order
+	codeMatches func(card id.ID, sealed []byte, code string) (bool, error)
+}
+
+// cardKey is a card's primary key, and scopedKey an idempotency key's. accessKey is all that
+// an access is checked by: two requests with one token may have read it before and after a
+// change of the user, and only the later one is still true.
+type (
+	cardKey   struct{ program, card id.ID }
+	scopedKey struct {
+		program                 id.ID
+		operation, key, subject string
+	}
+	accessKey struct {
+		token, role    string
+		user, merchant id.ID
+		validAfter     time.Time
+	}
+)
+
+func (a Access) key() accessKey {
+	key := accessKey{token: a.TokenID, role: a.User.Role, user: a.User.ID, merchant: a.User.MerchantID}
+	if a.User.TokensValidAfter != nil {
+		key.validAfter = *a.User.TokensValidAfter
+	}
+	return key
+}
+
+// keptAnswer is an answer with the key that it is kept under.
+type keptAnswer struct {
+	*IdempotencyKey
+	answer    Answer
+	createdAt time.Time
+}
+
+func (k *IdempotencyKey) scoped() scopedKey {
+	return scopedKey{k.ProgramID, k.Operation, k.Key, string(k.Subject)}
+}
+
+func newMovementRound(now time.Time, asked []Movement) *movementRound {
+	r := &movementRound{
+		now: now, cards: map[cardKey]*Card{}, answers: map[scopedKey]keptAnswer{}, changed: map[accessKey]bool{},
+		failures: map[numberHash]codeFailures{},
+	}
+	seen := map[accessKey]bool{}
+	for _, m := range asked {
+		for _, card := range m.Cards {
+			r.wanted = append(r.wanted, cardKey{m.ProgramID, card})
+		}
+		if m.Key != nil {
+			r.keys = append(r.keys, m.Key)
+		}
+		if m.Code != nil {
+			r.numbers = append(r.numbers, m.Code.hash[:])
+		}
+		if key := m.Access.key(); !seen[key] {
+			seen[key] = true
+			r.accesses = append(r.accesses, m.Access)
+		}
+	}
+	slices.SortFunc(r.wanted, func(a, b cardKey) int {
+		return cmp.Or(bytes.Compare(a.program[:], b.program[:]), bytes.Compare(a.card[:], b.card[:]))
+	})
+	r.wanted = slices.Compact(r.wanted)
+	return r
+}
+
+// reads begins the transaction, locks the cards, and then reads the rest. Keys, wrong codes
+// and accesses are read by later statements than the lock, so that they see what was
+// committed while it waited.
+func (r *movementRound) reads() *pgx.Batch {
+	batch := &pgx.Batch{}
+	batch.Queue("begin")
+	batch.Queue("select set_config('lock_timeout', $1, true)", fmt.Sprint(lockWait.Milliseconds()))
+	batch.Queue(lockCardsSQL, arrays(cardKeyColumns, r.wanted)...).Query(func(rows pgx.Rows) error {
+		found, err := collectCards(rows)
+		for i := range found {
+			r.cards[cardKey{found[i].ProgramID, found[i].ID}] = newCard(found[i], r.now)
+		}
+		return err
+	})
+	if len(r.keys) > 0 {
+		batch.Queue(findKeysSQL, arrays(keyColumns, r.keys)...).Query(r.collectAnswers)
+	}
+	if len(r.numbers) > 0 {
+		batch.Queue(findCodeFailuresSQL, r.numbers).Query(r.collectFailures)
+	}
+	batch.Queue(changedAccessesSQL, arrays(accessColumns, r.accesses)...).Query(func(rows pgx.Rows) error {
+		var place int
+		_, err := pgx.ForEachRow(rows, []any{&place}, func() error {
+			r.changed[r.accesses[place-1].key()] = true
+			return nil
+		})
+		return err
+	})
+	return batch
+}
+
+func (r *movementRound) collectAnswers(rows pgx.Rows) error {
+	for rows.Next() {
+		var key IdempotencyKey
+		var hash []byte
+		answer := Answer{Replayed: true}
+		err := rows.Scan(&key.ProgramID, &key.Operation, &key.Key, &key.Subject, &hash, &answer.Status, &answer.Body)
+		if err != nil {
+			return err
+		}
+		key.RequestHash = [32]byte(hash)
+		r.answers[key.scoped()] = keptAnswer{IdempotencyKey: &key, answer: answer}
+	}
+	return rows.Err()
+}
+
+// apply carries the movements out in memory, in their order.
+func (r *movementRound) apply(asked []Movement) []moved {
+	results := make([]moved, len(asked))
+	for i := range asked {
+		results[i].answer, results[i].err = r.applyOne(&asked[i])
+	}
+	return results
+}
+
+func (r *movementRound) applyOne(m *Movement) (Answer, error) {
+	// Before a replay, because a user who is out must not see the answer.
+	if r.changed[m.Access.key()] {
+		return Answer{}, ErrAccessChanged
+	}
+	if m.Key != nil {
+		switch prior, ok := r.answers[m.Key.scoped()]; {
+		case ok && prior.RequestHash != m.Key.RequestHash:
+			return Answer{}, ErrKeyReused
+		case ok:
+			return prior.answer, nil
+		}
+	}
+	cards := each(m.Cards, func(card id.ID) *Card { return r.cards[cardKey{m.ProgramID, card}] })
+	if len(cards) == 0 || cards[0] == nil {
+		return Answer{}, ErrCardNotFound
+	}
+	if m.Code != nil {
+		if err := r.judgeCode(cards[0], m.Code); err != nil {
+			return Answer{}, err
+		}
+	}
+	before := each(cards, (*Card).copied)
+	answer, err := m.Apply(cards)
+	if err != nil {
+		// Others in this round may have changed the same cards, so those are written.
+		for i, card := range cards {
+			if card != nil {
+				*card = before[i]
+			}
+		}
+		return Answer{}, err
+	}
+	m.Entry.At = r.now
+	r.entries = append(r.entries, m.Entry)
+	if m.Key != nil {
+		kept := keptAnswer{IdempotencyKey: m.Key, answer: answer, createdAt: r.now}
+		r.given = append(r.given, kept)
+		kept.answer.Replayed = true // for the same request in this round
+		r.answers[m.Key.scoped()] = kept
+	}
+	return answer, nil
+}
+
+// writes returns what writes and commits everything, nil if there is nothing to write.
+func (r *movementRound) writes() *pgx.Batch {
+	if len(r.entries) == 0 && len(r.tries) == 0 {
+		return nil
+	}
+	batch := &pgx.Batch{}
+	for _, try := range r.tries {
+		sql, arguments := try.statement(r.now)
+		batch.Queue(sql, arguments...)
+	}
+	var cards []*Card
+	for _, key := range r.wanted {
+		if card := r.cards[key]; card != nil && card.changed {
+			cards = append(cards, card)
+		}
+	}
+	queueCards(batch, &r.tally, cards)
+	if len(r.given) > 0 {
+		batch.Queue(insertAnswersSQL, arrays(answerColumns, r.given)...)
+	}
+	if len(r.entries) > 0 {
+		batch.Queue(insertAuditEntriesSQL, arrays(auditColumns, r.entries)...)
+	}
+	batch.Queue("commit")
+	return batch
+}
