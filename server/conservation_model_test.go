@@ -72,9 +72,10 @@ func (c *modelCard) unless(now int, otherwise string, wanted ...string) *outcome
 	if slices.Contains(wanted, state) {
 		return nil
 	}
-	if state == "voided" {
+	switch state {
+	case "voided":
 		words = "Gift card has been voided"
-	} else if state == "expired" {
+	case "expired":
 		words = "Gift card has expired"
 	}
 	return new(refused(words))
