@@ -53,7 +53,7 @@ func TestWhatOnlyTheOwnerMayDoSaysSoInOneSentence(t *testing.T) {
 		{"program", "create", "--merchant=" + made.MerchantID, "More gift cards"},
 		{"user", "create", "--merchant=" + made.MerchantID, "ada@example.com"},
 		{"user", "password", demoUser}, {"user", "role", demoUser, "reader"}, {"user", "deactivate", demoUser}, {"user", "activate", demoUser},
-		{"demo", "--state-dir=" + t.TempDir()},
+		{"demo", "--database-url=" + storetest.Serving(storetest.URL(t)), "--state-dir=" + t.TempDir()}, // where there is none yet
 		{"migrate", "up", "--serve-role=" + storetest.ServingRole},
 	} {
 		code, stdout, stderr := command(t, "a long password\n", append([]string{"--database-url=" + storetest.Serving(owner), "--state-dir=" + dir}, args...)...)
