@@ -7,6 +7,7 @@ import datetime
 import io
 import json
 import os
+import re
 import time
 import urllib.parse
 import uuid
@@ -247,7 +248,9 @@ RULES = {  # type and place of a refusal -> what must be true of the request
     ("greater_than", "body", "amount"): lambda body: Decimal(body["amount"]) <= 0,
     ("decimal_max_places", "body", "amount"): lambda body: Decimal(str(body["amount"])).as_tuple().exponent < -100,
     ("less_than_equal", "body", "amount"): lambda body: Decimal(body["amount"]) > 5_000,
-    ("string_too_short", "body", "newOwnerName"): lambda body: not body["newOwnerName"].strip().isprintable(),
+    ("string_too_short", "body", "newOwnerName"): lambda body: not any(
+        letter.isprintable() and not letter.isspace() for letter in re.sub("<[^>]*>", "", body["newOwnerName"])
+    ),
     ("greater_than_equal", "body", "initialValue"): lambda body: Decimal(body["initialValue"]) < Decimal("0.01"),
     ("less_than_equal", "body", "initialValue"): lambda body: Decimal(body["initialValue"]) > 10_000,
     ("value_error", "body", "deliverAt"): lambda body: moment(body["deliverAt"])
@@ -270,6 +273,10 @@ AMOUNTS = {  # a refusal -> what must be true of the request and of the card tha
     > 10_000,
     "Invalid transaction amount.": lambda body, card: Decimal(body["amount"]) > 0,
     "This transaction has already been processed.": lambda body, card: card["balance"] == "5000.00",
+    "Gift card has no recipient": lambda body, card: not card["customerEmail"] and not card["customerPhone"],
+    "Gift card has already been delivered": lambda body, card: card["delivered"],
+    "Source and destination must be different cards": lambda body, card: card["cardNumber"]
+    == re.sub("[ -]", "", body["destinationCardNumber"]),
     "Gift card has no balance to refund": lambda body, card: body["action"] == "refund" and Decimal(card["balance"]) == 0,
 }
 
