@@ -119,11 +119,7 @@ func cardID(text string) (id.ID, error) { return id.Parse(text) }
 
 // line returns a text of one line as it is stored, nil without one.
 func line(s *string) *string {
-	if s == nil {
-		return nil
-	}
-	cleaned := text.Line(*s)
-	return &cleaned
+	return (*string)(cleaned(s, text.Line))
 }
 
 // ActivateGiftCard makes a pending card active, with its initial value as its balance.

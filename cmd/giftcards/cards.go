@@ -39,7 +39,7 @@ func (c voidCards) Run(s *session) error {
 	})
 }
 
-// stoppedReason is what merchants read of a card that an operator has suspended or voided.
+// stoppedReason tells merchants about a card that an operator has suspended or voided.
 const stoppedReason = "stopped by an operator"
 
 type printedChange struct {

@@ -28,7 +28,7 @@ const (
 	// memoryShare is the part of the machine's or container's memory that is the default of
 	// --memory-limit: an eighth.
 	memoryShare = 8
-	// connectionMemory is what each open connection adds to the limit, in bytes. A connection
+	// connectionMemory is added to the limit for each open connection, in bytes. A connection
 	// takes a quarter of that, so that collections stay rare.
 	connectionMemory = 128 << 10
 

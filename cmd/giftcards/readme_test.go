@@ -29,7 +29,7 @@ func journey(t *testing.T) string {
 	return blocks[0][1]
 }
 
-// life is what docs/cards.md adds to the journey in the same shell.
+// life holds the commands that docs/cards.md adds to the journey, in the same shell.
 func life(t *testing.T) string {
 	t.Helper()
 	page, err := os.ReadFile("../../docs/cards.md")
