@@ -70,7 +70,7 @@ func newInstrumentation(o Options, operations map[string]operation) (*instrument
 		meter = metricnoop.Meter{}
 	}
 	for methodAndPath, op := range operations {
-		// FastAPI made the operation's id of its name, path and method; the name is the label.
+		// FastAPI makes an operation's id of its name, path and method. The name is the label.
 		name, _, _ := strings.Cut(op.ID, "_v2_")
 		method, path, _ := strings.Cut(methodAndPath, " ")
 		i.routes[route{method, path}] = newOperationLabels(name)
@@ -93,7 +93,7 @@ func newInstrumentation(o Options, operations map[string]operation) (*instrument
 		return nil, err
 	}
 	_, err = meter.Int64ObservableCounter("giftcards_idempotent_replays_total",
-		metric.WithDescription("Answers that were given again to a request that came again."),
+		metric.WithDescription("Answers that were repeated, because a request came again under its idempotency key."),
 		metric.WithInt64Callback(func(_ context.Context, observer metric.Int64Observer) error {
 			observer.Observe(i.replays.Load())
 			return nil
@@ -137,8 +137,8 @@ func (i *instrumentation) measure(next echo.HandlerFunc) echo.HandlerFunc {
 			r = r.WithContext(ctx)
 			c.SetRequest(r)
 		}
-		// Deferred, because an answer that is broken off ends in a panic. Then the labels stay
-		// as they are here.
+		// Deferred, because an answer that is broken off ends in a panic. The labels are then
+		// those of this line.
 		labels := one.broken
 		defer func() {
 			i.duration.Record(r.Context(), time.Since(start).Seconds(), labels...)
