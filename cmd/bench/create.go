@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/valyala/fasthttp"
 )
 
@@ -165,21 +166,17 @@ func (d *database) insert(ctx context.Context, table, from string, other map[str
 	if err != nil {
 		return "", err
 	}
-	defer rows.Close()
 	var columns, values []string
-	for rows.Next() {
-		var column, kind, value string
-		if err := rows.Scan(&column, &kind, &value); err != nil {
-			return "", err
-		}
+	var column, kind, value string
+	_, err = pgx.ForEachRow(rows, []any{&column, &kind, &value}, func() error {
 		expression, ok := other[column]
-		// In a select, a literal needs the column's type.
 		if !ok {
-			expression = literal(value) + "::" + kind
+			expression = literal(value) + "::" + kind // in a select, a literal needs the column's type
 		}
 		columns, values = append(columns, column), append(values, expression)
-	}
-	return fmt.Sprintf("insert into %s (%s) select %s %s", table, strings.Join(columns, ", "), strings.Join(values, ", "), from), rows.Err()
+		return nil
+	})
+	return fmt.Sprintf("insert into %s (%s) select %s %s", table, strings.Join(columns, ", "), strings.Join(values, ", "), from), err
 }
 
 // literal quotes a string so that pgbench does not take a part of it for a :variable.
