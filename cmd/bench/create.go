@@ -107,16 +107,7 @@ func (b *bench) writeCreateScript(ctx context.Context) error {
 	if err := b.fresh(ctx); err != nil {
 		return err
 	}
-	request, err := b.request(ctx, http.MethodPost, b.server.address, b.cards(), []byte(b.createBody()))
-	if err != nil {
-		return err
-	}
-	request.Header.Set("Idempotency-Key", uuid.NewString())
-	answer, err := do(request)
-	if err != nil {
-		return err
-	}
-	if err := answer.Body.Close(); err != nil {
+	if err := b.post(ctx, b.cards(), b.createBody()); err != nil {
 		return err
 	}
 	if err := b.wantRows(ctx, 1, written...); err != nil {

@@ -84,13 +84,13 @@ func (b *bench) prepareDetails(ctx context.Context) (path string, err error) {
 	if err := b.openTill(ctx); err != nil {
 		return "", err
 	}
-	card := b.till.cards[0]
+	card := b.cards() + "/" + b.till.cards[0].id.String()
 	for range detailedEntries - 1 {
-		if err := b.post(ctx, card, "redeem", redeemBody); err != nil {
+		if err := b.post(ctx, card+"/redeem", redeemBody); err != nil {
 			return "", err
 		}
 	}
-	path = b.cards() + "/" + card.id.String() + "?include_transactions=true"
+	path = card + "?include_transactions=true"
 	var body bytes.Buffer
 	if err := b.get(ctx, b.shop.token, path, &body); err != nil {
 		return "", err
