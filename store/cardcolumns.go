@@ -101,11 +101,11 @@ func arrays[Row any](columns []column[Row], rows []Row) []any {
 	return each(columns, func(c column[Row]) any { return c.array(rows) })
 }
 
-// each returns the results of of for the rows, in their order.
-func each[Row, Value any](rows []Row, of func(Row) Value) []Value {
+// each returns what f returns for each row, in the order of the rows.
+func each[Row, Value any](rows []Row, f func(Row) Value) []Value {
 	all := make([]Value, len(rows))
 	for i, row := range rows {
-		all[i] = of(row)
+		all[i] = f(row)
 	}
 	return all
 }
