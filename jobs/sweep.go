@@ -69,14 +69,14 @@ func (j *Jobs) deleteExpired(ctx context.Context) error {
 	})
 }
 
-// makeSearchable puts into the index of texts the cards that nothing has changed since they
-// were issued. Others enter it with their change.
+// makeSearchable puts new cards into the index of texts. A card that was changed before is in it
+// already, because each change puts it there.
 func (j *Jobs) makeSearchable(ctx context.Context) error {
 	return j.untilNone(ctx, func(ctx context.Context, tx *store.Tx) (int64, error) { return tx.MakeSearchable(ctx, indexBatch) })
 }
 
-// untilNone does a batch after the other, each in a transaction of its own, until one has no
-// rows.
+// untilNone runs do for one batch after another, each in a transaction of its own, until a
+// batch has no rows.
 func (j *Jobs) untilNone(ctx context.Context, do func(context.Context, *store.Tx) (int64, error)) error {
 	for {
 		// Each batch gets a time limit of its own.

@@ -1,7 +1,6 @@
 package jobs
 
 import (
-	"bytes"
 	"context"
 	"slices"
 	"time"
@@ -66,7 +65,7 @@ func (c *courier) look(ctx context.Context) {
 // turns one message at a time, so that a large task does not delay other programs. The
 // first turn goes to the program after last.
 func takeTurns(due []store.DueCount, last id.ID, limit int) (turns []id.ID) {
-	next := slices.IndexFunc(due, func(d store.DueCount) bool { return bytes.Compare(d.Program[:], last[:]) > 0 })
+	next := slices.IndexFunc(due, func(d store.DueCount) bool { return d.Program.After(last) })
 	if next > 0 {
 		due = slices.Concat(due[next:], due[:next])
 	}

@@ -23,12 +23,13 @@ import (
 // from allowing what the database no longer allows:
 //
 //  1. Only the operations in startsFromCache may start from the cache. Each of them
-//     acts by a statement that compares token and user with the access again, in the
-//     same snapshot: see store.CreateCard and store.FindTask.
-//  2. If that statement finds a difference, it does nothing and the operation fails with
+//     compares token and user with the access again in the database before it acts: a create
+//     and a poll in the snapshot of their one statement, a movement after it has locked the
+//     cards. See store.CreateCard, store.FindTask and store.Move.
+//  2. If that finds a difference, it does nothing and the operation fails with
 //     store.ErrAccessChanged. retryOnStaleAccess then reads the access from the database
 //     and runs the operation once more, or answers 401.
-//  3. If such an operation fails before its statement runs, nothing has asked the
+//  3. If such an operation fails before it compares them, nothing has asked the
 //     database yet. The error could tell a user who is locked out something, so
 //     recheckBeforeRefusing asks now, and a caller who is out gets 401 instead.
 //
@@ -39,7 +40,7 @@ import (
 // 1.05 → 0.45 ms; from 16 clients, create 1.00 → 0.65 ms and poll 0.72 → 0.46 ms.
 
 // startsFromCache declares the operations that may start from the cache, by method and
-// path in the document. Add one only if its own statement compares token and user.
+// path in the document. Add one only if it compares token and user itself.
 var startsFromCache = map[string]bool{
 	"POST /v2/giftcards/programs/{programId}/cards":              true,
 	"GET /v2/giftcards/programs/{programId}/cards/bulk/{taskId}": true,
@@ -51,8 +52,8 @@ var startsFromCache = map[string]bool{
 }
 
 const (
-	// accessLifetime bounds how long a request starts from an access that has ended, and
-	// so pays for a statement that does nothing.
+	// accessLifetime bounds how long requests may start from an access that has ended. Each of
+	// them costs a statement that does nothing.
 	accessLifetime = time.Minute
 	maxAccesses    = 10_000
 )
@@ -120,8 +121,8 @@ func (s *Server) recheckBeforeRefusing(ctx context.Context, who *principal, fail
 	return failed
 }
 
-// retryOnStaleAccess runs an operation once more if its statement found that the access
-// has changed, and so did nothing. It surrounds every handler, so that none can forget it.
+// retryOnStaleAccess runs an operation once more if it found that the access has changed, and
+// so did nothing. It surrounds every handler, so that none can forget it.
 func (s *Server) retryOnStaleAccess(next api.StrictHandlerFunc, _ string) api.StrictHandlerFunc {
 	return func(c echo.Context, request any) (any, error) {
 		answer, err := next(c, request)

@@ -29,7 +29,7 @@ type principal struct {
 type principalKey struct{}
 
 // authenticate refuses a request without a good token, unless the operation is public. It
-// runs before everything that a caller could learn something from.
+// runs first, because a caller without a token must learn nothing from the other refusals.
 func (s *Server) authenticate(operations map[string]operation) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {

@@ -129,8 +129,3 @@ func (b *balanceChecks) noteFailed(address netip.Prefix, typed string, now time.
 		b.refused.Add(address, now.Add(refusedFor))
 	}
 }
-
-// tooMany is a 429 that ends after a time.
-func tooMany(wait time.Duration) *refusal {
-	return &refusal{status: errTooMany.status, detail: errTooMany.detail, retryAfter: int((wait + time.Second - 1) / time.Second)}
-}

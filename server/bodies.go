@@ -25,8 +25,8 @@ const (
 	tinyBody = 16 << 10
 	// mediumBody is the size in bytes above which bodies are served one at a time.
 	mediumBody = 4 << 20
-	// bodyCost is the memory of a body in multiples of its size: for the text, for the
-	// places of its values, and for the values.
+	// bodyCost is the memory of a body in multiples of its size: the text, the places of its
+	// values in the text, and the values.
 	bodyCost = 4
 	// smallBudget is the memory in bytes of all bodies up to bodyLimit: 64 of the largest.
 	smallBudget = 16 << 20
@@ -179,6 +179,7 @@ func (b *bodyRead) reserve(ctx context.Context, class bodyClass, size int64) err
 func (b *bodyRead) readUpTo(body []byte, most int64) (_ []byte, whole bool, err error) {
 	for {
 		if len(body) == cap(body) {
+			// Twice the buffer, from 4 KiB on, and no more than most.
 			size := min(max(4<<10, 2*int64(cap(body))), max(most, int64(len(body))))
 			if len(body) >= mediumBody {
 				size = most // no doubling: the old half would be garbage beside the new buffer

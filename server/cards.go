@@ -20,7 +20,7 @@ func (s *Server) GetGiftCardDetails(ctx context.Context, request api.GetGiftCard
 	if err != nil {
 		return nil, err
 	}
-	wanted, err := cardID(request.CardId)
+	wanted, err := id.Parse(request.CardId)
 	if err != nil {
 		return nil, err
 	}
@@ -141,7 +141,8 @@ func (s *Server) listCards(ctx context.Context, programs []store.MerchantProgram
 	return page, nil
 }
 
-// The document has no bounds for page, limit and offset, so that no number is refused.
+// The document has no bounds for page, limit and offset. So no number is refused, and these
+// bounds apply instead.
 const (
 	mostCards  = 1000
 	mostOffset = 1 << 62
@@ -155,7 +156,7 @@ func cardQuery(q queryValues) (asked store.CardQuery, err error) {
 	if asked.Card, err = q.id("cardId"); err != nil {
 		return asked, err
 	}
-	limit := min(max(q.value("limit").Int(), 1), mostCards)
+	limit := pageLimit(q)
 	asked.Limit = int(limit)
 	switch page := max(q.value("page").Int(), 1); {
 	case !q.value("after").IsNull(): // the place in the list; page and offset would move it
@@ -169,6 +170,9 @@ func cardQuery(q queryValues) (asked store.CardQuery, err error) {
 	}
 	return asked, err
 }
+
+// pageLimit returns how many cards a page has at most.
+func pageLimit(q queryValues) int64 { return min(max(q.value("limit").Int(), 1), mostCards) }
 
 // nextPage is the Link header to the page after this one, nil after the last one. It asks for
 // the same cards as the request.
@@ -185,7 +189,7 @@ func (s *Server) nextPage(ctx context.Context, path string, page cardPage) *stri
 	if asked.value("positive_balance").Bool() {
 		next.Set("positive_balance", "true")
 	}
-	next.Set("limit", strconv.FormatInt(min(max(asked.value("limit").Int(), 1), mostCards), 10))
+	next.Set("limit", strconv.FormatInt(pageLimit(asked), 10))
 	link := "<" + s.BaseURL + path + "?" + next.Encode() + `>; rel="next"`
 	return &link
 }

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/net/netutil"
 )
 
-// addressShare says that one address may have an eighth of all connections.
+// addressShare is the part of all connections that one address may have: an eighth.
 const addressShare = 8
 
 // sendBuffer is the size in bytes of the system's buffer for an answer that the client has

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"bytes"
 	"context"
 	"net/http"
 	"slices"
@@ -31,20 +30,20 @@ func (s *Server) ConsolidateGiftCards(ctx context.Context, request api.Consolida
 	}
 	// The subject of the key does not depend on the order of the cards. The order is part of
 	// the request, because it decides whose address the new card gets.
-	sorted := slices.SortedFunc(slices.Values(cards), func(a, b id.ID) int { return bytes.Compare(a[:], b[:]) })
+	sorted := slices.SortedFunc(slices.Values(cards), id.ID.Compare)
 	if len(slices.Compact(slices.Clone(sorted))) < len(cards) {
 		return nil, store.ErrCardTwice
 	}
 	asked := fromConsolidate(cards, body)
-	return s.changeIn(ctx, change{
+	return s.changeIn(ctx, &change{
 		operation: consolidateOperation, cards: sorted, key: request.Params.IdempotencyKey, stored: asked,
 	}, func(tx *store.Tx, program store.Program) (any, error) {
 		merged, err := tx.Consolidate(ctx, program.ID, asked)
 		if err != nil {
 			return nil, err
 		}
-		// An entry of its own for the new card, so that its messages are found by the user who
-		// had it made (giftcards messages drop --user).
+		// The new card has an entry of its own, so that giftcards messages drop --user finds its
+		// messages.
 		if err := tx.Audit(ctx, caller(ctx).auditEntry(consolidateOperation, program.ID, merged.Card.ID[:], 1)); err != nil {
 			return nil, err
 		}

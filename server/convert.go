@@ -46,7 +46,7 @@ func toGiftCard(card *store.GiftCard, at time.Time, program store.Program, merch
 	return answer
 }
 
-// toDetails adds to a card what only its details have.
+// toDetails converts a card to the shape of its details, which has a list of transactions too.
 func toDetails(card api.GiftCardResponse) api.GetGiftCardDetails200JSONResponse {
 	return api.GetGiftCardDetails200JSONResponse{
 		Id: card.Id, CardNumber: card.CardNumber, LastFourDigits: card.LastFourDigits,
@@ -120,6 +120,9 @@ func fromBulk(program store.Program, body *api.BulkIssueGiftCardRequest) (store.
 	}
 	return terms, recipients
 }
+
+// line returns a text of one line as it is stored, nil without one.
+func line(s *string) *string { return (*string)(cleaned(s, text.Line)) }
 
 // cleaned removes from a text what must not be stored or shown, by text.Line or text.Message.
 func cleaned(s *string, by func(string) string) *text.Clean {

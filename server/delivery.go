@@ -37,21 +37,22 @@ func (s *Server) ResendGiftCardSecurityCode(ctx context.Context, request api.Res
 	to := store.Recipient{
 		Email: request.Body.CustomerEmail, Phone: request.Body.CustomerPhone, Name: cleaned(request.Body.CustomerName, text.Line),
 	}
-	return s.changeCard(ctx, resendOperation, request.CardId, request.Params.IdempotencyKey, to,
-		func(tx *store.Tx, card *store.Card) error { return tx.ResendCode(ctx, card, to) })
+	return s.changeCard(ctx, change{
+		operation: resendOperation, cardID: request.CardId, key: request.Params.IdempotencyKey, stored: to,
+	}, func(tx *store.Tx, card *store.Card) (any, error) { return nil, tx.ResendCode(ctx, card, to) })
 }
 
 // ScheduleGiftCardDelivery moves the time at which the recipient is told of a card.
 func (s *Server) ScheduleGiftCardDelivery(ctx context.Context, request api.ScheduleGiftCardDeliveryRequestObject) (api.ScheduleGiftCardDeliveryResponseObject, error) {
 	at := request.Body.DeliverAt
-	return s.changeCard(ctx, scheduleOperation, request.CardId, nil, nil, func(tx *store.Tx, card *store.Card) error {
+	return s.changeCard(ctx, change{operation: scheduleOperation, cardID: request.CardId}, func(tx *store.Tx, card *store.Card) (any, error) {
 		err := tx.ScheduleDelivery(ctx, card, at)
 		// This rule is about the request, but only the card has the other half of it.
 		if errors.Is(err, store.ErrDeliveryAfterExpiry) {
 			sent := at.Format(time.RFC3339Nano)
-			return validate.ValueError(store.ErrDeliveryAfterExpiry.Message).At(validate.Loc{"body", "deliverAt"}, &sent)
+			err = validate.ValueError(store.ErrDeliveryAfterExpiry.Message).At(validate.Loc{"body", "deliverAt"}, &sent)
 		}
-		return err
+		return nil, err
 	})
 }
 
@@ -65,30 +66,9 @@ func (s *Server) TransferGiftCardOwnership(ctx context.Context, request api.Tran
 		}
 	}
 	name := rules.OwnerName(body.NewOwnerName)
-	return s.changeCard(ctx, ownershipOperation, request.CardId, request.Params.IdempotencyKey, []any{name, body.NewOwnerEmail, customer},
-		func(tx *store.Tx, card *store.Card) error {
-			return tx.TransferOwnership(ctx, card, name, body.NewOwnerEmail, customer)
-		})
-}
-
-// changeCard carries out a change of one card in a transaction of its own, and answers with
-// the card. stored is what a retry under the key must have in common with the request.
-func (s *Server) changeCard(ctx context.Context, operation, cardInPath string, key *string, stored any, effect func(*store.Tx, *store.Card) error) (changed, error) {
-	card, err := cardID(cardInPath)
-	if err != nil {
-		return changed{}, err
-	}
-	return s.changeIn(ctx, change{operation: operation, cards: []id.ID{card}, key: key, stored: stored}, func(tx *store.Tx, program store.Program) (any, error) {
-		locked, err := tx.LockCard(ctx, program.ID, card)
-		if err != nil {
-			return nil, err
-		}
-		if err := effect(tx, locked); err != nil {
-			return nil, err
-		}
-		if err := tx.SaveCards(ctx, locked); err != nil {
-			return nil, err
-		}
-		return cardAnswer(ctx, program, locked), nil
+	return s.changeCard(ctx, change{
+		operation: ownershipOperation, cardID: request.CardId, key: request.Params.IdempotencyKey, stored: []any{name, body.NewOwnerEmail, customer},
+	}, func(tx *store.Tx, card *store.Card) (any, error) {
+		return nil, tx.TransferOwnership(ctx, card, name, body.NewOwnerEmail, customer)
 	})
 }

@@ -17,38 +17,38 @@ import (
 	"giftcards/store/id"
 )
 
-// csvLink is the credential for the security codes of one range of cards. The database
-// stores nothing of it. It works until its end, unless the tokens of its user are ended before.
-type csvLink struct {
-	user  id.ID     // who asked for it
-	given time.Time // when the user's token was given
-	batch store.CardRange
+// downloadLink is the credential for the security codes of one range of cards. The database
+// stores nothing of it. It works until its end, unless the tokens of its user end before.
+type downloadLink struct {
+	user  id.ID     // asked for it
+	given time.Time // the time of the user's token
+	cards store.CardRange
 	end   time.Time
 }
 
-// csvLinkSize is the length of the payload. A link of any other size is refused.
-const csvLinkSize = 12 + 8 + 12 + 12 + 4 + 8
+// downloadLinkSize is the length of the payload. A link of any other size is refused.
+const downloadLinkSize = 12 + 8 + 12 + 12 + 4 + 8
 
 // payload returns the signed bytes of a link: times in whole seconds, numbers in network
 // byte order.
-func (l csvLink) payload() (signed [csvLinkSize]byte) {
+func (l downloadLink) payload() (signed [downloadLinkSize]byte) {
 	payload := append(signed[:0], l.user[:]...)
 	payload = binary.BigEndian.AppendUint64(payload, uint64(l.given.Unix()))
-	payload = append(payload, l.batch.ProgramID[:]...)
-	payload = append(payload, l.batch.First[:]...)
-	payload = binary.BigEndian.AppendUint32(payload, uint32(l.batch.Count))
+	payload = append(payload, l.cards.ProgramID[:]...)
+	payload = append(payload, l.cards.First[:]...)
+	payload = binary.BigEndian.AppendUint32(payload, uint32(l.cards.Count))
 	binary.BigEndian.AppendUint64(payload, uint64(l.end.Unix()))
 	return signed
 }
 
 // fromPayload returns the link that has the payload.
-func fromPayload(signed [csvLinkSize]byte) (l csvLink) {
+func fromPayload(signed [downloadLinkSize]byte) (l downloadLink) {
 	payload := signed[:]
 	copy(l.user[:], payload)
 	l.given = time.Unix(int64(binary.BigEndian.Uint64(payload[12:])), 0)
-	copy(l.batch.ProgramID[:], payload[20:])
-	copy(l.batch.First[:], payload[32:])
-	l.batch.Count = int(binary.BigEndian.Uint32(payload[44:]))
+	copy(l.cards.ProgramID[:], payload[20:])
+	copy(l.cards.First[:], payload[32:])
+	l.cards.Count = int(binary.BigEndian.Uint32(payload[44:]))
 	l.end = time.Unix(int64(binary.BigEndian.Uint64(payload[48:])), 0)
 	return l
 }
@@ -57,7 +57,7 @@ func fromPayload(signed [csvLinkSize]byte) (l csvLink) {
 // the time of the caller's token, not its own: a change that ends the token then ends the
 // link too, even if it happens while the link is made.
 func (s *Server) csvLink(who *principal, b store.CardRange) string {
-	link := csvLink{user: who.access.User.ID, given: who.claims.IssuedAt, batch: b, end: s.Store.Now().Add(s.LinkLifetime)}
+	link := downloadLink{user: who.access.User.ID, given: who.claims.IssuedAt, cards: b, end: s.Store.Now().Add(s.LinkLifetime)}
 	payload := link.payload()
 	return s.BaseURL + "/v2/giftcards/downloads/" + s.Keys.SignLink(payload[:])
 }
@@ -69,14 +69,14 @@ var errBadLink = &refusal{status: http.StatusForbidden, detail: store.ErrLinkEnd
 
 // openLink returns the link that was signed. It fails with errBadLink, also if the link
 // has expired, and does not ask the database.
-func (s *Server) openLink(link string) (csvLink, error) {
+func (s *Server) openLink(link string) (downloadLink, error) {
 	payload, err := s.Keys.VerifyLink(link)
-	if err != nil || len(payload) != csvLinkSize {
-		return csvLink{}, errBadLink
+	if err != nil || len(payload) != downloadLinkSize {
+		return downloadLink{}, errBadLink
 	}
-	opened := fromPayload([csvLinkSize]byte(payload))
+	opened := fromPayload([downloadLinkSize]byte(payload))
 	if !s.Store.Now().Before(opened.end) {
-		return csvLink{}, errBadLink
+		return downloadLink{}, errBadLink
 	}
 	return opened, nil
 }
@@ -96,11 +96,11 @@ func (s *Server) DownloadGiftCards(ctx context.Context, request api.DownloadGift
 		return s.offer(ctx, link)
 	}
 	d := download{server: s, ctx: ctx, who: &who, link: link, asWorkbook: format != nil && *format == api.Xlsx}
-	if d.asWorkbook && !fitsWorkbook(link.batch) {
+	if d.asWorkbook && !fitsWorkbook(link.cards) {
 		sentence := fmt.Sprintf("a workbook holds at most %d cards; use csv", workbook.MaxRows-1)
 		return nil, validate.ValueError(sentence).At(validate.Loc{"query", "format"}, (*string)(format))
 	}
-	if who.head { // no code leaves: the audit log has nothing to tell, and no quota is used
+	if who.head { // no code leaves, so the audit log gets no entry and no quota is used
 		return store.Read(ctx, s.Store, func(tx *store.Tx) (download, error) { return d, d.check(tx) })
 	}
 	return d, nil
@@ -111,16 +111,16 @@ type download struct {
 	server     *Server
 	ctx        context.Context
 	who        *principal // the link's user
-	link       csvLink
+	link       downloadLink
 	asWorkbook bool // else CSV
 }
 
 // check fails with store.ErrLinkEnded if the link's user may not have the codes any more.
 func (d download) check(tx *store.Tx) error {
-	return tx.CheckLink(d.ctx, d.link.user, d.link.batch.ProgramID, d.link.given)
+	return tx.CheckLink(d.ctx, d.link.user, d.link.cards.ProgramID, d.link.given)
 }
 
-// VisitDownloadGiftCardsResponse writes the file, of HEAD its headers alone.
+// VisitDownloadGiftCardsResponse writes the file, or for HEAD its headers alone.
 func (d download) VisitDownloadGiftCardsResponse(w http.ResponseWriter) error {
 	mediaType, name, newList := "text/csv; charset=utf-8", "gift-cards.csv", d.server.csvList
 	if d.asWorkbook {
@@ -140,19 +140,19 @@ func (d download) VisitDownloadGiftCardsResponse(w http.ResponseWriter) error {
 		w.WriteHeader(http.StatusOK)
 		return nil
 	}
-	terms, err := d.server.Store.CardRangeTerms(d.ctx, d.link.batch)
+	terms, err := d.server.Store.CardRangeTerms(d.ctx, d.link.cards)
 	if err != nil {
 		return err
 	}
-	return d.server.stream(d.ctx, w, d.link.batch, newList(terms))
+	return d.server.stream(d.ctx, w, d.link.cards, newList(terms))
 }
 
-// begin counts the download and writes it to the audit log. That comes before the
-// first code leaves, but after the bounds, so that a download that is turned away
-// leaves no entry. The caller calls end when the download is over.
+// begin counts the download, and then writes it to the audit log before the first code
+// leaves. A download that is refused by a limit leaves no entry. Call end when the download
+// is over.
 func (d download) begin(header http.Header) (end func(), err error) {
-	batch := d.link.batch
-	end, err = d.server.streams.take(d.who, batch)
+	cards := d.link.cards
+	end, err = d.server.streams.take(d.who, cards)
 	if err != nil {
 		return nil, err
 	}
@@ -162,7 +162,7 @@ func (d download) begin(header http.Header) (end func(), err error) {
 			if err := d.check(tx); err != nil {
 				return err
 			}
-			return tx.Audit(d.ctx, d.who.auditEntry(downloadOperation, batch.ProgramID, batch.First[:], batch.Count))
+			return tx.Audit(d.ctx, d.who.auditEntry(downloadOperation, cards.ProgramID, cards.First[:], cards.Count))
 		})
 		if err != nil {
 			giveBack() // nothing was written to the audit log
@@ -224,5 +224,5 @@ func (s *Server) workbookList(terms store.CardRangeTerms) cardList {
 	}
 }
 
-// fitsWorkbook reports whether all cards of the batch have a row in one sheet.
+// fitsWorkbook reports whether all cards of a range have a row in one sheet.
 func fitsWorkbook(b store.CardRange) bool { return b.Count < workbook.MaxRows }

@@ -108,7 +108,7 @@ func (s *Server) refusalOf(err error, c echo.Context) *refusal {
 		return tooMany(locked.Wait)
 	}
 	if over, ok := errors.AsType[*store.ResendLimitError](err); ok {
-		return &refusal{status: http.StatusTooManyRequests, detail: over.Error(), retryAfter: wholeSeconds(over.RetryAfter)}
+		return tooMany(over.RetryAfter)
 	}
 	// A store.Error of a kind that is not in statusOf is a fault of the server.
 	if failed, ok := errors.AsType[*store.Error](err); ok {
@@ -135,6 +135,11 @@ func (s *Server) refusalOf(err error, c echo.Context) *refusal {
 	}
 	s.logger(c).ErrorContext(c.Request().Context(), "request failed", "error", err, "route", c.Path())
 	return &refusal{status: http.StatusInternalServerError, detail: http.StatusText(http.StatusInternalServerError)}
+}
+
+// tooMany is a 429 that ends after a time.
+func tooMany(wait time.Duration) *refusal {
+	return &refusal{status: errTooMany.status, detail: errTooMany.detail, retryAfter: wholeSeconds(wait)}
 }
 
 // wholeSeconds rounds up, so that a retry after so many seconds is not too early.

@@ -38,7 +38,7 @@ func (s *Server) CreateGiftCard(ctx context.Context, request api.CreateGiftCardR
 	if answer.Replayed { // then the card is that of the first answer
 		return s.replayedCard(who, program.ID, answer)
 	}
-	return createdCard{answer, s.cardLink(who, program.ID, issued)}, nil
+	return createdCard{changed{answer}, s.cardLink(who, program.ID, issued)}, nil
 }
 
 // merchantOf fails unless merchant, of the body, is the program's.
@@ -52,7 +52,7 @@ func merchantOf(program store.Program, merchant string) error {
 // replayedCard is the first answer to a create, with a fresh link.
 func (s *Server) replayedCard(who *principal, program id.ID, answer store.Answer) (api.CreateGiftCardResponseObject, error) {
 	card, err := cardOf(answer)
-	return createdCard{answer, s.cardLink(who, program, card)}, err
+	return createdCard{changed{answer}, s.cardLink(who, program, card)}, err
 }
 
 // cardLink is a fresh link to the code of one card.
@@ -69,21 +69,14 @@ func cardOf(a store.Answer) (id.ID, error) {
 	return id.Parse(card.Id)
 }
 
-// createdCard is the answer to a create: the bytes that the database keeps for a replay, and a
-// fresh link to the card's code.
+// createdCard is the answer to a create, with a fresh link to the card's code.
 type createdCard struct {
-	store.Answer
+	changed
 	link string
 }
 
 // VisitCreateGiftCardResponse writes the answer.
 func (a createdCard) VisitCreateGiftCardResponse(w http.ResponseWriter) error {
-	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Link", csvLinkHeader(a.link))
-	if a.Replayed {
-		w.Header().Set("Idempotent-Replayed", "true")
-	}
-	w.WriteHeader(a.Status)
-	_, err := w.Write(a.Body)
-	return err
+	return a.write(w)
 }

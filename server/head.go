@@ -7,9 +7,9 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// headToo is a router that answers HEAD like GET, without the body, where no token is
-// needed, because monitors, load balancers and link previews send HEAD. The other
-// operations have only the methods of the document.
+// headToo is a router that also answers HEAD, as GET without the body, for operations that
+// need no token. Monitors, load balancers and link previews send HEAD. The other operations
+// have only the methods of the document.
 type headToo struct {
 	*echo.Echo
 	document *openapi3.T

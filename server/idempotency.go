@@ -15,9 +15,9 @@ import (
 	"giftcards/store"
 )
 
-// Names of operations, as the database stores them: in the audit log, and those that accept
-// idempotency keys with these too. Never rename one of these, because all keys stored under it
-// would be free again.
+// The names of operations in the audit log and in the scopes of idempotency keys. Never rename
+// an operation that accepts keys, because all keys stored under the old name would be free
+// again.
 const (
 	createOperation   = "createGiftCard"
 	bulkOperation     = "bulkIssueGiftCards"

@@ -70,38 +70,26 @@ func newInstrumentation(o Options, operations map[string]operation) (*instrument
 		meter = metricnoop.Meter{}
 	}
 	for methodAndPath, op := range operations {
-		// FastAPI made the operation's id of its name, path and method; the name is the label.
+		// FastAPI makes an operation's id of its name, path and method. The name is the label.
 		name, _, _ := strings.Cut(op.ID, "_v2_")
 		method, path, _ := strings.Cut(methodAndPath, " ")
 		i.routes[route{method, path}] = newOperationLabels(name)
 	}
-	var err error
-	i.duration, err = meter.Float64Histogram("giftcards_request_duration_seconds",
+	var errs [5]error
+	i.duration, errs[0] = meter.Float64Histogram("giftcards_request_duration_seconds",
 		metric.WithDescription("Requests and the time they took, by operation and status of the answer."),
 		metric.WithExplicitBucketBoundaries(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120))
-	if err != nil {
-		return nil, err
-	}
-	i.refusals, err = meter.Int64Counter("giftcards_validation_errors_total",
+	i.refusals, errs[1] = meter.Int64Counter("giftcards_validation_errors_total",
 		metric.WithDescription("Elements of the detail of 422s, by type."))
-	if err != nil {
-		return nil, err
-	}
-	i.refused, err = meter.Int64Counter("giftcards_card_refusals_total",
+	i.refused, errs[2] = meter.Int64Counter("giftcards_card_refusals_total",
 		metric.WithDescription("Changes that the state or the balance of a card does not allow (400) or that had a wrong security code (401), by operation and reason."))
-	if err != nil {
-		return nil, err
-	}
-	_, err = meter.Int64ObservableCounter("giftcards_idempotent_replays_total",
-		metric.WithDescription("Answers that were given again to a request that came again."),
+	_, errs[3] = meter.Int64ObservableCounter("giftcards_idempotent_replays_total",
+		metric.WithDescription("Answers that were repeated, because a request came again under its idempotency key."),
 		metric.WithInt64Callback(func(_ context.Context, observer metric.Int64Observer) error {
 			observer.Observe(i.replays.Load())
 			return nil
 		}))
-	if err != nil {
-		return nil, err
-	}
-	_, err = meter.Int64ObservableGauge("giftcards_ready", metric.WithDescription("1 if the instance can do its work, 0 if not."),
+	_, errs[4] = meter.Int64ObservableGauge("giftcards_ready", metric.WithDescription("1 if the instance can do its work, 0 if not."),
 		metric.WithInt64Callback(func(ctx context.Context, observer metric.Int64Observer) error {
 			ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 			defer cancel()
@@ -112,7 +100,7 @@ func newInstrumentation(o Options, operations map[string]operation) (*instrument
 			observer.Observe(ready)
 			return nil
 		}))
-	return i, err
+	return i, errors.Join(errs[:]...)
 }
 
 // readyTimeout bounds how long a scrape waits for the database.
@@ -137,8 +125,8 @@ func (i *instrumentation) measure(next echo.HandlerFunc) echo.HandlerFunc {
 			r = r.WithContext(ctx)
 			c.SetRequest(r)
 		}
-		// Deferred, because an answer that is broken off ends in a panic. Then the labels stay
-		// as they are here.
+		// Deferred, because an answer that is broken off ends in a panic. The labels are then
+		// those of this line.
 		labels := one.broken
 		defer func() {
 			i.duration.Record(r.Context(), time.Since(start).Seconds(), labels...)

@@ -15,13 +15,13 @@ import (
 // limits are the rate limits of this process; nil where a limit is off.
 type limits struct {
 	address *limit[netip.Prefix]
-	user    *limit[string]            // by user id, over all tokens of the user
-	link    *limit[[csvLinkSize]byte] // downloads by link
+	user    *limit[string]                 // by user id, over all tokens of the user
+	link    *limit[[downloadLinkSize]byte] // downloads by link
 }
 
 const (
-	// limitWindow is the window of the quotas of requests. After such a time without a
-	// request, the whole quota can be used at once.
+	// limitWindow is the window of the quotas of requests. After a pause of this length, the
+	// whole quota can be used at once.
 	limitWindow = 2 * time.Second
 	// linkWindow is the window of the quota of downloads over one link.
 	linkWindow = time.Minute
@@ -33,7 +33,7 @@ func newLimits(o Options) limits {
 	return limits{
 		address: newLimit[netip.Prefix]("address", o.AddressRate*int(limitWindow/time.Second), limitWindow),
 		user:    newLimit[string]("user", o.UserRate*int(limitWindow/time.Second), limitWindow),
-		link:    newLimit[[csvLinkSize]byte]("link", o.LinkDownloads, linkWindow),
+		link:    newLimit[[downloadLinkSize]byte]("link", o.LinkDownloads, linkWindow),
 	}
 }
 
@@ -126,7 +126,7 @@ func network(text string, bits4, bits6 int) netip.Prefix {
 // takeDownload counts a download over a link. Downloads are limited, because each adds an
 // entry to the audit log. Only a refusal has the headers of the limit, because a link that
 // has ended must look like one that never existed.
-func (s *Server) takeDownload(header http.Header, link [csvLinkSize]byte) (giveBack func(), err error) {
+func (s *Server) takeDownload(header http.Header, link [downloadLinkSize]byte) (giveBack func(), err error) {
 	l := s.limits.link
 	if l == nil {
 		return func() {}, nil

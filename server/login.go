@@ -30,7 +30,7 @@ type logins struct {
 // loginKey is the owner of a quota or of a place in the queue: a user, a network, or a user
 // in a network.
 type loginKey struct {
-	known   bool // the user has logged in from the address before; strangers cannot use this quota up
+	known   bool // of logins at known addresses only, so that strangers cannot use it up
 	network netip.Prefix
 	user    userName
 }
@@ -149,9 +149,9 @@ func (a *attempt) shares() []password.Share {
 	return shares
 }
 
-// take counts one against each quota, or against none and fails with a 429. The answer does
-// not say how many are left, because that would tell who has logged in from the address
-// before.
+// take counts one against each quota. If one of them is used up, it counts nothing and fails
+// with a 429. The answer does not say how many are left, because that would tell which users
+// have logged in from the address before.
 func take(quotas []quota, now time.Time) (giveBack func(), err error) {
 	giveBackOf := func(taken []quota) {
 		for _, q := range taken {

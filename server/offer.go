@@ -17,28 +17,28 @@ import (
 // downloadsRoute is the route of downloads, as echo has it.
 const downloadsRoute = "/v2/giftcards/downloads/:link"
 
-// offer returns the page for a browser. The page has no codes, so it is not in the audit
-// log and does not count as a download. A link that has ended is refused.
-func (s *Server) offer(ctx context.Context, link csvLink) (api.DownloadGiftCardsResponseObject, error) {
+// offer returns the page for a browser. The page has no codes, so it is not in the audit log
+// and does not count as a download. offer refuses a link that has ended.
+func (s *Server) offer(ctx context.Context, link downloadLink) (api.DownloadGiftCardsResponseObject, error) {
 	program, err := store.Read(ctx, s.Store, func(tx *store.Tx) (store.Program, error) {
-		if err := tx.CheckLink(ctx, link.user, link.batch.ProgramID, link.given); err != nil {
+		if err := tx.CheckLink(ctx, link.user, link.cards.ProgramID, link.given); err != nil {
 			return store.Program{}, err
 		}
-		return tx.FindProgram(ctx, link.batch.ProgramID)
+		return tx.FindProgram(ctx, link.cards.ProgramID)
 	})
 	if err != nil {
 		return nil, err
 	}
-	terms, err := s.Store.CardRangeTerms(ctx, link.batch)
+	terms, err := s.Store.CardRangeTerms(ctx, link.cards)
 	if err != nil {
 		return nil, err
 	}
 	zone, err := time.LoadLocation(program.TimeZone)
 	return offerPage{
-		Program: program.Name, Cards: link.batch.Count, Value: terms.InitialValue.String(),
+		Program: program.Name, Cards: link.cards.Count, Value: terms.InitialValue.String(),
 		// The page and the message must not name different days.
 		ValidUntil: message.ValidUntil(terms.ExpiresAt, s.Store.Now(), zone),
-		Until:      link.end, Workbook: fitsWorkbook(link.batch), Limit: s.LinkDownloads,
+		Until:      link.end, Workbook: fitsWorkbook(link.cards), Limit: s.LinkDownloads,
 	}, err
 }
 

@@ -17,8 +17,7 @@ func (s *Server) Healthz(context.Context, api.HealthzRequestObject) (api.Healthz
 	return api.Healthz200JSONResponse{Status: "ok"}, nil
 }
 
-// Readyz says whether the server can do its work. If it cannot, the answer says what is
-// missing.
+// Readyz says whether the server can do its work, and if not, what is missing.
 func (s *Server) Readyz(ctx context.Context, _ api.ReadyzRequestObject) (api.ReadyzResponseObject, error) {
 	if err := s.Ready(ctx); err != nil {
 		return nil, &refusal{status: http.StatusServiceUnavailable, detail: err.Error()}

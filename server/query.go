@@ -7,8 +7,8 @@ import (
 	"giftcards/store/id"
 )
 
-// query returns the validated query of a request without a body. Of a request with a body, the
-// binder has taken it.
+// query returns the validated query of a request without a body. It does not work for a
+// request with a body, because the binder has freed the validated request.
 func query(ctx context.Context) queryValues {
 	return queryValues{ctx.Value(requestKey{}).(*validate.Request)}
 }

@@ -16,25 +16,17 @@ func (a changed) VisitRefundGiftCardTransactionResponse(w http.ResponseWriter) e
 
 // RefundGiftCardTransaction gives back a redemption, or a part of it.
 func (s *Server) RefundGiftCardTransaction(ctx context.Context, request api.RefundGiftCardTransactionRequestObject) (api.RefundGiftCardTransactionResponseObject, error) {
-	cardID, err := cardID(request.CardId)
-	if err != nil {
-		return nil, err
-	}
-	entryID, err := id.Parse(request.TransactionId)
+	redemption, err := id.Parse(request.TransactionId)
 	if err != nil {
 		return nil, err
 	}
 	amount := request.Body.Amount
 	details := store.Details{Description: line(request.Body.Reason), PosTransactionID: line(request.Body.PosTransactionId)}
-	return s.changeIn(ctx, change{
-		operation: refundOperation, cards: []id.ID{cardID}, entry: entryID, key: request.Params.IdempotencyKey, stored: []any{amount, details},
-	}, func(tx *store.Tx, program store.Program) (any, error) {
-		card, err := tx.LockCard(ctx, program.ID, cardID)
-		if err != nil {
-			return nil, err
-		}
-		// After the lock, because another refund may have been under way.
-		refundable, err := tx.Refundable(ctx, card, entryID)
+	return s.changeCard(ctx, change{
+		operation: refundOperation, cardID: request.CardId, entry: redemption, key: request.Params.IdempotencyKey, stored: []any{amount, details},
+	}, func(tx *store.Tx, card *store.Card) (any, error) {
+		// The card is locked by now, so no other refund is under way.
+		refundable, err := tx.Refundable(ctx, card, redemption)
 		if err != nil {
 			return nil, err
 		}
@@ -45,6 +37,6 @@ func (s *Server) RefundGiftCardTransaction(ctx context.Context, request api.Refu
 		return api.RefundTransactionResponse{
 			TransactionId: refund.ID.String(), GiftCardId: refund.CardID.String(), RefundedAmount: refund.Amount.String(),
 			RemainingBalance: refund.BalanceAfter, Success: true, Message: "Transaction refunded",
-		}, tx.SaveCards(ctx, card)
+		}, nil
 	})
 }

@@ -69,7 +69,7 @@ func (s *Server) GetExpirationWarnings(ctx context.Context, _ api.GetExpirationW
 
 func daysRoundedUp(d time.Duration) int { return int((d + day - 1) / day) }
 
-// noJurisdiction stands in an escheatment report for a jurisdiction that was not named.
+// noJurisdiction is the jurisdiction of an escheatment report whose request names none.
 const noJurisdiction = "unspecified"
 
 // GetEscheatmentReport lists the cards with money on them whose holder has not used them for

@@ -57,31 +57,28 @@ func (s *Server) replayOnly(next api.StrictHandlerFunc, _ string) api.StrictHand
 		if err != nil { // the caller cannot have succeeded in that program
 			return nil, faults
 		}
+		var key *store.IdempotencyKey
+		var replay func(store.Answer) (any, error)
 		switch r := request.(type) {
 		case api.CreateGiftCardRequestObject:
 			terms, recipient := fromCreate(program, r.Body)
-			key, err := createKey(who, r, terms, recipient)
-			if err != nil {
-				return nil, err
-			}
-			answer, err := s.firstAnswer(ctx, who, key, faults)
-			if err != nil {
-				return nil, err
-			}
-			return s.replayedCard(who, program.ID, answer)
+			key, err = createKey(who, r, terms, recipient)
+			replay = func(a store.Answer) (any, error) { return s.replayedCard(who, program.ID, a) }
 		case api.BulkIssueGiftCardsRequestObject:
 			terms, recipients := fromBulk(program, r.Body)
-			key, err := bulkKey(who, r, terms, recipients)
-			if err != nil {
-				return nil, err
-			}
-			answer, err := s.firstAnswer(ctx, who, key, faults)
-			if err != nil {
-				return nil, err
-			}
-			return s.bulkAnswer(who, program.ID, r.Body.Count != nil, answer)
+			key, err = bulkKey(who, r, terms, recipients)
+			replay = func(a store.Answer) (any, error) { return s.bulkAnswer(who, program.ID, r.Body.Count != nil, a) }
+		default:
+			return nil, faults
 		}
-		return nil, faults
+		if err != nil {
+			return nil, err
+		}
+		answer, err := s.firstAnswer(ctx, who, key, faults)
+		if err != nil {
+			return nil, err
+		}
+		return replay(answer)
 	}
 }
 

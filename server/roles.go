@@ -1,7 +1,7 @@
 package server
 
 import (
-	"strings"
+	"slices"
 
 	"github.com/labstack/echo/v4"
 
@@ -11,19 +11,19 @@ import (
 
 // permission says which roles may use an operation, and how the others are refused.
 type permission struct {
-	roles   string       // separated by blanks; empty: the operation has no user
+	roles   []string     // nil: the operation has no user
 	refusal *store.Error // nil if every role may use it
 }
 
-// The permissions. A cashier serves at a till: issues nothing, ends nothing, and sees no
-// figures of the business.
+// The permissions. A cashier serves at a till: a cashier issues nothing, ends nothing, and
+// sees no figures of the business.
 var (
 	public    = permission{}
-	everybody = permission{roles: "reader cashier issuer"}
-	readers   = permission{"reader issuer", store.ErrMayNotList}
-	cashiers  = permission{"cashier issuer", store.ErrMayNotChange}
-	changers  = permission{"issuer", store.ErrMayNotChange}
-	issuers   = permission{"issuer", store.ErrReadOnly}
+	everybody = permission{roles: []string{store.RoleReader, store.RoleCashier, store.RoleIssuer}}
+	readers   = permission{[]string{store.RoleReader, store.RoleIssuer}, store.ErrMayNotList}
+	cashiers  = permission{[]string{store.RoleCashier, store.RoleIssuer}, store.ErrMayNotChange}
+	changers  = permission{[]string{store.RoleIssuer}, store.ErrMayNotChange}
+	issuers   = permission{[]string{store.RoleIssuer}, store.ErrReadOnly}
 )
 
 // permissions has every operation of the document, by its Go name. A test fails if one is
@@ -68,21 +68,11 @@ var permissions = map[string]permission{
 	"ConsolidateGiftCards":       changers,
 }
 
-// allows reports whether the role may use the operation.
-func (p permission) allows(role string) bool {
-	for allowed := range strings.FieldsSeq(p.roles) {
-		if allowed == role {
-			return true
-		}
-	}
-	return false
-}
-
-// checkRole refuses a caller whose role may not use the operation. A program that the path
-// names and that is not the caller's is refused first.
+// checkRole refuses a caller whose role may not use the operation. It first refuses a program
+// in the path that is not the caller's.
 func (s *Server) checkRole(next api.StrictHandlerFunc, operation string) api.StrictHandlerFunc {
 	permitted := permissions[operation]
-	if permitted.roles == "" {
+	if permitted.roles == nil {
 		return next
 	}
 	return func(c echo.Context, request any) (any, error) {
@@ -95,7 +85,7 @@ func (s *Server) checkRole(next api.StrictHandlerFunc, operation string) api.Str
 				}
 			}
 			switch {
-			case permitted.allows(who.access.User.Role):
+			case slices.Contains(permitted.roles, who.access.User.Role):
 				return next(c, request)
 			case !who.cached:
 				return nil, permitted.refusal

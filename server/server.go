@@ -3,10 +3,10 @@
 // contract's shapes. It is the only package that knows HTTP. Package store knows
 // what a card is and how it is stored.
 //
-// Read server.go first: New lists the middlewares in order. A handler stands in the file
-// named after its thing (giftcards.go, bulk.go, csv.go, token.go, ops.go). access.go and
-// auth.go say what a caller may do, idempotency.go and retry.go how an answer is given
-// again, errors.go how an error becomes an answer.
+// Read server.go first: New lists the middlewares in order. A handler is in the file of its
+// subject, such as giftcards.go, bulk.go, lifecycle.go or token.go. change.go carries out the
+// changes of cards. auth.go, access.go and roles.go say what a caller may do, idempotency.go
+// and retry.go how an answer is given again, and errors.go how an error becomes an answer.
 package server
 
 import (

@@ -26,8 +26,8 @@ func newShares(all, share int64) *shares {
 	return &shares{all: semaphore.NewWeighted(all), share: share, holders: map[string]*holder{}}
 }
 
-// take waits until the holder may have weight, which must not exceed a share. The caller
-// gives it back by release. It fails when ctx ends.
+// take waits until the holder named so may have weight, which must not exceed a share. The
+// caller must call release when it needs the weight no more. It fails when ctx ends.
 func (s *shares) take(ctx context.Context, name string, weight int64) (release func(), err error) {
 	// Its own share comes first, because a holder at its limit must not queue before others.
 	h := s.enter(name)

@@ -14,7 +14,7 @@ import (
 // Limits of the streams that are open at once. Each stream costs about 300 KB, and a query
 // for each page that its client reads.
 const (
-	streamsOfBatch   = 8  // for the same cards
+	streamsOfRange   = 8  // for the same cards
 	streamsOfUser    = 16 // over all of their tokens and links
 	streamsOfAddress = 64
 	streamsInAll     = 256
@@ -25,7 +25,8 @@ const (
 const streamMemory = 4 << 20
 
 // A client must read a stream at leastReading bytes a second on average, after
-// Options.ReadingGrace, which is readingGrace if it is zero. Bytes in the system's send buffer count as read (see LimitConnections).
+// Options.ReadingGrace, which is readingGrace if it is zero. Bytes in the system's send
+// buffer count as read (see LimitConnections).
 const (
 	readingGrace = 10 * time.Second
 	leastReading = 8 << 10
@@ -33,7 +34,7 @@ const (
 
 var errTooManyStreams = &refusal{status: http.StatusTooManyRequests, detail: "Too many downloads at once"}
 
-// streams counts the open streams of each batch, user and address, and of all. The map
+// streams counts the open streams of each range of cards, user and address, and of all. The map
 // holds only keys that have an open stream.
 type streams struct {
 	mutex sync.Mutex
@@ -44,17 +45,17 @@ func newStreams() *streams { return &streams{open: map[any]int{}} }
 
 // Keys of the map, one type for each limit.
 type (
-	batchStreams   store.CardRange
+	rangeStreams   store.CardRange
 	userStreams    id.ID
 	addressStreams netip.Prefix
 	allStreams     struct{}
 )
 
-// take counts a stream of the caller, who calls end when it is over. It fails with
+// take counts a stream of who. Call end when the stream is over. It fails with
 // errTooManyStreams, and then counts nothing.
-func (s *streams) take(who *principal, batch store.CardRange) (end func(), err error) {
+func (s *streams) take(who *principal, cards store.CardRange) (end func(), err error) {
 	bounds := map[any]int{
-		batchStreams(batch): streamsOfBatch, addressStreams(network(who.client, 32, 64)): streamsOfAddress, allStreams{}: streamsInAll,
+		rangeStreams(cards): streamsOfRange, addressStreams(network(who.client, 32, 64)): streamsOfAddress, allStreams{}: streamsInAll,
 		userStreams(who.access.User.ID): streamsOfUser,
 	}
 	s.mutex.Lock()

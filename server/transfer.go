@@ -19,7 +19,7 @@ func (s *Server) TransferGiftCardBalance(ctx context.Context, request api.Transf
 	if err != nil {
 		return nil, err
 	}
-	source, err := cardID(request.CardId)
+	source, err := id.Parse(request.CardId)
 	if err != nil {
 		return nil, err
 	}
@@ -33,7 +33,7 @@ func (s *Server) TransferGiftCardBalance(ctx context.Context, request api.Transf
 		operation: transferOperation, cards: []id.ID{source, found.Destination}, key: request.Params.IdempotencyKey,
 		stored: []any{body.Amount, details},
 		code:   &store.GivenCode{CardNumber: found.SourceNumber, Code: body.SecurityCode},
-	}, func(_ store.Program, cards []*store.Card) (any, error) {
+	}, func(cards []*store.Card) (any, error) {
 		from, to := cards[0], cards[1]
 		transfer := id.New(from.At())
 		if _, _, err := from.Transfer(to, transfer, body.Amount, details); err != nil {

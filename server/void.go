@@ -8,7 +8,6 @@ import (
 
 	"giftcards/gen/api"
 	"giftcards/store"
-	"giftcards/store/id"
 )
 
 // VisitVoidGiftCardResponse writes the answer.
@@ -20,21 +19,15 @@ func (a changed) VisitProcessExpiredGiftCardResponse(w http.ResponseWriter) erro
 // VoidGiftCard ends a card for good. A request without a body, and one with null, have no
 // reason.
 func (s *Server) VoidGiftCard(ctx context.Context, request api.VoidGiftCardRequestObject) (api.VoidGiftCardResponseObject, error) {
-	card, err := cardID(request.CardId)
-	if err != nil {
-		return nil, err
-	}
 	var reason *string
 	if request.Body != nil {
 		reason = line(request.Body.Reason)
 	}
 	return s.move(ctx, change{
-		operation: voidOperation, cards: []id.ID{card}, key: request.Params.IdempotencyKey, stored: reason,
-	}, func(program store.Program, cards []*store.Card) (any, error) {
-		if _, err := cards[0].Void(reason); err != nil {
-			return nil, err
-		}
-		return cardAnswer(ctx, program, cards[0]), nil
+		operation: voidOperation, cardID: request.CardId, key: request.Params.IdempotencyKey, stored: reason,
+	}, func(cards []*store.Card) (any, error) {
+		_, err := cards[0].Void(reason)
+		return nil, err
 	})
 }
 
@@ -48,21 +41,15 @@ const (
 // ProcessExpiredGiftCard settles an expired card. Fields of the body that belong to another
 // action have no effect.
 func (s *Server) ProcessExpiredGiftCard(ctx context.Context, request api.ProcessExpiredGiftCardRequestObject) (api.ProcessExpiredGiftCardResponseObject, error) {
-	card, err := cardID(request.CardId)
-	if err != nil {
-		return nil, err
-	}
 	body := request.Body
 	lifetime, reference := store.DefaultLifetime, line(body.RefundReference)
 	if body.ExtensionDays != nil {
-		lifetime = time.Duration(*body.ExtensionDays) * 24 * time.Hour
+		lifetime = time.Duration(*body.ExtensionDays) * day
 	}
 	stored := map[string][]any{extendAction: {lifetime}, refundAction: {reference}}[body.Action]
 	return s.move(ctx, change{
-		operation: expiredOperation, cards: []id.ID{card}, key: request.Params.IdempotencyKey, stored: append(stored, body.Action),
-	}, func(_ store.Program, cards []*store.Card) (any, error) {
-		return settle(cards[0], body.Action, lifetime, reference)
-	})
+		operation: expiredOperation, cardID: request.CardId, key: request.Params.IdempotencyKey, stored: append(stored, body.Action),
+	}, func(cards []*store.Card) (any, error) { return settle(cards[0], body.Action, lifetime, reference) })
 }
 
 // settle carries out an action on an expired card and returns the answer.

@@ -4,17 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
-	"giftcards/gen/db"
 	"giftcards/store/id"
 )
 
 // Access is what the bearer of a token may do in a program. Callers may cache it for a
-// minute, provided that every statement that acts on it checks again that token and user
-// are unchanged, as CreateCard and FindTask do.
+// minute, provided that every operation that acts on it checks again that token and user
+// are unchanged, as CreateCard, FindTask and Move do.
 type Access struct {
 	TokenID string
 	User    User // without the password hash
@@ -24,8 +24,8 @@ type Access struct {
 	MerchantName string   // of the program's merchant
 }
 
-// FindAccess returns the access of user with token to program, or to none if program is
-// zero. It does not judge it. It fails with ErrUserNotFound.
+// FindAccess returns what the database says about the user, the token and, unless program is
+// zero, the program. It does not decide what the user may do. It fails with ErrUserNotFound.
 func (s *Store) FindAccess(ctx context.Context, user id.ID, token string, program id.ID) (Access, error) {
 	row, err := s.q.FindAccess(ctx, token, program, user)
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -66,22 +66,39 @@ func (tx *Tx) CheckLink(ctx context.Context, user, program id.ID, given time.Tim
 	return nil
 }
 
-// CheckAccess fails with ErrAccessChanged if token or user have changed since the access
+// checkAccess fails with ErrAccessChanged if token or user have changed since the access
 // was found. Call it after every statement that may wait for a lock, because the user may
 // be changed during the wait.
-func (tx *Tx) CheckAccess(ctx context.Context, access Access) error {
-	unchanged, err := tx.q.AccessUnchanged(ctx, db.AccessUnchangedParams{
-		TokenID: access.TokenID, UserID: access.User.ID, MerchantID: access.User.MerchantID,
-		Role: access.User.Role, TokensValidAfter: access.User.TokensValidAfter,
-	})
+func (tx *Tx) checkAccess(ctx context.Context, access Access) error {
+	var changed bool
+	err := tx.tx.QueryRow(ctx, "select exists ("+changedAccessesSQL+")", arrays(accessColumns, []Access{access})...).Scan(&changed)
 	switch {
 	case err != nil:
 		return fmt.Errorf("check access: %w", err)
-	case !unchanged:
+	case changed:
 		return ErrAccessChanged
 	}
 	return nil
 }
+
+// accessUnchangedSQL is true if token and user are as they were when the access in a row called
+// new was found. It reads by primary keys, without a lock. The query FindTask has a copy.
+const accessUnchangedSQL = `exists (select from users u where u.id = new.user_id and u.active and u.merchant_id = new.merchant_id
+        and u.role = new.role and u.tokens_valid_after is not distinct from new.tokens_valid_after)
+    and not exists (select from revoked_tokens r where r.id = new.token_id)`
+
+// accessColumns are the parts of an access that accessUnchangedSQL compares.
+var accessColumns = []column[Access]{
+	columnOf("token_id", "text", func(a Access) string { return a.TokenID }),
+	columnOf("user_id", "bytea", func(a Access) id.ID { return a.User.ID }),
+	columnOf("merchant_id", "bytea", func(a Access) id.ID { return a.User.MerchantID }),
+	columnOf("role", "text", func(a Access) string { return a.User.Role }),
+	columnOf("tokens_valid_after", "timestamptz", func(a Access) *time.Time { return a.User.TokensValidAfter }),
+}
+
+// changedAccessesSQL returns the places, from 1 on, of the accesses that have changed.
+var changedAccessesSQL = fmt.Sprintf("select new.place from unnest(%s) with ordinality as new (%s, place) where not (%s)",
+	parameters(accessColumns, 1, "[]"), strings.Join(names(accessColumns), ", "), accessUnchangedSQL)
 
 // RevokeToken makes every instance refuse the token from the commit on. The row is deleted
 // some time after expiresAt, when the token has expired by itself.

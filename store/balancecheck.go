@@ -11,8 +11,8 @@ import (
 	"giftcards/store/money"
 )
 
-// CheckBalance returns the card with a number, as people type it, and a security code. Only
-// what findCheckedSQL selects is set. It looks in all programs if program is nil.
+// CheckBalance returns the card with a number, as people type it, and a security code. It sets
+// only the fields that findCheckedSQL selects. It looks in all programs if program is nil.
 //
 // It fails with ErrCardNotFound if the number or the code is wrong, and does the same work in
 // both cases, so that nobody learns which numbers exist. It fails with a *NumberLockedError
@@ -53,7 +53,7 @@ func (s *Store) CheckBalance(ctx context.Context, program *id.ID, typed, code st
 	return *card, err
 }
 
-// countWrongCode counts a wrong code and returns what its caller is told.
+// countWrongCode counts a wrong code and returns the error for the caller.
 func (s *Store) countWrongCode(ctx context.Context, number numberHash, now time.Time) error {
 	counted, err := s.storeTry(ctx, codeTry{number, false}, now)
 	switch {
@@ -65,7 +65,8 @@ func (s *Store) countWrongCode(ctx context.Context, number numberHash, now time.
 	return ErrCardNotFound
 }
 
-// storeTry stores a try and reports whether that has changed anything. It goes on if ctx ends.
+// storeTry stores a try and reports whether that has changed anything. The end of ctx does not
+// stop it.
 func (s *Store) storeTry(ctx context.Context, try codeTry, now time.Time) (changed bool, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), countTimeout)
 	defer cancel()
@@ -111,7 +112,7 @@ type (
 // one statement without a lock, by gift_cards_number_idx and code_failures_pkey.
 const findCheckedSQL = `select c.program_id, c.id, c.card_number, c.sealed_code, c.status, c.balance, c.expires_at, c.activated_at, c.suspended_until, f.failed_at
 from unnest($1::bigint[], $2::bytea[]) with ordinality as wanted (number_order, hash, place)
-left join gift_cards c on c.card_number % 10000 * 1000000000000 + c.card_number / 10000 = wanted.number_order
+left join gift_cards c on ` + numberOrderSQL + ` = wanted.number_order
 left join code_failures f on f.number_hash = wanted.hash
 order by wanted.place`
 

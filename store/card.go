@@ -16,7 +16,7 @@ import (
 // GiftCard is a row of gift_cards.
 type GiftCard = db.GiftCard
 
-// The states of a card, as callers are told them. CardDepleted and CardExpired are never
+// The states of a card, as answers name them. CardDepleted and CardExpired are never
 // stored: they follow from the balance and from the time.
 const (
 	CardPending   = "pending"   // issued, and not activated yet
@@ -29,8 +29,7 @@ const (
 
 // StateOf returns the state of a card at a time. The SQL function card_state is the same.
 //
-// Nothing ever has to change a row when a card expires or a suspension ends, so that neither
-// can be late.
+// No row changes when a card expires or a suspension ends, so neither can be late.
 func StateOf(c *GiftCard, at time.Time) string {
 	switch {
 	case c.Status == CardVoided:
@@ -47,24 +46,10 @@ func StateOf(c *GiftCard, at time.Time) string {
 	return CardPending
 }
 
-// IsSuspended reports whether a suspension of the card is in force at a time, in whatever
-// state the card is otherwise.
+// IsSuspended reports whether a suspension of the card is in force at a time. A card that has
+// expired or is depleted may be suspended too.
 func IsSuspended(c *GiftCard, at time.Time) bool {
 	return c.Status == CardSuspended && (c.SuspendedUntil == nil || c.SuspendedUntil.After(at))
-}
-
-// CardByNumber returns the id of the card of a program with a number, as people type it. It
-// fails with ErrCardNotFound.
-func (s *Store) CardByNumber(ctx context.Context, program id.ID, typed string) (id.ID, error) {
-	number, ok := ParseNumber(typed)
-	if !ok {
-		return id.ID{}, ErrCardNotFound
-	}
-	card, err := s.q.FindCardByNumber(ctx, numberOrder(number), program)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return id.ID{}, ErrCardNotFound
-	}
-	return card, classify(wrap(err, "find card by number"))
 }
 
 // FindCard returns a card as it is. It fails with ErrCardNotFound.
@@ -80,8 +65,9 @@ func findCard(ctx context.Context, q *db.Queries, program, card id.ID) (GiftCard
 	return found, classify(wrap(err, "find card"))
 }
 
-// FindCardWithEntries returns a card with its newest entries, newest first and at most that
-// many, which fit its balance. It fails with ErrCardNotFound.
+// FindCardWithEntries returns a card and its newest entries, newest first and at most that
+// many. Both are of one moment, so the newest entry ends at the card's balance. It fails with
+// ErrCardNotFound.
 func (s *Store) FindCardWithEntries(ctx context.Context, program, card id.ID, most int) (found GiftCard, entries []Entry, err error) {
 	found, err = Read(ctx, s, func(tx *Tx) (GiftCard, error) {
 		found, err := findCard(ctx, tx.q, program, card)
@@ -111,13 +97,14 @@ func (c *Card) State() string { return StateOf(&c.GiftCard, c.at) }
 // later, so that the times of a card never go back when the clocks of servers differ.
 func (c *Card) At() time.Time { return c.at }
 
-// copied returns a copy of the card that later changes of c leave alone; a zero one of nil.
+// copied returns a copy of the card, which later changes of c do not affect. The copy of nil is
+// the zero Card.
 func (c *Card) copied() Card {
 	if c == nil {
 		return Card{}
 	}
 	copied := *c
-	copied.entries = slices.Clip(c.entries) // so that both append to memory of their own
+	copied.entries = slices.Clip(c.entries) // an append to one must not write into the other
 	return copied
 }
 

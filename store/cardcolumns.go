@@ -38,8 +38,8 @@ var cardColumns = []column[*GiftCard]{
 // cardColumnNames are the names of cardColumns, for the lists of a statement.
 var cardColumnNames = strings.Join(names(cardColumns), ", ")
 
-// allColumns are the columns of a card of the table alias, in the order of GiftCard's fields. They
-// have names, because a newer schema, beside which this program may run, may have more.
+// allColumns lists the columns of a card from the table alias, in the order of GiftCard's
+// fields. It is not "*", because a newer schema, on which this program may run, may have more.
 func allColumns(alias string) string {
 	card := reflect.TypeFor[GiftCard]()
 	columns := make([]string, card.NumField())
@@ -101,11 +101,11 @@ func arrays[Row any](columns []column[Row], rows []Row) []any {
 	return each(columns, func(c column[Row]) any { return c.array(rows) })
 }
 
-// each returns what of returns for each of the rows, in their order.
-func each[Row, Value any](rows []Row, of func(Row) Value) []Value {
+// each returns what f returns for each row, in the order of the rows.
+func each[Row, Value any](rows []Row, f func(Row) Value) []Value {
 	all := make([]Value, len(rows))
 	for i, row := range rows {
-		all[i] = of(row)
+		all[i] = f(row)
 	}
 	return all
 }

@@ -125,7 +125,7 @@ const usedCards = "(g.activated_at is not null or g.status <> 'pending')"
 
 var usedStates = map[string]bool{CardActive: true, CardSuspended: true, CardVoided: true, CardDepleted: true}
 
-// conditions are those on a card g, each after an "and", beside the one on its program.
+// conditions demand everything of a card g except its program. Each begins with "and".
 func (q *CardQuery) conditions(s *statement, at time.Time) string {
 	card, program := s.arg(q.After.Card), s.arg(q.After.Program)
 	sql := fmt.Sprintf("and g.id <= %s and (g.id, g.program_id) < (%[1]s, %s)", card, program)
@@ -150,7 +150,7 @@ func (q *CardQuery) conditions(s *statement, at time.Time) string {
 
 const orderNewestFirst = " order by g.id desc, g.program_id desc"
 
-// page limits what comes before it in a statement to the page.
+// page is the end of a statement, which limits its rows to the page.
 func (q *CardQuery) page(s *statement) string {
 	return orderNewestFirst + " limit " + s.arg(int64(q.Limit)) + " offset " + s.arg(q.Offset)
 }
@@ -196,7 +196,7 @@ func (q *CardQuery) newest(at time.Time) statement {
 	var s statement
 	most := max(newestCards/len(q.Programs), newestAtLeast)
 	newest := q.walk(&s, allColumns("g"), "and g.id <= "+s.arg(q.After.Card), int64(most))
-	if len(q.Programs) > 1 { // of all programs together, only as many are sure to be the newest as were walked of each
+	if len(q.Programs) > 1 { // each walk ends after most cards, so only the first most of all are sure to be the newest
 		newest = "(select " + allColumns("g") + " from " + newest + orderNewestFirst + " limit " + s.arg(int64(most)) + ") g"
 	}
 	s.sql = "select " + allColumns("g") + " from " + newest + " where true " + q.conditions(&s, at) + q.Search.condition(&s) + q.page(&s)

@@ -14,8 +14,9 @@ import (
 // with the next sequence, and what was not sent before is dropped. So at most one message over
 // a channel is scheduled, and the one with the greatest sequence is the one that counts.
 
-// lockMessages returns all messages of a card. Lock the card before, as everybody does. It
-// fails with ErrCardBusy if somebody else holds one of them for longer than lockWait.
+// lockMessages locks and returns all messages of a card. Lock the card first, so that two
+// transactions cannot deadlock. It fails with ErrCardBusy if another transaction holds one of
+// them for longer than lockWait.
 func (tx *Tx) lockMessages(ctx context.Context, card *Card) ([]Message, error) {
 	messages, err := tx.q.LockMessages(ctx, card.ProgramID, card.ID)
 	return messages, busy(wrap(err, "lock messages"))
@@ -63,8 +64,8 @@ func (tx *Tx) replaceMessage(ctx context.Context, card *Card, last *Message, nex
 	if err := tx.dropMessagesOfCard(ctx, card, "a later message replaced it", next.channel); err != nil {
 		return err
 	}
-	// The changes are counted because ended messages are deleted after a time, and the
-	// Message-ID of one must not come again.
+	// A Message-ID must not come again. The last message may have been deleted, so the sequence
+	// is also at least the number of changes that the ledger has counted.
 	sequence := int16(history.Changes)
 	if last != nil {
 		sequence = max(sequence, last.Sequence+1)
@@ -85,8 +86,8 @@ func (tx *Tx) dropMessagesOfCard(ctx context.Context, card *Card, reason string,
 }
 
 // ScheduleDelivery moves the delivery of a pending or active card to a time; nil or a past
-// one means at once. Messages over all channels that have not reached the recipient get the
-// time, whether they wait for it, failed or were dropped.
+// one means at once. Over each channel that has not reached the recipient, the message gets the
+// new time, whether it was scheduled, failed or dropped before.
 //
 // It fails with the refusal of the card's state, with ErrDelivered, with ErrNoRecipient, and
 // with ErrDeliveryAfterExpiry. The caller saves the card.
@@ -110,8 +111,8 @@ func (tx *Tx) ScheduleDelivery(ctx context.Context, card *Card, at *time.Time) e
 	if err != nil {
 		return err
 	}
-	// The messages are locked by now, so a worker cannot claim one that is moved, and one that
-	// was claimed before stays its sender's until the lease ends.
+	// The messages are locked by now, so no worker can claim one while it is moved. A message
+	// that was claimed before stays its sender's until the lease ends.
 	card.change()
 	card.DeliverAt = at
 	due := tx.due(&card.GiftCard)
@@ -136,8 +137,8 @@ func (tx *Tx) ScheduleDelivery(ctx context.Context, card *Card, at *time.Time) e
 	return nil
 }
 
-// HurryMessagesOfCard makes the messages of a card due that waited for the end of its
-// suspension. Messages whose time has not come go on waiting. Lock the card before.
+// HurryMessagesOfCard makes those messages of a card due that waited for the end of its
+// suspension. Messages whose time has not come go on waiting. Lock the card first.
 func (tx *Tx) HurryMessagesOfCard(ctx context.Context, program, card id.ID) error {
 	return wrap(tx.q.HurryMessagesOfCard(ctx, db.HurryMessagesOfCardParams{
 		ProgramID: program, CardID: card, Now: tx.now, LeaseEnd: tx.now.Add(MessageLease),

@@ -46,10 +46,10 @@ type IssuedCard struct {
 // the round trips noticeable.
 const pageSize = 1_000
 
-// Pages returns the cards of the batch in the order of the request, in pages. It reads the
+// Pages returns the cards of the range in the order of the request, in pages. It reads the
 // next page while the caller uses one, and holds no connection meanwhile. It ends with the
-// first error; missing cards are one. The pages need no common transaction, because these
-// columns of a card do not change after it was issued.
+// first error. A missing card is an error. The pages need no common transaction, because
+// cards are never deleted and keep their ids.
 func (s *Store) Pages(ctx context.Context, b CardRange) iter.Seq2[[]IssuedCard, error] {
 	return func(yield func([]IssuedCard, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
@@ -72,7 +72,7 @@ func (s *Store) Pages(ctx context.Context, b CardRange) iter.Seq2[[]IssuedCard, 
 		}()
 		for left := b.Count; left > 0; {
 			read, ok := <-next
-			if !ok { // the reader stopped early, which only the end of ctx makes it do
+			if !ok { // the goroutine stopped early, because ctx has ended
 				read.err = ctx.Err()
 			}
 			if !yield(read.page, read.err) || read.err != nil {
@@ -112,7 +112,7 @@ func (s *Store) page(ctx context.Context, b CardRange, from, count int) ([]Issue
 		return nil, classify(fmt.Errorf("read cards: %w", err))
 	}
 	if len(cards) != count {
-		return nil, fmt.Errorf("%d cards from position %d of a batch, want %d", len(cards), from, count)
+		return nil, fmt.Errorf("%d cards from position %d of a range, want %d", len(cards), from, count)
 	}
 	return cards, nil
 }

@@ -62,7 +62,7 @@ const numberOrderSQL = "card_number % 10000 * 1000000000000 + card_number / 1000
 
 func numberOrder(number int64) int64 { return number%10_000*1_000_000_000_000 + number/10_000 }
 
-// condition demands the text of a card g. A number is demanded by indexes.
+// condition demands the text of a card g. The number of a card is demanded by indexes.
 func (f Search) condition(s *statement) string {
 	if f.kind != searchText {
 		return ""

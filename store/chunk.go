@@ -85,8 +85,8 @@ func (tx *Tx) makeRows(task Task, terms Terms, encoded []byte, start, count int)
 	return chunk{cards: inNumberOrder(cards), messages: tx.newMessages(cards, MessageCard, true)}
 }
 
-// inNumberOrder returns the cards in the order of gift_cards_number_idx, because the index then
-// takes them faster. It sorts numbers with their places, because following a pointer for each
+// inNumberOrder returns the cards in the order of gift_cards_number_idx, in which PostgreSQL
+// inserts them faster. It sorts numbers with their places, because following a pointer for each
 // comparison costs more.
 func inNumberOrder(cards []GiftCard) []*GiftCard {
 	type numbered struct {

@@ -17,20 +17,20 @@ import (
 // for the code, and both count here.
 //
 // An instance judges one code of a number at a time, and counts a wrong one before it judges
-// the next. So with one instance, five wrong codes are judged and no more. Another instance may
-// be judging a code while the fifth one is counted, so with n instances it is n + 4 at most.
+// the next. So one instance judges at most five wrong codes. While it counts the fifth, each
+// other instance may be judging one more, so n instances judge at most n + 4.
 const (
 	// maxCodeFailures is the number of wrong codes that locks a number.
 	maxCodeFailures = 5
 	// codeWindow is the time within which they count together, and that of the lock.
 	codeWindow = 15 * time.Minute
-	// countTimeout ends the counting of a code that was judged. The caller does not end it,
-	// because a caller who hangs up must not get the try for nothing.
+	// countTimeout bounds the counting of a code that was judged. The end of the caller's
+	// context does not stop it, because a caller who hangs up would get a try for free.
 	countTimeout = 5 * time.Second
 )
 
-// NumberLockedError refuses a security code unjudged, right or wrong, because too many wrong
-// ones were given for the number.
+// NumberLockedError refuses a security code without judging it, because too many wrong codes
+// were given for the number.
 type NumberLockedError struct {
 	Wait time.Duration // until the lock ends
 }
@@ -49,11 +49,10 @@ func (s *Store) hashNumber(typed string) numberHash {
 	return s.keys.NumberHash(typed)
 }
 
-// codeMatches reports whether code is the security code of a card. It takes as long for every
-// wrong code.
+// codeMatches reports whether code is the security code of a card. It compares in constant time.
 func (s *Store) codeMatches(card id.ID, sealed []byte, code string) (bool, error) {
-	own, err := s.OpenCode(card, sealed)
-	return subtle.ConstantTimeCompare([]byte(own), []byte(code)) == 1, err
+	right, err := s.OpenCode(card, sealed)
+	return subtle.ConstantTimeCompare([]byte(right), []byte(code)) == 1, err
 }
 
 // codeFailures are the times of the wrong codes of a number, oldest first.
@@ -111,7 +110,7 @@ func (t codeTry) statement(now time.Time) (sql string, arguments []any) {
 	return countCodeFailureSQL, []any{t.number[:], now, now.Add(-codeWindow)}
 }
 
-// collectFailures keeps the wrong codes of numbers that findCodeFailuresSQL found.
+// collectFailures reads the rows of findCodeFailuresSQL.
 func (r *movementRound) collectFailures(rows pgx.Rows) error {
 	var number []byte
 	var failures codeFailures
@@ -123,8 +122,8 @@ func (r *movementRound) collectFailures(rows pgx.Rows) error {
 }
 
 // judgeCode fails with ErrWrongCode unless the code is that of the card, and with a
-// *NumberLockedError if the card's number is locked. The lock of the card keeps other
-// transfers away from the moment when the wrong codes were read until they are written.
+// *NumberLockedError if the card's number is locked. The card is locked from before the wrong
+// codes are read until they are written, so no other transfer comes in between.
 func (r *movementRound) judgeCode(card *Card, given *GivenCode) error {
 	failures := r.failures[given.hash]
 	if err := failures.refuse(r.now); err != nil {
@@ -161,27 +160,27 @@ type turn struct {
 // ends first.
 func (t *turns) take(ctx context.Context, number numberHash) (giveBack func(), err error) {
 	t.mutex.Lock()
-	own, ok := t.taken[number]
+	mine, ok := t.taken[number]
 	if !ok {
-		own = &turn{free: make(chan struct{}, 1)}
-		own.free <- struct{}{}
+		mine = &turn{free: make(chan struct{}, 1)}
+		mine.free <- struct{}{}
 		if t.taken == nil {
 			t.taken = map[numberHash]*turn{}
 		}
-		t.taken[number] = own
+		t.taken[number] = mine
 	}
-	own.callers++
+	mine.callers++
 	t.mutex.Unlock()
 	leave := func() {
 		t.mutex.Lock()
 		defer t.mutex.Unlock()
-		if own.callers--; own.callers == 0 {
+		if mine.callers--; mine.callers == 0 {
 			delete(t.taken, number)
 		}
 	}
 	select {
-	case <-own.free:
-		return func() { own.free <- struct{}{}; leave() }, nil
+	case <-mine.free:
+		return func() { mine.free <- struct{}{}; leave() }, nil
 	case <-ctx.Done():
 		leave()
 		return nil, ctx.Err()

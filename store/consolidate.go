@@ -11,34 +11,6 @@ import (
 	"giftcards/store/text"
 )
 
-// CardsByNumber returns the ids of the cards of a program with some numbers, as people type
-// them, in their order. It fails with ErrCardNotFound if one is missing.
-func (s *Store) CardsByNumber(ctx context.Context, program id.ID, typed []string) ([]id.ID, error) {
-	numbers := make([]int64, len(typed))
-	for i, text := range typed {
-		number, ok := ParseNumber(text)
-		if !ok {
-			return nil, ErrCardNotFound
-		}
-		numbers[i] = number
-	}
-	rows, err := s.q.FindCardsByNumber(ctx, each(numbers, numberOrder), program)
-	if err != nil {
-		return nil, classify(wrap(err, "find cards by number"))
-	}
-	found := map[int64]id.ID{}
-	for _, row := range rows {
-		found[row.CardNumber] = row.ID
-	}
-	cards := make([]id.ID, len(numbers))
-	for i, number := range numbers {
-		if cards[i] = found[number]; cards[i].IsZero() {
-			return nil, ErrCardNotFound
-		}
-	}
-	return cards, nil
-}
-
 // Consolidation merges cards of one customer into a new one.
 type Consolidation struct {
 	Cards          []id.ID   // in the order asked, each once
@@ -109,8 +81,8 @@ func judgeSources(sources []*Card) (total money.Amount, err error) {
 }
 
 // ofOneCustomer reports whether cards have the same e-mail address or, if one of them has
-// none, the same phone number. Cards without both belong together too, because nobody can be
-// told apart there.
+// none, the same phone number. Cards without both belong together too, because nothing
+// distinguishes their customers.
 func ofOneCustomer(cards []*Card) bool {
 	for _, contact := range []func(*Card) *string{
 		func(c *Card) *string { return c.CustomerEmail },
@@ -147,9 +119,9 @@ func (tx *Tx) newMergedCard(ctx context.Context, program id.ID, asked Consolidat
 	return newCard(cards[0], tx.now), nil
 }
 
-// mergedHolder returns the holder of a merged card: the one that was asked for, and the first
-// card's where nothing was asked for. The phone number stays unless another address replaces
-// the first card's, because then the phone may be somebody else's.
+// mergedHolder returns the holder of a merged card. Fields that were not asked for are those of
+// the first card. The phone number stays, except if another address replaces the first card's,
+// because the phone may then be somebody else's.
 func mergedHolder(asked Recipient, first *Card) Recipient {
 	asked.Phone = first.CustomerPhone
 	if asked.Email != nil && first.CustomerEmail != nil && !strings.EqualFold(*asked.Email, *first.CustomerEmail) {

@@ -69,6 +69,24 @@ func (s *Store) CreateCard(ctx context.Context, access Access, terms Terms, reci
 	return Answer{}, errNumbersExhausted
 }
 
+// createCounted is CreateCard for a program or a user with a limit.
+func (s *Store) createCounted(ctx context.Context, access Access, terms Terms, recipient Recipient, key *IdempotencyKey, entry AuditEntry, encode func(*GiftCard) (Answer, error)) (Answer, error) {
+	terms.IssuedBy = access.User.ID
+	return Once(ctx, s, access, key, func(tx *Tx) (Answer, error) {
+		cards, err := tx.IssueCards(ctx, terms, []Recipient{recipient})
+		if err != nil {
+			return Answer{}, err
+		}
+		card := &cards[0]
+		entry.UserID, entry.MerchantID, entry.ProgramID = access.User.ID, access.User.MerchantID, card.ProgramID
+		entry.Subject, entry.Cards = card.ID[:], 1
+		if err := tx.Audit(ctx, entry); err != nil {
+			return Answer{}, err
+		}
+		return encode(card)
+	})
+}
+
 // creation is a card and everything that is written with it.
 type creation struct {
 	*GiftCard
@@ -119,9 +137,9 @@ var creationColumns = []column[creation]{
 	columnOf("client_request_id", "text", func(c creation) *string { return c.entry.ClientRequestID }),
 }
 
-// createOneSQL and createManySQL are one statement, which differs where one card allows
-// something that costs PostgreSQL less: parameters that are no arrays (docs/decisions), and
-// "is there any" instead of "is it among".
+// createOneSQL and createManySQL are one statement in two forms. The form for one card costs
+// PostgreSQL less: its parameters are not arrays (docs/decisions), and it asks "is there any"
+// instead of "is it among".
 var (
 	createOneSQL = createSQL("(values ("+creationParameters("")+"))",
 		"exists (select from claimed)", "exists (select from card)")
@@ -141,15 +159,14 @@ func creationParameters(suffix string) string {
 //
 // It asks once for all cards whether there is any limit, because mostly there is none.
 //
-//nolint:unqueryvet // new.* is what the source is told to call them
+//nolint:unqueryvet // the columns of new are named in the same statement
 func createSQL(source, claimed, created string) string {
 	return strings.NewReplacer(
-		"{source}", source, "{claimed}", claimed, "{created}", created, "{card}", cardColumnNames, "{creation}", strings.Join(names(creationColumns), ", "),
+		"{source}", source, "{claimed}", claimed, "{created}", created, "{unchanged}", accessUnchangedSQL,
+		"{card}", cardColumnNames, "{creation}", strings.Join(names(creationColumns), ", "),
 	).Replace(`
 with new as materialized (
-    select new.*, exists (select from users u where u.id = new.user_id and u.active and u.merchant_id = new.merchant_id
-            and u.role = new.role and u.tokens_valid_after is not distinct from new.tokens_valid_after)
-        and not exists (select from revoked_tokens r where r.id = new.token_id) as allowed,
+    select new.*, {unchanged} as allowed,
         exists (select from issuing_limits) and exists (select from issuing_limits l where l.scope in (new.program_id, new.user_id)) as limited
     from {source} as new ({card}, {creation})
 ), claimed as (

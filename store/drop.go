@@ -34,8 +34,8 @@ const (
 	droppedLateReason = "dropped by an operator while it was being sent, so it may have arrived"
 )
 
-// DropMessages drops the scheduled, failed and written messages that match. No worker begins
-// to send one of them any more. A message that is being sent stays dropped whatever the
+// DropMessages drops the scheduled, failed and written messages that match. From then on no
+// worker begins to send one of them. A message that is being sent stays dropped, whatever the
 // outcome is.
 //
 // A user's messages are those of the cards that they created, alone or in bulk, as far back

@@ -28,8 +28,8 @@ type Terms struct {
 }
 
 // Recipient is the person that a card is for; unknown fields are nil. Names and message are
-// clean (contract: "sanitizes the provided custom message to prevent XSS"), and PostgreSQL
-// could not store all others.
+// clean (contract: "sanitizes the provided custom message to prevent XSS"). PostgreSQL could
+// not store every other text.
 type Recipient struct {
 	Email   *string     `json:"email,omitempty"`
 	Phone   *string     `json:"phone,omitempty"`

@@ -50,7 +50,7 @@ func Once(ctx context.Context, s *Store, access Access, key *IdempotencyKey, eff
 		}
 		// Check after the claim, which may have waited for another request. The body may have
 		// taken a minute to arrive, too, after the access was read.
-		if err := tx.CheckAccess(ctx, access); err != nil {
+		if err := tx.checkAccess(ctx, access); err != nil {
 			return Answer{}, err
 		}
 		if prior != nil { // after the check: a user who is out must not see the answer
@@ -62,7 +62,7 @@ func Once(ctx context.Context, s *Store, access Access, key *IdempotencyKey, eff
 		}
 		// Check once more, because the effect may have waited for the totals of a daily limit
 		// or for another task of the merchant.
-		if err := tx.CheckAccess(ctx, access); err != nil {
+		if err := tx.checkAccess(ctx, access); err != nil {
 			return Answer{}, err
 		}
 		return answer, tx.saveAnswer(ctx, key, answer)

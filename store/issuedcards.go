@@ -15,7 +15,7 @@ import (
 type CardRef struct{ Program, Card id.ID }
 
 // CardsOfTask returns the cards that a task has issued, by program and id. It fails with
-// ErrTaskNotFound if the task is not kept (any more).
+// ErrTaskNotFound if there is no such task, or if it was deleted.
 func (tx *Tx) CardsOfTask(ctx context.Context, task uuid.UUID, since time.Time) ([]CardRef, error) {
 	var found bool
 	if err := tx.tx.QueryRow(ctx, "select exists (select from bulk_tasks where id = $1)", task).Scan(&found); err != nil {
@@ -44,8 +44,8 @@ func (tx *Tx) issuedCards(ctx context.Context, task, user any, since time.Time) 
 }
 
 // issuedCardsSQL looks for cards by ranges of their ids, because all cards of one request, and
-// no others, share their first nine bytes. An entry in the audit log that is about the cards
-// of others, such as that of a download, has another time than the cards.
+// no others, share their first nine bytes. It compares times too, because an entry of the audit
+// log may be about cards that were issued earlier, as that of a download is.
 const issuedCardsSQL = `
 with requests as (
     select program_id, substring(first_card_id for 9) as beginning, null::bytea as card, null::timestamptz as at

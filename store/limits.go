@@ -89,21 +89,3 @@ func (tx *Tx) giveBackIssued(ctx context.Context, program id.ID, task uuid.UUID)
 	}
 	return nil
 }
-
-// createCounted is CreateCard for a program or a user with a limit.
-func (s *Store) createCounted(ctx context.Context, access Access, terms Terms, recipient Recipient, key *IdempotencyKey, entry AuditEntry, encode func(*GiftCard) (Answer, error)) (Answer, error) {
-	terms.IssuedBy = access.User.ID
-	return Once(ctx, s, access, key, func(tx *Tx) (Answer, error) {
-		cards, err := tx.IssueCards(ctx, terms, []Recipient{recipient})
-		if err != nil {
-			return Answer{}, err
-		}
-		card := &cards[0]
-		entry.UserID, entry.MerchantID, entry.ProgramID = access.User.ID, access.User.MerchantID, card.ProgramID
-		entry.Subject, entry.Cards = card.ID[:], 1
-		if err := tx.Audit(ctx, entry); err != nil {
-			return Answer{}, err
-		}
-		return encode(card)
-	})
-}

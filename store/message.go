@@ -36,7 +36,7 @@ const (
 	MessageSent      = "sent"      // the mail or SMS server took it
 	MessageWritten   = "written"   // written to a file, so nobody got it; an operator may retry it
 	MessageFailed    = "failed"    // given up; an operator may retry it
-	MessageDropped   = "dropped"   // not to be sent: the card is of no use any more, a later message replaced it, or an operator dropped it
+	MessageDropped   = "dropped"   // must not be sent: the card was voided, has expired or has another owner, a later message replaced it, or an operator dropped it
 )
 
 // MessageStates are all states of messages.
@@ -80,7 +80,7 @@ type DueCount struct {
 	// all programs share.
 	Program id.ID
 	Count   int64
-	Oldest  time.Time // now without any
+	Oldest  time.Time // now if none is due
 }
 
 // CountDue counts the due messages of the lane. A lane of tasks has a count for each program,
@@ -172,9 +172,9 @@ func (tx *Tx) postpone(ctx context.Context, due *Due) error {
 	}), "postpone message")
 }
 
-// unfit returns the state in which a claimed message that must not be sent ends, and why. It
-// returns MessageScheduled if the message may be sent. The message of an empty card is sent:
-// the card may have been spent before its recipient was told of it.
+// unfit returns how a claimed message that must not be sent ends, and why. It returns
+// MessageScheduled if the message may be sent. The message of an empty card is sent, because the
+// card may have been spent before its recipient was told of it.
 func (tx *Tx) unfit(due *Due) (status, reason string) {
 	state := StateOf(&due.Card, tx.now)
 	switch {
@@ -183,7 +183,7 @@ func (tx *Tx) unfit(due *Due) (status, reason string) {
 	case state == CardExpired:
 		return MessageDropped, "the card expired"
 	case due.Unconfirmed > maxUnconfirmed:
-		return MessageFailed, "handed over twice, without a word whether it was taken"
+		return MessageFailed, "handed over twice, and no answer said whether it was taken"
 	}
 	return MessageScheduled, ""
 }

@@ -13,7 +13,7 @@ func (tx *Tx) OwnsMessages(ctx context.Context) (bool, error) {
 		return false, wrap(err, "claim messages")
 	}
 	owns, err := tx.q.IsMessageOrigin(ctx)
-	return owns, wrap(err, "find whose messages are")
+	return owns, wrap(err, "find the origin of messages")
 }
 
 // ResumeMessages makes this database, a copy, the one that messages are sent from.

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sync"
 	"sync/atomic"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
@@ -64,7 +66,7 @@ func (c *counts) add(t *tally) {
 }
 
 // valueUnits is how many counted units make one unit of the currency. Further digits are
-// rounded, because a metric is a float in the end.
+// rounded, because a metric is a float anyway.
 const valueUnits = 10_000
 
 // issued counts cards of a value each.
@@ -180,9 +182,9 @@ func (s *Store) measurePool(meter metric.Meter) error {
 	limit, limitErr := meter.Int64ObservableGauge("giftcards_pool_connections_max",
 		metric.WithDescription("Connections that this instance may have."))
 	waits, waitsErr := meter.Int64ObservableCounter("giftcards_pool_waits_total",
-		metric.WithDescription("How often a connection had to be waited for."))
+		metric.WithDescription("How often a caller had to wait for a connection."))
 	waited, waitedErr := meter.Float64ObservableCounter("giftcards_pool_wait_seconds_total",
-		metric.WithDescription("Time spent on waiting for a connection, of all who waited together."))
+		metric.WithDescription("Total time that callers have waited for a connection."))
 	if err := errors.Join(connectionsErr, limitErr, waitsErr, waitedErr); err != nil {
 		return fmt.Errorf("measure: %w", err)
 	}
@@ -197,4 +199,27 @@ func (s *Store) measurePool(meter metric.Meter) error {
 		return nil
 	}, connections, limit, waits, waited)
 	return err
+}
+
+// cached is the result of the last read of something that costs the database time, for scrapes.
+type cached[T any] struct {
+	mutex sync.Mutex
+	taken time.Time
+	value T
+	err   error
+}
+
+// read returns the cached result, or reads again if it is older than every. An error is cached
+// for as long, so that scrapes do not add to the load of a database in trouble.
+func (c *cached[T]) read(ctx context.Context, every, timeout time.Duration, fresh func(context.Context) (T, error)) (T, error) {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	if !c.taken.IsZero() && time.Since(c.taken) < every {
+		return c.value, c.err
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	c.value, c.err = fresh(ctx)
+	c.taken = time.Now()
+	return c.value, c.err
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel/metric"
@@ -40,9 +39,11 @@ func (s *Store) measureBacklog(meter metric.Meter) error {
 		return fmt.Errorf("measure: %w", err)
 	}
 	// One callback for all gauges, so that a scrape reads the backlog once.
-	var last cachedBacklog
+	var last cached[Backlog]
 	_, err := meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
-		b, err := last.read(ctx, s)
+		b, err := last.read(ctx, backlogEvery, backlogTimeout, func(ctx context.Context) (Backlog, error) {
+			return Read(ctx, s, func(tx *Tx) (Backlog, error) { return tx.Backlog(ctx) })
+		})
 		if err != nil {
 			return err // no gauges are better than wrong ones
 		}
@@ -71,27 +72,4 @@ func (s *Store) measureBacklog(meter metric.Meter) error {
 		return nil
 	}, jobs, jobAge, tasks, taskAge, due, late, failed, written, seals)
 	return err
-}
-
-// cachedBacklog is the backlog that was read last, or the error.
-type cachedBacklog struct {
-	mutex   sync.Mutex
-	taken   time.Time
-	backlog Backlog
-	err     error
-}
-
-// read returns the cached backlog, or reads it again if it is too old. An error is cached for
-// as long, so that scrapes do not add to the load of a database in trouble.
-func (c *cachedBacklog) read(ctx context.Context, s *Store) (Backlog, error) {
-	c.mutex.Lock()
-	defer c.mutex.Unlock()
-	if !c.taken.IsZero() && time.Since(c.taken) < backlogEvery {
-		return c.backlog, c.err
-	}
-	ctx, cancel := context.WithTimeout(ctx, backlogTimeout)
-	defer cancel()
-	c.backlog, c.err = Read(ctx, s, func(tx *Tx) (Backlog, error) { return tx.Backlog(ctx) })
-	c.taken = time.Now()
-	return c.backlog, c.err
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel/metric"
@@ -13,7 +12,8 @@ import (
 )
 
 // measureLedger publishes the entries that this process has committed. Amounts are floats, as
-// in measureValue. Money onto cards and off cards is apart, because a counter may not fall.
+// in measureValue. Money onto cards and money off cards are two counters, because a counter
+// must not fall.
 func (s *Store) measureLedger(meter metric.Meter) error {
 	entries, entriesErr := meter.Int64ObservableCounter("giftcards_ledger_entries_total",
 		metric.WithDescription("Entries of the ledger, by type."))
@@ -57,9 +57,9 @@ func (s *Store) measureBalances(meter metric.Meter) error {
 	if err != nil {
 		return fmt.Errorf("measure: %w", err)
 	}
-	var last cachedBalances
+	var last cached[[]db.SumBalancesRow]
 	_, err = meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
-		programs, err := last.read(ctx, s)
+		programs, err := last.read(ctx, balancesEvery, balancesTimeout, s.q.SumBalances) // the largest first
 		if err != nil {
 			return err // no gauge is better than a wrong one
 		}
@@ -75,27 +75,4 @@ func (s *Store) measureBalances(meter metric.Meter) error {
 		return nil
 	}, gauge)
 	return wrap(err, "measure")
-}
-
-// cachedBalances are the balances that were read last, or the error.
-type cachedBalances struct {
-	mutex    sync.Mutex
-	taken    time.Time
-	programs []db.SumBalancesRow
-	err      error
-}
-
-// read returns the cached balances, the largest first, or reads them again if they are too old.
-// An error is cached for as long, so that scrapes do not add to the load of a database in trouble.
-func (c *cachedBalances) read(ctx context.Context, s *Store) ([]db.SumBalancesRow, error) {
-	c.mutex.Lock()
-	defer c.mutex.Unlock()
-	if !c.taken.IsZero() && time.Since(c.taken) < balancesEvery {
-		return c.programs, c.err
-	}
-	ctx, cancel := context.WithTimeout(ctx, balancesTimeout)
-	defer cancel()
-	c.programs, c.err = s.q.SumBalances(ctx)
-	c.taken = time.Now()
-	return c.programs, c.err
 }

@@ -153,8 +153,8 @@ func migrating(ctx context.Context, url string, do func(migrator) error) error {
 // lock of the session would stay in the connection of a transaction pooler.
 //
 // A migration that builds an index concurrently waits for all snapshots in the database. A
-// statement that waits has a snapshot, so this one asks again and again instead. One that has
-// ended keeps it, except in the simple protocol.
+// statement that waits for a lock has a snapshot, so this one asks again and again instead. It
+// uses the simple protocol, because in the extended one its snapshot would outlive it.
 func lockMigrations(ctx context.Context, tx pgx.Tx) error {
 	for {
 		var locked bool

@@ -174,7 +174,8 @@ func (r *movementRound) applyOne(m *Movement) (Answer, error) {
 	before := each(cards, (*Card).copied)
 	answer, err := m.Apply(cards)
 	if err != nil {
-		// Others in this round may have changed the same cards, so those are written.
+		// Back to the state before. The card itself may still be written, because earlier
+		// movements of this round may have changed it.
 		for i, card := range cards {
 			if card != nil {
 				*card = before[i]
@@ -193,7 +194,7 @@ func (r *movementRound) applyOne(m *Movement) (Answer, error) {
 	return answer, nil
 }
 
-// writes returns what writes and commits everything, nil if there is nothing to write.
+// writes returns the statements that write and commit everything, nil if there are none.
 func (r *movementRound) writes() *pgx.Batch {
 	if len(r.entries) == 0 && len(r.tries) == 0 {
 		return nil

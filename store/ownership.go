@@ -7,14 +7,15 @@ import (
 	"giftcards/store/money"
 )
 
-// TransferOwnership gives an active card to another holder: their name and email replace
-// those of the card, and the phone goes, because it is the holder's before. A digital card
-// gets a new security code and is sent to the new holder at once; the code of a physical one
-// is printed on it, so it stays and nothing is sent. Messages to the holder before that were
-// not sent are dropped.
+// TransferOwnership gives an active card to another holder. Their name and email replace those
+// of the card, and the phone number of the previous holder is removed. A digital card gets a new
+// security code and is sent to the new holder at once. The code of a physical card is printed on
+// it, so it stays, and nothing is sent. Messages to the previous holder that were not sent are
+// dropped.
 //
-// customer is the new holder's id, zero for none. As there are no customers, every other one
-// fails with ErrCustomerNotFound. The card's state may refuse, too. The caller saves the card.
+// customer is the new holder's id. There are no customers here, so every id except zero fails
+// with ErrCustomerNotFound. TransferOwnership also fails if the card's state forbids it. The
+// caller saves the card.
 func (tx *Tx) TransferOwnership(ctx context.Context, card *Card, name, email string, customer id.ID) error {
 	if !customer.IsZero() {
 		return ErrCustomerNotFound
@@ -34,7 +35,7 @@ func (tx *Tx) TransferOwnership(ctx context.Context, card *Card, name, email str
 		return err
 	}
 	card.CustomerName, card.CustomerEmail, card.CustomerPhone = &name, &email, nil
-	card.DeliverAt = nil // nothing waits for that time any more
+	card.DeliverAt = nil // it was the time of the dropped messages
 	card.post(EntryOwnershipTransfer, money.Amount{}, Details{Description: describe(nil, "Gift card ownership transfer")})
 	if card.IsPhysical {
 		return nil

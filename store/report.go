@@ -42,8 +42,8 @@ func (s *Store) ReportExpiring(ctx context.Context, program id.ID, at, until tim
 	return cards, nil
 }
 
-// ReportDormant returns the cards with a balance whose last movement by the holder is not
-// later than since, longest first.
+// ReportDormant returns the cards with a balance whose holder has not moved money after since.
+// The card that is dormant longest comes first.
 func (s *Store) ReportDormant(ctx context.Context, program id.ID, since time.Time) ([]DormantCard, error) {
 	cards, err := s.q.ListDormant(ctx, program, since)
 	if err != nil {

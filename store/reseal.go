@@ -30,9 +30,8 @@ const (
 	ResealOver                    // no code is sealed with another key
 )
 
-// Reseal looks at the next cards, batch of them at most, seals those codes with the newest
-// key that are sealed with an older one, and stores its position. One server does it at a
-// time.
+// Reseal looks at the next batch of cards, seals each code that an older key has sealed with
+// the newest one, and stores its position. One server does it at a time.
 //
 // It is over after a full pass that began when no transaction could use an older key any
 // more.
@@ -44,7 +43,7 @@ func (tx *Tx) Reseal(ctx context.Context, batch int) (ResealStep, error) {
 		}
 		return ResealLater, wrap(err, "insert reseal")
 	}
-	// The lock is skipped, not waited for, while another server holds it.
+	// LockReseal returns no row while another server holds the lock, and does not wait for it.
 	state, err := tx.q.LockReseal(ctx)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return ResealLater, nil

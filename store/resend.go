@@ -25,8 +25,8 @@ func (*ResendLimitError) Error() string { return "Too many requests" }
 
 // ResendCode gives a pending or active card a new security code and sends it to the card's
 // recipient. The email, phone and name of to that are not nil replace those of the card. The
-// old code ends with the transaction. A message that nobody has begun to send has the new code
-// and goes to the new address at its time; otherwise another message is due at once.
+// old code ends with the transaction. If nobody has begun to send the card's message, that one
+// gets the new code and address and leaves at its time. Otherwise another message is due at once.
 //
 // It fails with the refusal of the card's state, with ErrNoRecipient, and with a
 // *ResendLimitError. The caller saves the card.
@@ -79,7 +79,7 @@ func (tx *Tx) resendMessages(ctx context.Context, card *Card, history codeHistor
 	if err != nil {
 		return err
 	}
-	// A recipient whom no message has reached is told of the card and not of another code.
+	// A recipient who has had no message must read of the card, not of another code.
 	kind := firstKind(messages, history)
 	if card.Delivered || mayHaveArrived(messages) {
 		kind = MessageCode
@@ -103,9 +103,9 @@ func (tx *Tx) resendMessages(ctx context.Context, card *Card, history codeHistor
 	return nil
 }
 
-// untouched reports whether a message has yet to be sent, so that it can take over a new code
-// and address: no attempt was made, or its time has moved to a later one. A message that is
-// being sent, or may have been, is unconfirmed. Its outcome is that of the old code.
+// untouched reports whether a message can take over a new code and address: no attempt was
+// made, or its time was moved to a later one. A message that is being sent, or may have been
+// sent, is unconfirmed. Its outcome is about the old code.
 func untouched(m *Message, now time.Time) bool {
 	return m.Status == MessageScheduled && m.Unconfirmed == 0 && (m.Attempts == 0 || m.SendAt.After(now))
 }

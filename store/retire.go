@@ -11,9 +11,9 @@ import (
 
 // OldKeysNeeded returns an error, a sentence for the operator, if something still needs the
 // old keys of the keysets. keys are the keys of the file, and state is the progress of
-// resealing. Codes need them until all are sealed with the newest key. Tokens and links need
-// them for their lifetimes, counted from the moment at which a server first used the newest
-// keys, because servers made them with the old keys until then.
+// resealing. Codes need old keys until all are sealed with the newest key. Tokens and links need
+// them for their lifetimes. These count from the moment at which a server first used the newest
+// keys, because until then servers made tokens and links with the old ones.
 func OldKeysNeeded(keys []keyring.Key, keysets []string, state *Resealing, tokenLifetime, linkLifetime time.Duration, now time.Time) error {
 	old := func(keyset string) bool {
 		return slices.Contains(keysets, keyset) &&

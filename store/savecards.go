@@ -12,8 +12,8 @@ import (
 	"giftcards/store/money"
 )
 
-// This file locks cards and writes what their methods did. Movement does so for many callers
-// at a time, LockCards and SaveCards for one transaction.
+// This file has the statements that lock cards and write what their methods did. Move uses them
+// for many callers at a time, LockCards and SaveCards for one transaction.
 
 // newCard returns a locked row as a card at the time of its transaction.
 func newCard(row GiftCard, now time.Time) *Card {
@@ -81,8 +81,8 @@ func (tx *Tx) SaveCards(ctx context.Context, cards ...*Card) error {
 	return nil
 }
 
-// queueCards adds to a batch what writes the changed cards, and to a tally their new entries.
-// The entries come first, because the trigger on gift_cards looks for them.
+// queueCards adds the statements that write the changed cards to a batch, and counts the new
+// entries. The entries come first, because the trigger on gift_cards looks for them.
 func queueCards(batch *pgx.Batch, counted *tally, cards []*Card) {
 	var changed, voided []*Card
 	var entries []Entry
@@ -92,7 +92,7 @@ func queueCards(batch *pgx.Batch, counted *tally, cards []*Card) {
 		}
 		changed = append(changed, card)
 		entries = append(entries, card.entries...)
-		if card.Status == CardVoided { // by this change, because a voided card refuses others
+		if card.Status == CardVoided { // this change has voided it, because a voided card refuses changes
 			voided = append(voided, card)
 		}
 	}
@@ -214,23 +214,6 @@ var answerColumns = []column[keptAnswer]{
 // insertAnswersSQL violates no constraint, because the cards in a key's subject are locked
 // and the key was looked up after that.
 var insertAnswersSQL = insertManySQL("idempotency_keys", answerColumns)
-
-// accessColumns are what a change checks an access by.
-var accessColumns = []column[Access]{
-	columnOf("token_id", "text", func(a Access) string { return a.TokenID }),
-	columnOf("user_id", "bytea", func(a Access) id.ID { return a.User.ID }),
-	columnOf("merchant_id", "bytea", func(a Access) id.ID { return a.User.MerchantID }),
-	columnOf("role", "text", func(a Access) string { return a.User.Role }),
-	columnOf("tokens_valid_after", "timestamptz", func(a Access) *time.Time { return a.User.TokensValidAfter }),
-}
-
-// changedAccessesSQL returns the places, from 1 on, of the accesses that have changed, as
-// AccessUnchanged judges.
-var changedAccessesSQL = fmt.Sprintf(`select a.place from unnest(%s) with ordinality as a (%s, place)
-where exists (select from revoked_tokens r where r.id = a.token_id) or not exists (
-    select from users u where u.id = a.user_id and u.active and u.merchant_id = a.merchant_id and u.role = a.role
-    and u.tokens_valid_after is not distinct from a.tokens_valid_after)`,
-	parameters(accessColumns, 1, "[]"), strings.Join(names(accessColumns), ", "))
 
 func insertManySQL[Row any](table string, columns []column[Row]) string {
 	list := strings.Join(names(columns), ", ")

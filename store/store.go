@@ -9,16 +9,19 @@
 // Read the files in this order:
 //
 //   - The frame: store.go, tx.go, errors.go, connect.go.
-//   - Reading cards: cardlist.go, cardsearch.go, report.go.
-//   - Cards: giftcard.go (making them), number.go, cardcolumns.go and create.go (one card,
-//     with share.go and package groupcommit), cardrange.go (the cards of a bulk request),
-//     limits.go, idempotency.go.
+//   - Issuing cards: giftcard.go, number.go, cardcolumns.go and create.go (one card, with
+//     share.go and package groupcommit), cardrange.go (the cards of a bulk request), limits.go,
+//     idempotency.go.
+//   - Changing cards: card.go (states and rules), ledger.go, savecards.go, movement.go,
+//     codelock.go, and a file for each of the other operations, such as refund.go.
+//   - Reading cards: cardbynumber.go, cardlist.go, cardsearch.go, report.go, balancecheck.go.
 //   - People and access: program.go (merchants and programs), user.go, login.go, access.go,
 //     audit.go.
 //   - Tasks: bulk.go, chunk.go and recipients.go (writing the cards), stop.go.
-//   - Messages: message.go, message_attempt.go, message_retry.go, message_origin.go, drop.go.
-//   - Running it: migrate.go, grant.go, backlog.go, metrics.go, sweep.go, and the keys of
-//     security codes in keycheck.go, keyuses.go, reseal.go and retire.go.
+//   - Messages: message.go, message_new.go, cardmessages.go, message_retry.go,
+//     message_origin.go, drop.go.
+//   - Running it: migrate.go, grant.go, backlog.go, metrics.go, sweep.go, verify.go, and the
+//     keys of security codes in keycheck.go, keyuses.go, reseal.go and retire.go.
 package store
 
 import (

@@ -3,8 +3,8 @@ package store
 import "time"
 
 // Suspend stops a pending or active card until a time, or until it is resumed if until is
-// nil. Of a card that is suspended already, it replaces the reason and the end, and keeps the
-// time since when it is.
+// nil. If the card is suspended already, Suspend replaces the reason and the end, and keeps the
+// beginning.
 func (c *Card) Suspend(reason *string, until *time.Time) error {
 	switch c.State() {
 	case CardExpired:

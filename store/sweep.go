@@ -43,7 +43,8 @@ func (tx *Tx) DeleteExpired(ctx context.Context, l Lifetimes, batch int) (total 
 		what   string
 		delete func() (int64, error)
 	}{
-		{"tasks", func() (int64, error) { return tx.q.DeleteFinishedTasks(ctx, tx.now.Add(-l.Tasks), limit) }}, // before their keys, so that no task is without its key
+		// Tasks come before their keys, so that no task is without its key.
+		{"tasks", func() (int64, error) { return tx.q.DeleteFinishedTasks(ctx, tx.now.Add(-l.Tasks), limit) }},
 		{"keys", func() (int64, error) { return tx.q.DeleteExpiredKeys(ctx, tx.now.Add(-l.Keys), limit) }},
 		{"totals", func() (int64, error) { return tx.q.DeleteOldTotals(ctx, tx.now.Add(-totalsKept), limit) }},
 		{"tokens", func() (int64, error) { return tx.q.DeleteExpiredTokens(ctx, tx.now.Add(-revokedTokensKept), limit) }},

@@ -90,7 +90,7 @@ func (tx *Tx) SetActive(ctx context.Context, email string, active bool) (User, e
 	return orUserNotFound(user, err, "set user active")
 }
 
-// SetRole changes a user's role, which their tokens have at once. It fails with
+// SetRole changes a user's role. It holds for their present tokens too. It fails with
 // ErrUserNotFound.
 func (tx *Tx) SetRole(ctx context.Context, email, role string) (User, error) {
 	if err := tx.lockUser(ctx, email); err != nil {

@@ -31,8 +31,8 @@ func (e *LedgerError) Error() string {
 // VerifyLedger recomputes the balance of each card of the program, or of all programs if it
 // is zero, from the card's entries. It fails with a *LedgerError at the first card whose
 // entries do not chain or do not add up to its balance. It reads entry by entry in the order
-// of the primary key, so it needs little memory, and sees one state of the database if tx is
-// of Read.
+// of the primary key, so it needs little memory. Call it in Read, so that it sees one state of
+// the database.
 func (tx *Tx) VerifyLedger(ctx context.Context, program id.ID) (LedgerFigures, error) {
 	rows, err := tx.tx.Query(ctx, verifyLedgerSQL, nullable(program))
 	if err != nil {

@@ -17,8 +17,8 @@ func (c *Card) Void(reason *string) (Entry, error) {
 	return c.end(EntryVoid, Details{Description: describe(reason, "Gift card void")}), nil
 }
 
-// Extend gives an expired card another lifetime from now on, because one from its old date on
-// could be over already. The card is then as it was before it expired.
+// Extend gives an expired card another lifetime. It counts from now, because one that counts
+// from the old date could be over already. The card is then as it was before it expired.
 func (c *Card) Extend(lifetime time.Duration) error {
 	if err := c.refuseUnlessExpired(); err != nil {
 		return err
@@ -58,8 +58,8 @@ func (c *Card) refuseUnlessExpired() error {
 	return ErrCardNotExpired
 }
 
-// end takes the balance by an entry and makes the card a voided one. queueCards drops the
-// messages that it waits for.
+// end takes the balance by an entry and voids the card. queueCards then drops the card's
+// scheduled messages.
 func (c *Card) end(kind string, d Details) Entry {
 	entry := c.post(kind, c.Balance.Neg(), d)
 	c.endSuspension()

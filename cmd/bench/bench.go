@@ -162,8 +162,8 @@ func (b *bench) close(ctx context.Context) (err error) {
 
 // fresh empties the tables and writes a checkpoint, so that every round begins in the same
 // state and does not pay for the previous one. Each table is truncated in a transaction of
-// its own, because the server's background work would otherwise cause deadlocks. The
-// triggers that keep the audit log and the ledger append-only also bind its owner; only a superuser can
+// its own, because the server's background work would otherwise cause deadlocks. The triggers
+// that keep the audit log and the ledger append-only also bind their owner. Only a superuser can
 // switch them off.
 func (b *bench) fresh(ctx context.Context) error {
 	return b.db.exec(ctx, "truncate gift_cards", "truncate messages", "truncate idempotency_keys",

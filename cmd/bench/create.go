@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/valyala/fasthttp"
 )
 
@@ -106,16 +107,7 @@ func (b *bench) writeCreateScript(ctx context.Context) error {
 	if err := b.fresh(ctx); err != nil {
 		return err
 	}
-	request, err := b.request(ctx, http.MethodPost, b.server.address, b.cards(), []byte(b.createBody()))
-	if err != nil {
-		return err
-	}
-	request.Header.Set("Idempotency-Key", uuid.NewString())
-	answer, err := do(request)
-	if err != nil {
-		return err
-	}
-	if err := answer.Body.Close(); err != nil {
+	if err := b.post(ctx, b.cards(), b.createBody()); err != nil {
 		return err
 	}
 	if err := b.wantRows(ctx, 1, written...); err != nil {
@@ -165,21 +157,17 @@ func (d *database) insert(ctx context.Context, table, from string, other map[str
 	if err != nil {
 		return "", err
 	}
-	defer rows.Close()
 	var columns, values []string
-	for rows.Next() {
-		var column, kind, value string
-		if err := rows.Scan(&column, &kind, &value); err != nil {
-			return "", err
-		}
+	var column, kind, value string
+	_, err = pgx.ForEachRow(rows, []any{&column, &kind, &value}, func() error {
 		expression, ok := other[column]
-		// In a select, a literal needs the column's type.
 		if !ok {
-			expression = literal(value) + "::" + kind
+			expression = literal(value) + "::" + kind // in a select, a literal needs the column's type
 		}
 		columns, values = append(columns, column), append(values, expression)
-	}
-	return fmt.Sprintf("insert into %s (%s) select %s %s", table, strings.Join(columns, ", "), strings.Join(values, ", "), from), rows.Err()
+		return nil
+	})
+	return fmt.Sprintf("insert into %s (%s) select %s %s", table, strings.Join(columns, ", "), strings.Join(values, ", "), from), err
 }
 
 // literal quotes a string so that pgbench does not take a part of it for a :variable.

@@ -84,13 +84,13 @@ func (b *bench) prepareDetails(ctx context.Context) (path string, err error) {
 	if err := b.openTill(ctx); err != nil {
 		return "", err
 	}
-	card := b.till.cards[0]
+	card := b.cards() + "/" + b.till.cards[0].id.String()
 	for range detailedEntries - 1 {
-		if err := b.post(ctx, card, "redeem", redeemBody); err != nil {
+		if err := b.post(ctx, card+"/redeem", redeemBody); err != nil {
 			return "", err
 		}
 	}
-	path = b.cards() + "/" + card.id.String() + "?include_transactions=true"
+	path = card + "?include_transactions=true"
 	var body bytes.Buffer
 	if err := b.get(ctx, b.shop.token, path, &body); err != nil {
 		return "", err
@@ -141,7 +141,7 @@ const (
 	listPlaces = 500
 )
 
-// listed is the number of cards that the line list has.
+// listed is the number of cards that the line "list" reads pages of.
 func (b *bench) listed() int {
 	if b.quick {
 		return b.sizes.bulk
@@ -163,8 +163,8 @@ func (b *bench) issueToList(ctx context.Context) ([]string, error) {
 	if err := b.db.exec(ctx, "vacuum (analyze) gift_cards", "checkpoint"); err != nil {
 		return nil, err
 	}
-	// More than are needed, because the number of rows in a sample is random. The last page
-	// of the list would be too short.
+	// The sample is twice as large as needed, because its number of rows is random. It leaves out
+	// the oldest cards, because the page after one of them would be too short.
 	rows, err := b.db.admin.Query(ctx, `
 		select encode(id, 'hex') from gift_cards tablesample bernoulli ($1)
 		where id >= (select id from gift_cards where `+b.ofShop()+` order by id offset $2 limit 1)
@@ -199,7 +199,7 @@ func (b *bench) listBare(ctx context.Context, places []string) (r round, err err
 			`suspended_reason, suspended_until, suspended_at, customer_email, customer_phone, customer_name, sender_name, custom_message, is_physical, design_template, deliver_at, delivered `+
 			`from gift_cards where %s and id < '\x%s' order by id desc limit %d) to '/dev/null'`, b.ofShop(), place, pageCards)
 	}
-	// A session reads each page once, so as many sessions as fill the round.
+	// A session reads each page once. One session follows another until the round is full.
 	var total time.Duration
 	units := 0
 	for total < b.duration {

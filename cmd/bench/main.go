@@ -36,7 +36,7 @@ type options struct {
 	only      []string      // names of lines; empty means all except growth
 	quick     bool
 	growth    bool
-	listCards int    // of which the line list reads pages
+	listCards int    // cards that the line "list" reads pages of
 	giftcards string // path of the server's program
 	dir       string // parent of the database's directory
 	port      int    // first of four ports

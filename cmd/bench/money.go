@@ -75,7 +75,7 @@ func (b *bench) writeRedeemScript(ctx context.Context, script string, cards int)
 	if err := b.openTill(ctx); err != nil {
 		return err
 	}
-	if err := b.post(ctx, b.till.cards[0], "redeem", redeemBody); err != nil {
+	if err := b.post(ctx, b.cards()+"/"+b.till.cards[0].id.String()+"/redeem", redeemBody); err != nil {
 		return err
 	}
 	if err := b.checkTill(ctx, 1, 1, true); err != nil {
@@ -118,9 +118,8 @@ func (b *bench) keyAndAudit(ctx context.Context, from, subject string) (key, aud
 	return key, audit, err
 }
 
-// post sends one request with a key to an operation of a card.
-func (b *bench) post(ctx context.Context, card tillCard, operation, body string) error {
-	path := b.cards() + "/" + card.id.String() + "/" + operation
+// post sends one request with a key.
+func (b *bench) post(ctx context.Context, path, body string) error {
 	request, err := b.request(ctx, http.MethodPost, b.server.address, path, []byte(body))
 	if err != nil {
 		return err

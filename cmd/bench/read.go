@@ -128,8 +128,8 @@ func (b *bench) link(ctx context.Context, token, task string) (string, error) {
 	return string(found[1]), nil
 }
 
-// get writes the complete answer to to.
-func (b *bench) get(ctx context.Context, token, path string, to io.Writer) error {
+// get writes the complete body of an answer to out.
+func (b *bench) get(ctx context.Context, token, path string, out io.Writer) error {
 	request, err := b.request(ctx, http.MethodGet, b.server.address, path, nil)
 	if err != nil {
 		return err
@@ -141,7 +141,7 @@ func (b *bench) get(ctx context.Context, token, path string, to io.Writer) error
 	}
 	defer answer.Body.Close()
 	// The struct hides WriteTo, which would bypass the buffer.
-	_, err = io.CopyBuffer(to, struct{ io.Reader }{answer.Body}, make([]byte, 64<<10))
+	_, err = io.CopyBuffer(out, struct{ io.Reader }{answer.Body}, make([]byte, 64<<10))
 	return err
 }
 

@@ -186,8 +186,8 @@ func (b *bench) checkTill(ctx context.Context, sent, entriesOfEach int, redeemed
 	return err
 }
 
-// sqlID is an SQL expression for the id of the card with a number, from 1 on, that is the
-// value of pgbench's variable.
+// sqlID is an SQL expression for the id of a card. A variable of pgbench has the card's place
+// in the till, from 1 on.
 func (t *till) sqlID(variable string) string {
 	first := t.cards[0].id
 	return fmt.Sprintf(`('\x%x'::bytea || int8send(('x%x')::bit(64)::bigint + :%s::bigint - 1))`, first[:4], first[4:], variable)

@@ -83,7 +83,8 @@ func (b *bench) writeTransferScript(ctx context.Context, script string, cards in
 	if err := b.openTill(ctx); err != nil {
 		return err
 	}
-	if err := b.post(ctx, b.till.cards[0], "transfer", transferBody(b.till.cards[0], b.till.cards[1])); err != nil {
+	from, to := b.till.cards[0], b.till.cards[1]
+	if err := b.post(ctx, b.cards()+"/"+from.id.String()+"/transfer", transferBody(from, to)); err != nil {
 		return err
 	}
 	if err := b.checkTill(ctx, 1, 2, false); err != nil {

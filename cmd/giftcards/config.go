@@ -140,8 +140,8 @@ func (c *config) checkPaths(note func(flag string, fit bool, want string)) {
 	}
 }
 
-// checkDatabase notes an address that is none, and completes it with what is no part of
-// it in the settings.
+// checkDatabase notes an address that pgx cannot read, and adds the mode of statements to the
+// address.
 func (c *config) checkDatabase(note func(flag string, fit bool, want string)) {
 	fault := store.CheckURL(c.DatabaseURL)
 	note("database-url", fault == nil, fmt.Sprint(fault))
@@ -185,7 +185,7 @@ func (c *config) checkLifetimes(note func(flag string, fit bool, want string)) {
 	if c.TaskLifetime == 0 {
 		c.TaskLifetime = c.IdempotencyLifetime
 	}
-	// A too short key lifetime is noted above, and would only repeat itself here.
+	// A lifetime of keys that is too short is noted above, and not once more here.
 	note("task-lifetime", c.IdempotencyLifetime < time.Hour || c.TaskLifetime >= time.Hour && c.TaskLifetime <= c.IdempotencyLifetime,
 		fmt.Sprintf("want an hour at least, and not more than --idempotency-lifetime (%s)", c.IdempotencyLifetime))
 	note("message-lifetime", c.MessageLifetime >= 7*24*time.Hour, "want 168h at least")

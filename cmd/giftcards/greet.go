@@ -12,7 +12,7 @@ import (
 // commands that issue a card of the demo merchant, unless an operator has deactivated
 // the demo's user or changed its password.
 func (s *session) greet(st *store.Store, d database) error {
-	// A service has its own database. Its merchants are real, so that it gets no demo.
+	// A server with a database of the operator's has real merchants, so it gets no demo.
 	var made demo
 	showsDemo := d.private != nil
 	if showsDemo {

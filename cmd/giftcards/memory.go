@@ -62,8 +62,8 @@ type collector struct {
 	connections atomic.Int64
 }
 
-// newCollector sets the limits of an idle server, and logs the bound that holds. The
-// runtime's own variables GOGC and GOMEMLIMIT go before the settings.
+// newCollector sets the limits of an idle server, and logs the bound that holds. The runtime's
+// own variables GOGC and GOMEMLIMIT take precedence over the setting.
 func (m *memory) newCollector(log *slog.Logger) *collector {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
@@ -106,7 +106,7 @@ func shareOf(machine uint64) int64 {
 	return int64(min(max(machine/memoryShare, leastMemory), mostMemory))
 }
 
-// limit returns the limit for a server that has so many bytes in use by what is open.
+// limit returns the limit of a server whose connections, streams and bodies use open bytes.
 func (c *collector) limit(open int64) int64 { return min(leastMemory+open, c.most) }
 
 // count counts a connection of an http.Server.

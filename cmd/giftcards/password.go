@@ -12,8 +12,8 @@ import (
 	"giftcards/server/password"
 )
 
-// askPassword reads a new password, without echo from a terminal and otherwise
-// as the first line of standard input, and returns its hash.
+// askPassword reads a new password and returns its hash. It asks twice at a terminal, without
+// echo. Otherwise it reads the first line of standard input.
 func (s *session) askPassword() (string, error) {
 	if file, ok := s.stdin.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
 		first, err := s.prompt(file, "New password: ")

@@ -74,11 +74,11 @@ func (c createUser) Run(s *session) error {
 	if reason != "" {
 		return fmt.Errorf("%q is not an e-mail address: %s", c.Email, reason)
 	}
+	// Ask before the transaction begins, because a person takes time to type.
 	hash, err := s.askPassword()
 	if err != nil {
 		return err
 	}
-	// The password comes before the transaction, because a person types it.
 	user := store.User{MerchantID: c.Merchant, Email: address, PasswordHash: hash, Role: c.Role}
 	if c.Name != "" {
 		user.Name = &c.Name

@@ -12,36 +12,6 @@ import (
 	"giftcards/store/id"
 )
 
-const accessUnchanged = `-- name: AccessUnchanged :one
-select (exists (
-        select from users u where u.id = $1 and u.active and u.merchant_id = $2 and u.role = $3
-        and u.tokens_valid_after is not distinct from $4::timestamptz)
-    and not exists (select from revoked_tokens r where r.id = $5))::boolean as unchanged
-`
-
-type AccessUnchangedParams struct {
-	UserID           id.ID
-	MerchantID       id.ID
-	Role             string
-	TokensValidAfter *time.Time
-	TokenID          string
-}
-
-// Whether token and user are unchanged since the access was read. By primary keys, without
-// a lock. The statements createSQL and FindTask contain the same check.
-func (q *Queries) AccessUnchanged(ctx context.Context, arg AccessUnchangedParams) (bool, error) {
-	row := q.db.QueryRow(ctx, accessUnchanged,
-		arg.UserID,
-		arg.MerchantID,
-		arg.Role,
-		arg.TokensValidAfter,
-		arg.TokenID,
-	)
-	var unchanged bool
-	err := row.Scan(&unchanged)
-	return unchanged, err
-}
-
 const deleteExpiredTokens = `-- name: DeleteExpiredTokens :execrows
 delete from revoked_tokens where id in (
     select t.id from revoked_tokens t where t.expires_at < $1::timestamptz order by t.expires_at limit $2 for update skip locked

@@ -120,7 +120,7 @@ type FindTaskRow struct {
 	AccessUnchanged bool
 }
 
-// By primary key, without a lock; with the check of AccessUnchanged.
+// By primary key, without a lock; with the check of accessUnchangedSQL.
 func (q *Queries) FindTask(ctx context.Context, arg []FindTaskParams) *FindTaskBatchResults {
 	batch := &pgx.Batch{}
 	for _, a := range arg {

@@ -51,20 +51,6 @@ func (q *Queries) FindCard(ctx context.Context, programID id.ID, iD id.ID) (Gift
 	return i, err
 }
 
-const findCardByNumber = `-- name: FindCardByNumber :one
-select id from gift_cards
-where card_number % 10000 * 1000000000000 + card_number / 10000 = $1::bigint and program_id = $2
-`
-
-// The card of a program with a number, which is given as numberOrder. By gift_cards_number_idx,
-// without a lock. No row if the number is unknown or of another program.
-func (q *Queries) FindCardByNumber(ctx context.Context, numberOrder int64, programID id.ID) (id.ID, error) {
-	row := q.db.QueryRow(ctx, findCardByNumber, numberOrder, programID)
-	var id id.ID
-	err := row.Scan(&id)
-	return id, err
-}
-
 const findCardTerms = `-- name: FindCardTerms :one
 select initial_value, expires_at from gift_cards where program_id = $1 and id = $2
 `
@@ -79,56 +65,6 @@ func (q *Queries) FindCardTerms(ctx context.Context, programID id.ID, iD id.ID) 
 	row := q.db.QueryRow(ctx, findCardTerms, programID, iD)
 	var i FindCardTermsRow
 	err := row.Scan(&i.InitialValue, &i.ExpiresAt)
-	return i, err
-}
-
-const findCardsByNumber = `-- name: FindCardsByNumber :many
-select id, card_number from gift_cards where card_number % 10000 * 1000000000000 + card_number / 10000 = any ($1::bigint[]) and program_id = $2
-`
-
-type FindCardsByNumberRow struct {
-	ID         id.ID
-	CardNumber int64
-}
-
-// FindCardByNumber for several numbers, in no order.
-func (q *Queries) FindCardsByNumber(ctx context.Context, numberOrders []int64, programID id.ID) ([]FindCardsByNumberRow, error) {
-	rows, err := q.db.Query(ctx, findCardsByNumber, numberOrders, programID)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []FindCardsByNumberRow
-	for rows.Next() {
-		var i FindCardsByNumberRow
-		if err := rows.Scan(&i.ID, &i.CardNumber); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const findTransferCards = `-- name: FindTransferCards :one
-select coalesce((select s.card_number from gift_cards s where s.program_id = $1 and s.id = $2), -1)::bigint as source_number,
-    (select d.id from gift_cards d where d.card_number % 10000 * 1000000000000 + d.card_number / 10000 = $3::bigint and d.program_id = $1)::bytea as destination_id
-`
-
-type FindTransferCardsRow struct {
-	SourceNumber  int64
-	DestinationID []byte
-}
-
-// The number of a card of a program (-1 if there is none), and the id of the card with another
-// number, given as numberOrder (null if the program has none). By primary key and gift_cards_number_idx, without
-// a lock.
-func (q *Queries) FindTransferCards(ctx context.Context, programID id.ID, sourceID id.ID, destinationNumberOrder int64) (FindTransferCardsRow, error) {
-	row := q.db.QueryRow(ctx, findTransferCards, programID, sourceID, destinationNumberOrder)
-	var i FindTransferCardsRow
-	err := row.Scan(&i.SourceNumber, &i.DestinationID)
 	return i, err
 }
 

@@ -62,11 +62,11 @@ func (t *Templates) Compose(g Gift) (Content, error) {
 		text.ExecuteTemplate(&sms, "sms", shortened),
 	)
 	if err != nil {
-		// A header must be one line, even if a template is not.
 		return Content{}, err
 	}
 	return Content{
-		From:    merchant(g.Merchant),
+		From: merchant(g.Merchant),
+		// A header is one line, even if the template's block has several.
 		Subject: strings.Join(strings.Fields(subject.String()), " "),
 		Text:    strings.TrimSpace(words.String()) + "\n",
 		HTML:    html.String(),

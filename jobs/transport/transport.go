@@ -15,8 +15,8 @@ import (
 type Message struct {
 	// ID stays the same when the message is retried. It consists of letters, digits and dots.
 	ID string
-	// Sequence tells the messages apart that were sent about the same thing on purpose. It makes
-	// another Message-ID, because mail programs show only one of two mails with the same.
+	// Sequence distinguishes messages with the same ID that are all meant to arrive. Each has
+	// another Message-ID, because mail programs show only one of two mails with the same one.
 	Sequence int
 	To       string // an address, or a number in E.164
 	FromName string

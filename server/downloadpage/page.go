@@ -1,6 +1,5 @@
-// Package downloadpage owns the pages that a browser gets for a download link: the one
-// that offers the files, and the one that says why there are none. They need no script
-// and load nothing.
+// Package downloadpage writes the pages that a browser gets for a download link: one offers the
+// files, and the other says why there are none. They need no script and load nothing.
 package downloadpage
 
 import (

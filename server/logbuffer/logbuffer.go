@@ -104,8 +104,8 @@ func (b *Buffer) flush() {
 	slog.New(b.lines).Warn("log lines are missing, because the log was not read fast enough or could not be written", "lines", missing)
 }
 
-// writeBlock writes the lines that wait. It returns the number of lost lines that no line has
-// told yet, and counts them as told unless it fails.
+// writeBlock writes the lines that wait. It returns the number of lost lines that were not
+// reported yet, and counts them as reported unless it fails.
 func (b *Buffer) writeBlock() (missing int64, err error) {
 	b.writing.Lock()
 	defer b.writing.Unlock()

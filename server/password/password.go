@@ -29,8 +29,8 @@ var parameters = &argon2id.Params{Memory: 19 * 1024, Iterations: 2, Parallelism:
 // encode the same letter in different ways (RFC 8265).
 func normalized(password string) string { return norm.NFKC.String(password) }
 
-// Hash returns the hash of password, or ErrLength. Different ways to write the same
-// letters have the same hash.
+// Hash returns a hash of password, or ErrLength. Matches accepts every way to encode the same
+// letters.
 func Hash(password string) (string, error) {
 	password = normalized(password)
 	if len(password) < MinLength || len(password) > MaxLength {
@@ -46,7 +46,8 @@ var absent = sync.OnceValues(func() (string, error) { return argon2id.CreateHash
 // matches nothing, and takes as long as any other. Matches keeps a processor busy and takes
 // 19 MiB for some 50 ms, so a server calls it within a Queue.
 func Matches(password, hash string) (bool, error) {
-	// The password as typed is tried too, for hashes from before passwords were normalised.
+	// The password is also tried as typed, for hashes that were made before passwords were
+	// normalised.
 	candidates := []string{normalized(password)}
 	if password != candidates[0] {
 		candidates = append(candidates, password)

@@ -60,7 +60,7 @@ func (w byID) WriteHeader(status int) {
 // Unwrap returns the inner writer, on which streams set their deadline.
 func (w byID) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// TraceBatchStart counts nothing: the statements of a batch count.
+// TraceBatchStart counts nothing, because TraceBatchQuery counts each statement of the batch.
 func (s *statements) TraceBatchStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceBatchStartData) context.Context {
 	return ctx
 }

@@ -38,7 +38,7 @@ func Faults() map[string]string {
 	}
 	for _, name := range []string{"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"} {
 		if protocol := os.Getenv(name); Traced() && protocol != "" && protocol != "http/protobuf" {
-			faults[name] = "want http/protobuf, which is the only one spoken here"
+			faults[name] = "want http/protobuf, because the server speaks no other protocol"
 		}
 	}
 	return faults

@@ -42,7 +42,7 @@ func newDecimalBound(bound *float64) *decimalBound {
 	}
 	b.text = whole + "." + fraction + strings.Repeat("0", max(0, 2-len(fraction)))
 	b.value, _ = parseDecimal(b.text, nil)
-	if *bound == 0 { // the models have it as an integer, and amounts with two decimals
+	if *bound == 0 { // Pydantic's models write 0 as an integer, and other bounds with two decimals
 		b.text, b.ctx = "0", "0"
 	}
 	return b

@@ -1,6 +1,6 @@
-// Package workbook writes a table of texts as an Excel workbook (Office Open XML,
-// ECMA-376) while its rows come in. So memory stays flat, and nothing is written to
-// a disk. It does not know what the texts mean.
+// Package workbook writes a table of texts as an Excel workbook (Office Open XML, ECMA-376). It
+// writes each row when the row comes in, so it needs little memory and no file. It does not know
+// what the texts mean.
 package workbook
 
 import (

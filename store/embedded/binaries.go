@@ -47,8 +47,8 @@ type finder struct {
 	log                         *slog.Logger
 }
 
-// find returns programs of the major that made the data, or the newest installed ones if
-// major is 0, which means no data. It downloads programs that are not installed.
+// find returns the programs of a major, which made the data, or the newest installed ones if
+// major is 0, because there are no data. It downloads programs that are not installed.
 func (f finder) find(ctx context.Context, major int, data string) (programs, error) {
 	if f.binDir != "" {
 		p, err := f.examine(ctx, f.binDir)

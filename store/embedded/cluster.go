@@ -97,7 +97,7 @@ func (s *Server) makeCluster(ctx context.Context, data string, p programs, as ac
 	if err := os.Rename(fresh, data); err != nil {
 		return err
 	}
-	return syncDir(s.stateDir)
+	return private.SyncDir(s.stateDir)
 }
 
 func (s *Server) initdb(ctx context.Context, p programs, as account, args []string) error {

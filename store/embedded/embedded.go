@@ -58,7 +58,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 
 // start runs the steps of Start. A failed step leaves the rest to abandon.
 func (s *Server) start(ctx context.Context, o Options) error {
-	// The lock on the state directory comes first: all other steps rely on being alone.
+	// The lock on the state directory comes first, because all other steps need to be alone.
 	if err := s.takeStateDir(o); err != nil {
 		return err
 	}

@@ -48,20 +48,11 @@ func syncTree(dir string, flush func(*os.File) error) error {
 }
 
 // fsync flushes a file as PostgreSQL does. On macOS the data may then still be in the disk's
-// own cache, which Sync would empty for each of a thousand files; syncDir does it once for all.
+// own cache. Sync would empty the cache for each of a thousand files; private.SyncDir does it once
+// for all.
 func fsync(file *os.File) error {
 	if err := syscall.Fsync(int(file.Fd())); err != nil {
 		return &fs.PathError{Op: "fsync", Path: file.Name(), Err: err}
 	}
 	return nil
-}
-
-// syncDir makes a rename in dir durable.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
 }

@@ -65,7 +65,7 @@ func (id ID) Plus(n int) ID {
 }
 
 // After reports whether id is ordered after other.
-func (id ID) After(other ID) bool { return bytes.Compare(id[:], other[:]) > 0 }
+func (id ID) After(other ID) bool { return id.Compare(other) > 0 }
 
 // Compare returns -1, 0 or 1 if id is ordered before other, the same, or after it.
 func (id ID) Compare(other ID) int { return bytes.Compare(id[:], other[:]) }

@@ -44,7 +44,7 @@ func create(path string) error {
 	if err := errors.Join(os.Link(complete, path), os.Remove(complete)); err != nil {
 		return err
 	}
-	return syncDirectory(path)
+	return private.SyncDir(filepath.Dir(path))
 }
 
 // Rotate adds a key to each keyset of the file and makes it the primary one. The older keys
@@ -85,7 +85,7 @@ func replace(path string, change func(map[string]*keyset.Handle) (map[string]*ke
 	if err := os.Rename(complete, path); err != nil {
 		return errors.Join(err, os.Remove(complete))
 	}
-	return syncDirectory(path)
+	return private.SyncDir(filepath.Dir(path))
 }
 
 // lock opens the file at path and locks it, so that other changes wait until it is closed.
@@ -174,14 +174,4 @@ func writeComplete(path string, handles map[string]*keyset.Handle) (string, erro
 		return "", errors.Join(err, os.Remove(file.Name()))
 	}
 	return file.Name(), nil
-}
-
-// syncDirectory makes the name of the file at path durable.
-func syncDirectory(path string) error {
-	directory, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	defer directory.Close()
-	return directory.Sync()
 }

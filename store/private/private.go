@@ -139,6 +139,16 @@ func WriteFile(path string, data []byte) error {
 	return errors.Join(writeErr, file.Close())
 }
 
+// SyncDir makes the names of the files in dir durable, as after a rename.
+func SyncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}
+
 // Follow returns the name without links of a file that a link may name. The file may be
 // missing. Follow fails if a user other than root and our own could have made the link or
 // could replace the file. Therefore CheckDir must accept the directories of both. The link's

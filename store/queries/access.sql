@@ -16,14 +16,6 @@ select u.active, u.role, u.tokens_valid_after, u.merchant_id = p.merchant_id as 
 from users u cross join programs p
 where u.id = @user_id and p.id = @program_id;
 
--- name: AccessUnchanged :one
--- Whether token and user are unchanged since the access was read. By primary keys, without
--- a lock. The statements createSQL and FindTask contain the same check.
-select (exists (
-        select from users u where u.id = @user_id and u.active and u.merchant_id = @merchant_id and u.role = @role
-        and u.tokens_valid_after is not distinct from sqlc.narg('tokens_valid_after')::timestamptz)
-    and not exists (select from revoked_tokens r where r.id = @token_id))::boolean as unchanged;
-
 -- name: ShareUser :exec
 -- Prevents changes of the user until the transaction ends, and waits for a running one. An
 -- advisory lock, because a lock on the row needs the privilege to change users, which a

@@ -27,7 +27,7 @@ where p.id = $1;
 update bulk_tasks set job_id = @job_id where program_id = @program_id and id = @id;
 
 -- name: FindTask :batchone
--- By primary key, without a lock; with the check of AccessUnchanged.
+-- By primary key, without a lock; with the check of accessUnchangedSQL.
 select sqlc.embed(t), (
     exists (select from users u where u.id = @user_id and u.active and u.merchant_id = @merchant_id and u.role = @role
         and u.tokens_valid_after is not distinct from sqlc.narg('tokens_valid_after')::timestamptz)

@@ -37,7 +37,7 @@ func (c *Clock) Stop() {
 	c.stopped = time.Now()
 }
 
-// StopAt stops the clock at now. From then on only Move moves it.
+// StopAt stops the clock at a time. After that only Move changes its time.
 func (c *Clock) StopAt(now time.Time) {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()

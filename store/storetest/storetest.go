@@ -167,8 +167,7 @@ func grant(ctx context.Context, url string) error {
 		return err
 	}
 	defer st.Close()
-	err = store.Do(ctx, st, func(tx *store.Tx) error { return tx.Grant(ctx, ServingRole) })
-	return err
+	return store.Do(ctx, st, func(tx *store.Tx) error { return tx.Grant(ctx, ServingRole) })
 }
 
 // createServingRole makes the role unless it exists. All databases of the server share it.

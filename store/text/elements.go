@@ -2,9 +2,9 @@ package text
 
 import "strings"
 
-// elements are the names of the elements that a browser knows, in lower case: those
-// of HTML, with the obsolete ones that its standard lists, of SVG 1.1 and 2, and of
-// the presentation of MathML 3. Others, such as MathML's "plus" and "and", are words.
+// elements are the names of the elements that a browser knows, in lower case: those of HTML
+// (also the obsolete ones that its standard lists), of SVG 1.1 and 2, and of MathML 3's
+// presentation. MathML's other names, such as "plus" and "and", are words.
 var elements = words(`
 a abbr acronym address applet area article aside audio b base basefont bdi bdo bgsound big blink blockquote body br
 button canvas caption center cite code col colgroup data datalist dd del details dfn dialog dir div dl
@@ -45,8 +45,8 @@ func words(list string) map[string]bool {
 // isFlag reports whether an attribute means something without a value.
 func isFlag(attribute string) bool { return flags[strings.ToLower(attribute)] }
 
-// isElement reports whether a name, in lower case, is one of an element: a known one,
-// or a custom one such as my-button.
+// isElement reports whether a name, in lower case, is that of a known element or of a custom
+// one such as my-button.
 func isElement(name string) bool {
 	if elements[name] {
 		return true

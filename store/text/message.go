@@ -9,28 +9,26 @@ import (
 	"golang.org/x/net/html"
 )
 
-// maxRounds bounds the work on one message. A person's text needs one or two
-// rounds; one that needs more than this was made to hide something.
+// maxRounds bounds the work on one message. A person's text needs one or two rounds. A text
+// that needs more than this was made to hide something.
 const maxRounds = 16
 
-// messageLength is how long a message may be, in code points: openings are not
-// broken up at the cost of its length.
+// messageLength is how long a message may be, in code points. A space that breaks up an opening
+// must not make it longer.
 const messageLength = 500
 
-// Message returns a recipient's message made safe against XSS, as the contract
-// asks of customMessage. It loses tags of elements, comments and the like, the
-// content of script and style elements, and control characters other than newline
-// and tab. Everything else is kept as typed. A "<" before something that a browser
-// would take for a tag all the same, such as in "<your friends>", gets a space
-// after it: then no browser does. Where entities hide such a "<", the message is
-// decoded first, so no tag comes out however often the result is decoded.
+// Message returns a recipient's message made safe against XSS, as the contract asks of
+// customMessage. It removes the tags of elements, comments and the like, the content of script
+// and style elements, and control characters other than newline and tab. Everything else stays
+// as typed. A "<" that a browser would still take for the beginning of a tag, as in "<your
+// friends>", gets a space after it. If entities hide such a "<", Message decodes them first. So
+// the result holds no tag, however often it is decoded.
 //
-// The result is valid UTF-8. It is no longer than s, or than 500 code points if s is
-// shorter; a "<" goes where there is no room for its space. Message of it is the
-// same again.
+// The result is valid UTF-8. It has at most 500 code points, or as many as s if s is longer. If
+// there is no room for a space, Message removes the "<". Message of the result is the result.
 func Message(s string) string {
 	s = withoutOpenings(withoutMarkup(paragraphs(s)))
-	seen := s // s, decoded so many times
+	seen := s // s, decoded once more in each round
 	for range maxRounds {
 		decoded := html.UnescapeString(seen)
 		if decoded == seen {
@@ -44,8 +42,8 @@ func Message(s string) string {
 	return strings.NewReplacer("<", "", "&", "").Replace(s)
 }
 
-// withoutMarkup removes the markup of s as it stands, entities undecoded. The rest
-// can be markup again, as with "<<b>i>". withoutOpenings handles that.
+// withoutMarkup removes the markup of s without decoding entities. The rest can be markup again,
+// as with "<<b>i>". withoutOpenings handles that.
 func withoutMarkup(s string) string {
 	if !strings.Contains(s, "<") {
 		return s
@@ -67,8 +65,8 @@ func withoutMarkup(s string) string {
 	}
 }
 
-// markup returns the length of the markup that s, from its "<" on, begins with: with
-// what is in it, if that is a script or a style. It is 0 if s begins with text.
+// markup returns the length of the markup at the beginning of s, which begins with "<". A script
+// or a style includes its content. It is 0 if s begins with text.
 func markup(s string) int {
 	switch {
 	case !opens(s):
@@ -95,7 +93,7 @@ func markup(s string) int {
 	case attributes[stop] == '=': // there may be a ">" in a value
 		return parsed(s, script)
 	}
-	// A tag of an element, not words that begin like one, as in "a<b and c>d".
+	// Words that only look like a tag, as in "a<b and c>d", are text.
 	if names := strings.FieldsFunc(attributes[:stop], betweenAttributes); len(names) > 0 && !slices.ContainsFunc(names, isFlag) {
 		return 0
 	}
@@ -105,8 +103,8 @@ func markup(s string) int {
 	return len(s) - len(attributes) + stop + len(">")
 }
 
-// parsed is the length of the first token in s, and of the text after it if that
-// belongs to it; 0 if the token is never closed.
+// parsed returns the length of the first token in s, or 0 if the token is never closed. If the
+// token begins a script, the length includes the text after it.
 func parsed(s string, script bool) int {
 	tokens := html.NewTokenizer(strings.NewReader(s))
 	kind := tokens.Next()
@@ -147,7 +145,8 @@ func withoutOpenings(s string) string {
 	return kept.String()
 }
 
-// withoutOpeningBrackets goes from the end, because of "<<b" it must not leave "<b".
+// withoutOpeningBrackets removes each "<" that opens something. It goes from the end, because it
+// must not make "<b" of "<<b".
 func withoutOpeningBrackets(s string) string {
 	kept := []byte(s)
 	first := len(kept)

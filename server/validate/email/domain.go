@@ -67,7 +67,8 @@ func isAlphanumeric(c byte) bool { return '0' <= c && c <= '9' || isLetter(c) }
 
 func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
 
-// isHostLabel reports whether a label is ASCII with no hyphen at either end.
+// isHostLabel reports whether a label has only ASCII letters, digits and hyphens, and no hyphen
+// at either end.
 func isHostLabel(label string) bool {
 	for i := range len(label) {
 		if !isHostByte(label[i]) {
@@ -115,8 +116,8 @@ func checkHyphens(domain string) error {
 	return nil
 }
 
-// hasReservedHyphens reports whether a label's third and fourth characters are
-// hyphens without the label being Punycode.
+// hasReservedHyphens reports whether a label has hyphens as its third and fourth characters and
+// is not Punycode.
 func hasReservedHyphens(label string) bool {
 	return hyphens34(label) && !strings.EqualFold(label[:2], "xn")
 }

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// checkLiteral judges an IP address in brackets, and returns the reason if it is wrong.
-// Another function refuses right ones. The sentences in parentheses are those of Python's
+// checkLiteral judges an IP address in brackets, and returns the reason if it is malformed. The
+// caller refuses well-formed ones. The sentences in parentheses are those of Python's
 // ipaddress.
 func checkLiteral(literal string) error {
 	// Each kind of fault has its sentence, and the form of the text decides the kind.

@@ -30,7 +30,7 @@ func property(c rune) idnaProperty {
 		return disallowed
 	case c == '-', 'a' <= c && c <= 'z', '0' <= c && c <= '9':
 		return valid
-	case 0x13A0 <= c && c <= 0x13F5: // Cherokee, which folds to capitals, not as x/text has it
+	case 0x13A0 <= c && c <= 0x13F5: // Cherokee: Unicode folds it to capitals, and x/text does not
 		return valid
 	case unstable(c), ignorable(c):
 		return disallowed

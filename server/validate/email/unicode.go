@@ -35,8 +35,8 @@ var unicode15 = &unicode.RangeTable{
 	},
 }
 
-// nfc returns a text in Unicode's form C. It does not use x/text, which is for streams and
-// inserts U+034F into a run of more than 30 marks, which would change the address.
+// nfc returns a text in Unicode's form C. x/text, which is made for streams, inserts U+034F into
+// a run of more than 30 marks. That would change the address, so nfc composes such a text itself.
 func nfc(text string) string {
 	const joiner = "\u034F"
 	normal := norm.NFC.String(text)
