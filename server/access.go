@@ -24,7 +24,7 @@ import (
 //
 //  1. Only the operations in startsFromCache may start from the cache. Each of them
 //     acts by a statement that compares token and user with the access again, in the
-//     same snapshot: see store.CreateCard and store.FindTask.
+//     same snapshot: see store.CreateCard, store.FindTask and store.FindCard.
 //  2. If that statement finds a difference, it does nothing and the operation fails with
 //     store.ErrAccessChanged. retryOnStaleAccess then reads the access from the database
 //     and runs the operation once more, or answers 401.
@@ -43,6 +43,7 @@ import (
 var startsFromCache = map[string]bool{
 	"POST /v2/giftcards/programs/{programId}/cards":              true,
 	"GET /v2/giftcards/programs/{programId}/cards/bulk/{taskId}": true,
+	"GET /v2/giftcards/programs/{programId}/cards/{cardId}":      true,
 
 	"POST /v2/giftcards/programs/{programId}/cards/{cardId}/activate": true,
 	"POST /v2/giftcards/programs/{programId}/cards/{cardId}/redeem":   true,

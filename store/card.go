@@ -1,15 +1,10 @@
 package store
 
 import (
-	"context"
-	"errors"
 	"slices"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"giftcards/gen/db"
-	"giftcards/store/id"
 	"giftcards/store/money"
 )
 
@@ -51,47 +46,6 @@ func StateOf(c *GiftCard, at time.Time) string {
 // state the card is otherwise.
 func IsSuspended(c *GiftCard, at time.Time) bool {
 	return c.Status == CardSuspended && (c.SuspendedUntil == nil || c.SuspendedUntil.After(at))
-}
-
-// CardByNumber returns the id of the card of a program with a number, as people type it. It
-// fails with ErrCardNotFound.
-func (s *Store) CardByNumber(ctx context.Context, program id.ID, typed string) (id.ID, error) {
-	number, ok := ParseNumber(typed)
-	if !ok {
-		return id.ID{}, ErrCardNotFound
-	}
-	card, err := s.q.FindCardByNumber(ctx, numberOrder(number), program)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return id.ID{}, ErrCardNotFound
-	}
-	return card, classify(wrap(err, "find card by number"))
-}
-
-// FindCard returns a card as it is. It fails with ErrCardNotFound.
-func (s *Store) FindCard(ctx context.Context, program, card id.ID) (GiftCard, error) {
-	return findCard(ctx, s.q, program, card)
-}
-
-func findCard(ctx context.Context, q *db.Queries, program, card id.ID) (GiftCard, error) {
-	found, err := q.FindCard(ctx, program, card)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return GiftCard{}, ErrCardNotFound
-	}
-	return found, classify(wrap(err, "find card"))
-}
-
-// FindCardWithEntries returns a card with its newest entries, newest first and at most that
-// many, which fit its balance. It fails with ErrCardNotFound.
-func (s *Store) FindCardWithEntries(ctx context.Context, program, card id.ID, most int) (found GiftCard, entries []Entry, err error) {
-	found, err = Read(ctx, s, func(tx *Tx) (GiftCard, error) {
-		found, err := findCard(ctx, tx.q, program, card)
-		if err != nil {
-			return GiftCard{}, err
-		}
-		entries, err = tx.q.ListEntries(ctx, program, card, int32(most))
-		return found, wrap(err, "list entries")
-	})
-	return found, entries, err
 }
 
 // Card is a card that a transaction has locked. Its methods are the rules of a card's life:

@@ -9,7 +9,7 @@
 // Read the files in this order:
 //
 //   - The frame: store.go, tx.go, errors.go, connect.go.
-//   - Reading cards: cardlist.go, cardsearch.go, report.go.
+//   - Reading cards: cardfind.go, cardlist.go, cardsearch.go, report.go.
 //   - Cards: giftcard.go (making them), number.go, cardcolumns.go and create.go (one card,
 //     with share.go and package groupcommit), cardrange.go (the cards of a bulk request),
 //     limits.go, idempotency.go.

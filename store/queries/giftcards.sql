@@ -19,14 +19,6 @@ select coalesce((select s.card_number from gift_cards s where s.program_id = @pr
 -- FindCardByNumber for several numbers, in no order.
 select id, card_number from gift_cards where card_number % 10000 * 1000000000000 + card_number / 10000 = any (@number_orders::bigint[]) and program_id = @program_id;
 
--- name: FindCard :one
--- By primary key, without a lock.
-select * from gift_cards where program_id = $1 and id = $2;
-
--- name: ListEntries :many
--- The newest entries of a card, newest first. By primary key, without a lock.
-select * from ledger_entries where program_id = @program_id and card_id = @card_id order by id desc limit @most;
-
 -- name: MakeSearchable :execrows
 -- Puts new cards into the index of texts, about @batch of them. Cards that are locked are left
 -- for the next time.
