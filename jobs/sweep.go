@@ -15,8 +15,8 @@ const (
 	sweepTimeout = time.Minute
 )
 
-// sweep enqueues abandoned tasks again, and every hour deletes expired rows and makes new
-// cards searchable, until ctx ends. Every instance sweeps; row locks keep the instances apart.
+// sweep enqueues abandoned tasks again, and every hour deletes expired rows, makes new cards
+// searchable and recounts all cards, until ctx ends. Every instance sweeps; row locks keep the instances apart.
 func (j *Jobs) sweep(ctx context.Context) {
 	tick := time.NewTicker(j.options.SweepEvery)
 	defer tick.Stop()
@@ -33,6 +33,9 @@ func (j *Jobs) sweep(ctx context.Context) {
 			}
 			if err := j.makeSearchable(ctx); err != nil && ctx.Err() == nil {
 				j.options.Logger.WarnContext(ctx, "making cards searchable failed", "error", err)
+			}
+			if err := j.recountCards(ctx); err != nil && ctx.Err() == nil {
+				j.options.Logger.WarnContext(ctx, "recounting cards failed", "error", err)
 			}
 		}
 		select {
@@ -73,6 +76,17 @@ func (j *Jobs) deleteExpired(ctx context.Context) error {
 // already, because each change puts it there.
 func (j *Jobs) makeSearchable(ctx context.Context) error {
 	return j.untilNone(ctx, func(ctx context.Context, tx *store.Tx) (int64, error) { return tx.MakeSearchable(ctx, indexBatch) })
+}
+
+// recountCards counts the cards that a server of an older version has issued beside this one.
+func (j *Jobs) recountCards(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, sweepTimeout)
+	defer cancel()
+	wrong, err := store.Write(ctx, j.store, func(tx *store.Tx) (int64, error) { return tx.RecountCards(ctx) })
+	if wrong > 0 {
+		j.options.Logger.InfoContext(ctx, "totals of cards set right", "programs", wrong)
+	}
+	return err
 }
 
 // untilNone runs do for one batch after another, each in a transaction of its own, until a

@@ -24,8 +24,9 @@ import (
 //
 //  1. Only the operations in startsFromCache may start from the cache. Each of them
 //     compares token and user with the access again in the database before it acts: a create
-//     and a poll in the snapshot of their one statement, a movement after it has locked the
-//     cards. See store.CreateCard, store.FindTask and store.Move.
+//     and a poll in the snapshot of their one statement, the details of a card in that of
+//     their transaction, a movement after it has locked the cards. See store.CreateCard,
+//     store.FindTask, store.FindCard and store.Move.
 //  2. If that finds a difference, it does nothing and the operation fails with
 //     store.ErrAccessChanged. retryOnStaleAccess then reads the access from the database
 //     and runs the operation once more, or answers 401.
@@ -44,6 +45,7 @@ import (
 var startsFromCache = map[string]bool{
 	"POST /v2/giftcards/programs/{programId}/cards":              true,
 	"GET /v2/giftcards/programs/{programId}/cards/bulk/{taskId}": true,
+	"GET /v2/giftcards/programs/{programId}/cards/{cardId}":      true,
 
 	"POST /v2/giftcards/programs/{programId}/cards/{cardId}/activate": true,
 	"POST /v2/giftcards/programs/{programId}/cards/{cardId}/redeem":   true,

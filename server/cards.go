@@ -24,24 +24,17 @@ func (s *Server) GetGiftCardDetails(ctx context.Context, request api.GetGiftCard
 	if err != nil {
 		return nil, err
 	}
-	if !query(ctx).value("include_transactions").Bool() {
-		card, err := s.Store.FindCard(ctx, program.ID, wanted)
-		if err != nil {
-			return nil, err
-		}
-		return toDetails(toGiftCard(&card, s.Store.Now(), program, who.access.MerchantName)), nil
+	most := 0
+	if query(ctx).value("include_transactions").Bool() {
+		most = mostTransactions
 	}
-	card, entries, err := s.Store.FindCardWithEntries(ctx, program.ID, wanted, mostTransactions)
+	card, entries, err := s.Store.FindCard(ctx, who.access, wanted, most)
 	if err != nil {
 		return nil, err
 	}
-	answer := toDetails(toGiftCard(&card, s.Store.Now(), program, who.access.MerchantName))
-	transactions := make([]api.GiftCardTransactionResponse, len(entries))
-	for i := range entries {
-		transactions[i] = toTransaction(&entries[i], program)
-	}
-	answer.Transactions = &transactions
-	return answer, nil
+	shown := toGiftCard(&card, s.Store.Now(), program, who.access.MerchantName)
+	body := make([]byte, 0, cardBytes+entryBytes*len(entries))
+	return encodedAnswer{body: append(appendDetails(body, &shown, entries), '\n')}, nil
 }
 
 // SearchGiftCards returns a page of a program's cards.
@@ -51,13 +44,8 @@ func (s *Server) SearchGiftCards(ctx context.Context, request api.SearchGiftCard
 	if err != nil {
 		return nil, err
 	}
-	page, err := s.listCards(ctx, []store.MerchantProgram{{ID: program.ID, MerchantID: program.MerchantID, MerchantName: who.access.MerchantName}})
-	if err != nil {
-		return nil, err
-	}
-	return api.SearchGiftCards200JSONResponse{
-		Body: page.cards, Headers: api.SearchGiftCards200ResponseHeaders{Link: s.nextPage(ctx, "/v2/giftcards/programs/"+request.ProgramId+"/search", page)},
-	}, nil
+	return s.listCards(ctx, "/v2/giftcards/programs/"+request.ProgramId+"/search",
+		[]store.MerchantProgram{{ID: program.ID, MerchantID: program.MerchantID, MerchantName: who.access.MerchantName}})
 }
 
 // GetGiftCards returns a page of the cards of one program, or of all of the caller's merchant.
@@ -66,13 +54,7 @@ func (s *Server) GetGiftCards(ctx context.Context, _ api.GetGiftCardsRequestObje
 	if err != nil {
 		return nil, err
 	}
-	page, err := s.listCards(ctx, programs)
-	if err != nil {
-		return nil, err
-	}
-	return api.GetGiftCards200JSONResponse{
-		Body: page.cards, Headers: api.GetGiftCards200ResponseHeaders{Link: s.nextPage(ctx, "/v2/giftcards/programs/cards", page)},
-	}, nil
+	return s.listCards(ctx, "/v2/giftcards/programs/cards", programs)
 }
 
 // programsAskedFor returns the program that the query names, or all of the caller's merchant.
@@ -100,46 +82,50 @@ func (s *Server) programsAskedFor(ctx context.Context) ([]store.MerchantProgram,
 	return nil, store.ErrProgramNotFound
 }
 
-// cardPage is a page of cards as it is answered. next is where the next page begins, "" after
-// the last one.
-type cardPage struct {
-	cards []api.GiftCardResponse
-	next  string
-}
-
-// listCards returns the page of the cards of the programs that the query asks for.
-func (s *Server) listCards(ctx context.Context, programs []store.MerchantProgram) (cardPage, error) {
+// listCards answers with the page of the cards of the programs that the query asks for. The
+// link to the next page leads to the path.
+func (s *Server) listCards(ctx context.Context, path string, programs []store.MerchantProgram) (answer encodedAnswer, err error) {
 	asked, err := cardQuery(query(ctx))
 	if err != nil {
-		return cardPage{}, err
+		return answer, err
 	}
 	merchant, err := query(ctx).id("merchant_id")
 	if err != nil {
-		return cardPage{}, err
+		return answer, err
 	}
 	if !merchant.IsZero() && merchant != caller(ctx).access.User.MerchantID {
-		return cardPage{cards: []api.GiftCardResponse{}}, nil // as if the other merchant had no cards
+		programs = nil // as if the other merchant had no cards
 	}
 	byID := map[id.ID]store.MerchantProgram{}
 	for _, program := range programs {
 		byID[program.ID] = program
 		asked.Programs = append(asked.Programs, program.ID)
 	}
-	found, err := s.Store.ListCards(ctx, asked)
+	page, err := s.Store.ListCards(ctx, asked)
 	if err != nil {
-		return cardPage{}, err
+		return answer, err
 	}
-	page := cardPage{cards: make([]api.GiftCardResponse, len(found.Cards))}
-	for i := range found.Cards {
-		card := &found.Cards[i]
-		program := byID[card.ProgramID]
-		page.cards[i] = toGiftCard(card, found.At, store.Program{ID: program.ID, MerchantID: program.MerchantID}, program.MerchantName)
+	body := append(make([]byte, 0, 2+cardBytes*len(page.Cards)), '[')
+	for i := range page.Cards {
+		if i > 0 {
+			body = append(body, ',')
+		}
+		card, program := &page.Cards[i], byID[page.Cards[i].ProgramID]
+		shown := toGiftCard(card, page.At, store.Program{ID: program.ID, MerchantID: program.MerchantID}, program.MerchantName)
+		body = appendGiftCard(body, &shown)
 	}
-	if found.More {
-		page.next = store.CursorOf(&found.Cards[len(found.Cards)-1]).String()
+	answer.body = append(body, "]\n"...)
+	if page.Next != (store.Cursor{}) {
+		answer.link = s.nextPage(ctx, path, page.Next)
 	}
-	return page, nil
+	return answer, nil
 }
+
+// cardBytes and entryBytes are more than most cards and entries take as JSON.
+const (
+	cardBytes  = 1024
+	entryBytes = 512
+)
 
 // The document has no bounds for page, limit and offset. So no number is refused, and these
 // bounds apply instead.
@@ -174,13 +160,10 @@ func cardQuery(q queryValues) (asked store.CardQuery, err error) {
 // pageLimit returns how many cards a page has at most.
 func pageLimit(q queryValues) int64 { return min(max(q.value("limit").Int(), 1), mostCards) }
 
-// nextPage is the Link header to the page after this one, nil after the last one. It asks for
-// the same cards as the request.
-func (s *Server) nextPage(ctx context.Context, path string, page cardPage) *string {
-	if page.next == "" {
-		return nil
-	}
-	asked, next := query(ctx), url.Values{"after": {page.next}}
+// nextPage is the Link header to the page after a place. It asks for the same cards as the
+// request.
+func (s *Server) nextPage(ctx context.Context, path string, after store.Cursor) *string {
+	asked, next := query(ctx), url.Values{"after": {after.String()}}
 	for _, name := range []string{"merchant_id", "status", "programId", "cardId", "q"} {
 		if !asked.value(name).IsNull() {
 			next.Set(name, asked.text(name))

@@ -68,6 +68,10 @@ func plant(t *testing.T, s *servertest.Server, cards ...*planted) {
 				program, c.id, c.number, c.status, c.balance, c.email, c.name, c.expires, c.created, c.activated, suspendedAt, c.suspended, !c.new); err != nil {
 				return struct{}{}, err
 			}
+			if _, err := tx.Unwrap().Exec(t.Context(), `insert into card_totals (program_id, session, cards) values ($1, 0, 1)
+				on conflict (program_id, session) do update set cards = card_totals.cards + 1`, program); err != nil {
+				return struct{}{}, err
+			}
 		}
 		return struct{}{}, enforce()
 	})

@@ -46,27 +46,13 @@ func toGiftCard(card *store.GiftCard, at time.Time, program store.Program, merch
 	return answer
 }
 
-// toDetails converts a card to the shape of its details, which has a list of transactions too.
-func toDetails(card api.GiftCardResponse) api.GetGiftCardDetails200JSONResponse {
-	return api.GetGiftCardDetails200JSONResponse{
-		Id: card.Id, CardNumber: card.CardNumber, LastFourDigits: card.LastFourDigits,
-		Balance: card.Balance, InitialValue: card.InitialValue, Status: card.Status,
-		CreatedAt: card.CreatedAt, UpdatedAt: card.UpdatedAt, ActivatedAt: card.ActivatedAt, ExpiresAt: card.ExpiresAt,
-		SuspendedReason: card.SuspendedReason, SuspendedUntil: card.SuspendedUntil, SuspendedAt: card.SuspendedAt,
-		CustomerId: card.CustomerId, CustomerEmail: card.CustomerEmail, CustomerPhone: card.CustomerPhone, CustomerName: card.CustomerName,
-		SenderName: card.SenderName, MerchantId: card.MerchantId, MerchantName: card.MerchantName, ProgramId: card.ProgramId,
-		IsPhysical: card.IsPhysical, DesignTemplate: card.DesignTemplate, CustomMessage: card.CustomMessage,
-		DeliverAt: card.DeliverAt, Delivered: card.Delivered, Card: card.Card,
-	}
-}
-
-// toTransaction converts an entry of the ledger of a program's card.
-func toTransaction(entry *store.Entry, program store.Program) api.GiftCardTransactionResponse {
+// toTransaction converts an entry of the ledger of a merchant's card.
+func toTransaction(entry *store.Entry, merchant string) api.GiftCardTransactionResponse {
 	return api.GiftCardTransactionResponse{
 		Id: entry.ID.String(), TransactionType: api.GiftCardTransactionType(entry.Type),
 		Amount: entry.Amount, BalanceBefore: entry.BalanceBefore, BalanceAfter: entry.BalanceAfter,
 		ReferenceId: entry.ReferenceID, Description: entry.Description,
-		CreatedAt: entry.CreatedAt.UTC(), ProcessedAt: entry.CreatedAt.UTC(), MerchantId: program.MerchantID.String(),
+		CreatedAt: entry.CreatedAt.UTC(), ProcessedAt: entry.CreatedAt.UTC(), MerchantId: merchant,
 		PosTransactionId: entry.PosTransactionID, CashierId: entry.CashierID, TerminalId: entry.TerminalID,
 	}
 }

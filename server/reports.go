@@ -3,12 +3,12 @@ package server
 import (
 	"cmp"
 	"context"
+	"iter"
 	"time"
 
 	"giftcards/gen/api"
 	"giftcards/store"
 	"giftcards/store/id"
-	"giftcards/store/money"
 )
 
 const day = 24 * time.Hour
@@ -41,30 +41,35 @@ func (s *Server) GetExpirationWarnings(ctx context.Context, _ api.GetExpirationW
 		return nil, err
 	}
 	now := s.Store.Now()
-	cards, err := s.Store.ReportExpiring(ctx, program.ID, now, now.Add(time.Duration(warningDays[len(warningDays)-1])*day))
-	if err != nil {
-		return nil, err
+	until := now.Add(time.Duration(warningDays[len(warningDays)-1]) * day)
+	report := &api.ExpirationWarningsReportResponse{ReportId: id.New(now).String(), GeneratedAt: now, Warnings: []api.ExpirationWarningResponse{}}
+	return streamedReport[store.ExpiringCard]{
+		server: s, ctx: ctx, program: program.ID, report: report, list: `"warnings":[]`,
+		cards: func(ctx context.Context) iter.Seq2[store.ExpiringCard, error] {
+			return s.Store.ExpiringCards(ctx, program.ID, now, until)
+		},
+		add: func(card store.ExpiringCard) any { return addWarning(report, card) },
+	}, nil
+}
+
+// addWarning counts a card in the report and returns its warning.
+func addWarning(report *api.ExpirationWarningsReportResponse, card store.ExpiringCard) api.ExpirationWarningResponse {
+	warning := api.ExpirationWarningResponse{
+		CardId: card.ID.String(), CardNumber: store.FormatNumber(card.CardNumber), CustomerEmail: card.CustomerEmail, CustomerName: card.CustomerName,
+		DaysUntilExpiry: daysRoundedUp(card.ExpiresAt.Sub(report.GeneratedAt)), ExpiresAt: card.ExpiresAt.UTC(), Balance: card.Balance,
 	}
-	report := api.GetExpirationWarnings200JSONResponse{ReportId: id.New(now).String(), GeneratedAt: now, Warnings: make([]api.ExpirationWarningResponse, len(cards))}
-	for i, card := range cards {
-		warning := api.ExpirationWarningResponse{
-			CardId: card.ID.String(), CardNumber: store.FormatNumber(card.CardNumber), CustomerEmail: card.CustomerEmail, CustomerName: card.CustomerName,
-			DaysUntilExpiry: daysRoundedUp(card.ExpiresAt.Sub(now)), ExpiresAt: card.ExpiresAt.UTC(), Balance: card.Balance,
-		}
-		switch {
-		case warning.DaysUntilExpiry <= warningDays[0]:
-			warning.WarningLevel = "30d"
-			report.Count30d++
-		case warning.DaysUntilExpiry <= warningDays[1]:
-			warning.WarningLevel = "60d"
-			report.Count60d++
-		default:
-			warning.WarningLevel = "90d"
-			report.Count90d++
-		}
-		report.Warnings[i] = warning
+	switch {
+	case warning.DaysUntilExpiry <= warningDays[0]:
+		warning.WarningLevel = "30d"
+		report.Count30d++
+	case warning.DaysUntilExpiry <= warningDays[1]:
+		warning.WarningLevel = "60d"
+		report.Count60d++
+	default:
+		warning.WarningLevel = "90d"
+		report.Count90d++
 	}
-	return report, nil
+	return warning
 }
 
 func daysRoundedUp(d time.Duration) int { return int((d + day - 1) / day) }
@@ -81,23 +86,23 @@ func (s *Server) GetEscheatmentReport(ctx context.Context, _ api.GetEscheatmentR
 	}
 	now, dormancy := s.Store.Now(), int(query(ctx).value("dormancy_days").Int())
 	jurisdiction := cmp.Or(query(ctx).text("jurisdiction"), noJurisdiction)
-	cards, err := s.Store.ReportDormant(ctx, program.ID, now.Add(-time.Duration(dormancy)*day))
-	if err != nil {
-		return nil, err
-	}
-	report := api.GetEscheatmentReport200JSONResponse{
+	report := &api.EscheatmentReportResponse{
 		ReportId: id.New(now).String(), GeneratedAt: now, Jurisdiction: jurisdiction, DormancyThresholdDays: dormancy,
-		Entries: make([]api.EscheatmentReportEntryResponse, len(cards)), EntriesCount: len(cards),
+		Entries: []api.EscheatmentReportEntryResponse{},
 	}
-	var total money.Amount
-	for i, card := range cards {
-		total = total.Add(card.Balance)
-		report.Entries[i] = api.EscheatmentReportEntryResponse{
-			CardId: card.ID.String(), CardNumber: store.FormatNumber(card.CardNumber), Balance: card.Balance, LiabilityAmount: card.Balance,
-			LastActivityDate: card.MovedAt.UTC(), DormancyDays: int(now.Sub(card.MovedAt) / day), Jurisdiction: jurisdiction,
-			CustomerEmail: card.CustomerEmail, MerchantId: program.MerchantID.String(),
-		}
-	}
-	report.TotalLiability = total
-	return report, nil
+	return streamedReport[store.DormantCard]{
+		server: s, ctx: ctx, program: program.ID, report: report, list: `"entries":[]`,
+		cards: func(ctx context.Context) iter.Seq2[store.DormantCard, error] {
+			return s.Store.DormantCards(ctx, program.ID, now.Add(-time.Duration(dormancy)*day))
+		},
+		add: func(card store.DormantCard) any {
+			report.EntriesCount++
+			report.TotalLiability = report.TotalLiability.Add(card.Balance)
+			return api.EscheatmentReportEntryResponse{
+				CardId: card.ID.String(), CardNumber: store.FormatNumber(card.CardNumber), Balance: card.Balance, LiabilityAmount: card.Balance,
+				LastActivityDate: card.MovedAt.UTC(), DormancyDays: int(now.Sub(card.MovedAt) / day), Jurisdiction: jurisdiction,
+				CustomerEmail: card.CustomerEmail, MerchantId: program.MerchantID.String(),
+			}
+		},
+	}, nil
 }

@@ -124,9 +124,14 @@ func TestEveryIssuedCardIsCounted(t *testing.T) {
 	bulk(t, m, nil, api.BulkIssueGiftCardRequest{InitialValue: amount(t, "5"), Count: &few})
 	pollToEnd(t, m, bulk(t, m, nil, api.BulkIssueGiftCardRequest{InitialValue: amount(t, "5"), Count: &many}).JSON202.TaskId)
 	changeCard(m, newCard(t, m)+"/activate", "", `{}`)
+	wantStatus(t, "consolidate", consolidate(t, m, "", "", sell(t, s, m, "1"), sell(t, s, m, "2")), http.StatusOK)
 	got := report[api.BusinessReportsResponse](t, m, "business")
-	if got.TotalCards != 69 || got.PendingCards != 68 || got.ActiveCards != 1 {
-		t.Errorf("%s, want 69 cards, 68 pending and 1 active", mustJSON(t, got))
+	if got.TotalCards != 72 || got.PendingCards != 68 || got.ActiveCards != 2 || got.VoidedCards != 2 {
+		t.Errorf("%s, want 72 cards, 68 pending, 2 active and 2 voided", mustJSON(t, got))
+	}
+	wrong, err := store.Write(t.Context(), s.Store, func(tx *store.Tx) (int64, error) { return tx.RecountCards(t.Context()) })
+	if err != nil || wrong != 0 {
+		t.Errorf("%d programs had a wrong total (%v)", wrong, err)
 	}
 }
 

@@ -71,7 +71,7 @@ func (tx *Tx) CheckLink(ctx context.Context, user, program id.ID, given time.Tim
 // be changed during the wait.
 func (tx *Tx) checkAccess(ctx context.Context, access Access) error {
 	var changed bool
-	err := tx.tx.QueryRow(ctx, "select exists ("+changedAccessesSQL+")", arrays(accessColumns, []Access{access})...).Scan(&changed)
+	err := tx.tx.QueryRow(ctx, "select exists ("+changedAccessesSQL[oneRow]+")", values(accessColumns, access)...).Scan(&changed)
 	switch {
 	case err != nil:
 		return fmt.Errorf("check access: %w", err)
@@ -96,9 +96,11 @@ var accessColumns = []column[Access]{
 	columnOf("tokens_valid_after", "timestamptz", func(a Access) *time.Time { return a.User.TokensValidAfter }),
 }
 
-// changedAccessesSQL returns the places, from 1 on, of the accesses that have changed.
-var changedAccessesSQL = fmt.Sprintf("select new.place from unnest(%s) with ordinality as new (%s, place) where not (%s)",
-	parameters(accessColumns, 1, "[]"), strings.Join(names(accessColumns), ", "), accessUnchangedSQL)
+// changedAccessesSQL returns the accesses that have changed, by accessColumns.
+var changedAccessesSQL = inForms(func(f form) string {
+	list := strings.Join(names(accessColumns), ", ")
+	return fmt.Sprintf("select %s from %s as new (%[1]s) where not (%s)", list, source(accessColumns, 1, f), accessUnchangedSQL)
+})
 
 // RevokeToken makes every instance refuse the token from the commit on. The row is deleted
 // some time after expiresAt, when the token has expired by itself.

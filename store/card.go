@@ -1,15 +1,10 @@
 package store
 
 import (
-	"context"
-	"errors"
 	"slices"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"giftcards/gen/db"
-	"giftcards/store/id"
 	"giftcards/store/money"
 )
 
@@ -50,34 +45,6 @@ func StateOf(c *GiftCard, at time.Time) string {
 // expired or is depleted may be suspended too.
 func IsSuspended(c *GiftCard, at time.Time) bool {
 	return c.Status == CardSuspended && (c.SuspendedUntil == nil || c.SuspendedUntil.After(at))
-}
-
-// FindCard returns a card as it is. It fails with ErrCardNotFound.
-func (s *Store) FindCard(ctx context.Context, program, card id.ID) (GiftCard, error) {
-	return findCard(ctx, s.q, program, card)
-}
-
-func findCard(ctx context.Context, q *db.Queries, program, card id.ID) (GiftCard, error) {
-	found, err := q.FindCard(ctx, program, card)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return GiftCard{}, ErrCardNotFound
-	}
-	return found, classify(wrap(err, "find card"))
-}
-
-// FindCardWithEntries returns a card and its newest entries, newest first and at most that
-// many. Both are of one moment, so the newest entry ends at the card's balance. It fails with
-// ErrCardNotFound.
-func (s *Store) FindCardWithEntries(ctx context.Context, program, card id.ID, most int) (found GiftCard, entries []Entry, err error) {
-	found, err = Read(ctx, s, func(tx *Tx) (GiftCard, error) {
-		found, err := findCard(ctx, tx.q, program, card)
-		if err != nil {
-			return GiftCard{}, err
-		}
-		entries, err = tx.q.ListEntries(ctx, program, card, int32(most))
-		return found, wrap(err, "list entries")
-	})
-	return found, entries, err
 }
 
 // Card is a card that a transaction has locked. Its methods are the rules of a card's life:

@@ -9,7 +9,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"giftcards/gen/db"
 	"giftcards/store/id"
 )
 
@@ -24,6 +23,8 @@ type CardQuery struct {
 	After           Cursor  // only cards after this one in the order; zero is the beginning
 	Offset          int64   // how many cards to leave out, 0 or more
 	Limit           int     // how many cards at most, 1 or more
+
+	until Cursor // no card after this place; zero is the end
 }
 
 // Cursor is the place of a card in the order of lists.
@@ -58,39 +59,62 @@ var beginning = func() (c Cursor) {
 
 // CardPage is one page of a list.
 type CardPage struct {
-	Cards []GiftCard
-	More  bool      // there are cards after these
-	At    time.Time // the time at which states were judged
+	Cards []GiftCard // only with what answers have of a card: see shownFields
+	Next  Cursor     // the next page is after this place; zero after the last page
+	At    time.Time  // the time at which states were judged
 }
 
 // ListCards returns a page of cards. A page after a cursor is found as fast as the first one.
-func (s *Store) ListCards(ctx context.Context, q CardQuery) (CardPage, error) {
-	page := CardPage{At: s.Now()}
+//
+// No index finds a text of one or two characters. A page of such a search ends after
+// shortReach cards at the latest, even if it has fewer cards than wanted, or none. Its Next
+// leads on.
+func (s *Store) ListCards(ctx context.Context, q CardQuery) (page CardPage, err error) {
+	page.At = s.Now()
 	if len(q.Programs) == 0 || q.Search.kind == searchNothing {
 		return page, nil
 	}
-	wanted := q.Limit
-	q.Limit++ // one more card tells whether there are more
 	if q.After == (Cursor{}) {
 		q.After = beginning
 	}
+	if q.Search.isShort() {
+		if q.until, err = s.placeAfter(ctx, q, q.newestOfEach(shortReach)); err != nil {
+			return CardPage{}, err
+		}
+	}
+	wanted := q.Limit
+	q.Limit++ // one more card tells whether there are more
 	for _, statement := range q.statements(page.At) {
 		rows, err := s.pool.Query(ctx, statement.sql, statement.args...)
+		if err == nil {
+			page.Cards, err = collectCards(rows, shownFields)
+		}
 		if err != nil {
 			return CardPage{}, classify(fmt.Errorf("list cards: %w", err))
 		}
-		page.Cards, err = pgx.CollectRows(rows, pgx.RowToStructByPos[db.GiftCard])
-		if err != nil {
-			return CardPage{}, classify(fmt.Errorf("list cards: %w", err))
-		}
-		if len(page.Cards) == q.Limit { // the statements after this one would find the same
+		if len(page.Cards) >= q.Limit { // the statements after this one would find the same
 			break
 		}
 	}
-	if page.More = len(page.Cards) > wanted; page.More {
+	page.Next = q.until
+	if len(page.Cards) > wanted {
 		page.Cards = page.Cards[:wanted]
+		page.Next = CursorOf(&page.Cards[wanted-1])
 	}
 	return page, nil
+}
+
+// placeAfter returns the place of the last of so many cards, the zero Cursor if there are not
+// so many left. It reads an index alone.
+func (s *Store) placeAfter(ctx context.Context, q CardQuery, cards int64) (place Cursor, err error) {
+	var st statement
+	st.sql = "select g.id, g.program_id from " + q.walk(&st, "g.program_id, g.id", q.afterCursor(&st), cards) +
+		orderNewestFirst + " limit 1 offset " + st.arg(cards-1)
+	err = s.pool.QueryRow(ctx, st.sql, st.args...).Scan(&place.Card, &place.Program)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Cursor{}, nil
+	}
+	return place, classify(wrap(err, "find the end of a page"))
 }
 
 // statement is a statement under construction, with its arguments.
@@ -112,9 +136,12 @@ func (q *CardQuery) statements(at time.Time) []statement {
 	case searchNumber, searchLastFour:
 		return []statement{q.found(at)}
 	case searchText:
-		if q.Search.hasGrams() {
+		if !q.Search.isShort() {
 			return []statement{q.newest(at), q.found(at)}
 		}
+	}
+	if len(q.Programs) == 1 && q.Offset == 0 {
+		return []statement{q.next(at)}
 	}
 	return []statement{q.inOrder(at)}
 }
@@ -127,8 +154,11 @@ var usedStates = map[string]bool{CardActive: true, CardSuspended: true, CardVoid
 
 // conditions demand everything of a card g except its program. Each begins with "and".
 func (q *CardQuery) conditions(s *statement, at time.Time) string {
-	card, program := s.arg(q.After.Card), s.arg(q.After.Program)
-	sql := fmt.Sprintf("and g.id <= %s and (g.id, g.program_id) < (%[1]s, %s)", card, program)
+	sql := q.afterCursor(s)
+	if q.until != (Cursor{}) {
+		card, program := s.arg(q.until.Card), s.arg(q.until.Program)
+		sql += fmt.Sprintf(" and g.id >= %s and (g.id, g.program_id) >= (%[1]s, %s)", card, program)
+	}
 	if q.Status != "" {
 		now := s.arg(at)
 		sql += fmt.Sprintf(" and card_state(g.status, g.activated_at, g.balance, g.expires_at, g.suspended_until, %s) = %s", now, s.arg(q.Status))
@@ -148,11 +178,46 @@ func (q *CardQuery) conditions(s *statement, at time.Time) string {
 	return sql
 }
 
+// afterCursor is the condition of a card g to be after the cursor.
+func (q *CardQuery) afterCursor(s *statement) string {
+	// One comparison for one program, because PostgreSQL takes two for independent, and then
+	// plans each page anew.
+	if len(q.Programs) == 1 {
+		than := " and g.id < "
+		if q.Programs[0].Compare(q.After.Program) < 0 {
+			than = " and g.id <= "
+		}
+		return than + s.arg(q.After.Card)
+	}
+	card, program := s.arg(q.After.Card), s.arg(q.After.Program)
+	// The first half is for the index.
+	return fmt.Sprintf(" and g.id <= %s and (g.id, g.program_id) < (%[1]s, %s)", card, program)
+}
+
 const orderNewestFirst = " order by g.id desc, g.program_id desc"
 
 // page is the end of a statement, which limits its rows to the page.
 func (q *CardQuery) page(s *statement) string {
 	return orderNewestFirst + " limit " + s.arg(int64(q.Limit)) + " offset " + s.arg(q.Offset)
+}
+
+// next reads the cards of one program from the cursor on until the page is full.
+func (q *CardQuery) next(at time.Time) statement {
+	var s statement
+	s.sql = fmt.Sprintf("select %s from gift_cards g where g.program_id = %s %s order by g.id desc limit %d",
+		columnsOf("g", shownFields), s.arg(q.Programs[0]), q.conditions(&s, at)+q.Search.condition(&s), roundedLimit(q.Limit))
+	return s
+}
+
+// roundedLimit returns one of a few numbers that is at least the limit, for the text of a
+// statement. With a parameter in its place, PostgreSQL would plan each page anew.
+func roundedLimit(limit int) int {
+	for _, rounded := range [...]int{26, 51, 101, 251, 501, 1001} {
+		if limit <= rounded {
+			return rounded
+		}
+	}
+	return limit
 }
 
 // inOrder walks the cards from the newest one on until the page is full.
@@ -170,7 +235,7 @@ func (q *CardQuery) reach() int64 {
 // cardsOfPage reads the rows of the page. The rows before the page, of which there may be
 // millions, were read from an index alone. The limit keeps PostgreSQL from reading the whole
 // table for a join.
-var cardsOfPage = " select " + allColumns("g") + " from page cross join lateral (select " + allColumns("c") +
+var cardsOfPage = " select " + columnsOf("g", shownFields) + " from page cross join lateral (select " + columnsOf("c", shownFields) +
 	" from gift_cards c where c.program_id = page.program_id and c.id = page.id limit 1) g" + orderNewestFirst
 
 // walk is the newest cards g of all programs that fulfil the conditions, most of each.
@@ -191,15 +256,25 @@ const (
 	newestAtLeast = 500 // of each program
 )
 
+// shortReach is how many cards one page of a search for one or two characters looks at. It
+// takes PostgreSQL about 20 ms.
+const shortReach = 25_000
+
+// newestOfEach divides a number of cards among the programs. Of all programs together, only as
+// many cards are sure to be the newest as were walked of each.
+func (q *CardQuery) newestOfEach(cards int64) int64 {
+	return max(cards/int64(len(q.Programs)), newestAtLeast)
+}
+
 // newest searches the newest cards only.
 func (q *CardQuery) newest(at time.Time) statement {
 	var s statement
-	most := max(newestCards/len(q.Programs), newestAtLeast)
-	newest := q.walk(&s, allColumns("g"), "and g.id <= "+s.arg(q.After.Card), int64(most))
+	most, shown := q.newestOfEach(newestCards), columnsOf("g", shownFields)
+	newest := q.walk(&s, shown, "and g.id <= "+s.arg(q.After.Card), most)
 	if len(q.Programs) > 1 { // each walk ends after most cards, so only the first most of all are sure to be the newest
-		newest = "(select " + allColumns("g") + " from " + newest + orderNewestFirst + " limit " + s.arg(int64(most)) + ") g"
+		newest = "(select " + shown + " from " + newest + orderNewestFirst + " limit " + s.arg(most) + ") g"
 	}
-	s.sql = "select " + allColumns("g") + " from " + newest + " where true " + q.conditions(&s, at) + q.Search.condition(&s) + q.page(&s)
+	s.sql = "select " + shown + " from " + newest + " where true " + q.conditions(&s, at) + q.Search.condition(&s) + q.page(&s)
 	return s
 }
 

@@ -1,7 +1,9 @@
 package store_test
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -49,12 +51,39 @@ func TestTheNewestCardsOfACommonTextAreFound(t *testing.T) {
 			}
 			seen++
 		}
-		if more = page.More; more {
-			after = store.CursorOf(&page.Cards[len(page.Cards)-1])
-		}
+		after, more = page.Next, page.Next != (store.Cursor{})
 	}
 	if seen != 1000 {
 		t.Errorf("%d cards, want 1000", seen)
+	}
+}
+
+// TestAShortTextIsFoundPageByPage: no page looks at more than so many cards, and all pages
+// together have all cards, each once.
+func TestAShortTextIsFoundPageByPage(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	// Three times as many cards as a page looks at. The newest 30 and the oldest 20 have the text.
+	sql(t, f, fmt.Sprintf(`insert into gift_cards (program_id, id, card_number, sealed_code, initial_value, is_physical, customer_name, expires_at, created_at)
+		select '\x%s'::bytea, int4send(1700000000 + i) || '\x0000000000000000'::bytea, i, ''::bytea, 1, true, case when i < 20 or i >= %d - 30 then 'Zoë Q' else 'Else' end, now() + interval '1 year', now()
+		from generate_series(0, %[2]d - 1) as i`, f.program, 3*store.ShortReach))
+	var seen []int64
+	var pages []int
+	var after store.Cursor
+	for more := true; more; {
+		page, err := f.ListCards(t.Context(), store.CardQuery{Programs: []id.ID{f.program}, Search: store.ParseSearch("Q"), Limit: 20, After: after})
+		must(t, err)
+		for _, card := range page.Cards {
+			seen = append(seen, card.CardNumber)
+		}
+		pages = append(pages, len(page.Cards))
+		after, more = page.Next, page.Next != (store.Cursor{})
+	}
+	if len(seen) != 50 || !slices.IsSortedFunc(seen, func(a, b int64) int { return cmp.Compare(b, a) }) || len(slices.Compact(slices.Clone(seen))) != 50 {
+		t.Errorf("%d cards, want 50, newest first and each once: %v", len(seen), seen)
+	}
+	if !slices.Contains(pages, 0) {
+		t.Errorf("pages of %v cards: none ended without a card", pages)
 	}
 }
 

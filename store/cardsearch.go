@@ -54,7 +54,10 @@ func ParseSearch(typed string) Search {
 // no such part, and so the index cannot find it.
 const minGrams = 3
 
-func (f Search) hasGrams() bool { return utf8.RuneCountInString(f.text) >= minGrams }
+// isShort reports whether no index finds the text.
+func (f Search) isShort() bool {
+	return f.kind == searchText && utf8.RuneCountInString(f.text) < minGrams
+}
 
 // numberOrderSQL is what gift_cards_number_idx has of a card's number: the last four digits
 // first, so that the index also finds cards by these. numberOrder is the same in Go.

@@ -16,7 +16,7 @@ import (
 // could not read the recipients of unfinished tasks.
 const chunkSize = 10_000
 
-// writeChunks writes all cards of the task with their messages. It makes a chunk while
+// writeChunks writes and counts all cards of the task, and writes their messages. It makes a chunk while
 // PostgreSQL writes the chunk before it.
 func (tx *Tx) writeChunks(ctx context.Context, task Task, terms Terms, written func(cards int)) error {
 	next, err := tx.makeChunk(ctx, task, terms, 0)
@@ -47,7 +47,7 @@ func (tx *Tx) writeChunks(ctx context.Context, task Task, terms Terms, written f
 		tx.store.counts[cardsWritten].Add(int64(len(chunk.cards)))
 		written(min(end, int(task.CardCount)))
 	}
-	return nil
+	return tx.countCards(ctx, task.ProgramID, int(task.CardCount))
 }
 
 // chunk is rows that are not written yet, or the error that prevented them.

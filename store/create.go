@@ -141,28 +141,28 @@ var creationColumns = []column[creation]{
 // PostgreSQL less: its parameters are not arrays (docs/decisions), and it asks "is there any"
 // instead of "is it among".
 var (
-	createOneSQL = createSQL("(values ("+creationParameters("")+"))",
+	createOneSQL = createSQL(oneRow,
 		"exists (select from claimed)", "exists (select from card)")
-	createManySQL = createSQL("unnest("+creationParameters("[]")+")",
+	createManySQL = createSQL(manyRows,
 		"(program_id, key) in (select program_id, key from claimed)", "id in (select id from card)")
 )
 
-func creationParameters(suffix string) string {
-	return parameters(cardColumns, 1, suffix) + ", " + parameters(creationColumns, len(cardColumns)+1, suffix)
+func creationSource(f form) string {
+	return f.source(parameters(cardColumns, 1, f) + ", " + parameters(creationColumns, len(cardColumns)+1, f))
 }
 
-// createSQL is the statement that creates cards. It writes each card, its messages, its
-// entry in the audit log, and its key with the answer: all of it, or nothing. It writes
-// nothing for a card whose access has changed (not allowed), whose program or user has a
-// limit (limited), or whose key is taken (not created). It waits for a concurrent statement
-// with the key, and fails on gift_cards_number_idx if a number is taken.
+// createSQL is the statement that creates cards. It counts each card, and writes it with its
+// messages, its entry in the audit log, and its key with the answer: all of it, or nothing.
+// It writes nothing for a card whose access has changed (not allowed), whose program or user
+// has a limit (limited), or whose key is taken (not created). It waits for a concurrent
+// statement with the key, and fails on gift_cards_number_idx if a number is taken.
 //
 // It asks once for all cards whether there is any limit, because mostly there is none.
 //
 //nolint:unqueryvet // the columns of new are named in the same statement
-func createSQL(source, claimed, created string) string {
+func createSQL(f form, claimed, created string) string {
 	return strings.NewReplacer(
-		"{source}", source, "{claimed}", claimed, "{created}", created, "{unchanged}", accessUnchangedSQL,
+		"{source}", creationSource(f), "{claimed}", claimed, "{created}", created, "{unchanged}", accessUnchangedSQL,
 		"{card}", cardColumnNames, "{creation}", strings.Join(names(creationColumns), ", "),
 	).Replace(`
 with new as materialized (
@@ -180,6 +180,10 @@ with new as materialized (
     select {card}
     from new where allowed and not limited and (key is null or {claimed} and not duplicate_key)
     returning program_id, id, customer_email, customer_phone, deliver_at, created_at
+), total as (
+    insert into card_totals (program_id, session, cards)
+    select program_id, pg_backend_pid(), count(*) from card group by program_id
+    on conflict on constraint card_totals_pkey do update set cards = card_totals.cards + excluded.cards
 ), message as (
     insert into messages (program_id, card_id, channel, kind, sequence, address, bulk, send_at, next_attempt_at, created_at)
     select c.program_id, c.id, m.channel, 'card', 0, m.address, false,

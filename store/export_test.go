@@ -16,3 +16,14 @@ const SharedAtOnce = groupcommit.MaxRunning
 
 // WaitingMovements is WaitingCreates for movements.
 func WaitingMovements(s *Store) int { return s.movements.Waiting() }
+
+// CardFieldNames are the columns of a card in the order of CardTargets.
+func CardFieldNames() []string { return each(cardFields, func(f cardField) string { return f.name }) }
+
+// CardTargets are where the columns of a card are read into.
+func CardTargets(c *GiftCard) []any {
+	return each(cardFields, func(f cardField) any { return f.target(c) })
+}
+
+// ShortReach is how many cards one page of a search for one or two characters looks at.
+const ShortReach = shortReach

@@ -117,7 +117,13 @@ const maxNumberRounds = 10
 
 var errNumbersExhausted = errors.New("no free card numbers found: the prefix leaves too few")
 
-// insertCards inserts cards, and gives a new number to each card whose number is taken.
+// countCards counts cards of a program that this transaction has inserted. Each statement that
+// inserts cards needs it.
+func (tx *Tx) countCards(ctx context.Context, program id.ID, cards int) error {
+	return wrap(tx.q.CountCards(ctx, program, int64(cards)), "count cards")
+}
+
+// insertCards inserts and counts cards of one program, and gives a new number to each card whose number is taken.
 func (tx *Tx) insertCards(ctx context.Context, cards []GiftCard) error {
 	pending := make([]int, len(cards))
 	for i := range cards {
@@ -138,7 +144,7 @@ func (tx *Tx) insertCards(ctx context.Context, cards []GiftCard) error {
 			return fmt.Errorf("insert cards: %w", err)
 		}
 		if len(taken) == 0 {
-			return nil
+			return tx.countCards(ctx, cards[0].ProgramID, len(cards))
 		}
 		for _, at := range taken {
 			cards[at].CardNumber = tx.store.numbers.random()

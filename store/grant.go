@@ -14,9 +14,9 @@ import (
 // needs the privilege to update it. Only operators, who work as the owner, change
 // merchants, programs and users.
 var grants = []struct{ privileges, objects string }{
-	{"select", "goose_db_version, river_migration, schema_compatibility, merchants, programs, users, issuing_limits, card_totals"},
+	{"select", "goose_db_version, river_migration, schema_compatibility, merchants, programs, users, issuing_limits"},
 	{"select, insert", "audit_log, ledger_entries"},
-	{"select, insert, update", "gift_cards, key_checks, key_uses, message_origins, reseals"},
+	{"select, insert, update", "gift_cards, card_totals, key_checks, key_uses, message_origins, reseals"},
 	{"select, insert, update, delete", "bulk_tasks, task_cancellations, task_recipients, code_failures, idempotency_keys, known_logins, messages, revoked_tokens, " +
 		"issued_totals, river_job, river_leader, river_notification, river_queue"},
 	{"usage", "sequence river_job_id_seq, river_notification_id_seq"},

@@ -43,14 +43,14 @@ type (
 	accessKey struct {
 		token, role    string
 		user, merchant id.ID
-		validAfter     time.Time
+		validAfter     int64 // in microseconds, as PostgreSQL keeps it; 0: null
 	}
 )
 
 func (a Access) key() accessKey {
 	key := accessKey{token: a.TokenID, role: a.User.Role, user: a.User.ID, merchant: a.User.MerchantID}
 	if a.User.TokensValidAfter != nil {
-		key.validAfter = *a.User.TokensValidAfter
+		key.validAfter = a.User.TokensValidAfter.UnixMicro()
 	}
 	return key
 }
@@ -100,29 +100,34 @@ func newMovementRound(now time.Time, asked []Movement) *movementRound {
 func (r *movementRound) reads() *pgx.Batch {
 	batch := &pgx.Batch{}
 	batch.Queue("begin")
-	batch.Queue("select set_config('lock_timeout', $1, true)", fmt.Sprint(lockWait.Milliseconds()))
-	batch.Queue(lockCardsSQL, arrays(cardKeyColumns, r.wanted)...).Query(func(rows pgx.Rows) error {
-		found, err := collectCards(rows)
+	batch.Queue(cardSettingsSQL, fmt.Sprint(lockWait.Milliseconds()))
+	f := formOf(len(r.wanted))
+	batch.Queue(lockCardsSQL[f], arguments(cardKeyColumns, r.wanted, f)...).Query(func(rows pgx.Rows) error {
+		found, err := collectCards(rows, cardFields)
 		for i := range found {
 			r.cards[cardKey{found[i].ProgramID, found[i].ID}] = newCard(found[i], r.now)
 		}
 		return err
 	})
 	if len(r.keys) > 0 {
-		batch.Queue(findKeysSQL, arrays(keyColumns, r.keys)...).Query(r.collectAnswers)
+		f := formOf(len(r.keys))
+		batch.Queue(findKeysSQL[f], arguments(keyColumns, r.keys, f)...).Query(r.collectAnswers)
 	}
 	if len(r.numbers) > 0 {
 		batch.Queue(findCodeFailuresSQL, r.numbers).Query(r.collectFailures)
 	}
-	batch.Queue(changedAccessesSQL, arrays(accessColumns, r.accesses)...).Query(func(rows pgx.Rows) error {
-		var place int
-		_, err := pgx.ForEachRow(rows, []any{&place}, func() error {
-			r.changed[r.accesses[place-1].key()] = true
-			return nil
-		})
-		return err
-	})
+	f = formOf(len(r.accesses))
+	batch.Queue(changedAccessesSQL[f], arguments(accessColumns, r.accesses, f)...).Query(r.collectChanged)
 	return batch
+}
+
+func (r *movementRound) collectChanged(rows pgx.Rows) error {
+	var a Access
+	_, err := pgx.ForEachRow(rows, []any{&a.TokenID, &a.User.ID, &a.User.MerchantID, &a.User.Role, &a.User.TokensValidAfter}, func() error {
+		r.changed[a.key()] = true
+		return nil
+	})
+	return err
 }
 
 func (r *movementRound) collectAnswers(rows pgx.Rows) error {
@@ -211,11 +216,9 @@ func (r *movementRound) writes() *pgx.Batch {
 		}
 	}
 	queueCards(batch, &r.tally, cards)
-	if len(r.given) > 0 {
-		batch.Queue(insertAnswersSQL, arrays(answerColumns, r.given)...)
-	}
 	if len(r.entries) > 0 {
-		batch.Queue(insertAuditEntriesSQL, arrays(auditColumns, r.entries)...)
+		f := formOf(len(r.given), len(r.entries))
+		batch.Queue(insertAnswersSQL[f], append(arguments(answerColumns, r.given, f), arguments(auditColumns, r.entries, f)...)...)
 	}
 	batch.Queue("commit")
 	return batch

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"iter"
 	"time"
 
 	"giftcards/gen/db"
@@ -18,10 +19,8 @@ type (
 	DormantCard = db.ListDormantRow
 )
 
-// Each report is one statement, so that its figures belong together.
-
 // ReportBusiness returns the figures of a program at a time. A month is a calendar month in
-// UTC.
+// UTC. It is one statement, so that its figures belong together.
 func (s *Store) ReportBusiness(ctx context.Context, program id.ID, at time.Time) (BusinessReport, error) {
 	at = at.UTC()
 	month := time.Date(at.Year(), at.Month(), 1, 0, 0, 0, 0, time.UTC)
@@ -32,22 +31,46 @@ func (s *Store) ReportBusiness(ctx context.Context, program id.ID, at time.Time)
 	return report, nil
 }
 
-// ReportExpiring returns the active cards with a balance that expire after a time and not
-// later than until, soonest first.
-func (s *Store) ReportExpiring(ctx context.Context, program id.ID, at, until time.Time) ([]ExpiringCard, error) {
-	cards, err := s.q.ListExpiring(ctx, program, at, until)
-	if err != nil {
-		return nil, classify(fmt.Errorf("report expiring cards: %w", err))
-	}
-	return cards, nil
+// ExpiringCards returns the active cards with a balance that expire after a time and not later
+// than until, soonest first.
+func (s *Store) ExpiringCards(ctx context.Context, program id.ID, at, until time.Time) iter.Seq2[ExpiringCard, error] {
+	return inPages(ExpiringCard{ExpiresAt: at, ID: beginning.Card}, func(after ExpiringCard) ([]ExpiringCard, error) {
+		cards, err := s.q.ListExpiring(ctx, db.ListExpiringParams{
+			ProgramID: program, AfterTime: after.ExpiresAt, AfterCard: after.ID[:], Until: until, Now: at, Batch: pageSize,
+		})
+		return cards, classify(wrap(err, "list expiring cards"))
+	})
 }
 
-// ReportDormant returns the cards with a balance whose holder has not moved money after since.
-// The card that is dormant longest comes first.
-func (s *Store) ReportDormant(ctx context.Context, program id.ID, since time.Time) ([]DormantCard, error) {
-	cards, err := s.q.ListDormant(ctx, program, since)
-	if err != nil {
-		return nil, classify(fmt.Errorf("report dormant cards: %w", err))
+// DormantCards returns the cards with a balance whose holder has not moved money after since,
+// oldest card first.
+func (s *Store) DormantCards(ctx context.Context, program id.ID, since time.Time) iter.Seq2[DormantCard, error] {
+	return inPages(DormantCard{}, func(after DormantCard) ([]DormantCard, error) {
+		cards, err := s.q.ListDormant(ctx, db.ListDormantParams{ProgramID: program, AfterCard: after.ID[:], Since: since, Batch: pageSize})
+		return cards, classify(wrap(err, "list dormant cards"))
+	})
+}
+
+// inPages returns rows one by one, and holds a page of them. read returns the page after a row,
+// which has at most pageSize. A row that changes meanwhile is read as it was before or after the
+// change. The rows end with the first error.
+func inPages[Row any](first Row, read func(after Row) ([]Row, error)) iter.Seq2[Row, error] {
+	return func(yield func(Row, error) bool) {
+		for after := first; ; {
+			page, err := read(after)
+			if err != nil {
+				yield(after, err)
+				return
+			}
+			for _, row := range page {
+				if !yield(row, nil) {
+					return
+				}
+				after = row
+			}
+			if len(page) < pageSize {
+				return
+			}
+		}
 	}
-	return cards, nil
 }

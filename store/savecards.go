@@ -31,11 +31,12 @@ func (tx *Tx) LockCards(ctx context.Context, program id.ID, ids ...id.ID) ([]*Ca
 		return nil, err
 	}
 	wanted := each(ids, func(card id.ID) cardKey { return cardKey{program, card} })
-	rows, err := tx.tx.Query(ctx, lockCardsSQL, arrays(cardKeyColumns, wanted)...)
+	f := formOf(len(wanted))
+	rows, err := tx.tx.Query(ctx, lockCardsSQL[f], arguments(cardKeyColumns, wanted, f)...)
 	if err != nil {
 		return nil, busy(fmt.Errorf("lock cards: %w", err))
 	}
-	found, err := collectCards(rows)
+	found, err := collectCards(rows, cardFields)
 	if err != nil {
 		return nil, busy(fmt.Errorf("lock cards: %w", err))
 	}
@@ -46,11 +47,18 @@ func (tx *Tx) LockCards(ctx context.Context, program id.ID, ids ...id.ID) ([]*Ca
 	return each(ids, func(card id.ID) *Card { return locked[card] }), nil
 }
 
-// limitLockWait makes every later statement of the transaction wait for a lock for lockWait
-// at most.
+// limitLockWait sets cardSettingsSQL for the later statements of the transaction.
 func (tx *Tx) limitLockWait(ctx context.Context) error {
-	return wrap(tx.q.LimitLockWait(ctx, fmt.Sprint(lockWait.Milliseconds())), "limit the wait for locks")
+	_, err := tx.tx.Exec(ctx, cardSettingsSQL, fmt.Sprint(lockWait.Milliseconds()))
+	return wrap(err, "limit the wait for locks")
 }
+
+// cardSettingsSQL makes every later statement of a transaction wait for a lock for so many
+// milliseconds at most. It also makes PostgreSQL plan each statement once, and by an index:
+// planning some of them in each transaction took longer than carrying them out, and a plan that
+// was made while a table was small would read all of it.
+const cardSettingsSQL = `select set_config(s.name, s.value, true) from (values ('lock_timeout', $1::text),
+    ('plan_cache_mode', 'force_generic_plan'), ('enable_seqscan', 'off'), ('enable_hashjoin', 'off'), ('enable_mergejoin', 'off')) as s (name, value)`
 
 // LockCard is LockCards for one card. It fails with ErrCardNotFound.
 func (tx *Tx) LockCard(ctx context.Context, program, card id.ID) (*Card, error) {
@@ -99,11 +107,9 @@ func queueCards(batch *pgx.Batch, counted *tally, cards []*Card) {
 	for i := range entries {
 		counted.posted(&entries[i])
 	}
-	if len(entries) > 0 {
-		batch.Queue(insertEntriesSQL, arrays(entryColumns, entries)...)
-	}
 	if len(changed) > 0 {
-		batch.Queue(updateCardsSQL, arrays(changingColumns, changed)...)
+		f := formOf(len(entries), len(changed))
+		batch.Queue(updateCardsSQL[f], append(arguments(entryColumns, entries, f), arguments(changingColumns, changed, f)...)...)
 	}
 	if len(voided) > 0 {
 		batch.Queue(dropMessagesOfVoidedSQL, arrays(voidedColumns, voided)...)
@@ -112,9 +118,11 @@ func queueCards(batch *pgx.Batch, counted *tally, cards []*Card) {
 
 // lockCardsSQL returns the rows that exist. It locks them in the order of the primary key, so
 // that two transactions cannot deadlock.
-var lockCardsSQL = fmt.Sprintf(`select %s from unnest(%s) as wanted (program_id, id)
+var lockCardsSQL = inForms(func(f form) string {
+	return fmt.Sprintf(`select %s from %s as wanted (program_id, id)
 join gift_cards c on c.program_id = wanted.program_id and c.id = wanted.id
-order by c.program_id, c.id for no key update of c`, allColumns("c"), parameters(cardKeyColumns, 1, "[]"))
+order by c.program_id, c.id for no key update of c`, columnsOf("c", cardFields), source(cardKeyColumns, 1, f))
+})
 
 var cardKeyColumns = []column[cardKey]{
 	columnOf("program_id", "bytea", func(k cardKey) id.ID { return k.program }),
@@ -144,13 +152,6 @@ var changingColumns = []column[*Card]{
 	columnOf("searchable", "boolean", func(*Card) bool { return true }),
 }
 
-var updateCardsSQL = func() string {
-	changing := names(changingColumns)[2:]
-	return fmt.Sprintf("update gift_cards c set (%s) = (new.%s) from unnest(%s) as new (%s) where c.program_id = new.program_id and c.id = new.id",
-		strings.Join(changing, ", "), strings.Join(changing, ", new."),
-		parameters(changingColumns, 1, "[]"), strings.Join(names(changingColumns), ", "))
-}()
-
 // entryColumns are all columns of ledger_entries.
 var entryColumns = []column[Entry]{
 	columnOf("program_id", "bytea", func(e Entry) id.ID { return e.ProgramID }),
@@ -168,7 +169,16 @@ var entryColumns = []column[Entry]{
 	columnOf("created_at", "timestamptz", func(e Entry) time.Time { return e.CreatedAt }),
 }
 
-var insertEntriesSQL = insertManySQL("ledger_entries", entryColumns)
+// updateCardsSQL writes entries, and the cards that they belong to. The trigger that compares
+// the two runs after the whole statement.
+var updateCardsSQL = inForms(func(f form) string {
+	changing := names(changingColumns)[2:]
+	return fmt.Sprintf(`with entry as (%s)
+update gift_cards c set (%s) = (new.%s) from %s as new (%s) where c.program_id = new.program_id and c.id = new.id`,
+		insertSQL("ledger_entries", entryColumns, 1, f),
+		strings.Join(changing, ", "), strings.Join(changing, ", new."),
+		source(changingColumns, len(entryColumns)+1, f), strings.Join(names(changingColumns), ", "))
+})
 
 // auditColumns are all columns of audit_log.
 var auditColumns = []column[AuditEntry]{
@@ -184,8 +194,6 @@ var auditColumns = []column[AuditEntry]{
 	columnOf("client_request_id", "text", func(e AuditEntry) *string { return e.ClientRequestID }),
 }
 
-var insertAuditEntriesSQL = insertManySQL("audit_log", auditColumns)
-
 // keyColumns are the primary key of idempotency_keys.
 var keyColumns = []column[*IdempotencyKey]{
 	columnOf("program_id", "bytea", func(k *IdempotencyKey) id.ID { return k.ProgramID }),
@@ -194,10 +202,12 @@ var keyColumns = []column[*IdempotencyKey]{
 	columnOf("subject", "bytea", func(k *IdempotencyKey) []byte { return k.subject() }),
 }
 
-var findKeysSQL = fmt.Sprintf(`select k.program_id, k.operation, k.key, k.subject, k.request_hash, k.status, k.answer
-from unnest(%s) as wanted (%s) join idempotency_keys k
+var findKeysSQL = inForms(func(f form) string {
+	return fmt.Sprintf(`select k.program_id, k.operation, k.key, k.subject, k.request_hash, k.status, k.answer
+from %s as wanted (%s) join idempotency_keys k
 on k.program_id = wanted.program_id and k.operation = wanted.operation and k.key = wanted.key and k.subject = wanted.subject`,
-	parameters(keyColumns, 1, "[]"), strings.Join(names(keyColumns), ", "))
+		source(keyColumns, 1, f), strings.Join(names(keyColumns), ", "))
+})
 
 // answerColumns are all columns of idempotency_keys.
 var answerColumns = []column[keptAnswer]{
@@ -211,11 +221,16 @@ var answerColumns = []column[keptAnswer]{
 	columnOf("created_at", "timestamptz", func(k keptAnswer) time.Time { return k.createdAt }),
 }
 
-// insertAnswersSQL violates no constraint, because the cards in a key's subject are locked
-// and the key was looked up after that.
-var insertAnswersSQL = insertManySQL("idempotency_keys", answerColumns)
+// insertAnswersSQL writes answers under their keys, and entries of the audit log. It violates
+// no constraint, because the cards in a key's subject are locked and the key was looked up
+// after that.
+var insertAnswersSQL = inForms(func(f form) string {
+	return fmt.Sprintf("with answer as (%s) %s",
+		insertSQL("idempotency_keys", answerColumns, 1, f), insertSQL("audit_log", auditColumns, len(answerColumns)+1, f))
+})
 
-func insertManySQL[Row any](table string, columns []column[Row]) string {
+// insertSQL inserts the rows of a source.
+func insertSQL[Row any](table string, columns []column[Row], first int, f form) string {
 	list := strings.Join(names(columns), ", ")
-	return fmt.Sprintf("insert into %s (%s) select %s from unnest(%s) as new (%s)", table, list, list, parameters(columns, 1, "[]"), list)
+	return fmt.Sprintf("insert into %s (%s) select %s from %s as new (%s)", table, list, list, source(columns, first, f), list)
 }

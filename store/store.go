@@ -14,7 +14,7 @@
 //     idempotency.go.
 //   - Changing cards: card.go (states and rules), ledger.go, savecards.go, movement.go,
 //     codelock.go, and a file for each of the other operations, such as refund.go.
-//   - Reading cards: cardbynumber.go, cardlist.go, cardsearch.go, report.go, balancecheck.go.
+//   - Reading cards: cardbynumber.go, cardfind.go, cardlist.go, cardsearch.go, report.go, balancecheck.go.
 //   - People and access: program.go (merchants and programs), user.go, login.go, access.go,
 //     audit.go.
 //   - Tasks: bulk.go, chunk.go and recipients.go (writing the cards), stop.go.

@@ -71,3 +71,14 @@ func (tx *Tx) MakeSearchable(ctx context.Context, batch int) (int64, error) {
 	made, err := tx.q.MakeSearchable(ctx, int32(batch))
 	return made, wrap(err, "make cards searchable")
 }
+
+// RecountCards sets the totals of cards right, which servers of version 0.1.0 do not keep. It
+// returns how many programs had a wrong one; 0 also if another transaction recounts.
+func (tx *Tx) RecountCards(ctx context.Context) (int64, error) {
+	alone, err := tx.q.TryRecount(ctx)
+	if err != nil || !alone {
+		return 0, wrap(err, "begin to recount cards")
+	}
+	wrong, err := tx.q.RecountCards(ctx)
+	return wrong, wrap(err, "recount cards")
+}

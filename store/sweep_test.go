@@ -162,3 +162,47 @@ func TestTheDatabaseKeepsTheLast30DaysOfTheAuditLog(t *testing.T) {
 		t.Errorf("an entry of the last 30 days went (%v)", err)
 	}
 }
+
+// TestCardsThatVersion010IssuesAreCountedLater: its statements do not count. The recount adds
+// what is missing, once, also while cards are issued.
+func TestCardsThatVersion010IssuesAreCountedLater(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	recount := func(want int64) {
+		t.Helper()
+		wrong, err := store.Write(t.Context(), f.Store, func(tx *store.Tx) (int64, error) { return tx.RecountCards(t.Context()) })
+		must(t, err)
+		if wrong != want {
+			t.Errorf("%d totals were wrong, want %d", wrong, want)
+		}
+	}
+	counted := func(want int64) {
+		t.Helper()
+		report, err := f.ReportBusiness(t.Context(), f.program, f.Now())
+		must(t, err)
+		if report.Cards != want || report.Pending != want {
+			t.Errorf("%d cards and %d pending, want %d", report.Cards, report.Pending, want)
+		}
+	}
+	write(t, f.Store, func(tx *store.Tx) ([]store.GiftCard, error) { return tx.IssueCards(t.Context(), f.terms(t), make([]store.Recipient, 3)) })
+	recount(0)
+	counted(3)
+	f.exec(t, `insert into gift_cards (program_id, id, card_number, sealed_code, initial_value, is_physical, expires_at, created_at)
+		select $1, int4send(i) || '\x0000000000000000'::bytea, i, '', 1, true, now() + interval '1 year', now() from generate_series(1, 4) as i`, f.program)
+	counted(3)
+	// Another recount has the lock, and would add the same cards.
+	write(t, f.Store, func(tx *store.Tx) (struct{}, error) {
+		wrong, err := tx.RecountCards(t.Context())
+		must(t, err)
+		if wrong != 1 {
+			t.Errorf("%d totals were wrong, want 1", wrong)
+		}
+		recount(0)
+		return struct{}{}, nil
+	})
+	recount(0)
+	counted(7)
+	write(t, f.Store, func(tx *store.Tx) ([]store.GiftCard, error) { return tx.IssueCards(t.Context(), f.terms(t), make([]store.Recipient, 1)) })
+	recount(0)
+	counted(8)
+}

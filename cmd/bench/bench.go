@@ -23,6 +23,7 @@ type bench struct {
 	echo   *process
 	shop   shop
 	till   *till // nil until a line needs it
+	peers  []*process
 	memory runtimeMemory
 	warmUp time.Duration
 	sizes  sizes
@@ -40,7 +41,8 @@ type sizes struct {
 type line struct {
 	name, work, floor string
 	unit              string  // of the rates
-	target            float64 // the least ratio of ours to the floor
+	target            float64 // the least ratio of ours to the floor; 0: none
+	peer              bool    // measured with -peers only
 	flags             []string
 	setUp             func(context.Context) error
 	ours              func(context.Context, *process) (round, error)
@@ -48,7 +50,7 @@ type line struct {
 }
 
 func (b *bench) lines() []line {
-	return slices.Concat(b.createLines(), b.moneyLines(), b.bulkLines(), b.readLines(), b.lookupLines(), b.startLines())
+	return slices.Concat(b.createLines(), b.moneyLines(), b.bulkLines(), b.readLines(), b.lookupLines(), b.startLines(), b.peerLines())
 }
 
 // measure runs the wanted lines and prints the result.
@@ -77,7 +79,7 @@ func measure(ctx context.Context, o options, stdout, stderr io.Writer) (err erro
 	// A line that fails does not stop the others: a full run takes too long to repeat.
 	t := b.newTable(ctx)
 	for _, l := range b.lines() {
-		if !b.wanted(l.name, true) {
+		if !b.wanted(l.name, !l.peer || o.peers) {
 			continue
 		}
 		row, err := b.measureLine(ctx, l)
@@ -92,7 +94,7 @@ func measure(ctx context.Context, o options, stdout, stderr io.Writer) (err erro
 		t.rows = append(t.rows, row)
 	}
 	if b.wanted(growthLine, o.growth) {
-		if t.growth, err = b.measureGrowth(ctx); err != nil {
+		if t.growth, t.creates, err = b.measureGrowth(ctx); err != nil {
 			t.failed = errors.Join(t.failed, fmt.Errorf("%s: %w", growthLine, err))
 		}
 	}
@@ -149,7 +151,7 @@ func (b *bench) open(ctx context.Context) (err error) {
 // close stops all processes and removes all data.
 func (b *bench) close(ctx context.Context) (err error) {
 	// The servers stop before their database, so that they log no errors.
-	for _, p := range []*process{b.server, b.echo} {
+	for _, p := range append([]*process{b.server, b.echo}, b.peers...) {
 		if p != nil {
 			p.stop()
 		}

@@ -19,9 +19,9 @@ func (b *bench) createLines() []line {
 			name: name, unit: "requests/s", target: target, flags: flags,
 			work:  fmt.Sprintf("create a card with an e-mail recipient and a key, %d connections", connections),
 			floor: fmt.Sprintf("pgbench, one statement that writes the same rows, %d clients", clients),
-			setUp: b.writeCreateScript,
+			setUp: func(ctx context.Context) error { return b.writeCreateScript(ctx, 1) },
 			ours:  func(ctx context.Context, p *process) (round, error) { return b.create(ctx, p, connections) },
-			bare:  func(ctx context.Context) (round, error) { return b.createBare(ctx, clients) },
+			bare:  func(ctx context.Context) (round, error) { return b.createBare(ctx, clients, 1) },
 		}
 		if connections == 1 {
 			l.work = strings.TrimSuffix(l.work, "s")
@@ -36,6 +36,7 @@ func (b *bench) createLines() []line {
 		create("create", 64, 32, 0.90),
 		create("create-unshared", 64, 32, 0.45, "--no-share-transactions"),
 		create("create-single", 1, 1, 0.50),
+		b.createBatchedLine(),
 		{
 			name: "create-1024", unit: "requests/s", target: 0.90,
 			work:  "create a card with an e-mail recipient and a key, 1,024 connections",
@@ -44,6 +45,22 @@ func (b *bench) createLines() []line {
 			bare:  func(ctx context.Context) (round, error) { return b.create(ctx, b.server, 256) },
 		},
 		b.createReadersLine(),
+		b.refusedLine(),
+	}
+}
+
+// batchedCreates is how many creates one statement of the batched floor makes, about as many as
+// share a transaction of the server at 64 connections.
+const batchedCreates = 16
+
+func (b *bench) createBatchedLine() line {
+	return line{
+		name: "create-batched", unit: "requests/s", target: 0.45,
+		work:  "create a card with an e-mail recipient and a key, 64 connections",
+		floor: fmt.Sprintf("pgbench, one statement that writes the rows of %d creates, 32 clients", batchedCreates),
+		setUp: func(ctx context.Context) error { return b.writeCreateScript(ctx, batchedCreates) },
+		ours:  func(ctx context.Context, p *process) (round, error) { return b.create(ctx, p, 64) },
+		bare:  func(ctx context.Context) (round, error) { return b.createBare(ctx, 32, batchedCreates) },
 	}
 }
 
@@ -60,6 +77,10 @@ func (b *bench) create(ctx context.Context, p *process, connections int) (r roun
 	if err := b.fresh(ctx); err != nil {
 		return r, err
 	}
+	return b.runCreates(ctx, p, connections)
+}
+
+func (b *bench) runCreates(ctx context.Context, p *process, connections int) (r round, err error) {
 	r, sent, err := b.under(ctx, p, b.createLoad(p, connections))
 	if err != nil {
 		return r, err
@@ -83,27 +104,33 @@ func (b *bench) createLoad(p *process, connections int) load {
 }
 
 // createBare lets pgbench write the same rows to the same tables.
-func (b *bench) createBare(ctx context.Context, clients int) (r round, err error) {
+func (b *bench) createBare(ctx context.Context, clients, each int) (r round, err error) {
 	if err := b.fresh(ctx); err != nil {
 		return r, err
 	}
+	return b.runCreateScript(ctx, clients, each)
+}
+
+// runCreateScript runs pgbench's statement, which makes so many creates.
+func (b *bench) runCreateScript(ctx context.Context, clients, each int) (r round, err error) {
 	// The floor gets the same warm-up, and its rows count, too.
 	r, sent, err := b.pgbench(ctx, b.createScript(), clients)
 	if err != nil {
 		return r, err
 	}
-	return r, b.wantRows(ctx, sent, written...)
+	r.rate, r.units = r.rate*float64(each), r.units*each
+	return r, b.wantRows(ctx, sent*each, written...)
 }
 
 func (b *bench) createScript() string { return filepath.Join(b.dir, "create.sql") }
 
-// writeCreateScript writes pgbench's statement. It lets the server create one card and
-// copies the rows that the server wrote. Only three values differ in each transaction: the
+// writeCreateScript writes pgbench's statement, which makes so many creates. It lets the server create one card and
+// copies the rows that the server wrote. Only three values differ in each create: the
 // key and the card's number are random, as ours are, and the card's id begins with the
 // second, as ours does, so that both append to the primary key's index. pgbench's other
 // values are constants of a prepared statement. The server has to send them, which is part
 // of its own cost.
-func (b *bench) writeCreateScript(ctx context.Context) error {
+func (b *bench) writeCreateScript(ctx context.Context, each int) error {
 	if err := b.fresh(ctx); err != nil {
 		return err
 	}
@@ -115,13 +142,13 @@ func (b *bench) writeCreateScript(ctx context.Context) error {
 	}
 	// Each statement selects from the one before, so that all rows are written in one
 	// round trip and only if the key is new.
-	key, err := b.db.insert(ctx, "idempotency_keys", "", map[string]string{"key": "gen_random_uuid()::text"})
+	key, err := b.db.insert(ctx, "idempotency_keys", fmt.Sprintf("from generate_series(1, %d)", each), map[string]string{"key": "gen_random_uuid()::text"})
 	if err != nil {
 		return err
 	}
-	card, err := b.db.insert(ctx, "gift_cards", "from k", map[string]string{
-		"id":          "int4send(extract(epoch from now())::int) || int2send(:run::int2) || int2send(:client_id::int2) || int4send(:n::int)",
-		"card_number": ":number::bigint",
+	card, err := b.db.insert(ctx, "gift_cards", "from (select row_number() over () as i from k) k", map[string]string{
+		"id":          fmt.Sprintf("int4send(extract(epoch from now())::int) || int2send(:run::int2) || int2send(:client_id::int2) || int4send(:n::int * %d + k.i::int)", each),
+		"card_number": "9000000000000000 + floor(random() * 1e15)::bigint",
 	})
 	if err != nil {
 		return err
@@ -134,8 +161,7 @@ func (b *bench) writeCreateScript(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	script := fmt.Sprintf(`\set number random(9000000000000000, 9999999999999999)
-\set n :n + 1
+	script := fmt.Sprintf(`\set n :n + 1
 with k as (%s on conflict do nothing returning key),
 c as (%s on conflict do nothing returning id),
 m as (%s)

@@ -17,6 +17,7 @@ const (
 	barePoll  = "/v2/giftcards/programs/:programId/cards/bulk/:taskId"
 	bareBulk  = "/v2/giftcards/programs/:programId/cards/bulk"
 	bareCheck = "/v2/giftcards/programs/:programId/balance-check"
+	bareCards = "/v2/giftcards/programs/:programId/cards"
 	bareCard  = "/v2/giftcards/programs/:programId/cards/:cardId"
 )
 
@@ -35,6 +36,7 @@ func serveEcho(ctx context.Context, address string) error {
 		return c.NoContent(http.StatusAccepted)
 	})
 	e.POST(bareCheck, checkBare)
+	e.POST(bareCards, refuseBare)
 	var details api.GiftCardDetailsResponse // given by PUT before the first GET
 	e.PUT(bareCard, func(c echo.Context) error {
 		if err := c.Bind(&details); err != nil {

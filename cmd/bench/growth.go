@@ -14,6 +14,12 @@ type growth struct {
 	ours, bare     []time.Duration // per card
 }
 
+// createGrowth is the rate of creates on top of existing cards.
+type createGrowth struct {
+	existing   int
+	ours, bare []round
+}
+
 // growthRounds is smaller than the default of -rounds, because a round with 10 million
 // cards takes minutes.
 const growthRounds = 3
@@ -21,16 +27,24 @@ const growthRounds = 3
 // measureGrowth issues cards by tasks of several sizes on top of more and more cards. Its
 // floor is COPY of the same rows on top of the same cards. The floor shows how much slower
 // PostgreSQL gets when its indexes no longer fit into memory.
-func (b *bench) measureGrowth(ctx context.Context) (all []growth, err error) {
+func (b *bench) measureGrowth(ctx context.Context) (all []growth, creates []createGrowth, err error) {
+	if err := b.writeCreateScript(ctx, 1); err != nil {
+		return nil, nil, err
+	}
 	for _, existing := range b.sizes.existing {
 		if err := b.fill(ctx, existing); err != nil {
-			return all, fmt.Errorf("fill: %w", err)
+			return all, creates, fmt.Errorf("fill: %w", err)
 		}
+		created, err := b.growCreates(ctx, existing)
+		if err != nil {
+			return all, creates, err
+		}
+		creates = append(creates, created)
 		for _, task := range b.sizes.tasks {
 			g := growth{existing: existing, task: task}
 			for range min(b.rounds, growthRounds) {
 				if err := b.grow(ctx, &g); err != nil {
-					return all, err
+					return all, creates, err
 				}
 			}
 			fmt.Fprintf(b.log, "growth: %s cards on top of %s: %s a card, floor %s\n",
@@ -38,7 +52,31 @@ func (b *bench) measureGrowth(ctx context.Context) (all []growth, err error) {
 			all = append(all, g)
 		}
 	}
-	return all, nil
+	return all, creates, nil
+}
+
+// growCreates measures creates of 64 connections, and then pgbench's, each on top of the
+// existing cards.
+func (b *bench) growCreates(ctx context.Context, existing int) (g createGrowth, err error) {
+	g.existing = existing
+	for range min(b.rounds, growthRounds) {
+		if err := b.deleteOwn(ctx); err != nil {
+			return g, err
+		}
+		ours, err := b.runCreates(ctx, b.server, 64)
+		if err != nil {
+			return g, err
+		}
+		if err := b.deleteOwn(ctx); err != nil {
+			return g, err
+		}
+		bare, err := b.runCreateScript(ctx, 32, 1)
+		if err != nil {
+			return g, fmt.Errorf("floor: %w", err)
+		}
+		g.ours, g.bare = append(g.ours, ours), append(g.bare, bare)
+	}
+	return g, nil
 }
 
 // grow measures one round: a task and then COPY of the same cards, each on top of the
@@ -71,7 +109,8 @@ func (r round) each() time.Duration { return time.Duration(float64(time.Second) 
 
 // deleteOwn deletes the shop's cards and keeps those of fill.
 func (b *bench) deleteOwn(ctx context.Context) error {
-	return b.db.exec(ctx, "delete from gift_cards where "+b.ofShop(), "vacuum gift_cards", "checkpoint")
+	return b.db.exec(ctx, "delete from gift_cards where "+b.ofShop(), "truncate messages", "truncate idempotency_keys",
+		"set local session_replication_role = replica; truncate audit_log", "vacuum gift_cards", "checkpoint")
 }
 
 // fill empties the tables and writes the given number of cards. They have random numbers and

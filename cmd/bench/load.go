@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"sync"
 	"time"
@@ -17,7 +18,8 @@ type load struct {
 	connections int
 	prepare     func(*fasthttp.Request) // sets the parts that all requests share
 	each        func(*fasthttp.Request) // sets the parts that differ in each request; may be nil
-	check       func(body []byte) error // checks the body of a 2xx answer; may be nil
+	check       func(body []byte) error // checks the body of an answer; may be nil
+	refused     bool                    // the right answer is 422, and not 2xx
 }
 
 // answerTimeout is far longer than any answer takes.
@@ -73,7 +75,7 @@ func (l load) connection(ctx context.Context, deadline time.Time) ([]time.Durati
 		if err := client.Do(request, answer); err != nil {
 			return latencies, err
 		}
-		if answer.StatusCode()/100 != 2 {
+		if status := answer.StatusCode(); l.refused != (status == http.StatusUnprocessableEntity) || !l.refused && status/100 != 2 {
 			return latencies, fmt.Errorf("answer %d: %s", answer.StatusCode(), answer.Body())
 		}
 		if l.check != nil {

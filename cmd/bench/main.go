@@ -33,13 +33,14 @@ const echoCommand = "echo-server"
 type options struct {
 	rounds    int
 	duration  time.Duration // of a round under load
-	only      []string      // names of lines; empty means all except growth
+	only      []string      // names of lines; empty means all except growth and the peers
 	quick     bool
 	growth    bool
+	peers     bool
 	listCards int    // cards that the line "list" reads pages of
 	giftcards string // path of the server's program
 	dir       string // parent of the database's directory
-	port      int    // first of four ports
+	port      int    // first of six ports
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
@@ -70,13 +71,14 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.SetOutput(stderr)
 	flags.IntVar(&o.rounds, "rounds", 5, "number of rounds; each measures the line and then its floor")
 	seconds := flags.Int("seconds", 5, "duration of a round under load, in seconds")
-	only := flags.String("only", "", "names of lines to measure, separated by commas; default: all except growth")
+	only := flags.String("only", "", "names of lines to measure, separated by commas; default: all except growth and the peers")
 	flags.BoolVar(&o.quick, "quick", false, "use small sizes, to check that the program works")
 	flags.BoolVar(&o.growth, "growth", false, "also measure growth, up to 10 million cards: takes much longer, and 10 GB")
+	flags.BoolVar(&o.peers, "peers", false, "also measure FastAPI and Prism (python3, npm), which are installed for the run")
 	flags.IntVar(&o.listCards, "list-cards", 1_000_000, "number of cards among which the line list reads pages; 10000000 takes minutes, and 5 GB")
 	flags.StringVar(&o.giftcards, "giftcards", besideMe("giftcards"), "path of the server's program")
 	flags.StringVar(&o.dir, "dir", "/var/tmp", "parent of the database's directory; it must be on the disk to measure, not in memory")
-	flags.IntVar(&o.port, "port", 21780, "port of the server; the next three ports are used too")
+	flags.IntVar(&o.port, "port", 21780, "port of the server; the next five ports are used too")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}

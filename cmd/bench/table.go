@@ -19,6 +19,7 @@ type table struct {
 	machine string
 	rows    []row
 	growth  []growth
+	creates []createGrowth
 	failed  error
 }
 
@@ -87,6 +88,18 @@ func (t *table) printGrowth(out io.Writer) {
 		fmt.Fprintf(out, "| %s | %s | %s | %.2f | %s | %.2f |\n", number(float64(g.existing)), number(float64(g.task)),
 			microseconds(a), float64(a)/float64(ours), microseconds(b), float64(b)/float64(bare))
 	}
+	fmt.Fprint(out, "\n| cards before | creates, 64 connections | floor, 32 clients | ours/floor |\n|---:|---:|---:|---:|\n")
+	for _, g := range t.creates {
+		ours, bare := median(rates(g.ours)), median(rates(g.bare))
+		fmt.Fprintf(out, "| %s | %s/s | %s/s | %s |\n", number(float64(g.existing)), number(ours), number(bare), percent(ours/bare))
+	}
+}
+
+func rates(rounds []round) (all []float64) {
+	for _, r := range rounds {
+		all = append(all, r.rate)
+	}
+	return all
 }
 
 // String returns a row of the Markdown table: the medians of all rounds, the percentiles of
@@ -101,7 +114,10 @@ func (r row) String() string {
 		ratios = append(ratios, r.ours[i].rate/r.bare[i].rate)
 		latencies = append(latencies, r.ours[i].latencies...)
 	}
-	p50, p99 := "–", "–"
+	p50, p99, target := "–", "–", "–"
+	if r.target > 0 {
+		target = "≥ " + percent(r.target)
+	}
 	if len(latencies) > 0 {
 		slices.Sort(latencies)
 		p50, p99 = milliseconds(percentile(latencies, 50)), milliseconds(percentile(latencies, 99))
@@ -109,7 +125,7 @@ func (r row) String() string {
 	cpu := spent(r.ours)
 	return "| " + strings.Join([]string{
 		r.name, r.work, r.floor, number(median(ours)) + " " + r.unit, number(median(bare)) + " " + r.unit,
-		percent(median(ratios)), "≥ " + percent(r.target), p50, p99,
+		percent(median(ratios)), target, p50, p99,
 		microseconds(cpu.server), microseconds(cpu.postgres), microseconds(cpu.load),
 	}, " | ") + " |"
 }

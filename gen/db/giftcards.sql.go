@@ -13,44 +13,6 @@ import (
 	"giftcards/store/money"
 )
 
-const findCard = `-- name: FindCard :one
-select program_id, id, card_number, sealed_code, status, balance, initial_value, is_physical, design_template, customer_email, customer_phone, customer_name, sender_name, custom_message, deliver_at, delivered, expires_at, created_at, updated_at, activated_at, suspended_at, suspended_until, suspended_reason, last_entry_id, searchable from gift_cards where program_id = $1 and id = $2
-`
-
-// By primary key, without a lock.
-func (q *Queries) FindCard(ctx context.Context, programID id.ID, iD id.ID) (GiftCard, error) {
-	row := q.db.QueryRow(ctx, findCard, programID, iD)
-	var i GiftCard
-	err := row.Scan(
-		&i.ProgramID,
-		&i.ID,
-		&i.CardNumber,
-		&i.SealedCode,
-		&i.Status,
-		&i.Balance,
-		&i.InitialValue,
-		&i.IsPhysical,
-		&i.DesignTemplate,
-		&i.CustomerEmail,
-		&i.CustomerPhone,
-		&i.CustomerName,
-		&i.SenderName,
-		&i.CustomMessage,
-		&i.DeliverAt,
-		&i.Delivered,
-		&i.ExpiresAt,
-		&i.CreatedAt,
-		&i.UpdatedAt,
-		&i.ActivatedAt,
-		&i.SuspendedAt,
-		&i.SuspendedUntil,
-		&i.SuspendedReason,
-		&i.LastEntryID,
-		&i.Searchable,
-	)
-	return i, err
-}
-
 const findCardTerms = `-- name: FindCardTerms :one
 select initial_value, expires_at from gift_cards where program_id = $1 and id = $2
 `
@@ -66,45 +28,6 @@ func (q *Queries) FindCardTerms(ctx context.Context, programID id.ID, iD id.ID) 
 	var i FindCardTermsRow
 	err := row.Scan(&i.InitialValue, &i.ExpiresAt)
 	return i, err
-}
-
-const listEntries = `-- name: ListEntries :many
-select program_id, card_id, id, type, amount, balance_before, balance_after, reference_id, description, pos_transaction_id, cashier_id, terminal_id, created_at from ledger_entries where program_id = $1 and card_id = $2 order by id desc limit $3
-`
-
-// The newest entries of a card, newest first. By primary key, without a lock.
-func (q *Queries) ListEntries(ctx context.Context, programID id.ID, cardID id.ID, most int32) ([]LedgerEntry, error) {
-	rows, err := q.db.Query(ctx, listEntries, programID, cardID, most)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []LedgerEntry
-	for rows.Next() {
-		var i LedgerEntry
-		if err := rows.Scan(
-			&i.ProgramID,
-			&i.CardID,
-			&i.ID,
-			&i.Type,
-			&i.Amount,
-			&i.BalanceBefore,
-			&i.BalanceAfter,
-			&i.ReferenceID,
-			&i.Description,
-			&i.PosTransactionID,
-			&i.CashierID,
-			&i.TerminalID,
-			&i.CreatedAt,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
 }
 
 const makeSearchable = `-- name: MakeSearchable :execrows

@@ -126,11 +126,11 @@ type BulkTask struct {
 	CompletedAt *time.Time
 }
 
-// How many cards each program has, whatever became of them: the sum of its rows. A trigger keeps it.
+// How many cards each program has, whatever became of them: the sum of its rows.
 type CardTotal struct {
 	// The program.
 	ProgramID id.ID
-	// The process of the database session that issued the cards, so that no two sessions change a row at the same time; 0: cards from before this table.
+	// The process of the database session that issued the cards, so that no two sessions change a row at the same time; 0: cards that were not counted when they were issued, such as those from before this table.
 	Session int32
 	// How many cards the session issued.
 	Cards int64

@@ -20,10 +20,17 @@ cross join lateral (
     where e.program_id = g.program_id and e.card_id = g.id
       and e.type in ('ACTIVATION', 'RELOAD', 'REDEMPTION', 'TRANSFER_IN', 'TRANSFER_OUT', 'REFUND')
 ) moved
-where g.program_id = $1 and (g.activated_at is not null or g.status <> 'pending')
-  and g.balance > 0 and g.activated_at <= $2::timestamptz and (moved.at is null or moved.at <= $2::timestamptz)
-order by moved_at, g.id
+where g.program_id = $1 and g.id > $2::bytea and (g.activated_at is not null or g.status <> 'pending')
+  and g.balance > 0 and g.activated_at <= $3::timestamptz and (moved.at is null or moved.at <= $3::timestamptz)
+order by g.id limit $4
 `
+
+type ListDormantParams struct {
+	ProgramID id.ID
+	AfterCard []byte
+	Since     time.Time
+	Batch     int32
+}
 
 type ListDormantRow struct {
 	ID            id.ID
@@ -33,11 +40,17 @@ type ListDormantRow struct {
 	MovedAt       time.Time
 }
 
-// The cards with a balance whose holder has not moved money since @since, longest first. A card
-// that was activated later cannot be among them, so its entries are not read. The balance of a
-// card that a consolidation made came with its activation.
-func (q *Queries) ListDormant(ctx context.Context, programID id.ID, since time.Time) ([]ListDormantRow, error) {
-	rows, err := q.db.Query(ctx, listDormant, programID, since)
+// The cards with a balance whose holder has not moved money since @since, by id, @batch of them
+// after a card. By gift_cards_used_idx. A card that was activated later cannot be among them, so
+// its entries are not read. The balance of a card that a consolidation made came with its
+// activation.
+func (q *Queries) ListDormant(ctx context.Context, arg ListDormantParams) ([]ListDormantRow, error) {
+	rows, err := q.db.Query(ctx, listDormant,
+		arg.ProgramID,
+		arg.AfterCard,
+		arg.Since,
+		arg.Batch,
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -64,10 +77,20 @@ func (q *Queries) ListDormant(ctx context.Context, programID id.ID, since time.T
 
 const listExpiring = `-- name: ListExpiring :many
 select g.id, g.card_number, g.customer_email, g.customer_name, g.expires_at, g.balance from gift_cards g
-where g.program_id = $1 and g.activated_at is not null and g.expires_at > $2::timestamptz and g.expires_at <= $3::timestamptz
-  and g.balance > 0 and card_state(g.status, g.activated_at, g.balance, g.expires_at, g.suspended_until, $2::timestamptz) = 'active'
-order by g.expires_at, g.id
+where g.program_id = $1 and g.activated_at is not null
+  and (g.expires_at, g.id) > ($2::timestamptz, $3::bytea) and g.expires_at <= $4::timestamptz
+  and g.balance > 0 and card_state(g.status, g.activated_at, g.balance, g.expires_at, g.suspended_until, $5::timestamptz) = 'active'
+order by g.expires_at, g.id limit $6
 `
+
+type ListExpiringParams struct {
+	ProgramID id.ID
+	AfterTime time.Time
+	AfterCard []byte
+	Until     time.Time
+	Now       time.Time
+	Batch     int32
+}
 
 type ListExpiringRow struct {
 	ID            id.ID
@@ -78,10 +101,17 @@ type ListExpiringRow struct {
 	Balance       money.Amount
 }
 
-// The active cards with a balance that expire until @until, soonest first. By
-// gift_cards_activated_expiry_idx.
-func (q *Queries) ListExpiring(ctx context.Context, programID id.ID, now time.Time, until time.Time) ([]ListExpiringRow, error) {
-	rows, err := q.db.Query(ctx, listExpiring, programID, now, until)
+// The active cards with a balance that expire until @until, soonest first, @batch of them: those
+// after a place in this order. By gift_cards_activated_expiry_idx.
+func (q *Queries) ListExpiring(ctx context.Context, arg ListExpiringParams) ([]ListExpiringRow, error) {
+	rows, err := q.db.Query(ctx, listExpiring,
+		arg.ProgramID,
+		arg.AfterTime,
+		arg.AfterCard,
+		arg.Until,
+		arg.Now,
+		arg.Batch,
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +140,7 @@ func (q *Queries) ListExpiring(ctx context.Context, programID id.ID, now time.Ti
 const reportBusiness = `-- name: ReportBusiness :one
 select totals.cards, used.active, used.depleted, used.voided,
     (used.expired + unused.expired)::bigint as expired,
-    (totals.cards - used.cards - unused.expired + used.pending)::bigint as pending,
+    greatest(totals.cards - used.cards - unused.expired + used.pending, 0)::bigint as pending,
     used.balance, money.sold, money.redeemed, money.activated_this_month, money.sold_this_month
 from (
     select coalesce(sum(t.cards), 0)::bigint as cards from card_totals t where t.program_id = $1

@@ -166,10 +166,11 @@ func (a Amount) append(text []byte) []byte {
 	return text
 }
 
+// AppendText appends the text of String to b.
+func (a Amount) AppendText(b []byte) ([]byte, error) { return a.append(b), nil }
+
 // MarshalText returns the text of String.
-func (a Amount) MarshalText() ([]byte, error) {
-	return a.append(nil), nil
-}
+func (a Amount) MarshalText() ([]byte, error) { return a.AppendText(nil) }
 
 // UnmarshalText sets the amount to the result of Parse. On an error the amount is unchanged.
 func (a *Amount) UnmarshalText(text []byte) error {

@@ -2,13 +2,6 @@
 -- By primary key.
 select initial_value, expires_at from gift_cards where program_id = $1 and id = $2;
 
--- name: FindCard :one
--- By primary key, without a lock.
-select * from gift_cards where program_id = $1 and id = $2;
-
--- name: ListEntries :many
--- The newest entries of a card, newest first. By primary key, without a lock.
-select * from ledger_entries where program_id = @program_id and card_id = @card_id order by id desc limit @most;
 
 -- name: MakeSearchable :execrows
 -- Puts new cards into the index of texts, about @batch of them. Cards that are locked are left

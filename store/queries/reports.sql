@@ -4,7 +4,7 @@
 -- that expired unused. The consolidated balance of a new card is no sale.
 select totals.cards, used.active, used.depleted, used.voided,
     (used.expired + unused.expired)::bigint as expired,
-    (totals.cards - used.cards - unused.expired + used.pending)::bigint as pending,
+    greatest(totals.cards - used.cards - unused.expired + used.pending, 0)::bigint as pending,
     used.balance, money.sold, money.redeemed, money.activated_this_month, money.sold_this_month
 from (
     select coalesce(sum(t.cards), 0)::bigint as cards from card_totals t where t.program_id = @program_id
@@ -33,26 +33,28 @@ from (
 ) money;
 
 -- name: ListExpiring :many
--- The active cards with a balance that expire until @until, soonest first. By
--- gift_cards_activated_expiry_idx.
+-- The active cards with a balance that expire until @until, soonest first, @batch of them: those
+-- after a place in this order. By gift_cards_activated_expiry_idx.
 select g.id, g.card_number, g.customer_email, g.customer_name, g.expires_at, g.balance from gift_cards g
-where g.program_id = @program_id and g.activated_at is not null and g.expires_at > @now::timestamptz and g.expires_at <= @until::timestamptz
+where g.program_id = @program_id and g.activated_at is not null
+  and (g.expires_at, g.id) > (@after_time::timestamptz, @after_card::bytea) and g.expires_at <= @until::timestamptz
   and g.balance > 0 and card_state(g.status, g.activated_at, g.balance, g.expires_at, g.suspended_until, @now::timestamptz) = 'active'
-order by g.expires_at, g.id;
+order by g.expires_at, g.id limit @batch;
 
 -- name: ListDormant :many
--- The cards with a balance whose holder has not moved money since @since, longest first. A card
--- that was activated later cannot be among them, so its entries are not read. The balance of a
--- card that a consolidation made came with its activation.
+-- The cards with a balance whose holder has not moved money since @since, by id, @batch of them
+-- after a card. By gift_cards_used_idx. A card that was activated later cannot be among them, so
+-- its entries are not read. The balance of a card that a consolidation made came with its
+-- activation.
 select g.id, g.card_number, g.customer_email, g.balance, coalesce(moved.at, g.activated_at)::timestamptz as moved_at from gift_cards g
 cross join lateral (
     select max(e.created_at) as at from ledger_entries e
     where e.program_id = g.program_id and e.card_id = g.id
       and e.type in ('ACTIVATION', 'RELOAD', 'REDEMPTION', 'TRANSFER_IN', 'TRANSFER_OUT', 'REFUND')
 ) moved
-where g.program_id = @program_id and (g.activated_at is not null or g.status <> 'pending')
+where g.program_id = @program_id and g.id > @after_card::bytea and (g.activated_at is not null or g.status <> 'pending')
   and g.balance > 0 and g.activated_at <= @since::timestamptz and (moved.at is null or moved.at <= @since::timestamptz)
-order by moved_at, g.id;
+order by g.id limit @batch;
 
 -- name: SumBalances :many
 -- What is on all cards of each program, the largest first. Every card with a balance is in
