@@ -217,7 +217,7 @@ func (w *world) withoutToken(o operation, bad map[string]string) {
 func (w *world) asReader(o operation) {
 	w.t.Helper()
 	reader := "Bearer " + mint(w.t, w.s, userAs(w.t, w.s, w.owner.ID, store.RoleReader), w.owner.ID)
-	refusal := attempts[o.name].refusal
+	refusal := attempts[o.name].reader
 	switch answer := w.grant(o, w.owner, reader, nil); {
 	case refusal != "":
 		w.refused(o.name+" by a reader", http.StatusForbidden, refusal, answer)
