@@ -7,6 +7,9 @@ import (
 	"testing"
 
 	"giftcards/gen/api"
+	"giftcards/store"
+	"giftcards/store/id"
+	"giftcards/store/storetest"
 )
 
 // TestDetailsHaveTheNewestEntriesOfTheLedgerIfTheyAreAskedFor.
@@ -40,11 +43,30 @@ func TestDetailsHaveTheNewestEntriesOfTheLedgerIfTheyAreAskedFor(t *testing.T) {
 	if e := (*d.Transactions)[1]; e.CashierId == nil || *e.CashierId != "c" || *e.TerminalId != "t" || *e.PosTransactionId != "p" || e.ReferenceId != nil {
 		t.Errorf("redemption: %+v", e)
 	}
-	for range 1000 { // 1003 entries in all
-		x.done(card, "/reload", `{"amount":"0.01"}`)
-	}
+	plantReloads(t, x, card, 1000) // 1003 entries in all
 	d, _ = details("?include_transactions=1")
 	if len(*d.Transactions) != 1000 || (*d.Transactions)[0].BalanceAfter.String() != "30.75" || (*d.Transactions)[999].BalanceAfter.String() != "20.76" {
 		t.Errorf("%d entries from %s to %s", len(*d.Transactions), (*d.Transactions)[0].BalanceAfter, (*d.Transactions)[999].BalanceAfter)
 	}
+}
+
+// plantReloads adds reloads of 0.01 to a card of 20.75, as that many requests do.
+func plantReloads(t *testing.T, x shop, card giftCard, count int) {
+	t.Helper()
+	parsed, err := id.Parse(card.id)
+	must(t, err)
+	storetest.AsOwner(t, x.s.Store, func(tx *store.Tx) (struct{}, error) {
+		enforce, err := plantingFreely(t, tx)
+		if err != nil {
+			return struct{}{}, err
+		}
+		for n := range count {
+			now := x.s.Store.Now()
+			if _, err := tx.Unwrap().Exec(t.Context(), `insert into ledger_entries (program_id, card_id, id, type, amount, balance_before, balance_after, created_at)
+				select program_id, id, $2, 'RELOAD', 0.01, 20.75 + $3::int * 0.01, 20.76 + $3::int * 0.01, $4 from gift_cards where id = $1`, parsed, id.New(now), n, now); err != nil {
+				return struct{}{}, err
+			}
+		}
+		return struct{}{}, enforce()
+	})
 }

@@ -17,6 +17,7 @@ import (
 	"giftcards/store"
 	"giftcards/store/id"
 	"giftcards/store/storetest"
+	"giftcards/store/storetest/full"
 )
 
 const insufficient = "400 Insufficient gift card balance"
@@ -104,7 +105,7 @@ func TestTransfersBetweenManyCardsAtOnceLoseNothing(t *testing.T) {
 	for client := range 64 {
 		random := rand.New(rand.NewPCG(1, uint64(client)))
 		clients.Go(func() {
-			for range 10 {
+			for range full.Size(10, 5) {
 				from := random.IntN(len(cards))
 				to := (from + 1 + random.IntN(len(cards)-1)) % len(cards)
 				f.move(client, cards[from], cards[to], fmt.Sprintf("%d.%02d", random.IntN(40), 1+random.IntN(99)))

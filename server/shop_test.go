@@ -36,7 +36,7 @@ func shopOn(t *testing.T, s *servertest.Server) shop {
 type giftCard struct{ id, number, code string }
 
 // nowhere is a card that does not exist. Nothing else has its id, either.
-var nowhere = giftCard{"5eb7cf5a86d9755df3a6c596", "9000000000000000", "000500"}
+var nowhere = giftCard{"5eb7cf5a86d9755df3a6c596", "9000000000000000", "999999"}
 
 // wrong is a code that is not the card's.
 func (c giftCard) wrong() string {

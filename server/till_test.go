@@ -18,7 +18,7 @@ func TestAllMovementsAtOnceLoseNoCent(t *testing.T) {
 	t.Parallel()
 	f := newTraffic(t)
 	till := &till{traffic: f, sold: f.cards(50)}
-	total := full.Size(10_000, 2_000)
+	total := full.Size(10_000, 1_000)
 	var clients sync.WaitGroup
 	for client := range 64 {
 		random := rand.New(rand.NewPCG(4, uint64(client)))
