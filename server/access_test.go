@@ -35,7 +35,7 @@ func TestAReaderPollsButNeitherIssuesNorOpensCodes(t *testing.T) {
 	for name, refused := range map[string]servertest.Answer{
 		"create":        m.Do(http.MethodPost, m.Cards(), jsonHeader, []byte(`{"initialValue":1,"merchantId":"`+m.ID+`"}`)),
 		"bulk":          m.Do(http.MethodPost, m.Cards()+"/bulk", jsonHeader, []byte(`{"initialValue":1,"count":2}`)),
-		"a replay":      m.Do(http.MethodPost, m.Cards()+"/bulk", http.Header{"Content-Type": {"application/json"}, "Idempotency-Key": {key}}, []byte(`{"initialValue":"7","count":60}`)),
+		"a replay":      m.Do(http.MethodPost, m.Cards()+"/bulk", withKey(key), []byte(`{"initialValue":"7","count":60}`)),
 		"another's":     m.Do(http.MethodPost, s.Merchant().Cards()+"/bulk", jsonHeader, []byte(`{"initialValue":1,"count":2}`)),
 		"no such thing": m.Do(http.MethodPost, "/v2/giftcards/programs/000000000000000000000000/cards/bulk", jsonHeader, []byte(`{"initialValue":1,"count":2}`)),
 	} {
@@ -130,7 +130,7 @@ func TestWhatIsRememberedOfAnAccessDecidesNothing(t *testing.T) {
 	} {
 		m := s.Merchant()
 		create := func(body string) servertest.Answer {
-			return m.Do(http.MethodPost, m.Cards(), http.Header{"Content-Type": {"application/json"}, "Idempotency-Key": {"a-key"}}, []byte(body))
+			return m.Do(http.MethodPost, m.Cards(), withKey("a-key"), []byte(body))
 		}
 		card := `{"initialValue":1,"merchantId":"` + m.ID + `"}`
 		task := bulk(t, m, nil, api.BulkIssueGiftCardRequest{InitialValue: amount(t, "7"), Count: &many}).JSON202.TaskId

@@ -1,12 +1,9 @@
 package server_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
-	"testing"
 	"time"
 
 	"giftcards/server/servertest"
@@ -23,12 +20,19 @@ type things struct {
 
 // attempt says how an operation is requested, and how it answers.
 type attempt struct {
-	granted int // status for an issuer, and for a reader unless refusal is set
-	body    func(things) string
-	refusal string // what a reader is told who may not do it
-	card    string // the state of the card that the request needs: "" for none
-	lenient bool   // an empty body is accepted, too
+	granted         int // status for a user whose role may use it; an issuer's may always
+	body            func(things) string
+	cashier, reader string // how the role is refused, "" if it may use the operation
+	card            string // the state of the card that the request needs: "" for none
+	lenient         bool   // an empty body is accepted, too
 }
+
+// How a role is refused.
+const (
+	mayNotIssue  = "User may not issue gift cards"
+	mayNotChange = "User may not change gift cards"
+	mayNotList   = "User may not list gift cards"
+)
 
 const (
 	programPath = "/v2/giftcards/programs/{programId}"
@@ -48,48 +52,47 @@ var attempts = map[string]attempt{
 		return url.Values{"username": {x.user}, "password": {x.password}}.Encode()
 	}},
 
-	"POST " + programPath + "/cards": {granted: 201, refusal: mayNotIssue, body: func(x things) string {
+	"POST " + programPath + "/cards": {granted: 201, cashier: mayNotIssue, reader: mayNotIssue, body: func(x things) string {
 		return `{"initialValue":5,"merchantId":"` + x.merchant + `"}`
 	}},
-	"POST " + programPath + "/cards/bulk":         {granted: 201, refusal: mayNotIssue, body: literal(`{"initialValue":5,"count":2}`)},
-	"GET " + programPath + "/cards/bulk/{taskId}": {granted: 200},
+	"POST " + programPath + "/cards/bulk":         {granted: 201, cashier: mayNotIssue, reader: mayNotIssue, body: literal(`{"initialValue":5,"count":2}`)},
+	"GET " + programPath + "/cards/bulk/{taskId}": {granted: 200, cashier: mayNotList},
 
 	"GET " + cardPath:                   {granted: 200, card: "active"},
 	"GET " + programPath + "/search":    {granted: 200, card: "active"},
-	"GET /v2/giftcards/programs/cards":  {granted: 200, card: "active"},
-	"POST " + cardPath + "/activate":    {granted: 200, refusal: mayNotChange, card: "pending", lenient: true, body: literal(`{"customerName":"Ada"}`)},
-	"POST " + cardPath + "/redeem":      {granted: 200, refusal: mayNotChange, card: "active", body: literal(`{"amount":"1"}`)},
-	"POST " + cardPath + "/reload":      {granted: 200, refusal: mayNotChange, card: "active", body: literal(`{"amount":"1"}`)},
-	"POST " + cardPath + "/void":        {granted: 200, refusal: mayNotChange, card: "active", lenient: true, body: literal(`{"reason":"lost"}`)},
-	"POST " + cardPath + "/suspend":     {granted: 200, refusal: mayNotChange, card: "active", lenient: true, body: literal(`{"reason":"lost"}`)},
-	"POST " + cardPath + "/resume":      {granted: 200, refusal: mayNotChange, card: "suspended"},
-	"POST " + cardPath + "/resend-code": {granted: 200, refusal: mayNotChange, card: "active", lenient: true, body: literal(`{"customerName":"Ada"}`)},
-	"PATCH " + cardPath + "/schedule":   {granted: 200, refusal: mayNotChange, card: "pending", body: literal(`{"deliverAt":null}`)},
+	"GET /v2/giftcards/programs/cards":  {granted: 200, cashier: mayNotList, card: "active"},
+	"POST " + cardPath + "/activate":    {granted: 200, reader: mayNotChange, card: "pending", lenient: true, body: literal(`{"customerName":"Ada"}`)},
+	"POST " + cardPath + "/redeem":      {granted: 200, reader: mayNotChange, card: "active", body: literal(`{"amount":"1"}`)},
+	"POST " + cardPath + "/reload":      {granted: 200, reader: mayNotChange, card: "active", body: literal(`{"amount":"1"}`)},
+	"POST " + cardPath + "/void":        {granted: 200, cashier: mayNotChange, reader: mayNotChange, card: "active", lenient: true, body: literal(`{"reason":"lost"}`)},
+	"POST " + cardPath + "/suspend":     {granted: 200, cashier: mayNotChange, reader: mayNotChange, card: "active", lenient: true, body: literal(`{"reason":"lost"}`)},
+	"POST " + cardPath + "/resume":      {granted: 200, cashier: mayNotChange, reader: mayNotChange, card: "suspended"},
+	"POST " + cardPath + "/resend-code": {granted: 200, cashier: mayNotChange, reader: mayNotChange, card: "active", lenient: true, body: literal(`{"customerName":"Ada"}`)},
+	"PATCH " + cardPath + "/schedule":   {granted: 200, cashier: mayNotChange, reader: mayNotChange, card: "pending", body: literal(`{"deliverAt":null}`)},
 	"POST " + cardPath + "/process-expired": {
-		granted: 200, refusal: mayNotChange, card: "expired", body: literal(`{"action":"extend","extensionDays":1}`),
+		granted: 200, cashier: mayNotChange, reader: mayNotChange, card: "expired", body: literal(`{"action":"extend","extensionDays":1}`),
 	},
 	"POST " + cardPath + "/transfer-ownership": {
-		granted: 200, refusal: mayNotChange, card: "active", body: literal(`{"newOwnerName":"Grace","newOwnerEmail":"grace@example.com"}`),
+		granted: 200, cashier: mayNotChange, reader: mayNotChange, card: "active", body: literal(`{"newOwnerName":"Grace","newOwnerEmail":"grace@example.com"}`),
 	},
 	refundName: {
-		granted: 200, refusal: mayNotChange, card: "redeemed", lenient: true, body: literal(`{"reason":"returned"}`),
+		granted: 200, reader: mayNotChange, card: "redeemed", lenient: true, body: literal(`{"reason":"returned"}`),
 	},
-	"POST " + cardPath + "/transfer": {granted: 200, refusal: mayNotChange, card: "active", body: func(x things) string {
+	"POST " + cardPath + "/transfer": {granted: 200, cashier: mayNotChange, reader: mayNotChange, card: "active", body: func(x things) string {
 		return fmt.Sprintf(`{"securityCode":%q,"destinationCardNumber":%q,"amount":"1"}`, x.code, x.second)
 	}},
-	"POST " + programPath + "/cards/reload-by-number": {granted: 200, refusal: mayNotChange, card: "active", body: func(x things) string {
+	"POST " + programPath + "/cards/reload-by-number": {granted: 200, reader: mayNotChange, card: "active", body: func(x things) string {
 		return fmt.Sprintf(`{"cardNumber":%q,"amount":"1"}`, x.number)
 	}},
-	"POST " + programPath + "/consolidate": {granted: 200, refusal: mayNotChange, card: "active", body: func(x things) string {
+	"POST " + programPath + "/consolidate": {granted: 200, cashier: mayNotChange, reader: mayNotChange, card: "active", body: func(x things) string {
 		return fmt.Sprintf(`{"cardNumbers":[%q,%q],"merchantId":%q}`, x.number, x.second, x.merchant)
 	}},
-	"POST " + programPath + "/balance-check":      {granted: 200, card: "active", body: checkBalance},
-	"POST /v2/giftcards/customer/balance-check":   {granted: 200, card: "active", body: checkBalance},
-	"GET " + programPath + "/reports/business":    {granted: 200},
-	"GET " + programPath + "/reports/escheatment": {granted: 200},
-	"GET " + programPath + "/reports/expiration-warnings": {
-		granted: 200,
-	},
+	"POST " + programPath + "/balance-check":    {granted: 200, card: "active", body: checkBalance},
+	"POST /v2/giftcards/customer/balance-check": {granted: 200, card: "active", body: checkBalance},
+
+	"GET " + programPath + "/reports/business":            {granted: 200, cashier: mayNotList},
+	"GET " + programPath + "/reports/escheatment":         {granted: 200, cashier: mayNotList},
+	"GET " + programPath + "/reports/expiration-warnings": {granted: 200, cashier: mayNotList},
 }
 
 func literal(body string) func(things) string { return func(things) string { return body } }
@@ -108,67 +111,28 @@ func (w *world) grant(o operation, m *servertest.Merchant, authorization string,
 // ready returns the merchant's things with a fresh card in the state that the operation needs.
 func (w *world) ready(o operation, m *servertest.Merchant) things {
 	w.t.Helper()
-	x := w.of[m]
-	state := attempts[o.name].card
+	ready, state := w.of[m], attempts[o.name].card
 	if state == "" {
-		return x
+		return ready
 	}
-	body := fmt.Sprintf(`{"initialValue":"5","merchantId":%q,"customerEmail":"ada@example.com","deliverAt":%q}`, m.ID, w.s.Store.Now().AddDate(0, 1, 0).Format(time.RFC3339))
+	x := shop{t: w.t, s: w.s, m: m}
+	fields := toAda + `,"deliverAt":"` + w.s.Store.Now().AddDate(0, 1, 0).UTC().Format(time.RFC3339) + `"`
 	if state == "expired" {
-		body = fmt.Sprintf(`{"initialValue":"5","merchantId":%q,"expiresAt":%q}`, m.ID, w.s.Store.Now().Add(2*time.Second).Format(time.RFC3339Nano))
+		fields = expiring(w.s.Store.Now().Add(2 * time.Second))
 	}
-	x.card, x.number, x.code = w.issue(m, body)
-	second, number, _ := w.issue(m, body)
-	x.second = number
-	change := func(card, operation, body string) servertest.Answer {
-		w.t.Helper()
-		answer := m.Do("POST", m.Cards()+"/"+card+operation, http.Header{"Content-Type": {"application/json"}}, []byte(body))
-		if answer.Status != http.StatusOK {
-			w.t.Fatalf("%s for %s: %d %s", operation, o.name, answer.Status, answer.Body)
-		}
-		return answer
-	}
+	obtain := x.sell
 	if state == "pending" {
-		return x
+		obtain = x.issue
 	}
-	change(x.card, "/activate", `{}`)
-	change(second, "/activate", `{}`)
+	card := obtain("5", fields)
+	ready.card, ready.number, ready.code, ready.second = card.id, card.number, card.code, obtain("5", fields).number
 	switch state {
 	case "suspended":
-		change(x.card, "/suspend", `{}`)
+		x.done(card, "/suspend", `{}`)
 	case "redeemed":
-		x.entry = field(w.t, change(x.card, "/redeem", `{"amount":"2"}`), "transactionId")
+		ready.entry = x.redeem(card, "2")
 	case "expired":
 		w.s.Clock.Move(3 * time.Second)
 	}
-	return x
-}
-
-// issue issues a card and returns its id, its number and, from the CSV of the answer's link,
-// its security code.
-func (w *world) issue(m *servertest.Merchant, body string) (card, number, code string) {
-	w.t.Helper()
-	issued := m.Do("POST", m.Cards(), http.Header{"Content-Type": {"application/json"}}, []byte(body))
-	if issued.Status != http.StatusCreated {
-		w.t.Fatalf("create: %d %s", issued.Status, issued.Body)
-	}
-	link, _, _ := strings.Cut(strings.TrimPrefix(issued.Header.Get("Link"), "<"), ">")
-	csv := m.Do("GET", strings.TrimPrefix(link, w.s.URL), nil, nil)
-	lines := strings.Split(string(csv.Body), "\r\n")
-	if csv.Status != http.StatusOK || len(lines) < 2 {
-		w.t.Fatalf("CSV: %d %s", csv.Status, csv.Body)
-	}
-	columns := strings.Split(lines[1], ",")
-	return field(w.t, issued, "id"), columns[0], columns[1]
-}
-
-// field returns a text of an answer's body.
-func field(t *testing.T, a servertest.Answer, name string) string {
-	t.Helper()
-	var body map[string]any
-	if err := json.Unmarshal(a.Body, &body); err != nil {
-		t.Fatal(err)
-	}
-	text, _ := body[name].(string)
-	return text
+	return ready
 }

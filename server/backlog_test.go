@@ -16,7 +16,7 @@ func TestAMerchantsBacklogIsBounded(t *testing.T) {
 	s := withoutJobs(t, func(o *server.Options) { o.MerchantBacklog = 150 })
 	m, other := s.Merchant(), s.Merchant()
 	ask := func(m *servertest.Merchant, key, body string) servertest.Answer {
-		return m.Do(http.MethodPost, m.Cards()+"/bulk", http.Header{"Content-Type": {"application/json"}, "Idempotency-Key": {key}}, []byte(body))
+		return m.Do(http.MethodPost, m.Cards()+"/bulk", withKey(key), []byte(body))
 	}
 	const sixty, ninety = `{"initialValue":5,"count":60}`, `{"initialValue":5,"count":90}`
 	for key, body := range map[string]string{"first": sixty, "second": ninety} {

@@ -168,12 +168,3 @@ func encodePart(t *testing.T, part map[string]any) string {
 	t.Helper()
 	return base64.RawURLEncoding.EncodeToString([]byte(mustJSON(t, part)))
 }
-
-func mustJSON(t *testing.T, value any) string {
-	t.Helper()
-	text, err := json.Marshal(value)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
-}

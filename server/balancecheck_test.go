@@ -12,6 +12,7 @@ import (
 	"giftcards/gen/api"
 	"giftcards/server"
 	"giftcards/server/servertest"
+	"giftcards/store/storetest/full"
 )
 
 const customerCheck = "/v2/giftcards/customer/balance-check"
@@ -20,7 +21,7 @@ func programCheck(program string) string {
 	return "/v2/giftcards/programs/" + program + "/balance-check"
 }
 
-// check asks for a balance as somebody without a token does.
+// checkBalanceAt asks for a balance as somebody without a token does.
 func checkBalanceAt(t *testing.T, s *servertest.Server, address, path, number, code string) servertest.Answer {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+path, strings.NewReader(fmt.Sprintf(`{"cardNumber":%q,"securityCode":%q}`, number, code)))
@@ -36,24 +37,27 @@ func checkBalanceAt(t *testing.T, s *servertest.Server, address, path, number, c
 
 func TestABalanceCheckShowsACardInWhateverStateItIs(t *testing.T) {
 	t.Parallel()
-	s := servertest.NewCounting(t)
-	m := s.Merchant()
-	for state, c := range cardStates(t, s, m) {
-		shown := map[string]string{"pending": "0.00", "voided": "0.00", "depleted": "0.00"}[state]
-		if shown == "" {
-			shown = "25.00"
+	x := shopOn(t, servertest.NewCounting(t))
+	cards := make([]giftCard, len(ways))
+	for i, way := range ways {
+		cards[i] = way.bring(x)
+	}
+	x.passTime()
+	balances := map[string]string{"active": "20.00", "suspended": "20.00", "expired": "20.00", "pending": "0.00", "voided": "0.00", "depleted": "0.00"}
+	for i, way := range ways {
+		balance, card := balances[way.state], cards[i]
+		if strings.Contains(way.name, "before activation") {
+			balance = "0.00"
 		}
-		status, _, _ := strings.Cut(state, " ")
-		spelled := c.card.number[:8] + " - " + c.card.number[8:]
-		for _, path := range []string{customerCheck, programCheck(m.ProgramID)} {
-			answer := checkBalanceAt(t, s, "", path, spelled, c.card.code)
+		for _, path := range []string{customerCheck, programCheck(x.m.ProgramID)} {
+			answer := checkBalanceAt(t, x.s, "", path, card.number[:8]+" - "+card.number[8:], card.code)
 			body := decode[api.BalanceCheckResponse](t, answer)
-			if body.Id != c.card.id || body.ProgramId != m.ProgramID || body.CardNumber != c.card.number || body.LastFourDigits != c.card.number[12:] ||
-				body.Balance.String() != shown || string(body.Status) != status || body.IsActive != (status == "active") {
-				t.Errorf("%s: %s", state, answer.Body)
+			if body.Id != card.id || body.ProgramId != x.m.ProgramID || body.CardNumber != card.number || body.LastFourDigits != card.number[12:] ||
+				body.Balance.String() != balance || string(body.Status) != way.state || body.IsActive != (way.state == "active") {
+				t.Errorf("%s: %s", way.name, answer.Body)
 			}
 			if answer.Statements != 1 {
-				t.Errorf("%s: %d statements, want one", state, answer.Statements)
+				t.Errorf("%s: %d statements, want one", way.name, answer.Statements)
 			}
 		}
 	}
@@ -63,10 +67,9 @@ func TestABalanceCheckShowsACardInWhateverStateItIs(t *testing.T) {
 // costs the same statements.
 func TestNobodyLearnsByABalanceCheckWhichNumbersExist(t *testing.T) {
 	t.Parallel()
-	s := servertest.NewCounting(t)
-	m, other := s.Merchant(), s.Merchant()
-	card, foreign := sell(t, s, m, "25"), sell(t, s, other, "25")
-	ours := programCheck(m.ProgramID)
+	x := shopOn(t, servertest.NewCounting(t))
+	card, foreign := x.sell("25"), shopOn(t, x.s).sell("25")
+	ours := programCheck(x.m.ProgramID)
 	for what, c := range map[string]struct{ path, number, code string }{
 		"a wrong code":              {ours, card.number, card.wrong()},
 		"a short code":              {ours, card.number, card.code[:5]},
@@ -83,12 +86,11 @@ func TestNobodyLearnsByABalanceCheckWhichNumbersExist(t *testing.T) {
 	} {
 		for _, stored := range []string{"", "suspended"} {
 			if stored != "" {
-				card.set(t, s, "status = 'suspended'")
+				x.set(card, "status = 'suspended'")
 			}
-			if _, err := s.Store.Pool().Exec(t.Context(), "delete from code_failures"); err != nil {
-				t.Fatal(err)
-			}
-			answer := checkBalanceAt(t, s, "", c.path, c.number, c.code)
+			_, err := x.s.Store.Pool().Exec(t.Context(), "delete from code_failures")
+			must(t, err)
+			answer := checkBalanceAt(t, x.s, "", c.path, c.number, c.code)
 			wantDetail(t, what, answer, http.StatusNotFound, "Gift card not found")
 			if answer.Statements != 2 {
 				t.Errorf("%s: %d statements, want one to look and one to count", what, answer.Statements)
@@ -104,19 +106,16 @@ func TestNobodyLearnsByABalanceCheckWhichNumbersExist(t *testing.T) {
 
 func TestABalanceCheckLooksAtNoTokenAndNoOtherParameter(t *testing.T) {
 	t.Parallel()
-	s := servertest.New(t)
-	m := s.Merchant()
-	card := sell(t, s, m, "25")
-	for _, path := range []string{customerCheck + "?programId=" + strings.Repeat("0", 24) + "&cardId=" + strings.Repeat("0", 24), programCheck(m.ProgramID)} {
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+path,
+	x := newShop(t)
+	card := x.sell("25")
+	for _, path := range []string{customerCheck + "?programId=" + strings.Repeat("0", 24) + "&cardId=" + strings.Repeat("0", 24), programCheck(x.m.ProgramID)} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, x.s.URL+path,
 			strings.NewReader(fmt.Sprintf(`{"cardNumber":%q,"securityCode":%q,"captchaToken":"x"}`, card.number, card.code)))
-		if err != nil {
-			t.Fatal(err)
-		}
+		must(t, err)
 		for name, value := range map[string]string{"Content-Type": "application/json", "Authorization": "Bearer nonsense", "X-Eposn-Customer-Token": "x", "X-Eposn-Merchant-Token": "y"} {
 			r.Header.Set(name, value)
 		}
-		wantStatus(t, path, s.Send(r), http.StatusOK)
+		wantStatus(t, path, x.s.Send(r), http.StatusOK)
 	}
 }
 
@@ -139,31 +138,26 @@ func guessAll(handler http.Handler, path string, bodies []string) map[int]int {
 	return statuses
 }
 
-// TestOfAThousandGuessesAtOnceFiveAreJudged: the right code among them helps only if it is one
+// TestOfManyGuessesAtOnceFiveAreJudged: the right code among them helps only if it is one
 // of the first five. It also ends the count, so four more wrong ones may come before it.
-func TestOfAThousandGuessesAtOnceFiveAreJudged(t *testing.T) {
+func TestOfManyGuessesAtOnceFiveAreJudged(t *testing.T) {
 	t.Parallel()
-	s := servertest.New(t)
-	m := s.Merchant()
-	for _, exists := range []bool{true, false} {
-		card := soldCard{number: "9000000000000000", code: "000500"}
-		if exists {
-			card = sell(t, s, m, "25")
-		}
-		bodies := make([]string, 1000)
+	x := newShop(t)
+	for exists, card := range map[bool]giftCard{true: x.sell("25"), false: nowhere} {
+		bodies := make([]string, full.Size(1000, 200))
 		for i := range bodies {
 			code := fmt.Sprintf("%06d", i)
-			if i == 500 {
+			if i == len(bodies)/2 {
 				code = card.code
 			}
 			bodies[i] = fmt.Sprintf(`{"cardNumber":%q,"securityCode":%q}`, card.number, code)
 		}
-		got := guessAll(s.Handler, customerCheck, bodies)
+		got := guessAll(x.s.Handler, customerCheck, bodies)
 		most := 5 + 4*got[http.StatusOK]
 		if got[http.StatusNotFound] > most || got[http.StatusNotFound] < 5 || got[http.StatusOK]+got[http.StatusNotFound]+got[http.StatusTooManyRequests] != len(bodies) {
 			t.Errorf("exists %t: %v, want at most %d wrong ones judged", exists, got, most)
 		}
-		wantStatus(t, "the right code afterwards", checkBalanceAt(t, s, "", customerCheck, card.number, card.code), http.StatusTooManyRequests)
+		wantStatus(t, "the right code afterwards", checkBalanceAt(t, x.s, "", customerCheck, card.number, card.code), http.StatusTooManyRequests)
 	}
 }
 
@@ -174,20 +168,20 @@ func balanceChecks(n int) func(*server.Options) {
 func TestAnAddressChecksFiveBalancesAMinuteOnBothOperationsTogether(t *testing.T) {
 	t.Parallel()
 	s := servertest.NewCounting(t, trustHere, balanceChecks(5))
-	m := s.Merchant()
-	card := sell(t, s, m, "25")
+	x := shopOn(t, s)
+	card := x.sell("25")
 	s.Clock.Stop()
 	for range 20 { // these guess nothing
 		wantStatus(t, "a malformed request", from(t, s, "192.0.2.1", http.MethodPost, customerCheck, "", `{}`), http.StatusUnprocessableEntity)
 	}
 	for i := range 5 {
-		answer := checkBalanceAt(t, s, "192.0.2.1", []string{customerCheck, programCheck(m.ProgramID)}[i%2], card.number, card.code)
+		answer := checkBalanceAt(t, s, "192.0.2.1", []string{customerCheck, programCheck(x.m.ProgramID)}[i%2], card.number, card.code)
 		wantStatus(t, "one of five", answer, http.StatusOK)
 		if got, want := answer.Header.Get("RateLimit"), fmt.Sprintf(`"balance-check";r=%d;t=%d`, 4-i, 12*(i+1)); got != want {
 			t.Errorf("RateLimit %s, want %s", got, want)
 		}
 	}
-	for _, path := range []string{customerCheck, programCheck(m.ProgramID)} {
+	for _, path := range []string{customerCheck, programCheck(x.m.ProgramID)} {
 		wantTooMany(t, path, checkBalanceAt(t, s, "192.0.2.1", path, card.number, card.code), `"balance-check";q=5;w=60`, `"balance-check";r=0;t=12`, "12")
 	}
 	wantStatus(t, "another address", checkBalanceAt(t, s, "192.0.2.2", customerCheck, card.number, card.code), http.StatusOK)
@@ -201,8 +195,8 @@ func TestAnAddressChecksFiveBalancesAMinuteOnBothOperationsTogether(t *testing.T
 func TestAnAddressThatTriesManyNumbersInVainIsRefusedForAnHour(t *testing.T) {
 	t.Parallel()
 	s := servertest.NewCounting(t, trustHere, balanceChecks(5))
-	m := s.Merchant()
-	card := sell(t, s, m, "25")
+	x := shopOn(t, s)
+	card := x.sell("25")
 	s.Clock.Stop()
 	fails := func(number string) {
 		t.Helper()

@@ -17,14 +17,14 @@ func TestFiveWrongCodesLockANumberWhereverTheyWereGiven(t *testing.T) {
 	t.Parallel()
 	url, keys := storetest.URL(t), filepath.Join(t.TempDir(), "keys.json")
 	s, second := servertest.NewOn(t, url, keys), servertest.NewOn(t, url, keys)
-	m := s.Merchant()
-	card, to := sell(t, s, m, "25"), sell(t, s, m, "25")
+	x := shopOn(t, s)
+	card, to := x.sell("25"), x.sell("25")
 	s.Clock.Stop()
 	second.Clock.StopAt(s.Clock.Now())
-	ours := programCheck(m.ProgramID)
+	ours := programCheck(x.m.ProgramID)
 	wrong := map[string]func() servertest.Answer{
 		"transfer": func() servertest.Answer {
-			return changeCard(m, card.id+"/transfer", "", transferBody(card.wrong(), to.number, "1"))
+			return x.ask(card, "/transfer", "", transferBody(card.wrong(), to.number, "1"))
 		},
 		"program check": func() servertest.Answer {
 			return checkBalanceAt(t, second, "", ours, card.number[:4]+" "+card.number[4:], card.wrong())
@@ -38,7 +38,7 @@ func TestFiveWrongCodesLockANumberWhereverTheyWereGiven(t *testing.T) {
 	wantLocked := func(what string, retryAfter string) {
 		t.Helper()
 		for name, answer := range map[string]servertest.Answer{
-			"transfer": transfer(m, card, to.number, "1"), "program check": checkBalanceAt(t, second, "", ours, card.number, card.code),
+			"transfer": x.transfer(card, to.number, "1"), "program check": checkBalanceAt(t, second, "", ours, card.number, card.code),
 			"customer check": checkBalanceAt(t, s, "", customerCheck, card.number, card.code), "wrong transfer": wrong["transfer"](), "wrong check": wrong["program check"](),
 		} {
 			wantDetail(t, what+": "+name, answer, http.StatusTooManyRequests, "Too many requests")
@@ -52,18 +52,18 @@ func TestFiveWrongCodesLockANumberWhereverTheyWereGiven(t *testing.T) {
 		server.Clock.Move(15*time.Minute - time.Microsecond)
 	}
 	wantLocked("until the last moment", "1")
-	wantStatus(t, "a till", changeCard(m, card.id+"/redeem", "", `{"amount":1}`), http.StatusOK)
+	wantStatus(t, "a till", x.ask(card, "/redeem", "", `{"amount":1}`), http.StatusOK)
 	for _, server := range []*servertest.Server{s, second} {
 		server.Clock.Move(time.Microsecond)
 	}
-	wantStatus(t, "15 minutes later", transfer(m, card, to.number, "1"), http.StatusOK)
+	wantStatus(t, "15 minutes later", x.transfer(card, to.number, "1"), http.StatusOK)
 }
 
 // TestWrongCodesCountForFifteenMinutes, each for itself: the window slides.
 func TestWrongCodesCountForFifteenMinutes(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
-	for _, number := range []string{sell(t, s, s.Merchant(), "25").number, "9000000000000000"} {
+	for _, number := range []string{shopOn(t, s).sell("25").number, nowhere.number} {
 		s.Clock.Stop()
 		guess := func(what string, status int) {
 			t.Helper()
@@ -90,18 +90,17 @@ func TestWrongCodesCountForFifteenMinutes(t *testing.T) {
 // for another reason.
 func TestARightCodeEndsTheCount(t *testing.T) {
 	t.Parallel()
-	s := servertest.New(t)
-	m := s.Merchant()
-	card, to := sell(t, s, m, "25"), sell(t, s, m, "25")
+	x := newShop(t)
+	card, to := x.sell("25"), x.sell("25")
 	for what, right := range map[string]func() (servertest.Answer, int){
 		"a check": func() (servertest.Answer, int) {
-			return checkBalanceAt(t, s, "", customerCheck, card.number, card.code), 200
+			return checkBalanceAt(t, x.s, "", customerCheck, card.number, card.code), 200
 		},
-		"a transfer":         func() (servertest.Answer, int) { return transfer(m, card, to.number, "1"), 200 },
-		"a refused transfer": func() (servertest.Answer, int) { return transfer(m, card, to.number, "5000"), 400 },
+		"a transfer":         func() (servertest.Answer, int) { return x.transfer(card, to.number, "1"), 200 },
+		"a refused transfer": func() (servertest.Answer, int) { return x.transfer(card, to.number, "5000"), 400 },
 		"a new code": func() (servertest.Answer, int) {
 			number, _ := store.ParseNumber(card.number)
-			err := store.Do(t.Context(), s.Store, func(tx *store.Tx) error { return tx.ForgetCodeFailures(t.Context(), number) })
+			err := store.Do(t.Context(), x.s.Store, func(tx *store.Tx) error { return tx.ForgetCodeFailures(t.Context(), number) })
 			if err != nil {
 				t.Error(err)
 			}
@@ -111,10 +110,10 @@ func TestARightCodeEndsTheCount(t *testing.T) {
 		for range 2 {
 			for i := range 4 {
 				if i%2 == 0 {
-					wantStatus(t, "a wrong code", checkBalanceAt(t, s, "", customerCheck, card.number, card.wrong()), http.StatusNotFound)
+					wantStatus(t, "a wrong code", checkBalanceAt(t, x.s, "", customerCheck, card.number, card.wrong()), http.StatusNotFound)
 					continue
 				}
-				wantStatus(t, "a wrong code", changeCard(m, card.id+"/transfer", "", transferBody(card.wrong(), to.number, "1")), http.StatusUnauthorized)
+				wantStatus(t, "a wrong code", x.ask(card, "/transfer", "", transferBody(card.wrong(), to.number, "1")), http.StatusUnauthorized)
 			}
 			answer, status := right()
 			wantStatus(t, what, answer, status)

@@ -16,7 +16,7 @@ type modelEntry struct {
 }
 
 type modelCard struct {
-	soldCard
+	giftCard
 	owner                 string
 	value, balance        int
 	expires, until        int // until is the end of a suspension, 0 for none

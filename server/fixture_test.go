@@ -157,14 +157,30 @@ func loginFrom(t *testing.T, s *servertest.Server, address, user, password strin
 	return from(t, s, address, http.MethodPost, "/v2/token", "", url.Values{"username": {user}, "password": {password}}.Encode())
 }
 
+// withKey is the header of a JSON body under an idempotency key, if the key is not empty.
 func withKey(key string) http.Header {
 	header := jsonHeader.Clone()
-	header.Set("Idempotency-Key", key)
+	if key != "" {
+		header.Set("Idempotency-Key", key)
+	}
 	return header
 }
 
-func keyed(key string) http.Header {
-	return http.Header{"Content-Type": {"application/json"}, "Idempotency-Key": {key}}
+// decode returns the body of a 2xx.
+func decode[T any](t *testing.T, answer servertest.Answer) (body T) {
+	t.Helper()
+	if answer.Status/100 != 2 {
+		t.Fatalf("%d %s", answer.Status, answer.Body)
+	}
+	must(t, json.Unmarshal(answer.Body, &body))
+	return body
+}
+
+func mustJSON(t *testing.T, value any) string {
+	t.Helper()
+	text, err := json.Marshal(value)
+	must(t, err)
+	return string(text)
 }
 
 func wantDetail(t *testing.T, what string, answer servertest.Answer, status int, detail string) {

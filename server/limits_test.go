@@ -58,7 +58,7 @@ func TestAboveADailyLimitIsA403ThatNamesIt(t *testing.T) {
 	card := `{"initialValue":7.005,"customerEmail":"ada@example.com","merchantId":"` + m.ID + `"}`
 	limitCards(t, s, m.ProgramID, 63)
 	post := func(path, key, body string) servertest.Answer {
-		return m.Do(http.MethodPost, m.Cards()+path, keyed(key), []byte(body))
+		return m.Do(http.MethodPost, m.Cards()+path, withKey(key), []byte(body))
 	}
 	issued := map[string]servertest.Answer{
 		"create": post("", "create", card),

@@ -1,11 +1,13 @@
 package server_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -15,13 +17,16 @@ import (
 	"giftcards/store"
 	"giftcards/store/id"
 	"giftcards/store/storetest"
+	"giftcards/store/storetest/full"
 )
+
+const insufficient = "400 Insufficient gift card balance"
 
 // traffic sends changes of cards to two instances at the same moment and counts the answers
 // that are not 200.
 type traffic struct {
-	merchant *servertest.Merchant
-	servers  []*servertest.Server
+	shop
+	servers []*servertest.Server
 
 	mutex   sync.Mutex
 	refused map[string]int
@@ -31,56 +36,55 @@ func newTraffic(t *testing.T) *traffic {
 	t.Helper()
 	url, keys := storetest.URL(t), filepath.Join(t.TempDir(), "keys.json")
 	servers := []*servertest.Server{servertest.NewOn(t, url, keys), servertest.NewOn(t, url, keys)}
-	return &traffic{merchant: servers[0].Merchant(), servers: servers, refused: map[string]int{}}
+	return &traffic{shop: shopOn(t, servers[0]), servers: servers, refused: map[string]int{}}
 }
 
-func (f *traffic) cards(t *testing.T, count int) []soldCard {
-	t.Helper()
-	cards := make([]soldCard, count)
+func (f *traffic) cards(count int) []giftCard {
+	f.t.Helper()
+	cards := make([]giftCard, count)
 	for i := range cards {
-		cards[i] = sell(t, f.servers[0], f.merchant, "100")
+		cards[i] = f.sell("100")
 	}
 	return cards
 }
 
 // send sends a request to the n-th instance, and returns the status.
-func (f *traffic) send(n int, path, body string) int { return f.ask(n, path, body).Code }
+func (f *traffic) send(n int, path, body string) int { return f.answerOf(n, path, body).Code }
 
-// ask is send that returns the whole answer.
-func (f *traffic) ask(n int, path, body string) *httptest.ResponseRecorder {
-	r := httptest.NewRequest(http.MethodPost, strings.TrimSuffix(f.merchant.Cards(), "/cards")+path, strings.NewReader(body))
+// answerOf is send that returns the whole answer.
+func (f *traffic) answerOf(n int, path, body string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(http.MethodPost, strings.TrimSuffix(f.m.Cards(), "/cards")+path, strings.NewReader(body))
 	r.Header.Set("Content-Type", "application/json")
-	r.Header.Set("Authorization", "Bearer "+f.merchant.Token)
+	r.Header.Set("Authorization", "Bearer "+f.m.Token)
 	answer := httptest.NewRecorder()
 	f.servers[n%len(f.servers)].Handler.ServeHTTP(answer, r)
 	if answer.Code != http.StatusOK {
 		f.mutex.Lock()
 		defer f.mutex.Unlock()
-		f.refused[fmt.Sprintf("%d %s", answer.Code, strings.TrimSpace(answer.Body.String()))]++
+		var body struct{ Detail string }
+		_ = json.Unmarshal(answer.Body.Bytes(), &body)
+		f.refused[fmt.Sprint(answer.Code, " ", body.Detail)]++
 	}
 	return answer
 }
 
-func (f *traffic) transfer(n int, from, to soldCard, amount string) int {
+func (f *traffic) move(n int, from, to giftCard, amount string) int {
 	return f.send(n, "/cards/"+from.id+"/transfer", transferBody(from.code, to.number, amount))
 }
 
 // wantRefused fails the test if there were other refusals than these.
-func (f *traffic) wantRefused(t *testing.T, allowed ...string) {
-	t.Helper()
+func (f *traffic) wantRefused(allowed ...string) {
+	f.t.Helper()
 	for answer, count := range f.refused {
-		ok := false
-		for _, text := range allowed {
-			ok = ok || answer == fmt.Sprintf(`400 {"detail":%q}`, text)
-		}
-		if !ok {
-			t.Errorf("%d times %s", count, answer)
+		if !slices.Contains(allowed, answer) {
+			f.t.Errorf("%d times %s", count, answer)
 		}
 	}
 }
 
 // wantSums fails the test unless all balances add up to total, and the whole ledger adds up.
-func (f *traffic) wantSums(t *testing.T, total string) {
+func (f *traffic) wantSums(total string) {
+	t := f.t
 	t.Helper()
 	figures, err := store.Read(t.Context(), f.servers[0].Store, func(tx *store.Tx) (store.LedgerFigures, error) { return tx.VerifyLedger(t.Context(), id.ID{}) })
 	if err != nil || figures.Balance.Cmp(amount(t, total)) != 0 {
@@ -96,46 +100,46 @@ func (f *traffic) wantSums(t *testing.T, total string) {
 func TestTransfersBetweenManyCardsAtOnceLoseNothing(t *testing.T) {
 	t.Parallel()
 	f := newTraffic(t)
-	cards := f.cards(t, 50)
+	cards := f.cards(50)
 	var clients sync.WaitGroup
 	for client := range 64 {
 		random := rand.New(rand.NewPCG(1, uint64(client)))
 		clients.Go(func() {
-			for range 10 {
+			for range full.Size(10, 5) {
 				from := random.IntN(len(cards))
 				to := (from + 1 + random.IntN(len(cards)-1)) % len(cards)
-				f.transfer(client, cards[from], cards[to], fmt.Sprintf("%d.%02d", random.IntN(40), 1+random.IntN(99)))
+				f.move(client, cards[from], cards[to], fmt.Sprintf("%d.%02d", random.IntN(40), 1+random.IntN(99)))
 			}
 		})
 	}
 	clients.Wait()
-	f.wantRefused(t, "Insufficient gift card balance", "Gift card is not active")
-	f.wantSums(t, "5000.00")
+	f.wantRefused(insufficient, notActive)
+	f.wantSums("5000.00")
 }
 
 func TestOppositeTransfersAtOnceDoNotDeadlock(t *testing.T) {
 	t.Parallel()
 	f := newTraffic(t)
-	cards := f.cards(t, 2)
+	cards := f.cards(2)
 	var clients sync.WaitGroup
 	for client := range 64 {
 		clients.Go(func() {
 			from := client / 2 % 2 // each direction goes to both instances
 			for range 5 {
-				f.transfer(client, cards[from], cards[1-from], "0.01")
+				f.move(client, cards[from], cards[1-from], "0.01")
 			}
 		})
 	}
 	clients.Wait()
-	f.wantRefused(t)
-	f.wantSums(t, "200.00")
+	f.wantRefused()
+	f.wantSums("200.00")
 }
 
 // TestCardsAreMergedBesideTransfersOfThem: each card is merged once, and no money is lost.
 func TestCardsAreMergedBesideTransfersOfThem(t *testing.T) {
 	t.Parallel()
 	f := newTraffic(t)
-	cards := f.cards(t, 12)
+	cards := f.cards(12)
 	merged := make(chan int, 64)
 	var clients sync.WaitGroup
 	for client := range 32 {
@@ -143,24 +147,24 @@ func TestCardsAreMergedBesideTransfersOfThem(t *testing.T) {
 		clients.Go(func() {
 			for range 5 {
 				from := random.IntN(len(cards))
-				f.transfer(client, cards[from], cards[(from+1+random.IntN(len(cards)-1))%len(cards)], "0.50")
+				f.move(client, cards[from], cards[(from+1+random.IntN(len(cards)-1))%len(cards)], "0.50")
 			}
 		})
 		order := rand.New(rand.NewPCG(3, uint64(client))).Perm(len(cards))[:3]
 		clients.Go(func() {
-			body := fmt.Sprintf(`{"cardNumbers":[%q,%q,%q],"merchantId":%q,"referenceId":"merge %d"}`, cards[order[0]].number, cards[order[1]].number, cards[order[2]].number, f.merchant.ID, client)
+			body := fmt.Sprintf(`{"cardNumbers":[%q,%q,%q],"merchantId":%q,"referenceId":"merge %d"}`, cards[order[0]].number, cards[order[1]].number, cards[order[2]].number, f.m.ID, client)
 			if f.send(client, "/consolidate", body) == http.StatusOK {
 				merged <- client
 			}
 		})
 	}
 	clients.Wait()
-	f.wantRefused(t, "Gift card has been voided")
-	f.wantSums(t, "1200.00")
-	var voided, made int
-	if err := f.servers[0].Store.Pool().QueryRow(t.Context(), "select count(*) filter (where status = 'voided'), count(*) filter (where status = 'active') from gift_cards").Scan(&voided, &made); err != nil ||
-		len(merged) == 0 || voided != 3*len(merged) || made != len(cards)-voided+len(merged) {
-		t.Errorf("%d merged, %d cards are voided and %d active (%v)", len(merged), voided, made, err)
+	f.wantRefused(voided)
+	f.wantSums("1200.00")
+	var void, made int
+	if err := f.servers[0].Store.Pool().QueryRow(t.Context(), "select count(*) filter (where status = 'voided'), count(*) filter (where status = 'active') from gift_cards").Scan(&void, &made); err != nil ||
+		len(merged) == 0 || void != 3*len(merged) || made != len(cards)-void+len(merged) {
+		t.Errorf("%d merged, %d cards are voided and %d active (%v)", len(merged), void, made, err)
 	}
 	var unequal int
 	if err := f.servers[0].Store.Pool().QueryRow(t.Context(), `select count(*) from (select reference_id from ledger_entries where type = 'CONSOLIDATION' group by reference_id having sum(amount) <> 0) e`).Scan(&unequal); err != nil || unequal > 0 {
@@ -173,7 +177,7 @@ func TestCardsAreMergedBesideTransfersOfThem(t *testing.T) {
 func TestAsManyRedemptionsSucceedAsTheMoneyAllows(t *testing.T) {
 	t.Parallel()
 	f := newTraffic(t)
-	cards := f.cards(t, 4)
+	cards := f.cards(4)
 	redemptions := make([]atomic.Int64, len(cards))
 	var clients sync.WaitGroup
 	for client := range 64 {
@@ -187,8 +191,8 @@ func TestAsManyRedemptionsSucceedAsTheMoneyAllows(t *testing.T) {
 		})
 	}
 	clients.Wait()
-	f.wantRefused(t, "Insufficient gift card balance")
-	f.wantSums(t, "4.00") // 100 is 33 times 3, and 1
+	f.wantRefused(insufficient)
+	f.wantSums("4.00") // 100 is 33 times 3, and 1
 	for card := range cards {
 		if n := redemptions[card].Load(); n != 33 {
 			t.Errorf("%d redemptions of 3.00 of a card of 100.00, want 33", n)

@@ -8,20 +8,18 @@ import (
 	"testing"
 
 	"giftcards/gen/api"
-	"giftcards/server/servertest"
 )
 
 // TestOperatorsAreGivenWhatTheServerMeasures: the dashboard, the alerts and the page about them
 // name only metrics of the server, and the page explains every metric.
 func TestOperatorsAreGivenWhatTheServerMeasures(t *testing.T) {
 	t.Parallel()
-	s := servertest.New(t)
-	m := s.Merchant()
+	x := newShop(t)
+	s, m := x.s, x.m
 	m.Do(http.MethodPost, m.Cards(), jsonHeader, []byte(`{}`))
 	many := 51
 	pollToEnd(t, m, bulk(t, m, nil, api.BulkIssueGiftCardRequest{InitialValue: amount(t, "7"), Count: &many}).JSON202.TaskId)
-	card := newCard(t, m)
-	changeCard(m, card+"/redeem", "", `{"amount":"1"}`) // refused, because the card is pending
+	x.ask(x.issue("25"), "/redeem", "", `{"amount":"1"}`) // refused, because the card is pending
 	measured := map[string]bool{
 		"giftcards_log_lines_lost_total": true, // by cmd/giftcards, which writes the log
 	}

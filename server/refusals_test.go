@@ -13,22 +13,39 @@ import (
 	"giftcards/server/servertest"
 )
 
-// detail is the list of a 422.
-type detail []struct {
-	Type  string         `json:"type"`
-	Loc   []any          `json:"loc"`
-	Msg   string         `json:"msg"`
-	Input any            `json:"input"`
-	Ctx   map[string]any `json:"ctx"`
+// fault is a fault of a request, as a 422 lists it.
+type fault struct {
+	Type string         `json:"type"`
+	Loc  []any          `json:"loc"`
+	Msg  string         `json:"msg"`
+	Ctx  map[string]any `json:"ctx"`
 }
 
-func decodeDetail(t *testing.T, answer servertest.Answer) detail {
+func decodeDetail(t *testing.T, answer servertest.Answer) []fault {
 	t.Helper()
-	var body struct{ Detail detail }
+	var body struct{ Detail []fault }
 	if err := json.Unmarshal(answer.Body, &body); err != nil || answer.Status != http.StatusUnprocessableEntity {
 		t.Fatalf("want a 422 with a list, got %d %s (%v)", answer.Status, answer.Body, err)
 	}
 	return body.Detail
+}
+
+// of is the place of a fault: the body, or a field of it.
+func of(field ...any) []any { return append([]any{"body"}, field...) }
+
+// valueError is the fault that a rule of the server finds, in Pydantic's form.
+func valueError(sentence string, field ...any) fault {
+	return fault{Type: "value_error", Loc: of(field...), Msg: "Value error, " + sentence, Ctx: map[string]any{"error": map[string]any{}}}
+}
+
+// notInFuture is Pydantic's fault of a time in the past.
+func notInFuture(field string) fault {
+	return fault{Type: "datetime_future", Loc: of(field), Msg: "Input should be in the future"}
+}
+
+// beyond is Pydantic's fault of a number beyond a bound: ge or le.
+func beyond(bound, kind, words string, field string, value float64) fault {
+	return fault{Type: kind, Loc: of(field), Msg: "Input should be " + words, Ctx: map[string]any{bound: value}}
 }
 
 // TestRulesBeyondTheSchema goes through docs/contract.md#rules-beyond-the-schema, the rules
@@ -38,163 +55,59 @@ func TestRulesBeyondTheSchema(t *testing.T) {
 	s := servertest.New(t, func(o *server.Options) { o.BulkMaximum = 100 })
 	m := s.Merchant()
 	now := s.Store.Now()
-	at := func(d time.Duration) string { return now.Add(d).Format(time.RFC3339Nano) }
-	create := func(more string) string {
-		return fmt.Sprintf(`{"initialValue":25,"merchantId":%q%s}`, m.ID, more)
-	}
-	fiveYears := now.AddDate(5, 0, 0)
-	for _, c := range []struct {
-		name string
-		path string // after the path of the cards
-		body string
-		kind string // the error's type
-		msg  string
-		loc  []any  // nil for any place
-		ctx  string // as JSON, "" for none
+	after := func(d time.Duration) string { return now.Add(d).Format(time.RFC3339Nano) }
+	const day = 24 * time.Hour
+	const oneOfTwo, notLater = "exactly one of count and recipients is required", "deliverAt must not be after expiresAt"
+	tooMany := beyond("le", "less_than_equal", "less than or equal to 100", "count", 100)
+	for name, c := range map[string]struct {
+		create string // fields of a create, beside a value and the merchant
+		body   string // of a create, if create is ""
+		bulk   string // fields of a bulk request, beside a value
+		want   fault
 	}{
-		{
-			name: "expiry past",
-			body: create(`,"expiresAt":"` + at(-time.Second) + `"`),
-			kind: "datetime_future",
-			msg:  "Input should be in the future",
-			loc:  []any{"body", "expiresAt"},
-		},
-		{
-			name: "expiry too far",
-			body: create(`,"expiresAt":"` + fiveYears.Add(time.Hour).Format(time.RFC3339) + `"`),
-			kind: "value_error",
-			msg:  "Value error, expiresAt must be at most 5 years ahead",
-			loc:  []any{"body", "expiresAt"},
-			ctx:  `{"error":{}}`,
-		},
-		{
-			name: "bulk expiry past",
-			path: "/bulk",
-			body: `{"initialValue":25,"count":1,"expiresAt":"` + at(-time.Hour) + `"}`,
-			kind: "datetime_future",
-			msg:  "Input should be in the future",
-			loc:  []any{"body", "expiresAt"},
-		},
-		{
-			name: "delivery after expiry",
-			body: create(`,"expiresAt":"` + at(24*time.Hour) + `","deliverAt":"` + at(25*time.Hour) + `"`),
-			kind: "value_error",
-			msg:  "Value error, deliverAt must not be after expiresAt",
-			loc:  []any{"body", "deliverAt"},
-			ctx:  `{"error":{}}`,
-		},
-		{
-			name: "delivery after the default expiry",
-			body: create(`,"deliverAt":"` + at(366*24*time.Hour) + `"`),
-			kind: "value_error",
-			msg:  "Value error, deliverAt must not be after expiresAt",
-			loc:  []any{"body", "deliverAt"},
-			ctx:  `{"error":{}}`,
-		},
-		{
-			name: "merchant is not the program's",
-			body: `{"initialValue":25,"merchantId":"000000000000000000000000"}`,
-			kind: "value_error",
-			msg:  "Value error, merchantId must be the program's merchant",
-			loc:  []any{"body", "merchantId"},
-			ctx:  `{"error":{}}`,
-		},
-		{
-			name: "count and recipients",
-			path: "/bulk",
-			body: `{"initialValue":25,"count":1,"recipients":[{}]}`,
-			kind: "value_error",
-			msg:  "Value error, exactly one of count and recipients is required",
-			loc:  []any{"body"},
-			ctx:  `{"error":{}}`,
-		},
-		{
-			name: "neither count nor recipients",
-			path: "/bulk",
-			body: `{"initialValue":25,"count":null}`,
-			kind: "value_error",
-			msg:  "Value error, exactly one of count and recipients is required",
-			loc:  []any{"body"},
-			ctx:  `{"error":{}}`,
-		},
-		{
-			name: "no recipients",
-			path: "/bulk",
-			body: `{"initialValue":25,"recipients":[]}`,
-			kind: "too_short",
-			msg:  "List should have at least 1 item after validation, not 0",
-			loc:  []any{"body", "recipients"},
-			ctx:  `{"field_type":"List","min_length":1,"actual_length":0}`,
-		},
-		{
-			name: "too many recipients",
-			path: "/bulk",
-			body: `{"initialValue":25,"recipients":[{}` + strings.Repeat(",{}", 100) + `]}`,
-			kind: "too_long",
-			msg:  "List should have at most 100 items after validation, not 101",
-			loc:  []any{"body", "recipients"},
-			ctx:  `{"field_type":"List","max_length":100,"actual_length":101}`,
-		},
-		{
-			name: "count above the maximum",
-			path: "/bulk",
-			body: `{"initialValue":25,"count":101}`,
-			kind: "less_than_equal",
-			msg:  "Input should be less than or equal to 100",
-			loc:  []any{"body", "count"},
-			ctx:  `{"le":100}`,
-		},
-		{
-			name: "count beyond all integers",
-			path: "/bulk",
-			body: `{"initialValue":25,"count":1` + strings.Repeat("0", 30) + `}`,
-			kind: "less_than_equal",
-			msg:  "Input should be less than or equal to 100",
-			loc:  []any{"body", "count"},
-			ctx:  `{"le":100}`,
-		},
-		{
-			name: "text amount below the bound",
+		"expiry past":                         {create: `"expiresAt":"` + after(-time.Second) + `"`, want: notInFuture("expiresAt")},
+		"bulk expiry past":                    {bulk: `"count":1,"expiresAt":"` + after(-time.Hour) + `"`, want: notInFuture("expiresAt")},
+		"expiry too far":                      {create: `"expiresAt":"` + now.AddDate(5, 0, 0).Add(time.Hour).Format(time.RFC3339) + `"`, want: valueError("expiresAt must be at most 5 years ahead", "expiresAt")},
+		"delivery after expiry":               {create: `"expiresAt":"` + after(day) + `","deliverAt":"` + after(day+time.Hour) + `"`, want: valueError(notLater, "deliverAt")},
+		"delivery after the usual expiry":     {create: `"deliverAt":"` + after(366*day) + `"`, want: valueError(notLater, "deliverAt")},
+		"another merchant than the program's": {body: `{"initialValue":25,"merchantId":"000000000000000000000000"}`, want: valueError("merchantId must be the program's merchant", "merchantId")},
+		"count and recipients":                {bulk: `"count":1,"recipients":[{}]`, want: valueError(oneOfTwo)},
+		"neither count nor recipients":        {bulk: `"count":null`, want: valueError(oneOfTwo)},
+		"count above the maximum":             {bulk: `"count":101`, want: tooMany},
+		"count beyond all integers":           {bulk: `"count":1` + strings.Repeat("0", 30), want: tooMany},
+		"no recipients": {bulk: `"recipients":[]`, want: fault{
+			Type: "too_short", Loc: of("recipients"), Msg: "List should have at least 1 item after validation, not 0",
+			Ctx: map[string]any{"field_type": "List", "min_length": 1, "actual_length": 0},
+		}},
+		"too many recipients": {bulk: `"recipients":[{}` + strings.Repeat(",{}", 100) + `]`, want: fault{
+			Type: "too_long", Loc: of("recipients"), Msg: "List should have at most 100 items after validation, not 101",
+			Ctx: map[string]any{"field_type": "List", "max_length": 100, "actual_length": 101},
+		}},
+		"text amount below the bound": {
 			body: `{"initialValue":"-5","merchantId":"` + m.ID + `"}`,
-			kind: "greater_than_equal",
-			msg:  "Input should be greater than or equal to 0.01",
-			loc:  []any{"body", "initialValue"},
-			ctx:  `{"ge":0.01}`,
+			want: beyond("ge", "greater_than_equal", "greater than or equal to 0.01", "initialValue", 0.01),
 		},
-		{
-			name: "text amount above the bound",
+		"text amount above the bound": {
 			body: `{"initialValue":"10000.001","merchantId":"` + m.ID + `"}`,
-			kind: "less_than_equal",
-			msg:  "Input should be less than or equal to 10000.00",
-			loc:  []any{"body", "initialValue"},
-			ctx:  `{"le":10000}`,
+			want: beyond("le", "less_than_equal", "less than or equal to 10000.00", "initialValue", 10000),
 		},
-		{
-			name: "duplicate key",
+		"duplicate key": { // at the byte where the parser found it
 			body: `{"initialValue":25,"initialValue":26,"merchantId":"` + m.ID + `"}`,
-			kind: "json_invalid",
-			msg:  "JSON decode error",
-			ctx:  `{"error":"Duplicate key"}`,
+			want: fault{Type: "json_invalid", Loc: of(19), Msg: "JSON decode error", Ctx: map[string]any{"error": "Duplicate key"}},
 		},
 	} {
-		t.Run(c.name, func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			errors := decodeDetail(t, m.Do(http.MethodPost, m.Cards()+c.path, jsonHeader, []byte(c.body)))
-			if len(errors) != 1 {
-				t.Fatalf("%d errors: %v", len(errors), errors)
+			path, body := m.Cards(), c.body
+			switch {
+			case c.create != "":
+				body = `{"initialValue":25,"merchantId":"` + m.ID + `",` + c.create + `}`
+			case c.bulk != "":
+				path, body = path+"/bulk", `{"initialValue":25,`+c.bulk+`}`
 			}
-			got := errors[0]
-			if got.Type != c.kind || got.Msg != c.msg || c.loc != nil && fmt.Sprint(got.Loc) != fmt.Sprint(c.loc) {
-				t.Errorf("got %s %q at %v, want %s %q at %v", got.Type, got.Msg, got.Loc, c.kind, c.msg, c.loc)
-			}
-			var ctx map[string]any
-			if c.ctx != "" {
-				if err := json.Unmarshal([]byte(c.ctx), &ctx); err != nil {
-					t.Fatal(err)
-				}
-			}
-			if fmt.Sprint(got.Ctx) != fmt.Sprint(ctx) {
-				t.Errorf("ctx %v, want %v", got.Ctx, ctx)
+			got := decodeDetail(t, m.Do(http.MethodPost, path, jsonHeader, []byte(body)))
+			if mustJSON(t, got) != mustJSON(t, []fault{c.want}) {
+				t.Errorf("got %s\nwant %s", mustJSON(t, got), mustJSON(t, []fault{c.want}))
 			}
 		})
 	}

@@ -10,33 +10,45 @@ import (
 	"giftcards/server/servertest"
 )
 
-// keyedChanges are the operations on one card that accept an idempotency key: how a card gets
-// ready for it, two bodies that are different requests, and what happens to the card after it.
-var keyedChanges = []struct {
-	operation   string
-	ready       func(x shop) cardInShop
-	path        string // {redemption} is the card's
-	body, other string
-	equal       string // the same request in other words
-	after       func(x shop, card cardInShop)
-}{
-	{"activate", func(x shop) cardInShop { return x.issue(long) }, "/activate", `{}`, `{"customerName":"Bo"}`, `{"customerName":null}`, voidCard},
-	{"redeem", func(x shop) cardInShop { return x.active(long) }, "/redeem", `{"amount":"10.50"}`, `{"amount":"10.51"}`, `{"amount":10.5,"description":null}`, voidCard},
-	{"redeem for a note", func(x shop) cardInShop { return x.active(long) }, "/redeem", `{"amount":1,"cashierId":"a"}`, `{"amount":1,"cashierId":"b"}`, `{"cashierId":"a","amount":1.00}`, voidCard},
-	{"reload", func(x shop) cardInShop { return x.active(long) }, "/reload", `{"amount":3}`, `{"amount":4}`, `{"amount":"3.0"}`, voidCard},
-	{"reload-by-number", func(x shop) cardInShop { return x.active(long) }, "", `{"amount":3,"cardNumber":"{number}"}`, `{"amount":4,"cardNumber":"{number}"}`, `{"cardNumber":"{number}","amount":3.0}`, voidCard},
-	{"void", func(x shop) cardInShop { return x.active(long) }, "/void", `{"reason":"lost"}`, `{}`, `{"reason":"lost","unknown":1}`, func(shop, cardInShop) {}},
-	{"void without a body", func(x shop) cardInShop { return x.active(long) }, "/void", ``, `{"reason":"lost"}`, `{"reason":null}`, func(shop, cardInShop) {}},
-	{"refund", func(x shop) cardInShop { return x.active(long) }, "/transactions/{redemption}/refund", `{"amount":2}`, `{"amount":3}`, `{"amount":"2.00","reason":null}`, voidCard},
-	{"refund of all", func(x shop) cardInShop { return x.active(long) }, "/transactions/{redemption}/refund", `{}`, `{"amount":5}`, `{"amount":null}`, voidCard},
-	{"extend", expiredCard, "/process-expired", `{"action":"extend"}`, `{"action":"extend","extensionDays":30}`, `{"action":"extend","extensionDays":365,"refundReference":"x"}`, voidCard},
-	{"pay out", expiredCard, "/process-expired", `{"action":"refund","refundReference":"x"}`, `{"action":"void"}`, `{"action":"refund","refundReference":"x","extensionDays":3}`, func(shop, cardInShop) {}},
-	{"void an expired one", expiredCard, "/process-expired", `{"action":"void"}`, `{"action":"refund"}`, `{"action":"void","refundReference":"x"}`, func(shop, cardInShop) {}},
+// keyedChange is an operation on one card that accepts an idempotency key.
+type keyedChange struct {
+	name  string
+	ready func(x shop) giftCard // makes a card for it; nil means an active one
+	path  string                // {card} and {redemption} are filled in
+	body  string                // {number} is filled in, here and below
+	equal string                // the same request in other words
+	other string                // another request
+	ends  bool                  // the card is voided by it, else it is voided before the retry
 }
 
-func voidCard(x shop, card cardInShop) { x.done(card, "/void", `{}`) }
+var keyedChanges = []keyedChange{
+	{name: "activate", ready: func(x shop) giftCard { return x.lasting(long) }, path: "/cards/{card}/activate", body: `{}`, equal: `{"customerName":null}`, other: `{"customerName":"Bo"}`},
+	{name: "redeem", path: "/cards/{card}/redeem", body: `{"amount":"10.50"}`, equal: `{"amount":10.5,"description":null}`, other: `{"amount":"10.51"}`},
+	{name: "redeem for a note", path: "/cards/{card}/redeem", body: `{"amount":1,"cashierId":"a"}`, equal: `{"cashierId":"a","amount":1.00}`, other: `{"amount":1,"cashierId":"b"}`},
+	{name: "reload", path: "/cards/{card}/reload", body: `{"amount":3}`, equal: `{"amount":"3.0"}`, other: `{"amount":4}`},
+	{
+		name: "reload-by-number", path: "/cards/reload-by-number",
+		body: `{"amount":3,"cardNumber":"{number}"}`, equal: `{"cardNumber":"{number}","amount":3.0}`, other: `{"amount":4,"cardNumber":"{number}"}`,
+	},
+	{name: "void", ends: true, path: "/cards/{card}/void", body: `{"reason":"lost"}`, equal: `{"reason":"lost","unknown":1}`, other: `{}`},
+	{name: "void without a body", ends: true, path: "/cards/{card}/void", body: ``, equal: `{"reason":null}`, other: `{"reason":"lost"}`},
+	{name: "refund", path: "/cards/{card}/transactions/{redemption}/refund", body: `{"amount":2}`, equal: `{"amount":"2.00","reason":null}`, other: `{"amount":3}`},
+	{name: "refund of all", path: "/cards/{card}/transactions/{redemption}/refund", body: `{}`, equal: `{"amount":null}`, other: `{"amount":5}`},
+	{
+		name: "extend", ready: expiredCard, path: "/cards/{card}/process-expired",
+		body: `{"action":"extend"}`, equal: `{"action":"extend","extensionDays":365,"refundReference":"x"}`, other: `{"action":"extend","extensionDays":30}`,
+	},
+	{
+		name: "pay out", ready: expiredCard, ends: true, path: "/cards/{card}/process-expired",
+		body: `{"action":"refund","refundReference":"x"}`, equal: `{"action":"refund","refundReference":"x","extensionDays":3}`, other: `{"action":"void"}`,
+	},
+	{
+		name: "void an expired one", ready: expiredCard, ends: true, path: "/cards/{card}/process-expired",
+		body: `{"action":"void"}`, equal: `{"action":"void","refundReference":"x"}`, other: `{"action":"refund"}`,
+	},
+}
 
-func expiredCard(x shop) cardInShop {
+func expiredCard(x shop) giftCard {
 	card := x.active(short)
 	x.passTime()
 	return card
@@ -46,39 +58,36 @@ func expiredCard(x shop) cardInShop {
 // same key, another card is another request, and another body is refused.
 func TestAKeyedChangeReplaysAfterTheCardHasChanged(t *testing.T) {
 	t.Parallel()
-	x := newShop(t)
+	x := shopOn(t, withoutJobs(t))
 	for _, c := range keyedChanges {
-		ask := func(card cardInShop, body string) servertest.Answer {
-			path := strings.Replace(c.path, "{redemption}", card.redemption, 1)
-			about := card.id
-			if path == "" {
-				about = "reload-by-number"
-			}
-			return changeCard(x.m, about+path, "key of "+c.operation, strings.Replace(body, "{number}", card.number, 1))
+		ask := func(card giftCard, body string) servertest.Answer {
+			fill := strings.NewReplacer("{card}", card.id, "{number}", card.number, "{redemption}", x.entry(card, "REDEMPTION"))
+			return x.post(fill.Replace(c.path), "key of "+c.name, fill.Replace(body))
+		}
+		if c.ready == nil {
+			c.ready = func(x shop) giftCard { return x.active(long) }
 		}
 		card, another := c.ready(x), c.ready(x)
 		first := ask(card, c.body)
 		if first.Status != http.StatusOK || first.Header.Get("Idempotent-Replayed") != "" {
-			t.Errorf("%s: %d %s", c.operation, first.Status, first.Body)
+			t.Errorf("%s: %d %s", c.name, first.Status, first.Body)
 			continue
 		}
-		c.after(x, card)
-		state, balance := x.state(card)
+		if !c.ends {
+			x.voided(card)
+		}
+		before := x.rows(card)
 		for _, body := range []string{c.body, c.equal} {
 			again := ask(card, body)
 			if again.Status != first.Status || !bytes.Equal(again.Body, first.Body) || again.Header.Get("Idempotent-Replayed") != "true" {
-				t.Errorf("%s, again with %s: %d %s, want %s", c.operation, body, again.Status, again.Body, first.Body)
+				t.Errorf("%s, again with %s: %d %s, want %s", c.name, body, again.Status, again.Body, first.Body)
 			}
 		}
-		if other := ask(card, c.other); other.Status != http.StatusUnprocessableEntity || !strings.Contains(string(other.Body), `"loc":["header","idempotency-key"]`) {
-			t.Errorf("%s with another body: %d %s", c.operation, other.Status, other.Body)
-		}
-		if now, left := x.state(card); now != state || left != balance {
-			t.Errorf("%s: retries made %s with %s of %s with %s", c.operation, now, left, state, balance)
-		}
+		x.says(c.name+" with another body", ask(card, c.other), `422 "loc":["header","idempotency-key"]`)
+		x.is(c.name+", after retries", x.rows(card), before)
 		second := ask(another, c.body)
 		if second.Status != http.StatusOK || second.Header.Get("Idempotent-Replayed") != "" || bytes.Equal(second.Body, first.Body) {
-			t.Errorf("%s of another card under the key: %d %s", c.operation, second.Status, second.Body)
+			t.Errorf("%s of another card under the key: %d %s", c.name, second.Status, second.Body)
 		}
 	}
 }
@@ -88,8 +97,8 @@ func TestARefundOfAnotherRedemptionIsAnotherRequest(t *testing.T) {
 	t.Parallel()
 	x := newShop(t)
 	card := x.active(long)
-	for _, redemption := range []string{card.redemption, x.redeem(card, "5")} {
-		answer := x.ask(card, "/transactions/"+redemption+"/refund", "the key", `{}`)
+	for _, redemption := range []string{x.entry(card, "REDEMPTION"), x.redeem(card, "5")} {
+		answer := x.ask(card, refundOf(redemption), "the key", `{}`)
 		if answer.Status != http.StatusOK || answer.Header.Get("Idempotent-Replayed") != "" {
 			t.Errorf("%d %s", answer.Status, answer.Body)
 		}

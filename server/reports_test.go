@@ -1,7 +1,6 @@
 package server_test
 
 import (
-	"encoding/json"
 	"net/http"
 	"slices"
 	"testing"
@@ -36,16 +35,9 @@ func entry(t *testing.T, s *servertest.Server, card *planted, kind, amount strin
 }
 
 // report gets a report of a merchant's program.
-func report[Report any](t *testing.T, m *servertest.Merchant, name string) (r Report) {
+func report[Report any](t *testing.T, m *servertest.Merchant, name string) Report {
 	t.Helper()
-	answer := m.Do(http.MethodGet, "/v2/giftcards/programs/"+m.ProgramID+"/reports/"+name, nil, nil)
-	if answer.Status != http.StatusOK {
-		t.Fatalf("%s: %d %s", name, answer.Status, answer.Body)
-	}
-	if err := json.Unmarshal(answer.Body, &r); err != nil {
-		t.Fatal(err)
-	}
-	return r
+	return decode[Report](t, m.Do(http.MethodGet, "/v2/giftcards/programs/"+m.ProgramID+"/reports/"+name, nil, nil))
 }
 
 // TestTheBusinessReportAddsUp, as computed by hand.
@@ -114,22 +106,21 @@ func TestTheBusinessReportAddsUp(t *testing.T) {
 // TestEveryIssuedCardIsCounted, however it was issued, and none that was not.
 func TestEveryIssuedCardIsCounted(t *testing.T) {
 	t.Parallel()
-	s := servertest.New(t)
-	m, stranger := s.Merchant(), s.Merchant()
-	newCard(t, stranger)
+	x := newShop(t)
+	shopOn(t, x.s).issue("25")
 	for range 3 {
-		newCard(t, m)
+		x.issue("25")
 	}
 	few, many := 5, 60
-	bulk(t, m, nil, api.BulkIssueGiftCardRequest{InitialValue: amount(t, "5"), Count: &few})
-	pollToEnd(t, m, bulk(t, m, nil, api.BulkIssueGiftCardRequest{InitialValue: amount(t, "5"), Count: &many}).JSON202.TaskId)
-	changeCard(m, newCard(t, m)+"/activate", "", `{}`)
-	wantStatus(t, "consolidate", consolidate(t, m, "", "", sell(t, s, m, "1"), sell(t, s, m, "2")), http.StatusOK)
-	got := report[api.BusinessReportsResponse](t, m, "business")
+	bulk(t, x.m, nil, api.BulkIssueGiftCardRequest{InitialValue: amount(t, "5"), Count: &few})
+	pollToEnd(t, x.m, bulk(t, x.m, nil, api.BulkIssueGiftCardRequest{InitialValue: amount(t, "5"), Count: &many}).JSON202.TaskId)
+	x.sell("25")
+	x.want(x.consolidate("", "", x.sell("1"), x.sell("2")), http.StatusOK)
+	got := report[api.BusinessReportsResponse](t, x.m, "business")
 	if got.TotalCards != 72 || got.PendingCards != 68 || got.ActiveCards != 2 || got.VoidedCards != 2 {
 		t.Errorf("%s, want 72 cards, 68 pending, 2 active and 2 voided", mustJSON(t, got))
 	}
-	wrong, err := store.Write(t.Context(), s.Store, func(tx *store.Tx) (int64, error) { return tx.RecountCards(t.Context()) })
+	wrong, err := store.Write(t.Context(), x.s.Store, func(tx *store.Tx) (int64, error) { return tx.RecountCards(t.Context()) })
 	if err != nil || wrong != 0 {
 		t.Errorf("%d programs had a wrong total (%v)", wrong, err)
 	}

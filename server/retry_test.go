@@ -29,9 +29,14 @@ func newInstances(t *testing.T, moved time.Duration, change func(*server.Options
 	x := &instances{t: t, first: servertest.New(t)}
 	x.second = servertest.NewOn(t, x.first.DatabaseURL, x.first.KeyFile, change)
 	x.second.Clock.Move(moved)
-	x.issuer = x.first.Merchant()
-	x.secondToken = x.second.Login(x.issuer.Email, x.issuer.Password)
-	return x
+	return x.again(t)
+}
+
+// again returns the same servers with another merchant.
+func (x *instances) again(t *testing.T) *instances {
+	t.Helper()
+	m := x.first.Merchant()
+	return &instances{t: t, first: x.first, second: x.second, issuer: m, secondToken: x.second.Login(m.Email, m.Password)}
 }
 
 // retry sends a request to the second server.
@@ -66,46 +71,70 @@ func TestARetryOfWhatSucceededFindsItThoughItWouldBeRefusedNow(t *testing.T) {
 	t.Parallel()
 	at := func(d time.Duration) string { return time.Now().Add(d).UTC().Format(time.RFC3339Nano) }
 	soon, fiveYears := at(10*time.Minute), time.Now().AddDate(5, 0, 0).UTC().Format(time.RFC3339Nano)
-	recipients := func(n int) string { return `{"initialValue":1,"recipients":[{}` + strings.Repeat(",{}", n-1) + `]}` }
+	recipients := func(n int) string { return `"recipients":[{}` + strings.Repeat(",{}", n-1) + `]}` }
 	fewer := func(o *server.Options) { o.BulkThreshold, o.BulkMaximum = 2, 2 }
-	for name, c := range map[string]struct {
-		path, body string // %s is the merchant
-		moved      time.Duration
-		change     func(*server.Options)
-		status     int
-		fault      string // in the refusal under another key
+	const create, bulk = `{"initialValue":1,"merchantId":"%s",`, `{"initialValue":1,`
+	// retried is a request, and how it would be refused by the second instance.
+	type retried struct {
+		body   string // of a create if it has %s, for the merchant, else of a bulk request
+		status int    // of the first answer
+		fault  string
+	}
+	for second, c := range map[string]struct {
+		moved    time.Duration
+		change   func(*server.Options)
+		requests map[string]retried
 	}{
-		"create, expired":            {"", `{"initialValue":1,"merchantId":"%s","expiresAt":"` + soon + `"}`, 20 * time.Minute, unchanged, 201, "datetime_future"},
-		"create, expiry too far":     {"", `{"initialValue":1,"merchantId":"%s","expiresAt":"` + fiveYears + `"}`, -20 * time.Minute, unchanged, 201, "at most 5 years ahead"},
-		"create, delivered too late": {"", `{"initialValue":1,"merchantId":"%s","deliverAt":"` + at(365*24*time.Hour-5*time.Minute) + `"}`, -20 * time.Minute, unchanged, 201, "deliverAt must not be after"},
-		"bulk, expired":              {"/bulk", `{"initialValue":1,"count":2,"expiresAt":"` + soon + `"}`, 20 * time.Minute, unchanged, 201, "datetime_future"},
-		"bulk, too many":             {"/bulk", `{"initialValue":1,"count":3}`, 0, fewer, 201, "less_than_equal"},
-		"bulk, too many recipients":  {"/bulk", recipients(3), 0, fewer, 201, "too_long"},
-		"bulk, both":                 {"/bulk", `{"initialValue":1,"count":3,"expiresAt":"` + soon + `"}`, 20 * time.Minute, fewer, 201, "less_than_equal"},
-		"task, expired":              {"/bulk", `{"initialValue":1,"count":51,"expiresAt":"` + soon + `"}`, 20 * time.Minute, unchanged, 202, "datetime_future"},
-		"task, too many":             {"/bulk", `{"initialValue":1,"count":51}`, 0, fewer, 202, "less_than_equal"},
-		"task, too many recipients":  {"/bulk", recipients(51), 0, fewer, 202, "too_long"},
+		"later": {20 * time.Minute, unchanged, map[string]retried{
+			"create, expired": {create + `"expiresAt":"` + soon + `"}`, 201, "datetime_future"},
+			"bulk, expired":   {bulk + `"count":2,"expiresAt":"` + soon + `"}`, 201, "datetime_future"},
+			"task, expired":   {bulk + `"count":51,"expiresAt":"` + soon + `"}`, 202, "datetime_future"},
+		}},
+		"behind": {-20 * time.Minute, unchanged, map[string]retried{
+			"create, expiry too far":     {create + `"expiresAt":"` + fiveYears + `"}`, 201, "at most 5 years ahead"},
+			"create, delivered too late": {create + `"deliverAt":"` + at(365*24*time.Hour-5*time.Minute) + `"}`, 201, "deliverAt must not be after"},
+		}},
+		"with a lower maximum": {0, fewer, map[string]retried{
+			"bulk, too many":            {bulk + `"count":3}`, 201, "less_than_equal"},
+			"bulk, too many recipients": {bulk + recipients(3), 201, "too_long"},
+			"task, too many":            {bulk + `"count":51}`, 202, "less_than_equal"},
+			"task, too many recipients": {bulk + recipients(51), 202, "too_long"},
+		}},
+		"later, with a lower maximum": {20 * time.Minute, fewer, map[string]retried{
+			"bulk, both": {bulk + `"count":3,"expiresAt":"` + soon + `"}`, 201, "less_than_equal"},
+		}},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(second, func(t *testing.T) {
 			t.Parallel()
 			x := newInstances(t, c.moved, c.change)
-			path, body := x.issuer.Cards()+c.path, strings.Replace(c.body, "%s", x.issuer.ID, 1)
-			first := x.issuer.Do(http.MethodPost, path, withKey("k"), []byte(body))
-			again := x.retry(path, "k", body)
-			if first.Status != c.status || again.Status != c.status || again.Header.Get("Idempotent-Replayed") != "true" {
-				t.Fatalf("%d %s, then %d %s", first.Status, first.Body, again.Status, again.Body)
-			}
-			if withoutLink(t, first.Body) != withoutLink(t, again.Body) || first.Header.Get("Location") != again.Header.Get("Location") {
-				t.Errorf("%s, then %s", first.Body, again.Body)
-			}
-			unknown, keyless := x.retry(path, "another", body), x.retry(path, "", body)
-			if unknown.Status != http.StatusUnprocessableEntity || !bytes.Contains(unknown.Body, []byte(c.fault)) || !bytes.Equal(unknown.Body, keyless.Body) {
-				t.Errorf("under another key: %d %s, without one: %d %s", unknown.Status, unknown.Body, keyless.Status, keyless.Body)
-			}
-			if n := count(t, x.first, "idempotency_keys"); n != 1 {
-				t.Errorf("%d keys, want the first one", n)
+			for name, r := range c.requests {
+				x.again(t).wantReplay(name, r.body, r.status, r.fault)
 			}
 		})
+	}
+}
+
+// wantReplay sends a request under a key, and again to the second instance.
+func (x *instances) wantReplay(name, body string, status int, fault string) {
+	x.t.Helper()
+	path := x.issuer.Cards() + "/bulk"
+	if strings.Contains(body, "%s") {
+		path, body = x.issuer.Cards(), strings.Replace(body, "%s", x.issuer.ID, 1)
+	}
+	first := x.issuer.Do(http.MethodPost, path, withKey("k"), []byte(body))
+	again := x.retry(path, "k", body)
+	if first.Status != status || again.Status != status || again.Header.Get("Idempotent-Replayed") != "true" {
+		x.t.Fatalf("%s: %d %s, then %d %s", name, first.Status, first.Body, again.Status, again.Body)
+	}
+	if withoutLink(x.t, first.Body) != withoutLink(x.t, again.Body) || first.Header.Get("Location") != again.Header.Get("Location") {
+		x.t.Errorf("%s: %s, then %s", name, first.Body, again.Body)
+	}
+	unknown, keyless := x.retry(path, "another", body), x.retry(path, "", body)
+	if unknown.Status != http.StatusUnprocessableEntity || !bytes.Contains(unknown.Body, []byte(fault)) || !bytes.Equal(unknown.Body, keyless.Body) {
+		x.t.Errorf("%s: under another key: %d %s, without one: %d %s", name, unknown.Status, unknown.Body, keyless.Status, keyless.Body)
+	}
+	if n := count(x.t, x.first, "idempotency_keys where program_id = decode('"+x.issuer.ProgramID+"', 'hex')"); n != 1 {
+		x.t.Errorf("%s: %d keys, want the first one", name, n)
 	}
 }
 

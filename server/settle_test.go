@@ -1,62 +1,42 @@
 package server_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
 	"giftcards/gen/api"
 	"giftcards/server/servertest"
-	"giftcards/store/id"
 )
-
-// ledger returns the entries of a card, oldest first, without their ids and times.
-func (x shop) ledger(card cardInShop) (entries []string) {
-	x.t.Helper()
-	parsed, err := id.Parse(card.id)
-	must(x.t, err)
-	rows, err := x.s.Store.Pool().Query(x.t.Context(), `select concat_ws(' | ', type, amount, balance_after, description, reference_id, pos_transaction_id)
-		from ledger_entries where card_id = $1 order by id`, parsed)
-	must(x.t, err)
-	defer rows.Close()
-	for rows.Next() {
-		var entry string
-		must(x.t, rows.Scan(&entry))
-		entries = append(entries, entry)
-	}
-	must(x.t, rows.Err())
-	return entries
-}
 
 // TestEachEndOfACardWritesItsEntry: the last entry of the card, after what was done to it.
 func TestEachEndOfACardWritesItsEntry(t *testing.T) {
 	t.Parallel()
 	x := newShop(t)
-	pending, reason, none, null, blank := x.issue(long), x.active(long), x.active(long), x.active(long), x.active(long)
+	pending, reason, none, null, blank := x.lasting(long), x.active(long), x.active(long), x.active(long), x.active(long)
 	refunded, part, extended, paid, ended := x.active(long), x.active(long), x.active(short), x.active(short), x.active(short)
 	x.passTime()
+	first, second := x.entry(refunded, "REDEMPTION"), x.entry(part, "REDEMPTION")
 	for _, c := range []struct {
-		card             cardInShop
+		card             giftCard
 		path, body, want string
 	}{
-		{pending, "/void", `{}`, "VOID | 0 | 0 | Gift card void"},
-		{reason, "/void", `{"reason":"stolen\u0000card"}`, "VOID | -20 | 0 | stolen card"},
-		{none, "/void", ``, "VOID | -20 | 0 | Gift card void"},
-		{null, "/void", `null`, "VOID | -20 | 0 | Gift card void"},
-		{blank, "/void", `{"reason":null}`, "VOID | -20 | 0 | Gift card void"},
-		{refunded, "/transactions/" + refunded.redemption + "/refund", ` {}`, "REFUND | 5 | 25 | Gift card refund | " + refunded.redemption},
-		{part, "/transactions/" + part.redemption + "/refund", `{"amount":"0.001","reason":"broken","posTransactionId":"till 7"}`,
-			"REFUND | 0.001 | 20.001 | broken | " + part.redemption + " | till 7"},
-		{extended, "/process-expired", `{"action":"extend","refundReference":"ignored"}`, "REDEMPTION | -5 | 20 | Gift card redemption"},
-		{paid, "/process-expired", `{"action":"refund","refundReference":"bank 3","extensionDays":3}`, "REFUND | -20 | 0 | Gift card refund | bank 3"},
-		{ended, "/process-expired", `{"action":"void"}`, "VOID | -20 | 0 | Gift card void"},
+		{pending, "/void", `{}`, "VOID 0 0 Gift card void"},
+		{reason, "/void", `{"reason":"stolen\u0000card"}`, "VOID -20 0 stolen card"},
+		{none, "/void", ``, "VOID -20 0 Gift card void"},
+		{null, "/void", `null`, "VOID -20 0 Gift card void"},
+		{blank, "/void", `{"reason":null}`, "VOID -20 0 Gift card void"},
+		{refunded, refundOf(first), ` {}`, "REFUND 5 25 Gift card refund " + first},
+		{part, refundOf(second), `{"amount":"0.001","reason":"broken","posTransactionId":"till 7"}`,
+			"REFUND 0.001 20.001 broken " + second + " till 7"},
+		{extended, "/process-expired", `{"action":"extend","refundReference":"ignored"}`, "REDEMPTION -5 20 Gift card redemption"},
+		{paid, "/process-expired", `{"action":"refund","refundReference":"bank 3","extensionDays":3}`, "REFUND -20 0 Gift card refund bank 3"},
+		{ended, "/process-expired", `{"action":"void"}`, "VOID -20 0 Gift card void"},
 	} {
 		answer := x.done(c.card, c.path, c.body)
-		entries := x.ledger(c.card)
+		entries := x.ledger(c.card, "type, amount, balance_after, description, reference_id, pos_transaction_id")
 		if last := entries[len(entries)-1]; last != c.want {
 			t.Errorf("%s %s: %s, and the ledger ends with %q, want %q", c.path, c.body, answer.Body, last, c.want)
 		}
@@ -68,18 +48,16 @@ func TestAnExpiredCardIsExtendedFromNowOn(t *testing.T) {
 	x := newShop(t)
 	card, byDefault := x.active(short), x.active(short)
 	paid := x.active(short)
-	x.s.Clock.Move(500 * 24 * time.Hour)
-	x.m.Token = x.s.Login(x.m.Email, x.m.Password)
+	x.pass(500 * 24 * time.Hour)
 	x.s.Clock.Stop()
 	for _, c := range []struct {
-		card cardInShop
+		card giftCard
 		body string
 		days int
 	}{
 		{card, `{"action":"extend","extensionDays":30}`, 30}, {byDefault, `{"action":"extend"}`, 365},
 	} {
-		var settled api.ProcessExpiredCardResponse
-		must(t, json.Unmarshal(x.done(c.card, "/process-expired", c.body).Body, &settled))
+		settled := decode[api.ProcessExpiredCardResponse](t, x.done(c.card, "/process-expired", c.body))
 		until := x.s.Store.Now().Add(time.Duration(c.days) * 24 * time.Hour)
 		if settled.NewExpiresAt == nil || settled.NewExpiresAt.Sub(until).Abs() > time.Millisecond || settled.TransactionId != nil ||
 			settled.Message != "Gift card extended" || settled.Action != "extend" || settled.CardId != c.card.id || !settled.Success {
@@ -89,8 +67,7 @@ func TestAnExpiredCardIsExtendedFromNowOn(t *testing.T) {
 			t.Errorf("%s: the card is %s with %s", c.body, state, balance)
 		}
 	}
-	var settled api.ProcessExpiredCardResponse
-	must(t, json.Unmarshal(x.done(paid, "/process-expired", `{"action":"refund"}`).Body, &settled))
+	settled := decode[api.ProcessExpiredCardResponse](t, x.done(paid, "/process-expired", `{"action":"refund"}`))
 	if settled.Message != "Gift card refunded" || settled.NewExpiresAt != nil || settled.TransactionId == nil {
 		t.Errorf("refund: %+v", settled)
 	}
@@ -104,15 +81,11 @@ func TestARefundMayGoOverTheLargestBalance(t *testing.T) {
 	for _, amount := range []string{"5000", "4980"} {
 		x.done(card, "/reload", `{"amount":`+amount+`}`)
 	}
-	var refund api.RefundTransactionResponse
-	must(t, json.Unmarshal(x.done(card, "/transactions/"+card.redemption+"/refund", `{}`).Body, &refund))
+	refund := decode[api.RefundTransactionResponse](t, x.done(card, refundOf(x.entry(card, "REDEMPTION")), `{}`))
 	if refund.RefundedAmount != "5.00" || refund.RemainingBalance.String() != "10005.00" || refund.GiftCardId != card.id || !refund.Success {
 		t.Errorf("%+v", refund)
 	}
-	refused := x.ask(card, "/reload", "", `{"amount":1}`)
-	if refused.Status != http.StatusBadRequest || !strings.Contains(string(refused.Body), `"availableReloadAmount":0.00`) {
-		t.Errorf("a reload after that: %d %s", refused.Status, refused.Body)
-	}
+	x.want(x.ask(card, "/reload", "", `{"amount":1}`), http.StatusBadRequest, `"availableReloadAmount":0.00`)
 }
 
 // TestARefundIsRefusedWithTheWordsOfItsReason: the state of the card comes after the entry, and
@@ -121,42 +94,27 @@ func TestARefundIsRefusedWithTheWordsOfItsReason(t *testing.T) {
 	t.Parallel()
 	x := newShop(t)
 	card, stranger := x.active(long), x.active(long)
-	first := x.entryID(card, "ACTIVATION")
+	activation, redemption := x.entry(card, "ACTIVATION"), x.entry(card, "REDEMPTION")
 	for _, c := range []struct{ entry, body, want string }{
-		{noEntry, `{}`, noSuchEntry},
-		{stranger.redemption, `{}`, noSuchEntry},
-		{first, `{}`, "400 Refunds are not allowed for this transaction."},
-		{card.redemption, `{"amount":5.01}`, "400 Invalid transaction amount."},
-		{card.redemption, `{"amount":"5.000000000000000001"}`, "400 Invalid transaction amount."},
-		{card.redemption, `{"amount":2}`, "200 "},
-		{card.redemption, `{"amount":3.01}`, "400 Invalid transaction amount."},
-		{card.redemption, `{}`, "200 "},
-		{card.redemption, `{}`, "400 This transaction has already been processed."},
-		{card.redemption, `{"amount":9}`, "400 This transaction has already been processed."},
-		{card.redemption, `{"amount":0}`, "422 "},
-		{card.redemption, `{"amount":"-1"}`, "422 "},
+		{nowhere.id, `{}`, noSuchEntry},
+		{x.entry(stranger, "REDEMPTION"), `{}`, noSuchEntry},
+		{activation, `{}`, "400 Refunds are not allowed for this transaction."},
+		{redemption, `{"amount":5.01}`, "400 Invalid transaction amount."},
+		{redemption, `{"amount":"5.000000000000000001"}`, "400 Invalid transaction amount."},
+		{redemption, `{"amount":2}`, "200"},
+		{redemption, `{"amount":3.01}`, "400 Invalid transaction amount."},
+		{redemption, `{}`, "200"},
+		{redemption, `{}`, "400 This transaction has already been processed."},
+		{redemption, `{"amount":9}`, "400 This transaction has already been processed."},
+		{redemption, `{"amount":0}`, "422"},
+		{redemption, `{"amount":"-1"}`, "422"},
 	} {
-		answer := x.ask(card, "/transactions/"+c.entry+"/refund", "", c.body)
-		if got := fmt.Sprint(answer.Status, " ", string(answer.Body)); !strings.HasPrefix(got, c.want[:4]) || !strings.Contains(got, c.want[4:]) {
-			t.Errorf("%s: %s, want %s", c.body, got, c.want)
-		}
+		x.says(c.body, x.ask(card, refundOf(c.entry), "", c.body), c.want)
 	}
 	x.voided(card)
-	for entry, want := range map[string]string{noEntry: noSuchEntry, first: voided, card.redemption: voided} {
-		answer := x.ask(card, "/transactions/"+entry+"/refund", "", `{"amount":900}`)
-		if got := fmt.Sprint(answer.Status, " ", string(answer.Body)); !strings.HasPrefix(got, want[:4]) || !strings.Contains(got, want[4:]) {
-			t.Errorf("on a voided card: %s, want %s", got, want)
-		}
+	for entry, want := range map[string]string{nowhere.id: noSuchEntry, activation: voided, redemption: voided} {
+		x.says("on a voided card", x.ask(card, refundOf(entry), "", `{"amount":900}`), want)
 	}
-}
-
-// entryID returns the id of a card's first entry of a type.
-func (x shop) entryID(card cardInShop, kind string) (entry string) {
-	x.t.Helper()
-	parsed, err := id.Parse(card.id)
-	must(x.t, err)
-	must(x.t, x.s.Store.Pool().QueryRow(x.t.Context(), "select encode(id, 'hex') from ledger_entries where card_id = $1 and type = $2 order by id limit 1", parsed, kind).Scan(&entry))
-	return entry
 }
 
 // TestConcurrentRefundsOfARedemptionNeverExceedIt: as many succeed as there is money.
@@ -164,9 +122,10 @@ func TestConcurrentRefundsOfARedemptionNeverExceedIt(t *testing.T) {
 	t.Parallel()
 	x := newShop(t)
 	card := x.active(long)
+	redemption := x.entry(card, "REDEMPTION")
 	answers := make(chan servertest.Answer)
 	for range 12 {
-		go func() { answers <- x.ask(card, "/transactions/"+card.redemption+"/refund", "", `{"amount":1}`) }()
+		go func() { answers <- x.ask(card, refundOf(redemption), "", `{"amount":1}`) }()
 	}
 	statuses := map[int]int{}
 	for range 12 {
@@ -187,17 +146,11 @@ func TestTheEndOfASuspensionMustBeInTheFuture(t *testing.T) {
 		return fmt.Sprintf(`{"reason":"lost","suspendedUntil":%q}`, x.s.Store.Now().Add(after).UTC().Format(time.RFC3339Nano))
 	}
 	for _, after := range []time.Duration{-time.Hour, 0} {
-		answer := x.ask(card, "/suspend", "", until(after))
-		if answer.Status != http.StatusUnprocessableEntity || !strings.Contains(string(answer.Body), `"type":"datetime_future","loc":["body","suspendedUntil"],"msg":"Input should be in the future"`) {
-			t.Errorf("%s from now: %d %s", after, answer.Status, answer.Body)
-		}
+		x.want(x.ask(card, "/suspend", "", until(after)), http.StatusUnprocessableEntity,
+			`"type":"datetime_future","loc":["body","suspendedUntil"],"msg":"Input should be in the future"`)
 	}
-	answer := x.done(card, "/suspend", until(time.Minute))
-	for _, has := range []string{`"status":"suspended"`, `"suspendedReason":"lost"`, `"suspendedUntil":"2`, `"suspendedAt":"2`} {
-		if !strings.Contains(string(answer.Body), has) {
-			t.Errorf("%s, want %s", answer.Body, has)
-		}
-	}
+	x.want(x.ask(card, "/suspend", "", until(time.Minute)), http.StatusOK,
+		`"status":"suspended"`, `"suspendedReason":"lost"`, `"suspendedUntil":"2`, `"suspendedAt":"2`)
 	for _, step := range []struct {
 		by    time.Duration
 		state string
@@ -207,9 +160,7 @@ func TestTheEndOfASuspensionMustBeInTheFuture(t *testing.T) {
 			t.Errorf("after another %s the card is %s, want %s", step.by, state, step.state)
 		}
 	}
-	if answer := x.done(card, "/reload", `{"amount":1}`); !strings.Contains(string(answer.Body), `"suspendedReason":null`) || !strings.Contains(string(answer.Body), `"suspendedAt":null`) {
-		t.Errorf("after the end: %s", answer.Body)
-	}
+	x.want(x.ask(card, "/reload", "", `{"amount":1}`), http.StatusOK, `"suspendedReason":null`, `"suspendedAt":null`)
 }
 
 // TestAChangeOfACardIsInTheAuditLogUnderTheCard, also a refund, whose key has the entry too.
@@ -219,12 +170,9 @@ func TestAChangeOfACardIsInTheAuditLogUnderTheCard(t *testing.T) {
 	card := x.active(long)
 	x.done(card, "/suspend", `{}`)
 	x.done(card, "/resume", ``)
-	x.done(card, "/transactions/"+card.redemption+"/refund", `{}`)
+	x.done(card, refundOf(x.entry(card, "REDEMPTION")), `{}`)
 	x.done(card, "/void", `{}`)
-	parsed, err := id.Parse(card.id)
-	must(t, err)
-	var operations []string
-	must(t, x.s.Store.Pool().QueryRow(t.Context(), "select array_agg(operation order by at) from audit_log where subject = $1", parsed).Scan(&operations))
+	operations := x.query(card, "select operation from audit_log where subject = $1 order by at")
 	want := []string{"activateGiftCard", "redeemGiftCard", "suspendGiftCard", "resumeGiftCard", "refundGiftCardTransaction", "voidGiftCard"}
 	if i := slices.Index(operations, want[0]); i < 0 || !slices.Equal(operations[i:], want) {
 		t.Errorf("the log has %v, want %v", operations, want)

@@ -15,6 +15,7 @@ import (
 	"giftcards/server"
 	"giftcards/server/servertest"
 	"giftcards/store"
+	"giftcards/store/storetest/full"
 )
 
 // operation is the part of an operation of the complete document that the tests need.
@@ -187,13 +188,14 @@ func TestMerchantsAreApart(t *testing.T) {
 	t.Logf("%d operations, %d bad tokens, %d cases", len(all), len(bad), w.cases)
 }
 
-// withoutToken tries without a good token. The answer must not tell what exists.
+// withoutToken tries without a good token. The answer must not tell what exists: without -full
+// only an absent token is tried with all things.
 func (w *world) withoutToken(o operation, bad map[string]string) {
 	w.t.Helper()
 	anyThings := []things{w.owned, w.foreign, w.void}
 	for name, token := range bad {
 		var answers []servertest.Answer
-		for _, x := range anyThings {
+		for _, x := range anyThings[:full.Size(3, 1)] {
 			answers = append(answers, w.try(o, x, "Bearer "+token, nil))
 		}
 		w.refused(o.name+", a token "+name, http.StatusUnauthorized, "Could not validate credentials", answers...)
@@ -217,7 +219,7 @@ func (w *world) withoutToken(o operation, bad map[string]string) {
 func (w *world) asReader(o operation) {
 	w.t.Helper()
 	reader := "Bearer " + mint(w.t, w.s, userAs(w.t, w.s, w.owner.ID, store.RoleReader), w.owner.ID)
-	refusal := attempts[o.name].refusal
+	refusal := attempts[o.name].reader
 	switch answer := w.grant(o, w.owner, reader, nil); {
 	case refusal != "":
 		w.refused(o.name+" by a reader", http.StatusForbidden, refusal, answer)

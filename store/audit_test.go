@@ -17,15 +17,6 @@ func (f fixture) audit(t *testing.T, e store.AuditEntry) {
 	commit(t, f.Store, func(tx *store.Tx) error { return tx.Audit(t.Context(), e) })
 }
 
-func (f fixture) entries(t *testing.T, merchant, user id.ID, since time.Time, limit int) []store.AuditEntry {
-	t.Helper()
-	entries, err := store.Read(t.Context(), f.Store, func(tx *store.Tx) ([]store.AuditEntry, error) {
-		return tx.AuditEntries(t.Context(), merchant, user, since, limit)
-	})
-	must(t, err)
-	return entries
-}
-
 func TestTheAuditLogIsAppendOnlyEvenForItsOwner(t *testing.T) {
 	t.Parallel()
 	f := setup(t)

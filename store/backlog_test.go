@@ -8,38 +8,36 @@ import (
 	"giftcards/store"
 )
 
-// waiting returns the entry that matches.
-func waiting(t *testing.T, all []store.Waiting, is func(store.Waiting) bool) store.Waiting {
+func (f fixture) backlog(t *testing.T) store.Backlog {
 	t.Helper()
-	i := slices.IndexFunc(all, is)
-	if i < 0 {
-		t.Fatalf("not in %+v", all)
-	}
-	return all[i]
+	b, err := store.Read(t.Context(), f.Store, func(tx *store.Tx) (store.Backlog, error) { return tx.Backlog(t.Context()) })
+	must(t, err)
+	return b
 }
 
-func TestTheBacklogIsWhatWaits(t *testing.T) {
+// TestAnEmptyBacklogNamesAllThatCouldWait, with a count and an age of zero, so that a graph of
+// it begins at zero.
+func TestAnEmptyBacklogNamesAllThatCouldWait(t *testing.T) {
 	t.Parallel()
-	f := setup(t)
-	backlog := func() store.Backlog {
-		b, err := store.Read(t.Context(), f.Store, func(tx *store.Tx) (store.Backlog, error) { return tx.Backlog(t.Context()) })
-		must(t, err)
-		return b
+	b := setup(t).backlog(t)
+	if len(b.Tasks) != 2 || len(b.Messages) != len(store.Lanes) || len(b.Jobs) != 2 || b.Jobs[0].State != "available" {
+		t.Errorf("got %+v, want 2 states of tasks, %d lanes and 2 queues of available jobs", b, len(store.Lanes))
 	}
-	empty := backlog()
-	if len(empty.Tasks) != 2 || len(empty.Messages) != len(store.Lanes) || len(empty.Jobs) != 2 || empty.Jobs[0].State != "available" {
-		t.Errorf("nothing is told of what is empty: %+v", empty)
-	}
-	for _, w := range slices.Concat(empty.Jobs, empty.Tasks, empty.Messages) {
+	for _, w := range slices.Concat(b.Jobs, b.Tasks, b.Messages) {
 		if w.Count != 0 || w.Age != 0 {
 			t.Errorf("waits in an empty database: %+v", w)
 		}
 	}
-	if _, err := f.Pool().Exec(t.Context(), `insert into river_job (kind, queue, max_attempts, args, state, scheduled_at, finalized_at) values
+}
+
+// TestTheBacklogIsWhatWaits: jobs that are not finished, tasks, and messages that are due and
+// have not failed.
+func TestTheBacklogIsWhatWaits(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	f.exec(t, `insert into river_job (kind, queue, max_attempts, args, state, scheduled_at, finalized_at) values
 		('k', 'bulk_small', 1, '{}', 'available', now() - interval '1 hour', null), ('k', 'bulk_small', 1, '{}', 'available', now(), null),
-		('k', 'other', 1, '{}', 'retryable', now(), null), ('k', 'other', 1, '{}', 'completed', now(), now())`); err != nil {
-		t.Fatal(err)
-	}
+		('k', 'other', 1, '{}', 'retryable', now(), null), ('k', 'other', 1, '{}', 'completed', now(), now())`)
 	later := time.Now().Add(time.Hour)
 	address, phone := "ada@example.com", "+442079460018"
 	commit(t, f.Store, func(tx *store.Tx) error {
@@ -54,23 +52,29 @@ func TestTheBacklogIsWhatWaits(t *testing.T) {
 		_, err := tx.IssueCards(t.Context(), terms, []store.Recipient{{Email: &address}})
 		return err
 	})
-	if _, err := f.Pool().Exec(t.Context(), `update messages set status = 'failed' where channel = 'sms'`); err != nil {
-		t.Fatal(err)
+	f.exec(t, `update messages set status = 'failed' where channel = 'sms'`)
+	b := f.backlog(t)
+	for _, c := range []struct {
+		what  string
+		among []store.Waiting
+		want  store.Waiting
+		least time.Duration // the age of the oldest
+	}{
+		{"small tasks' jobs", b.Jobs, store.Waiting{Queue: store.QueueSmall, State: "available", Count: 2}, 59 * time.Minute},
+		{"jobs of another queue that are tried again", b.Jobs, store.Waiting{Queue: "other", State: "retryable", Count: 1}, 0},
+		{"tasks", b.Tasks, store.Waiting{State: store.TaskPending, Count: 1}, 0},
+		{"mails", b.Messages, store.Waiting{Lane: store.Lane{Channel: store.ChannelEmail}, Count: 2}, 0},
+		{"text messages, all of which failed", b.Messages, store.Waiting{Lane: store.Lane{Channel: store.ChannelSMS}, Count: 0}, 0},
+	} {
+		found := slices.IndexFunc(c.among, func(w store.Waiting) bool {
+			w.Age = 0
+			return w == c.want
+		})
+		if found < 0 || c.among[found].Age < c.least {
+			t.Errorf("%s: %+v and at least %s old is not in %+v", c.what, c.want, c.least, c.among)
+		}
 	}
-	full := backlog()
-	if w := waiting(t, full.Jobs, func(w store.Waiting) bool { return w.Queue == store.QueueSmall }); w.State != "available" || w.Count != 2 || w.Age < 59*time.Minute {
-		t.Errorf("jobs %+v", w)
-	}
-	if w := waiting(t, full.Jobs, func(w store.Waiting) bool { return w.Queue == "other" }); w.State != "retryable" || w.Count != 1 || len(full.Jobs) != 3 {
-		t.Errorf("jobs %+v", full.Jobs)
-	}
-	if w := waiting(t, full.Tasks, func(w store.Waiting) bool { return w.State == store.TaskPending }); w.Count != 1 {
-		t.Errorf("tasks %+v", w)
-	}
-	if w := waiting(t, full.Messages, func(w store.Waiting) bool { return w.Lane == store.Lane{Channel: store.ChannelEmail} }); w.Count != 2 {
-		t.Errorf("mails %+v", w)
-	}
-	if w := waiting(t, full.Messages, func(w store.Waiting) bool { return w.Lane == store.Lane{Channel: store.ChannelSMS} }); w.Count != 0 || full.FailedMessages != 1 {
-		t.Errorf("text messages %+v, %d failed", w, full.FailedMessages)
+	if len(b.Jobs) != 3 || b.FailedMessages != 1 {
+		t.Errorf("jobs of 3 kinds and 1 failed message are wanted: %+v", b)
 	}
 }

@@ -31,7 +31,7 @@ func TestATakenNumberCostsATaskOneChunk(t *testing.T) {
 	commit(t, f.Store, func(tx *store.Tx) error {
 		return tx.IssueTask(t.Context(), task.ProgramID, task.ID, func(n int) { told = append(told, n) })
 	})
-	if n := count(t, f.Store); n != cards {
+	if n := f.count(t, "gift_cards"); n != cards {
 		t.Errorf("%d cards", n)
 	}
 	var written int

@@ -141,7 +141,7 @@ func TestAVoidDropsTheScheduledMessagesOfItsCardOnly(t *testing.T) {
 	}
 	sent := f.addressed(t, nil).ID
 	due := f.claim(t)
-	f.record(t, func(tx *store.Tx) error { return tx.RecordSent(t.Context(), due) })
+	commit(t, f.Store, func(tx *store.Tx) error { return tx.RecordSent(t.Context(), due) })
 	for _, card := range []id.ID{waiting.ID, claimed.ID, sent} {
 		_, err := f.change(t, card, func(_ *store.Tx, c *store.Card) error { _, err := c.Void(nil); return err })
 		must(t, err)

@@ -4,44 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"giftcards/store"
 	"giftcards/store/id"
-	"giftcards/store/keyring"
 	"giftcards/store/money"
 	"giftcards/store/storetest"
 	"giftcards/store/storetest/check"
 )
-
-func (f fixture) create(ctx context.Context, terms store.Terms, key *store.IdempotencyKey) created {
-	email, request, theirs := "ada@example.com", "request of "+f.access.TokenID, "the caller's, of "+f.access.TokenID
-	entry := store.AuditEntry{Operation: "createGiftCard", Client: "192.0.2.1", RequestID: &request, ClientRequestID: &theirs}
-	answer, err := f.CreateCard(ctx, f.access, terms, store.Recipient{Email: &email}, key, entry, func(card *store.GiftCard) (store.Answer, error) {
-		return store.Answer{Status: 201, Body: []byte(card.ID.String())}, nil
-	})
-	return created{answer, err}
-}
-
-func (f fixture) key(name, request string) *store.IdempotencyKey {
-	return &store.IdempotencyKey{ProgramID: f.program, Operation: "createGiftCard", Key: name, RequestHash: [32]byte([]byte(fmt.Sprintf("%-32s", request)))}
-}
-
-func sharing(t *testing.T) fixture {
-	t.Helper()
-	keys, err := keyring.Create(filepath.Join(t.TempDir(), "keys.json"))
-	must(t, err)
-	s, err := store.Open(t.Context(), storetest.URL(t), store.Options{Keys: keys, MaxConns: 6, ShareTransactions: true})
-	must(t, err)
-	t.Cleanup(s.Close)
-	program := storetest.Program(t, s)
-	return fixture{Store: s, program: program.ID, merchant: program.MerchantID, access: storetest.Access(t, s, program.ID)}
-}
 
 // together makes all creates wait at the same moment, so that they share transactions, and
 // returns their results. meanwhile, if not nil, runs while they wait.
@@ -70,17 +42,6 @@ func (f fixture) together(t *testing.T, meanwhile func(), creates ...func() crea
 	return results
 }
 
-// blocked returns the sessions that wait for the lock.
-func (f fixture) blocked(t *testing.T) []int32 {
-	t.Helper()
-	rows, err := f.Pool().Query(t.Context(), `select pid from pg_stat_activity
-		where datname = current_database() and wait_event_type = 'Lock'`)
-	must(t, err)
-	pids, err := pgx.CollectRows(rows, pgx.RowTo[int32])
-	must(t, err)
-	return pids
-}
-
 // transactions returns how many transactions wrote the cards, and how many cards the largest
 // one wrote.
 func (f fixture) transactions(t *testing.T) (n, most int) {
@@ -102,16 +63,14 @@ func TestCreatesThatWaitShareATransaction(t *testing.T) {
 		must(t, c.err)
 		ids[string(c.answer.Body)] = true
 	}
-	if len(ids) != len(creates) || count(t, f.Store) != len(creates)+store.SharedAtOnce {
-		t.Errorf("%d answers, %d cards", len(ids), count(t, f.Store))
+	if len(ids) != len(creates) || f.count(t, "gift_cards") != len(creates)+store.SharedAtOnce {
+		t.Errorf("%d answers, %d cards", len(ids), f.count(t, "gift_cards"))
 	}
 	if n, _ := f.transactions(t); n > 2*store.SharedAtOnce {
 		t.Errorf("%d transactions, want at most %d", n, 2*store.SharedAtOnce)
 	}
-	var messages int
-	must(t, f.Pool().QueryRow(t.Context(), "select count(*) from messages").Scan(&messages))
-	if messages != len(creates)+store.SharedAtOnce {
-		t.Errorf("%d messages", messages)
+	if n := f.count(t, "messages"); n != len(creates)+store.SharedAtOnce {
+		t.Errorf("%d messages", n)
 	}
 }
 
@@ -194,16 +153,6 @@ func TestABadCreateFailsAloneInASharedTransaction(t *testing.T) {
 		}
 	}
 	f.wantCardsAndKeys(t, 8+store.SharedAtOnce, 8)
-}
-
-// wantCardsAndKeys fails unless there are so many cards and keys: no key without its effect.
-func (f fixture) wantCardsAndKeys(t *testing.T, cards, keys int) {
-	t.Helper()
-	var n int
-	must(t, f.Pool().QueryRow(t.Context(), "select count(*) from idempotency_keys").Scan(&n))
-	if n != keys || count(t, f.Store) != cards {
-		t.Errorf("%d keys and %d cards, want %d and %d", n, count(t, f.Store), keys, cards)
-	}
 }
 
 func TestOneKeyTwiceInASharedTransactionIssuesOnce(t *testing.T) {

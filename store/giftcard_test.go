@@ -46,7 +46,7 @@ func TestNoFreeNumbersIsAnErrorAndIssuesNothing(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "no free card numbers") {
 		t.Errorf("issuing 4 cards with 3 numbers: %v", err)
 	}
-	if n := count(t, f.Store); n != 0 {
+	if n := f.count(t, "gift_cards"); n != 0 {
 		t.Errorf("%d cards are left", n)
 	}
 }
@@ -64,7 +64,7 @@ func TestATaskMeetsTakenNumbersToo(t *testing.T) {
 	commit(t, f.Store, func(tx *store.Tx) error {
 		return tx.IssueTask(t.Context(), task.ProgramID, task.ID, func(int) {})
 	})
-	if n := count(t, f.Store); n != 9 {
+	if n := f.count(t, "gift_cards"); n != 9 {
 		t.Errorf("%d cards, want 9", n)
 	}
 }
@@ -87,7 +87,7 @@ func TestATaskIssuesOnceHoweverOftenItRuns(t *testing.T) {
 	for range 4 {
 		must(t, <-done)
 	}
-	if n := count(t, f.Store); n != 70 {
+	if n := f.count(t, "gift_cards"); n != 70 {
 		t.Errorf("%d cards, want 70", n)
 	}
 }
@@ -115,8 +115,8 @@ func TestAFailedTaskHasNoCardsNorRecipientsAndStaysFailed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if failed.Status != store.TaskFailed || *failed.Error != "No." || count(t, f.Store) != 0 {
-		t.Errorf("task %+v with %d cards", failed, count(t, f.Store))
+	if failed.Status != store.TaskFailed || *failed.Error != "No." || f.count(t, "gift_cards") != 0 {
+		t.Errorf("task %+v with %d cards", failed, f.count(t, "gift_cards"))
 	}
 	if n := f.count(t, "task_recipients"); n != 0 {
 		t.Error("the recipients of a failed task are kept")
@@ -256,7 +256,7 @@ func TestWriteLeavesNothingBehindAfterAnErrorOrAPanic(t *testing.T) {
 			panic("in the middle")
 		})
 	}()
-	if n := count(t, f.Store); n != 0 {
+	if n := f.count(t, "gift_cards"); n != 0 {
 		t.Errorf("%d cards are left", n)
 	}
 }

@@ -22,40 +22,6 @@ func amount(t *testing.T, text string) money.Amount {
 	return read
 }
 
-// newCard issues a card of 25.00 and returns its id.
-func (f fixture) newCard(t *testing.T) id.ID {
-	t.Helper()
-	terms := f.terms(t)
-	terms.InitialValue = amount(t, "25")
-	return write(t, f.Store, func(tx *store.Tx) ([]store.GiftCard, error) {
-		return tx.IssueCards(t.Context(), terms, make([]store.Recipient, 1))
-	})[0].ID
-}
-
-// change locks a card, does something to it and saves it. It returns the card as it is then,
-// and the error of do, after which nothing is saved.
-func (f fixture) change(t *testing.T, card id.ID, do func(*store.Tx, *store.Card) error) (store.Card, error) {
-	t.Helper()
-	return store.Write(t.Context(), f.Store, func(tx *store.Tx) (store.Card, error) {
-		locked, err := tx.LockCard(t.Context(), f.program, card)
-		if err != nil {
-			return store.Card{}, err
-		}
-		if err := do(tx, locked); err != nil {
-			return store.Card{}, err
-		}
-		return *locked, tx.SaveCards(t.Context(), locked)
-	})
-}
-
-func (f fixture) activated(t *testing.T) id.ID {
-	t.Helper()
-	card := f.newCard(t)
-	_, err := f.change(t, card, func(_ *store.Tx, c *store.Card) error { return c.Activate(nil, nil) })
-	must(t, err)
-	return card
-}
-
 // refused fails the test unless the database refuses a statement with a constraint, or as
 // append-only if constraint is empty. The statement runs as the owner of the tables.
 func (f fixture) refused(t *testing.T, what, constraint, statement string) {

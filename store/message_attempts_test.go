@@ -11,53 +11,6 @@ import (
 	"giftcards/store/id"
 )
 
-// addressed issues a card whose mail is due at once, or at deliverAt.
-func (f fixture) addressed(t *testing.T, deliverAt *time.Time) store.GiftCard {
-	t.Helper()
-	email, terms := "ada@example.com", f.terms(t)
-	terms.DeliverAt = deliverAt
-	return write(t, f.Store, func(tx *store.Tx) ([]store.GiftCard, error) {
-		return tx.IssueCards(t.Context(), terms, []store.Recipient{{Email: &email}})
-	})[0]
-}
-
-// claim claims the mail that has been due longest, nil if none is due.
-func (f fixture) claim(t *testing.T) *store.Due {
-	t.Helper()
-	return write(t, f.Store, func(tx *store.Tx) (*store.Due, error) {
-		return tx.ClaimMessage(t.Context(), store.Lane{Channel: store.ChannelEmail}, id.ID{})
-	})
-}
-
-// deferred claims the only mail, which must be due, and records that it was not sent.
-func (f fixture) deferred(t *testing.T, unconfirmed bool) store.Message {
-	t.Helper()
-	due := f.claim(t)
-	if due == nil {
-		t.Fatal("the mail is not due")
-	}
-	f.record(t, func(tx *store.Tx) error { return tx.RecordDeferred(t.Context(), due, "not now", unconfirmed) })
-	return f.message(t)
-}
-
-func (f fixture) record(t *testing.T, do func(*store.Tx) error) {
-	t.Helper()
-	commit(t, f.Store, do)
-}
-
-// message returns the only message.
-func (f fixture) message(t *testing.T) store.Message {
-	t.Helper()
-	var all []store.Message
-	for _, status := range store.MessageStates {
-		all = append(all, write(t, f.Store, func(tx *store.Tx) ([]store.Message, error) { return tx.Messages(t.Context(), status, 2) })...)
-	}
-	if len(all) != 1 {
-		t.Fatalf("%d messages", len(all))
-	}
-	return all[0]
-}
-
 // TestTheMessageDueLongestGoesFirst, in either lane, with every plan of PostgreSQL.
 func TestTheMessageDueLongestGoesFirst(t *testing.T) {
 	t.Parallel()
@@ -70,7 +23,7 @@ func TestTheMessageDueLongestGoesFirst(t *testing.T) {
 		}
 		f.exec(t, "update messages set bulk = $1", lane.Bulk)
 		f.clock.Move(4 * time.Hour)
-		f.record(t, func(tx *store.Tx) error {
+		commit(t, f.Store, func(tx *store.Tx) error {
 			for _, way := range []string{"indexscan", "bitmapscan"} { // a sequential scan would find them in this order by chance
 				_, err := tx.Unwrap().Exec(t.Context(), "set local enable_"+way+" = off")
 				must(t, err)
@@ -149,7 +102,7 @@ func TestARefusalForGoodFailsAtOnce(t *testing.T) {
 	f := setup(t)
 	f.addressed(t, nil)
 	due := f.claim(t)
-	f.record(t, func(tx *store.Tx) error { return tx.RecordRefused(t.Context(), due, "no such user") })
+	commit(t, f.Store, func(tx *store.Tx) error { return tx.RecordRefused(t.Context(), due, "no such user") })
 	if m := f.message(t); m.Status != store.MessageFailed || m.Attempts != 1 || m.Unconfirmed != 0 || *m.LastError != "no such user" {
 		t.Errorf("refused: %+v", m)
 	}
@@ -209,7 +162,7 @@ func TestAReleasedMessageIsAsItWasAndDueAtOnce(t *testing.T) {
 	f.clock.Move(time.Hour)
 	due := f.claim(t)
 	f.clock.Move(time.Second)
-	f.record(t, func(tx *store.Tx) error { return tx.ReleaseMessage(t.Context(), due) })
+	commit(t, f.Store, func(tx *store.Tx) error { return tx.ReleaseMessage(t.Context(), due) })
 	after := f.message(t)
 	if !after.NextAttemptAt.Equal(f.Now()) {
 		t.Errorf("due at %s, not at once", after.NextAttemptAt)
@@ -253,7 +206,7 @@ func TestARecordThatComesLateChangesNothing(t *testing.T) {
 				if (name == "sent" || name == "written") && meanwhile == "claimed" {
 					continue // recorded even if another worker has claimed it
 				}
-				f.record(t, func(tx *store.Tx) error { return record(t.Context(), tx, due) })
+				commit(t, f.Store, func(tx *store.Tx) error { return record(t.Context(), tx, due) })
 				if after := f.message(t); !reflect.DeepEqual(after, before) {
 					t.Errorf("recorded as %s, it is %+v, was %+v", name, after, before)
 				}

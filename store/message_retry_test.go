@@ -30,7 +30,7 @@ func TestAWrittenMessageDeliversNoCardUntilItIsSent(t *testing.T) {
 	f := setup(t)
 	card := f.addressed(t, nil)
 	due := f.claim(t)
-	f.record(t, func(tx *store.Tx) error { return tx.RecordWritten(t.Context(), due) })
+	commit(t, f.Store, func(tx *store.Tx) error { return tx.RecordWritten(t.Context(), due) })
 	if m := f.message(t); m.Status != store.MessageWritten || m.SentAt != nil || f.count(t, "gift_cards where delivered") != 0 {
 		t.Errorf("written: %+v", m)
 	}
@@ -44,7 +44,7 @@ func TestAWrittenMessageDeliversNoCardUntilItIsSent(t *testing.T) {
 		t.Errorf("retried %v", got)
 	}
 	due = f.claim(t)
-	f.record(t, func(tx *store.Tx) error { return tx.RecordSent(t.Context(), due) })
+	commit(t, f.Store, func(tx *store.Tx) error { return tx.RecordSent(t.Context(), due) })
 	if m := f.message(t); m.Status != store.MessageSent || m.Sequence != 0 || f.count(t, "gift_cards where delivered") != 1 {
 		t.Errorf("sent: %+v", m)
 	}
@@ -73,7 +73,7 @@ func TestOnlyWhatIsSentOnceMoreOnPurposeCountsOn(t *testing.T) {
 		if due.Attempts != 2 || due.Sequence != 0 {
 			t.Errorf("an attempt of its own: %+v", due.Message)
 		}
-		f.record(t, func(tx *store.Tx) error {
+		commit(t, f.Store, func(tx *store.Tx) error {
 			switch c.status {
 			case store.MessageSent:
 				return tx.RecordSent(t.Context(), due)
@@ -95,7 +95,7 @@ func TestAMendedAddressIsTheCardsToo(t *testing.T) {
 	f := setup(t)
 	card := f.addressed(t, nil)
 	due := f.claim(t)
-	f.record(t, func(tx *store.Tx) error { return tx.RecordRefused(t.Context(), due, "no such user") })
+	commit(t, f.Store, func(tx *store.Tx) error { return tx.RecordRefused(t.Context(), due, "no such user") })
 	must(t, f.readdress(t, card.ID, store.ChannelEmail, "ada@example.net", false))
 	if m := f.message(t); m.Address != "ada@example.net" || m.Status != store.MessageScheduled || m.Attempts != 0 || m.LastError != nil || m.Sequence != 0 {
 		t.Errorf("the message: %+v", m)
@@ -108,7 +108,7 @@ func TestAMendedAddressIsTheCardsToo(t *testing.T) {
 	if err := f.readdress(t, card.ID, store.ChannelEmail, "b@example.net", true); err == nil || !strings.Contains(err.Error(), "is being sent") {
 		t.Errorf("a message that is being sent: %v", err)
 	}
-	f.record(t, func(tx *store.Tx) error { return tx.RecordSent(t.Context(), due) })
+	commit(t, f.Store, func(tx *store.Tx) error { return tx.RecordSent(t.Context(), due) })
 	if err := f.readdress(t, card.ID, store.ChannelEmail, "b@example.net", false); err == nil || !strings.Contains(err.Error(), "--sent") {
 		t.Errorf("a message that was sent: %v", err)
 	}

@@ -33,7 +33,7 @@ func TestMessagesOfASuspendedCardWait(t *testing.T) {
 	f.clock.Move(30 * time.Minute)
 	waits(f.Now().Add(time.Hour))
 	f.exec(t, "update gift_cards set status = 'pending', suspended_at = null")
-	f.record(t, func(tx *store.Tx) error { return tx.HurryMessagesOfCard(t.Context(), f.program, card.ID) })
+	commit(t, f.Store, func(tx *store.Tx) error { return tx.HurryMessagesOfCard(t.Context(), f.program, card.ID) })
 	if due := f.claim(t); due == nil {
 		t.Error("it waits though the suspension was lifted")
 	}
@@ -79,7 +79,7 @@ func TestAHurryLeavesWhatIsNotDueYetAndWhatIsBeingSent(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	hurry := func(card id.ID) {
-		f.record(t, func(tx *store.Tx) error { return tx.HurryMessagesOfCard(t.Context(), f.program, card) })
+		commit(t, f.Store, func(tx *store.Tx) error { return tx.HurryMessagesOfCard(t.Context(), f.program, card) })
 	}
 	sending := f.addressed(t, nil)
 	f.claim(t)

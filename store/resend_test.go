@@ -13,7 +13,7 @@ import (
 // changed locks the card, lets do change it, and saves it.
 func (f fixture) changed(t *testing.T, card id.ID, do func(*store.Tx, *store.Card) error) {
 	t.Helper()
-	f.record(t, func(tx *store.Tx) error {
+	commit(t, f.Store, func(tx *store.Tx) error {
 		locked, err := tx.LockCard(t.Context(), f.program, card)
 		if err != nil {
 			return err
@@ -37,7 +37,7 @@ func (f fixture) activate(t *testing.T, card id.ID) {
 
 func (f fixture) recordSent(t *testing.T, due *store.Due) {
 	t.Helper()
-	f.record(t, func(tx *store.Tx) error { return tx.RecordSent(t.Context(), due) })
+	commit(t, f.Store, func(tx *store.Tx) error { return tx.RecordSent(t.Context(), due) })
 }
 
 // TestTheOutcomeOfAnOldCodesMessageIsNotThatOfTheNewOnes: a resend during the first delivery,
@@ -62,7 +62,7 @@ func TestTheOutcomeOfAnOldCodesMessageIsNotThatOfTheNewOnes(t *testing.T) {
 			old := f.claim(t)
 			to := "ada@example.net"
 			f.resend(t, card.ID, store.Recipient{Email: &to})
-			f.record(t, func(tx *store.Tx) error { return outcome(t.Context(), tx, old) })
+			commit(t, f.Store, func(tx *store.Tx) error { return outcome(t.Context(), tx, old) })
 			if n := f.count(t, "messages where status = 'dropped' and sequence = 0 and last_error like '%it may have arrived'"); n != 1 {
 				t.Error("the first message is not dropped as one that may have arrived")
 			}
@@ -104,7 +104,7 @@ func TestAMessageSaysTheCardUntilOneMayHaveArrived(t *testing.T) {
 	refused := func(t *testing.T, f fixture) {
 		t.Helper()
 		due := f.claim(t)
-		f.record(t, func(tx *store.Tx) error { return tx.RecordRefused(t.Context(), due, "no such user") })
+		commit(t, f.Store, func(tx *store.Tx) error { return tx.RecordRefused(t.Context(), due, "no such user") })
 	}
 	for name, c := range map[string]struct {
 		before func(t *testing.T, f fixture, card id.ID)
@@ -208,7 +208,7 @@ func TestAMessageMovedWhileItIsSentIsNotTriedBeforeItsTime(t *testing.T) {
 		t.Error("two workers send the message")
 	}
 	schedule(&later)
-	f.record(t, func(tx *store.Tx) error { return tx.RecordDeferred(t.Context(), due, "greylisted", false) })
+	commit(t, f.Store, func(tx *store.Tx) error { return tx.RecordDeferred(t.Context(), due, "greylisted", false) })
 	if m := f.message(t); m.Status != store.MessageScheduled || !m.NextAttemptAt.Equal(later) {
 		t.Errorf("%s, tried again at %s, want %s", m.Status, m.NextAttemptAt, later)
 	}
@@ -217,7 +217,7 @@ func TestAMessageMovedWhileItIsSentIsNotTriedBeforeItsTime(t *testing.T) {
 	if due == nil {
 		t.Fatal("it is not due at its time")
 	}
-	if f.record(t, func(tx *store.Tx) error { return tx.RecordDeferred(t.Context(), due, "greylisted", false) }); f.message(t).Status != store.MessageScheduled {
+	if commit(t, f.Store, func(tx *store.Tx) error { return tx.RecordDeferred(t.Context(), due, "greylisted", false) }); f.message(t).Status != store.MessageScheduled {
 		t.Error("its day of attempts began before its time")
 	}
 }

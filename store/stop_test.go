@@ -44,7 +44,7 @@ func TestATaskLooksBeforeEachChunkWhetherItMustStop(t *testing.T) {
 			if _, stopped := errors.AsType[*store.TaskStoppedError](err); !stopped || len(told) != 1 {
 				t.Errorf("%v, after chunks that ended at %v", err, told)
 			}
-			if n := count(t, f.Store); n != 0 {
+			if n := f.count(t, "gift_cards"); n != 0 {
 				t.Errorf("%d cards", n)
 			}
 		})

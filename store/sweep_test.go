@@ -16,18 +16,6 @@ func (f fixture) sweep(t *testing.T, batch int) int64 {
 	return write(t, f.Store, func(tx *store.Tx) (int64, error) { return tx.DeleteExpired(t.Context(), storetest.Lifetimes, batch) })
 }
 
-func (f fixture) exec(t *testing.T, sql string, arguments ...any) {
-	t.Helper()
-	_, err := f.Pool().Exec(t.Context(), sql, arguments...)
-	must(t, err)
-}
-
-func (f fixture) count(t *testing.T, from string) (n int) {
-	t.Helper()
-	must(t, f.Pool().QueryRow(t.Context(), "select count(*) from "+from).Scan(&n))
-	return n
-}
-
 // TestThingsLastForTheirTimeAndNoLonger: rows of each kind are there a minute before the end
 // of their lifetime, and gone a minute after it.
 func TestThingsLastForTheirTimeAndNoLonger(t *testing.T) {

@@ -70,13 +70,12 @@ func TestASecondStateDirectoryLeavesTheDemoAsItIs(t *testing.T) {
 // the password.
 func TestALostDemoFileOfAPrivateDatabaseIsMadeAnew(t *testing.T) {
 	t.Parallel()
-	dir, address := processtest.StateDir(t), processtest.FreeAddress(t)
-	must(t, processtest.Serve(t, dir, address).Stop(syscall.SIGTERM))
+	dir := processtest.UsedStateDir(t)
 	file := filepath.Join(dir, "demo.json")
 	before, err := readDemo(file)
 	must(t, err)
 	must(t, os.Remove(file))
-	server := processtest.Serve(t, dir, address)
+	server := processtest.Serve(t, dir, processtest.FreeAddress(t))
 	if again := login(t, dir); again.Password == before.Password || again.ProgramID != before.ProgramID || again.token == "" {
 		t.Errorf("the demo was %+v and is %+v", before, again.demo)
 	}

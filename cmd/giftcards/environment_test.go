@@ -16,6 +16,7 @@ import (
 
 	"giftcards/cmd/giftcards/processtest"
 	"giftcards/store/embedded"
+	"giftcards/store/storetest/full"
 )
 
 // TestVariablesForAnotherDatabaseDoNotReachThePrivateOne: each of these variables alone
@@ -32,7 +33,10 @@ func TestVariablesForAnotherDatabaseDoNotReachThePrivateOne(t *testing.T) {
 	dir, address := processtest.StateDir(t), processtest.FreeAddress(t)
 	server := processtest.Serve(t, dir, address, variables...)
 	program := processtest.Program(t)
-	for _, variable := range variables { // a second program uses the server's database
+	for i, variable := range variables { // a second program uses the server's database
+		if i%full.Size(1, 5) > 0 { // the server had them all
+			continue
+		}
 		cmd := exec.CommandContext(t.Context(), program, "merchant", "list", "--state-dir="+dir)
 		cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")}, variable)
 		if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "Demo merchant") {

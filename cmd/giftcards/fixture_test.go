@@ -32,6 +32,12 @@ func command(t *testing.T, stdin string, args ...string) (code int, stdout, stde
 	return code, out.String(), errors.String()
 }
 
+// onDatabase are the variables of a server on a database that is not private, which writes
+// messages into its outbox.
+func onDatabase(url string, more ...string) []string {
+	return append([]string{"DATABASE_URL=" + url, "GIFTCARDS_SMTP_URL=outbox", "GIFTCARDS_SMS_URL=outbox"}, more...)
+}
+
 // issueTo makes a card for an address and returns its id.
 func (c client) issueTo(t *testing.T, address string) string {
 	t.Helper()

@@ -59,7 +59,7 @@ func answers(client *http.Client, address, id string) bool {
 func TestAStopLosesNoLogLine(t *testing.T) {
 	t.Parallel()
 	address := processtest.FreeAddress(t)
-	server := processtest.Serve(t, processtest.StateDir(t), address, "DATABASE_URL="+storetest.URL(t), "GIFTCARDS_SMTP_URL=outbox", "GIFTCARDS_SMS_URL=outbox")
+	server := processtest.Serve(t, processtest.StateDir(t), address, onDatabase(storetest.URL(t))...)
 	ended := hammer(address)
 	time.Sleep(300 * time.Millisecond) // more than one block of lines
 	must(t, server.Stop(syscall.SIGTERM))
@@ -82,7 +82,7 @@ func TestAStopLosesNoLogLine(t *testing.T) {
 func TestARequestIsInTheLogSoon(t *testing.T) {
 	t.Parallel()
 	address := processtest.FreeAddress(t)
-	server := processtest.Serve(t, processtest.StateDir(t), address, "DATABASE_URL="+storetest.URL(t), "GIFTCARDS_SMTP_URL=outbox", "GIFTCARDS_SMS_URL=outbox")
+	server := processtest.Serve(t, processtest.StateDir(t), address, onDatabase(storetest.URL(t))...)
 	if !answers(http.DefaultClient, address, "only-one") {
 		t.Fatal("no answer")
 	}

@@ -9,9 +9,10 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"giftcards/cmd/giftcards/processtest"
+	"giftcards/store/storetest"
+	"giftcards/store/storetest/check"
 )
 
 func TestTheMemoryLimitIsAShareOfTheMachineWithinBounds(t *testing.T) {
@@ -48,21 +49,13 @@ func TestTheMemoryLimitFollowsTheConnections(t *testing.T) {
 	t.Parallel()
 	const most = 90 << 20
 	address, adminAddress := processtest.FreeAddress(t), processtest.FreeAddress(t)
-	server := processtest.Serve(t, processtest.StateDir(t), address, "GIFTCARDS_ADMIN_LISTEN="+adminAddress, "GIFTCARDS_MEMORY_LIMIT=90")
+	server := processtest.Serve(t, processtest.StateDir(t), address, onDatabase(storetest.URL(t), "GIFTCARDS_ADMIN_LISTEN="+adminAddress, "GIFTCARDS_MEMORY_LIMIT=90")...)
 	if want := fmt.Sprintf(`msg="memory limit" bytes=%d from=setting`, most); !strings.Contains(server.Output(), want) {
 		t.Errorf("the log has no %q: %s", want, server.Output())
 	}
 	until := func(what string, want int64) {
 		t.Helper()
-		for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
-			limit := memoryLimit(t, adminAddress)
-			if limit == want {
-				return
-			}
-			if time.Now().After(deadline) {
-				t.Fatalf("%s the limit is %d, want %d", what, limit, want)
-			}
-		}
+		check.Until(t, fmt.Sprintf("a limit of %d %s", want, what), func() bool { return memoryLimit(t, adminAddress) == want })
 	}
 	until("without connections", leastMemory)
 	var open []net.Conn
@@ -84,7 +77,8 @@ func TestTheMemoryLimitFollowsTheConnections(t *testing.T) {
 func TestTheRuntimesOwnVariableGoesBeforeTheMemoryLimit(t *testing.T) {
 	t.Parallel()
 	adminAddress := processtest.FreeAddress(t)
-	server := processtest.Serve(t, processtest.StateDir(t), processtest.FreeAddress(t), "GIFTCARDS_ADMIN_LISTEN="+adminAddress, "GIFTCARDS_MEMORY_LIMIT=90", "GOMEMLIMIT=100MiB")
+	server := processtest.Serve(t, processtest.StateDir(t), processtest.FreeAddress(t),
+		onDatabase(storetest.URL(t), "GIFTCARDS_ADMIN_LISTEN="+adminAddress, "GIFTCARDS_MEMORY_LIMIT=90", "GOMEMLIMIT=100MiB")...)
 	if limit := memoryLimit(t, adminAddress); limit != 100<<20 || !strings.Contains(server.Output(), "from=GOMEMLIMIT") {
 		t.Errorf("the limit is %d, and the log says %s", limit, server.Output())
 	}

@@ -31,7 +31,7 @@ func newDesk(t *testing.T, env ...string) desk {
 	t.Helper()
 	o := desk{T: t, dir: processtest.StateDir(t), database: storetest.URL(t)}
 	address := processtest.FreeAddress(t)
-	processtest.Serve(t, o.dir, address, append([]string{"DATABASE_URL=" + o.database, "GIFTCARDS_SMTP_URL=outbox", "GIFTCARDS_SMS_URL=outbox"}, env...)...)
+	processtest.Serve(t, o.dir, address, onDatabase(o.database, env...)...)
 	code, stdout, stderr := o.do("demo", "--listen="+address)
 	if code != 0 {
 		t.Fatal(stderr)

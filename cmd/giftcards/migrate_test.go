@@ -27,7 +27,7 @@ func TestServingNeedsNoOwner(t *testing.T) {
 	if code, _, stderr := command(t, "", "demo", "--database-url="+owner, "--state-dir="+dir, "--listen="+address); code != 0 {
 		t.Fatalf("demo: %d %s", code, stderr)
 	}
-	server := processtest.Serve(t, dir, address, "DATABASE_URL="+serving, "GIFTCARDS_SMTP_URL=outbox", "GIFTCARDS_SMS_URL=outbox")
+	server := processtest.Serve(t, dir, address, onDatabase(serving)...)
 	c := login(t, dir)
 	if status, answer, err := c.do(t.Context(), http.MethodPost, "", "", `{"initialValue":"5","merchantId":"`+c.MerchantID+`"}`); err != nil || status != http.StatusCreated {
 		t.Errorf("create: %d %s %v", status, answer, err)

@@ -55,7 +55,7 @@ func TestABackupBringsEverythingBack(t *testing.T) {
 	t.Parallel()
 	first, second := privateURL(t), privateURL(t)
 	dir, restored, address := processtest.StateDir(t), processtest.StateDir(t), processtest.FreeAddress(t)
-	server := processtest.Serve(t, dir, address, "DATABASE_URL="+first, "GIFTCARDS_SMTP_URL=outbox", "GIFTCARDS_SMS_URL=outbox")
+	server := processtest.Serve(t, dir, address, onDatabase(first)...)
 	if code, _, stderr := command(t, "", "demo", "--database-url="+first, "--state-dir="+dir, "--listen="+address); code != 0 {
 		t.Fatal(stderr)
 	}
@@ -88,14 +88,14 @@ func TestABackupBringsEverythingBack(t *testing.T) {
 
 	path := processtest.Program(t)
 	cmd := exec.CommandContext(t.Context(), path, "serve", "--listen="+address, "--state-dir="+restored)
-	cmd.Env = append(os.Environ(), "DATABASE_URL="+second, "GIFTCARDS_SMTP_URL=outbox", "GIFTCARDS_SMS_URL=outbox")
+	cmd.Env = append(os.Environ(), onDatabase(second)...)
 	if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), "keys.json is missing") {
 		t.Errorf("without its keys: %v %s", err, out)
 	}
 	keys, err := os.ReadFile(filepath.Join(dir, "keys.json"))
 	must(t, err)
 	must(t, os.WriteFile(filepath.Join(restored, "keys.json"), keys, 0o600))
-	server = processtest.Serve(t, restored, address, "DATABASE_URL="+second, "GIFTCARDS_SMTP_URL=outbox", "GIFTCARDS_SMS_URL=outbox")
+	server = processtest.Serve(t, restored, address, onDatabase(second)...)
 	status, again, err := c.do(t.Context(), http.MethodPost, "/bulk", "the-key", body) // with a token from before the restore
 	if err != nil || status != http.StatusCreated || !bytes.Equal(download(t, again), csv) {
 		t.Errorf("after the restore: %d %s %v", status, again, err)

@@ -41,8 +41,8 @@ func TestThePoolHasTheConnectionsThatAreSet(t *testing.T) {
 				c.inAddress = strings.Replace(c.inAddress, "&", "?", 1)
 			}
 			admin := processtest.FreeAddress(t)
-			processtest.Serve(t, processtest.StateDir(t), processtest.FreeAddress(t), "DATABASE_URL="+address+c.inAddress, "GIFTCARDS_DATABASE_CONNECTIONS="+c.setting,
-				"GIFTCARDS_DATABASE_STATEMENTS=describe", "GIFTCARDS_ADMIN_LISTEN="+admin, "GIFTCARDS_SMTP_URL=outbox", "GIFTCARDS_SMS_URL=outbox")
+			processtest.Serve(t, processtest.StateDir(t), processtest.FreeAddress(t),
+				onDatabase(address+c.inAddress, "GIFTCARDS_DATABASE_CONNECTIONS="+c.setting, "GIFTCARDS_DATABASE_STATEMENTS=describe", "GIFTCARDS_ADMIN_LISTEN="+admin)...)
 			response, err := http.Get("http://" + admin + "/metrics")
 			must(t, err)
 			defer response.Body.Close()

@@ -22,6 +22,7 @@ import (
 
 	"giftcards/cmd/giftcards/processtest"
 	"giftcards/store/embedded"
+	"giftcards/store/storetest/check"
 	"giftcards/store/storetest/full"
 )
 
@@ -30,12 +31,12 @@ const upgradeFrom = "GIFTCARDS_UPGRADE_FROM"
 
 const (
 	upgradeDrain = time.Second
-	upgradeCheck = 20 * time.Millisecond // the proxy's checks are much more frequent than upgradeDrain requires
+	upgradeCheck = 20 * time.Millisecond // the balancer's checks are much more frequent than upgradeDrain requires
 	loadPause    = 20 * time.Millisecond // leaves processor time to other tests
 )
 
-// proxy passes requests in turn to its ready instances. It retries nothing.
-type proxy struct {
+// balancer passes requests in turn to its ready instances. It retries nothing.
+type balancer struct {
 	mutex     sync.Mutex
 	instances []*instance
 	next      int
@@ -44,83 +45,60 @@ type proxy struct {
 type instance struct {
 	*processtest.Server
 	reverse  *httputil.ReverseProxy
-	ready    bool // guarded by the proxy's mutex, like underway
-	underway int
+	ready    bool           // guarded by the balancer's mutex
+	underway sync.WaitGroup // its requests; none is added when it is not ready
 }
 
-// add puts a server into the proxy, which from now on checks its readiness.
-func (p *proxy) add(t *testing.T, server *processtest.Server) *instance {
+// add puts a server into the balancer, which from now on checks its readiness.
+func (b *balancer) add(t *testing.T, server *processtest.Server) *instance {
 	t.Helper()
 	i := &instance{Server: server, ready: true, reverse: httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: server.Address})}
-	p.mutex.Lock()
-	p.instances = append(p.instances, i)
-	p.mutex.Unlock()
+	b.mutex.Lock()
+	b.instances = append(b.instances, i)
+	b.mutex.Unlock()
 	go func() {
-		for t.Context().Err() == nil && p.check(t.Context(), i) {
-			time.Sleep(upgradeCheck)
+		for ; t.Context().Err() == nil; time.Sleep(upgradeCheck) {
+			response, err := http.Get(i.URL() + "/readyz")
+			if err == nil {
+				_ = response.Body.Close()
+			}
+			if err != nil || response.StatusCode != http.StatusOK {
+				b.takeOut(i)
+				return
+			}
 		}
 	}()
 	return i
 }
 
-// check removes the instance when it is not ready.
-func (p *proxy) check(ctx context.Context, i *instance) bool {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, i.URL()+"/readyz", nil)
-	if err != nil {
-		return false
-	}
-	response, err := http.DefaultClient.Do(r)
-	if err == nil {
-		_ = response.Body.Close()
-	}
-	if err == nil && response.StatusCode == http.StatusOK {
-		return true
-	}
-	p.takeOut(i)
-	return false
-}
-
-func (p *proxy) takeOut(i *instance) {
-	p.mutex.Lock()
-	defer p.mutex.Unlock()
+func (b *balancer) takeOut(i *instance) {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
 	i.ready = false
 }
 
-// pick returns a ready instance and counts a request as under way on it. It returns nil if
-// there is none.
-func (p *proxy) pick() *instance {
-	p.mutex.Lock()
-	defer p.mutex.Unlock()
-	for range p.instances {
-		p.next = (p.next + 1) % len(p.instances)
-		if i := p.instances[p.next]; i.ready {
-			i.underway++
+// pick returns a ready instance for a request, nil if there is none.
+func (b *balancer) pick() *instance {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	for range b.instances {
+		b.next = (b.next + 1) % len(b.instances)
+		if i := b.instances[b.next]; i.ready {
+			i.underway.Add(1)
 			return i
 		}
 	}
 	return nil
 }
 
-func (p *proxy) done(i *instance) {
-	p.mutex.Lock()
-	defer p.mutex.Unlock()
-	i.underway--
-}
-
-func (p *proxy) idle(i *instance) bool {
-	p.mutex.Lock()
-	defer p.mutex.Unlock()
-	return i.underway == 0
-}
-
 // ServeHTTP passes a request on.
-func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	i := p.pick()
+func (b *balancer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	i := b.pick()
 	if i == nil {
 		http.Error(w, "no instance is ready", http.StatusBadGateway)
 		return
 	}
-	defer p.done(i)
+	defer i.underway.Done()
 	i.reverse.ServeHTTP(w, r)
 }
 
@@ -179,11 +157,11 @@ alter table gift_cards drop column next;
 	return processtest.Build(t, "giftcards-next", "-overlay", overlay)
 }
 
-// TestAnUpgradeFailsNoRequest upgrades two servers behind a proxy under load. The first
+// TestAnUpgradeFailsNoRequest upgrades two servers behind a balancer under load. The first
 // upgrade is from upgradeFrom (by default this version) to this version with its
-// migrations; each old server leaves the proxy before it stops. The next one is to the next
+// migrations; each old server leaves the balancer before it stops. The next one is to the next
 // version with its migration, and back, as after a bad release. It stops servers while they
-// are in the proxy. The cards of the next version stay. With -full, this version is also
+// are in the balancer. The cards of the next version stay. With -full, this version is also
 // restarted in this way before.
 func TestAnUpgradeFailsNoRequest(t *testing.T) {
 	t.Parallel()
@@ -197,7 +175,7 @@ func TestAnUpgradeFailsNoRequest(t *testing.T) {
 		from = current
 	}
 	dir := processtest.StateDir(t)
-	env := []string{"DATABASE_URL=" + private.URL(), "GIFTCARDS_DRAIN=" + upgradeDrain.String(), "GIFTCARDS_SMTP_URL=outbox", "GIFTCARDS_SMS_URL=outbox"}
+	env := onDatabase(private.URL(), "GIFTCARDS_DRAIN="+upgradeDrain.String())
 	command := func(program string, args ...string) {
 		t.Helper()
 		cmd := exec.CommandContext(t.Context(), program, append(args, "--state-dir="+dir)...)
@@ -207,7 +185,7 @@ func TestAnUpgradeFailsNoRequest(t *testing.T) {
 		}
 	}
 
-	balancer := &proxy{}
+	balancer := &balancer{}
 	front := httptest.NewServer(balancer)
 	t.Cleanup(front.Close)
 	running := []*instance{}
@@ -221,9 +199,9 @@ func TestAnUpgradeFailsNoRequest(t *testing.T) {
 		t.Logf("%-42s %6d created, %d failed", what, l.created.Load(), l.failed.Load())
 	}
 	waitFor := func(more int64) {
-		for until := l.created.Load() + more; l.created.Load() < until && l.failed.Load() == 0; {
-			time.Sleep(upgradeCheck)
-		}
+		t.Helper()
+		until := l.created.Load() + more
+		check.Until(t, fmt.Sprintf("%d more cards", more), func() bool { return l.created.Load() >= until || l.failed.Load() > 0 })
 	}
 	// The new server is ready before the old one stops, so that one always serves.
 	roll := func(to string, takeOut bool) {
@@ -231,9 +209,7 @@ func TestAnUpgradeFailsNoRequest(t *testing.T) {
 			running[n] = balancer.add(t, processtest.ServeProgram(t, to, dir, processtest.FreeAddress(t), env...))
 			if takeOut {
 				balancer.takeOut(old)
-				for !balancer.idle(old) {
-					time.Sleep(upgradeCheck)
-				}
+				old.underway.Wait()
 			}
 			if err := old.Stop(syscall.SIGTERM); err != nil {
 				t.Errorf("SIGTERM: %v\n%s", err, old.Output())

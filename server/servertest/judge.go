@@ -55,9 +55,12 @@ type operationDocument struct {
 }
 
 type documentIndex struct {
+	paths     map[string]map[string]operationDocument // path, lower-case method
+	templates map[string][]string                     // the parts of each path
+
+	mutex    sync.Mutex // protects what follows
 	compiler *jsonschema.Compiler
-	paths    map[string]map[string]operationDocument // path, lower-case method
-	mutex    sync.Mutex                              // protects the compiler
+	compiled map[string]*jsonschema.Schema // by the pointer to it in the document
 }
 
 const documentName = "complete.json"
@@ -75,7 +78,12 @@ var index = sync.OnceValues(func() (*documentIndex, error) {
 	}
 	compiler := jsonschema.NewCompiler()
 	compiler.AssertFormat()
-	return &documentIndex{compiler: compiler, paths: parsed.Paths}, compiler.AddResource(documentName, whole)
+	templates := map[string][]string{}
+	for path := range parsed.Paths {
+		templates[path] = strings.Split(path, "/")
+	}
+	d := &documentIndex{paths: parsed.Paths, templates: templates, compiler: compiler, compiled: map[string]*jsonschema.Schema{}}
+	return d, compiler.AddResource(documentName, whole)
 })
 
 // Undeclared returns an error that names the part of an answer that the document does not
@@ -134,13 +142,25 @@ func declaredMethod(r *http.Request) string {
 }
 
 func (d *documentIndex) check(at string, value any) error {
-	d.mutex.Lock()
-	schema, err := d.compiler.Compile(documentName + "#" + at)
-	d.mutex.Unlock()
+	schema, err := d.schema(at)
 	if err != nil {
 		return err
 	}
 	return schema.Validate(value)
+}
+
+// schema compiles a schema of the document once, because even the compiler's own cache costs
+// more than most answers.
+func (d *documentIndex) schema(at string) (schema *jsonschema.Schema, err error) {
+	d.mutex.Lock()
+	defer d.mutex.Unlock()
+	schema, ok := d.compiled[at]
+	if !ok {
+		if schema, err = d.compiler.Compile(documentName + "#" + at); err == nil {
+			d.compiled[at] = schema
+		}
+	}
+	return schema, err
 }
 
 // headerValue returns a header's value as a number if it looks like one, else as a text.
@@ -151,10 +171,12 @@ func headerValue(text string) any {
 	return text
 }
 
+var pointerEscapes = strings.NewReplacer("~", "~0", "/", "~1", "{", "%7B", "}", "%7D")
+
 func pointer(parts ...string) string {
 	var p strings.Builder
 	for _, part := range parts {
-		p.WriteString("/" + strings.NewReplacer("~", "~0", "/", "~1", "{", "%7B", "}", "%7D").Replace(part))
+		p.WriteString("/" + pointerEscapes.Replace(part))
 	}
 	return p.String()
 }
@@ -163,7 +185,7 @@ func pointer(parts ...string) string {
 func (d *documentIndex) find(r *http.Request) (path string, ok bool) {
 	sent := strings.Split(r.URL.EscapedPath(), "/")
 	for path, item := range d.paths {
-		if _, ok := item[declaredMethod(r)]; ok && matches(strings.Split(path, "/"), sent) {
+		if _, ok := item[declaredMethod(r)]; ok && matches(d.templates[path], sent) {
 			return path, true
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -78,7 +79,7 @@ func start(t testing.TB, databaseURL, keyFile string, share bool, change []func(
 	must(t, err)
 	t.Cleanup(st.Close)
 	logger := slog.New(telemetry.Logs(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})))
-	templates, err := message.Load("")
+	templates, err := builtIn()
 	must(t, err)
 	outbox := filepath.Join(filepath.Dir(keyFile), "outbox")
 	work, err := jobs.New(st, jobs.Options{Logger: logger, Lifetimes: storetest.Lifetimes, Meter: metrics.Meter(), Delivery: &jobs.Delivery{
@@ -118,6 +119,10 @@ func start(t testing.TB, databaseURL, keyFile string, share bool, change []func(
 		DatabaseURL: databaseURL, counter: counter, metrics: metrics, t: t,
 	}
 }
+
+// builtIn parses the templates of messages once for all servers, because that is slow under
+// the race detector. They do not change.
+var builtIn = sync.OnceValues(func() (*message.Templates, error) { return message.Load("") })
 
 // Metrics returns the result of a scrape: the value of each series, by its name and labels as
 // Prometheus writes them.

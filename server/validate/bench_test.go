@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"net/http"
-	"os"
 	"runtime"
 	"testing"
 	"time"
@@ -13,6 +12,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/getkin/kin-openapi/routers"
 
+	"giftcards/openapi"
 	"giftcards/server/validate"
 )
 
@@ -185,12 +185,8 @@ func inUse() uint64 {
 // BenchmarkKin lets kin-openapi validate the same create request, by the document as it is and
 // by the document read as OpenAPI 3.0.
 func BenchmarkKin(b *testing.B) {
-	raw, err := os.ReadFile(document)
-	if err != nil {
-		b.Fatal(err)
-	}
 	// Go has no lookahead. For this request the pattern means the same without it.
-	raw = bytes.ReplaceAll(raw, []byte(`(?!^[-+.]*$)`), nil)
+	raw := bytes.ReplaceAll(openapi.Complete, []byte(`(?!^[-+.]*$)`), nil)
 	for _, version := range []string{"3.1.0", "3.0.3"} {
 		b.Run(version[:3], func(b *testing.B) {
 			doc, err := openapi3.NewLoader().LoadFromData(raw)

@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 )
@@ -19,16 +21,44 @@ type stoppedCluster struct {
 	as          account // the owner of the data
 }
 
+// newStoppedCluster copies one cluster for all tests, because initdb is slow.
 func newStoppedCluster(t *testing.T) stoppedCluster {
 	t.Helper()
+	once.Do(func() { clusterDir, errCluster = makeCluster(context.WithoutCancel(t.Context())) })
+	if errCluster != nil {
+		t.Fatal(errCluster)
+	}
 	state := newStateDir(t)
 	data := filepath.Join(state, "data")
-	stop(t, start(t, state))
+	if out, err := exec.Command("cp", "-Rp", filepath.Join(clusterDir, "state"), state).CombinedOutput(); err != nil {
+		t.Fatalf("copy the cluster: %v %s", err, out)
+	}
 	as, err := (&Server{}).chooseAccount(t.Context(), data)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return stoppedCluster{state: state, data: data, as: as}
+}
+
+var (
+	once       sync.Once
+	clusterDir string // has the state directory that newStoppedCluster copies
+	errCluster error
+)
+
+// makeCluster starts and stops a PostgreSQL on a new directory, which TestMain removes.
+func makeCluster(ctx context.Context) (dir string, err error) {
+	if dir, err = os.MkdirTemp("", "embedded-"); err == nil {
+		err = os.Chmod(dir, 0o755)
+	}
+	if err != nil {
+		return dir, err
+	}
+	s, err := Start(ctx, Options{StateDir: filepath.Join(dir, "state")})
+	if err != nil {
+		return dir, err
+	}
+	return dir, s.Stop(ctx)
 }
 
 // TestAStalePidFileDoesNotKeepPostgreSQLFromStarting, and the process that it names is not

@@ -23,7 +23,9 @@ const helperVariable = "GIFTCARDS_TEST_HELPER" // what the test binary is to be 
 func TestMain(m *testing.M) {
 	switch os.Getenv(helperVariable) {
 	case "":
-		os.Exit(m.Run())
+		code := m.Run()
+		_ = os.RemoveAll(clusterDir)
+		os.Exit(code)
 	case "serve": // keeps a server on the directory given until it is killed
 		s, err := Start(context.Background(), Options{StateDir: os.Args[1]}) //nolint:forbidigo // this is its main
 		if err != nil {

@@ -29,32 +29,43 @@ type postgres struct {
 	through []string
 }
 
-var (
-	programsOnce sync.Mutex
-	programsDir  string
-)
+// installed is what all databases of the tests begin with.
+var installed struct {
+	sync.Mutex
+	bin  string // PostgreSQL's programs, which the private server uses
+	data string // a directory that initdb made
+}
 
-// programs returns the directory of PostgreSQL's programs that the private server uses.
-func (tr *trial) programs() string {
+// install returns the directories of installed.
+func (tr *trial) install() (bin, data string) {
 	tr.Helper()
-	programsOnce.Lock()
-	defer programsOnce.Unlock()
-	if programsDir == "" {
+	installed.Lock()
+	defer installed.Unlock()
+	if installed.bin == "" {
 		private, err := embedded.Start(tr.ctx, embedded.Options{Ephemeral: true})
 		tr.must(err)
 		defer private.Stop(tr.ctx)
-		programsDir, err = ask[string](tr.ctx, private.AdminURL(), "select setting from pg_config where name = 'BINDIR'")
+		bin, err := ask[string](tr.ctx, private.AdminURL(), "select setting from pg_config where name = 'BINDIR'")
 		tr.must(err)
+		dir, err := processtest.SharedDir("giftcards-initdb-")
+		tr.must(err)
+		p := &postgres{trial: tr, bin: bin, data: tr.give(filepath.Join(dir, "data"))}
+		p.command("initdb", "-D", p.data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "--wal-segsize=1")
+		installed.bin, installed.data = bin, p.data
 	}
-	return programsDir
+	return installed.bin, installed.data
 }
 
 // newPostgres makes and starts a server with an empty database giftcards, which
 // belongs to the role of that name.
 func (tr *trial) newPostgres(dir string) *postgres {
 	tr.Helper()
-	p := &postgres{trial: tr, bin: tr.programs(), data: tr.give(filepath.Join(dir, "data")), port: processtest.FreePort(tr)}
-	p.command("initdb", "-D", p.data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "--wal-segsize=1")
+	bin, made := tr.install()
+	p := &postgres{trial: tr, bin: bin, data: filepath.Join(dir, "data"), port: processtest.FreePort(tr)}
+	out, err := exec.Command("cp", "-Rp", made, p.data).CombinedOutput() // with its owner
+	if err != nil {
+		tr.Fatalf("copy the database: %v %s", err, out)
+	}
 	p.start()
 	for _, statement := range []string{"create role giftcards login", "create database giftcards owner giftcards"} {
 		p.admin(statement)

@@ -12,7 +12,7 @@ import (
 
 var program = flag.String("program", "", "the giftcards to test instead of one built from this source")
 
-// Run runs the tests of a package, removes what Program and StateDir made, and returns the
+// Run runs the tests of a package, removes what Program, StateDir and SharedDir made, and returns the
 // exit code. TestMain calls it.
 func Run(m *testing.M) int {
 	code := m.Run()
@@ -30,9 +30,9 @@ var made struct {
 	dirs []string
 }
 
-// makeDir returns a new directory that Run removes. Other users may enter it, because they
-// run what is in it, too.
-func makeDir(name string) (string, error) {
+// SharedDir returns a new directory for all tests of the package, which Run removes. Other
+// users may enter it, because they run what is in it, too.
+func SharedDir(name string) (string, error) {
 	dir, err := os.MkdirTemp("", name)
 	if err != nil {
 		return "", err
@@ -73,7 +73,7 @@ func Build(t testing.TB, name string, flags ...string) string {
 }
 
 func build(name string, flags ...string) (string, error) {
-	dir, err := makeDir("giftcards-binary-")
+	dir, err := SharedDir("giftcards-binary-")
 	if err != nil {
 		return "", err
 	}

@@ -57,7 +57,7 @@ var used struct {
 // makeUsed starts a server once and stops it.
 func makeUsed(t testing.TB) error {
 	t.Helper()
-	parent, err := makeDir("giftcards-used-")
+	parent, err := SharedDir("giftcards-used-")
 	if err != nil {
 		return err
 	}
