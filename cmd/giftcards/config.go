@@ -55,6 +55,8 @@ type config struct {
 	// KeyLifetime was renamed. It is still read, so that the error names its successor.
 	KeyLifetime string `hidden:"" env:"GIFTCARDS_KEY_LIFETIME"`
 
+	Sandbox bool `env:"GIFTCARDS_SANDBOX" help:"Be a sandbox: clients choose answers, times and faults, and nothing is sent. The database stays one of a sandbox for ever."`
+
 	concurrency `embed:""`
 	memory      `embed:""`
 	delivery    `embed:""`
@@ -159,7 +161,7 @@ var basePathPattern = regexp.MustCompile(`^(/[A-Za-z0-9][A-Za-z0-9._~-]*)*/?$`)
 
 // ownPaths are the first elements of the server's own paths. A base path must not begin
 // with one of them, because the server also answers without its base path.
-var ownPaths = []string{"v2", "docs", "healthz", "readyz", "openapi.json", "openapi-complete.json", "openapi-sdk.json"}
+var ownPaths = []string{"v2", "docs", "healthz", "readyz", "openapi.json", "openapi-complete.json", "openapi-sdk.json", "sandbox", "openapi-sandbox.json"}
 
 func checkBaseURL(address string) error {
 	base, err := url.Parse(address)
