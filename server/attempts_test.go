@@ -116,9 +116,9 @@ func (w *world) ready(o operation, m *servertest.Merchant) things {
 		return ready
 	}
 	x := shop{t: w.t, s: w.s, m: m}
-	fields := toAda + `,"deliverAt":"` + w.s.Store.Now().AddDate(0, 1, 0).UTC().Format(time.RFC3339) + `"`
+	fields := toAda + `,"deliverAt":"` + w.s.Store.Clock().AddDate(0, 1, 0).UTC().Format(time.RFC3339) + `"`
 	if state == "expired" {
-		fields = expiring(w.s.Store.Now().Add(2 * time.Second))
+		fields = expiring(w.s.Store.Clock().Add(2 * time.Second))
 	}
 	obtain := x.sell
 	if state == "pending" {

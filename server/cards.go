@@ -32,7 +32,7 @@ func (s *Server) GetGiftCardDetails(ctx context.Context, request api.GetGiftCard
 	if err != nil {
 		return nil, err
 	}
-	shown := toGiftCard(&card, s.Store.Now(), program, who.access.MerchantName)
+	shown := toGiftCard(&card, s.Store.Now(ctx), program, who.access.MerchantName)
 	body := make([]byte, 0, cardBytes+entryBytes*len(entries))
 	return encodedAnswer{body: append(appendDetails(body, &shown, entries), '\n')}, nil
 }

@@ -37,7 +37,7 @@ func (s *Server) offer(ctx context.Context, link downloadLink) (api.DownloadGift
 	return offerPage{
 		Program: program.Name, Cards: link.cards.Count, Value: terms.InitialValue.String(),
 		// The page and the message must not name different days.
-		ValidUntil: message.ValidUntil(terms.ExpiresAt, s.Store.Now(), zone),
+		ValidUntil: message.ValidUntil(terms.ExpiresAt, s.Store.Now(ctx), zone),
 		Until:      link.end, Workbook: fitsWorkbook(link.cards), Limit: s.LinkDownloads,
 	}, err
 }

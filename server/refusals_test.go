@@ -54,7 +54,7 @@ func TestRulesBeyondTheSchema(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t, func(o *server.Options) { o.BulkMaximum = 100 })
 	m := s.Merchant()
-	now := s.Store.Now()
+	now := s.Store.Clock()
 	after := func(d time.Duration) string { return now.Add(d).Format(time.RFC3339Nano) }
 	const day = 24 * time.Hour
 	const oneOfTwo, notLater = "exactly one of count and recipients is required", "deliverAt must not be after expiresAt"
@@ -118,7 +118,7 @@ func TestExpiryBoundsAreInclusive(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
 	m := s.Merchant()
-	now := s.Store.Now()
+	now := s.Store.Clock()
 	for _, expiresAt := range []time.Time{now.Add(time.Minute), now.AddDate(5, 0, 0)} {
 		body := fmt.Sprintf(`{"initialValue":"0.01","merchantId":%q,"expiresAt":%q}`, m.ID, expiresAt.Format(time.RFC3339Nano))
 		if answer := m.Do(http.MethodPost, m.Cards(), jsonHeader, []byte(body)); answer.Status != http.StatusCreated {

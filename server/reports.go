@@ -19,7 +19,7 @@ func (s *Server) GetBusinessReports(ctx context.Context, _ api.GetBusinessReport
 	if err != nil {
 		return nil, err
 	}
-	report, err := s.Store.ReportBusiness(ctx, program.ID, s.Store.Now())
+	report, err := s.Store.ReportBusiness(ctx, program.ID, s.Store.Now(ctx))
 	if err != nil {
 		return nil, err
 	}
@@ -40,7 +40,7 @@ func (s *Server) GetExpirationWarnings(ctx context.Context, _ api.GetExpirationW
 	if err != nil {
 		return nil, err
 	}
-	now := s.Store.Now()
+	now := s.Store.Now(ctx)
 	until := now.Add(time.Duration(warningDays[len(warningDays)-1]) * day)
 	report := &api.ExpirationWarningsReportResponse{ReportId: id.New(now).String(), GeneratedAt: now, Warnings: []api.ExpirationWarningResponse{}}
 	return streamedReport[store.ExpiringCard]{
@@ -84,7 +84,7 @@ func (s *Server) GetEscheatmentReport(ctx context.Context, _ api.GetEscheatmentR
 	if err != nil {
 		return nil, err
 	}
-	now, dormancy := s.Store.Now(), int(query(ctx).value("dormancy_days").Int())
+	now, dormancy := s.Store.Now(ctx), int(query(ctx).value("dormancy_days").Int())
 	jurisdiction := cmp.Or(query(ctx).text("jurisdiction"), noJurisdiction)
 	report := &api.EscheatmentReportResponse{
 		ReportId: id.New(now).String(), GeneratedAt: now, Jurisdiction: jurisdiction, DormancyThresholdDays: dormancy,

@@ -58,7 +58,7 @@ func TestAnExpiredCardIsExtendedFromNowOn(t *testing.T) {
 		{card, `{"action":"extend","extensionDays":30}`, 30}, {byDefault, `{"action":"extend"}`, 365},
 	} {
 		settled := decode[api.ProcessExpiredCardResponse](t, x.done(c.card, "/process-expired", c.body))
-		until := x.s.Store.Now().Add(time.Duration(c.days) * 24 * time.Hour)
+		until := x.s.Store.Clock().Add(time.Duration(c.days) * 24 * time.Hour)
 		if settled.NewExpiresAt == nil || settled.NewExpiresAt.Sub(until).Abs() > time.Millisecond || settled.TransactionId != nil ||
 			settled.Message != "Gift card extended" || settled.Action != "extend" || settled.CardId != c.card.id || !settled.Success {
 			t.Errorf("%s: %+v, want until %s", c.body, settled, until)
@@ -143,7 +143,7 @@ func TestTheEndOfASuspensionMustBeInTheFuture(t *testing.T) {
 	card := x.active(long)
 	x.s.Clock.Stop()
 	until := func(after time.Duration) string {
-		return fmt.Sprintf(`{"reason":"lost","suspendedUntil":%q}`, x.s.Store.Now().Add(after).UTC().Format(time.RFC3339Nano))
+		return fmt.Sprintf(`{"reason":"lost","suspendedUntil":%q}`, x.s.Store.Clock().Add(after).UTC().Format(time.RFC3339Nano))
 	}
 	for _, after := range []time.Duration{-time.Hour, 0} {
 		x.want(x.ask(card, "/suspend", "", until(after)), http.StatusUnprocessableEntity,

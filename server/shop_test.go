@@ -89,7 +89,7 @@ const (
 // lasting issues Ada's card of 25.00 that expires after a lifetime.
 func (x shop) lasting(lifetime time.Duration) giftCard {
 	x.t.Helper()
-	return x.issue("25", toAda, expiring(x.s.Store.Now().Add(lifetime)))
+	return x.issue("25", toAda, expiring(x.s.Store.Clock().Add(lifetime)))
 }
 
 // active is lasting, with the card activated and 5.00 taken from it.
@@ -235,7 +235,7 @@ func (x shop) state(card giftCard) (state, balance string) {
 	parsed, err := id.Parse(card.id)
 	must(x.t, err)
 	must(x.t, x.s.Store.Pool().QueryRow(x.t.Context(), `select card_state(status, activated_at, balance, expires_at, suspended_until, $1), balance::text
-		from gift_cards where id = $2`, x.s.Store.Now(), parsed).Scan(&state, &balance))
+		from gift_cards where id = $2`, x.s.Store.Clock(), parsed).Scan(&state, &balance))
 	return state, balance
 }
 

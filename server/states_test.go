@@ -38,7 +38,7 @@ func (x shop) suspended(card giftCard) giftCard {
 
 // suspendedBefore suspends a card until its suspension is over.
 func (x shop) suspendedBefore(card giftCard) giftCard {
-	x.done(card, "/suspend", fmt.Sprintf(`{"suspendedUntil":%q}`, x.s.Store.Now().Add(short).UTC().Format(time.RFC3339Nano)))
+	x.done(card, "/suspend", fmt.Sprintf(`{"suspendedUntil":%q}`, x.s.Store.Clock().Add(short).UTC().Format(time.RFC3339Nano)))
 	return card
 }
 

@@ -70,7 +70,7 @@ type CardPage struct {
 // shortReach cards at the latest, even if it has fewer cards than wanted, or none. Its Next
 // leads on.
 func (s *Store) ListCards(ctx context.Context, q CardQuery) (page CardPage, err error) {
-	page.At = s.Now()
+	page.At = s.Now(ctx)
 	if len(q.Programs) == 0 || q.Search.kind == searchNothing {
 		return page, nil
 	}

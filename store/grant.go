@@ -14,7 +14,7 @@ import (
 // needs the privilege to update it. Only operators, who work as the owner, change
 // merchants, programs and users.
 var grants = []struct{ privileges, objects string }{
-	{"select", "goose_db_version, river_migration, schema_compatibility, merchants, programs, users, issuing_limits"},
+	{"select", "goose_db_version, river_migration, schema_compatibility, installation, merchants, programs, users, issuing_limits"},
 	{"select, insert", "audit_log, ledger_entries"},
 	{"select, insert, update", "gift_cards, card_totals, key_checks, key_uses, message_origins, reseals"},
 	{"select, insert, update, delete", "bulk_tasks, task_cancellations, task_recipients, code_failures, idempotency_keys, known_logins, messages, revoked_tokens, " +

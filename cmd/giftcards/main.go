@@ -84,11 +84,11 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	p.config.check(faults)
 	checkVariables(parser.Model.Node, os.Environ(), faults)
 	// Only the commands that send messages need their secrets.
-	switch kongCtx.Command() {
-	case "serve":
-		p.config.delivery.check(faults, p.config.DatabaseURL == "")
-	case "messages test <address>":
-		p.config.delivery.check(faults, true)
+	switch sends := map[string]bool{"serve": true, "messages test <address>": true}[kongCtx.Command()]; {
+	case sends && p.config.Sandbox:
+		p.config.delivery.checkSandbox(faults)
+	case sends:
+		p.config.delivery.check(faults, p.config.DatabaseURL == "" || kongCtx.Command() != "serve")
 	}
 	if len(faults) > 0 {
 		fmt.Fprintln(stderr, faults)

@@ -13,6 +13,7 @@ import (
 
 	"giftcards/jobs"
 	"giftcards/server"
+	"giftcards/server/sandbox"
 	"giftcards/store"
 	"giftcards/store/keyring"
 )
@@ -62,9 +63,15 @@ func (serveCommand) Run(s *session) (err error) {
 	}
 	var stopping atomic.Bool
 	readiness := &readiness{store: st, jobs: work, keys: keys, stopping: &stopping, log: log}
-	handler, err := s.newServer(server.Options{Store: st, Jobs: work, Keys: keys, Logger: log, Ready: readiness.check}, observability)
+	answering, err := s.newServer(server.Options{Store: st, Jobs: work, Keys: keys, Logger: log, Ready: readiness.check}, observability)
 	if err != nil {
 		return err
+	}
+	var handler http.Handler = answering
+	if s.config.Sandbox {
+		if handler, err = sandbox.New(sandbox.Options{Next: answering, Store: st, Keys: keys, Logger: log, BaseURL: s.config.BaseURL}); err != nil {
+			return err
+		}
 	}
 	// Jobs start only after both addresses are open, because a second server that finds its
 	// address taken must not take any task.
@@ -82,7 +89,7 @@ func (serveCommand) Run(s *session) (err error) {
 	if err := s.greet(st, d); err != nil {
 		return err
 	}
-	go garbage.follow(s, handler.OpenMemory)
+	go garbage.follow(s, answering.OpenMemory)
 	h := newHTTPServer(closing(handler, &stopping), s.config.tlsConfig(log), log)
 	h.ConnState = garbage.count
 	return s.serve(server.LimitConnections(listener, s.config.MaxConnections, append(thisMachine(), s.config.proxies...)), h, d, &stopping)
@@ -148,7 +155,7 @@ func (s *session) newJobs(st *store.Store, obs *observability, log *slog.Logger)
 }
 
 func (s *session) newServer(o server.Options, obs *observability) (*server.Server, error) {
-	o.BaseURL = s.config.BaseURL
+	o.BaseURL, o.Sandbox = s.config.BaseURL, s.config.Sandbox
 	o.BulkThreshold, o.BulkMaximum, o.BulkBodyLimit = s.config.BulkThreshold, s.config.BulkMaximum, int64(s.config.BulkBodyLimit)<<20
 	o.BodyBudget, o.MerchantBacklog = int64(s.config.BodyBudget)<<20, s.config.MerchantBacklog
 	o.TokenLifetime, o.LinkLifetime = s.config.TokenLifetime, s.config.LinkLifetime

@@ -220,6 +220,14 @@ type IdempotencyKey struct {
 	Subject []byte
 }
 
+// The kind of installation that this database belongs to, in one row.
+type Installation struct {
+	// Always true, so that there is only one row.
+	One bool
+	// Whether this is a sandbox, whose answers and faults a client may choose.
+	Sandbox bool
+}
+
 // The cards promised on each day in programs and by users that had a limit at that time.
 type IssuedTotal struct {
 	// The id of the program or user.

@@ -1,0 +1,4 @@
+package sandbox
+
+// registerPage registers the the page for people.
+func (s *Sandbox) registerPage() {}

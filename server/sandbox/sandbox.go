@@ -1,0 +1,132 @@
+// Package sandbox lets a client choose the answers, the time and the faults of the server
+// behind it, so that a team can test how its code meets every case. Only a server that was
+// started with --sandbox has this handler in front of it.
+//
+// A request to an operation of the document goes through journal.go (what was asked, for
+// assertions), controls.go (what the client asks for in headers), and the files named after
+// each control. The sandbox's own operations are below /sandbox.
+package sandbox
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"giftcards/openapi"
+	"giftcards/server"
+	"giftcards/server/rules"
+	"giftcards/server/validate"
+	"giftcards/store"
+	"giftcards/store/keyring"
+)
+
+// Options are what a Sandbox needs. All of them are required.
+type Options struct {
+	// Next is the server. It answers everything that is not below /sandbox.
+	Next   http.Handler
+	Store  *store.Store
+	Keys   *keyring.Ring
+	Logger *slog.Logger
+	// BaseURL is the address at which clients reach the server, as in server.Options.
+	BaseURL string
+}
+
+// Sandbox is a server whose answers a client may choose.
+type Sandbox struct {
+	Options
+	operations *operations
+	own        *http.ServeMux // the sandbox's own operations
+	validator  *validate.Validator
+}
+
+// ownPaths is the pattern of what is the sandbox's own and has no operation.
+const ownPaths = "/sandbox/"
+
+// New makes the handler of a sandbox.
+func New(o Options) (*Sandbox, error) {
+	if o.Next == nil || o.Store == nil || o.Keys == nil || o.Logger == nil || o.BaseURL == "" {
+		return nil, errors.New("a sandbox needs a server, a store, keys, a logger and a base URL")
+	}
+	operations, err := newOperations(o.BaseURL)
+	if err != nil {
+		return nil, err
+	}
+	s := &Sandbox{Options: o, operations: operations, own: http.NewServeMux()}
+	document, err := openapi.Load()
+	if err != nil {
+		return nil, err
+	}
+	// Only the examples of faults come from it, and they need no bulk request of any size.
+	s.validator, err = validate.Compile(document, openapi.Complete, rules.Rules{Now: o.Store.Now, BulkMaximum: 1}.Options())
+	if err != nil {
+		return nil, fmt.Errorf("compile the validator: %w", err)
+	}
+	s.own.HandleFunc(ownPaths, s.refuseUnknown)
+	if err := s.registerDocument(); err != nil {
+		return nil, err
+	}
+	s.registerWorlds()
+	s.registerStates()
+	s.registerTasks()
+	s.registerJournal()
+	s.registerPage()
+	return s, nil
+}
+
+// ServeHTTP answers a request.
+func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	below := s.operations.below(r)
+	if _, pattern := s.own.Handler(below); pattern != "" {
+		s.own.ServeHTTP(w, below) // the handler alone would get no path values
+		return
+	}
+	op := s.operations.find(r)
+	s.record(w, r, op, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.control(w, r, op) }))
+}
+
+// control answers a request to the server as the client asks for in its headers.
+func (s *Sandbox) control(w http.ResponseWriter, r *http.Request, op operation) {
+	if !op.known() { // the server says that it has no such operation
+		s.Next.ServeHTTP(w, r)
+		return
+	}
+	c, err := controlsOf(r, op)
+	if err != nil {
+		refusal := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { s.refuse(w, http.StatusBadRequest, err.Error()) })
+		s.Next.ServeHTTP(w, r.WithContext(server.Instead(r.Context(), refusal)))
+		return
+	}
+	next := s.Next
+	switch {
+	case c.answer == 0:
+	case op.acts(c.answer):
+		next = s.carryOut(c.answer)
+	default:
+		next = s.chosen(op, c.answer)
+	}
+	ctx := r.Context()
+	if !c.now.IsZero() {
+		ctx = store.At(ctx, c.now)
+	}
+	s.serveFault(w, r.WithContext(withTask(ctx, c.task)), c.fault, next)
+}
+
+// refuseUnknown answers a request below /sandbox that is for no operation.
+func (s *Sandbox) refuseUnknown(w http.ResponseWriter, r *http.Request) {
+	var allowed []string
+	for _, method := range []string{http.MethodDelete, http.MethodGet, http.MethodHead, http.MethodPatch, http.MethodPost, http.MethodPut} {
+		asked := r.Clone(r.Context())
+		asked.Method = method
+		if _, pattern := s.own.Handler(asked); pattern != ownPaths {
+			allowed = append(allowed, method)
+		}
+	}
+	if len(allowed) > 0 {
+		w.Header().Set("Allow", strings.Join(allowed, ", "))
+		s.refuse(w, http.StatusMethodNotAllowed, http.StatusText(http.StatusMethodNotAllowed))
+		return
+	}
+	s.refuse(w, http.StatusNotFound, http.StatusText(http.StatusNotFound))
+}

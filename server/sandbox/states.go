@@ -1,0 +1,4 @@
+package sandbox
+
+// registerStates registers the operations on states.
+func (s *Sandbox) registerStates() {}

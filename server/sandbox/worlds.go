@@ -1,0 +1,4 @@
+package sandbox
+
+// registerWorlds registers the operations on worlds.
+func (s *Sandbox) registerWorlds() {}
