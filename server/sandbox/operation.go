@@ -15,7 +15,10 @@ import (
 )
 
 // Ids of operations in the complete document that have rules of their own here.
-const bulkOperation = "bulkIssueGiftCards_v2_giftcards_programs__programId__cards_bulk_post"
+const (
+	bulkOperation  = "bulkIssueGiftCards_v2_giftcards_programs__programId__cards_bulk_post"
+	loginOperation = "login_for_access_token_v2_token_post"
+)
 
 // operation is the operation of the complete document that a request is for. It is zero for a
 // request that is for none, such as one to an unknown path or with another method.
@@ -28,6 +31,12 @@ type operation struct {
 
 // known reports whether the document has the operation.
 func (o operation) known() bool { return o.declared != nil }
+
+// name is the short name of the operation, which metrics have too: the id before "_v2_".
+func (o operation) name() string {
+	name, _, _ := strings.Cut(o.id, "_v2_")
+	return name
+}
 
 // codes are the statuses that the document declares, in order.
 func (o operation) codes() []int {
@@ -90,6 +99,16 @@ func newOperations(baseURL string) (*operations, error) {
 		}
 	}
 	return o, nil
+}
+
+// has reports whether an operation has this id or short name.
+func (o *operations) has(idOrName string) bool {
+	for _, op := range o.byPath {
+		if op.id == idOrName || op.name() == idOrName {
+			return true
+		}
+	}
+	return false
 }
 
 func (o *operations) add(method, path string, op operation) {

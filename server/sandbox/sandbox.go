@@ -33,6 +33,7 @@ type Sandbox struct {
 	Options
 	operations *operations
 	own        *http.ServeMux // the sandbox's own operations
+	journal    *journal
 }
 
 // ownPaths is the pattern of what is the sandbox's own and has no operation.
@@ -77,6 +78,9 @@ func (s *Sandbox) control(w http.ResponseWriter, r *http.Request, op operation) 
 	c, err := parseControls(r.Header)
 	if err == nil {
 		err = c.fit(op)
+	}
+	if err == nil {
+		err = c.fault.fit(r.Method, c.answer)
 	}
 	if err != nil {
 		s.refuse(w, http.StatusBadRequest, err.Error())

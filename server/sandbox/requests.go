@@ -1,0 +1,183 @@
+package sandbox
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"giftcards/server/rules"
+	"giftcards/store/id"
+)
+
+// registerJournal registers the operations on the journal.
+func (s *Sandbox) registerJournal() {
+	s.journal = newJournal(journalBudget)
+	s.own.HandleFunc("GET /sandbox/requests", s.listRequests)
+	s.own.HandleFunc("DELETE /sandbox/requests", s.forgetRequests)
+}
+
+// requestFilter chooses records of the journal. A zero field chooses all.
+type requestFilter struct {
+	merchants []string // of the world; nil for all, also for requests without a token
+	operation string
+	status    int
+	key       string
+	after     uint64 // number of a record
+	limit     int    // most records
+}
+
+// matches reports whether a record matches, except for its number. The journal's mutex must be
+// held.
+func (f requestFilter) matches(r *record) bool {
+	return (f.merchants == nil || contains(f.merchants, r.merchant)) &&
+		(f.operation == "" || f.operation == r.operation.id || f.operation == r.operation.name()) &&
+		(f.status == 0 || f.status == r.status) &&
+		(f.key == "" || f.key == r.key())
+}
+
+func contains(all []string, one string) bool {
+	for _, a := range all {
+		if a == one {
+			return true
+		}
+	}
+	return false
+}
+
+const (
+	defaultLimit = 100
+	requestsPath = "/sandbox/requests"
+)
+
+// badQueryError is the sentence of a 400.
+type badQueryError struct{ sentence string }
+
+func (e *badQueryError) Error() string { return e.sentence }
+
+func badFilter(format string, args ...any) error { return &badQueryError{fmt.Sprintf(format, args...)} }
+
+// single returns the parameters of a query. Each may come once, and must be one of the names.
+func single(query string, names ...string) (map[string]string, error) {
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		return nil, badFilter("The query cannot be read: write each parameter as name=value")
+	}
+	found := map[string]string{}
+	for name, all := range values {
+		switch {
+		case !contains(names, name):
+			return nil, badFilter("There is no parameter %.100q; there are %s", name, strings.Join(names, ", "))
+		case len(all) > 1:
+			return nil, badFilter("%s must be sent once", name)
+		case all[0] == "":
+			return nil, badFilter("%s must not be empty", name)
+		}
+		found[name] = all[0]
+	}
+	return found, nil
+}
+
+func (s *Sandbox) parseFilter(ctx context.Context, query string) (f requestFilter, err error) {
+	given, err := single(query, "world", "operation", "status", "idempotencyKey", "after", "limit")
+	if err != nil {
+		return f, err
+	}
+	f.limit, f.operation, f.key = defaultLimit, given["operation"], rules.Key(given["idempotencyKey"])
+	if f.operation != "" && !s.operations.has(f.operation) {
+		return f, badFilter("There is no operation %.100q; an operation is an operationId of /openapi-complete.json, or its beginning before _v2_", f.operation)
+	}
+	for name, read := range map[string]struct {
+		into        *int
+		least, most int
+	}{"status": {&f.status, 100, 599}, "limit": {&f.limit, 1, requestsOfWorld}} {
+		text, ok := given[name]
+		if !ok {
+			continue
+		}
+		if *read.into, err = strconv.Atoi(text); err != nil || *read.into < read.least || *read.into > read.most {
+			return f, badFilter("%s must be a number from %d to %d", name, read.least, read.most)
+		}
+	}
+	if text, ok := given["after"]; ok {
+		if f.after, err = strconv.ParseUint(text, 10, 63); err != nil {
+			return f, badFilter("after must be the id of a request")
+		}
+	}
+	if world, ok := given["world"]; ok {
+		f.merchants, err = s.merchantsIn(ctx, world)
+	}
+	return f, err
+}
+
+// merchantsIn returns the merchants of a world, which is named or given as a merchant's id.
+func (s *Sandbox) merchantsIn(_ context.Context, world string) ([]string, error) {
+	if merchant, err := id.Parse(world); err == nil {
+		return []string{merchant.String()}, nil
+	}
+	return nil, badFilter("There is no world %.100q", world)
+}
+
+// listRequests answers with the records that match, the newest first. It encodes one at a time,
+// because all together may be as large as the journal.
+func (s *Sandbox) listRequests(w http.ResponseWriter, r *http.Request) {
+	f, err := s.parseFilter(r.Context(), r.URL.RawQuery)
+	if err != nil {
+		s.refuseFilter(w, r, err)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	separator := `{"requests":[`
+	for _, kept := range s.journal.matching(f) {
+		shown, ok := kept.show()
+		if !ok { // dropped meanwhile
+			continue
+		}
+		encoded, err := json.Marshal(shown)
+		if err == nil {
+			_, err = w.Write(append([]byte(separator), encoded...))
+		}
+		if err != nil { // the client has gone
+			s.Logger.InfoContext(r.Context(), "answer not sent", "error", err)
+			return
+		}
+		separator = ","
+	}
+	if separator != "," {
+		_, _ = w.Write([]byte(separator)) //nolint:errcheck // fails only if the client has gone
+	}
+	_, _ = w.Write([]byte("]}\n"))
+}
+
+// forgetRequests empties the journal of a world.
+func (s *Sandbox) forgetRequests(w http.ResponseWriter, r *http.Request) {
+	given, err := single(r.URL.RawQuery, "world")
+	if err == nil && given["world"] == "" {
+		err = badFilter("Name the world whose requests are to be forgotten, as in %s?world=NAME", requestsPath)
+	}
+	var merchants []string
+	if err == nil {
+		merchants, err = s.merchantsIn(r.Context(), given["world"])
+	}
+	if err != nil {
+		s.refuseFilter(w, r, err)
+		return
+	}
+	s.journal.forget(merchants...)
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// refuseFilter answers a request with a bad parameter.
+func (s *Sandbox) refuseFilter(w http.ResponseWriter, r *http.Request, err error) {
+	if bad, ok := errors.AsType[*badQueryError](err); ok {
+		s.refuse(w, http.StatusBadRequest, bad.sentence)
+		return
+	}
+	s.Logger.ErrorContext(r.Context(), "request failed", "error", err, "route", r.Pattern)
+	s.refuse(w, http.StatusInternalServerError, http.StatusText(http.StatusInternalServerError))
+}
