@@ -3,6 +3,7 @@ package sandbox
 import (
 	"container/list"
 	"sync"
+	"time"
 )
 
 // Bounds of the journal. They hold at every moment, also for requests under way.
@@ -27,7 +28,11 @@ type journal struct {
 }
 
 func newJournal(budget int64) *journal {
-	return &journal{budget: budget, records: list.New(), worlds: map[string]*list.List{}}
+	return &journal{
+		budget: budget, records: list.New(), worlds: map[string]*list.List{},
+		// Numbers grow over a restart too, for a client that asks for those after a number.
+		last: uint64(time.Now().UnixMilli()),
+	}
 }
 
 // add gives a record its number and keeps it.

@@ -3,10 +3,10 @@ package sandbox
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -18,7 +18,7 @@ import (
 func (s *Sandbox) registerJournal() {
 	s.journal = newJournal(journalBudget)
 	s.own.HandleFunc("GET /sandbox/requests", s.listRequests)
-	s.own.HandleFunc("DELETE /sandbox/requests", s.forgetRequests)
+	s.own.HandleFunc("DELETE /sandbox/requests", s.answering(s.forgetRequests))
 }
 
 // requestFilter chooses records of the journal. A zero field chooses all.
@@ -34,32 +34,15 @@ type requestFilter struct {
 // matches reports whether a record matches, except for its number. The journal's mutex must be
 // held.
 func (f requestFilter) matches(r *record) bool {
-	return (f.merchants == nil || contains(f.merchants, r.merchant)) &&
+	return (f.merchants == nil || slices.Contains(f.merchants, r.merchant)) &&
 		(f.operation == "" || f.operation == r.operation.id || f.operation == r.operation.name()) &&
 		(f.status == 0 || f.status == r.status) &&
 		(f.key == "" || f.key == r.key())
 }
 
-func contains(all []string, one string) bool {
-	for _, a := range all {
-		if a == one {
-			return true
-		}
-	}
-	return false
-}
+const defaultLimit = 100
 
-const (
-	defaultLimit = 100
-	requestsPath = "/sandbox/requests"
-)
-
-// badQueryError is the sentence of a 400.
-type badQueryError struct{ sentence string }
-
-func (e *badQueryError) Error() string { return e.sentence }
-
-func badFilter(format string, args ...any) error { return &badQueryError{fmt.Sprintf(format, args...)} }
+func badFilter(format string, args ...any) error { return badRequest(fmt.Sprintf(format, args...)) }
 
 // single returns the parameters of a query. Each may come once, and must be one of the names.
 func single(query string, names ...string) (map[string]string, error) {
@@ -70,7 +53,7 @@ func single(query string, names ...string) (map[string]string, error) {
 	found := map[string]string{}
 	for name, all := range values {
 		switch {
-		case !contains(names, name):
+		case !slices.Contains(names, name):
 			return nil, badFilter("There is no parameter %.100q; there are %s", name, strings.Join(names, ", "))
 		case len(all) > 1:
 			return nil, badFilter("%s must be sent once", name)
@@ -127,7 +110,7 @@ func (s *Sandbox) merchantsIn(_ context.Context, world string) ([]string, error)
 func (s *Sandbox) listRequests(w http.ResponseWriter, r *http.Request) {
 	f, err := s.parseFilter(r.Context(), r.URL.RawQuery)
 	if err != nil {
-		s.refuseFilter(w, r, err)
+		s.fail(w, r, err)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
@@ -155,29 +138,18 @@ func (s *Sandbox) listRequests(w http.ResponseWriter, r *http.Request) {
 }
 
 // forgetRequests empties the journal of a world.
-func (s *Sandbox) forgetRequests(w http.ResponseWriter, r *http.Request) {
+func (s *Sandbox) forgetRequests(_ http.ResponseWriter, r *http.Request) (int, any, error) {
 	given, err := single(r.URL.RawQuery, "world")
-	if err == nil && given["world"] == "" {
-		err = badFilter("Name the world whose requests are to be forgotten, as in %s?world=NAME", requestsPath)
-	}
-	var merchants []string
-	if err == nil {
-		merchants, err = s.merchantsIn(r.Context(), given["world"])
-	}
 	if err != nil {
-		s.refuseFilter(w, r, err)
-		return
+		return 0, nil, err
+	}
+	if given["world"] == "" {
+		return 0, nil, badRequest("Name the world whose requests are to be forgotten, as in /sandbox/requests?world=NAME")
+	}
+	merchants, err := s.merchantsIn(r.Context(), given["world"])
+	if err != nil {
+		return 0, nil, err
 	}
 	s.journal.forget(merchants...)
-	w.WriteHeader(http.StatusNoContent)
-}
-
-// refuseFilter answers a request with a bad parameter.
-func (s *Sandbox) refuseFilter(w http.ResponseWriter, r *http.Request, err error) {
-	if bad, ok := errors.AsType[*badQueryError](err); ok {
-		s.refuse(w, http.StatusBadRequest, bad.sentence)
-		return
-	}
-	s.Logger.ErrorContext(r.Context(), "request failed", "error", err, "route", r.Pattern)
-	s.refuse(w, http.StatusInternalServerError, http.StatusText(http.StatusInternalServerError))
+	return http.StatusNoContent, nil, nil
 }

@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"strings"
 
+	"giftcards/jobs"
 	"giftcards/openapi"
 	"giftcards/server"
 	"giftcards/server/rules"
@@ -27,6 +28,7 @@ type Options struct {
 	// Next is the server. It answers everything that is not below /sandbox.
 	Next   http.Handler
 	Store  *store.Store
+	Jobs   *jobs.Jobs
 	Keys   *keyring.Ring
 	Logger *slog.Logger
 	// BaseURL is the address at which clients reach the server, as in server.Options.
@@ -47,8 +49,8 @@ const ownPaths = "/sandbox/"
 
 // New makes the handler of a sandbox.
 func New(o Options) (*Sandbox, error) {
-	if o.Next == nil || o.Store == nil || o.Keys == nil || o.Logger == nil || o.BaseURL == "" {
-		return nil, errors.New("a sandbox needs a server, a store, keys, a logger and a base URL")
+	if o.Next == nil || o.Store == nil || o.Jobs == nil || o.Keys == nil || o.Logger == nil || o.BaseURL == "" {
+		return nil, errors.New("a sandbox needs a server, a store, jobs, keys, a logger and a base URL")
 	}
 	operations, err := newOperations(o.BaseURL)
 	if err != nil {
