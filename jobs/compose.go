@@ -30,13 +30,13 @@ func (c *courier) send(ctx context.Context, due *store.Due, code string) error {
 	content, err := c.templates.Compose(message.Gift{
 		Kind: due.Kind, Merchant: due.MerchantName, Sender: text(due.Card.SenderName), Recipient: text(due.Card.CustomerName), Note: text(due.Card.CustomMessage),
 		Value: value.String(), Number: store.FormatNumber(due.Card.CardNumber), Code: code,
-		ExpiresAt: due.Card.ExpiresAt, Now: c.store.Now(), Zone: zone, Design: text(due.Card.DesignTemplate),
+		ExpiresAt: due.Card.ExpiresAt, Now: c.store.Clock(), Zone: zone, Design: text(due.Card.DesignTemplate),
 	})
 	if err != nil {
 		return err
 	}
 	m := transport.Message{
-		ID: due.CardID.String(), Sequence: int(due.Sequence), To: due.Address, FromName: content.From, Date: c.store.Now(),
+		ID: due.CardID.String(), Sequence: int(due.Sequence), To: due.Address, FromName: content.From, Date: c.store.Clock(),
 		Subject: content.Subject, Text: content.Text, HTML: content.HTML,
 	}
 	if due.Channel == store.ChannelSMS {

@@ -67,7 +67,7 @@ func (c *courier) record(ctx context.Context, due *store.Due, outcome func(conte
 		err := store.Do(attempt, c.store, func(tx *store.Tx) error { return outcome(attempt, tx) })
 		cancel()
 		// After the lease another worker may claim the message, and its record must win.
-		if err == nil || ctx.Err() != nil || c.store.Now().Add(recordPause).After(due.NextAttemptAt) {
+		if err == nil || ctx.Err() != nil || c.store.Clock().Add(recordPause).After(due.NextAttemptAt) {
 			return err
 		}
 		select {

@@ -56,7 +56,7 @@ func BenchmarkAccessCache(b *testing.B) {
 func createRequest(b *testing.B, s *servertest.Server, m *servertest.Merchant) (send func()) {
 	b.Helper()
 	body := fmt.Appendf(nil, `{"initialValue":"25.00","merchantId":%q,"customerEmail":"ada@example.com","deliverAt":%q}`,
-		m.ID, s.Store.Now().Add(24*time.Hour).Format(time.RFC3339))
+		m.ID, s.Store.Clock().Add(24*time.Hour).Format(time.RFC3339))
 	return func() { sendTo(b, s, m, http.MethodPost, m.Cards(), body, http.StatusCreated) }
 }
 

@@ -113,9 +113,9 @@ func (w *world) ready(o operation, m *servertest.Merchant) things {
 	if state == "" {
 		return x
 	}
-	body := fmt.Sprintf(`{"initialValue":"5","merchantId":%q,"customerEmail":"ada@example.com","deliverAt":%q}`, m.ID, w.s.Store.Now().AddDate(0, 1, 0).Format(time.RFC3339))
+	body := fmt.Sprintf(`{"initialValue":"5","merchantId":%q,"customerEmail":"ada@example.com","deliverAt":%q}`, m.ID, w.s.Store.Clock().AddDate(0, 1, 0).Format(time.RFC3339))
 	if state == "expired" {
-		body = fmt.Sprintf(`{"initialValue":"5","merchantId":%q,"expiresAt":%q}`, m.ID, w.s.Store.Now().Add(2*time.Second).Format(time.RFC3339Nano))
+		body = fmt.Sprintf(`{"initialValue":"5","merchantId":%q,"expiresAt":%q}`, m.ID, w.s.Store.Clock().Add(2*time.Second).Format(time.RFC3339Nano))
 	}
 	x.card, x.number, x.code = w.issue(m, body)
 	second, number, _ := w.issue(m, body)

@@ -45,7 +45,7 @@ func (s *Server) authenticate(operations map[string]operation) echo.MiddlewareFu
 					return err
 				}
 				// The limit comes before the look-up, so that a refused request costs no query.
-				if err := s.limits.user.take(c.Response().Header(), claims.Subject, s.Store.Now()); err != nil {
+				if err := s.limits.user.take(c.Response().Header(), claims.Subject, s.Store.Clock()); err != nil {
 					return err
 				}
 				who = &principal{claims: claims, programID: pathValue(c, "programId"), path: pathValues(c)}
@@ -79,7 +79,7 @@ func (s *Server) claims(authorization string) (keyring.Claims, error) {
 	if !strings.EqualFold(scheme, "Bearer") || token == "" {
 		return keyring.Claims{}, errNotAuthenticated
 	}
-	claims, err := s.Keys.VerifyToken(token, s.Store.Now())
+	claims, err := s.Keys.VerifyToken(token, s.Store.Clock())
 	if err != nil {
 		return keyring.Claims{}, errBadToken
 	}

@@ -52,7 +52,7 @@ func badTokens(t *testing.T, s *servertest.Server, m, other *servertest.Merchant
 		"of a subject that is no id":          mint(t, s, "nobody", m.ID),
 		"of the merchant in place of a user":  mint(t, s, m.ID, m.ID),
 		"for a merchant in capitals":          mint(t, s, active, strings.ToUpper(m.ID)),
-		"expired":                             mint(t, s, active, m.ID, func(c *keyring.Claims) { c.IssuedAt, c.ExpiresAt = c.IssuedAt.Add(-2*time.Hour), s.Store.Now() }),
+		"expired":                             mint(t, s, active, m.ID, func(c *keyring.Claims) { c.IssuedAt, c.ExpiresAt = c.IssuedAt.Add(-2*time.Hour), s.Store.Clock() }),
 		"revoked":                             mint(t, s, active, m.ID, func(c *keyring.Claims) { c.ID = "logged-out" }),
 		"of another server":                   mint(t, servertest.New(t), active, m.ID),
 		"a link in place of a token":          s.Keys.SignLink([]byte(active)),

@@ -36,7 +36,7 @@ func (s *Server) CustomerCheckGiftCardBalance(ctx context.Context, request api.C
 func (s *Server) checkBalance(ctx context.Context, program *id.ID, asked api.BalanceCheckRequest) (api.BalanceCheckResponse, error) {
 	// Limits come here and not earlier, because a request that was not well-formed guesses
 	// nothing.
-	who, now := caller(ctx), s.Store.Now()
+	who, now := caller(ctx), s.Store.Clock()
 	address := network(who.client, 32, 64)
 	if err := s.checks.take(who.answer, address, now); err != nil {
 		return api.BalanceCheckResponse{}, err
@@ -48,7 +48,7 @@ func (s *Server) checkBalance(ctx context.Context, program *id.ID, asked api.Bal
 	if err != nil {
 		return api.BalanceCheckResponse{}, err
 	}
-	return toChecked(&card, s.Store.Now()), nil
+	return toChecked(&card, s.Store.Now(ctx)), nil
 }
 
 // toChecked converts a card as it is at a time.

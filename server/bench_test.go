@@ -41,7 +41,7 @@ func BenchmarkCreate(b *testing.B) {
 	s := servertest.New(b)
 	m := s.Merchant()
 	body := fmt.Appendf(nil, `{"initialValue":"25.00","merchantId":%q,"customerEmail":"ada@example.com","customerName":"Ada Lovelace","senderName":"Grace","customMessage":"Happy birthday","deliverAt":%q}`,
-		m.ID, s.Store.Now().Add(24*time.Hour).Format(time.RFC3339))
+		m.ID, s.Store.Clock().Add(24*time.Hour).Format(time.RFC3339))
 	b.ReportAllocs()
 	for b.Loop() {
 		post(b, s, m, m.Cards(), body, http.StatusCreated)

@@ -36,20 +36,26 @@ func (s *Server) allowOrigins() echo.MiddlewareFunc {
 	if len(s.CORSOrigins) == 0 {
 		return func(next echo.HandlerFunc) echo.HandlerFunc { return next }
 	}
+	allowed := []string{echo.HeaderAuthorization, echo.HeaderContentType, "Idempotency-Key", echo.HeaderXRequestID}
+	exposed := []string{
+		echo.HeaderWWWAuthenticate, echo.HeaderLocation, "Link", echo.HeaderRetryAfter, "Idempotent-Replayed",
+		"RateLimit", "RateLimit-Policy", echo.HeaderXRequestID,
+	}
+	if s.Sandbox {
+		allowed = append(allowed, "Prefer", "Sandbox-Now", "Sandbox-Fault", "Sandbox-Task")
+		exposed = append(exposed, "Preference-Applied")
+	}
 	return middleware.CORSWithConfig(middleware.CORSConfig{
 		Skipper: func(c echo.Context) bool { // an OPTIONS that is no preflight request gets 405
 			r := c.Request()
 			return r.Method == http.MethodOptions &&
 				(r.Header.Get(echo.HeaderOrigin) == "" || r.Header.Get(echo.HeaderAccessControlRequestMethod) == "")
 		},
-		AllowOrigins: s.CORSOrigins,
-		AllowMethods: []string{http.MethodGet, http.MethodHead, http.MethodPost},
-		AllowHeaders: []string{echo.HeaderAuthorization, echo.HeaderContentType, "Idempotency-Key", echo.HeaderXRequestID},
-		ExposeHeaders: []string{
-			echo.HeaderWWWAuthenticate, echo.HeaderLocation, "Link", echo.HeaderRetryAfter, "Idempotent-Replayed",
-			"RateLimit", "RateLimit-Policy", echo.HeaderXRequestID,
-		},
-		MaxAge: 600, // seconds; no browser allows less
+		AllowOrigins:  s.CORSOrigins,
+		AllowMethods:  []string{http.MethodGet, http.MethodHead, http.MethodPost},
+		AllowHeaders:  allowed,
+		ExposeHeaders: exposed,
+		MaxAge:        600, // seconds; no browser allows less
 	})
 }
 

@@ -36,7 +36,11 @@ func (s *Server) BulkIssueGiftCards(ctx context.Context, request api.BulkIssueGi
 	// The number of cards decides between a task and an immediate answer. A replay does not
 	// ask again, so a changed threshold does not change its answer.
 	answer, err := s.once(ctx, who, key, func(tx *store.Tx) (int, any, error) {
-		if count > s.BulkThreshold {
+		byTask, err := s.byTask(ctx, count)
+		if err != nil {
+			return 0, nil, err
+		}
+		if byTask {
 			return s.addTask(ctx, tx, who, terms, count, recipients)
 		}
 		if body.Count != nil {

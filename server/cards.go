@@ -29,13 +29,13 @@ func (s *Server) GetGiftCardDetails(ctx context.Context, request api.GetGiftCard
 		if err != nil {
 			return nil, err
 		}
-		return toDetails(toGiftCard(&card, s.Store.Now(), program, who.access.MerchantName)), nil
+		return toDetails(toGiftCard(&card, s.Store.Now(ctx), program, who.access.MerchantName)), nil
 	}
 	card, entries, err := s.Store.FindCardWithEntries(ctx, program.ID, wanted, mostTransactions)
 	if err != nil {
 		return nil, err
 	}
-	answer := toDetails(toGiftCard(&card, s.Store.Now(), program, who.access.MerchantName))
+	answer := toDetails(toGiftCard(&card, s.Store.Now(ctx), program, who.access.MerchantName))
 	transactions := make([]api.GiftCardTransactionResponse, len(entries))
 	for i := range entries {
 		transactions[i] = toTransaction(&entries[i], program)

@@ -34,7 +34,7 @@ type planted struct {
 // plant writes cards, and fills in ids, numbers and times that are not set.
 func plant(t *testing.T, s *servertest.Server, cards ...*planted) {
 	t.Helper()
-	now := s.Store.Now()
+	now := s.Store.Clock()
 	storetest.AsOwner(t, s.Store, func(tx *store.Tx) (struct{}, error) {
 		enforce, err := plantingFreely(t, tx)
 		if err != nil {
@@ -139,7 +139,7 @@ func TestListsHaveTheNewestCardsFirstAndEachOnOnePage(t *testing.T) {
 	other := addProgram(t, s, m)
 	var cards []*planted
 	for i := range 501 {
-		card := planted{program: m.ProgramID, created: s.Store.Now().Add(-time.Duration(i/100) * time.Second)}
+		card := planted{program: m.ProgramID, created: s.Store.Clock().Add(-time.Duration(i/100) * time.Second)}
 		card.id = id.New(card.created)
 		twin := card
 		twin.program, twin.number = other, int64(i+1)
@@ -230,7 +230,7 @@ func TestAListFiltersByTheStateThatTheCardsHaveNow(t *testing.T) {
 	s := servertest.New(t)
 	s.Clock.StopAt(time.Date(2027, time.May, 1, 12, 0, 0, 0, time.UTC))
 	m := s.Merchant()
-	now := s.Store.Now()
+	now := s.Store.Clock()
 	past, future := now.Add(-time.Hour), now.Add(time.Hour)
 	cards := map[string]*planted{
 		"pending":                       {},

@@ -57,7 +57,7 @@ func fromPayload(signed [csvLinkSize]byte) (l csvLink) {
 // the time of the caller's token, not its own: a change that ends the token then ends the
 // link too, even if it happens while the link is made.
 func (s *Server) csvLink(who *principal, b store.CardRange) string {
-	link := csvLink{user: who.access.User.ID, given: who.claims.IssuedAt, batch: b, end: s.Store.Now().Add(s.LinkLifetime)}
+	link := csvLink{user: who.access.User.ID, given: who.claims.IssuedAt, batch: b, end: s.Store.Clock().Add(s.LinkLifetime)}
 	payload := link.payload()
 	return s.BaseURL + "/v2/giftcards/downloads/" + s.Keys.SignLink(payload[:])
 }
@@ -75,7 +75,7 @@ func (s *Server) openLink(link string) (csvLink, error) {
 		return csvLink{}, errBadLink
 	}
 	opened := fromPayload([csvLinkSize]byte(payload))
-	if !s.Store.Now().Before(opened.end) {
+	if !s.Store.Clock().Before(opened.end) {
 		return csvLink{}, errBadLink
 	}
 	return opened, nil

@@ -64,7 +64,7 @@ func userAs(t *testing.T, s *servertest.Server, merchant, role string) string {
 // mint signs a token like a login's.
 func mint(t *testing.T, s *servertest.Server, user, merchant string, change ...func(*keyring.Claims)) string {
 	t.Helper()
-	c := keyring.Claims{Subject: user, ID: uuid.NewString(), Merchant: merchant, IssuedAt: s.Store.Now(), ExpiresAt: s.Store.Now().Add(time.Hour)}
+	c := keyring.Claims{Subject: user, ID: uuid.NewString(), Merchant: merchant, IssuedAt: s.Store.Clock(), ExpiresAt: s.Store.Clock().Add(time.Hour)}
 	for _, f := range change {
 		f(&c)
 	}

@@ -96,7 +96,7 @@ func (s *Server) limitByAddress(next echo.HandlerFunc) echo.HandlerFunc {
 		if c.Path() == "/healthz" {
 			return next(c)
 		}
-		if err := s.limits.address.take(c.Response().Header(), clientAddress(c), s.Store.Now()); err != nil {
+		if err := s.limits.address.take(c.Response().Header(), clientAddress(c), s.Store.Clock()); err != nil {
 			return err
 		}
 		return next(c)
@@ -131,7 +131,7 @@ func (s *Server) takeDownload(header http.Header, link [csvLinkSize]byte) (giveB
 	if l == nil {
 		return func() {}, nil
 	}
-	if taken := l.Take(link, s.Store.Now()); !taken.OK {
+	if taken := l.Take(link, s.Store.Clock()); !taken.OK {
 		return nil, l.tell(header, taken)
 	}
 	return func() { l.GiveBack(link) }, nil

@@ -210,7 +210,7 @@ func newRefusedLogins() refusedLogins {
 // by a keyed hash, because people type passwords and other people's addresses as user
 // names.
 func (s *Server) noteRefusedLogin(ctx context.Context, a *attempt, refused *refusal) {
-	l, now, who := &s.logins.log, s.Store.Now(), caller(ctx)
+	l, now, who := &s.logins.log, s.Store.Clock(), caller(ctx)
 	if !l.byAddress.Take(a.address, now).OK || !l.all.Take(struct{}{}, now).OK {
 		l.unlogged.Add(1)
 		return

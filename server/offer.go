@@ -37,7 +37,7 @@ func (s *Server) offer(ctx context.Context, link csvLink) (api.DownloadGiftCards
 	return offerPage{
 		Program: program.Name, Cards: link.batch.Count, Value: terms.InitialValue.String(),
 		// The page and the message must not name different days.
-		ValidUntil: message.ValidUntil(terms.ExpiresAt, s.Store.Now(), zone),
+		ValidUntil: message.ValidUntil(terms.ExpiresAt, s.Store.Now(ctx), zone),
 		Until:      link.end, Workbook: fitsWorkbook(link.batch), Limit: s.LinkDownloads,
 	}, err
 }

@@ -82,7 +82,7 @@ func TestABrowserGetsAPageThatOffersBothFiles(t *testing.T) {
 	task := bulk(t, m, nil, api.BulkIssueGiftCardRequest{InitialValue: amount(t, "25.5"), Count: &many}).JSON202.TaskId
 	status := pollToEnd(t, m, task)
 	link := *status.CsvDownloadUrl
-	end := s.Store.Now().Add(time.Hour).UTC().Truncate(time.Second)
+	end := s.Store.Clock().Add(time.Hour).UTC().Truncate(time.Second)
 	accepts := []string{"text/html", "text/html, text/csv;q=0.5", "TEXT/HTML, */*;q=0.1"}
 	for _, accept := range browserAccepts {
 		accepts = append(accepts, accept)
@@ -101,7 +101,7 @@ func TestABrowserGetsAPageThatOffersBothFiles(t *testing.T) {
 	html := string(page.Body)
 	for _, part := range []string{
 		"1,200 <small>cards", "25.50", "security codes", `href="?format=csv"`, `href="?format=xlsx"`, "2 downloads a minute",
-		"<dd>" + s.Store.Now().Add(store.DefaultLifetime).AddDate(0, 0, -1).UTC().Format("2 January 2006") + "</dd>", // the last whole day
+		"<dd>" + s.Store.Clock().Add(store.DefaultLifetime).AddDate(0, 0, -1).UTC().Format("2 January 2006") + "</dd>", // the last whole day
 		fmt.Sprintf(`<time datetime="%s">%s UTC</time>`, end.Format(time.RFC3339), end.Format("2 January 2006, 15:04")),
 	} {
 		if !strings.Contains(html, part) {

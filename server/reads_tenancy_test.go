@@ -42,7 +42,7 @@ func TestReadsShowNothingOfAnotherMerchant(t *testing.T) {
 		ids, _ := list(t, m, target)
 		same(t, target, ids, cards, names)
 	}
-	unknown := id.New(s.Store.Now()).String()
+	unknown := id.New(s.Store.Clock()).String()
 	for target, want := range map[string]string{
 		allCards + "?programId=" + stranger.ProgramID:                                   `403 {"detail":"Program belongs to another merchant"}`,
 		allCards + "?programId=" + unknown:                                              `404 {"detail":"Program not found"}`,

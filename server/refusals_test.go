@@ -37,7 +37,7 @@ func TestRulesBeyondTheSchema(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t, func(o *server.Options) { o.BulkMaximum = 100 })
 	m := s.Merchant()
-	now := s.Store.Now()
+	now := s.Store.Clock()
 	at := func(d time.Duration) string { return now.Add(d).Format(time.RFC3339Nano) }
 	create := func(more string) string {
 		return fmt.Sprintf(`{"initialValue":25,"merchantId":%q%s}`, m.ID, more)
@@ -205,7 +205,7 @@ func TestExpiryBoundsAreInclusive(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
 	m := s.Merchant()
-	now := s.Store.Now()
+	now := s.Store.Clock()
 	for _, expiresAt := range []time.Time{now.Add(time.Minute), now.AddDate(5, 0, 0)} {
 		body := fmt.Sprintf(`{"initialValue":"0.01","merchantId":%q,"expiresAt":%q}`, m.ID, expiresAt.Format(time.RFC3339Nano))
 		if answer := m.Do(http.MethodPost, m.Cards(), jsonHeader, []byte(body)); answer.Status != http.StatusCreated {

@@ -19,7 +19,7 @@ func (s *Server) GetBusinessReports(ctx context.Context, _ api.GetBusinessReport
 	if err != nil {
 		return nil, err
 	}
-	report, err := s.Store.ReportBusiness(ctx, program.ID, s.Store.Now())
+	report, err := s.Store.ReportBusiness(ctx, program.ID, s.Store.Now(ctx))
 	if err != nil {
 		return nil, err
 	}
@@ -40,7 +40,7 @@ func (s *Server) GetExpirationWarnings(ctx context.Context, _ api.GetExpirationW
 	if err != nil {
 		return nil, err
 	}
-	now := s.Store.Now()
+	now := s.Store.Now(ctx)
 	cards, err := s.Store.ReportExpiring(ctx, program.ID, now, now.Add(time.Duration(warningDays[len(warningDays)-1])*day))
 	if err != nil {
 		return nil, err
@@ -79,7 +79,7 @@ func (s *Server) GetEscheatmentReport(ctx context.Context, _ api.GetEscheatmentR
 	if err != nil {
 		return nil, err
 	}
-	now, dormancy := s.Store.Now(), int(query(ctx).value("dormancy_days").Int())
+	now, dormancy := s.Store.Now(ctx), int(query(ctx).value("dormancy_days").Int())
 	jurisdiction := cmp.Or(query(ctx).text("jurisdiction"), noJurisdiction)
 	cards, err := s.Store.ReportDormant(ctx, program.ID, now.Add(-time.Duration(dormancy)*day))
 	if err != nil {

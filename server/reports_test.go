@@ -58,7 +58,7 @@ func TestTheBusinessReportAddsUp(t *testing.T) {
 	if zero := (api.BusinessReportsResponse{}); mustJSON(t, empty) != mustJSON(t, zero) {
 		t.Errorf("without cards: %+v", empty)
 	}
-	now := s.Store.Now()
+	now := s.Store.Clock()
 	first := time.Date(2027, time.May, 1, 0, 0, 0, 0, time.UTC)
 	before, past, future := first.Add(-time.Microsecond), now.Add(-time.Hour), now.Add(time.Hour)
 	active := &planted{status: "active", activated: &before, balance: "20.005"}
@@ -135,7 +135,7 @@ func TestExpirationWarningsNameActiveCardsWithMoneySoonestFirst(t *testing.T) {
 	s := servertest.New(t)
 	s.Clock.StopAt(time.Date(2027, time.May, 20, 12, 0, 0, 0, time.UTC))
 	m := s.Merchant()
-	now := s.Store.Now()
+	now := s.Store.Clock()
 	const days = 24 * time.Hour
 	card := func(status, balance string, left time.Duration) *planted {
 		c := &planted{program: m.ProgramID, status: status, balance: balance, activated: &now, expires: now.Add(left), email: new("a@example.com")}
@@ -175,7 +175,7 @@ func TestTheEscheatmentReportNamesCardsThatTheirHoldersLeaveAlone(t *testing.T) 
 	s := servertest.New(t)
 	s.Clock.StopAt(time.Date(2027, time.May, 20, 12, 0, 0, 0, time.UTC))
 	m := s.Merchant()
-	now := s.Store.Now()
+	now := s.Store.Clock()
 	ago := func(days int) time.Time { return now.AddDate(0, 0, -days) }
 	card := func(status, balance string, activated int, movements ...any) *planted {
 		at := ago(activated)

@@ -13,7 +13,7 @@ func TestADeliveryIsMoved(t *testing.T) {
 	s := withoutJobs(t)
 	d := newDesk(t, s)
 	s.Clock.Stop()
-	now := s.Store.Now().UTC().Truncate(time.Second)
+	now := s.Store.Clock().UTC().Truncate(time.Second)
 	at := func(by time.Duration) string { return now.Add(by).Format(time.RFC3339) }
 	for _, c := range []struct {
 		first, then string // the times as JSON

@@ -57,7 +57,7 @@ func TestTheNextPageOfASearchHasTheSameCards(t *testing.T) {
 	for i := range 25 {
 		name := fmt.Sprint(i)
 		names = append(names, name)
-		cards[name] = &planted{program: m.ProgramID, number: 9e15 + int64(i)*10_000 + 4321, name: new("Same Name & more"), new: i%2 == 0, created: s.Store.Now().Add(time.Duration(-i/3) * time.Second)}
+		cards[name] = &planted{program: m.ProgramID, number: 9e15 + int64(i)*10_000 + 4321, name: new("Same Name & more"), new: i%2 == 0, created: s.Store.Clock().Add(time.Duration(-i/3) * time.Second)}
 		plant(t, s, cards[name], &planted{program: m.ProgramID, number: 9e15 + int64(i)*10_000 + 4322, name: new("Else")})
 	}
 	for _, q := range []string{"4321", "e name & m", "& "} {

@@ -96,6 +96,9 @@ type Options struct {
 	// CORSOrigins are the origins whose pages may call the server, such as
 	// https://shop.example.com.
 	CORSOrigins []string
+	// Sandbox says that a sandbox is in front of the server: it may answer in place of an
+	// operation (see Instead), and pages of CORSOrigins may send its headers.
+	Sandbox bool
 	// Ready returns nil if the server can do its work, else an error that says what is
 	// missing.
 	Ready func(context.Context) error
@@ -185,6 +188,7 @@ func New(o Options) (*Server, error) {
 		s.recoverPanics,            // makes a panic a 500 of this request alone
 		s.allowOrigins(),           // comes before the refusals, so that pages can read them
 		declaredMethodsOnly,        // refuses OPTIONS, which echo answers by itself
+		s.answersInstead(),         // gives the answers that a client of a sandbox has chosen
 		s.limitByAddress,           // comes before any work for a stranger
 		limitTime,                  // bounds every wait that follows
 		s.authenticate(operations), // limits by user first, and then asks the database

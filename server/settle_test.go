@@ -80,7 +80,7 @@ func TestAnExpiredCardIsExtendedFromNowOn(t *testing.T) {
 	} {
 		var settled api.ProcessExpiredCardResponse
 		must(t, json.Unmarshal(x.done(c.card, "/process-expired", c.body).Body, &settled))
-		until := x.s.Store.Now().Add(time.Duration(c.days) * 24 * time.Hour)
+		until := x.s.Store.Clock().Add(time.Duration(c.days) * 24 * time.Hour)
 		if settled.NewExpiresAt == nil || settled.NewExpiresAt.Sub(until).Abs() > time.Millisecond || settled.TransactionId != nil ||
 			settled.Message != "Gift card extended" || settled.Action != "extend" || settled.CardId != c.card.id || !settled.Success {
 			t.Errorf("%s: %+v, want until %s", c.body, settled, until)
@@ -184,7 +184,7 @@ func TestTheEndOfASuspensionMustBeInTheFuture(t *testing.T) {
 	card := x.active(long)
 	x.s.Clock.Stop()
 	until := func(after time.Duration) string {
-		return fmt.Sprintf(`{"reason":"lost","suspendedUntil":%q}`, x.s.Store.Now().Add(after).UTC().Format(time.RFC3339Nano))
+		return fmt.Sprintf(`{"reason":"lost","suspendedUntil":%q}`, x.s.Store.Clock().Add(after).UTC().Format(time.RFC3339Nano))
 	}
 	for _, after := range []time.Duration{-time.Hour, 0} {
 		answer := x.ask(card, "/suspend", "", until(after))

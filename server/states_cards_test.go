@@ -38,7 +38,7 @@ const noEntry = "5eb7cf5a86d9755df3a6c596"
 func (x shop) issue(lifetime time.Duration) cardInShop {
 	x.t.Helper()
 	body := fmt.Sprintf(`{"initialValue":25,"merchantId":%q,"customerEmail":"ada@example.com","expiresAt":%q}`,
-		x.m.ID, x.s.Store.Now().Add(lifetime).UTC().Format(time.RFC3339Nano))
+		x.m.ID, x.s.Store.Clock().Add(lifetime).UTC().Format(time.RFC3339Nano))
 	answer := x.m.Do(http.MethodPost, x.m.Cards(), jsonHeader, []byte(body))
 	var card api.GiftCardResponse
 	if err := json.Unmarshal(answer.Body, &card); err != nil || answer.Status != http.StatusCreated {
@@ -86,7 +86,7 @@ func (x shop) state(card cardInShop) (state, balance string) {
 	parsed, err := id.Parse(card.id)
 	must(x.t, err)
 	must(x.t, x.s.Store.Pool().QueryRow(x.t.Context(), `select card_state(status, activated_at, balance, expires_at, suspended_until, $1), balance::text
-		from gift_cards where id = $2`, x.s.Store.Now(), parsed).Scan(&state, &balance))
+		from gift_cards where id = $2`, x.s.Store.Clock(), parsed).Scan(&state, &balance))
 	return state, balance
 }
 

@@ -36,7 +36,7 @@ func (s *Server) CreateToken(ctx context.Context, request api.CreateTokenRequest
 func (s *Server) login(ctx context.Context, a *attempt, secret string) (string, error) {
 	// Read the clock before the user, because a token must not seem younger than the password
 	// that it is given for: a change of the password in between would not end the token.
-	now := s.Store.Now()
+	now := s.Store.Clock()
 	if len(secret) > password.MaxLength {
 		// It cannot be anybody's password and costs no hash, so it counts for the network only.
 		if _, err := take(s.logins.ofNetworks(a), now); err != nil {
@@ -76,7 +76,7 @@ func (s *Server) login(ctx context.Context, a *attempt, secret string) (string, 
 func (s *Server) checkPassword(ctx context.Context, a *attempt, secret string, user store.User) error {
 	// Right passwords have a quota too. It is only looked at here, and counted at the end,
 	// because nobody knows yet whether the password is right.
-	now, right := s.Store.Now(), s.logins.ofRight(a)
+	now, right := s.Store.Clock(), s.logins.ofRight(a)
 	if err := look(right, now); err != nil {
 		return err
 	}

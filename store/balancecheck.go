@@ -31,7 +31,7 @@ func (s *Store) CheckBalance(ctx context.Context, program *id.ID, typed, code st
 	if err != nil {
 		return GiftCard{}, classify(fmt.Errorf("find card to check: %w", err))
 	}
-	now := s.Now()
+	now := s.Clock()
 	if err := found.failures.refuse(now); err != nil {
 		return GiftCard{}, err
 	}
@@ -83,7 +83,7 @@ func (s *Store) decoyCard() (*GiftCard, error) {
 		}
 		// Its key was retired.
 	}
-	decoy := &GiftCard{ID: id.New(s.Now())}
+	decoy := &GiftCard{ID: id.New(s.Clock())}
 	var err error
 	if decoy.SealedCode, err = s.keys.Seal(securityCode(), decoy.ID[:]); err != nil {
 		return nil, fmt.Errorf("seal decoy: %w", err)

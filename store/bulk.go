@@ -71,7 +71,7 @@ func (tx *Tx) AddTask(ctx context.Context, access Access, terms Terms, count int
 		DesignTemplate: (*string)(terms.DesignTemplate),
 		ExpiresAt:      terms.expiry(tx.now),
 		FirstCardID:    id.NewBlock(tx.now, count),
-		CreatedAt:      tx.now,
+		CreatedAt:      tx.clock,
 		CountedIn:      countedIn,
 
 		UserID: access.User.ID, TokensValidAfter: access.User.TokensValidAfter,

@@ -65,7 +65,7 @@ type CardPage struct {
 
 // ListCards returns a page of cards. A page after a cursor is found as fast as the first one.
 func (s *Store) ListCards(ctx context.Context, q CardQuery) (CardPage, error) {
-	page := CardPage{At: s.Now()}
+	page := CardPage{At: s.Now(ctx)}
 	if len(q.Programs) == 0 || q.Search.kind == searchNothing {
 		return page, nil
 	}

@@ -72,14 +72,14 @@ func (tx *Tx) replaceMessage(ctx context.Context, card *Card, last *Message, nex
 	card.Delivered = false
 	return tx.insertMessages(ctx, []db.CopyMessagesParams{{
 		ProgramID: card.ProgramID, CardID: card.ID, Channel: next.channel, Kind: next.kind, Sequence: sequence,
-		Address: next.address, SendAt: next.sendAt, NextAttemptAt: next.sendAt, CreatedAt: tx.now,
+		Address: next.address, SendAt: next.sendAt, NextAttemptAt: next.sendAt, CreatedAt: tx.clock,
 	}})
 }
 
 // dropMessagesOfCard drops the card's messages over the channels that were not sent.
 func (tx *Tx) dropMessagesOfCard(ctx context.Context, card *Card, reason string, channels ...string) error {
 	return wrap(tx.q.ReplaceMessages(ctx, db.ReplaceMessagesParams{
-		ProgramID: card.ProgramID, CardID: card.ID, Channels: channels, Now: tx.now,
+		ProgramID: card.ProgramID, CardID: card.ID, Channels: channels, Now: tx.clock,
 		Reason: reason, LateReason: reason + " while it was being sent, so it may have arrived",
 	}), "drop messages of card")
 }
@@ -140,6 +140,6 @@ func (tx *Tx) ScheduleDelivery(ctx context.Context, card *Card, at *time.Time) e
 // suspension. Messages whose time has not come go on waiting. Lock the card before.
 func (tx *Tx) HurryMessagesOfCard(ctx context.Context, program, card id.ID) error {
 	return wrap(tx.q.HurryMessagesOfCard(ctx, db.HurryMessagesOfCardParams{
-		ProgramID: program, CardID: card, Now: tx.now, LeaseEnd: tx.now.Add(MessageLease),
+		ProgramID: program, CardID: card, Now: tx.clock, LeaseEnd: tx.clock.Add(MessageLease),
 	}), "hurry messages of card")
 }

@@ -127,7 +127,7 @@ func (r *movementRound) collectFailures(rows pgx.Rows) error {
 // transfers away from the moment when the wrong codes were read until they are written.
 func (r *movementRound) judgeCode(card *Card, given *GivenCode) error {
 	failures := r.failures[given.hash]
-	if err := failures.refuse(r.now); err != nil {
+	if err := failures.refuse(r.clock); err != nil {
 		return err
 	}
 	right, err := r.codeMatches(card.ID, card.SealedCode, given.Code)
@@ -135,7 +135,7 @@ func (r *movementRound) judgeCode(card *Card, given *GivenCode) error {
 	case err != nil:
 		return err
 	case !right:
-		r.failures[given.hash] = failures.with(r.now)
+		r.failures[given.hash] = failures.with(r.clock)
 		r.tries = append(r.tries, codeTry{given.hash, false})
 		return ErrWrongCode
 	case len(failures) > 0:

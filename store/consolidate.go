@@ -144,7 +144,7 @@ func (tx *Tx) newMergedCard(ctx context.Context, program id.ID, asked Consolidat
 	if err := tx.insertMessages(ctx, tx.newMessages(cards, MessageConsolidation, false)); err != nil {
 		return nil, err
 	}
-	return newCard(cards[0], tx.now), nil
+	return newCard(cards[0], tx.moment), nil
 }
 
 // mergedHolder returns the holder of a merged card: the one that was asked for, and the first

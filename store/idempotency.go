@@ -79,7 +79,7 @@ func (tx *Tx) claimKey(ctx context.Context, key *IdempotencyKey) (*Answer, error
 	}
 	claim := db.ClaimKeyParams{
 		ProgramID: key.ProgramID, Operation: key.Operation, Key: key.Key, Subject: key.subject(),
-		RequestHash: key.RequestHash[:], CreatedAt: tx.now,
+		RequestHash: key.RequestHash[:], CreatedAt: tx.clock,
 	}
 	// Again, if the key expires between the two statements.
 	for {

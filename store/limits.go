@@ -50,7 +50,7 @@ func (tx *Tx) RemoveLimits(ctx context.Context, scope id.ID) error {
 // error for the caller, and the transaction must be rolled back.
 func (tx *Tx) countIssued(ctx context.Context, terms Terms, cards int) ([][]byte, error) {
 	rows, err := tx.q.CountIssued(ctx, db.CountIssuedParams{
-		Day: tx.now, ProgramID: terms.ProgramID[:], UserID: nullable(terms.IssuedBy), Cards: int64(cards), CardValue: terms.InitialValue,
+		Day: tx.clock, ProgramID: terms.ProgramID[:], UserID: nullable(terms.IssuedBy), Cards: int64(cards), CardValue: terms.InitialValue,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("count issued cards: %w", err)
@@ -90,7 +90,7 @@ func (tx *Tx) giveBackIssued(ctx context.Context, program id.ID, task uuid.UUID)
 	return nil
 }
 
-// createCounted is CreateCard for a program or a user with a limit.
+// createCounted is CreateCard in a transaction of its own.
 func (s *Store) createCounted(ctx context.Context, access Access, terms Terms, recipient Recipient, key *IdempotencyKey, entry AuditEntry, encode func(*GiftCard) (Answer, error)) (Answer, error) {
 	terms.IssuedBy = access.User.ID
 	return Once(ctx, s, access, key, func(tx *Tx) (Answer, error) {

@@ -45,7 +45,7 @@ func (s *Store) FindLogin(ctx context.Context, email string, network netip.Prefi
 	login := Login{User: row.User, network: hash}
 	if row.LastSeen != nil {
 		login.lastSeen = *row.LastSeen
-		login.Known = s.Now().Sub(login.lastSeen) < knownLoginLifetime
+		login.Known = s.Clock().Sub(login.lastSeen) < knownLoginLifetime
 	}
 	return login, nil
 }
@@ -57,10 +57,10 @@ func (s *Store) findLogins(ctx context.Context, of []db.FindLoginParams) ([]*db.
 // RememberLogin records that the user has logged in from the network. It writes for a new
 // network, and once a day for a known one. It keeps the latest 50 networks of each user.
 func (tx *Tx) RememberLogin(ctx context.Context, login Login) error {
-	if login.Known && tx.now.Sub(login.lastSeen) < knownLoginEvery {
+	if login.Known && tx.clock.Sub(login.lastSeen) < knownLoginEvery {
 		return nil
 	}
-	if err := tx.q.UpsertKnownLogin(ctx, login.User.ID, login.network, tx.now); err != nil {
+	if err := tx.q.UpsertKnownLogin(ctx, login.User.ID, login.network, tx.clock); err != nil {
 		return fmt.Errorf("remember login: %w", err)
 	}
 	// Only a new network can be one too many.

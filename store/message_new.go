@@ -19,7 +19,7 @@ func (tx *Tx) newMessages(cards []GiftCard, kind string, bulk bool) []db.CopyMes
 		for channel, address := range addresses(card) {
 			messages = append(messages, db.CopyMessagesParams{
 				ProgramID: card.ProgramID, CardID: card.ID, Channel: channel, Kind: kind, Address: address, Bulk: bulk,
-				SendAt: tx.due(card), NextAttemptAt: tx.due(card), CreatedAt: tx.now,
+				SendAt: tx.due(card), NextAttemptAt: tx.due(card), CreatedAt: tx.clock,
 			})
 		}
 	}
@@ -39,12 +39,13 @@ func addresses(card *GiftCard) iter.Seq2[string, string] {
 	}
 }
 
-// due returns when a message of the card is due that has not been sent yet.
+// due returns when a message of the card is due that has not been sent yet. That follows the
+// clock, because the workers do.
 func (tx *Tx) due(card *GiftCard) time.Time {
-	if card.DeliverAt != nil && card.DeliverAt.After(tx.now) {
+	if card.DeliverAt != nil && card.DeliverAt.After(tx.clock) {
 		return *card.DeliverAt
 	}
-	return tx.now
+	return tx.clock
 }
 
 // insertMessages inserts messages of cards that were not issued by a task.

@@ -68,7 +68,11 @@ func (s *Store) Move(ctx context.Context, m Movement) (Answer, error) {
 		// A caller who hangs up must not let the next try begin before this one is counted.
 		ctx = context.WithoutCancel(ctx)
 	}
-	result, err := s.movements.Do(ctx, m)
+	share := s.movements.Do
+	if _, given := timeOf(ctx); given { // others of the transaction would get the time too
+		share = s.movements.Alone
+	}
+	result, err := share(ctx, m)
 	if err != nil {
 		return Answer{}, busy(classify(err))
 	}
@@ -92,7 +96,7 @@ func (s *Store) move(ctx context.Context, asked []Movement) ([]moved, error) {
 	}
 	// Release closes a connection that is still in a transaction, as after an error.
 	defer conn.Release()
-	round := newMovementRound(s.Now(), asked)
+	round := newMovementRound(s.moment(ctx), asked)
 	round.codeMatches = s.codeMatches
 	if err := conn.SendBatch(ctx, round.reads()).Close(); err != nil {
 		return nil, errors.Join(fmt.Errorf("lock cards: %w", err), rollBack(ctx, conn.Conn()))

@@ -14,7 +14,7 @@ import (
 
 // movementRound is what the movements of one transaction read and write.
 type movementRound struct {
-	now      time.Time
+	moment
 	wanted   []cardKey                // to lock, each once, in the order of locking
 	keys     []*IdempotencyKey        // to look up
 	accesses []Access                 // to check, each once
@@ -66,9 +66,9 @@ func (k *IdempotencyKey) scoped() scopedKey {
 	return scopedKey{k.ProgramID, k.Operation, k.Key, string(k.Subject)}
 }
 
-func newMovementRound(now time.Time, asked []Movement) *movementRound {
+func newMovementRound(at moment, asked []Movement) *movementRound {
 	r := &movementRound{
-		now: now, cards: map[cardKey]*Card{}, answers: map[scopedKey]keptAnswer{}, changed: map[accessKey]bool{},
+		moment: at, cards: map[cardKey]*Card{}, answers: map[scopedKey]keptAnswer{}, changed: map[accessKey]bool{},
 		failures: map[numberHash]codeFailures{},
 	}
 	seen := map[accessKey]bool{}
@@ -104,7 +104,7 @@ func (r *movementRound) reads() *pgx.Batch {
 	batch.Queue(lockCardsSQL, arrays(cardKeyColumns, r.wanted)...).Query(func(rows pgx.Rows) error {
 		found, err := collectCards(rows)
 		for i := range found {
-			r.cards[cardKey{found[i].ProgramID, found[i].ID}] = newCard(found[i], r.now)
+			r.cards[cardKey{found[i].ProgramID, found[i].ID}] = newCard(found[i], r.moment)
 		}
 		return err
 	})
@@ -166,6 +166,14 @@ func (r *movementRound) applyOne(m *Movement) (Answer, error) {
 	if len(cards) == 0 || cards[0] == nil {
 		return Answer{}, ErrCardNotFound
 	}
+	for _, card := range cards {
+		if card == nil {
+			continue
+		}
+		if err := r.allows(&card.GiftCard); err != nil {
+			return Answer{}, err
+		}
+	}
 	if m.Code != nil {
 		if err := r.judgeCode(cards[0], m.Code); err != nil {
 			return Answer{}, err
@@ -185,7 +193,7 @@ func (r *movementRound) applyOne(m *Movement) (Answer, error) {
 	m.Entry.At = r.now
 	r.entries = append(r.entries, m.Entry)
 	if m.Key != nil {
-		kept := keptAnswer{IdempotencyKey: m.Key, answer: answer, createdAt: r.now}
+		kept := keptAnswer{IdempotencyKey: m.Key, answer: answer, createdAt: r.clock}
 		r.given = append(r.given, kept)
 		kept.answer.Replayed = true // for the same request in this round
 		r.answers[m.Key.scoped()] = kept
@@ -200,7 +208,7 @@ func (r *movementRound) writes() *pgx.Batch {
 	}
 	batch := &pgx.Batch{}
 	for _, try := range r.tries {
-		sql, arguments := try.statement(r.now)
+		sql, arguments := try.statement(r.clock)
 		batch.Queue(sql, arguments...)
 	}
 	var cards []*Card

@@ -43,5 +43,5 @@ func (tx *Tx) TransferOwnership(ctx context.Context, card *Card, name, email str
 		return err
 	}
 	history.Changes++
-	return tx.replaceMessage(ctx, card, newest(messages, ChannelEmail), nextMessage{MessageOwner, ChannelEmail, email, tx.now}, history)
+	return tx.replaceMessage(ctx, card, newest(messages, ChannelEmail), nextMessage{MessageOwner, ChannelEmail, email, tx.clock}, history)
 }

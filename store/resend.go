@@ -87,12 +87,12 @@ func (tx *Tx) resendMessages(ctx context.Context, card *Card, history codeHistor
 	for channel, address := range addresses(&card.GiftCard) {
 		last := newest(messages, channel)
 		switch {
-		case last != nil && untouched(last, tx.now):
+		case last != nil && untouched(last, tx.clock):
 			err = tx.q.SetMessageAddress(ctx, db.SetMessageAddressParams{
-				ProgramID: last.ProgramID, CardID: last.CardID, Channel: channel, Kind: last.Kind, Sequence: last.Sequence, Address: address, Now: tx.now,
+				ProgramID: last.ProgramID, CardID: last.CardID, Channel: channel, Kind: last.Kind, Sequence: last.Sequence, Address: address, Now: tx.clock,
 			})
 		case last != nil && last.Status == MessageSent:
-			err = tx.replaceMessage(ctx, card, last, nextMessage{kind, channel, address, tx.now}, history)
+			err = tx.replaceMessage(ctx, card, last, nextMessage{kind, channel, address, tx.clock}, history)
 		default: // a gift must not arrive before its time
 			err = tx.replaceMessage(ctx, card, last, nextMessage{kind, channel, address, tx.due(&card.GiftCard)}, history)
 		}

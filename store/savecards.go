@@ -16,16 +16,13 @@ import (
 // at a time, LockCards and SaveCards for one transaction.
 
 // newCard returns a locked row as a card at the time of its transaction.
-func newCard(row GiftCard, now time.Time) *Card {
-	if row.UpdatedAt != nil && row.UpdatedAt.After(now) {
-		now = *row.UpdatedAt
-	}
-	return &Card{GiftCard: row, at: now}
-}
+func newCard(row GiftCard, m moment) *Card { return &Card{GiftCard: row, at: m.of(&row)} }
 
 // LockCards locks cards of a program until the transaction ends, in the order of their ids,
 // and returns them in the order asked for: nil for one that does not exist. It fails with
-// ErrCardBusy if another transaction holds one of them for longer than lockWait.
+// ErrCardBusy if another transaction holds one of them for longer than lockWait, and with a
+// Refused error if the time of the transaction was given by At and one of the cards has seen
+// a later one.
 func (tx *Tx) LockCards(ctx context.Context, program id.ID, ids ...id.ID) ([]*Card, error) {
 	if err := tx.limitLockWait(ctx); err != nil {
 		return nil, err
@@ -41,7 +38,10 @@ func (tx *Tx) LockCards(ctx context.Context, program id.ID, ids ...id.ID) ([]*Ca
 	}
 	locked := map[id.ID]*Card{}
 	for _, row := range found {
-		locked[row.ID] = newCard(row, tx.now)
+		if err := tx.allows(&row); err != nil {
+			return nil, err
+		}
+		locked[row.ID] = newCard(row, tx.moment)
 	}
 	return each(ids, func(card id.ID) *Card { return locked[card] }), nil
 }

@@ -158,7 +158,3 @@ func (s *Store) Close() { s.pool.Close() }
 
 // Pool returns the store's own pool. Only River uses it.
 func (s *Store) Pool() *pgxpool.Pool { return s.pool }
-
-// Now returns the time of the store's clock, in UTC and in whole microseconds, as PostgreSQL
-// keeps it.
-func (s *Store) Now() time.Time { return s.now().UTC().Truncate(time.Microsecond) }

@@ -15,11 +15,11 @@ type Tx struct {
 	tx    pgx.Tx
 	q     *db.Queries
 	store *Store
-	now   time.Time
+	moment
 	tally tally // added to the counts after the commit
 }
 
-// Now returns the time at which the transaction began; it is always the same.
+// Now returns the time at which the transaction began, or that of At; it is always the same.
 func (tx *Tx) Now() time.Time { return tx.now }
 
 // Unwrap returns the pgx transaction, in which River writes its own rows.
@@ -65,7 +65,7 @@ func run[T any](ctx context.Context, s *Store, options pgx.TxOptions, do func(*T
 		defer cancel()
 		_ = raw.Rollback(ctx) // does nothing after a commit; its error would say less than the first one
 	}()
-	tx := &Tx{tx: raw, q: db.New(raw), store: s, now: s.Now()}
+	tx := &Tx{tx: raw, q: db.New(raw), store: s, moment: s.moment(ctx)}
 	result, err = do(tx)
 	if err != nil {
 		return none, classify(err)

@@ -5,6 +5,7 @@
 package rules
 
 import (
+	"context"
 	"strings"
 	"time"
 
@@ -20,8 +21,8 @@ const maxKeyLength = 255
 // Rules depend on the time and on a setting. A fault that depends on one of the two is
 // provisional, because the same request may have been accepted before.
 type Rules struct {
-	Now         func() time.Time
-	BulkMaximum int // most cards that a bulk request may ask for
+	Now         func(context.Context) time.Time // of the request that a context belongs to
+	BulkMaximum int                             // most cards that a bulk request may ask for
 }
 
 // Options returns the rules as the validator takes them.
@@ -58,8 +59,8 @@ func Key(header string) string {
 }
 
 // expiryWithinBounds requires an expiry after now and at most 5 calendar years ahead.
-func (r Rules) expiryWithinBounds(expiresAt validate.Value) *validate.ErrorDetail {
-	now := r.Now()
+func (r Rules) expiryWithinBounds(ctx context.Context, expiresAt validate.Value) *validate.ErrorDetail {
+	now := r.Now(ctx)
 	switch {
 	case !expiresAt.Time().After(now):
 		return provisional(validate.NotInFuture())
@@ -71,8 +72,8 @@ func (r Rules) expiryWithinBounds(expiresAt validate.Value) *validate.ErrorDetai
 
 // inFuture demands a time after now. The fault is final, because a suspension has no
 // idempotency key and so no replay.
-func (r Rules) inFuture(value validate.Value) *validate.ErrorDetail {
-	if !value.Time().After(r.Now()) {
+func (r Rules) inFuture(ctx context.Context, value validate.Value) *validate.ErrorDetail {
+	if !value.Time().After(r.Now(ctx)) {
 		return validate.NotInFuture()
 	}
 	return nil
@@ -85,7 +86,7 @@ func provisional(fault *validate.ErrorDetail) *validate.ErrorDetail {
 }
 
 // atMostMaximum requires a count of at most BulkMaximum cards.
-func (r Rules) atMostMaximum(count validate.Value) *validate.ErrorDetail {
+func (r Rules) atMostMaximum(_ context.Context, count validate.Value) *validate.ErrorDetail {
 	n := count.Int()
 	if n <= int64(r.BulkMaximum) {
 		return nil
@@ -97,11 +98,11 @@ func (r Rules) atMostMaximum(count validate.Value) *validate.ErrorDetail {
 
 // deliversBeforeExpiry requires that a card does not expire before its delivery. If the
 // request names no expiry, the default one counts.
-func (r Rules) deliversBeforeExpiry(body validate.Value) *validate.ErrorDetail {
+func (r Rules) deliversBeforeExpiry(ctx context.Context, body validate.Value) *validate.ErrorDetail {
 	expiry := body.Field("expiresAt").Time()
 	byDefault := body.Field("expiresAt").IsNull()
 	if byDefault {
-		expiry = r.Now().Add(store.DefaultLifetime)
+		expiry = r.Now(ctx).Add(store.DefaultLifetime)
 	}
 	if body.Field("deliverAt").Time().After(expiry) {
 		refusal := validate.ValueError("deliverAt must not be after expiresAt")
@@ -115,7 +116,7 @@ func (r Rules) deliversBeforeExpiry(body validate.Value) *validate.ErrorDetail {
 func OwnerName(typed string) string { return text.Line(text.Message(typed)) }
 
 // ownerHasName demands a name of which something is left without markup.
-func ownerHasName(name validate.Value) *validate.ErrorDetail {
+func ownerHasName(_ context.Context, name validate.Value) *validate.ErrorDetail {
 	if strings.TrimSpace(OwnerName(name.Text())) == "" {
 		return validate.TextTooShort(1)
 	}
@@ -124,7 +125,7 @@ func ownerHasName(name validate.Value) *validate.ErrorDetail {
 
 // countOrRecipients requires exactly one of the two. The document says that they exclude
 // each other, and a request with neither would issue nothing.
-func countOrRecipients(body validate.Value) *validate.ErrorDetail {
+func countOrRecipients(_ context.Context, body validate.Value) *validate.ErrorDetail {
 	if body.Field("count").IsNull() == body.Field("recipients").IsNull() {
 		return validate.ValueError("exactly one of count and recipients is required")
 	}
@@ -132,7 +133,7 @@ func countOrRecipients(body validate.Value) *validate.ErrorDetail {
 }
 
 // fitKey requires an idempotency key of at most 255 printable ASCII characters.
-func fitKey(header validate.Value) *validate.ErrorDetail {
+func fitKey(_ context.Context, header validate.Value) *validate.ErrorDetail {
 	key := Key(header.Text())
 	if len(key) > maxKeyLength {
 		return validate.TextTooLong(maxKeyLength)

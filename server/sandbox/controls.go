@@ -82,14 +82,14 @@ func (c controls) fitBulk(op operation) error {
 	return nil
 }
 
-// Bounds of Sandbox-Now. They are far enough away for every rule on times, and near enough
-// for every format.
+// Bounds of Sandbox-Now. An id holds its second in 32 bits, which end in 2106, and a card may
+// live for five years.
 var (
 	earliestNow = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
-	latestNow   = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)
+	latestNow   = time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)
 )
 
-var errNow = fmt.Errorf("%s must be a time with its zone from 2000 to 2199, such as 2028-02-29T23:59:59Z", nowHeader)
+var errNow = fmt.Errorf("%s must be a time with its zone from 2000 to 2099, such as 2028-02-29T23:59:59Z", nowHeader)
 
 // parseNow reads a Sandbox-Now. The database keeps microseconds, and so does the result.
 func parseNow(value string) (time.Time, error) {

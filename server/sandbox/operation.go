@@ -24,6 +24,13 @@ type operation struct {
 	method   string // as the document has it, so GET for a HEAD
 	path     string // template, such as /v2/giftcards/programs/{programId}/cards
 	declared *openapi3.Operation
+	params   map[string]string // values of the path's parameters, decoded
+}
+
+// name is the part of the operation's id that says what it does, such as redeemGiftCard.
+func (o operation) name() string {
+	name, _, _ := strings.Cut(o.id, "_v2_")
+	return name
 }
 
 // known reports whether the document has the operation.
@@ -104,7 +111,19 @@ func (o *operations) find(r *http.Request) operation {
 	defer o.router.ReleaseContext(c)
 	c.Reset(r, nil)
 	o.router.Router().Find(r.Method, echo.GetPath(r), c)
-	return o.byPath[r.Method+" "+c.Path()]
+	op, ok := o.byPath[r.Method+" "+c.Path()]
+	if !ok {
+		return operation{}
+	}
+	op.params = map[string]string{}
+	for i, name := range c.ParamNames() {
+		value := c.ParamValues()[i]
+		if decoded, err := url.PathUnescape(value); err == nil && r.URL.RawPath != "" {
+			value = decoded
+		}
+		op.params[name] = value
+	}
+	return op
 }
 
 // below returns the request without the path of the base URL, if it has that.

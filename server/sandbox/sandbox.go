@@ -9,10 +9,15 @@ package sandbox
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
 
+	"giftcards/openapi"
+	"giftcards/server"
+	"giftcards/server/rules"
+	"giftcards/server/validate"
 	"giftcards/store"
 	"giftcards/store/keyring"
 )
@@ -33,6 +38,7 @@ type Sandbox struct {
 	Options
 	operations *operations
 	own        *http.ServeMux // the sandbox's own operations
+	validator  *validate.Validator
 }
 
 // ownPaths is the pattern of what is the sandbox's own and has no operation.
@@ -48,6 +54,15 @@ func New(o Options) (*Sandbox, error) {
 		return nil, err
 	}
 	s := &Sandbox{Options: o, operations: operations, own: http.NewServeMux()}
+	document, err := openapi.Load()
+	if err != nil {
+		return nil, err
+	}
+	// Only the examples of faults come from it, and they need no bulk request of any size.
+	s.validator, err = validate.Compile(document, openapi.Complete, rules.Rules{Now: o.Store.Now, BulkMaximum: 1}.Options())
+	if err != nil {
+		return nil, fmt.Errorf("compile the validator: %w", err)
+	}
 	s.own.HandleFunc(ownPaths, s.refuseUnknown)
 	s.registerWorlds()
 	s.registerStates()
@@ -79,11 +94,16 @@ func (s *Sandbox) control(w http.ResponseWriter, r *http.Request, op operation) 
 		err = c.fit(op)
 	}
 	if err != nil {
-		s.refuse(w, http.StatusBadRequest, err.Error())
+		refusal := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { s.refuse(w, http.StatusBadRequest, err.Error()) })
+		s.Next.ServeHTTP(w, r.WithContext(server.Instead(r.Context(), refusal)))
 		return
 	}
 	next := s.Next
-	if c.answer != 0 {
+	switch {
+	case c.answer == 0:
+	case op.acts(c.answer):
+		next = s.carryOut(c.answer)
+	default:
 		next = s.chosen(op, c.answer)
 	}
 	ctx := r.Context()

@@ -85,7 +85,7 @@ func (w *walk) property(p *property, i uint32) {
 	if !w.value(p.schema, i) || p.rule == nil || w.tape.nodes[i].kind == kindNull {
 		return
 	}
-	if err := p.rule(Value{w.tape, i, p.schema}); err != nil {
+	if err := p.rule(w.ctx, Value{w.tape, i, p.schema}); err != nil {
 		w.refuse(i, err)
 	}
 }

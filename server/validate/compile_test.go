@@ -1,6 +1,7 @@
 package validate_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 
@@ -48,7 +49,7 @@ func TestCompileRefusesRulesThatBelongToNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rule := func(validate.Value) *validate.ErrorDetail { return nil }
+	rule := func(context.Context, validate.Value) *validate.ErrorDetail { return nil }
 	for want, o := range map[string]validate.Options{
 		"field Thing.other":      {Fields: map[string]validate.FieldRule{"Thing.other": rule}},
 		"body Other":             {Bodies: map[string]validate.BodyRule{"Other": rule}},

@@ -1,6 +1,7 @@
 package validate_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -18,7 +19,7 @@ func Example() {
 		return
 	}
 	v, err := validate.Compile(document, openapi.Complete, validate.Options{Fields: map[string]validate.FieldRule{
-		"CreateGiftCardRequest.designTemplate": func(v validate.Value) *validate.ErrorDetail {
+		"CreateGiftCardRequest.designTemplate": func(_ context.Context, v validate.Value) *validate.ErrorDetail {
 			if v.Text() != "birthday" {
 				return validate.ValueError("there is no such design")
 			}

@@ -2,6 +2,7 @@ package validate_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"maps"
 	"net/http"
@@ -26,7 +27,7 @@ const document = "../../openapi/openapi-complete.json"
 // cardRules are the server's rules in 2028, so that the recorded dates do not age.
 func cardRules() validate.Options {
 	return rules.Rules{
-		Now:         func() time.Time { return recordings.Now },
+		Now:         func(context.Context) time.Time { return recordings.Now },
 		BulkMaximum: 100_000,
 	}.Options()
 }

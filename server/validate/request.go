@@ -81,7 +81,7 @@ func (o *Operation) validate(r *http.Request, path func(name string) string, bod
 		return nil, nil //nolint:nilerr // the caller asks the context itself
 	}
 	if len(errs) == 0 && o.rule != nil {
-		if err := o.rule(request.body); err != nil {
+		if err := o.rule(r.Context(), request.body); err != nil {
 			errs = Errors{bodyError(request.body, err)}
 		}
 	}

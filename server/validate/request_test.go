@@ -2,6 +2,7 @@ package validate_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -70,7 +71,7 @@ func TestEmptyAndNullBodiesAreMissing(t *testing.T) {
 func TestErrorsComeInTheOrderPathQueryHeaderBody(t *testing.T) {
 	t.Parallel()
 	o := cardRules()
-	o.Params = map[string]validate.FieldRule{"header.idempotency-key": func(v validate.Value) *validate.ErrorDetail {
+	o.Params = map[string]validate.FieldRule{"header.idempotency-key": func(_ context.Context, v validate.Value) *validate.ErrorDetail {
 		if v.Text() == "é" {
 			return validate.PatternMismatch("^x$")
 		}
@@ -132,7 +133,10 @@ func TestFieldRulesAreNotAskedAboutNullOrRefusedValues(t *testing.T) {
 	t.Parallel()
 	asked := 0
 	v := compile(t, validate.Options{Fields: map[string]validate.FieldRule{
-		"BulkIssueGiftCardRequest.count": func(v validate.Value) *validate.ErrorDetail { asked++; return validate.TooLarge(v.Int()) },
+		"BulkIssueGiftCardRequest.count": func(_ context.Context, v validate.Value) *validate.ErrorDetail {
+			asked++
+			return validate.TooLarge(v.Int())
+		},
 	}})
 	for _, body := range []string{`{"initialValue": 25}`, `{"initialValue": 25, "count": null}`, `{"initialValue": 25, "count": 0}`, `{"initialValue": 25, "count": "7"}`} {
 		send(t, v, http.MethodPost, cards+"/bulk", jsonHeader(), []byte(body))

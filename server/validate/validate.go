@@ -13,6 +13,7 @@
 package validate
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -21,15 +22,15 @@ import (
 )
 
 // FieldRule judges one value that its own schema has accepted. It does not see null or
-// absent values. It returns nil, or an ErrorDetail with Type, Msg and Ctx; the validator
-// fills in Loc and Input.
-type FieldRule func(Value) *ErrorDetail
+// absent values. The context is the request's. It returns nil, or an ErrorDetail with Type,
+// Msg and Ctx; the validator fills in Loc and Input.
+type FieldRule func(context.Context, Value) *ErrorDetail
 
-// BodyRule judges a whole request body, and runs only if the request has no other error. It
-// returns nil, or an ErrorDetail with Type, Msg, Ctx and Loc. Loc is the path from the body
+// BodyRule judges a whole request body, and runs only if the request has no other error. The
+// context is the request's. It returns nil, or an ErrorDetail with Type, Msg, Ctx and Loc. Loc is the path from the body
 // to the value at fault, and empty for the body itself. The validator completes Loc and
 // fills in Input.
-type BodyRule func(Value) *ErrorDetail
+type BodyRule func(context.Context, Value) *ErrorDetail
 
 // ListBounds are the least and the largest number of items of a list. They are judged before
 // the items, so that a list with too many costs only the counting.

@@ -74,6 +74,14 @@ func (g *Group[In, Out]) Do(ctx context.Context, in In) (Out, error) {
 	}
 }
 
+// Alone is Do in a transaction that in shares with nobody, and that does not wait for others. Run
+// gets the values of ctx.
+func (g *Group[In, Out]) Alone(ctx context.Context, in In) (Out, error) {
+	c := &call[In, Out]{in: in, done: make(chan struct{})}
+	g.run(context.WithoutCancel(ctx), []*call[In, Out]{c})
+	return c.out, c.err
+}
+
 // Waiting returns how many callers are queued.
 func (g *Group[In, Out]) Waiting() int {
 	g.mutex.Lock()

@@ -49,6 +49,9 @@ func Least(now time.Time) (id ID) {
 	return id
 }
 
+// Time returns the second in which id was made.
+func (id ID) Time() time.Time { return time.Unix(int64(binary.BigEndian.Uint32(id[:])), 0).UTC() }
+
 func (id ID) low() int { return int(id[9])<<16 | int(id[10])<<8 | int(id[11]) }
 
 func (id *ID) setLow(low int) { id[9], id[10], id[11] = byte(low>>16), byte(low>>8), byte(low) }

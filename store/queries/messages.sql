@@ -108,7 +108,7 @@ select from gift_cards where program_id = $1 and id = $2 for no key update;
 -- name: SetCardDelivered :exec
 -- Changes the card if the newest message of each channel that the recipient has an address
 -- for is sent. Needs LockCard, so that of two channels the later one sees the earlier one.
-update gift_cards c set delivered = true, searchable = true, updated_at = @now::timestamptz
+update gift_cards c set delivered = true, searchable = true, updated_at = greatest(c.updated_at, @now::timestamptz)
 where c.program_id = @program_id and c.id = @card_id and not c.delivered and not exists (
     select from messages m where m.program_id = c.program_id and m.card_id = c.id and m.status <> 'sent'
     and (m.channel = 'email' and c.customer_email is not null or m.channel = 'sms' and c.customer_phone is not null)
