@@ -86,7 +86,7 @@ var (
 	ErrCustomerNotFound    = &Error{Kind: NotFound, Message: "Customer not found"}
 	ErrWorldNotFound       = &Error{Kind: NotFound, Message: "World not found"}
 	ErrWorldExists         = &Error{Kind: Conflict, Message: "A world of this name exists"}
-	ErrTooManyWorlds       = &Error{Kind: Exhausted, Message: "The sandbox has as many worlds as it may have"}
+	ErrTooManyWorlds       = &Error{Kind: Exhausted, Message: "The sandbox has as many worlds as it may have: delete those that no test needs any more"}
 	// ErrDeliveryAfterExpiry is about the field deliverAt, so callers are answered with a 422.
 	ErrDeliveryAfterExpiry = &Error{Kind: Conflict, Message: "deliverAt must not be after expiresAt"}
 	// ErrCardBusy means that another transaction has held a card for longer than lockWait.

@@ -22,6 +22,11 @@ type badRequest string
 
 func (e badRequest) Error() string { return string(e) }
 
+// notFound is a sentence for a client who names something that there is not.
+type notFound string
+
+func (e notFound) Error() string { return string(e) }
+
 // answering makes a handler of an operation that returns its answer or an error.
 func (s *Sandbox) answering(operation func(http.ResponseWriter, *http.Request) (status int, body any, err error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
@@ -37,61 +42,76 @@ func (s *Sandbox) answering(operation func(http.ResponseWriter, *http.Request) (
 	}
 }
 
-// fail answers with an error. An error that it does not know is a fault of the server, which
-// is logged and not told.
+// fail answers with an error. An error that is not the client's is logged, and its text is not
+// told.
 func (s *Sandbox) fail(w http.ResponseWriter, r *http.Request, err error) {
-	if bad, ok := errors.AsType[badRequest](err); ok {
-		s.refuse(w, http.StatusBadRequest, string(bad))
-		return
+	status, detail := refusalOf(err)
+	switch status {
+	case http.StatusServiceUnavailable:
+		s.Logger.WarnContext(r.Context(), "database unavailable", "error", err, "route", r.Pattern)
+	case http.StatusInternalServerError:
+		s.Logger.ErrorContext(r.Context(), "request failed", "error", err, "route", r.Pattern)
 	}
-	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		s.refuse(w, http.StatusRequestEntityTooLarge, fmt.Sprintf("The body must have %d bytes at most", ownBodyLimit))
-		return
+	s.refuse(w, status, detail)
+}
+
+const errPrivilege = "The server's database role may not do this: run giftcards migrate up --serve-role with GIFTCARDS_SANDBOX=true"
+
+func refusalOf(err error) (status int, detail string) {
+	if bad, ok := errors.AsType[badRequest](err); ok {
+		return http.StatusBadRequest, string(bad)
+	}
+	if missing, ok := errors.AsType[notFound](err); ok {
+		return http.StatusNotFound, string(missing)
 	}
 	if refused, ok := errors.AsType[*stateRefused](err); ok {
-		s.refuse(w, http.StatusBadRequest, refused.Error())
-		return
+		return http.StatusBadRequest, refused.Error()
+	}
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return http.StatusRequestEntityTooLarge, fmt.Sprintf("The body must have %d bytes at most", ownBodyLimit)
 	}
 	if failed, ok := errors.AsType[*store.Error](err); ok {
-		switch failed.Kind {
-		case store.NotFound:
-			s.refuse(w, http.StatusNotFound, failed.Message)
-			return
-		case store.Conflict:
-			status := http.StatusConflict
-			if errors.Is(failed, store.ErrBadName) {
-				status = http.StatusBadRequest
-			}
-			s.refuse(w, status, failed.Message)
-			return
-		case store.Exhausted:
-			s.refuse(w, http.StatusTooManyRequests, failed.Message+": delete those that no test needs any more")
-			return
-		case store.Unavailable:
-			s.Logger.WarnContext(r.Context(), "database unavailable", "error", err)
-			s.refuse(w, http.StatusServiceUnavailable, failed.Message)
-			return
+		if status, ok := statusOf[failed.Kind]; ok && !errors.Is(failed, store.ErrBadName) {
+			return status, failed.Message
 		}
+		return http.StatusBadRequest, failed.Message
 	}
-	s.Logger.ErrorContext(r.Context(), "operation of the sandbox failed", "error", err)
 	if store.Denied(err) != "" {
-		s.refuse(w, http.StatusInternalServerError, "The server's database role may not do this: run giftcards migrate up --serve-role with GIFTCARDS_SANDBOX=true")
-		return
+		return http.StatusInternalServerError, errPrivilege
 	}
-	s.refuse(w, http.StatusInternalServerError, http.StatusText(http.StatusInternalServerError))
+	return http.StatusInternalServerError, http.StatusText(http.StatusInternalServerError)
+}
+
+// statusOf has the kinds of errors that are no 400.
+var statusOf = map[store.Kind]int{
+	store.NotFound:    http.StatusNotFound,
+	store.Conflict:    http.StatusConflict,
+	store.Exhausted:   http.StatusTooManyRequests,
+	store.Busy:        http.StatusConflict,
+	store.Unavailable: http.StatusServiceUnavailable,
 }
 
 // decode reads a JSON object, or nothing, into target. Properties that target does not have
 // are refused, because a misspelt one would have no effect.
 func decode(w http.ResponseWriter, r *http.Request, target any) error {
+	return decodeBody(w, r, target, (*json.Decoder).DisallowUnknownFields)
+}
+
+// decodeKnown is decode without that refusal.
+func decodeKnown(w http.ResponseWriter, r *http.Request, target any) error {
+	return decodeBody(w, r, target, func(*json.Decoder) {})
+}
+
+func decodeBody(w http.ResponseWriter, r *http.Request, target any, restrict func(*json.Decoder)) error {
 	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, ownBodyLimit))
-	decoder.DisallowUnknownFields()
 	decoder.UseNumber()
+	restrict(decoder)
 	err := decoder.Decode(target)
 	if errors.Is(err, io.EOF) {
 		return nil // no body
 	}
 	if err == nil {
+		// Something after the object would have no effect either.
 		if _, more := decoder.Token(); !errors.Is(more, io.EOF) {
 			return badRequest("The body must be one JSON object")
 		}
@@ -109,7 +129,7 @@ func decode(w http.ResponseWriter, r *http.Request, target any) error {
 	if unknown, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
 		return badRequest("The body must not have the property " + shortened(unknown))
 	}
-	return badRequest("The body is not JSON: " + strings.TrimPrefix(err.Error(), "json: "))
+	return badRequest("The body is not JSON: " + err.Error())
 }
 
 // shortened returns at most 100 characters of a text of the client's, for a sentence.

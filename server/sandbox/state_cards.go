@@ -52,7 +52,7 @@ func (c *scene) issueActive(at time.Time, more map[string]any) (api.GiftCardResp
 }
 
 // began returns the time before the present one at which a state begins.
-func (c *scene) began(before time.Duration) time.Time { return c.sandbox.Store.Now().Add(-before) }
+func (c *scene) began(before time.Duration) time.Time { return c.sandbox.Store.Clock().Add(-before) }
 
 func pendingCard(c *scene) error {
 	card, err := c.issue(time.Time{}, nil)

@@ -170,7 +170,7 @@ func (c *scene) tell(card string) error {
 	for name, value := range map[string]any{
 		"cardId": card, "cardNumber": number, "lastFourDigits": number[len(number)-4:], "securityCode": code,
 		"initialValue": found.InitialValue, "balance": found.Balance, "expiresAt": found.ExpiresAt.UTC(),
-		"status": api.GiftCardStatus(store.StateOf(&found, c.sandbox.Store.Now())),
+		"status": api.GiftCardStatus(store.StateOf(&found, c.sandbox.Store.Clock())),
 	} {
 		c.values[name] = value
 	}

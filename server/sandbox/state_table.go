@@ -75,7 +75,7 @@ func entry(name, about, params, values string, do func(*scene) error) state {
 }
 
 // ending adds to a state what ends it.
-func ending(st state, undo func(*scene)) state {
+func ending(st state, undo func(*scene) error) state {
 	st.undo = undo
 	return st
 }

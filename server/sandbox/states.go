@@ -25,7 +25,7 @@ type state struct {
 	params []parameter        // beside those in the name, which are among them
 	values []string           // names of what the client gets, beside worldValues
 	make   func(*scene) error // makes the state in the scene's world
-	undo   func(*scene)       // ends what would outlive the test; nil: nothing would
+	undo   func(*scene) error // ends what would outlive the test; nil: nothing would
 
 	pattern *regexp.Regexp // of name, with a group for each parameter
 }
@@ -45,14 +45,13 @@ const (
 
 // registerStates registers the operations on states.
 func (s *Sandbox) registerStates() {
-	s.Next = s.limitExhausted(s.Next)
 	s.own.HandleFunc("POST /sandbox/states", s.answering(s.makeState))
 	s.own.HandleFunc("GET /sandbox/states", s.answering(s.listStates))
 }
 
 func (s *Sandbox) makeState(w http.ResponseWriter, r *http.Request) (int, any, error) {
 	var asked stateRequest
-	if err := decodeSome(w, r, &asked); err != nil {
+	if err := decodeKnown(w, r, &asked); err != nil {
 		return 0, nil, err
 	}
 	asked.Action = cmp.Or(asked.Action, setup)
@@ -67,7 +66,7 @@ func (s *Sandbox) makeState(w http.ResponseWriter, r *http.Request) (int, any, e
 	if err != nil {
 		return 0, nil, err
 	}
-	name, err := worldOf(params["world"], asked.Consumer)
+	name, err := worldOf(cmp.Or(params["world"], r.URL.Query().Get("world")), asked.Consumer)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -94,10 +93,10 @@ func (s *Sandbox) undoState(r *http.Request, made *state, name string, params ma
 	if errors.Is(err, store.ErrWorldNotFound) {
 		return nil
 	}
-	if err == nil {
-		made.undo(&scene{sandbox: s, request: r, world: world, params: params})
+	if err != nil {
+		return err
 	}
-	return err
+	return made.undo(&scene{sandbox: s, request: r, world: world, params: params})
 }
 
 // findState returns the state of a name, and the parameters that the name holds. No name is

@@ -240,7 +240,7 @@ func (s *Sandbox) toWorld(world store.World) (answer worldAnswer, err error) {
 // sign returns a token of a user that lasts for a time from now on. It is signed as a login
 // signs it, without a password. With a negative lifetime it has expired.
 func (s *Sandbox) sign(user store.User, lifetime time.Duration) (string, error) {
-	issued := store.TokenTime(user, s.Store.Now())
+	issued := store.TokenTime(user, s.Store.Clock())
 	expires := issued.Add(lifetime)
 	if lifetime < 0 {
 		issued = expires.Add(lifetime)
