@@ -142,6 +142,8 @@ func (w *bulkIssueWorker) Work(ctx context.Context, job *river.Job[bulkIssueArgs
 	case err == nil:
 		progress.completed()
 		return nil
+	case errors.Is(err, store.ErrTaskNotFound): // a sandbox has deleted its world
+		return nil
 	case isStopped: // another attempt would end in the same way
 		w.logger.WarnContext(ctx, "task stopped", "task_id", task, "reason", stopped.Reason)
 		return end(ctx, w.store, func(ctx context.Context, tx *store.Tx) error { return tx.StopTask(ctx, program, task, stopped) })

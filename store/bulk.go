@@ -183,11 +183,15 @@ func (tx *Tx) GiveBackAttempt(ctx context.Context, program id.ID, task uuid.UUID
 // nothing, because a job may run twice, even at the same time. After each chunk it calls
 // written with the number of cards so far, which are not committed yet. It holds at most two
 // chunks of cards in memory. It fails with a *TaskStoppedError if the task's user may not
-// issue any more, or if an operator has cancelled the task.
+// issue any more, or if an operator has cancelled the task, and with ErrTaskNotFound if a
+// sandbox has deleted it with its world.
 func (tx *Tx) IssueTask(ctx context.Context, program id.ID, taskID uuid.UUID, written func(cards int)) error {
 	// The lock on the row is the worker's lease: PostgreSQL releases it when the worker's
 	// connection dies. A second worker waits here, and then finds the task finished.
 	row, err := tx.q.LockTask(ctx, program, taskID)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return ErrTaskNotFound
+	}
 	if err != nil {
 		return fmt.Errorf("lock task: %w", err)
 	}

@@ -85,6 +85,9 @@ var (
 	ErrNoRecipient         = &Error{Kind: Refused, Message: "Gift card has no recipient"}
 	ErrDelivered           = &Error{Kind: Refused, Message: "Gift card has already been delivered"}
 	ErrCustomerNotFound    = &Error{Kind: NotFound, Message: "Customer not found"}
+	ErrWorldNotFound       = &Error{Kind: NotFound, Message: "World not found"}
+	ErrWorldExists         = &Error{Kind: Conflict, Message: "A world of this name exists"}
+	ErrTooManyWorlds       = &Error{Kind: Exhausted, Message: "The sandbox has as many worlds as it may have: delete those that no test needs any more"}
 	// ErrDeliveryAfterExpiry is about the field deliverAt, so callers are answered with a 422.
 	ErrDeliveryAfterExpiry = &Error{Kind: Conflict, Message: "deliverAt must not be after expiresAt"}
 	// ErrCardBusy means that another transaction has held a card for longer than lockWait.
@@ -104,6 +107,7 @@ const (
 	constraintUserEmail       = "users_email_key"
 	constraintUserMerchant    = "users_merchant_id_fkey"
 	constraintProgramMerchant = "programs_merchant_id_fkey"
+	constraintWorldName       = "worlds_pkey"
 )
 
 // codeLockTimeout is the SQLSTATE of a statement that waited for a lock for too long.

@@ -64,6 +64,12 @@ func refusalOf(err error) (status int, detail string) {
 	if missing, ok := errors.AsType[notFound](err); ok {
 		return http.StatusNotFound, string(missing)
 	}
+	if refused, ok := errors.AsType[*stateRefused](err); ok {
+		return http.StatusBadRequest, refused.Error()
+	}
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return http.StatusRequestEntityTooLarge, fmt.Sprintf("The body must have %d bytes at most", ownBodyLimit)
+	}
 	if failed, ok := errors.AsType[*store.Error](err); ok {
 		if status, ok := statusOf[failed.Kind]; ok && !errors.Is(failed, store.ErrBadName) {
 			return status, failed.Message

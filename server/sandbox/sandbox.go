@@ -42,6 +42,7 @@ type Sandbox struct {
 	own        *http.ServeMux // the sandbox's own operations
 	validator  *validate.Validator
 	journal    *journal
+	exhausted  exhausted
 }
 
 // ownPaths is the pattern of what is the sandbox's own and has no operation.
@@ -56,7 +57,7 @@ func New(o Options) (*Sandbox, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Sandbox{Options: o, operations: operations, own: http.NewServeMux()}
+	s := &Sandbox{Options: o, operations: operations, own: http.NewServeMux(), exhausted: newExhausted()}
 	document, err := openapi.Load()
 	if err != nil {
 		return nil, err
@@ -106,6 +107,8 @@ func (s *Sandbox) control(w http.ResponseWriter, r *http.Request, op operation) 
 	}
 	next := s.Next
 	switch {
+	case c.answer == 0 && op.declares(http.StatusTooManyRequests) && s.refuses(r):
+		next = s.chosen(op, http.StatusTooManyRequests)
 	case c.answer == 0:
 	case op.acts(c.answer):
 		next = s.carryOut(c.answer)
