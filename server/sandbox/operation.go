@@ -39,12 +39,6 @@ func (o operation) name() string {
 // known reports whether the document has the operation.
 func (o operation) known() bool { return o.declared != nil }
 
-// name is the short name of the operation, which metrics have too: the id before "_v2_".
-func (o operation) name() string {
-	name, _, _ := strings.Cut(o.id, "_v2_")
-	return name
-}
-
 // codes are the statuses that the document declares, in order.
 func (o operation) codes() []int {
 	var codes []int

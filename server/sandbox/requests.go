@@ -3,6 +3,7 @@ package sandbox
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -11,6 +12,7 @@ import (
 	"strings"
 
 	"giftcards/server/rules"
+	"giftcards/store"
 	"giftcards/store/id"
 )
 
@@ -54,7 +56,7 @@ func single(query string, names ...string) (map[string]string, error) {
 	for name, all := range values {
 		switch {
 		case !slices.Contains(names, name):
-			return nil, badFilter("There is no parameter %.100q; there are %s", name, strings.Join(names, ", "))
+			return nil, badFilter("There is no parameter %q; there are %s", shortened(name), strings.Join(names, ", "))
 		case len(all) > 1:
 			return nil, badFilter("%s must be sent once", name)
 		case all[0] == "":
@@ -72,7 +74,7 @@ func (s *Sandbox) parseFilter(ctx context.Context, query string) (f requestFilte
 	}
 	f.limit, f.operation, f.key = defaultLimit, given["operation"], rules.Key(given["idempotencyKey"])
 	if f.operation != "" && !s.operations.has(f.operation) {
-		return f, badFilter("There is no operation %.100q; an operation is an operationId of /openapi-complete.json, or its beginning before _v2_", f.operation)
+		return f, badFilter("There is no operation %q; an operation is an operationId of /openapi-complete.json, or its beginning before _v2_", shortened(f.operation))
 	}
 	for name, read := range map[string]struct {
 		into        *int
@@ -97,12 +99,20 @@ func (s *Sandbox) parseFilter(ctx context.Context, query string) (f requestFilte
 	return f, err
 }
 
-// merchantsIn returns the merchants of a world, which is named or given as a merchant's id.
-func (s *Sandbox) merchantsIn(_ context.Context, world string) ([]string, error) {
-	if merchant, err := id.Parse(world); err == nil {
-		return []string{merchant.String()}, nil
+// merchantsIn returns the merchants of a world, which is named or given as the id of one.
+func (s *Sandbox) merchantsIn(ctx context.Context, world string) ([]string, error) {
+	found, err := s.Store.FindWorld(ctx, world)
+	if err == nil {
+		return []string{found.MerchantID.String(), found.NeighbourID.String()}, nil
 	}
-	return nil, badFilter("There is no world %.100q", world)
+	if !errors.Is(err, store.ErrWorldNotFound) {
+		return nil, err
+	}
+	merchant, err := id.Parse(world)
+	if err != nil {
+		return nil, notFound(fmt.Sprintf("There is no world %q", shortened(world)))
+	}
+	return []string{merchant.String()}, nil
 }
 
 // listRequests answers with the records that match, the newest first. It encodes one at a time,
