@@ -33,14 +33,13 @@ func newBox(t testing.TB, change ...func(*server.Options)) *box {
 	b := &box{t: t}
 	listener := httptest.NewUnstartedServer(nil)
 	b.URL = "http://" + listener.Listener.Addr().String()
-	var options server.Options
 	b.Server = servertest.New(t, append([]func(*server.Options){func(o *server.Options) { o.Sandbox, o.BaseURL = true, b.URL }},
-		append(change, func(o *server.Options) { options = *o })...)...)
+		append(change, func(o *server.Options) { b.options = *o })...)...)
 	handler, err := sandbox.New(sandbox.Options{
-		Next: b.Handler, Store: b.Store, Jobs: b.Jobs, Keys: b.Keys, Logger: options.Logger, BaseURL: options.BaseURL,
+		Next: b.Handler, Store: b.Store, Jobs: b.Jobs, Keys: b.Keys, Logger: b.options.Logger, BaseURL: b.URL,
 	})
 	must(t, err)
-	b.handler, b.options = handler, options
+	b.handler = handler
 	listener.Config.Handler, listener.Config.ReadHeaderTimeout = handler, time.Second
 	listener.Start()
 	t.Cleanup(listener.Close)
@@ -102,7 +101,7 @@ func (b *box) do(r *http.Request) answer {
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
 	must(b.t, err)
-	if err := servertest.Undeclared(r, response, bytes.Clone(body)); err != nil {
+	if err := servertest.UndeclaredInSandbox(r, response, bytes.Clone(body)); err != nil {
 		b.t.Errorf("%s %s: answer %d is not as the sandbox's document says: %v\n%.1000s", r.Method, r.URL.Path, response.StatusCode, err, body)
 	}
 	return answer{response.StatusCode, response.Header, body}

@@ -52,6 +52,9 @@ func parseControls(h http.Header) (c controls, err error) {
 // fit returns an error if a control makes no sense on the operation, or together with another
 // one. The error is a sentence for the client.
 func (c controls) fit(op operation) error {
+	if !c.now.IsZero() && op.followsClock() {
+		return fmt.Errorf("%s has no meaning for this operation, which follows the clock", nowHeader)
+	}
 	if c.answer != 0 {
 		if !op.declares(c.answer) {
 			return fmt.Errorf("%s: this operation has no answer %d; it declares %s", preferHeader, c.answer, op.listCodes())

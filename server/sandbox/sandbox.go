@@ -68,6 +68,9 @@ func New(o Options) (*Sandbox, error) {
 		return nil, fmt.Errorf("compile the validator: %w", err)
 	}
 	s.own.HandleFunc(ownPaths, s.refuseUnknown)
+	if err := s.registerDocument(); err != nil {
+		return nil, err
+	}
 	s.registerWorlds()
 	s.registerStates()
 	s.registerTasks()
