@@ -56,7 +56,7 @@ func single(query string, names ...string) (map[string]string, error) {
 	for name, all := range values {
 		switch {
 		case !slices.Contains(names, name):
-			return nil, badFilter("There is no parameter %q; there are %s", shortened(name), strings.Join(names, ", "))
+			return nil, badFilter("There is no parameter %q; %s", shortened(name), listed(names))
 		case len(all) > 1:
 			return nil, badFilter("%s must be sent once", name)
 		case all[0] == "":
@@ -65,6 +65,15 @@ func single(query string, names ...string) (map[string]string, error) {
 		found[name] = all[0]
 	}
 	return found, nil
+}
+
+// listed lists names in words.
+func listed(names []string) string {
+	last := len(names) - 1
+	if last == 0 {
+		return "there is only " + names[0]
+	}
+	return "there are " + strings.Join(names[:last], ", ") + " and " + names[last]
 }
 
 func (s *Sandbox) parseFilter(ctx context.Context, query string) (f requestFilter, err error) {

@@ -119,29 +119,33 @@ func (m message) show(isLogin bool) shownMessage {
 	for _, h := range m.headers {
 		shown.Headers[h[0]] = append(shown.Headers[h[0]], h[1])
 	}
-	body := m.body
-	if m.bodyCut { // perhaps in the middle of a character
-		for i := 1; i < utf8.UTFMax && i <= len(body); i++ {
-			if tail := body[len(body)-i:]; utf8.RuneStart(tail[0]) {
-				if !utf8.FullRune(tail) {
-					body = body[:len(body)-i]
-				}
-				break
-			}
-		}
+	text := m.body
+	if m.bodyCut {
+		text = wholeCharacters(text)
 	}
 	switch {
 	case m.bytes == 0:
-	case !utf8.Valid(body):
-		shown.BodyBase64 = body
+	case !utf8.Valid(text):
+		shown.BodyBase64 = m.body
 	case isLogin:
-		text := withoutPassword(m.headers, string(body))
-		shown.Body = &text
+		shown.Body = new(withoutPassword(m.headers, string(text)))
 	default:
-		text := withoutTokens(string(body))
-		shown.Body = &text
+		shown.Body = new(withoutTokens(string(text)))
 	}
 	return shown
+}
+
+// wholeCharacters returns a text without the beginning of a character at its end.
+func wholeCharacters(text []byte) []byte {
+	for i := 1; i < utf8.UTFMax && i <= len(text); i++ {
+		if tail := text[len(text)-i:]; utf8.RuneStart(tail[0]) {
+			if !utf8.FullRune(tail) {
+				return text[:len(text)-i]
+			}
+			break
+		}
+	}
+	return text
 }
 
 // errorsIn returns the errors in the body of a 422, as far as the body was kept. It reads their
