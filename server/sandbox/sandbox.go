@@ -96,13 +96,7 @@ func (s *Sandbox) control(w http.ResponseWriter, r *http.Request, op operation) 
 		s.Next.ServeHTTP(w, r)
 		return
 	}
-	c, err := parseControls(r.Header)
-	if err == nil {
-		err = c.fit(op)
-	}
-	if err == nil {
-		err = c.fault.fit(r.Method, c.answer)
-	}
+	c, err := controlsOf(r, op)
 	if err != nil {
 		refusal := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { s.refuse(w, http.StatusBadRequest, err.Error()) })
 		s.Next.ServeHTTP(w, r.WithContext(server.Instead(r.Context(), refusal)))
