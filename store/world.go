@@ -206,7 +206,7 @@ func (tx *Tx) deleteWorld(ctx context.Context, world World) error {
 	if err != nil {
 		return fmt.Errorf("find programs and users of world: %w", err)
 	}
-	ids = append(ids, world.merchants()...)
+	ids = append(ids, world.MerchantID, world.NeighbourID)
 	batch := &pgx.Batch{}
 	for _, statement := range deletions {
 		batch.Queue(statement, ids)

@@ -757,7 +757,7 @@ func (q *Queries) RetryMessages(ctx context.Context, arg RetryMessagesParams) ([
 }
 
 const setCardDelivered = `-- name: SetCardDelivered :exec
-update gift_cards c set delivered = true, searchable = true, updated_at = $1::timestamptz
+update gift_cards c set delivered = true, searchable = true, updated_at = greatest(c.updated_at, $1::timestamptz)
 where c.program_id = $2 and c.id = $3 and not c.delivered and not exists (
     select from messages m where m.program_id = c.program_id and m.card_id = c.id and m.status <> 'sent'
     and (m.channel = 'email' and c.customer_email is not null or m.channel = 'sms' and c.customer_phone is not null)

@@ -220,6 +220,14 @@ type IdempotencyKey struct {
 	Subject []byte
 }
 
+// What kind of installation this database belongs to; one row.
+type Installation struct {
+	// Always true, so that there is only one row.
+	One bool
+	// Whether this is a sandbox, whose answers and faults a client may choose.
+	Sandbox bool
+}
+
 // The cards promised on each day in programs and by users that had a limit at that time.
 type IssuedTotal struct {
 	// The id of the program or user.
@@ -453,5 +461,19 @@ type User struct {
 	// Tokens given before this whole second are refused; null: no token was ended yet.
 	TokensValidAfter *time.Time
 	// When an operator added the user.
+	CreatedAt time.Time
+}
+
+// The worlds of a sandbox: each is a merchant with everything that belongs to it, for one suite of tests. A real server has none.
+type World struct {
+	// Identifies the world; its maker chooses it.
+	Name string
+	// The merchant of the world.
+	MerchantID id.ID
+	// The program of the merchant that is meant if a test names none.
+	ProgramID id.ID
+	// Another merchant, so that a test has something that it must not reach.
+	NeighbourID id.ID
+	// When the world was made.
 	CreatedAt time.Time
 }
