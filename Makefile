@@ -12,13 +12,16 @@ RACE     = $(shell command -v $$(go env CC) >/dev/null && echo -race)
 export CGO_ENABLED := 0
 export GOFLAGS     := -buildvcs=false $(GOFLAGS)
 
-.PHONY: help run free-port build test test-full lint vulncheck generate schema licences verify changelog contract sdk restore proxies spreadsheet upgrade operations bench microbench faults clean
+.PHONY: help run sandbox free-port build test test-full lint vulncheck generate schema licences verify changelog contract sdk restore proxies spreadsheet upgrade operations bench microbench faults clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  %-11s %s\n", $$1, $$2}'
 
 run: free-port build ## start the server with a database and a demo merchant of its own
 	@exec $(BIN)/giftcards serve
+
+sandbox: free-port build ## start a sandbox, with a database of its own, to test clients against
+	@exec $(BIN)/giftcards serve --sandbox
 
 # The program looks too, but a newcomer has waited for the build by then.
 LISTEN = $(or $(GIFTCARDS_LISTEN),127.0.0.1:8080)
@@ -74,6 +77,7 @@ generate: ## make the documents, gen/api and gen/db anew
 	@go -C $(TOOLS) build -o $(BIN)/ tool ./overlay
 	@$(BIN)/overlay -merge openapi/lifecycle.json openapi/openapi.json openapi/openapi-complete.json openapi/overlay.yaml openapi/lifecycle-overlay.yaml
 	@$(BIN)/overlay openapi/openapi-complete.json openapi/openapi-sdk.json openapi/sdk.yaml
+	@$(BIN)/overlay openapi/openapi-complete.json openapi/openapi-sandbox.json openapi/sandbox-overlay.yaml
 	@$(BIN)/overlay -x-order openapi/openapi-complete.json $(BIN)/generate.json openapi/generate.yaml
 	@$(BIN)/oapi-codegen -config openapi/codegen.yaml $(BIN)/generate.json
 	@$(BIN)/sqlc generate

@@ -24,7 +24,7 @@ cp Makefile sqlc.yaml "$scratch"
 cp -R store "$scratch"
 cp openapi/openapi.json openapi/lifecycle.json openapi/*.yaml "$scratch/openapi"
 make -s -C "$scratch" generate TOOLS="$PWD/gen/tools" BIN="$PWD/bin"
-for made in openapi/openapi-complete.json openapi/openapi-sdk.json gen/api gen/db; do
+for made in openapi/openapi-complete.json openapi/openapi-sdk.json openapi/openapi-sandbox.json gen/api gen/db; do
 	current "$made" "make generate" diff -ru "$made" "$scratch/$made"
 done
 

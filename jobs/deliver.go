@@ -67,7 +67,7 @@ func (j *Jobs) deliver(ctx, sendCtx context.Context) {
 		return
 	}
 	var all sync.WaitGroup
-	faults := &settingsFaults{now: j.store.Now}
+	faults := &settingsFaults{now: j.store.Clock}
 	for channel, route := range map[string]Route{
 		store.ChannelEmail: j.options.Delivery.Mail, store.ChannelSMS: j.options.Delivery.SMS,
 	} {

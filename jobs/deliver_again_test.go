@@ -155,7 +155,7 @@ func TestWorkersDoNotSpinOnMessagesThatWait(t *testing.T) {
 	t.Parallel()
 	p := newPost(t, smtptest.Hooks{})
 	card := p.issue()
-	end := p.Now().Add(30 * time.Minute)
+	end := p.Clock().Add(30 * time.Minute)
 	p.exec(t, "update gift_cards set status = 'suspended', suspended_at = now(), suspended_until = $1", end)
 	p.run(1000)
 	p.eventually("the message waits", func() bool { return p.messages(store.MessageScheduled)[0].LastError != nil })

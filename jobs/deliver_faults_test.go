@@ -74,7 +74,7 @@ func TestARefusalForNowBacksOffForADay(t *testing.T) {
 			}
 			return ended
 		})
-		pause := last.NextAttemptAt.Sub(p.Now())
+		pause := last.NextAttemptAt.Sub(p.Clock())
 		if last.Status == store.MessageScheduled && (pause < 10*time.Second || pause > 30*time.Minute) {
 			t.Fatalf("a pause of %s after %d attempts", pause, last.Attempts)
 		}

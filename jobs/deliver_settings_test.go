@@ -90,7 +90,7 @@ func TestAFaultOfTheSettingsIsLoggedWithItsCauseAndOnceAMinute(t *testing.T) {
 		return func() bool {
 			n := 0
 			for _, m := range p.messages(store.MessageScheduled) {
-				if m.LastError != nil && int(m.Attempts) >= attempts && m.NextAttemptAt.After(p.Now()) && m.Unconfirmed == 0 {
+				if m.LastError != nil && int(m.Attempts) >= attempts && m.NextAttemptAt.After(p.Clock()) && m.Unconfirmed == 0 {
 					n++
 				}
 			}
@@ -128,7 +128,7 @@ func TestTheDaysOfAMessageAreThoseOfItsProgram(t *testing.T) {
 	p := newPost(t, smtptest.Hooks{})
 	p.exec(t, "update programs set time_zone = 'Pacific/Kiritimati'")
 	p.run(1000)
-	expires := time.Date(p.Now().Year()+1, 12, 31, 10, 0, 0, 0, time.UTC) // midnight in the program's zone
+	expires := time.Date(p.Clock().Year()+1, 12, 31, 10, 0, 0, 0, time.UTC) // midnight in the program's zone
 	p.issue(withPhone, func(terms *store.Terms, _ *store.Recipient) { terms.ExpiresAt = &expires })
 	p.reach(store.MessageSent, 2)
 	want := "Valid until " + expires.Format("2 January 2006")

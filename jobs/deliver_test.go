@@ -56,8 +56,8 @@ func TestAMessageIsSentAtItsTimeAlsoAfterARestart(t *testing.T) {
 	t.Parallel()
 	p := newPost(t, smtptest.Hooks{})
 	stop := p.run(1000)
-	later := p.Now().Add(time.Hour)
-	past := p.Now().Add(-time.Hour)
+	later := p.Clock().Add(time.Hour)
+	past := p.Clock().Add(-time.Hour)
 	p.issue(func(terms *store.Terms, _ *store.Recipient) { terms.DeliverAt = &later })
 	p.issue(func(terms *store.Terms, _ *store.Recipient) { terms.DeliverAt = &past }) // a past deliverAt means now
 	p.reach(store.MessageSent, 1)
@@ -78,7 +78,7 @@ func TestAMessageIsSentAtItsTimeAlsoAfterARestart(t *testing.T) {
 func TestCardsOfNoMoreUseAreDropped(t *testing.T) {
 	t.Parallel()
 	p := newPost(t, smtptest.Hooks{})
-	later := p.Now().Add(time.Hour)
+	later := p.Clock().Add(time.Hour)
 	deferred := func(terms *store.Terms, _ *store.Recipient) { terms.DeliverAt = &later }
 	reasons := map[string]string{}
 	voided := p.issue(deferred)

@@ -117,7 +117,7 @@ func TestATaskDoesNotEndWithoutAReason(t *testing.T) {
 	})
 	work := f.prepare(t)
 	task := f.addFor(t, access, work, 60)
-	f.do(t, func(tx *store.Tx) error { return tx.RevokeToken(t.Context(), access.TokenID, f.Now().Add(time.Hour)) })
+	f.do(t, func(tx *store.Tx) error { return tx.RevokeToken(t.Context(), access.TokenID, f.Clock().Add(time.Hour)) })
 	f.run(t, work)
 	if task = f.ended(t, task); task.Status != store.TaskCompleted || f.count(t, "gift_cards") != 60 {
 		t.Errorf("the task is %s (%v), with %d cards", task.Status, task.Error, f.count(t, "gift_cards"))

@@ -1,7 +1,7 @@
 // Package openapi holds the OpenAPI documents. Published is the contract and is never
 // edited. Complete describes every answer of this server. SDK is Complete with the few
-// relaxations that SDK generators need. The overlays beside this file make Complete and SDK
-// of Published.
+// relaxations that SDK generators need. Sandbox is Complete with what a client of a sandbox can
+// control. The overlays beside this file make all of them of Published.
 package openapi
 
 import (
@@ -20,6 +20,8 @@ var (
 	Complete []byte
 	//go:embed openapi-sdk.json
 	SDK []byte
+	//go:embed openapi-sandbox.json
+	Sandbox []byte
 )
 
 // Load returns the complete document as kin-openapi's model with resolved references. It

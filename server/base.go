@@ -38,9 +38,9 @@ func below(base string, next http.Handler) http.Handler {
 	})
 }
 
-// withServer puts the server's own address first in a document's list of servers, so that
+// WithServer puts the server's own address first in a document's list of servers, so that
 // clients made from the document use it. Everything else stays byte for byte.
-func withServer(document []byte, baseURL string) ([]byte, error) {
+func WithServer(document []byte, baseURL string) ([]byte, error) {
 	own, err := json.Marshal(map[string]string{"url": baseURL, "description": "This server"})
 	if err != nil {
 		return nil, err

@@ -215,7 +215,7 @@ func (s *Server) documents(router headToo) error {
 	} {
 		if s.basePath != "" && path != "/openapi.json" {
 			var err error
-			if document, err = withServer(document, s.BaseURL); err != nil {
+			if document, err = WithServer(document, s.BaseURL); err != nil {
 				return fmt.Errorf("%s: %w", path, err)
 			}
 		}

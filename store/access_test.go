@@ -31,7 +31,7 @@ func TestNothingIsDoneForAnAccessThatHasChanged(t *testing.T) {
 			return err
 		},
 		"logged out": func(tx *store.Tx, a store.Access) error {
-			return tx.RevokeToken(t.Context(), a.TokenID, f.Now().Add(time.Hour))
+			return tx.RevokeToken(t.Context(), a.TokenID, f.Clock().Add(time.Hour))
 		},
 	} {
 		changed := f

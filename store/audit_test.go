@@ -58,7 +58,7 @@ func TestAnEntryIsGoneWithItsTransaction(t *testing.T) {
 func TestTheAuditLogIsFilteredAndNewestFirst(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
-	start := f.Now()
+	start := f.Clock()
 	merchant, user := f.merchant, id.New(start)
 	f.audit(t, store.AuditEntry{Operation: "of the program", ProgramID: f.program, Client: "test"})
 	f.audit(t, store.AuditEntry{Operation: "of the user", MerchantID: merchant, UserID: user, Client: "test"})

@@ -15,7 +15,7 @@ func TestASuspensionIsReplacedAndKeepsItsBeginning(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	f.clock.Stop()
-	begin := f.Now().UTC().Truncate(time.Microsecond)
+	begin := f.Clock().UTC().Truncate(time.Microsecond)
 	for what, card := range map[string]id.ID{"active": f.activated(t), "pending": f.newCard(t)} {
 		one, two, until := "stolen", "found", begin.Add(time.Hour)
 		suspend := func(reason *string, until *time.Time) store.Card {
@@ -25,7 +25,7 @@ func TestASuspensionIsReplacedAndKeepsItsBeginning(t *testing.T) {
 			return c
 		}
 		f.clock.StopAt(begin)
-		if c := suspend(&one, nil); *c.SuspendedReason != one || c.SuspendedUntil != nil || !c.SuspendedAt.Equal(f.Now()) {
+		if c := suspend(&one, nil); *c.SuspendedReason != one || c.SuspendedUntil != nil || !c.SuspendedAt.Equal(f.Clock()) {
 			t.Errorf("%s, suspended: %+v", what, c.GiftCard)
 		}
 		f.clock.Move(time.Minute)
@@ -48,7 +48,7 @@ func TestTheNextChangeClearsASuspensionThatIsOver(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	card := f.activated(t)
-	reason, until := "lost", f.Now().Add(time.Hour)
+	reason, until := "lost", f.Clock().Add(time.Hour)
 	_, err := f.change(t, card, func(_ *store.Tx, c *store.Card) error { return c.Suspend(&reason, &until) })
 	must(t, err)
 	f.clock.Move(time.Hour + time.Second)
@@ -108,7 +108,7 @@ func TestRefundsOfARedemptionNeverExceedIt(t *testing.T) {
 		{first, "", "", store.ErrRefunded},
 		{first, "0.01", "", store.ErrRefunded},
 		{second, "", "14.995", nil}, // the refunds of the other do not count
-		{id.New(f.Now()), "", "", store.ErrEntryNotFound},
+		{id.New(f.Clock()), "", "", store.ErrEntryNotFound},
 	} {
 		got, err := f.refund(t, card, c.entry, c.text)
 		if !errors.Is(err, c.err) || err == nil && (got.Amount.String() != c.want || *got.ReferenceID != c.entry.String() || *got.Description != "Gift card refund") {
@@ -134,7 +134,7 @@ func TestRefundsOfARedemptionNeverExceedIt(t *testing.T) {
 func TestAVoidDropsTheScheduledMessagesOfItsCardOnly(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
-	later := f.Now().Add(time.Hour)
+	later := f.Clock().Add(time.Hour)
 	kept, waiting, claimed := f.addressed(t, &later), f.addressed(t, &later), f.addressed(t, nil)
 	if due := f.claim(t); due == nil || due.CardID != claimed.ID {
 		t.Fatalf("claimed %+v", due)

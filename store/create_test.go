@@ -120,7 +120,7 @@ func TestCreatesThatWaitShareATransaction(t *testing.T) {
 func TestAMessageOfACreateIsDueWhenAskedForOrAtOnce(t *testing.T) {
 	t.Parallel()
 	f := sharing(t)
-	future, past := f.Now().Add(time.Hour), f.Now().Add(-time.Hour)
+	future, past := f.Clock().Add(time.Hour), f.Clock().Add(-time.Hour)
 	asked := []*time.Time{nil, &past, &future}
 	var creates []func() created
 	var alone []created

@@ -216,7 +216,7 @@ func TestMessagesAreDueWhenAskedForOrAtOnce(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	email := "ada@example.com"
-	future, past := f.Now().Add(time.Hour), f.Now().Add(-time.Hour)
+	future, past := f.Clock().Add(time.Hour), f.Clock().Add(-time.Hour)
 	for _, deliverAt := range []*time.Time{nil, &past, &future} {
 		terms := f.terms(t)
 		terms.DeliverAt = deliverAt

@@ -8,13 +8,13 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// ErrSandbox means that the database belongs to a sandbox, and the server was started without
+// ErrSandbox means that the database belongs to a sandbox, and the program was started without
 // --sandbox.
-var ErrSandbox = errors.New("the database belongs to a sandbox: start the server with --sandbox, or choose another database")
+var ErrSandbox = errors.New("the database belongs to a sandbox: set --sandbox (GIFTCARDS_SANDBOX=true), or choose another database")
 
-// ErrNotSandbox means that the database does not belong to a sandbox, and the server was
+// ErrNotSandbox means that the database does not belong to a sandbox, and the program was
 // started with --sandbox.
-var ErrNotSandbox = errors.New("the database does not belong to a sandbox: start the server without --sandbox, or choose an empty database")
+var ErrNotSandbox = errors.New("the database does not belong to a sandbox: leave --sandbox (GIFTCARDS_SANDBOX) out, or choose an empty database")
 
 // Install marks the database at url as a sandbox or as none, if no program has done so
 // before. It returns ErrSandbox or ErrNotSandbox if the database has the other mark. A role

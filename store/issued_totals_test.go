@@ -24,7 +24,7 @@ func TestALimitBeginsAnewAtMidnightInUTC(t *testing.T) {
 	} {
 		f.clock.Move(step.move)
 		if err := f.create(t.Context(), f.terms(t), nil).err; (err == nil) != step.issued {
-			t.Errorf("at %s: %v", f.Now(), err)
+			t.Errorf("at %s: %v", f.Clock(), err)
 		}
 	}
 }

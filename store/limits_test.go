@@ -83,7 +83,7 @@ func (f fixture) addTask(ctx context.Context, terms store.Terms, cards int) (sto
 func (f fixture) total(t *testing.T, scope id.ID) (total string) {
 	t.Helper()
 	must(t, f.Pool().QueryRow(t.Context(), `select coalesce(max(cards || ' ' || value), 'nothing')
-		from issued_totals where scope = $1 and day = $2`, scope, f.Now()).Scan(&total))
+		from issued_totals where scope = $1 and day = $2`, scope, f.Clock()).Scan(&total))
 	return total
 }
 

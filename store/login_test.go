@@ -74,7 +74,7 @@ func TestAKnownLoginIsWrittenOnceADayAndDeletedAfter90(t *testing.T) {
 	f := setup(t)
 	ada := f.addUser(t)
 	f.clock.Stop()
-	start := f.Now()
+	start := f.Clock()
 	seen := func() (at []time.Time) {
 		rows, err := f.Pool().Query(t.Context(), "select last_seen from known_logins")
 		must(t, err)

@@ -65,7 +65,7 @@ func TestTheMessageDueLongestGoesFirst(t *testing.T) {
 		f := setup(t)
 		var cards, claimed []id.ID
 		for _, after := range []time.Duration{3 * time.Hour, time.Hour, 2 * time.Hour} {
-			at := f.Now().Add(after)
+			at := f.Clock().Add(after)
 			cards = append(cards, f.addressed(t, &at).ID)
 		}
 		f.exec(t, "update messages set bulk = $1", lane.Bulk)
@@ -100,7 +100,7 @@ func TestTheTimeBetweenAttemptsDoublesUpToHalfAnHour(t *testing.T) {
 	}
 	for attempt := int16(1); attempt <= 20; attempt++ {
 		m := f.deferred(t, false)
-		pause := m.NextAttemptAt.Sub(f.Now())
+		pause := m.NextAttemptAt.Sub(f.Clock())
 		if wanted, ok := want[attempt]; m.Attempts != attempt || m.Unconfirmed != 0 || ok && pause != wanted {
 			t.Errorf("a pause of %s after attempt %d (%d, unconfirmed %d), want %s", pause, attempt, m.Attempts, m.Unconfirmed, wanted)
 		}
@@ -114,7 +114,7 @@ func TestTheLastAttemptIsADayAfterTheFirst(t *testing.T) {
 	f := setup(t)
 	f.clock.Stop()
 	f.addressed(t, nil)
-	end := f.Now().Add(24 * time.Hour)
+	end := f.Clock().Add(24 * time.Hour)
 	f.deferred(t, false)
 	f.clock.Move(24*time.Hour - 10*time.Second)
 	if m := f.deferred(t, false); m.Status != store.MessageScheduled || !m.NextAttemptAt.Equal(end) {
@@ -191,7 +191,7 @@ func TestACardIsSentUntilTheInstantOfItsExpiry(t *testing.T) {
 			f := setup(t)
 			f.clock.Stop()
 			f.addressed(t, nil)
-			f.exec(t, "update gift_cards set expires_at = $1", f.Now().Add(before))
+			f.exec(t, "update gift_cards set expires_at = $1", f.Clock().Add(before))
 			if due := f.claim(t); (due != nil) != (before > 0) || f.message(t).Status != status {
 				t.Errorf("%s before the expiry: claimed %+v, now %s", before, due, f.message(t).Status)
 			}
@@ -211,7 +211,7 @@ func TestAReleasedMessageIsAsItWasAndDueAtOnce(t *testing.T) {
 	f.clock.Move(time.Second)
 	f.record(t, func(tx *store.Tx) error { return tx.ReleaseMessage(t.Context(), due) })
 	after := f.message(t)
-	if !after.NextAttemptAt.Equal(f.Now()) {
+	if !after.NextAttemptAt.Equal(f.Clock()) {
 		t.Errorf("due at %s, not at once", after.NextAttemptAt)
 	}
 	after.NextAttemptAt = before.NextAttemptAt

@@ -124,7 +124,7 @@ func TestAMendedAddressIsTheCardsToo(t *testing.T) {
 	if err := f.readdress(t, card.ID, store.ChannelEmail, "c@example.net", true); err == nil || !strings.Contains(err.Error(), "dropped") {
 		t.Errorf("a dropped message: %v", err)
 	}
-	if err := f.readdress(t, id.New(f.Now()), store.ChannelEmail, "c@example.net", false); err == nil || !strings.Contains(err.Error(), "Gift card not found") {
+	if err := f.readdress(t, id.New(f.Clock()), store.ChannelEmail, "c@example.net", false); err == nil || !strings.Contains(err.Error(), "Gift card not found") {
 		t.Errorf("no such card: %v", err)
 	}
 }
@@ -133,7 +133,7 @@ func TestAMendedAddressIsTheCardsToo(t *testing.T) {
 func TestACardWithoutAnAddressGetsItsMessage(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
-	terms, later := f.terms(t), f.Now().Add(time.Hour)
+	terms, later := f.terms(t), f.Clock().Add(time.Hour)
 	terms.DeliverAt = &later
 	card := write(t, f.Store, func(tx *store.Tx) ([]store.GiftCard, error) {
 		return tx.IssueCards(t.Context(), terms, make([]store.Recipient, 1))
@@ -192,7 +192,7 @@ func TestAProgramsZoneIsOneThatThereIs(t *testing.T) {
 			t.Errorf("%q: %v", zone, err)
 		}
 	}
-	if _, err := set(id.New(f.Now()), "Europe/Paris"); err == nil || !strings.Contains(err.Error(), "Program not found") {
+	if _, err := set(id.New(f.Clock()), "Europe/Paris"); err == nil || !strings.Contains(err.Error(), "Program not found") {
 		t.Errorf("no such program: %v", err)
 	}
 	if p, err := set(f.program, "Asia/Kathmandu"); err != nil || p.TimeZone != "Asia/Kathmandu" {

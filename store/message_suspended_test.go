@@ -24,14 +24,14 @@ func TestMessagesOfASuspendedCardWait(t *testing.T) {
 			t.Errorf("it waits as %+v, want until %s", m, until)
 		}
 	}
-	f.exec(t, "update gift_cards set status = 'suspended', suspended_at = $1, suspended_until = $2", f.Now(), f.Now().Add(90*time.Minute))
-	end := f.Now().Add(90 * time.Minute)
-	waits(f.Now().Add(time.Hour)) // its end may be moved
+	f.exec(t, "update gift_cards set status = 'suspended', suspended_at = $1, suspended_until = $2", f.Clock(), f.Clock().Add(90*time.Minute))
+	end := f.Clock().Add(90 * time.Minute)
+	waits(f.Clock().Add(time.Hour)) // its end may be moved
 	f.clock.Move(time.Hour)
 	waits(end.Truncate(time.Microsecond))
 	f.exec(t, "update gift_cards set suspended_until = null")
 	f.clock.Move(30 * time.Minute)
-	waits(f.Now().Add(time.Hour))
+	waits(f.Clock().Add(time.Hour))
 	f.exec(t, "update gift_cards set status = 'pending', suspended_at = null")
 	f.record(t, func(tx *store.Tx) error { return tx.HurryMessagesOfCard(t.Context(), f.program, card.ID) })
 	if due := f.claim(t); due == nil {
@@ -83,7 +83,7 @@ func TestAHurryLeavesWhatIsNotDueYetAndWhatIsBeingSent(t *testing.T) {
 	}
 	sending := f.addressed(t, nil)
 	f.claim(t)
-	later := f.Now().Add(time.Hour)
+	later := f.Clock().Add(time.Hour)
 	hurry(f.addressed(t, &later).ID)
 	hurry(sending.ID)
 	if due := f.claim(t); due != nil {

@@ -56,7 +56,7 @@ func messagesRead(t *testing.T, tx *store.Tx) (rows int) {
 func TestARetryLeavesAloneWhatIsBeingSent(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
-	later := f.Now().Add(time.Hour)
+	later := f.Clock().Add(time.Hour)
 	claimed := func(card store.GiftCard, record func(*store.Tx, *store.Due) error) {
 		commit(t, f.Store, func(tx *store.Tx) error {
 			due, err := tx.ClaimMessage(t.Context(), store.Lane{Channel: store.ChannelEmail}, id.ID{})

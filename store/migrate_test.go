@@ -4,6 +4,10 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -43,6 +47,7 @@ func TestAMigrationThatEndedInTheMiddleIsRunAgain(t *testing.T) {
 			defer conn.Close(t.Context())
 			execute(t, url, `insert into gift_cards (program_id, id, card_number, sealed_code, initial_value, is_physical, expires_at, created_at)
 				select '\x01', int4send(i) || '\x0000000000000000'::bytea, i, '', 1, true, now(), now() from generate_series(2, 3) as i`)
+			migrateDown(t, url, 6)
 			execute(t, url, "delete from goose_db_version where version_id = 6")
 			execute(t, url, "delete from schema_compatibility where schema = 6")
 			for _, statement := range undo {
@@ -171,11 +176,36 @@ func execute(t *testing.T, url, statement string, arguments ...any) {
 	must(t, err)
 }
 
+// migrateDown undoes the migrations after one, the last first.
+func migrateDown(t *testing.T, url string, to int) {
+	t.Helper()
+	files, err := filepath.Glob("migrations/*.sql")
+	must(t, err)
+	conn, err := pgx.Connect(t.Context(), url)
+	must(t, err)
+	defer conn.Close(t.Context())
+	for _, file := range slices.Backward(files) {
+		version, err := strconv.Atoi(filepath.Base(file)[:5])
+		must(t, err)
+		if version <= to {
+			return
+		}
+		text, err := os.ReadFile(file)
+		must(t, err)
+		_, down, _ := strings.Cut(string(text), "-- +goose Down")
+		if _, err := conn.PgConn().Exec(t.Context(), down).ReadAll(); err != nil {
+			t.Fatalf("down from %d: %v", version, err)
+		}
+		execute(t, url, "delete from goose_db_version where version_id = $1", version)
+	}
+}
+
 // TestTheKeyOfMessagesIsMadeAgainAfterItWasBrokenOff: a migration that was killed while it
 // built the index has left an invalid one behind.
 func TestTheKeyOfMessagesIsMadeAgainAfterItWasBrokenOff(t *testing.T) {
 	t.Parallel()
 	url := storetest.URL(t)
+	migrateDown(t, url, 6)
 	for _, statement := range []string{
 		"delete from goose_db_version where version_id >= 4", "delete from schema_compatibility where schema >= 4",
 		"drop trigger messages_of_newer_programs on messages", "drop function skip_message_change()",

@@ -67,7 +67,7 @@ func TestAMovementThatFailsHalfwayLeavesNothing(t *testing.T) {
 	f := sharing(t)
 	card, other := f.activated(t), f.activated(t)
 	halfway := f.redemption(card, "7")
-	halfway.Cards = []id.ID{card, other, id.New(f.Now())}
+	halfway.Cards = []id.ID{card, other, id.New(f.Clock())}
 	redeem, wrong := halfway.Apply, errors.New("wrong in the end")
 	halfway.Apply = func(cards []*store.Card) (store.Answer, error) {
 		answer, err := redeem(cards)

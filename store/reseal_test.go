@@ -114,7 +114,7 @@ func TestAfterResealingTheOldKeysAreNotNeeded(t *testing.T) {
 	if step := f.resealAll(t, 3); step != store.ResealOver || f.resealing(t).Resealed != 8 {
 		t.Errorf("step %d after the second pass, %d resealed", step, f.resealing(t).Resealed)
 	}
-	over := f.Now()
+	over := f.Clock()
 	f.clock.Move(time.Hour)
 	if step := f.reseal(t, 3); step != store.ResealOver || !f.resealing(t).FinishedAt.Equal(over) {
 		t.Errorf("step %d after the end, which moved from %s to %s", step, over, f.resealing(t).FinishedAt)

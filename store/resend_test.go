@@ -168,7 +168,7 @@ func TestOfSeveralMessagesOnlyTheNewestIsSentOnceMore(t *testing.T) {
 func TestAMessageThatWaitsKeepsItsTimeWhenTheCodeIsResent(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
-	later := f.Now().Add(time.Hour).Truncate(time.Microsecond)
+	later := f.Clock().Add(time.Hour).Truncate(time.Microsecond)
 	card := f.addressed(t, &later)
 	email, phone := "ada@example.net", "+442079460018"
 	f.resend(t, card.ID, store.Recipient{Email: &email, Phone: &phone})
@@ -199,7 +199,7 @@ func TestAMessageMovedWhileItIsSentIsNotTriedBeforeItsTime(t *testing.T) {
 	f := setup(t)
 	card := f.addressed(t, nil)
 	due := f.claim(t)
-	later := f.Now().Add(48 * time.Hour).Truncate(time.Microsecond)
+	later := f.Clock().Add(48 * time.Hour).Truncate(time.Microsecond)
 	schedule := func(at *time.Time) {
 		f.changed(t, card.ID, func(tx *store.Tx, c *store.Card) error { return tx.ScheduleDelivery(t.Context(), c, at) })
 	}

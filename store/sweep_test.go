@@ -46,7 +46,7 @@ func TestThingsLastForTheirTimeAndNoLonger(t *testing.T) {
 	})
 	_, err := store.Once(t.Context(), f.Store, f.access, f.key("k", ""), func(*store.Tx) (store.Answer, error) { return store.Answer{Status: 201, Body: []byte("{}")}, nil })
 	must(t, err)
-	f.exec(t, "update messages set status = 'sent', attempts = 1, sent_at = $1", f.Now())
+	f.exec(t, "update messages set status = 'sent', attempts = 1, sent_at = $1", f.Clock())
 	if _, err := f.CheckBalance(t.Context(), nil, "9000000000000000", "123456"); !errors.Is(err, store.ErrCardNotFound) {
 		t.Fatal(err)
 	}
@@ -94,7 +94,7 @@ func TestMessagesAgeFromTheirEnd(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	email := "ada@example.com"
-	old := f.Now().Add(-200 * 24 * time.Hour)
+	old := f.Clock().Add(-200 * 24 * time.Hour)
 	cards := write(t, f.Store, func(tx *store.Tx) ([]store.GiftCard, error) {
 		return tx.IssueCards(t.Context(), f.terms(t), []store.Recipient{{Email: &email}, {Email: &email}, {Email: &email}, {Email: &email}, {Email: &email}})
 	})
@@ -104,7 +104,7 @@ func TestMessagesAgeFromTheirEnd(t *testing.T) {
 		"give_up_at = $3, next_attempt_at = $2", // scheduled still
 	} {
 		f.exec(t, "update messages set card_id = $4, "+set+" where card_id = $1 and $2::timestamptz is not null and $3::timestamptz is not null",
-			cards[i].ID[:], f.Now(), old, id.Least(old.Add(time.Duration(i)*time.Second)))
+			cards[i].ID[:], f.Clock(), old, id.Least(old.Add(time.Duration(i)*time.Second)))
 	}
 	if gone := f.sweep(t, 10); gone != 2 {
 		t.Errorf("%d messages went, want the two that ended long ago", gone)
@@ -143,7 +143,7 @@ func TestABatchOfMessagesIsOfAllPrograms(t *testing.T) {
 			return tx.IssueCards(t.Context(), terms, []store.Recipient{{Email: &email}, {Email: &email}})
 		})
 	}
-	f.exec(t, "update messages set status = 'sent', attempts = 1, sent_at = $1", f.Now())
+	f.exec(t, "update messages set status = 'sent', attempts = 1, sent_at = $1", f.Clock())
 	f.clock.Move(1000 * 24 * time.Hour)
 	for _, want := range []int64{4, 2, 0} {
 		if gone := f.sweep(t, 4); gone != want {

@@ -63,7 +63,7 @@ func TestTheLedgerAddsUp(t *testing.T) {
 	if got.Cards != 2 || got.Entries != 3 || got.Balance.Cmp(parse(t, "42.495")) != 0 || got.ByType[store.EntryRedemption].Cmp(parse(t, "-7.505")) != 0 {
 		t.Errorf("%+v", got)
 	}
-	if other, err := f.verify(t, id.New(f.Now())); err != nil || other.Cards != 0 {
+	if other, err := f.verify(t, id.New(f.Clock())); err != nil || other.Cards != 0 {
 		t.Errorf("another program: %+v %v", other, err)
 	}
 }

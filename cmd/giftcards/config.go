@@ -31,7 +31,7 @@ type config struct {
 	DatabaseStatements  string `env:"GIFTCARDS_DATABASE_STATEMENTS" default:"prepare" placeholder:"prepare|describe" help:"prepare keeps prepared statements on each connection, describe only the types in them (${default}). Behind a transaction pooler such as PgBouncer: describe."`
 
 	PollOnly bool   `env:"GIFTCARDS_POLL_ONLY" help:"Poll for new tasks once a second instead of listening for notifications; needed behind a transaction pooler such as PgBouncer."`
-	StateDir string `env:"GIFTCARDS_STATE_DIR" placeholder:"DIR" help:"Where the private database, the keys and demo.json are. Default: /var/lib/giftcards as root, else giftcards in the XDG state directory."`
+	StateDir string `env:"GIFTCARDS_STATE_DIR" placeholder:"DIR" help:"Where the private database, the keys and demo.json are. Default: /var/lib/giftcards as root, else giftcards in the XDG state directory; with -sandbox added for a sandbox."`
 	KeysFile string `env:"GIFTCARDS_KEYS_FILE" placeholder:"FILE" help:"The server's secret keys, the same for all instances. Default: keys.json in the state directory."`
 
 	Drain       time.Duration `env:"GIFTCARDS_DRAIN" default:"0s" help:"How long a stopping server still answers while /readyz fails; choose longer than a proxy needs to notice (${default})."`
@@ -132,6 +132,9 @@ func (c *config) checkPaths(note func(flag string, fit bool, want string)) {
 	if c.StateDir == "" {
 		c.StateDir, err = embedded.DefaultStateDir()
 		note("state-dir", err == nil, fmt.Sprint(err))
+		if c.Sandbox { // another server of this account may use the directory
+			c.StateDir += "-sandbox"
+		}
 	}
 	// PostgreSQL runs in another directory and gets this path.
 	if c.StateDir, err = filepath.Abs(c.StateDir); err != nil {

@@ -61,9 +61,9 @@ const (
 	connectPause    = 2 * time.Second
 )
 
-// migrate brings the database to this program's schema, and marks it as a sandbox or as
-// none. It retries if the database is
-// unreachable, because both may have been started at the same time.
+// migrate brings the database to this program's schema, and marks it as a sandbox or as none.
+// It retries if the database is unreachable, because both may have been started at the same
+// time.
 func (s *session) migrate(url string) error {
 	for attempt := 1; ; attempt++ {
 		err := store.Migrate(s, url)

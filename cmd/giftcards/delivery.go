@@ -40,6 +40,13 @@ const toOutbox = "outbox"
 
 func (d *delivery) sendsMail() bool { return d.SMTPURL != "" && d.SMTPURL != toOutbox }
 
+// neverSend is check for a sandbox, whose cards are not real. It writes all messages to files.
+func (d *delivery) neverSend(f faults) {
+	f.note("smtp-url", !d.sendsMail(), "a sandbox sends no mail: leave the setting out")
+	f.note("sms-url", !d.sendsSMS(), "a sandbox sends no text messages: leave the setting out")
+	d.SMTPURL, d.SMSURL = toOutbox, toOutbox
+}
+
 func (d *delivery) sendsSMS() bool { return d.SMSURL != "" && d.SMSURL != toOutbox }
 
 // maxPerSecond is more than one instance can send.

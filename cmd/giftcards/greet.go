@@ -29,6 +29,10 @@ func (s *session) greet(st *store.Store, d database) error {
 		reached = ", clients reach it at " + s.config.BaseURL
 	}
 	fmt.Fprintf(s.stdout, "giftcards listens on %s%s (documentation: %s/docs)\n", s.config.listenURL, reached, s.config.BaseURL)
+	if s.config.Sandbox {
+		fmt.Fprintf(s.stdout, "It is a sandbox: clients choose answers, times and faults (page: %[1]s/sandbox, description: %[1]s/openapi-sandbox.json)\n", s.config.BaseURL)
+		s.log.WarnContext(s, "this is a sandbox, whose clients choose answers, times and faults")
+	}
 	if kept := s.config.keptInOutbox(); kept != "" {
 		fmt.Fprintf(s.stdout, "%s to recipients are not sent, but written to %s\n", kept, s.outbox())
 		if d.private == nil { // nobody reads the greeting of a service

@@ -83,6 +83,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	// Collect the faults of all settings before failing, so that the operator can mend them at once.
 	p.config.check(faults)
 	checkVariables(parser.Model.Node, os.Environ(), faults)
+	if p.config.Sandbox {
+		p.config.delivery.neverSend(faults)
+	}
 	// Only the commands that send messages need their secrets.
 	switch kongCtx.Command() {
 	case "serve":

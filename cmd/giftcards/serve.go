@@ -155,7 +155,7 @@ func (s *session) newJobs(st *store.Store, obs *observability, log *slog.Logger)
 }
 
 func (s *session) newServer(o server.Options, obs *observability) (*server.Server, error) {
-	o.BaseURL = s.config.BaseURL
+	o.BaseURL, o.Sandbox = s.config.BaseURL, s.config.Sandbox
 	o.BulkThreshold, o.BulkMaximum, o.BulkBodyLimit = s.config.BulkThreshold, s.config.BulkMaximum, int64(s.config.BulkBodyLimit)<<20
 	o.BodyBudget, o.MerchantBacklog = int64(s.config.BodyBudget)<<20, s.config.MerchantBacklog
 	o.TokenLifetime, o.LinkLifetime = s.config.TokenLifetime, s.config.LinkLifetime

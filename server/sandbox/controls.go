@@ -26,6 +26,18 @@ type controls struct {
 	task   taskBehaviour // Sandbox-Task (tasks.go)
 }
 
+// controlsOf reads and judges the headers of a request. The error is a sentence for the client.
+func controlsOf(r *http.Request, op operation) (controls, error) {
+	if err := misplaced(r.Header, op); err != nil {
+		return controls{}, err
+	}
+	c, err := parseControls(r.Header)
+	if err != nil {
+		return controls{}, err
+	}
+	return c, c.fit(op)
+}
+
 // parseControls reads the headers of a request. The error is a sentence for the client.
 func parseControls(h http.Header) (c controls, err error) {
 	if c.answer, err = preferredCode(h.Values(preferHeader)); err != nil {
@@ -49,35 +61,33 @@ func parseControls(h http.Header) (c controls, err error) {
 	return c, nil
 }
 
-// fit returns an error if a control makes no sense on the operation, or together with another
-// one. The error is a sentence for the client.
-func (c controls) fit(op operation) error {
-	if c.answer != 0 {
-		if !op.declares(c.answer) {
-			return fmt.Errorf("%s: this operation has no answer %d; it declares %s", preferHeader, c.answer, op.listCodes())
-		}
-		if op.acts(c.answer) {
-			return c.fitBulk(op)
-		}
-		switch {
-		case !c.now.IsZero():
-			return fmt.Errorf("%s has no meaning with %s, because a chosen answer has no effect", nowHeader, preferHeader)
-		case c.task != taskBehaviour{}:
-			return fmt.Errorf("%s has no meaning with %s, because a chosen answer has no effect", taskHeader, preferHeader)
-		}
+// misplaced returns an error if a header has no meaning for the operation, whatever its value
+// is. The error is a sentence for the client.
+func misplaced(h http.Header, op operation) error {
+	switch {
+	case len(h.Values(nowHeader)) > 0 && op.followsClock():
+		return fmt.Errorf("%s has no meaning for this operation, which follows the clock", nowHeader)
+	case len(h.Values(taskHeader)) > 0 && op.id != bulkOperation:
+		return fmt.Errorf("%s is only for a bulk request", taskHeader)
 	}
-	return c.fitBulk(op)
+	return nil
 }
 
-// fitBulk judges a Sandbox-Task.
-func (c controls) fitBulk(op operation) error {
+// fit returns an error if the operation has no answer of the chosen code, or if another control
+// has no meaning beside it. The error is a sentence for the client.
+func (c controls) fit(op operation) error {
+	atOnce := c.answer == http.StatusCreated && op.acts(c.answer)
 	switch {
-	case c.task == taskBehaviour{}:
-		return nil
-	case op.id != bulkOperation:
-		return fmt.Errorf("%s is only for a bulk request", taskHeader)
-	case c.answer == http.StatusCreated:
+	case c.answer == 0:
+	case !op.declares(c.answer):
+		return fmt.Errorf("%s: this operation has no answer %d; it declares %s", preferHeader, c.answer, op.listCodes())
+	case atOnce && c.task != taskBehaviour{}:
 		return fmt.Errorf("%s has no meaning with %s: code=201, which makes no task", taskHeader, preferHeader)
+	case op.acts(c.answer):
+	case !c.now.IsZero():
+		return fmt.Errorf("%s has no meaning with %s, because a chosen answer has no effect", nowHeader, preferHeader)
+	case c.task != taskBehaviour{}:
+		return fmt.Errorf("%s has no meaning with %s, because a chosen answer has no effect", taskHeader, preferHeader)
 	}
 	return nil
 }

@@ -66,6 +66,15 @@ func (o operation) acts(code int) bool {
 	return o.id == bulkOperation && (code == http.StatusCreated || code == http.StatusAccepted)
 }
 
+// followsClock reports whether the operation has no use for another time: it is about logins,
+// links, tasks or the server itself.
+func (o operation) followsClock() bool {
+	if !slices.Contains(o.declared.Tags, "Gift Cards") {
+		return true
+	}
+	return o.name() == "downloadGiftCards" || o.name() == "pollBulkIssuance"
+}
+
 // operations finds the operation of a request.
 type operations struct {
 	base   string // path of the base URL, such as /cards, or ""

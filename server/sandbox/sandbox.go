@@ -65,6 +65,9 @@ func New(o Options) (*Sandbox, error) {
 		return nil, fmt.Errorf("compile the validator: %w", err)
 	}
 	s.own.HandleFunc(ownPaths, s.refuseUnknown)
+	if err := s.registerDocument(); err != nil {
+		return nil, err
+	}
 	s.registerWorlds()
 	s.registerStates()
 	s.registerTasks()
@@ -90,10 +93,7 @@ func (s *Sandbox) control(w http.ResponseWriter, r *http.Request, op operation) 
 		s.Next.ServeHTTP(w, r)
 		return
 	}
-	c, err := parseControls(r.Header)
-	if err == nil {
-		err = c.fit(op)
-	}
+	c, err := controlsOf(r, op)
 	if err != nil {
 		refusal := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { s.refuse(w, http.StatusBadRequest, err.Error()) })
 		s.Next.ServeHTTP(w, r.WithContext(server.Instead(r.Context(), refusal)))

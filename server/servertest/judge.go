@@ -60,37 +60,55 @@ type documentIndex struct {
 	mutex    sync.Mutex                              // protects the compiler
 }
 
-const documentName = "complete.json"
+const documentName = "document.json"
 
-var index = sync.OnceValues(func() (*documentIndex, error) {
+var (
+	complete = sync.OnceValues(func() (*documentIndex, error) { return newIndex(openapi.Complete) })
+	sandbox  = sync.OnceValues(func() (*documentIndex, error) { return newIndex(openapi.Sandbox) })
+)
+
+func newIndex(document []byte) (*documentIndex, error) {
 	var parsed struct {
 		Paths map[string]map[string]operationDocument
 	}
-	if err := json.Unmarshal(openapi.Complete, &parsed); err != nil {
+	if err := json.Unmarshal(document, &parsed); err != nil {
 		return nil, err
 	}
-	whole, err := jsonschema.UnmarshalJSON(bytes.NewReader(openapi.Complete))
+	whole, err := jsonschema.UnmarshalJSON(bytes.NewReader(document))
 	if err != nil {
 		return nil, err
 	}
 	compiler := jsonschema.NewCompiler()
 	compiler.AssertFormat()
 	return &documentIndex{compiler: compiler, paths: parsed.Paths}, compiler.AddResource(documentName, whole)
-})
+}
 
-// Undeclared returns an error that names the part of an answer that the document does not
-// declare, or nil.
+// Undeclared returns an error that names the part of an answer that the complete document does
+// not declare, or nil.
 func Undeclared(r *http.Request, response *http.Response, body []byte) error {
-	doc, err := index()
+	doc, err := complete()
 	if err != nil {
 		return err
 	}
-	path, ok := doc.find(r)
+	return doc.undeclared(r, response, body)
+}
+
+// UndeclaredInSandbox is Undeclared by the document of a sandbox.
+func UndeclaredInSandbox(r *http.Request, response *http.Response, body []byte) error {
+	doc, err := sandbox()
+	if err != nil {
+		return err
+	}
+	return doc.undeclared(r, response, body)
+}
+
+func (d *documentIndex) undeclared(r *http.Request, response *http.Response, body []byte) error {
+	path, ok := d.find(r)
 	if !ok || r.Method == http.MethodHead && response.StatusCode == http.StatusMethodNotAllowed {
 		return nil // the contract says nothing about documents, pages, unknown paths and methods
 	}
 	method, status := declaredMethod(r), strconv.Itoa(response.StatusCode)
-	declared, ok := doc.paths[path][method].Responses[status]
+	declared, ok := d.paths[path][method].Responses[status]
 	if !ok {
 		return fmt.Errorf("status %s is not declared", status)
 	}
@@ -103,7 +121,7 @@ func Undeclared(r *http.Request, response *http.Response, body []byte) error {
 		case value == "":
 			continue
 		}
-		if err := doc.check(at+pointer("headers", name, "schema"), headerValue(value)); err != nil {
+		if err := d.check(at+pointer("headers", name, "schema"), headerValue(value)); err != nil {
 			return fmt.Errorf("header %s: %w", name, err)
 		}
 	}
@@ -121,7 +139,7 @@ func Undeclared(r *http.Request, response *http.Response, body []byte) error {
 	if err != nil {
 		return err
 	}
-	return doc.check(at+pointer("content", mediaType, "schema"), value)
+	return d.check(at+pointer("content", mediaType, "schema"), value)
 }
 
 // declaredMethod returns the method under which the document has an operation: get for HEAD,

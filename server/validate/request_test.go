@@ -231,7 +231,7 @@ func TestErrorOfAHandlerHasTheSameShape(t *testing.T) {
 func TestARequestStandsBesideFaultsOnlyIfAllAreProvisional(t *testing.T) {
 	t.Parallel()
 	rules := cardRules()
-	rules.Fields["CreateGiftCardRequest.expiresAt"] = func(validate.Value) *validate.ErrorDetail {
+	rules.Fields["CreateGiftCardRequest.expiresAt"] = func(context.Context, validate.Value) *validate.ErrorDetail {
 		fault := validate.NotInFuture()
 		fault.Provisional = true
 		return fault

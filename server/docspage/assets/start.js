@@ -3,6 +3,9 @@
 const reference = document.getElementById("reference");
 const source = new URL(reference.dataset.document, location.href);
 const server = new URL(".", source).href.replace(/\/$/, "");
+const sandbox = source.pathname.endsWith("/openapi-sandbox.json")
+  ? `, [of this sandbox](${source.href}), which this page shows. [Worlds, states and requests](${server}/sandbox) are on a page of their own`
+  : "";
 
 const welcome = `
 Issues gift cards and delivers them. This page can send each request.
@@ -14,7 +17,7 @@ Issues gift cards and delivers them. This page can send each request.
    state directory, together with a user and a password. On another server its operator knows them (\`giftcards program list\`).
 4. Press **Send**. The answer is a 201 with the card.
 
-Documents: [as published](${server}/openapi.json), [complete](${server}/openapi-complete.json), [for SDK generators](${server}/openapi-sdk.json).
+Documents: [as published](${server}/openapi.json), [complete](${server}/openapi-complete.json), [for SDK generators](${server}/openapi-sdk.json)${sandbox}.
 `;
 
 // The published names are its owner's and stay in the documents. On this page they

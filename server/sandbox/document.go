@@ -1,0 +1,48 @@
+package sandbox
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"strconv"
+
+	"giftcards/openapi"
+	"giftcards/server"
+	"giftcards/server/docspage"
+)
+
+// documentPath is the path of the document that also has the sandbox's own part.
+const documentPath = "/openapi-sandbox.json"
+
+// registerDocument registers the document, and the page that shows it in place of the complete
+// one.
+func (s *Sandbox) registerDocument() error {
+	document := openapi.Sandbox
+	if s.operations.base != "" { // then clients reach the server at a path that the document must name
+		var err error
+		if document, err = server.WithServer(document, s.BaseURL); err != nil {
+			return fmt.Errorf("%s: %w", documentPath, err)
+		}
+	}
+	sum := sha256.Sum256(document)
+	tag := `"` + hex.EncodeToString(sum[:16]) + `"`
+	s.own.HandleFunc("GET "+documentPath, func(w http.ResponseWriter, r *http.Request) {
+		header := w.Header()
+		header.Set("X-Content-Type-Options", "nosniff")
+		header.Set("Cache-Control", "no-cache") // cache it, but ask first
+		header.Set("ETag", tag)
+		if r.Header.Get("If-None-Match") == tag {
+			w.WriteHeader(http.StatusNotModified)
+			return
+		}
+		header.Set("Content-Type", "application/json")
+		header.Set("Content-Length", strconv.Itoa(len(document)))
+		_, err := w.Write(document)
+		s.note(err)
+	})
+	docs := docspage.Handler(documentPath)
+	s.own.Handle("/docs", docs)
+	s.own.Handle("/docs/", docs)
+	return nil
+}
