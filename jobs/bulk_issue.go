@@ -114,10 +114,12 @@ func (w *bulkIssueWorker) Work(ctx context.Context, job *river.Job[bulkIssueArgs
 		}
 		return tx.StartTask(ctx, program, task)
 	})
-	if errors.Is(err, store.ErrNoSlot) {
+	switch {
+	case errors.Is(err, store.ErrNoSlot):
 		return wait(job)
-	}
-	if err != nil {
+	case errors.Is(err, store.ErrTaskNotFound): // a sandbox has deleted its world
+		return nil
+	case err != nil:
 		return err
 	}
 	// The process of the last attempt has died, so that nobody has given the task up yet.
@@ -142,7 +144,7 @@ func (w *bulkIssueWorker) Work(ctx context.Context, job *river.Job[bulkIssueArgs
 	case err == nil:
 		progress.completed()
 		return nil
-	case errors.Is(err, store.ErrTaskNotFound): // a sandbox has deleted its world
+	case errors.Is(err, store.ErrTaskNotFound): // the same, meanwhile
 		return nil
 	case isStopped: // another attempt would end in the same way
 		w.logger.WarnContext(ctx, "task stopped", "task_id", task, "reason", stopped.Reason)

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -141,7 +142,8 @@ var ErrNoSlot = errors.New("the merchant's slots are all taken")
 
 // TakeSlot reserves one of the merchant's slots for large tasks until the transaction ends. A
 // merchant has that many slots over all instances. It fails with ErrNoSlot if no slot is
-// free, or if older tasks come first.
+// free, or if older tasks come first, and with ErrTaskNotFound if a sandbox has deleted the
+// merchant.
 func (tx *Tx) TakeSlot(ctx context.Context, program id.ID, task uuid.UUID, slots int) error {
 	// Without this, a task that tries at the right moment would overtake older ones for ever.
 	older, err := tx.q.CountOlderTasks(ctx, program, task, QueueLarge)
@@ -153,7 +155,11 @@ func (tx *Tx) TakeSlot(ctx context.Context, program id.ID, task uuid.UUID, slots
 	}
 	_, err = tx.q.TakeSlot(ctx, int32(slots), program)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return ErrNoSlot
+		// Without a merchant there is no slot to wait for either.
+		if _, err := tx.FindProgram(ctx, program); !errors.Is(err, ErrProgramNotFound) {
+			return cmp.Or(err, ErrNoSlot)
+		}
+		return ErrTaskNotFound
 	}
 	if err != nil {
 		return fmt.Errorf("take slot: %w", err)

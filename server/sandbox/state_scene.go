@@ -90,6 +90,9 @@ type step struct {
 // do sends a request and decodes its answer into answer. It fails with a *stateRefused if the
 // server refuses.
 func (c *scene) do(st step, answer any) error {
+	if st.body == nil {
+		st.body = map[string]any{}
+	}
 	body, err := json.Marshal(st.body)
 	if err != nil {
 		return fmt.Errorf("encode request of a state: %w", err)

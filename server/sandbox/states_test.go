@@ -86,10 +86,10 @@ var checks = map[string]func(b *box, m made){
 	"a card of another merchant": func(b *box, m made) {
 		b.is(m, 403, "GET", m.card(), "", "Program belongs to another merchant")
 	},
-	"a pending card":              func(b *box, m made) { b.isCard(m, "pending", "0.00", "25.00") },
-	"an active card":              func(b *box, m made) { b.isCard(m, "active", "25.00", "25.00") },
+	"a pending card":               func(b *box, m made) { b.isCard(m, "pending", "0.00", "25.00") },
+	"an active card":               func(b *box, m made) { b.isCard(m, "active", "25.00", "25.00") },
 	"an active card with {amount}": func(b *box, m made) { b.isCard(m, "active", "12.50", "12.50") },
-	"a depleted card":             func(b *box, m made) { b.isCard(m, "depleted", "0.00", "25.00") },
+	"a depleted card":              func(b *box, m made) { b.isCard(m, "depleted", "0.00", "25.00") },
 	"a suspended card": func(b *box, m made) {
 		b.isCard(m, "suspended", "25.00", "25.00")
 		b.is(m, 200, "GET", m.card(), "", `"suspendedUntil":null`)
@@ -103,10 +103,10 @@ var checks = map[string]func(b *box, m made){
 		b.is(m, 200, "POST", m.card()+"/redeem", `{"amount": 1}`)
 		b.is(m, 400, "POST", m.card()+"/resume", ``, "Gift card is not suspended")
 	},
-	"a voided card":                  func(b *box, m made) { b.isCard(m, "voided", "0.00", "25.00") },
-	"an expired card":                func(b *box, m made) { b.isCard(m, "expired", "0.00", "25.00") },
-	"an expired card with money":     func(b *box, m made) { b.isCard(m, "expired", "25.00", "25.00") },
-	"an expired card with {amount}":  func(b *box, m made) { b.isCard(m, "expired", "12.50", "12.50") },
+	"a voided card":                 func(b *box, m made) { b.isCard(m, "voided", "0.00", "25.00") },
+	"an expired card":               func(b *box, m made) { b.isCard(m, "expired", "0.00", "25.00") },
+	"an expired card with money":    func(b *box, m made) { b.isCard(m, "expired", "25.00", "25.00") },
+	"an expired card with {amount}": func(b *box, m made) { b.isCard(m, "expired", "12.50", "12.50") },
 	"a card that expires in {days} days": func(b *box, m made) {
 		b.isCard(m, "active", "25.00", "25.00")
 		b.is(m, 200, "GET", "/v2/giftcards/programs/"+m.text("programId")+"/reports/expiration-warnings", "", m.text("cardId"))
@@ -152,14 +152,14 @@ var checks = map[string]func(b *box, m made){
 			b.t.Errorf("%d %s", got.status, got.body)
 		}
 	},
-	"a completed task":           func(b *box, m made) { b.isTask(m, "completed", `"issuedCount":60`) },
+	"a completed task":            func(b *box, m made) { b.isTask(m, "completed", `"issuedCount":60`) },
 	"a completed task of {count}": func(b *box, m made) { b.isTask(m, "completed", `"issuedCount":4`) },
-	"a failed task":              func(b *box, m made) { b.isTask(m, "failed", `"failedCount":60`) },
-	"a task in progress":         func(b *box, m made) { b.isTask(m, "processing") },
-	"a user":                     func(b *box, m made) { b.isUser(m, 200, 200) },
-	"a deactivated user":         func(b *box, m made) { b.isUser(m, 401, 401) },
-	"an ended token":             func(b *box, m made) { b.is(m, 401, "GET", "/v2/token", "") },
-	"an expired token":           func(b *box, m made) { b.is(m, 401, "GET", "/v2/token", "") },
+	"a failed task":               func(b *box, m made) { b.isTask(m, "failed", `"failedCount":60`) },
+	"a task in progress":          func(b *box, m made) { b.isTask(m, "processing") },
+	"a user":                      func(b *box, m made) { b.isUser(m, 200, 200) },
+	"a deactivated user":          func(b *box, m made) { b.isUser(m, 401, 401) },
+	"an ended token":              func(b *box, m made) { b.is(m, 401, "GET", "/v2/token", "") },
+	"an expired token":            func(b *box, m made) { b.is(m, 401, "GET", "/v2/token", "") },
 	"an exhausted rate limit": func(b *box, m made) {
 		b.isUser(m, 429, 200)
 		b.is(m, 429, "POST", m.cards(), m.newCard(), "Too many requests")
@@ -190,8 +190,7 @@ func (b *box) isTask(m made, status string, parts ...string) {
 func (b *box) isUser(m made, token, login int) {
 	b.t.Helper()
 	b.is(m, token, "GET", "/v2/token", "")
-	form := "username=" + m.text("email") + "&password=" + m.text("password")
-	if got := b.send("POST", "/v2/token", "", form, "Content-Type: application/x-www-form-urlencoded"); got.status != login {
+	if got := b.login(m.text("email"), m.text("password")); got.status != login {
 		b.t.Errorf("login: %d %s, want %d", got.status, got.body, login)
 	}
 }
@@ -273,22 +272,22 @@ func TestAStateThatCannotBeMadeIsRefusedInASentence(t *testing.T) {
 		status int
 		detail string
 	}{
-		`{"state": "an activ card"}`:           {404, `There is no state "an activ card". Did you mean "an active card"? GET /sandbox/states lists all of them`},
-		`{"state": "snow in July"}`:            {404, `There is no state "snow in July". GET /sandbox/states lists all of them`},
-		`{"state": "an active card with x"}`:   {404, `There is no state "an active card with x". Did you mean "an active card"? GET /sandbox/states lists all of them`},
-		`{"state": "a user", "action": "x"}`:   {400, `action must be setup or teardown, not "x"`},
-		`{"state": "a user", "params": {"amount": 1}}`:          {400, `The state "a user" has no parameter "amount"; it has world, role`},
-		`{"state": "a pending card", "params": {"amount": "x"}}`: {400, "amount must be an amount such as 25.00"},
-		`{"state": "a pending card", "params": {"amount": {}}}`: {400, "amount must be an amount such as 25.00"},
-		`{"state": "a pending card", "params": {"physical": 1}}`: {400, "physical must be true or false"},
+		`{"state": "an activ card"}`:                                       {404, `There is no state "an activ card". Did you mean "an active card"? GET /sandbox/states lists all of them`},
+		`{"state": "snow in July"}`:                                        {404, `There is no state "snow in July". GET /sandbox/states lists all of them`},
+		`{"state": "an active card with x"}`:                               {404, `There is no state "an active card with x". Did you mean "an active card"? GET /sandbox/states lists all of them`},
+		`{"state": "a user", "action": "x"}`:                               {400, `action must be setup or teardown, not "x"`},
+		`{"state": "a user", "params": {"amount": 1}}`:                     {400, `The state "a user" has no parameter "amount"; it has world, role`},
+		`{"state": "a pending card", "params": {"amount": "x"}}`:           {400, "amount must be an amount such as 25.00"},
+		`{"state": "a pending card", "params": {"amount": {}}}`:            {400, "amount must be an amount such as 25.00"},
+		`{"state": "a pending card", "params": {"physical": 1}}`:           {400, "physical must be true or false"},
 		`{"state": "a pending card", "params": {"expiresAt": "tomorrow"}}`: {400, "expiresAt must be a time with its zone such as 2028-02-29T23:59:59Z"},
-		`{"state": "a completed task of 1001"}`:                  {400, "count must be a whole number from 1 to 1000"},
-		`{"state": "a user", "params": {"role": "boss"}}`:        {400, `role must be issuer, cashier or reader, not "boss"`},
-		`{"state": "a user", "params": {"world": "a b"}}`:        {400, "name must have 1 to 100 letters, digits, dots, hyphens and underscores, and begin with a letter or a digit"},
-		`{"state": "a pending card", "params": {"program": "x"}}`: {404, `The world has no program "x"`},
-		`{"state": "a pending card", "params": {"world": "tills"}}`: {400, "The world must have an issuer, who makes its cards"},
-		`{"state": 1}`:                                          {400, "state must not be a JSON number"},
-		`{"state"`:                                              {400, "The body is not JSON: unexpected EOF"},
+		`{"state": "a completed task of 1001"}`:                            {400, "count must be a whole number from 1 to 1000"},
+		`{"state": "a user", "params": {"role": "boss"}}`:                  {400, `role must be issuer, cashier or reader, not "boss"`},
+		`{"state": "a user", "params": {"world": "a b"}}`:                  {400, "name must have 1 to 100 letters, digits, dots, hyphens and underscores, and begin with a letter or a digit"},
+		`{"state": "a pending card", "params": {"program": "x"}}`:          {404, `The world has no program "x"`},
+		`{"state": "a pending card", "params": {"world": "tills"}}`:        {400, "The world must have an issuer, who makes its cards"},
+		`{"state": 1}`: {400, "state must not be a JSON number"},
+		`{"state"`:     {400, "The body is not JSON: unexpected EOF"},
 	} {
 		if got := b.send("POST", "/sandbox/states", "", body); got.status != want.status || got.detail() != want.detail {
 			t.Errorf("%s: %d %q, want %d %q", body, got.status, got.detail(), want.status, want.detail)

@@ -3,12 +3,12 @@ package sandbox_test
 import (
 	"fmt"
 	"net/http"
-	"net/url"
 	"strings"
 	"sync"
 	"testing"
 
 	"giftcards/store/storetest"
+	"giftcards/store/storetest/check"
 )
 
 // tables returns how many rows of each table contain one of the ids of a world.
@@ -52,8 +52,9 @@ func TestADeletedWorldLeavesNothing(t *testing.T) {
 			b.state(in.Name, st.example(), "")
 		}
 		b.state(in.Name, "a pending card", `{"email": "ada@example.com", "phone": "+493012345678"}`)
-		form := url.Values{"username": {in.Users[0].Email}, "password": {in.Users[0].Password}}.Encode()
-		b.want(http.StatusOK, "POST", "/v2/token", "", form, "Content-Type: application/x-www-form-urlencoded")
+		if got := b.login(in.Users[0].Email, in.Users[0].Password); got.status != http.StatusOK {
+			t.Fatalf("%d %s", got.status, got.body)
+		}
 		b.want(http.StatusAccepted, "POST", in.cards()+"/bulk", in.Token, `{"initialValue": 1, "recipients": [{"customerEmail": "a@example.com"}]}`, "Sandbox-Task: stuck")
 	}
 	w = decoded[world](t, b.want(http.StatusOK, "GET", "/sandbox/worlds/w", "", "")) // with the users of the states
@@ -104,7 +105,7 @@ func TestAWorldIsDeletedWhileItsTasksRun(t *testing.T) {
 	}
 	all.Wait()
 	// A running job ends by itself, and its row says so.
-	b.until("jobs that have ended", func() bool {
+	check.Until(t, "jobs that have ended", func() bool {
 		return storetest.Count(t, b.Store, "river_job where state in ('running', 'available', 'retryable', 'scheduled')") == 0
 	})
 	for _, w := range deleted {

@@ -48,6 +48,16 @@ func (b *box) want(status int, method, path, token, body string, headers ...stri
 	return got
 }
 
+// login asks for a token by a password.
+func (b *box) login(email, password string) answer {
+	b.t.Helper()
+	form := strings.NewReader(url.Values{"username": {email}, "password": {password}}.Encode())
+	r, err := http.NewRequestWithContext(b.t.Context(), "POST", b.URL+"/v2/token", form)
+	must(b.t, err)
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	return b.do(r)
+}
+
 func decoded[T any](t testing.TB, a answer) (body T) {
 	t.Helper()
 	if err := json.Unmarshal(a.body, &body); err != nil {
@@ -89,8 +99,9 @@ func TestAUserOfAWorldCanLogIn(t *testing.T) {
 	b := newBox(t)
 	w := b.world(`{"users": [{}, {"role": "cashier", "email": "Till@Example.com", "password": "a long password", "name": "Till"}]}`)
 	for _, user := range w.Users {
-		form := url.Values{"username": {user.Email}, "password": {user.Password}}.Encode()
-		b.want(http.StatusOK, "POST", "/v2/token", "", form, "Content-Type: application/x-www-form-urlencoded")
+		if got := b.login(user.Email, user.Password); got.status != http.StatusOK {
+			t.Errorf("%s: %d %s", user.Role, got.status, got.body)
+		}
 	}
 	if till := w.Users[1]; till.Email != "till@example.com" || till.Password != "a long password" || till.Name != "Till" || till.Role != store.RoleCashier {
 		t.Errorf("asked for a till, got %+v", till)
@@ -126,21 +137,21 @@ func TestAWorldThatCannotBeIsRefusedInASentence(t *testing.T) {
 		`{"name": "a b"}`:   {http.StatusBadRequest, name},
 		`{"name": ".."}`:    {http.StatusBadRequest, name},
 		`{"name": "é"}`:     {http.StatusBadRequest, name},
-		fmt.Sprintf(`{"name": "%s"}`, strings.Repeat("x", 101)):          {http.StatusBadRequest, name},
-		fmt.Sprintf(`{"name": "%s"}`, strings.Repeat("x", 10_000)):       {http.StatusBadRequest, name},
-		fmt.Sprintf(`{"name": "%s"}`, strings.Repeat("x", 70_000)):       {http.StatusRequestEntityTooLarge, "The body must have 65536 bytes at most"},
-		`{"nmae": "x"}`:                       {http.StatusBadRequest, `The body must not have the property "nmae"`},
-		`{"programs": "x"}`:                   {http.StatusBadRequest, "programs must not be a JSON string"},
-		`{"programs": [""]}`:                  {http.StatusBadRequest, "A name must have 1 to 255 characters"},
+		fmt.Sprintf(`{"name": "%s"}`, strings.Repeat("x", 101)):    {http.StatusBadRequest, name},
+		fmt.Sprintf(`{"name": "%s"}`, strings.Repeat("x", 10_000)): {http.StatusBadRequest, name},
+		fmt.Sprintf(`{"name": "%s"}`, strings.Repeat("x", 70_000)): {http.StatusRequestEntityTooLarge, "The body must have 65536 bytes at most"},
+		`{"nmae": "x"}`:      {http.StatusBadRequest, `The body must not have the property "nmae"`},
+		`{"programs": "x"}`:  {http.StatusBadRequest, "programs must not be a JSON string"},
+		`{"programs": [""]}`: {http.StatusBadRequest, "A name must have 1 to 255 characters"},
 		`{"programs": [` + strings.Repeat(`"x",`, 20) + `"x"]}`: {http.StatusBadRequest, "programs must have 20 names at most"},
 		`{"users": [` + strings.Repeat(`{},`, 20) + `{}]}`:      {http.StatusBadRequest, "users must have 20 entries at most"},
-		`{"users": [{"role": "boss"}]}`:       {http.StatusBadRequest, `role must be issuer, cashier or reader, not "boss"`},
-		`{"users": [{"email": "x"}]}`:         {http.StatusBadRequest, `"x" is not an e-mail address: An email address must have an @-sign.`},
-		`{"users": [{"email": "Taken@example.com"}]}`: {http.StatusConflict, "A user with this e-mail address exists"},
-		`{"users": [{"password": "short"}]}`:  {http.StatusBadRequest, "password must have 12 to 1024 bytes"},
-		`[]`:                                  {http.StatusBadRequest, "The body must be a JSON object"},
-		`{} {}`:                               {http.StatusBadRequest, "The body must be one JSON object"},
-		`{`:                                   {http.StatusBadRequest, "The body is not JSON: unexpected EOF"},
+		`{"users": [{"role": "boss"}]}`:                         {http.StatusBadRequest, `role must be issuer, cashier or reader, not "boss"`},
+		`{"users": [{"email": "x"}]}`:                           {http.StatusBadRequest, `"x" is not an e-mail address: An email address must have an @-sign.`},
+		`{"users": [{"email": "Taken@example.com"}]}`:           {http.StatusConflict, "A user with this e-mail address exists"},
+		`{"users": [{"password": "short"}]}`:                    {http.StatusBadRequest, "password must have 12 to 1024 bytes"},
+		`[]`:                                                    {http.StatusBadRequest, "The body must be a JSON object"},
+		`{} {}`:                                                 {http.StatusBadRequest, "The body must be one JSON object"},
+		`{`:                                                     {http.StatusBadRequest, "The body is not JSON: unexpected EOF"},
 	} {
 		if got := b.send("POST", "/sandbox/worlds", "", body); got.status != want.status || got.detail() != want.detail {
 			t.Errorf("%.60s: %d %q, want %d %q", body, got.status, got.detail(), want.status, want.detail)
