@@ -89,6 +89,31 @@ func (tx *Tx) SetTaskJob(ctx context.Context, task Task, job int64) error {
 	return wrap(tx.q.SetTaskJob(ctx, &job, task.ProgramID, task.ID), "set job of task")
 }
 
+// Never is the time for which the job of a task is scheduled that sticks in a sandbox.
+var Never = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// LockStuckTask locks and returns a task whose job is scheduled for Never. It fails with
+// ErrTaskNotFound, or with ErrTaskNotStuck.
+func (tx *Tx) LockStuckTask(ctx context.Context, task uuid.UUID) (Task, error) {
+	row, err := tx.q.LockTaskOfAnyProgram(ctx, task)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Task{}, ErrTaskNotFound
+	}
+	if err != nil {
+		return Task{}, fmt.Errorf("lock task: %w", err)
+	}
+	if row.JobID == nil {
+		return Task{}, ErrTaskNotStuck
+	}
+	// A statement of its own, so that it sees what another release did before it gave the lock
+	// back.
+	stuck, err := tx.q.IsJobScheduled(ctx, *row.JobID, Never)
+	if err == nil && !stuck {
+		err = ErrTaskNotStuck
+	}
+	return Task{row}, wrap(err, "look for job of task")
+}
+
 // FindTask returns the task in the program of the access. It fails with ErrTaskNotFound, or
 // with ErrAccessChanged if token or user have changed.
 func (s *Store) FindTask(ctx context.Context, access Access, task uuid.UUID) (Task, error) {

@@ -56,6 +56,7 @@ var (
 	ErrMayNotList       = &Error{Kind: Forbidden, Message: "User may not list gift cards"}
 	ErrLinkEnded        = &Error{Kind: Forbidden, Message: "Download link is invalid or has expired"}
 	ErrTaskNotFound     = &Error{Kind: NotFound, Message: "Task not found"}
+	ErrTaskNotStuck     = &Error{Kind: Conflict, Message: "Task is not stuck"}
 	ErrMerchantNotFound = &Error{Kind: NotFound, Message: "Merchant not found"}
 	ErrCardNotFound     = &Error{Kind: NotFound, Message: "Gift card not found"}
 	ErrUserNotFound     = &Error{Kind: NotFound, Message: "User not found"}

@@ -69,7 +69,7 @@ func (serveCommand) Run(s *session) (err error) {
 	}
 	var handler http.Handler = answering
 	if s.config.Sandbox {
-		if handler, err = sandbox.New(sandbox.Options{Next: answering, Store: st, Keys: keys, Logger: log, BaseURL: s.config.BaseURL}); err != nil {
+		if handler, err = sandbox.New(sandbox.Options{Next: answering, Store: st, Jobs: work, Keys: keys, Logger: log, BaseURL: s.config.BaseURL}); err != nil {
 			return err
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"strings"
 
+	"giftcards/jobs"
 	"giftcards/openapi"
 	"giftcards/server"
 	"giftcards/server/rules"
@@ -27,6 +28,7 @@ type Options struct {
 	// Next is the server. It answers everything that is not below /sandbox.
 	Next   http.Handler
 	Store  *store.Store
+	Jobs   *jobs.Jobs
 	Keys   *keyring.Ring
 	Logger *slog.Logger
 	// BaseURL is the address at which clients reach the server, as in server.Options.
@@ -39,6 +41,7 @@ type Sandbox struct {
 	operations *operations
 	own        *http.ServeMux // the sandbox's own operations
 	validator  *validate.Validator
+	journal    *journal
 	exhausted  exhausted
 }
 
@@ -47,8 +50,8 @@ const ownPaths = "/sandbox/"
 
 // New makes the handler of a sandbox.
 func New(o Options) (*Sandbox, error) {
-	if o.Next == nil || o.Store == nil || o.Keys == nil || o.Logger == nil || o.BaseURL == "" {
-		return nil, errors.New("a sandbox needs a server, a store, keys, a logger and a base URL")
+	if o.Next == nil || o.Store == nil || o.Jobs == nil || o.Keys == nil || o.Logger == nil || o.BaseURL == "" {
+		return nil, errors.New("a sandbox needs a server, a store, jobs, keys, a logger and a base URL")
 	}
 	operations, err := newOperations(o.BaseURL)
 	if err != nil {
@@ -94,6 +97,9 @@ func (s *Sandbox) control(w http.ResponseWriter, r *http.Request, op operation) 
 		return
 	}
 	c, err := controlsOf(r, op)
+	if err == nil {
+		err = c.fault.fit(r.Method, c.answer)
+	}
 	if err != nil {
 		refusal := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { s.refuse(w, http.StatusBadRequest, err.Error()) })
 		s.Next.ServeHTTP(w, r.WithContext(server.Instead(r.Context(), refusal)))

@@ -18,5 +18,13 @@ const forgetTimeout = time.Minute
 func (s *Sandbox) forget(ctx context.Context, world string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), forgetTimeout)
 	defer cancel()
-	return s.Store.DeleteWorld(ctx, world)
+	merchants, err := s.merchantsIn(ctx, world)
+	if err != nil {
+		return err
+	}
+	if err := s.Store.DeleteWorld(ctx, world); err != nil {
+		return err
+	}
+	s.journal.forget(merchants...)
+	return nil
 }
