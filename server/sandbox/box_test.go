@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"giftcards/server"
 	"giftcards/server/sandbox"
 	"giftcards/server/servertest"
+	"giftcards/store/storetest"
 	"giftcards/store/storetest/check"
 )
 
@@ -33,7 +35,7 @@ func newBox(t testing.TB, change ...func(*server.Options)) *box {
 	b := &box{t: t}
 	listener := httptest.NewUnstartedServer(nil)
 	b.URL = "http://" + listener.Listener.Addr().String()
-	b.Server = servertest.New(t, append([]func(*server.Options){func(o *server.Options) { o.Sandbox, o.BaseURL = true, b.URL }},
+	b.Server = servertest.NewOn(t, storetest.Sandbox(t), filepath.Join(t.TempDir(), "keys.json"), append([]func(*server.Options){func(o *server.Options) { o.Sandbox, o.BaseURL = true, b.URL }},
 		append(change, func(o *server.Options) { b.options = *o })...)...)
 	handler, err := sandbox.New(sandbox.Options{
 		Next: b.Handler, Store: b.Store, Jobs: b.Jobs, Keys: b.Keys, Logger: b.options.Logger, BaseURL: b.URL,
