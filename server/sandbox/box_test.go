@@ -38,7 +38,7 @@ func newBox(t testing.TB, change ...func(*server.Options)) *box {
 	b.Server = servertest.NewOn(t, storetest.Sandbox(t), filepath.Join(t.TempDir(), "keys.json"), append([]func(*server.Options){func(o *server.Options) { o.Sandbox, o.BaseURL = true, b.URL }},
 		append(change, func(o *server.Options) { b.options = *o })...)...)
 	handler, err := sandbox.New(sandbox.Options{
-		Next: b.Handler, Store: b.Store, Jobs: b.Jobs, Keys: b.Keys, Logger: b.options.Logger, BaseURL: b.URL,
+		Next: b.Handler, Store: b.Store, Jobs: b.Jobs, Keys: b.Keys, Logger: b.options.Logger, BaseURL: b.options.BaseURL,
 	})
 	must(t, err)
 	b.handler = handler

@@ -18,13 +18,13 @@ const forgetTimeout = time.Minute
 func (s *Sandbox) forget(ctx context.Context, world string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), forgetTimeout)
 	defer cancel()
-	merchants, err := s.merchantsIn(ctx, world)
+	found, err := s.Store.FindWorld(ctx, world)
 	if err != nil {
 		return err
 	}
 	if err := s.Store.DeleteWorld(ctx, world); err != nil {
 		return err
 	}
-	s.journal.forget(merchants...)
+	s.journal.forget(found.MerchantID.String(), found.NeighbourID.String())
 	return nil
 }
