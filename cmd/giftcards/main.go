@@ -83,15 +83,12 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	// Collect the faults of all settings before failing, so that the operator can mend them at once.
 	p.config.check(faults)
 	checkVariables(parser.Model.Node, os.Environ(), faults)
-	if p.config.Sandbox {
-		p.config.delivery.neverSend(faults)
-	}
 	// Only the commands that send messages need their secrets.
-	switch kongCtx.Command() {
-	case "serve":
-		p.config.delivery.check(faults, p.config.DatabaseURL == "")
-	case "messages test <address>":
-		p.config.delivery.check(faults, true)
+	switch sends := map[string]bool{"serve": true, "messages test <address>": true}[kongCtx.Command()]; {
+	case sends && p.config.Sandbox:
+		p.config.delivery.checkSandbox(faults)
+	case sends:
+		p.config.delivery.check(faults, p.config.DatabaseURL == "" || kongCtx.Command() != "serve")
 	}
 	if len(faults) > 0 {
 		fmt.Fprintln(stderr, faults)

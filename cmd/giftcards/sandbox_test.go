@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -169,5 +171,30 @@ func TestASandboxSendsNothing(t *testing.T) {
 	server := processtest.Serve(t, dir, processtest.FreeAddress(t), "GIFTCARDS_SANDBOX=true", "DATABASE_URL="+storetest.URL(t))
 	if !strings.Contains(server.Output(), "not sent, but written to") {
 		t.Errorf("with another database: %s", server.Output())
+	}
+}
+
+// TestTheSandboxsPageWorksAsItIsPasted: the commands of docs/sandbox.md, in one shell.
+func TestTheSandboxsPageWorksAsItIsPasted(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/sandbox.md")
+	must(t, err)
+	var text strings.Builder
+	for _, block := range regexp.MustCompile("(?s)\n```sh\n(.*?)```\n").FindAllStringSubmatch(string(page), -1) {
+		text.WriteString(block[1])
+	}
+	dir := processtest.StateDir(t)
+	processtest.Serve(t, dir, processtest.FreeAddress(t), "GIFTCARDS_SANDBOX=true")
+	for name, shell := range shells() {
+		out := pasteInto(t, shell, nil, []string{"HOME=" + dir, "GIFTCARDS_STATE_DIR=" + dir}, text.String())
+		for want, times := range map[string]int{
+			"HTTP/1.1 429 ": 1, "Preference-Applied: code=429": 1, "Retry-After: 1": 1,
+			"HTTP/1.1 201 ": 1, `"issuedCount":100`: 1, "Preference-Applied: code=201": 1, "HTTP/1.1 202 ": 1, "Preference-Applied: code=202": 1,
+			"HTTP/1.1 400 ": 1, `"detail":"Gift card has expired"`: 1, `"remainingBalance":"20.00"`: 1,
+		} {
+			if strings.Count(out, want) != times {
+				t.Errorf("%s: not %d times %q in\n%s", name, times, want, out)
+			}
+		}
 	}
 }
