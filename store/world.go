@@ -19,8 +19,8 @@ const MaxWorlds = 10_000
 // that the suite must not reach. Only the database of a sandbox lets a role make one.
 type World struct {
 	db.World
-	Programs  []MerchantProgram // of the merchant, by name
-	Users     []User            // of the merchant, by role and address
+	Programs  []MerchantProgram // of the merchant
+	Users     []User            // of the merchant, oldest first
 	Neighbour Neighbour
 }
 

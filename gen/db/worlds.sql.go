@@ -107,10 +107,11 @@ func (q *Queries) InsertWorld(ctx context.Context, arg InsertWorldParams) error 
 }
 
 const listUsersOfMerchants = `-- name: ListUsersOfMerchants :many
-select id, merchant_id, email, name, password_hash, role, active, tokens_valid_after, created_at from users where merchant_id = any ($1::bytea[]) order by role, email
+select id, merchant_id, email, name, password_hash, role, active, tokens_valid_after, created_at from users where merchant_id = any ($1::bytea[]) order by created_at, role, email
 `
 
-// By role and address, without a lock. Reads the whole table.
+// Oldest first, and those of the same time by role and address, without a lock. Reads the
+// whole table.
 func (q *Queries) ListUsersOfMerchants(ctx context.Context, merchants [][]byte) ([]User, error) {
 	rows, err := q.db.Query(ctx, listUsersOfMerchants, merchants)
 	if err != nil {

@@ -127,7 +127,7 @@ var checks = map[string]func(b *box, m made){
 	},
 	"two cards of one customer": func(b *box, m made) {
 		b.is(m, 200, "POST", "/v2/giftcards/programs/"+m.text("programId")+"/consolidate",
-			fmt.Sprintf(`{"cardIds": ["%s", "%s"], "customerEmail": "%s"}`, m.text("cardId"), m.text("otherCardId"), m.text("email")), `"totalConsolidatedAmount":"50.00"`)
+			fmt.Sprintf(`{"cardNumbers": ["%s", "%s"], "merchantId": "%s"}`, m.text("cardNumber"), m.text("otherCardNumber"), m.text("merchantId")), `"totalConsolidatedAmount":"50.00"`)
 	},
 	"a redemption": func(b *box, m made) {
 		b.is(m, 200, "POST", m.card()+"/transactions/"+m.text("transactionId")+"/refund", `{"amount": "10.00"}`, `"remainingBalance":"25.00"`)

@@ -16,8 +16,9 @@ select count(*) from worlds;
 select * from worlds order by name;
 
 -- name: ListUsersOfMerchants :many
--- By role and address, without a lock. Reads the whole table.
-select * from users where merchant_id = any (@merchants::bytea[]) order by role, email;
+-- Oldest first, and those of the same time by role and address, without a lock. Reads the
+-- whole table.
+select * from users where merchant_id = any (@merchants::bytea[]) order by created_at, role, email;
 
 -- name: LockUsersOfMerchants :exec
 -- LockUser for all users of the merchants, in the order of their ids.
