@@ -124,6 +124,10 @@ func TestTheJournalNamesTheStatementThatWasBroken(t *testing.T) {
 	if got := b.requests("limit=1")[0]; !slices.Equal(got.Broke, []string{"Not Found"}) || got.Operation != nil || got.Path != "/v2/giftcard" {
 		t.Errorf("an unknown path: %+v", got)
 	}
+	b.send(http.MethodPost, cards, "", `{"unread": true}`)
+	if got := b.requests("limit=1")[0]; !slices.Equal(got.Broke, []string{"Not authenticated"}) || got.Request.Body == nil || *got.Request.Body != `{"unread": true}` {
+		t.Errorf("a body that the server does not read: %+v", got)
+	}
 	b.send(http.MethodPost, cards, m.Token, "{}", "Sandbox-Fault: down")
 	if got := b.requests("limit=1")[0]; len(got.Broke) != 0 || got.Answer.Status != 503 || *got.Request.Body != "{}" {
 		t.Errorf("a fault of the server: %+v", got)
