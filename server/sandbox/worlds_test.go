@@ -140,7 +140,7 @@ func TestAWorldThatCannotBeIsRefusedInASentence(t *testing.T) {
 		fmt.Sprintf(`{"name": "%s"}`, strings.Repeat("x", 101)):    {http.StatusBadRequest, name},
 		fmt.Sprintf(`{"name": "%s"}`, strings.Repeat("x", 10_000)): {http.StatusBadRequest, name},
 		fmt.Sprintf(`{"name": "%s"}`, strings.Repeat("x", 70_000)): {http.StatusRequestEntityTooLarge, "The body must have 65536 bytes at most"},
-		`{"nmae": "x"}`:      {http.StatusBadRequest, `The body must not have the property "nmae"`},
+		`{"color": "x"}`:     {http.StatusBadRequest, `The body must not have the property "color"`},
 		`{"programs": "x"}`:  {http.StatusBadRequest, "programs must not be a JSON string"},
 		`{"programs": [""]}`: {http.StatusBadRequest, "A name must have 1 to 255 characters"},
 		`{"programs": [` + strings.Repeat(`"x",`, 20) + `"x"]}`: {http.StatusBadRequest, "programs must have 20 names at most"},
