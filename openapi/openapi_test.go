@@ -65,6 +65,36 @@ func TestCompleteOnlyAddsToPublished(t *testing.T) {
 	}
 }
 
+// sandboxAdditions are the places where Sandbox has more than Complete.
+var sandboxAdditions = map[string]string{
+	"/tags/*":                          "the sandbox's own operations",
+	"/paths/*":                         "the sandbox's own operations",
+	"/components/*":                    "the headers of requests",
+	"/components/schemas/*":            "bodies of the sandbox's own operations",
+	"/paths/*/*/parameters":            "the headers of requests",
+	"/paths/*/*/parameters/*":          "the headers of requests",
+	"/paths/*/*/responses/*":           "a header that cannot be followed",
+	"/paths/*/*/responses/*/headers":   "what was followed",
+	"/paths/*/*/responses/*/headers/*": "what was followed",
+}
+
+// TestSandboxOnlyAddsToComplete: a client that was made from another document works with a
+// sandbox too.
+func TestSandboxOnlyAddsToComplete(t *testing.T) {
+	t.Parallel()
+	for _, d := range differences("", decode(t, openapi.Complete), decode(t, openapi.Sandbox)) {
+		place := ""
+		for candidate := range sandboxAdditions {
+			if matches(t, candidate, d.pointer) {
+				place = candidate
+			}
+		}
+		if d.kind != "added" || place == "" {
+			t.Errorf("%s %s", d.kind, d.pointer)
+		}
+	}
+}
+
 // relaxations are all that SDK generators are told differently.
 var relaxations = []struct {
 	pattern string // of JSON pointers

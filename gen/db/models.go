@@ -220,7 +220,7 @@ type IdempotencyKey struct {
 	Subject []byte
 }
 
-// What kind of installation this database belongs to; one row.
+// The kind of installation that this database belongs to, in one row.
 type Installation struct {
 	// Always true, so that there is only one row.
 	One bool

@@ -12,7 +12,7 @@ import (
 	"giftcards/server/workbook"
 )
 
-// What the examples are about. The ids in a request's path replace them.
+// The subjects of the examples. The ids in a request's path replace them.
 const (
 	exampleCard        = "5eb7cf5a86d9755df3a6c593"
 	exampleOther       = "5eb7cf5a86d9755df3a6c594"

@@ -157,7 +157,7 @@ func TestADeliveryIsNoEventOfACardsTime(t *testing.T) {
 	b := newBox(t)
 	m := b.Merchant()
 	path, _ := card(b, m, `, "customerEmail": "ada@example.com"`, "Sandbox-Now: 2021-05-01T12:00:00Z")
-	// What the record of a delivery does. The outbox of a test delivers nothing.
+	// As the record of a delivery does. The outbox of a test delivers nothing.
 	storetest.AsOwner(t, b.Store, func(tx *store.Tx) (any, error) {
 		return tx.Unwrap().Exec(t.Context(), "update gift_cards set delivered = true, updated_at = now()")
 	})

@@ -7,7 +7,7 @@ create table installation (
     constraint installation_pkey primary key (one),
     constraint installation_one_check check (one)
 );
-comment on table installation is 'What kind of installation this database belongs to; one row.';
+comment on table installation is 'The kind of installation that this database belongs to, in one row.';
 comment on column installation.one is 'Always true, so that there is only one row.';
 comment on column installation.sandbox is 'Whether this is a sandbox, whose answers and faults a client may choose.';
 
