@@ -1,7 +1,6 @@
 package sandbox_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -59,13 +58,8 @@ type keptMessage struct {
 // requests returns the journal, as a query chooses.
 func (b *box) requests(query string) []kept {
 	b.t.Helper()
-	got := ask(b.t, b.handler, http.MethodGet, "/sandbox/requests?"+query)
-	if got.Code != http.StatusOK {
-		b.t.Fatalf("the journal with %s: %d %s", query, got.Code, got.Body)
-	}
-	var list struct{ Requests []kept }
-	must(b.t, json.Unmarshal(got.Body.Bytes(), &list))
-	return list.Requests
+	got := b.want(http.StatusOK, http.MethodGet, "/sandbox/requests?"+query, "", "")
+	return decoded[struct{ Requests []kept }](b.t, got).Requests
 }
 
 // TestTheJournalShowsThatARetryHadTheSameKey: what a client's test asserts, in the order of the
@@ -201,10 +195,17 @@ func TestEachWorldSeesAndForgetsItsOwnRequests(t *testing.T) {
 	count("status=200&limit=2", 2)
 	count("operation=get_token_info_v2_token_get", 5)
 	count("after="+fmt.Sprint(b.requests("")[2].ID), 2)
-	if got := ask(t, b.handler, http.MethodDelete, "/sandbox/requests?world="+one.ID); got.Code != http.StatusNoContent || got.Body.Len() > 0 {
-		t.Errorf("forget: %d %s", got.Code, got.Body)
-	}
+	b.want(http.StatusNoContent, http.MethodDelete, "/sandbox/requests?world="+one.ID, "", "")
 	count("world="+one.ID, 0)
+	count("", 2)
+	// A world has a name, and a neighbour whose requests are its own too. They go with it.
+	w := b.world(`{"name": "named"}`)
+	b.send(http.MethodGet, "/v2/token", w.Token, "")
+	b.send(http.MethodGet, "/v2/token", w.Neighbour.Token, "")
+	count("world=named", 2)
+	count("world="+w.MerchantID, 1)
+	b.want(http.StatusNoContent, http.MethodDelete, "/sandbox/worlds/named", "", "")
+	count("world="+w.MerchantID, 0)
 	count("", 2)
 }
 
@@ -286,10 +287,14 @@ func TestABadQueryOfTheJournalIsRefused(t *testing.T) {
 		{"DELETE", "world=", "world must not be empty"},
 		{"DELETE", "status=200", `There is no parameter "status"; there is only world`},
 	} {
-		got := ask(t, b.handler, c.method, "/sandbox/requests?"+c.query)
-		var refusal struct{ Detail string }
-		if json.Unmarshal(got.Body.Bytes(), &refusal); got.Code != http.StatusBadRequest || refusal.Detail != c.want {
-			t.Errorf("%s %s: %d %s, want %s", c.method, c.query, got.Code, got.Body, c.want)
+		got := b.send(c.method, "/sandbox/requests?"+c.query, "", "")
+		if got.status != http.StatusBadRequest || got.detail() != c.want {
+			t.Errorf("%s %s: %d %s, want %s", c.method, c.query, got.status, got.body, c.want)
+		}
+	}
+	for _, method := range []string{http.MethodGet, http.MethodDelete} {
+		if got := b.send(method, "/sandbox/requests?world=nowhere", "", ""); got.status != http.StatusNotFound || got.detail() != `There is no world "nowhere"` {
+			t.Errorf("%s of no world: %d %s", method, got.status, got.body)
 		}
 	}
 	if n := len(b.requests("")); n != 1 {

@@ -58,6 +58,16 @@ let worlds = [];
 const shownWorlds = 100; // more make the page slow and help nobody
 
 const nameOf = (merchant) => worlds.find((world) => world.merchantId === merchant)?.name ?? merchant;
+const strangers = new Set(); // merchants that are of no world
+
+// learn reads the worlds again if one of the merchants is not known. A test has made its world.
+async function learn(merchants) {
+  const isNew = (merchant) => merchant !== null && nameOf(merchant) === merchant && !strangers.has(merchant);
+  if (merchants.some(isNew)) {
+    await listWorlds();
+    merchants.filter(isNew).forEach((merchant) => strangers.add(merchant));
+  }
+}
 
 function worldItem(world) {
   const button = (text, does) => {
@@ -287,6 +297,7 @@ async function refresh() {
   if (asked !== filter().toString()) {
     return; // the filter has changed meanwhile
   }
+  await learn(requests.map((request) => request.merchantId));
   const list = by("list");
   for (const request of requests.reverse()) { // the oldest first, so that the newest ends on top
     const isNew = !shown.has(request.id);
