@@ -115,6 +115,9 @@ func TestTheMakerOfAWorldChoosesItsNames(t *testing.T) {
 	if w.Name != "Check-out.1" || w.Programs[0].Name != "Books" || w.Programs[1].Name != "Christmas" || w.Programs[0].ID != w.ProgramID {
 		t.Errorf("got %+v", w)
 	}
+	if again := decoded[world](t, b.want(http.StatusOK, "GET", "/sandbox/worlds/"+w.Name, "", "")); fmt.Sprint(again.Programs) != fmt.Sprint(w.Programs) {
+		t.Errorf("programs %v, then %v", w.Programs, again.Programs)
+	}
 	if merchant := b.want(http.StatusCreated, "POST", w.cards(), w.Token, w.newCard()).field(t, "merchantName"); merchant != "Bookshop" {
 		t.Errorf("merchant %s", merchant)
 	}
