@@ -1,9 +1,11 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -19,7 +21,7 @@ const MaxWorlds = 10_000
 // that the suite must not reach. Only the database of a sandbox lets a role make one.
 type World struct {
 	db.World
-	Programs  []MerchantProgram // of the merchant
+	Programs  []MerchantProgram // of the merchant, the one that tests use by default first
 	Users     []User            // of the merchant, oldest first
 	Neighbour Neighbour
 }
@@ -112,6 +114,15 @@ func (s *Store) FindWorld(ctx context.Context, name string) (World, error) {
 		if world.Programs, err = tx.q.ListProgramsOfMerchant(ctx, row.MerchantID); err != nil {
 			return World{}, fmt.Errorf("find programs of world: %w", err)
 		}
+		slices.SortFunc(world.Programs, func(a, b MerchantProgram) int {
+			switch row.ProgramID {
+			case a.ID:
+				return -1
+			case b.ID:
+				return 1
+			}
+			return cmp.Compare(a.Name, b.Name)
+		})
 		neighbours, err := tx.q.ListProgramsOfMerchant(ctx, row.NeighbourID)
 		if err != nil {
 			return World{}, fmt.Errorf("find neighbour of world: %w", err)

@@ -17,15 +17,19 @@ import (
 // ownBodyLimit is the largest body of an operation of the sandbox's own, in bytes.
 const ownBodyLimit = 64 << 10
 
-// badRequest is a sentence for a client whose request is refused.
-type badRequest string
+// badRequestError is a sentence for a client whose request is refused.
+type badRequestError string
 
-func (e badRequest) Error() string { return string(e) }
+func (e badRequestError) Error() string { return string(e) }
 
-// notFound is a sentence for a client who names something that there is not.
-type notFound string
+func badRequest(sentence string) error { return badRequestError(sentence) }
 
-func (e notFound) Error() string { return string(e) }
+// notFoundError is a sentence for a client who names something that does not exist.
+type notFoundError string
+
+func (e notFoundError) Error() string { return string(e) }
+
+func notFound(sentence string) error { return notFoundError(sentence) }
 
 // answering makes a handler of an operation that returns its answer or an error.
 func (s *Sandbox) answering(operation func(http.ResponseWriter, *http.Request) (status int, body any, err error)) http.HandlerFunc {
@@ -58,13 +62,13 @@ func (s *Sandbox) fail(w http.ResponseWriter, r *http.Request, err error) {
 const errPrivilege = "The server's database role may not do this: run giftcards migrate up --serve-role with GIFTCARDS_SANDBOX=true"
 
 func refusalOf(err error) (status int, detail string) {
-	if bad, ok := errors.AsType[badRequest](err); ok {
+	if bad, ok := errors.AsType[badRequestError](err); ok {
 		return http.StatusBadRequest, string(bad)
 	}
-	if missing, ok := errors.AsType[notFound](err); ok {
+	if missing, ok := errors.AsType[notFoundError](err); ok {
 		return http.StatusNotFound, string(missing)
 	}
-	if refused, ok := errors.AsType[*stateRefused](err); ok {
+	if refused, ok := errors.AsType[*stateRefusedError](err); ok {
 		return http.StatusBadRequest, refused.Error()
 	}
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {

@@ -3,6 +3,7 @@ package sandbox
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"strconv"
 	"time"
@@ -29,9 +30,7 @@ func (c *scene) issue(at time.Time, more map[string]any) (api.GiftCardResponse, 
 	if c.params["physical"] == "true" {
 		body["isPhysical"] = true
 	}
-	for property, value := range more {
-		body[property] = value
-	}
+	maps.Copy(body, more)
 	var card api.GiftCardResponse
 	err := c.do(step{method: http.MethodPost, path: "/cards", body: body, at: at}, &card)
 	return card, err
@@ -262,9 +261,7 @@ func lockedCode(c *scene) error {
 func (c *scene) underKey(more map[string]any) error {
 	key := uuid.NewString()
 	body := map[string]any{"initialValue": c.params["amount"], "merchantId": c.values["merchantId"]}
-	for property, value := range more {
-		body[property] = value
-	}
+	maps.Copy(body, more)
 	var card api.GiftCardResponse
 	err := c.do(step{method: http.MethodPost, path: "/cards", body: body, header: map[string]string{"Idempotency-Key": key}}, &card)
 	if err != nil {

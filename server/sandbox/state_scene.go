@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"time"
@@ -15,8 +16,8 @@ import (
 	"giftcards/store/id"
 )
 
-// A scene is where a state is made. What it does goes through the server as a client's
-// requests do, as an issuer of the world, and is not in the journal.
+// A scene is where a state is made. It sends requests through the server as an issuer of the
+// world. The journal does not have them.
 type scene struct {
 	sandbox *Sandbox
 	request *http.Request // the client's, whose address and end the scene's requests have
@@ -87,7 +88,7 @@ type step struct {
 	at           time.Time // for Sandbox-Now; zero for none
 }
 
-// do sends a request and decodes its answer into answer. It fails with a *stateRefused if the
+// do sends a request and decodes its answer into answer. It fails with a *stateRefusedError if the
 // server refuses.
 func (c *scene) do(st step, answer any) error {
 	if st.body == nil {
@@ -101,7 +102,7 @@ func (c *scene) do(st step, answer any) error {
 	if !strings.HasPrefix(path, "/v2/") {
 		path = "/v2/giftcards/programs/" + c.program.String() + path
 	}
-	r, err := http.NewRequestWithContext(c.request.Context(), st.method, path, bytes.NewReader(body))
+	r, err := http.NewRequestWithContext(c.request.Context(), st.method, path, bytes.NewReader(body)) //nolint:gosec // it is handed to a function
 	if err != nil {
 		return fmt.Errorf("make request of a state: %w", err)
 	}
@@ -114,10 +115,11 @@ func (c *scene) do(st step, answer any) error {
 	if !st.at.IsZero() {
 		r.Header.Set(nowHeader, st.at.UTC().Format(time.RFC3339Nano))
 	}
+	// Below the journal, because a test looks there for its own requests.
 	got := &kept{header: http.Header{}, status: http.StatusOK}
 	c.sandbox.control(got, r, c.sandbox.operations.find(r))
 	if got.status >= http.StatusMultipleChoices {
-		return &stateRefused{status: got.status, body: got.body.Bytes()}
+		return &stateRefusedError{status: got.status, body: got.body.Bytes()}
 	}
 	if answer == nil {
 		return nil
@@ -128,14 +130,14 @@ func (c *scene) do(st step, answer any) error {
 	return nil
 }
 
-// stateRefused says that the server has refused a request that makes a state, mostly because
+// stateRefusedError says that the server has refused a request that makes a state, mostly because
 // a parameter is not as the contract wants it.
-type stateRefused struct {
+type stateRefusedError struct {
 	status int
 	body   []byte
 }
 
-func (e *stateRefused) Error() string {
+func (e *stateRefusedError) Error() string {
 	return fmt.Sprintf("The server refuses to make the state: %d %s", e.status, bytes.TrimSpace(e.body))
 }
 
@@ -170,12 +172,10 @@ func (c *scene) tell(card string) error {
 		return err
 	}
 	number := store.FormatNumber(found.CardNumber)
-	for name, value := range map[string]any{
+	maps.Copy(c.values, map[string]any{
 		"cardId": card, "cardNumber": number, "lastFourDigits": number[len(number)-4:], "securityCode": code,
 		"initialValue": found.InitialValue, "balance": found.Balance, "expiresAt": found.ExpiresAt.UTC(),
 		"status": api.GiftCardStatus(store.StateOf(&found, c.sandbox.Store.Clock())),
-	} {
-		c.values[name] = value
-	}
+	})
 	return nil
 }

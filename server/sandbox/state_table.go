@@ -84,6 +84,8 @@ func ending(st state, undo func(*scene) error) state {
 var worldValues = []string{"world", "merchantId", "programId", "token", "cashierToken", "readerToken"}
 
 // meanings says what each value is.
+//
+//nolint:gosec // it says what a password is
 var meanings = map[string]string{
 	"world":             "The world's name.",
 	"merchantId":        "The merchant.",

@@ -83,8 +83,7 @@ func (s *Sandbox) makeState(w http.ResponseWriter, r *http.Request) (int, any, e
 	return http.StatusOK, scene.values, nil
 }
 
-// undoState ends what would outlive a test. What is in the world stays until the world is
-// deleted, as it would on a real server.
+// undoState ends what would outlive a test. Cards and users stay until the world is deleted.
 func (s *Sandbox) undoState(r *http.Request, made *state, name string, params map[string]string) error {
 	if made.undo == nil {
 		return nil

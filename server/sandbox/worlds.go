@@ -90,6 +90,7 @@ func (s *Sandbox) registerWorlds() {
 }
 
 func (s *Sandbox) createWorld(w http.ResponseWriter, r *http.Request) (int, any, error) {
+	ctx := r.Context()
 	var asked worldRequest
 	if err := decode(w, r, &asked); err != nil {
 		return 0, nil, err
@@ -102,11 +103,11 @@ func (s *Sandbox) createWorld(w http.ResponseWriter, r *http.Request) (int, any,
 		return 0, nil, err
 	}
 	if asked.Replace {
-		if err := s.forget(r.Context(), asked.Name); err != nil && !errors.Is(err, store.ErrWorldNotFound) {
+		if err := s.forget(ctx, asked.Name); err != nil && !errors.Is(err, store.ErrWorldNotFound) {
 			return 0, nil, err
 		}
 	}
-	world, err := store.Write(r.Context(), s.Store, func(tx *store.Tx) (store.World, error) { return tx.AddWorld(r.Context(), n) })
+	world, err := store.Write(ctx, s.Store, func(tx *store.Tx) (store.World, error) { return tx.AddWorld(ctx, n) })
 	if err != nil {
 		return 0, nil, err
 	}

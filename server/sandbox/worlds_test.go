@@ -115,6 +115,9 @@ func TestTheMakerOfAWorldChoosesItsNames(t *testing.T) {
 	if w.Name != "Check-out.1" || w.Programs[0].Name != "Books" || w.Programs[1].Name != "Christmas" || w.Programs[0].ID != w.ProgramID {
 		t.Errorf("got %+v", w)
 	}
+	if again := decoded[world](t, b.want(http.StatusOK, "GET", "/sandbox/worlds/"+w.Name, "", "")); fmt.Sprint(again.Programs) != fmt.Sprint(w.Programs) {
+		t.Errorf("programs %v, then %v", w.Programs, again.Programs)
+	}
 	if merchant := b.want(http.StatusCreated, "POST", w.cards(), w.Token, w.newCard()).field(t, "merchantName"); merchant != "Bookshop" {
 		t.Errorf("merchant %s", merchant)
 	}
@@ -140,7 +143,7 @@ func TestAWorldThatCannotBeIsRefusedInASentence(t *testing.T) {
 		fmt.Sprintf(`{"name": "%s"}`, strings.Repeat("x", 101)):    {http.StatusBadRequest, name},
 		fmt.Sprintf(`{"name": "%s"}`, strings.Repeat("x", 10_000)): {http.StatusBadRequest, name},
 		fmt.Sprintf(`{"name": "%s"}`, strings.Repeat("x", 70_000)): {http.StatusRequestEntityTooLarge, "The body must have 65536 bytes at most"},
-		`{"nmae": "x"}`:      {http.StatusBadRequest, `The body must not have the property "nmae"`},
+		`{"color": "x"}`:     {http.StatusBadRequest, `The body must not have the property "color"`},
 		`{"programs": "x"}`:  {http.StatusBadRequest, "programs must not be a JSON string"},
 		`{"programs": [""]}`: {http.StatusBadRequest, "A name must have 1 to 255 characters"},
 		`{"programs": [` + strings.Repeat(`"x",`, 20) + `"x"]}`: {http.StatusBadRequest, "programs must have 20 names at most"},
