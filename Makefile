@@ -12,10 +12,10 @@ RACE     = $(shell command -v $$(go env CC) >/dev/null && echo -race)
 export CGO_ENABLED := 0
 export GOFLAGS     := -buildvcs=false $(GOFLAGS)
 
-.PHONY: help run sandbox free-port build test test-full lint vulncheck generate schema licences verify changelog contract sdk restore proxies spreadsheet upgrade operations bench microbench faults clean
+.PHONY: help run sandbox sandbox-page free-port build test test-full lint vulncheck generate schema licences verify changelog contract sdk restore proxies spreadsheet upgrade operations bench microbench faults clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  %-11s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  %-12s %s\n", $$1, $$2}'
 
 run: free-port build ## start the server with a database and a demo merchant of its own
 	@exec $(BIN)/giftcards serve
@@ -119,6 +119,9 @@ upgrade: ## roll two servers under load from the version FROM=<git revision> to 
 	@trap 'git worktree remove --force $(BIN)/from' EXIT; \
 		go -C $(BIN)/from build -o $(BIN)/giftcards-from ./cmd/giftcards
 	@GIFTCARDS_UPGRADE_FROM=$(BIN)/giftcards-from go test -count=1 -v -run TestAnUpgradeFailsNoRequest ./cmd/giftcards -args -full
+
+sandbox-page: ## use the page of a sandbox in a browser (Chromium, node; PICTURES=directory keeps pictures)
+	@server/sandbox/page/check/run
 
 operations: ## let promtool and Grafana's types judge the alerts and the dashboard (promtool, node)
 	@docs/operations/check/run

@@ -20,6 +20,9 @@ import (
 type bulkIssueArgs struct {
 	ProgramID id.ID     `json:"program_id"`
 	TaskID    uuid.UUID `json:"task_id"`
+	// NotBefore is when the job may begin; zero is at once. Only a sandbox sets it. River's own
+	// time of a job is exact to 5 seconds.
+	NotBefore time.Time `json:"not_before,omitzero"`
 }
 
 // Kind is the job's name in River's table. Renaming it would lose the jobs that are stored.
@@ -35,12 +38,30 @@ const giveUpReason = "The cards could not be issued because of a fault of the se
 // EnqueueBulkIssue enqueues a job that issues the task's cards. A worker takes it after tx
 // is committed.
 func (j *Jobs) EnqueueBulkIssue(ctx context.Context, tx *store.Tx, task store.Task) error {
+	if fate, chosen := ctx.Value(fateKey{}).(Fate); chosen {
+		return j.enqueueFated(ctx, tx, task, fate)
+	}
+	return j.insert(ctx, tx, task, jobOf(ctx, task))
+}
+
+// taskJob is a job that is not inserted yet.
+type taskJob struct {
+	args    bulkIssueArgs
+	options *river.InsertOpts
+}
+
+// jobOf returns the job that issues the task's cards.
+func jobOf(ctx context.Context, task store.Task) taskJob {
 	options := traced(ctx)
 	options.Queue = store.QueueLarge
 	if task.CardCount <= store.SmallTask {
 		options.Queue = store.QueueSmall
 	}
-	inserted, err := j.client.InsertTx(ctx, tx.Unwrap(), bulkIssueArgs{ProgramID: task.ProgramID, TaskID: task.ID}, options)
+	return taskJob{bulkIssueArgs{ProgramID: task.ProgramID, TaskID: task.ID}, options}
+}
+
+func (j *Jobs) insert(ctx context.Context, tx *store.Tx, task store.Task, job taskJob) error {
+	inserted, err := j.client.InsertTx(ctx, tx.Unwrap(), job.args, job.options)
 	if err != nil {
 		return fmt.Errorf("enqueue bulk issue: %w", err)
 	}
@@ -81,6 +102,9 @@ func (w *bulkIssueWorker) NextRetry(job *river.Job[bulkIssueArgs]) time.Time {
 // transaction. The job waits while its merchant has as many running tasks as it may have.
 func (w *bulkIssueWorker) Work(ctx context.Context, job *river.Job[bulkIssueArgs]) error {
 	program, task := job.Args.ProgramID, job.Args.TaskID
+	if early := time.Until(job.Args.NotBefore); early > 0 {
+		return river.JobSnooze(min(early, longestExactSnooze))
+	}
 	// The attempt is counted in a transaction of its own, so that it also counts if the
 	// process dies while it issues cards. The slot is a lock of this short transaction. It
 	// only keeps a job that must wait from counting an attempt.
@@ -90,10 +114,12 @@ func (w *bulkIssueWorker) Work(ctx context.Context, job *river.Job[bulkIssueArgs
 		}
 		return tx.StartTask(ctx, program, task)
 	})
-	if errors.Is(err, store.ErrNoSlot) {
+	switch {
+	case errors.Is(err, store.ErrNoSlot):
 		return wait(job)
-	}
-	if err != nil {
+	case errors.Is(err, store.ErrTaskNotFound): // a sandbox has deleted its world
+		return nil
+	case err != nil:
 		return err
 	}
 	// The process of the last attempt has died, so that nobody has given the task up yet.
@@ -117,6 +143,8 @@ func (w *bulkIssueWorker) Work(ctx context.Context, job *river.Job[bulkIssueArgs
 	switch {
 	case err == nil:
 		progress.completed()
+		return nil
+	case errors.Is(err, store.ErrTaskNotFound): // the same, meanwhile
 		return nil
 	case isStopped: // another attempt would end in the same way
 		w.logger.WarnContext(ctx, "task stopped", "task_id", task, "reason", stopped.Reason)
@@ -143,6 +171,9 @@ func (w *bulkIssueWorker) takeSlot(ctx context.Context, tx *store.Tx, job *river
 
 // Bounds of the pause before a job looks for a slot again.
 const shortestWait, longestWait = 250 * time.Millisecond, 10 * time.Second
+
+// longestExactSnooze is shorter than the 5 seconds above which River wakes jobs in groups.
+const longestExactSnooze = 4 * time.Second
 
 // wait snoozes the job for a tenth of the time that it has waited, within bounds. The
 // pause grows, so that many waiting jobs do not occupy the workers. River does not count a

@@ -84,6 +84,12 @@ func TestOnlyTheNamedOriginsMayCall(t *testing.T) {
 		if allowed && (!slices.Contains(headers, "Authorization") || !slices.Contains(headers, "Content-Type") || !slices.Contains(headers, "Idempotency-Key")) {
 			t.Errorf("preflight from %s allows %q", origin, headers)
 		}
+		methods := strings.Split(preflight.Header.Get("Access-Control-Allow-Methods"), ",")
+		for _, method := range []string{"GET", "HEAD", "PATCH", "POST"} { // all that the document has
+			if allowed && !slices.Contains(methods, method) {
+				t.Errorf("preflight from %s allows %q, not %s", origin, methods, method)
+			}
+		}
 		answer := send(http.MethodGet, "/healthz", origin, "")
 		if got := answer.Header.Get("Access-Control-Allow-Origin"); answer.Status != http.StatusOK || (got == origin) != allowed || !allowed && got != "" {
 			t.Errorf("a request from %s: %d %q", origin, answer.Status, got)

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -88,6 +89,31 @@ func (tx *Tx) SetTaskJob(ctx context.Context, task Task, job int64) error {
 	return wrap(tx.q.SetTaskJob(ctx, &job, task.ProgramID, task.ID), "set job of task")
 }
 
+// Never is the time for which the job of a task is scheduled that sticks in a sandbox.
+var Never = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// LockStuckTask locks and returns a task whose job is scheduled for Never. It fails with
+// ErrTaskNotFound, or with ErrTaskNotStuck.
+func (tx *Tx) LockStuckTask(ctx context.Context, task uuid.UUID) (Task, error) {
+	row, err := tx.q.LockTaskOfAnyProgram(ctx, task)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Task{}, ErrTaskNotFound
+	}
+	if err != nil {
+		return Task{}, fmt.Errorf("lock task: %w", err)
+	}
+	if row.JobID == nil {
+		return Task{}, ErrTaskNotStuck
+	}
+	// A statement of its own, so that it sees what another release did before it gave the lock
+	// back.
+	stuck, err := tx.q.IsJobScheduled(ctx, *row.JobID, Never)
+	if err == nil && !stuck {
+		err = ErrTaskNotStuck
+	}
+	return Task{row}, wrap(err, "look for job of task")
+}
+
 // FindTask returns the task in the program of the access. It fails with ErrTaskNotFound, or
 // with ErrAccessChanged if token or user have changed.
 func (s *Store) FindTask(ctx context.Context, access Access, task uuid.UUID) (Task, error) {
@@ -116,7 +142,8 @@ var ErrNoSlot = errors.New("the merchant's slots are all taken")
 
 // TakeSlot reserves one of the merchant's slots for large tasks until the transaction ends. A
 // merchant has that many slots over all instances. It fails with ErrNoSlot if no slot is
-// free, or if older tasks come first.
+// free, or if older tasks come first, and with ErrTaskNotFound if a sandbox has deleted the
+// merchant.
 func (tx *Tx) TakeSlot(ctx context.Context, program id.ID, task uuid.UUID, slots int) error {
 	// Without this, a task that tries at the right moment would overtake older ones for ever.
 	older, err := tx.q.CountOlderTasks(ctx, program, task, QueueLarge)
@@ -128,7 +155,11 @@ func (tx *Tx) TakeSlot(ctx context.Context, program id.ID, task uuid.UUID, slots
 	}
 	_, err = tx.q.TakeSlot(ctx, int32(slots), program)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return ErrNoSlot
+		// Without a merchant there is no slot to wait for either.
+		if _, err := tx.FindProgram(ctx, program); !errors.Is(err, ErrProgramNotFound) {
+			return cmp.Or(err, ErrNoSlot)
+		}
+		return ErrTaskNotFound
 	}
 	if err != nil {
 		return fmt.Errorf("take slot: %w", err)
@@ -158,11 +189,15 @@ func (tx *Tx) GiveBackAttempt(ctx context.Context, program id.ID, task uuid.UUID
 // nothing, because a job may run twice, even at the same time. After each chunk it calls
 // written with the number of cards so far, which are not committed yet. It holds at most two
 // chunks of cards in memory. It fails with a *TaskStoppedError if the task's user may not
-// issue any more, or if an operator has cancelled the task.
+// issue any more, or if an operator has cancelled the task, and with ErrTaskNotFound if a
+// sandbox has deleted it with its world.
 func (tx *Tx) IssueTask(ctx context.Context, program id.ID, taskID uuid.UUID, written func(cards int)) error {
 	// The lock on the row is the worker's lease: PostgreSQL releases it when the worker's
 	// connection dies. A second worker waits here, and then finds the task finished.
 	row, err := tx.q.LockTask(ctx, program, taskID)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return ErrTaskNotFound
+	}
 	if err != nil {
 		return fmt.Errorf("lock task: %w", err)
 	}

@@ -22,6 +22,7 @@ var keysWithoutProgram = map[string]string{
 	"code_failures_pkey":        "a number may be nobody's, so it has no program",
 	"message_origins_pkey":      "one row for the whole database",
 	"key_checks_pkey":           "one row for the whole database",
+	"worlds_pkey":               "a world is above programs; only a sandbox has any",
 	"installation_pkey":         "one row for the whole database",
 	"key_uses_pkey":             "a key seals codes of all programs",
 	"issuing_limits_pkey":       "a limit is a program's, or a user's in all programs",

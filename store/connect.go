@@ -30,6 +30,7 @@ func newPool(ctx context.Context, config *pgxpool.Config) (*pgxpool.Pool, error)
 	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
 		return conn.PgConn().Exec(ctx, sessionSettings).Close()
 	}
+	config.PrepareConn = func(ctx context.Context, _ *pgx.Conn) (bool, error) { return true, away(ctx) }
 	closesFatal := config.ConnConfig.OnPgError
 	config.ConnConfig.OnPgError = func(conn *pgconn.PgConn, err *pgconn.PgError) bool {
 		if err.Code == codeReadOnly {

@@ -56,6 +56,7 @@ var (
 	ErrMayNotList       = &Error{Kind: Forbidden, Message: "User may not list gift cards"}
 	ErrLinkEnded        = &Error{Kind: Forbidden, Message: "Download link is invalid or has expired"}
 	ErrTaskNotFound     = &Error{Kind: NotFound, Message: "Task not found"}
+	ErrTaskNotStuck     = &Error{Kind: Conflict, Message: "Task is not stuck"}
 	ErrMerchantNotFound = &Error{Kind: NotFound, Message: "Merchant not found"}
 	ErrCardNotFound     = &Error{Kind: NotFound, Message: "Gift card not found"}
 	ErrUserNotFound     = &Error{Kind: NotFound, Message: "User not found"}
@@ -84,6 +85,9 @@ var (
 	ErrNoRecipient         = &Error{Kind: Refused, Message: "Gift card has no recipient"}
 	ErrDelivered           = &Error{Kind: Refused, Message: "Gift card has already been delivered"}
 	ErrCustomerNotFound    = &Error{Kind: NotFound, Message: "Customer not found"}
+	ErrWorldNotFound       = &Error{Kind: NotFound, Message: "World not found"}
+	ErrWorldExists         = &Error{Kind: Conflict, Message: "A world of this name exists"}
+	ErrTooManyWorlds       = &Error{Kind: Exhausted, Message: "The sandbox has as many worlds as it may have: delete those that no test needs any more"}
 	// ErrDeliveryAfterExpiry is about the field deliverAt, so callers are answered with a 422.
 	ErrDeliveryAfterExpiry = &Error{Kind: Conflict, Message: "deliverAt must not be after expiresAt"}
 	// ErrCardBusy means that another transaction has held a card for longer than lockWait.
@@ -103,6 +107,7 @@ const (
 	constraintUserEmail       = "users_email_key"
 	constraintUserMerchant    = "users_merchant_id_fkey"
 	constraintProgramMerchant = "programs_merchant_id_fkey"
+	constraintWorldName       = "worlds_pkey"
 )
 
 // codeLockTimeout is the SQLSTATE of a statement that waited for a lock for too long.

@@ -13,8 +13,8 @@ import (
 // grants are the privileges that a role needs to serve; it gets no others. Locking a row
 // needs the privilege to update it. Only operators, who work as the owner, change
 // merchants, programs and users.
-var grants = []struct{ privileges, objects string }{
-	{"select", "goose_db_version, river_migration, schema_compatibility, installation, merchants, programs, users, issuing_limits"},
+var grants = []privilege{
+	{"select", "goose_db_version, river_migration, schema_compatibility, installation, worlds, merchants, programs, users, issuing_limits"},
 	{"select, insert", "audit_log, ledger_entries"},
 	{"select, insert, update", "gift_cards, card_totals, key_checks, key_uses, message_origins, reseals"},
 	{"select, insert, update, delete", "bulk_tasks, task_cancellations, task_recipients, code_failures, idempotency_keys, known_logins, messages, revoked_tokens, " +
@@ -22,6 +22,16 @@ var grants = []struct{ privileges, objects string }{
 	{"usage", "sequence river_job_id_seq, river_notification_id_seq"},
 	{"execute", "function expire_audit_log(timestamptz, integer)"},
 }
+
+// sandboxGrants are what a role needs besides to serve a sandbox, whose clients make worlds and
+// delete them.
+var sandboxGrants = []privilege{
+	{"insert, update, delete", "merchants, programs, users, issuing_limits, worlds"},
+	{"delete", "gift_cards, ledger_entries, audit_log, card_totals"},
+}
+
+// privilege is a part of a GRANT.
+type privilege struct{ privileges, objects string }
 
 // SQLSTATEs of a missing privilege, and of an object that does not exist.
 const (
@@ -39,7 +49,8 @@ func Denied(err error) string {
 }
 
 // Grant gives role the privileges to serve, and takes away all others that it has on the
-// same tables. The transaction must be the owner's. Others see no moment in between.
+// same tables. In a sandbox the role may also make and delete worlds. The transaction must be
+// the owner's. Others see no moment in between.
 func (tx *Tx) Grant(ctx context.Context, role string) error {
 	to := pgx.Identifier{role}.Sanitize()
 	err := tx.grant(ctx, to)
@@ -69,6 +80,15 @@ func (tx *Tx) grant(ctx context.Context, to string) error {
 			if _, err := tx.tx.Exec(ctx, statement); err != nil {
 				return err
 			}
+		}
+	}
+	var sandbox bool
+	if err := tx.tx.QueryRow(ctx, "select exists (select from installation where sandbox)").Scan(&sandbox); err != nil || !sandbox {
+		return err
+	}
+	for _, g := range sandboxGrants {
+		if _, err := tx.tx.Exec(ctx, fmt.Sprintf("grant %s on %s to %s", g.privileges, g.objects, to)); err != nil {
+			return err
 		}
 	}
 	return nil

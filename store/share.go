@@ -10,10 +10,23 @@ import (
 	"giftcards/store/groupcommit"
 )
 
+// group is a group of callers that share transactions.
+type group[In, Out any] struct{ *groupcommit.Group[In, Out] }
+
 // sharing returns a group whose callers share the transactions of run; without share,
 // each has its own.
-func sharing[In, Out any](run func(context.Context, []In) ([]Out, error), share bool) *groupcommit.Group[In, Out] {
-	return groupcommit.New(groupcommit.Options[In, Out]{Run: run, RolledBack: rolledBack, Off: !share})
+func sharing[In, Out any](run func(context.Context, []In) ([]Out, error), share bool) group[In, Out] {
+	return group[In, Out]{groupcommit.New(groupcommit.Options[In, Out]{Run: run, RolledBack: rolledBack, Off: !share})}
+}
+
+// Do is that of groupcommit.Group for callers to whom the database is there. Others must not
+// come into a transaction that they share.
+func (g group[In, Out]) Do(ctx context.Context, in In) (Out, error) {
+	if err := away(ctx); err != nil {
+		var none Out
+		return none, err
+	}
+	return g.Group.Do(ctx, in)
 }
 
 // rolledBack reports whether the server rejected the statement, so that nothing was

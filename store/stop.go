@@ -55,7 +55,7 @@ func (tx *Tx) FailTask(ctx context.Context, program id.ID, task uuid.UUID, reaso
 // are no fault that an operator must look into.
 func (tx *Tx) failTask(ctx context.Context, program id.ID, task uuid.UUID, reason string, kind int) (bool, error) {
 	failed, err := tx.q.FailTask(ctx, db.FailTaskParams{
-		ProgramID: program, ID: task, Error: reason, CompletedAt: tx.now,
+		ProgramID: program, ID: task, Error: reason, CompletedAt: tx.clock,
 	})
 	if err != nil {
 		return false, fmt.Errorf("fail task: %w", err)

@@ -37,7 +37,6 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"giftcards/gen/db"
-	"giftcards/store/groupcommit"
 	"giftcards/store/keyring"
 )
 
@@ -65,11 +64,11 @@ type Options struct {
 type Store struct {
 	pool      *pgxpool.Pool
 	q         *db.Queries // each call is a transaction of its own
-	creates   *groupcommit.Group[creation, outcome]
-	movements *groupcommit.Group[Movement, moved]
-	logins    *groupcommit.Group[db.FindLoginParams, *db.FindLoginRow]
-	tasks     *groupcommit.Group[db.FindTaskParams, *db.FindTaskRow]
-	checks    *groupcommit.Group[checkedNumber, checked]
+	creates   group[creation, outcome]
+	movements group[Movement, moved]
+	logins    group[db.FindLoginParams, *db.FindLoginRow]
+	tasks     group[db.FindTaskParams, *db.FindTaskRow]
+	checks    group[checkedNumber, checked]
 	turns     turns
 	decoy     atomic.Pointer[GiftCard]
 	keys      *keyring.Ring

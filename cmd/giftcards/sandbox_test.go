@@ -189,7 +189,8 @@ func TestTheSandboxsPageWorksAsItIsPasted(t *testing.T) {
 		out := pasteInto(t, shell, nil, []string{"HOME=" + dir, "GIFTCARDS_STATE_DIR=" + dir}, text.String())
 		for want, times := range map[string]int{
 			"HTTP/1.1 429 ": 1, "Preference-Applied: code=429": 1, "Retry-After: 1": 1,
-			"HTTP/1.1 201 ": 1, `"issuedCount":100`: 1, "Preference-Applied: code=201": 1, "HTTP/1.1 202 ": 1, "Preference-Applied: code=202": 1,
+			"HTTP/1.1 201 ": 2, "Idempotent-Replayed: true": 1, "HTTP/1.1 503 ": 1, `"status":"processing"`: 2, `"replayed":true`: 1, `"arrived":"nothing"`: 1, `"issuedCount":100`: 1, "Preference-Applied: code=201": 1, "HTTP/1.1 202 ": 1, "Preference-Applied: code=202": 1,
+			`"neighbour":`: 2, `"status":"expired"`: 1, `"securityCode":`: 2,
 			"HTTP/1.1 400 ": 1, `"detail":"Gift card has expired"`: 1, `"remainingBalance":"20.00"`: 1,
 		} {
 			if strings.Count(out, want) != times {

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/alecthomas/kong"
+
+	"giftcards/store/text"
 )
 
 const ourPrefix = "GIFTCARDS_"
@@ -35,7 +37,7 @@ func checkVariables(root *kong.Node, environment []string, f faults) {
 			continue
 		}
 		f[name] = "there is no such setting"
-		if meant := nearest(name, settings); meant != "" {
+		if meant := text.Nearest(name, settings, 3); meant != "" {
 			f[name] += fmt.Sprintf(", did you mean %s?", meant)
 		}
 	}
@@ -51,38 +53,4 @@ func settingVariables(node *kong.Node) (names []string) {
 		names = append(names, settingVariables(child)...)
 	}
 	return names
-}
-
-// nearest returns the one of names with the smallest distance to name, "" if all
-// distances are above 3.
-func nearest(name string, names []string) (meant string) {
-	fewest := 4
-	for _, candidate := range names {
-		if n := changes(name, candidate); n < fewest {
-			fewest, meant = n, candidate
-		}
-	}
-	return meant
-}
-
-// changes returns the Levenshtein distance of two texts in bytes.
-func changes(a, b string) int {
-	// One row of the table is enough; diagonal keeps the value that the row has overwritten.
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			replaced := diagonal
-			if a[i] != b[j] {
-				replaced++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(replaced, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

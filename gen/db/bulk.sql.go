@@ -266,6 +266,18 @@ func (q *Queries) InsertTask(ctx context.Context, arg InsertTaskParams) (BulkTas
 	return i, err
 }
 
+const isJobScheduled = `-- name: IsJobScheduled :one
+select exists (select from river_job where id = $1 and state = 'scheduled' and scheduled_at = $2::timestamptz)
+`
+
+// Whether the job, by primary key, is scheduled for exactly this time.
+func (q *Queries) IsJobScheduled(ctx context.Context, iD int64, at time.Time) (bool, error) {
+	row := q.db.QueryRow(ctx, isJobScheduled, iD, at)
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
+}
+
 const limitLockWait = `-- name: LimitLockWait :exec
 select set_config('lock_timeout', $1::text, true)
 `
@@ -418,6 +430,38 @@ select program_id, id, status, card_count, by_count, initial_value, is_physical,
 // By primary key; waits for the task's worker.
 func (q *Queries) LockTask(ctx context.Context, programID id.ID, iD uuid.UUID) (BulkTask, error) {
 	row := q.db.QueryRow(ctx, lockTask, programID, iD)
+	var i BulkTask
+	err := row.Scan(
+		&i.ProgramID,
+		&i.ID,
+		&i.Status,
+		&i.CardCount,
+		&i.ByCount,
+		&i.InitialValue,
+		&i.IsPhysical,
+		&i.DesignTemplate,
+		&i.ExpiresAt,
+		&i.FirstCardID,
+		&i.JobID,
+		&i.Attempts,
+		&i.Error,
+		&i.UserID,
+		&i.TokensValidAfter,
+		&i.CountedIn,
+		&i.CreatedAt,
+		&i.CompletedAt,
+	)
+	return i, err
+}
+
+const lockTaskOfAnyProgram = `-- name: LockTaskOfAnyProgram :one
+select program_id, id, status, card_count, by_count, initial_value, is_physical, design_template, expires_at, first_card_id, job_id, attempts, error, user_id, tokens_valid_after, counted_in, created_at, completed_at from bulk_tasks where id = $1 for update
+`
+
+// By the second column of the primary key alone, so it reads the whole table; for a sandbox.
+// Waits for the task's worker.
+func (q *Queries) LockTaskOfAnyProgram(ctx context.Context, argID uuid.UUID) (BulkTask, error) {
+	row := q.db.QueryRow(ctx, lockTaskOfAnyProgram, argID)
 	var i BulkTask
 	err := row.Scan(
 		&i.ProgramID,

@@ -463,3 +463,17 @@ type User struct {
 	// When an operator added the user.
 	CreatedAt time.Time
 }
+
+// The worlds of a sandbox: each is a merchant with everything that belongs to it, for one suite of tests. A real server has none.
+type World struct {
+	// Identifies the world; its maker chooses it.
+	Name string
+	// The merchant of the world.
+	MerchantID id.ID
+	// The program of the merchant that is meant if a test names none.
+	ProgramID id.ID
+	// Another merchant, so that a test has something that it must not reach.
+	NeighbourID id.ID
+	// When the world was made.
+	CreatedAt time.Time
+}

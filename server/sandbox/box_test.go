@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"giftcards/server"
 	"giftcards/server/sandbox"
 	"giftcards/server/servertest"
+	"giftcards/store/storetest"
 	"giftcards/store/storetest/check"
 )
 
@@ -22,8 +24,10 @@ var must = check.Must
 // the sandbox's document.
 type box struct {
 	*servertest.Server
-	URL string // of the sandbox; Server.URL is that of the server without it
-	t   testing.TB
+	URL     string       // of the sandbox; Server.URL is that of the server without it
+	handler http.Handler // the sandbox without a connection
+	options server.Options
+	t       testing.TB
 }
 
 func newBox(t testing.TB, change ...func(*server.Options)) *box {
@@ -31,13 +35,13 @@ func newBox(t testing.TB, change ...func(*server.Options)) *box {
 	b := &box{t: t}
 	listener := httptest.NewUnstartedServer(nil)
 	b.URL = "http://" + listener.Listener.Addr().String()
-	var options server.Options
-	b.Server = servertest.New(t, append([]func(*server.Options){func(o *server.Options) { o.Sandbox, o.BaseURL = true, b.URL }},
-		append(change, func(o *server.Options) { options = *o })...)...)
+	b.Server = servertest.NewOn(t, storetest.Sandbox(t), filepath.Join(t.TempDir(), "keys.json"), append([]func(*server.Options){func(o *server.Options) { o.Sandbox, o.BaseURL = true, b.URL }},
+		append(change, func(o *server.Options) { b.options = *o })...)...)
 	handler, err := sandbox.New(sandbox.Options{
-		Next: b.Handler, Store: b.Store, Keys: b.Keys, Logger: options.Logger, BaseURL: options.BaseURL,
+		Next: b.Handler, Store: b.Store, Jobs: b.Jobs, Keys: b.Keys, Logger: b.options.Logger, BaseURL: b.options.BaseURL,
 	})
 	must(t, err)
+	b.handler = handler
 	listener.Config.Handler, listener.Config.ReadHeaderTimeout = handler, time.Second
 	listener.Start()
 	t.Cleanup(listener.Close)

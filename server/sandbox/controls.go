@@ -35,7 +35,10 @@ func controlsOf(r *http.Request, op operation) (controls, error) {
 	if err != nil {
 		return controls{}, err
 	}
-	return c, c.fit(op)
+	if err := c.fit(op); err != nil {
+		return controls{}, err
+	}
+	return c, c.fault.fit(r.Method, c.answer)
 }
 
 // parseControls reads the headers of a request. The error is a sentence for the client.

@@ -1,12 +1,124 @@
 package sandbox
 
-import "net/http"
+import (
+	"container/list"
+	"sync"
+	"time"
+)
 
-// record answers a request by next and keeps both in the journal. op is zero for a request
-// that is for no operation.
-func (s *Sandbox) record(w http.ResponseWriter, r *http.Request, _ operation, next http.Handler) {
-	next.ServeHTTP(w, r)
+// Bounds of the journal. They hold at every moment, also for requests under way.
+const (
+	requestsOfWorld = 1000     // of one merchant, and of all requests without a token
+	journalBudget   = 32 << 20 // bytes of all requests
+	keptOfBody      = 16 << 10 // bytes of a request's body and of an answer's
+	keptOfHeaders   = 8 << 10  // bytes of the headers of a request and of an answer
+	keptOfPath      = 2 << 10  // bytes of a path with its query
+	recordCost      = 1 << 10  // bytes of what a record has beside these
+)
+
+// journal keeps the last requests in memory, the oldest first. Each instance has its own.
+type journal struct {
+	budget int64 // bytes
+
+	mutex   sync.Mutex
+	last    uint64 // number of the newest record
+	size    int64  // bytes of all records
+	records *list.List
+	worlds  map[string]*list.List // records by merchant; "" is for requests without a token
 }
 
-// registerJournal registers the operations on the journal.
-func (s *Sandbox) registerJournal() {}
+func newJournal(budget int64) *journal {
+	return &journal{
+		budget: budget, records: list.New(), worlds: map[string]*list.List{},
+		// Numbers grow over a restart too, for a client that asks for those after a number.
+		last: uint64(time.Now().UnixMilli()),
+	}
+}
+
+// add gives a record its number and keeps it.
+func (j *journal) add(r *record) {
+	j.mutex.Lock()
+	defer j.mutex.Unlock()
+	j.last++
+	r.number, r.journal = j.last, j
+	r.inJournal = j.records.PushBack(r)
+	j.join(r, r.merchant)
+	j.take(r, recordCost)
+}
+
+// join makes a record one of a merchant's. The mutex must be held.
+func (j *journal) join(r *record, merchant string) {
+	world := j.worlds[merchant]
+	if world == nil {
+		world = list.New()
+		j.worlds[merchant] = world
+	}
+	r.merchant, r.inWorld = merchant, world.PushBack(r)
+	if world.Len() > requestsOfWorld {
+		j.drop(world.Front().Value.(*record))
+	}
+}
+
+// leave takes a record out of its merchant's. The mutex must be held.
+func (j *journal) leave(r *record) {
+	world := j.worlds[r.merchant]
+	world.Remove(r.inWorld)
+	if world.Len() == 0 {
+		delete(j.worlds, r.merchant)
+	}
+}
+
+// take counts bytes that a record is about to hold, and drops the oldest records until all of
+// them fit. It returns false if the record itself was dropped: then it may hold nothing. The
+// mutex must be held.
+func (j *journal) take(r *record, bytes int64) bool {
+	if r.inJournal == nil {
+		return false
+	}
+	r.size += bytes
+	j.size += bytes
+	for j.size > j.budget {
+		j.drop(j.records.Front().Value.(*record))
+	}
+	return r.inJournal != nil
+}
+
+// drop forgets a record. Its request may be under way, so its texts are given up at once. The
+// mutex must be held.
+func (j *journal) drop(r *record) {
+	j.records.Remove(r.inJournal)
+	j.leave(r)
+	j.size -= r.size
+	r.inJournal, r.inWorld, r.size = nil, nil, 0
+	r.sent, r.answered = message{}, message{}
+	r.path = ""
+}
+
+// forget drops all records of the merchants.
+func (j *journal) forget(merchants ...string) {
+	j.mutex.Lock()
+	defer j.mutex.Unlock()
+	for _, merchant := range merchants {
+		// Dropping the last record removes the list from the map.
+		for world := j.worlds[merchant]; world != nil && world.Len() > 0; {
+			j.drop(world.Front().Value.(*record))
+		}
+	}
+}
+
+// matching returns the records that match, the newest first.
+func (j *journal) matching(f requestFilter) []*record {
+	j.mutex.Lock()
+	defer j.mutex.Unlock()
+	var found []*record
+	for at := j.records.Back(); at != nil && len(found) < f.limit; at = at.Prev() {
+		r := at.Value.(*record)
+		if r.number <= f.after { // older ones have smaller numbers
+			break
+		}
+		if f.matches(r) {
+			found = append(found, r)
+		}
+	}
+	return found
+}

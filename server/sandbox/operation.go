@@ -15,7 +15,10 @@ import (
 )
 
 // Ids of operations in the complete document that have rules of their own here.
-const bulkOperation = "bulkIssueGiftCards_v2_giftcards_programs__programId__cards_bulk_post"
+const (
+	bulkOperation  = "bulkIssueGiftCards_v2_giftcards_programs__programId__cards_bulk_post"
+	loginOperation = "login_for_access_token_v2_token_post"
+)
 
 // operation is the operation of the complete document that a request is for. It is zero for a
 // request that is for none, such as one to an unknown path or with another method.
@@ -106,6 +109,16 @@ func newOperations(baseURL string) (*operations, error) {
 		}
 	}
 	return o, nil
+}
+
+// has reports whether an operation has this id or short name.
+func (o *operations) has(idOrName string) bool {
+	for _, op := range o.byPath {
+		if op.id == idOrName || op.name() == idOrName {
+			return true
+		}
+	}
+	return false
 }
 
 func (o *operations) add(method, path string, op operation) {

@@ -55,7 +55,10 @@ func (s *Sandbox) chosen(op operation, code int) http.Handler {
 				header.Set(name, value)
 			}
 		}
-		header.Set(appliedHeader, applied(code))
+		// The state "an exhausted rate limit" chooses an answer that no client has preferred.
+		if preferred, _ := preferredCode(r.Header.Values(preferHeader)); preferred == code {
+			header.Set(appliedHeader, applied(code))
+		}
 		if example.mediaType() == "text/html" {
 			s.note(example.writePage(w))
 			return

@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"strings"
 
+	"giftcards/jobs"
 	"giftcards/openapi"
 	"giftcards/server"
 	"giftcards/server/rules"
@@ -27,6 +28,7 @@ type Options struct {
 	// Next is the server. It answers everything that is not below /sandbox.
 	Next   http.Handler
 	Store  *store.Store
+	Jobs   *jobs.Jobs
 	Keys   *keyring.Ring
 	Logger *slog.Logger
 	// BaseURL is the address at which clients reach the server, as in server.Options.
@@ -39,6 +41,8 @@ type Sandbox struct {
 	operations *operations
 	own        *http.ServeMux // the sandbox's own operations
 	validator  *validate.Validator
+	journal    *journal
+	exhausted  exhausted
 }
 
 // ownPaths is the pattern of what is the sandbox's own and has no operation.
@@ -46,14 +50,14 @@ const ownPaths = "/sandbox/"
 
 // New makes the handler of a sandbox.
 func New(o Options) (*Sandbox, error) {
-	if o.Next == nil || o.Store == nil || o.Keys == nil || o.Logger == nil || o.BaseURL == "" {
-		return nil, errors.New("a sandbox needs a server, a store, keys, a logger and a base URL")
+	if o.Next == nil || o.Store == nil || o.Jobs == nil || o.Keys == nil || o.Logger == nil || o.BaseURL == "" {
+		return nil, errors.New("a sandbox needs a server, a store, jobs, keys, a logger and a base URL")
 	}
 	operations, err := newOperations(o.BaseURL)
 	if err != nil {
 		return nil, err
 	}
-	s := &Sandbox{Options: o, operations: operations, own: http.NewServeMux()}
+	s := &Sandbox{Options: o, operations: operations, own: http.NewServeMux(), exhausted: newExhausted()}
 	document, err := openapi.Load()
 	if err != nil {
 		return nil, err
@@ -100,6 +104,8 @@ func (s *Sandbox) control(w http.ResponseWriter, r *http.Request, op operation) 
 	}
 	next := s.Next
 	switch {
+	case c.answer == 0 && op.declares(http.StatusTooManyRequests) && s.refuses(r):
+		next = s.chosen(op, http.StatusTooManyRequests)
 	case c.answer == 0:
 	case op.acts(c.answer):
 		next = s.carryOut(c.answer)

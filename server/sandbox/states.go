@@ -1,4 +1,244 @@
 package sandbox
 
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+
+	"giftcards/store"
+	"giftcards/store/text"
+)
+
+// This file speaks the protocol of Pact's provider states: a verifier names a state before it
+// sends a request, and gets the values that it writes into the request. The states are in
+// state_table.go, and how they are made in the files state_….go.
+
+// A state is something that a test begins with.
+type state struct {
+	name   string             // such as "an active card with {amount}"; {…} is a parameter
+	about  string             // a sentence
+	params []parameter        // beside those in the name, which are among them
+	values []string           // names of what the client gets, beside worldValues
+	make   func(*scene) error // makes the state in the scene's world
+	undo   func(*scene) error // ends what would outlive the test; nil: nothing would
+
+	pattern *regexp.Regexp // of name, with a group for each parameter
+}
+
+// stateRequest is the body of POST /sandbox/states. A verifier may send more.
+type stateRequest struct {
+	State    string         `json:"state"`
+	Params   map[string]any `json:"params"`
+	Action   string         `json:"action"`   // setup, the default, or teardown
+	Consumer string         `json:"consumer"` // as the pact has it
+}
+
+const (
+	setup    = "setup"
+	teardown = "teardown"
+)
+
 // registerStates registers the operations on states.
-func (s *Sandbox) registerStates() {}
+func (s *Sandbox) registerStates() {
+	s.own.HandleFunc("POST /sandbox/states", s.answering(s.makeState))
+	s.own.HandleFunc("GET /sandbox/states", s.answering(s.listStates))
+}
+
+func (s *Sandbox) makeState(w http.ResponseWriter, r *http.Request) (int, any, error) {
+	var asked stateRequest
+	if err := decodeKnown(w, r, &asked); err != nil {
+		return 0, nil, err
+	}
+	asked.Action = cmp.Or(asked.Action, setup)
+	if asked.Action != setup && asked.Action != teardown {
+		return 0, nil, badRequest(fmt.Sprintf("action must be setup or teardown, not %q", shortened(asked.Action)))
+	}
+	wanted, named, err := findState(asked.State)
+	if err != nil {
+		return 0, nil, err
+	}
+	params, err := wanted.read(asked.Params, named)
+	if err != nil {
+		return 0, nil, err
+	}
+	name, err := worldOf(cmp.Or(params["world"], r.URL.Query().Get("world")), asked.Consumer)
+	if err != nil {
+		return 0, nil, err
+	}
+	if asked.Action == teardown {
+		return http.StatusOK, struct{}{}, s.undoState(r, wanted, name, params)
+	}
+	scene, err := s.newScene(r, name, params)
+	if err != nil {
+		return 0, nil, err
+	}
+	if err := wanted.make(scene); err != nil {
+		return 0, nil, err
+	}
+	return http.StatusOK, scene.values, nil
+}
+
+// undoState ends what would outlive a test. Cards and users stay until the world is deleted.
+func (s *Sandbox) undoState(r *http.Request, made *state, name string, params map[string]string) error {
+	if made.undo == nil {
+		return nil
+	}
+	world, err := s.Store.FindWorld(r.Context(), name)
+	if errors.Is(err, store.ErrWorldNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return made.undo(&scene{sandbox: s, request: r, world: world, params: params})
+}
+
+// findState returns the state of a name, and the parameters that the name holds. No name is
+// that of the first state: a verifier sends it for an interaction that needs none.
+func findState(name string) (*state, map[string]string, error) {
+	name = strings.TrimSpace(name)
+	if name == "" {
+		return &states[0], nil, nil
+	}
+	// A name without parameters comes first: "with money" must not be taken for an amount.
+	for i := range states {
+		if states[i].name == name {
+			return &states[i], nil, nil
+		}
+	}
+	for i := range states {
+		if found := states[i].pattern.FindStringSubmatch(name); found != nil {
+			named := map[string]string{}
+			for group, param := range states[i].pattern.SubexpNames() {
+				if param != "" {
+					named[param] = found[group]
+				}
+			}
+			return &states[i], named, nil
+		}
+	}
+	return nil, nil, unknownState(name)
+}
+
+// unknownState is the refusal of a name that no state has.
+func unknownState(name string) error {
+	var names []string
+	for i := range states {
+		names = append(names, states[i].name)
+	}
+	meant := ""
+	if near := text.Nearest(name, names, max(3, len(name)/3)); near != "" && len(name) <= 200 {
+		meant = fmt.Sprintf(" Did you mean %q?", near)
+	}
+	return notFound(fmt.Sprintf("There is no state %q.%s GET /sandbox/states lists all of them", shortened(name), meant))
+}
+
+// read returns the parameters of a request by their names, complete with defaults. Those in
+// the state's name are the same as others.
+func (st *state) read(sent map[string]any, named map[string]string) (map[string]string, error) {
+	read := map[string]string{}
+	for _, p := range st.params {
+		read[p.name] = p.value
+	}
+	for _, name := range slices.Sorted(maps.Keys(sent)) {
+		p, ok := st.parameter(name)
+		if !ok {
+			return nil, badRequest(fmt.Sprintf("The state %q has no parameter %q; it has %s", st.name, shortened(name), st.listParameters()))
+		}
+		value, err := p.read(sent[name])
+		if err != nil {
+			return nil, err
+		}
+		if value != "" {
+			read[name] = value
+		}
+	}
+	for name, value := range named {
+		p, _ := st.parameter(name)
+		value, err := p.read(value)
+		if err != nil {
+			return nil, err
+		}
+		read[name] = value
+	}
+	return read, nil
+}
+
+func (st *state) parameter(name string) (parameter, bool) {
+	at := slices.IndexFunc(st.params, func(p parameter) bool { return p.name == name })
+	if at < 0 {
+		return parameter{}, false
+	}
+	return st.params[at], true
+}
+
+func (st *state) listParameters() string {
+	var names []string
+	for _, p := range st.params {
+		names = append(names, p.name)
+	}
+	return strings.Join(names, ", ")
+}
+
+// worldOf returns the name of the world that a state is made in: the one that is asked for, or
+// one for the consumer.
+func worldOf(asked, consumer string) (string, error) {
+	if asked == "" {
+		// A consumer's name may have blanks and more.
+		asked = strings.Trim(unfit.ReplaceAllString(consumer, "-"), "-._")
+		asked = cmp.Or(asked[:min(len(asked), 100)], "states")
+	}
+	if !worldName.MatchString(asked) {
+		return "", errWorldName
+	}
+	return asked, nil
+}
+
+var unfit = regexp.MustCompile(`[^A-Za-z0-9._-]+`)
+
+// listedState and listedValue are a state as GET /sandbox/states tells it.
+type (
+	listedState struct {
+		State       string            `json:"state"`
+		Description string            `json:"description"`
+		Params      []listedParameter `json:"params"`
+		Returns     []listedValue     `json:"returns"`
+	}
+	listedParameter struct {
+		Name        string `json:"name"`
+		Type        string `json:"type"`
+		Default     string `json:"default,omitempty"`
+		Description string `json:"description"`
+	}
+	listedValue struct {
+		Name        string `json:"name"`
+		Description string `json:"description"`
+	}
+)
+
+func (s *Sandbox) listStates(http.ResponseWriter, *http.Request) (int, any, error) {
+	list := make([]listedState, len(states))
+	for i, st := range states {
+		told := listedState{State: st.name, Description: st.about, Params: []listedParameter{}, Returns: []listedValue{}}
+		for _, p := range st.params {
+			told.Params = append(told.Params, listedParameter{p.name, p.kind, p.value, p.about})
+		}
+		for _, name := range st.returns() {
+			told.Returns = append(told.Returns, listedValue{name, meanings[name]})
+		}
+		list[i] = told
+	}
+	return http.StatusOK, map[string]any{"states": list}, nil
+}
+
+// returns lists the names of everything that a client gets.
+func (st *state) returns() []string {
+	names := slices.Concat(worldValues, st.values)
+	slices.Sort(names)
+	return slices.Compact(names)
+}

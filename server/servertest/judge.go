@@ -133,6 +133,9 @@ func (d *documentIndex) undeclared(r *http.Request, response *http.Response, bod
 			return fmt.Errorf("header %s: %w", name, err)
 		}
 	}
+	if len(declared.Content) == 0 && len(body) == 0 && response.StatusCode == http.StatusNoContent {
+		return nil
+	}
 	mediaType, _, err := mime.ParseMediaType(response.Header.Get("Content-Type"))
 	if err != nil {
 		return fmt.Errorf("media type: %w", err)

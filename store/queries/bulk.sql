@@ -42,6 +42,15 @@ select set_config('lock_timeout', @wait::text, true);
 -- By primary key; waits for the task's worker.
 select * from bulk_tasks where program_id = $1 and id = $2 for update;
 
+-- name: LockTaskOfAnyProgram :one
+-- By the second column of the primary key alone, so it reads the whole table; for a sandbox.
+-- Waits for the task's worker.
+select * from bulk_tasks where id = $1 for update;
+
+-- name: IsJobScheduled :one
+-- Whether the job, by primary key, is scheduled for exactly this time.
+select exists (select from river_job where id = @id and state = 'scheduled' and scheduled_at = @at::timestamptz);
+
 -- name: FindTaskStop :one
 -- Whether the task's user may still issue, and whether an operator has cancelled the task.
 -- By primary keys, without a lock. A task without a user is allowed.

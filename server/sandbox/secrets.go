@@ -1,0 +1,94 @@
+package sandbox
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// This file keeps tokens and passwords out of the journal.
+
+const leftOut = "(left out)"
+
+var (
+	// tokenPattern finds a JWT, also one whose end was cut off.
+	tokenPattern = regexp.MustCompile(`eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*(\.[A-Za-z0-9_-]*)?`)
+	// secretNames are the names of parameters whose values are secrets.
+	secretNames = map[string]bool{"password": true, "token": true, "accesstoken": true, "access_token": true}
+)
+
+func withoutTokens(text string) string { return tokenPattern.ReplaceAllLiteralString(text, leftOut) }
+
+// withoutSecretInHeader returns a header's value. Of credentials only the scheme stays, such
+// as "Bearer (left out)".
+func withoutSecretInHeader(name, value string) string {
+	switch http.CanonicalHeaderKey(name) {
+	case "Authorization", "Proxy-Authorization":
+		if scheme, _, ok := strings.Cut(value, " "); ok {
+			return scheme + " " + leftOut
+		}
+		return leftOut
+	case "Cookie", "Set-Cookie":
+		return leftOut
+	}
+	return withoutTokens(value)
+}
+
+// withoutSecretsInQuery returns the path of a request with its query.
+func withoutSecretsInQuery(u *url.URL) string {
+	path := withoutTokens(u.EscapedPath())
+	if u.RawQuery != "" {
+		path += "?" + withoutSecretsInForm(u.RawQuery)
+	}
+	return path
+}
+
+// withoutSecretsInForm returns a query or a form with the values of secrets left out.
+func withoutSecretsInForm(form string) string {
+	pairs := strings.Split(form, "&")
+	for i, pair := range pairs {
+		name, _, _ := strings.Cut(pair, "=")
+		// A name that cannot be decoded is no name of a secret.
+		if decoded, err := url.QueryUnescape(name); err == nil && secretNames[strings.ToLower(decoded)] {
+			pairs[i] = name + "=" + leftOut
+		}
+	}
+	return withoutTokens(strings.Join(pairs, "&"))
+}
+
+// withoutPassword returns the body of a login. Only of a form it is known where the password
+// is.
+func withoutPassword(headers [][2]string, body string) string {
+	for _, h := range headers {
+		if h[0] == "Content-Type" && strings.HasPrefix(strings.ToLower(h[1]), "application/x-www-form-urlencoded") {
+			return withoutSecretsInForm(body)
+		}
+	}
+	if body == "" {
+		return ""
+	}
+	return leftOut
+}
+
+// expiryOf returns when a token expires by its own word.
+func expiryOf(token string) (time.Time, bool) {
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 {
+		return time.Time{}, false
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil {
+		return time.Time{}, false
+	}
+	var claims struct {
+		Expires int64 `json:"exp"`
+	}
+	if err := json.Unmarshal(payload, &claims); err != nil {
+		return time.Time{}, false
+	}
+	return time.Unix(claims.Expires, 0), true
+}

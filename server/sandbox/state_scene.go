@@ -1,0 +1,183 @@
+package sandbox
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"strings"
+	"time"
+
+	"giftcards/gen/api"
+	"giftcards/store"
+	"giftcards/store/id"
+)
+
+// A scene is where a state is made. It sends requests through the server as an issuer of the
+// world. The journal does not have them.
+type scene struct {
+	sandbox *Sandbox
+	request *http.Request // the client's, whose address and end the scene's requests have
+	world   store.World
+	program id.ID
+	token   string // of whoever the scene's requests come from
+	params  map[string]string
+	values  map[string]any // what the client gets
+}
+
+// newScene finds or makes the world of a name.
+func (s *Sandbox) newScene(r *http.Request, name string, params map[string]string) (*scene, error) {
+	world, err := s.findOrMakeWorld(r.Context(), name)
+	if err != nil {
+		return nil, err
+	}
+	told, err := s.toWorld(world)
+	if err != nil {
+		return nil, err
+	}
+	c := &scene{sandbox: s, request: r, world: world, program: world.ProgramID, params: params, token: told.Token}
+	if wanted := params["program"]; wanted != "" {
+		if c.program, err = programOf(world, wanted); err != nil {
+			return nil, err
+		}
+	}
+	if c.token == "" {
+		return nil, badRequest("The world must have an issuer, who makes its cards")
+	}
+	c.values = map[string]any{
+		"world": world.Name, "merchantId": world.MerchantID, "programId": c.program, "token": told.Token,
+		"cashierToken": told.Tokens[store.RoleCashier], "readerToken": told.Tokens[store.RoleReader],
+	}
+	return c, nil
+}
+
+func (s *Sandbox) findOrMakeWorld(ctx context.Context, name string) (store.World, error) {
+	world, err := s.Store.FindWorld(ctx, name)
+	if !errors.Is(err, store.ErrWorldNotFound) {
+		return world, err
+	}
+	planned, _, err := worldRequest{Name: name}.plan()
+	if err != nil {
+		return store.World{}, err
+	}
+	world, err = store.Write(ctx, s.Store, func(tx *store.Tx) (store.World, error) { return tx.AddWorld(ctx, planned) })
+	if errors.Is(err, store.ErrWorldExists) { // another request has just made it
+		return s.Store.FindWorld(ctx, name)
+	}
+	return world, err
+}
+
+// programOf returns the program of a world with a name or an id.
+func programOf(world store.World, wanted string) (id.ID, error) {
+	for _, program := range world.Programs {
+		if program.Name == wanted || program.ID.String() == wanted {
+			return program.ID, nil
+		}
+	}
+	return id.ID{}, notFound(fmt.Sprintf("The world has no program %q", shortened(wanted)))
+}
+
+// step is a request that makes a part of a state.
+type step struct {
+	method, path string // the path behind that of the program
+	body         map[string]any
+	header       map[string]string
+	at           time.Time // for Sandbox-Now; zero for none
+}
+
+// do sends a request and decodes its answer into answer. It fails with a *stateRefusedError if the
+// server refuses.
+func (c *scene) do(st step, answer any) error {
+	if st.body == nil {
+		st.body = map[string]any{}
+	}
+	body, err := json.Marshal(st.body)
+	if err != nil {
+		return fmt.Errorf("encode request of a state: %w", err)
+	}
+	path := st.path
+	if !strings.HasPrefix(path, "/v2/") {
+		path = "/v2/giftcards/programs/" + c.program.String() + path
+	}
+	r, err := http.NewRequestWithContext(c.request.Context(), st.method, path, bytes.NewReader(body)) //nolint:gosec // it is handed to a function
+	if err != nil {
+		return fmt.Errorf("make request of a state: %w", err)
+	}
+	r.RequestURI, r.RemoteAddr, r.Host = path, c.request.RemoteAddr, c.request.Host
+	r.Header.Set("Authorization", "Bearer "+c.token)
+	r.Header.Set("Content-Type", "application/json")
+	for name, value := range st.header {
+		r.Header.Set(name, value)
+	}
+	if !st.at.IsZero() {
+		r.Header.Set(nowHeader, st.at.UTC().Format(time.RFC3339Nano))
+	}
+	// Below the journal, because a test looks there for its own requests.
+	got := &kept{header: http.Header{}, status: http.StatusOK}
+	c.sandbox.control(got, r, c.sandbox.operations.find(r))
+	if got.status >= http.StatusMultipleChoices {
+		return &stateRefusedError{status: got.status, body: got.body.Bytes()}
+	}
+	if answer == nil {
+		return nil
+	}
+	if err := json.Unmarshal(got.body.Bytes(), answer); err != nil {
+		return fmt.Errorf("decode answer of a state: %w", err)
+	}
+	return nil
+}
+
+// stateRefusedError says that the server has refused a request that makes a state, mostly because
+// a parameter is not as the contract wants it.
+type stateRefusedError struct {
+	status int
+	body   []byte
+}
+
+func (e *stateRefusedError) Error() string {
+	return fmt.Sprintf("The server refuses to make the state: %d %s", e.status, bytes.TrimSpace(e.body))
+}
+
+// kept is an answer that is kept in memory.
+type kept struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+// Header returns the header.
+func (k *kept) Header() http.Header { return k.header }
+
+// WriteHeader keeps the status.
+func (k *kept) WriteHeader(status int) { k.status = status }
+
+// Write keeps a part of the body.
+func (k *kept) Write(part []byte) (int, error) { return k.body.Write(part) }
+
+// tell gives the client a card as it is now, with its code.
+func (c *scene) tell(card string) error {
+	cardID, err := id.Parse(card)
+	if err != nil {
+		return err
+	}
+	ctx := c.request.Context()
+	// Only a locked card has its sealed code.
+	found, err := store.Write(ctx, c.sandbox.Store, func(tx *store.Tx) (*store.Card, error) { return tx.LockCard(ctx, c.program, cardID) })
+	if err != nil {
+		return err
+	}
+	code, err := c.sandbox.Store.OpenCode(found.ID, found.SealedCode)
+	if err != nil {
+		return err
+	}
+	number := store.FormatNumber(found.CardNumber)
+	maps.Copy(c.values, map[string]any{
+		"cardId": card, "cardNumber": number, "lastFourDigits": number[len(number)-4:], "securityCode": code,
+		"initialValue": found.InitialValue, "balance": found.Balance, "expiresAt": found.ExpiresAt.UTC(),
+		"status": api.GiftCardStatus(store.StateOf(&found.GiftCard, c.sandbox.Store.Clock())),
+	})
+	return nil
+}
