@@ -99,7 +99,7 @@ var accessColumns = []column[Access]{
 // changedAccessesSQL returns the accesses that have changed, by accessColumns.
 var changedAccessesSQL = inForms(func(f form) string {
 	list := strings.Join(names(accessColumns), ", ")
-	return fmt.Sprintf("select %s from %s as new (%[1]s) where not (%s)", list, source(accessColumns, 1, f), accessUnchangedSQL)
+	return fmt.Sprintf("select %s from %s as new (%[1]s) where not (%[3]s)", list, source(accessColumns, 1, f), accessUnchangedSQL)
 })
 
 // RevokeToken makes every instance refuse the token from the commit on. The row is deleted
