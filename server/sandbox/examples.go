@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"time"
@@ -143,9 +144,7 @@ func (e *example) card(status string, changes object) object {
 		"merchantId": exampleMerchant, "merchantName": "Example", "programId": e.param("programId"),
 		"isPhysical": false, "designTemplate": nil, "customMessage": nil, "deliverAt": nil, "delivered": true, "card": nil,
 	}
-	for name, value := range changes {
-		card[name] = value
-	}
+	maps.Copy(card, changes)
 	return card
 }
 

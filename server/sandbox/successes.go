@@ -97,7 +97,7 @@ var successes = map[string]func(*example) any{
 		}
 	},
 	"login_for_access_token": func(*example) any {
-		return object{"accessToken": "eyJhbGciOiJFZERTQSJ9.c2FuZGJveA.c2FuZGJveA", "tokenType": "bearer", "mfaPending": false, "pendingToken": nil}
+		return object{"accessToken": "eyJhbGciOiJFZERTQSJ9.c2FuZGJveA.c2FuZGJveA", "tokenType": "bearer", "mfaPending": false, "pendingToken": nil} //nolint:gosec // no real token
 	},
 	"get_token_info": func(*example) any {
 		return object{
