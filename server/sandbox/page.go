@@ -1,4 +1,4 @@
 package sandbox
 
-// registerPage registers the page for people.
+// registerPage registers the the page for people.
 func (s *Sandbox) registerPage() {}
