@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"giftcards/gen/api"
 	"giftcards/store"
@@ -61,9 +62,9 @@ func plantReloads(t *testing.T, x shop, card giftCard, count int) {
 			return struct{}{}, err
 		}
 		for n := range count {
-			now := x.s.Store.Clock()
+			at := x.s.Store.Clock().Add(time.Duration(n+1) * time.Second) // ids of one second have no order
 			if _, err := tx.Unwrap().Exec(t.Context(), `insert into ledger_entries (program_id, card_id, id, type, amount, balance_before, balance_after, created_at)
-				select program_id, id, $2, 'RELOAD', 0.01, 20.75 + $3::int * 0.01, 20.76 + $3::int * 0.01, $4 from gift_cards where id = $1`, parsed, id.New(now), n, now); err != nil {
+				select program_id, id, $2, 'RELOAD', 0.01, 20.75 + $3::int * 0.01, 20.76 + $3::int * 0.01, $4 from gift_cards where id = $1`, parsed, id.New(at), n, at); err != nil {
 				return struct{}{}, err
 			}
 		}
