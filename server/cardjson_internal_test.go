@@ -92,3 +92,28 @@ func TestCardsAndEntriesAreWrittenAsTheirTypesAreEncoded(t *testing.T) {
 		same(appendDetails(nil, &card, stored), details)
 	}
 }
+
+// BenchmarkCardJSON compares both ways to encode a card.
+func BenchmarkCardJSON(b *testing.B) {
+	now, value := time.Now().UTC().Truncate(time.Microsecond), money.Amount{}
+	name, mail := "Grace Hopper", "grace.hopper@example.com"
+	card := api.GiftCardResponse{
+		Id: id.New(now).String(), CardNumber: "9000000000000001", LastFourDigits: "0001", Balance: value, InitialValue: value, Status: "active",
+		CreatedAt: now, ActivatedAt: &now, ExpiresAt: now, CustomerName: &name, CustomerEmail: &mail, MerchantId: id.New(now).String(), ProgramId: id.New(now).String(),
+	}
+	b.Run("by hand", func(b *testing.B) {
+		b.ReportAllocs()
+		var buffer []byte
+		for b.Loop() {
+			buffer = appendGiftCard(buffer[:0], &card)
+		}
+	})
+	b.Run("encoding/json", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := json.Marshal(card); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}

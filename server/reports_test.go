@@ -218,3 +218,50 @@ func TestTheEscheatmentReportNamesCardsThatTheirHoldersLeaveAlone(t *testing.T) 
 		t.Errorf("without a query: %s", mustJSON(t, usual))
 	}
 }
+
+// TestALongReportNamesEachCardOnce: its pages join, also where many cards expire together.
+func TestALongReportNamesEachCardOnce(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t)
+	m := s.Merchant()
+	const cards = 2500 // more than two pages
+	program, err := id.Parse(m.ProgramID)
+	must(t, err)
+	storetest.AsOwner(t, s.Store, func(tx *store.Tx) (struct{}, error) {
+		enforce, err := plantingFreely(t, tx)
+		if err != nil {
+			return struct{}{}, err
+		}
+		_, err = tx.Unwrap().Exec(t.Context(), `insert into gift_cards (program_id, id, card_number, sealed_code, status, balance, initial_value, is_physical, expires_at, created_at, activated_at)
+			select $1, int4send(i) || '\x0000000000000000'::bytea, i, '', 'active', 1, 1, false, $2::timestamptz + i / 2000 * interval '1 hour', $2::timestamptz - interval '2 years', $2::timestamptz - interval '2 years'
+			from generate_series(1, $3::integer) as i`, program, s.Store.Now().Add(24*time.Hour), cards)
+		if err != nil {
+			return struct{}{}, err
+		}
+		return struct{}{}, enforce()
+	})
+	once := func(what string, ids []string) {
+		t.Helper()
+		if len(ids) != cards || len(slices.Compact(slices.Sorted(slices.Values(ids)))) != cards {
+			t.Errorf("%s: %d cards, want %d different ones", what, len(ids), cards)
+		}
+	}
+	var ids []string
+	warnings := report[api.ExpirationWarningsReportResponse](t, m, "expiration-warnings")
+	for _, w := range warnings.Warnings {
+		ids = append(ids, w.CardId)
+	}
+	once("warnings", ids)
+	if warnings.Count30d != cards {
+		t.Errorf("%d warnings are counted", warnings.Count30d)
+	}
+	ids = nil
+	dormant := report[api.EscheatmentReportResponse](t, m, "escheatment?dormancy_days=365")
+	for _, e := range dormant.Entries {
+		ids = append(ids, e.CardId)
+	}
+	once("escheatment", ids)
+	if dormant.EntriesCount != cards || dormant.TotalLiability.String() != "2500.00" {
+		t.Errorf("%d entries of %s are counted", dormant.EntriesCount, dormant.TotalLiability)
+	}
+}
