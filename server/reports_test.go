@@ -234,7 +234,7 @@ func TestALongReportNamesEachCardOnce(t *testing.T) {
 		}
 		_, err = tx.Unwrap().Exec(t.Context(), `insert into gift_cards (program_id, id, card_number, sealed_code, status, balance, initial_value, is_physical, expires_at, created_at, activated_at)
 			select $1, int4send(i) || '\x0000000000000000'::bytea, i, '', 'active', 1, 1, false, $2::timestamptz + i / 2000 * interval '1 hour', $2::timestamptz - interval '2 years', $2::timestamptz - interval '2 years'
-			from generate_series(1, $3::integer) as i`, program, s.Store.Now().Add(24*time.Hour), cards)
+			from generate_series(1, $3::integer) as i`, program, s.Store.Clock().Add(24*time.Hour), cards)
 		if err != nil {
 			return struct{}{}, err
 		}
