@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -18,7 +19,7 @@ func (c *courier) send(ctx context.Context, due *store.Due, code string) error {
 		return *s
 	}
 	// The store has checked the zone, but this machine may lack its time-zone data.
-	zone, err := time.LoadLocation(due.TimeZone)
+	zone, err := time.LoadLocation(due.Program.TimeZone)
 	if err != nil {
 		return err
 	}
@@ -27,16 +28,18 @@ func (c *courier) send(ctx context.Context, due *store.Due, code string) error {
 	if due.Kind != store.MessageCard && due.Card.ActivatedAt != nil {
 		value = due.Card.Balance
 	}
+	program := due.Program
 	content, err := c.templates.Compose(message.Gift{
-		Kind: due.Kind, Merchant: due.MerchantName, Sender: text(due.Card.SenderName), Recipient: text(due.Card.CustomerName), Note: text(due.Card.CustomMessage),
+		Kind: due.Kind, Merchant: due.MerchantName, From: text(program.SenderName), Sender: text(due.Card.SenderName), Recipient: text(due.Card.CustomerName), Note: text(due.Card.CustomMessage),
 		Value: value.String(), Number: store.FormatNumber(due.Card.CardNumber), Code: code,
-		ExpiresAt: due.Card.ExpiresAt, Now: c.store.Now(), Zone: zone, Design: text(due.Card.DesignTemplate),
+		ExpiresAt: due.Card.ExpiresAt, Now: c.store.Now(), Zone: zone, Locale: text(program.Locale), Currency: text(program.Currency),
+		Design: cmp.Or(text(due.Card.DesignTemplate), text(program.DefaultDesign)),
 	})
 	if err != nil {
 		return err
 	}
 	m := transport.Message{
-		ID: due.CardID.String(), Sequence: int(due.Sequence), To: due.Address, FromName: content.From, Date: c.store.Now(),
+		ID: due.CardID.String(), Sequence: int(due.Sequence), To: due.Address, FromName: content.From, ReplyTo: text(program.ReplyTo), Date: c.store.Now(),
 		Subject: content.Subject, Text: content.Text, HTML: content.HTML,
 	}
 	if due.Channel == store.ChannelSMS {

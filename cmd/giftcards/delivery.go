@@ -9,6 +9,7 @@ import (
 
 	"giftcards/jobs"
 	"giftcards/jobs/message"
+	"giftcards/jobs/message/texts"
 	"giftcards/jobs/transport"
 	"giftcards/server/validate/email"
 )
@@ -28,6 +29,9 @@ type delivery struct {
 	SMSPerSecond     int    `name:"sms-per-second" env:"GIFTCARDS_SMS_PER_SECOND" default:"10" help:"Most text messages that one instance sends in a second (${default})."`
 	TemplateDir      string `env:"GIFTCARDS_TEMPLATE_DIR" placeholder:"DIR" help:"Directory of message templates that replace the program's own."`
 
+	LanguageDir string `env:"GIFTCARDS_LANGUAGE_DIR" placeholder:"DIR" help:"Directory of files of texts, such as ar.txt, that replace the program's own or add languages."`
+
+	languages *texts.Languages
 	templates *message.Templates
 	smtp      transport.SMTPOptions
 	twilio    transport.TwilioOptions
@@ -51,8 +55,12 @@ func (d *delivery) check(f faults, private bool) {
 	f.note("mail-per-second", d.MailPerSecond >= 1 && d.MailPerSecond <= maxPerSecond, fmt.Sprintf("want 1 to %d", maxPerSecond))
 	f.note("sms-per-second", d.SMSPerSecond >= 1 && d.SMSPerSecond <= maxPerSecond, fmt.Sprintf("want 1 to %d", maxPerSecond))
 	var err error
-	d.templates, err = message.Load(d.TemplateDir)
-	f.note("template-dir", err == nil, fmt.Sprint(err))
+	d.languages, err = texts.Load(d.LanguageDir)
+	f.note("language-dir", err == nil, fmt.Sprint(err))
+	if err == nil {
+		d.templates, err = message.Load(d.TemplateDir, d.languages)
+		f.note("template-dir", err == nil, fmt.Sprint(err))
+	}
 	d.checkMail(f, private)
 	d.checkSMS(f, private)
 }

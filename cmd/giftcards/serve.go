@@ -152,6 +152,7 @@ func (s *session) newServer(o server.Options, obs *observability) (*server.Serve
 	o.BulkThreshold, o.BulkMaximum, o.BulkBodyLimit = s.config.BulkThreshold, s.config.BulkMaximum, int64(s.config.BulkBodyLimit)<<20
 	o.BodyBudget, o.MerchantBacklog = int64(s.config.BodyBudget)<<20, s.config.MerchantBacklog
 	o.TokenLifetime, o.LinkLifetime = s.config.TokenLifetime, s.config.LinkLifetime
+	o.Languages = s.config.languages
 	o.Meter, o.Tracer = obs.meter(), obs.tracer()
 	o.Successes, o.LogSample = s.log.successes, s.config.LogSample
 	s.config.protection.apply(&o)

@@ -366,6 +366,22 @@ type Program struct {
 	TimeZone string
 	// When an operator added the program.
 	CreatedAt time.Time
+	// The currency of the amounts in messages and downloads (ISO 4217); null: none is shown.
+	Currency *string
+	// The language and region of messages and downloads (BCP 47); null: English.
+	Locale *string
+	// Who activates cards: merchant.
+	Activation string
+	// The name of the sender of mails; null: the merchant's name.
+	SenderName *string
+	// The address to which answers to mails go; null: the sender's.
+	ReplyTo *string
+	// The design of messages of cards without one.
+	DefaultDesign *string
+	// The receipts that recipients get: of activated, redeemed, reloaded and expiring.
+	Receipts []string
+	// How long names and addresses of recipients are kept after a card has ended; null: for ever.
+	RecipientRetention *time.Duration
 }
 
 // How far security codes are sealed again with the newest key, in one row.

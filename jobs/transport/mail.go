@@ -37,6 +37,9 @@ func newEnvelope(m Message, from string) (envelope, error) {
 	} else {
 		msg.FromMailAddress(sender)
 	}
+	if m.ReplyTo != "" {
+		msg.ReplyToMailAddress(&mail.Address{Address: m.ReplyTo})
+	}
 	msg.ToMailAddress(&mail.Address{Address: to})
 	if mimicsEncoding(m.Subject) {
 		msg.SetGenHeaderPreformatted(gomail.HeaderSubject, encoded(m.Subject))

@@ -20,6 +20,7 @@ type Message struct {
 	Sequence int
 	To       string // an address, or a number in E.164
 	FromName string
+	ReplyTo  string // the address for answers, in ASCII; empty: the sender's
 	Subject  string
 	Text     string
 	HTML     string

@@ -16,6 +16,7 @@ import (
 
 	"giftcards/jobs"
 	"giftcards/jobs/message"
+	"giftcards/jobs/message/texts"
 	"giftcards/jobs/transport"
 	"giftcards/server"
 	"giftcards/server/telemetry"
@@ -78,7 +79,9 @@ func start(t testing.TB, databaseURL, keyFile string, share bool, change []func(
 	must(t, err)
 	t.Cleanup(st.Close)
 	logger := slog.New(telemetry.Logs(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})))
-	templates, err := message.Load("")
+	languages, err := texts.Load("")
+	must(t, err)
+	templates, err := message.Load("", languages)
 	must(t, err)
 	outbox := filepath.Join(filepath.Dir(keyFile), "outbox")
 	work, err := jobs.New(st, jobs.Options{Logger: logger, Lifetimes: storetest.Lifetimes, Meter: metrics.Meter(), Delivery: &jobs.Delivery{
