@@ -12,12 +12,6 @@ import (
 
 // send composes the message and hands it to the lane's sender.
 func (c *courier) send(ctx context.Context, due *store.Due, code string) error {
-	text := func(s *string) string {
-		if s == nil {
-			return ""
-		}
-		return *s
-	}
 	// The store has checked the zone, but this machine may lack its time-zone data.
 	zone, err := time.LoadLocation(due.Program.TimeZone)
 	if err != nil {
@@ -30,16 +24,16 @@ func (c *courier) send(ctx context.Context, due *store.Due, code string) error {
 	}
 	program := due.Program
 	content, err := c.templates.Compose(message.Gift{
-		Kind: due.Kind, Merchant: due.MerchantName, From: text(program.SenderName), Sender: text(due.Card.SenderName), Recipient: text(due.Card.CustomerName), Note: text(due.Card.CustomMessage),
+		Kind: due.Kind, Merchant: due.MerchantName, From: orEmpty(program.SenderName), Sender: orEmpty(due.Card.SenderName), Recipient: orEmpty(due.Card.CustomerName), Note: orEmpty(due.Card.CustomMessage),
 		Value: value.String(), Number: store.FormatNumber(due.Card.CardNumber), Code: code,
-		ExpiresAt: due.Card.ExpiresAt, Now: c.store.Now(), Zone: zone, Locale: text(program.Locale), Currency: text(program.Currency),
-		Design: cmp.Or(text(due.Card.DesignTemplate), text(program.DefaultDesign)),
+		ExpiresAt: due.Card.ExpiresAt, Now: c.store.Now(), Zone: zone, Locale: orEmpty(program.Locale), Currency: orEmpty(program.Currency),
+		Design: cmp.Or(orEmpty(due.Card.DesignTemplate), orEmpty(program.DefaultDesign)),
 	})
 	if err != nil {
 		return err
 	}
 	m := transport.Message{
-		ID: due.CardID.String(), Sequence: int(due.Sequence), To: due.Address, FromName: content.From, ReplyTo: text(program.ReplyTo), Date: c.store.Now(),
+		ID: due.CardID.String(), Sequence: int(due.Sequence), To: due.Address, FromName: content.From, ReplyTo: orEmpty(program.ReplyTo), Date: c.store.Now(),
 		Subject: content.Subject, Text: content.Text, HTML: content.HTML,
 	}
 	if due.Channel == store.ChannelSMS {

@@ -19,7 +19,7 @@ import (
 )
 
 // decoded is a mail's text with its quoted-printable undone.
-func decoded(t *testing.T, raw []byte) string {
+func decoded(t testing.TB, raw []byte) string {
 	t.Helper()
 	_, body, _ := strings.Cut(string(raw), "\r\n\r\n")
 	read, err := io.ReadAll(quotedprintable.NewReader(strings.NewReader(body)))

@@ -68,7 +68,7 @@ func (tx *Tx) LockCard(ctx context.Context, program, card id.ID) (*Card, error) 
 // ledger. It drops the scheduled messages of the cards that were voided.
 func (tx *Tx) SaveCards(ctx context.Context, cards ...*Card) error {
 	batch := &pgx.Batch{}
-	queueCards(batch, &tx.tally, cards)
+	queueCards(batch, &tx.tally, &tx.store.receipts, cards)
 	if batch.Len() == 0 {
 		return nil
 	}
@@ -81,9 +81,10 @@ func (tx *Tx) SaveCards(ctx context.Context, cards ...*Card) error {
 	return nil
 }
 
-// queueCards adds to a batch what writes the changed cards, and to a tally their new entries.
-// The entries come first, because the trigger on gift_cards looks for them.
-func queueCards(batch *pgx.Batch, counted *tally, cards []*Card) {
+// queueCards adds to a batch what writes the changed cards and queues their receipts, and to a
+// tally their new entries. The entries come first, because the trigger on gift_cards looks for
+// them.
+func queueCards(batch *pgx.Batch, counted *tally, receipts *receiptPrograms, cards []*Card) {
 	var changed, voided []*Card
 	var entries []Entry
 	for _, card := range cards {
@@ -105,6 +106,7 @@ func queueCards(batch *pgx.Batch, counted *tally, cards []*Card) {
 	if len(changed) > 0 {
 		batch.Queue(updateCardsSQL, arrays(changingColumns, changed)...)
 	}
+	receipts.queue(batch, changed)
 	if len(voided) > 0 {
 		batch.Queue(dropMessagesOfVoidedSQL, arrays(voidedColumns, voided)...)
 	}

@@ -24,6 +24,7 @@ type data struct {
 	Kind, Merchant, Sender, Recipient string
 	Message                           []string // its lines
 	Value, Number, Code, Expires      string
+	Amount, LastFour, Refuse          string // of receipts only
 	Lang, Dir                         string // of HTML; Dir is empty without a locale
 	Mirrored                          bool   // lines begin at the right
 	Start, End                        string // left and right, or right and left if mirrored
@@ -54,11 +55,13 @@ func (g Gift) data(style texts.Style, f form) data {
 		Sender:    name(g.Sender),
 		Recipient: name(g.Recipient),
 		Value:     style.Money(g.Value),
-		Number:    Group(g.Number),
 		Code:      g.Code,
 		Expires:   style.ValidUntil(g.ExpiresAt, g.Now),
 		Lang:      style.Lang(), Dir: style.Dir(), Mirrored: style.Mirrored(), Start: "left", End: "right",
 		style: style, form: f,
+	}
+	if g.Number != "" {
+		d.Number = Group(g.Number)
 	}
 	if d.Mirrored {
 		d.Start, d.End = d.End, d.Start
@@ -115,6 +118,10 @@ func (d data) value(place string) string {
 		filled = d.Number
 	case "code":
 		filled = d.Code
+	case "amount":
+		filled, typed = d.Amount, d.Mirrored
+	case "ending":
+		filled, typed = d.LastFour, d.Mirrored
 	case "until":
 		filled = d.Expires
 	}

@@ -63,18 +63,22 @@ func (t *Templates) Compose(g Gift) (Content, error) {
 	if err != nil {
 		return Content{}, err
 	}
-	from := g.From
+	return content(g.From, g.Merchant, subject.String(), words.String(), html.String(), sms.String()), nil
+}
+
+// content returns a message of what its templates wrote.
+func content(from, ofMerchant, subject, words, html, sms string) Content {
 	if from == "" {
-		from = g.Merchant
+		from = ofMerchant
 	}
 	return Content{
 		From: merchant(from),
 		// A header must be one line, even if a template is not.
-		Subject: strings.Join(strings.Fields(subject.String()), " "),
-		Text:    strings.TrimSpace(words.String()) + "\n",
-		HTML:    html.String(),
-		SMS:     strings.TrimSpace(sms.String()),
-	}, nil
+		Subject: strings.Join(strings.Fields(subject), " "),
+		Text:    strings.TrimSpace(words) + "\n",
+		HTML:    html,
+		SMS:     strings.TrimSpace(sms),
+	}
 }
 
 func asIs(s string) string { return s }

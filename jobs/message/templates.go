@@ -57,7 +57,7 @@ func Load(dir string, languages *texts.Languages) (*Templates, error) {
 			return nil, err
 		}
 	}
-	return t, t.try()
+	return t, errors.Join(t.try(), t.tryReceipts())
 }
 
 // add reads all templates of a directory. A text template may lack blocks, and then has
@@ -159,6 +159,24 @@ func (t *Templates) try() error {
 	return nil
 }
 
+// tryReceipts is try for the templates of receipts.
+func (t *Templates) tryReceipts() error {
+	for _, kind := range Receipts {
+		for _, locale := range append(t.languages.Names(), "") {
+			for _, known := range []string{"", "x"} {
+				_, err := t.ComposeReceipt(Receipt{
+					Kind: kind, Merchant: "M", Recipient: known, Refuse: known, Amount: "1.00", Balance: "2.00", LastFour: "0000",
+					ExpiresAt: time.Unix(0, 0), Zone: time.UTC, Locale: locale,
+				})
+				if err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
 func (t *Templates) tryOne(design, kind, locale string, present int) error {
 	has := func(bit int, typed string) string { return strings.Repeat(typed, present>>bit&1) }
 	_, err := t.Compose(Gift{
@@ -169,7 +187,7 @@ func (t *Templates) tryOne(design, kind, locale string, present int) error {
 }
 
 func lookup[V any](designs map[string]V, slug string) V {
-	if found, ok := designs[slug]; ok {
+	if found, ok := designs[slug]; ok && slug != receiptDesign {
 		return found
 	}
 	return designs[Default]

@@ -25,6 +25,8 @@ type Message struct {
 	Text     string
 	HTML     string
 	Date     time.Time
+	// Unsubscribe is an https address that ends mails of this kind by a POST; empty: none.
+	Unsubscribe string
 	// Taken, unless nil, is called with the words with which the server accepted the message.
 	Taken func(words string)
 }
