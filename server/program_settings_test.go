@@ -37,7 +37,7 @@ func french(s *store.ProgramSettings) {
 }
 
 // varying are the parts of an answer that differ from card to card.
-var varying = regexp.MustCompile(`[0-9a-f]{24}|\b\d{16}\b|"\d{6}"|\d{4}-\d\d-\d\dT[0-9:.]+(Z|\+00:00)|downloads/[A-Za-z0-9_-]+`)
+var varying = regexp.MustCompile(`[0-9a-f]{24}|"lastFourDigits":"\d{4}"|\b\d{16}\b|"\d{6}"|\d{4}-\d\d-\d\dT[0-9:.]+(Z|\+00:00)|downloads/[A-Za-z0-9_-]+`)
 
 // TestNoAnswerOfTheAPIKnowsTheSettingsOfAProgram: a card's whole life is answered with the same
 // bytes, whatever the program's currency, language and zone.

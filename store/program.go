@@ -81,6 +81,15 @@ func (tx *Tx) FindProgram(ctx context.Context, program id.ID) (Program, error) {
 	return found, wrap(err, "find program")
 }
 
+// FindProgramMerchant is FindProgram with the name of the program's merchant.
+func (tx *Tx) FindProgramMerchant(ctx context.Context, program id.ID) (Program, string, error) {
+	found, err := tx.q.FindProgramMerchant(ctx, program)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Program{}, "", ErrProgramNotFound
+	}
+	return found.Program, found.MerchantName, wrap(err, "find program")
+}
+
 // SetProgramZone sets the zone, an IANA name such as Europe/Paris, in which the days of a
 // program's messages begin and end. It fails with ErrProgramNotFound or ErrBadZone.
 func (tx *Tx) SetProgramZone(ctx context.Context, program id.ID, zone string) (Program, error) {

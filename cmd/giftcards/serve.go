@@ -8,12 +8,14 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
 	"giftcards/jobs"
 	"giftcards/server"
 	"giftcards/store"
+	"giftcards/store/id"
 	"giftcards/store/keyring"
 )
 
@@ -56,7 +58,7 @@ func (serveCommand) Run(s *session) (err error) {
 	}
 	defer st.Close()
 	s.adviseOnPostgres(st)
-	work, err := s.newJobs(st, observability, log)
+	work, err := s.newJobs(st, keys, observability, log)
 	if err != nil {
 		return err
 	}
@@ -135,10 +137,14 @@ func (s *session) openStore(url string, obs *observability) (*store.Store, *keyr
 	return st, keys, nil
 }
 
-func (s *session) newJobs(st *store.Store, obs *observability, log *slog.Logger) (*jobs.Jobs, error) {
+func (s *session) newJobs(st *store.Store, keys *keyring.Ring, obs *observability, log *slog.Logger) (*jobs.Jobs, error) {
 	delivery, err := s.delivery()
 	if err != nil {
 		return nil, err
+	}
+	// Mail programs end receipts by https only (RFC 8058).
+	if base := s.config.BaseURL; strings.HasPrefix(base, "https://") {
+		delivery.Refuse = func(program id.ID, address string) string { return server.ReceiptLink(base, keys, program, address) }
 	}
 	return jobs.New(st, jobs.Options{
 		Logger: log, Lifetimes: s.config.lifetimes(), Delivery: delivery, PollOnly: s.config.PollOnly,

@@ -185,6 +185,38 @@ func (q *Queries) FindProgram(ctx context.Context, argID id.ID) (Program, error)
 	return i, err
 }
 
+const findProgramMerchant = `-- name: FindProgramMerchant :one
+select p.id, p.merchant_id, p.name, p.time_zone, p.created_at, p.currency, p.locale, p.activation, p.sender_name, p.reply_to, p.default_design, p.receipts, p.recipient_retention, m.name as merchant_name from programs p join merchants m on m.id = p.merchant_id where p.id = $1
+`
+
+type FindProgramMerchantRow struct {
+	Program      Program
+	MerchantName string
+}
+
+// A program and the name of its merchant, by primary keys; no row if there is no such program.
+func (q *Queries) FindProgramMerchant(ctx context.Context, argID id.ID) (FindProgramMerchantRow, error) {
+	row := q.db.QueryRow(ctx, findProgramMerchant, argID)
+	var i FindProgramMerchantRow
+	err := row.Scan(
+		&i.Program.ID,
+		&i.Program.MerchantID,
+		&i.Program.Name,
+		&i.Program.TimeZone,
+		&i.Program.CreatedAt,
+		&i.Program.Currency,
+		&i.Program.Locale,
+		&i.Program.Activation,
+		&i.Program.SenderName,
+		&i.Program.ReplyTo,
+		&i.Program.DefaultDesign,
+		&i.Program.Receipts,
+		&i.Program.RecipientRetention,
+		&i.MerchantName,
+	)
+	return i, err
+}
+
 const findUserByEmail = `-- name: FindUserByEmail :one
 select id, merchant_id, email, name, password_hash, role, active, tokens_valid_after, created_at from users where email = $1
 `

@@ -17,6 +17,7 @@ import (
 type envelope struct {
 	from, to string // in SMTP's form, in angle brackets
 	utf8     bool   // to needs SMTPUTF8
+	dkim     *DKIM  // signs it; nil: nobody does
 	*gomail.Msg
 }
 
@@ -54,7 +55,8 @@ func newEnvelope(m Message, from string) (envelope, error) {
 	msg.SetMessageIDWithValue(messageID + "@" + host)
 	msg.SetDateWithValue(m.Date)
 	msg.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834: no out-of-office answers
-	if m.Unsubscribe != "" {                             // RFC 8058
+	// RFC 8058 lets mail programs end such mails by one click.
+	if m.Unsubscribe != "" {
 		msg.SetGenHeaderPreformatted("List-Unsubscribe", "<"+m.Unsubscribe+">")
 		msg.SetGenHeader("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")
 	}

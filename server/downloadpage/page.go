@@ -1,6 +1,6 @@
-// Package downloadpage owns the pages that a browser gets for a download link: the one
-// that offers the files, and the one that says why there are none. They need no script
-// and load nothing.
+// Package downloadpage owns the pages that a browser gets for a signed link: the one that
+// offers the files of a download, the one that says why there are none, and the one that ends
+// receipts. They need no script and load nothing.
 package downloadpage
 
 import (
@@ -10,6 +10,7 @@ import (
 	"encoding/base64"
 	"html/template"
 	"net/http"
+	"strings"
 	"time"
 
 	"giftcards/jobs/message/texts"
@@ -94,13 +95,48 @@ func WriteRefusal(w http.ResponseWriter, status int, sentence string) error {
 	}{template.CSS(style), sentence, status == http.StatusForbidden}) //nolint:gosec // our own style
 }
 
+// Receipts describes the page that ends the receipts of a program.
+type Receipts struct {
+	Merchant string // its name
+	Ended    bool   // whether they have ended; else the page asks
+	Style    texts.Style
+}
+
+// WriteReceipts answers 200 with the page.
+func WriteReceipts(w http.ResponseWriter, r Receipts) error {
+	w.Header().Set("Referrer-Policy", "no-referrer")
+	return write(w, http.StatusOK, "receipts", receipts{Receipts: r, CSS: template.CSS(style)}) //nolint:gosec // our own style
+}
+
+// receipts is the template's input.
+type receipts struct {
+	Receipts
+	CSS template.CSS
+}
+
+// Lang is the language of the page.
+func (r receipts) Lang() string { return r.Style.Lang() }
+
+// Dir is the direction of the page, empty without a locale.
+func (r receipts) Dir() string { return r.Style.Dir() }
+
+// Say returns a text of the page as HTML.
+func (r receipts) Say(name string) template.HTML {
+	merchant := template.HTML("<bdi>" + template.HTMLEscapeString(r.Merchant) + "</bdi>") //nolint:gosec // escaped
+	return r.Style.HTML(name, map[string]template.HTML{"merchant": merchant})
+}
+
 func write(w http.ResponseWriter, status int, name string, data any) error {
 	var page bytes.Buffer
 	if err := pages.ExecuteTemplate(&page, name, data); err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Content-Security-Policy", contentPolicy)
+	policy := contentPolicy
+	if name == "receipts" { // its button sends a form
+		policy = strings.Replace(policy, "form-action 'none'", "form-action 'self'", 1)
+	}
+	w.Header().Set("Content-Security-Policy", policy)
 	w.WriteHeader(status)
 	_, err := w.Write(page.Bytes())
 	return err

@@ -147,6 +147,10 @@ update merchants set name = @name where id = @id returning *;
 -- By primary key; no row if there is no such program.
 select * from programs where id = $1;
 
+-- name: FindProgramMerchant :one
+-- A program and the name of its merchant, by primary keys; no row if there is no such program.
+select sqlc.embed(p), m.name as merchant_name from programs p join merchants m on m.id = p.merchant_id where p.id = $1;
+
 -- name: ListPrograms :many
 -- All, of every merchant, in the order of the primary key: oldest first. Without a
 -- lock.
