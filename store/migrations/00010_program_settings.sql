@@ -1,20 +1,19 @@
 -- +goose Up
 
 -- Servers of versions before know none of these columns, and go on without them.
+-- Each statement can be run again, as those of the migrations before.
 alter table programs
-    add column currency text,
-    add column locale text,
-    add column activation text not null default 'merchant',
-    add column sender_name text,
-    add column reply_to text,
-    add column default_design text,
-    add column receipts text[] not null default '{}',
-    add column recipient_retention interval,
-    add constraint programs_currency_check check (currency ~ '^[A-Z]{3}$'),
-    add constraint programs_activation_check check (activation in ('merchant', 'customer')),
-    add constraint programs_reply_to_check check (reply_to !~ '[[:cntrl:][:space:]<>,;:]'),
-    add constraint programs_receipts_check check (receipts <@ array['activated', 'redeemed', 'reloaded', 'expiring']),
-    add constraint programs_recipient_retention_check check (recipient_retention >= interval '0');
+    add column if not exists currency text constraint programs_currency_check check (currency ~ '^[A-Z]{3}$'),
+    add column if not exists locale text,
+    add column if not exists activation text not null default 'merchant'
+        constraint programs_activation_check check (activation in ('merchant', 'customer')),
+    add column if not exists sender_name text,
+    add column if not exists reply_to text constraint programs_reply_to_check check (reply_to !~ '[[:cntrl:][:space:]<>,;:]'),
+    add column if not exists default_design text,
+    add column if not exists receipts text[] not null default '{}'
+        constraint programs_receipts_check check (receipts <@ array['activated', 'redeemed', 'reloaded', 'expiring']),
+    add column if not exists recipient_retention interval
+        constraint programs_recipient_retention_check check (recipient_retention >= interval '0');
 comment on column programs.currency is 'The currency of the amounts in messages and downloads (ISO 4217); null: none is shown.';
 comment on column programs.locale is 'The language and region of messages and downloads (BCP 47); null: English.';
 comment on column programs.activation is 'Who activates cards: merchant.';
@@ -26,7 +25,7 @@ comment on column programs.recipient_retention is 'How long names and addresses 
 
 -- Receipts are not in messages, because they must neither delay the message of a card nor count
 -- when it is decided whether a card was delivered. A server of a version before does not see them.
-create table receipts (
+create table if not exists receipts (
     program_id      bytea       not null,
     card_id         bytea       not null,
     kind            text        not null,
@@ -47,8 +46,8 @@ create table receipts (
     constraint receipts_channel_check check (channel in ('email', 'sms')),
     constraint receipts_status_check check (status in ('scheduled', 'sent', 'written', 'failed', 'dropped'))
 );
-create index receipts_due_idx on receipts (channel, next_attempt_at) where status = 'scheduled';
-create index receipts_ended_idx on receipts (created_at) where status <> 'scheduled';
+create index if not exists receipts_due_idx on receipts (channel, next_attempt_at) where status = 'scheduled';
+create index if not exists receipts_ended_idx on receipts (created_at) where status <> 'scheduled';
 comment on table receipts is 'The receipts and reminders to recipients: for each occasion and channel one row, so that none is sent twice.';
 comment on column receipts.program_id is 'The program of the card.';
 comment on column receipts.card_id is 'The card.';
@@ -66,7 +65,7 @@ comment on column receipts.give_up_at is 'When no further attempt is made.';
 comment on column receipts.last_error is 'Why the last attempt failed, or why the receipt was dropped.';
 comment on column receipts.created_at is 'When the receipt was queued.';
 
-create table receipt_refusals (
+create table if not exists receipt_refusals (
     program_id   bytea       not null,
     address_hash bytea       not null,
     created_at   timestamptz not null,
@@ -78,7 +77,7 @@ comment on column receipt_refusals.program_id is 'The program.';
 comment on column receipt_refusals.address_hash is 'SHA-256 of the address in lower case.';
 comment on column receipt_refusals.created_at is 'When the recipient refused.';
 
-insert into schema_compatibility (schema, oldest_program) values (10, 1);
+insert into schema_compatibility (schema, oldest_program) values (10, 1) on conflict do nothing;
 
 -- +goose Down
 delete from schema_compatibility where schema = 10;
