@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -11,14 +12,8 @@ import (
 
 // send composes the message and hands it to the lane's sender.
 func (c *courier) send(ctx context.Context, due *store.Due, code string) error {
-	text := func(s *string) string {
-		if s == nil {
-			return ""
-		}
-		return *s
-	}
 	// The store has checked the zone, but this machine may lack its time-zone data.
-	zone, err := time.LoadLocation(due.TimeZone)
+	zone, err := time.LoadLocation(due.Program.TimeZone)
 	if err != nil {
 		return err
 	}
@@ -27,16 +22,18 @@ func (c *courier) send(ctx context.Context, due *store.Due, code string) error {
 	if due.Kind != store.MessageCard && due.Card.ActivatedAt != nil {
 		value = due.Card.Balance
 	}
+	program := due.Program
 	content, err := c.templates.Compose(message.Gift{
-		Kind: due.Kind, Merchant: due.MerchantName, Sender: text(due.Card.SenderName), Recipient: text(due.Card.CustomerName), Note: text(due.Card.CustomMessage),
+		Kind: due.Kind, Merchant: due.MerchantName, From: orEmpty(program.SenderName), Sender: orEmpty(due.Card.SenderName), Recipient: orEmpty(due.Card.CustomerName), Note: orEmpty(due.Card.CustomMessage),
 		Value: value.String(), Number: store.FormatNumber(due.Card.CardNumber), Code: code,
-		ExpiresAt: due.Card.ExpiresAt, Now: c.store.Clock(), Zone: zone, Design: text(due.Card.DesignTemplate),
+		ExpiresAt: due.Card.ExpiresAt, Now: c.store.Clock(), Zone: zone, Locale: orEmpty(program.Locale), Currency: orEmpty(program.Currency),
+		Design: cmp.Or(orEmpty(due.Card.DesignTemplate), orEmpty(program.DefaultDesign)),
 	})
 	if err != nil {
 		return err
 	}
 	m := transport.Message{
-		ID: due.CardID.String(), Sequence: int(due.Sequence), To: due.Address, FromName: content.From, Date: c.store.Clock(),
+		ID: due.CardID.String(), Sequence: int(due.Sequence), To: due.Address, FromName: content.From, ReplyTo: orEmpty(program.ReplyTo), Date: c.store.Clock(),
 		Subject: content.Subject, Text: content.Text, HTML: content.HTML,
 	}
 	if due.Channel == store.ChannelSMS {

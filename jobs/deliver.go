@@ -18,6 +18,9 @@ type Delivery struct {
 	Mail, SMS Route
 	// LookEvery is the pause between looks for due messages, 500 ms if zero.
 	LookEvery time.Duration
+	// Refuse returns the address at which a recipient refuses receipts of a program; nil: mails
+	// have none.
+	Refuse func(program id.ID, address string) string
 }
 
 // Route sends the messages of one channel.
@@ -71,8 +74,8 @@ func (j *Jobs) deliver(ctx, sendCtx context.Context) {
 	for channel, route := range map[string]Route{
 		store.ChannelEmail: j.options.Delivery.Mail, store.ChannelSMS: j.options.Delivery.SMS,
 	} {
-		cards, bulk := make(chan struct{}), make(chan struct{})
-		all.Go(func() { pace(ctx, route.PerSecond, cards, bulk) })
+		cards, bulk, receipts := make(chan struct{}), make(chan struct{}), make(chan struct{})
+		all.Go(func() { pace(ctx, route.PerSecond, cards, bulk, receipts) })
 		for _, c := range []*courier{
 			{lane: store.Lane{Channel: channel}, workers: cardWorkers, permits: cards},
 			{lane: store.Lane{Channel: channel, Bulk: true}, workers: bulkWorkers, permits: bulk},
@@ -84,6 +87,10 @@ func (j *Jobs) deliver(ctx, sendCtx context.Context) {
 				all.Go(func() { c.work(ctx, sendCtx) })
 			}
 		}
+		(&courier{
+			lane: store.Lane{Channel: channel}, permits: receipts, store: j.store, logger: j.options.Logger,
+			templates: j.options.Delivery.Templates, lookEvery: j.options.Delivery.LookEvery, sender: route.Sender,
+		}).startReceipts(ctx, sendCtx, &all, j.options.Delivery.Refuse)
 	}
 	all.Wait()
 }

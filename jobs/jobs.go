@@ -46,6 +46,10 @@ type Options struct {
 	TaskTimeout time.Duration
 	// SweepEvery is the pause between looks for abandoned tasks, 2 s if zero.
 	SweepEvery time.Duration
+	// AskEvery is the pause between looks which programs ask for receipts, 20 s if zero.
+	AskEvery time.Duration
+	// RemindEvery is the pause between looks for cards that expire soon, an hour if zero.
+	RemindEvery time.Duration
 	// Delivery sends messages to recipients; nil leaves them to other instances.
 	Delivery *Delivery
 	// Meter gets the metrics of jobs; nil turns them off.
@@ -69,7 +73,7 @@ type Jobs struct {
 
 	stopLoops  context.CancelFunc // lets loops finish their current work
 	cancelSend context.CancelFunc // also interrupts messages that are being sent
-	loops      sync.WaitGroup     // sweep, reseal, countSeals and deliver; River has its own
+	loops      sync.WaitGroup     // sweep, reseal, countSeals, receipts and deliver; River has its own
 	mutex      sync.Mutex
 	running    bool
 }
@@ -90,6 +94,7 @@ func New(s *store.Store, o Options) (*Jobs, error) {
 	o.MerchantTasks = cmp.Or(o.MerchantTasks, DefaultMerchantTasks)
 	o.TaskTimeout = cmp.Or(o.TaskTimeout, taskTimeout)
 	o.SweepEvery = cmp.Or(o.SweepEvery, 2*time.Second)
+	o.AskEvery, o.RemindEvery = cmp.Or(o.AskEvery, askEvery), cmp.Or(o.RemindEvery, remindEvery)
 	if o.Delivery != nil && o.Delivery.LookEvery == 0 {
 		o.Delivery.LookEvery = 500 * time.Millisecond
 	}
@@ -140,6 +145,8 @@ func (j *Jobs) Start(ctx context.Context) error {
 	j.loops.Go(func() { j.sweep(loopCtx) })
 	j.loops.Go(func() { j.reseal(loopCtx) })
 	j.loops.Go(func() { j.countSeals(loopCtx) })
+	j.loops.Go(func() { j.followReceipts(loopCtx) })
+	j.loops.Go(func() { j.remind(loopCtx) })
 	if j.options.Delivery != nil {
 		j.loops.Go(func() { j.deliver(loopCtx, sendCtx) })
 	}

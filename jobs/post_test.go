@@ -13,6 +13,7 @@ import (
 
 	"giftcards/jobs"
 	"giftcards/jobs/message"
+	"giftcards/jobs/message/texts"
 	"giftcards/jobs/transport"
 	"giftcards/jobs/transport/smtptest"
 	"giftcards/store"
@@ -83,7 +84,9 @@ func newPost(t testing.TB, hooks smtptest.Hooks) *post {
 // options.
 func (p *post) run(perSecond int, change ...func(*jobs.Delivery)) (stop func()) {
 	p.t.Helper()
-	templates, err := message.Load("")
+	languages, err := texts.Load("")
+	must(p.t, err)
+	templates, err := message.Load("", languages)
 	must(p.t, err)
 	mails, err := transport.NewSMTP(transport.SMTPOptions{
 		Address: p.mails.Address, Security: transport.STARTTLS, Username: smtptest.User, Password: smtptest.Password,

@@ -12,9 +12,9 @@ import (
 )
 
 // pace gives out permits at a rate. Cards that were issued at once come before those of
-// tasks. The limiter's burst is one second's permits, so that a short delay of the process
+// tasks, and receipts after all cards. The limiter's burst is one second's permits, so that a short delay of the process
 // does not lower the throughput.
-func pace(ctx context.Context, perSecond int, cards, bulk chan<- struct{}) {
+func pace(ctx context.Context, perSecond int, cards, bulk, receipts chan<- struct{}) {
 	limiter := rate.NewLimiter(rate.Limit(perSecond), perSecond)
 	for limiter.Wait(ctx) == nil {
 		// select chooses at random among ready channels, so that cards are tried alone first.
@@ -25,7 +25,15 @@ func pace(ctx context.Context, perSecond int, cards, bulk chan<- struct{}) {
 		}
 		select {
 		case cards <- struct{}{}:
+			continue
 		case bulk <- struct{}{}:
+			continue
+		default:
+		}
+		select {
+		case cards <- struct{}{}:
+		case bulk <- struct{}{}:
+		case receipts <- struct{}{}:
 		case <-ctx.Done():
 		}
 	}

@@ -11,7 +11,7 @@ import (
 
 // things are what a request names in its path, query and body.
 type things struct {
-	program, task, link, merchant, user, password string
+	program, task, link, receipt, merchant, user, password string
 
 	card, number, code string // a card and what is on it
 	second             string // the number of another active card of the program
@@ -43,11 +43,13 @@ const (
 
 // attempts has each operation of the document. A test fails if one is missing.
 var attempts = map[string]attempt{
-	"GET /healthz":                       {granted: 200},
-	"GET /readyz":                        {granted: 200},
-	"GET /v2/token":                      {granted: 200},
-	"POST /v2/token/logout":              {granted: 200},
-	"GET /v2/giftcards/downloads/{link}": {granted: 200},
+	"GET /healthz":                          {granted: 200},
+	"GET /readyz":                           {granted: 200},
+	"GET /v2/token":                         {granted: 200},
+	"POST /v2/token/logout":                 {granted: 200},
+	"GET /v2/giftcards/downloads/{link}":    {granted: 200},
+	"GET /v2/giftcards/receipts/{receipt}":  {granted: 200},
+	"POST /v2/giftcards/receipts/{receipt}": {granted: 200},
 	"POST /v2/token": {granted: 200, body: func(x things) string {
 		return url.Values{"username": {x.user}, "password": {x.password}}.Encode()
 	}},

@@ -7,10 +7,12 @@ import (
 	"io"
 	"net/http"
 	"time"
+	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
 
 	"giftcards/gen/api"
+	"giftcards/jobs/message/texts"
 	"giftcards/server/validate"
 	"giftcards/server/workbook"
 	"giftcards/store"
@@ -122,9 +124,9 @@ func (d download) check(tx *store.Tx) error {
 
 // VisitDownloadGiftCardsResponse writes the file, or for HEAD its headers alone.
 func (d download) VisitDownloadGiftCardsResponse(w http.ResponseWriter) error {
-	mediaType, name, newList := "text/csv; charset=utf-8", "gift-cards.csv", d.server.csvList
+	mediaType, name := "text/csv; charset=utf-8", "gift-cards.csv"
 	if d.asWorkbook {
-		mediaType, name, newList = workbook.MediaType, "gift-cards.xlsx", d.server.workbookList
+		mediaType, name = workbook.MediaType, "gift-cards.xlsx"
 	}
 	header := w.Header()
 	if !d.who.head {
@@ -144,7 +146,26 @@ func (d download) VisitDownloadGiftCardsResponse(w http.ResponseWriter) error {
 	if err != nil {
 		return err
 	}
-	return d.server.stream(d.ctx, w, d.link.cards, newList(terms))
+	list := d.server.csvList(terms)
+	if d.asWorkbook { // only people read it, so it has the program's style
+		style, err := d.style()
+		if err != nil {
+			return err
+		}
+		list = d.server.workbookList(terms, style)
+	}
+	return d.server.stream(d.ctx, w, d.link.cards, list)
+}
+
+// style is how the texts of the cards' program are written.
+func (d download) style() (texts.Style, error) {
+	program, err := store.Read(d.ctx, d.server.Store, func(tx *store.Tx) (store.Program, error) {
+		return tx.FindProgram(d.ctx, d.link.cards.ProgramID)
+	})
+	if err != nil {
+		return texts.Style{}, err
+	}
+	return d.server.style(program)
 }
 
 // begin counts the download, and then writes it to the audit log before the first code
@@ -194,23 +215,33 @@ func (s *Server) csvList(terms store.CardRangeTerms) cardList {
 	}
 }
 
-// columns are those of the CSV, in words.
-var columns = []workbook.Column{
-	{Name: "Card number", Width: 20},
-	{Name: "Security code", Width: 14},
-	{Name: "Initial value", Width: 13},
-	{Name: "Expires at", Width: 30},
-	{Name: "Card id", Width: 28},
+// columns are those of the CSV, in words of the program's language.
+func columns(style texts.Style) []workbook.Column {
+	list := []workbook.Column{
+		{Name: "sheet.number", Width: 20},
+		{Name: "sheet.code", Width: 14},
+		{Name: "sheet.value", Width: 13},
+		{Name: "sheet.expires", Width: 30},
+		{Name: "sheet.id", Width: 28},
+	}
+	for i, column := range list {
+		name := style.Text(column.Name, nil)
+		list[i] = workbook.Column{Name: name, Width: max(column.Width, utf8.RuneCountInString(name)+2)}
+	}
+	return list
 }
 
-// workbookList writes cards as the rows of a workbook. Its texts are those of the CSV,
-// and so need no escaping.
-func (s *Server) workbookList(terms store.CardRangeTerms) cardList {
-	value, expires := []byte(terms.InitialValue.String()), []byte(terms.ExpiresAt.UTC().Format(time.RFC3339Nano))
+// workbookList writes cards as the rows of a workbook. Without settings of the program its
+// texts are those of the CSV.
+func (s *Server) workbookList(terms store.CardRangeTerms, style texts.Style) cardList {
+	value, expires := workbook.Escape(style.Money(terms.InitialValue.String())), []byte(terms.ExpiresAt.UTC().Format(time.RFC3339Nano))
+	if style.Localised() {
+		expires = workbook.Escape(style.Moment(terms.ExpiresAt))
+	}
 	row := 1 // the header
 	var number, cardID []byte
 	return cardList{
-		inside: func(w io.Writer) (io.WriteCloser, error) { return workbook.New(w, columns) },
+		inside: func(w io.Writer) (io.WriteCloser, error) { return workbook.New(w, columns(style)) },
 		append: func(line []byte, card *store.IssuedCard) ([]byte, error) {
 			code, err := s.Store.OpenCode(card.ID, card.SealedCode)
 			if err != nil {

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"giftcards/gen/api"
-	"giftcards/jobs/message"
+	"giftcards/jobs/message/texts"
 	"giftcards/server/downloadpage"
 	"giftcards/store"
 )
@@ -33,13 +33,24 @@ func (s *Server) offer(ctx context.Context, link downloadLink) (api.DownloadGift
 	if err != nil {
 		return nil, err
 	}
-	zone, err := time.LoadLocation(program.TimeZone)
+	style, err := s.style(program)
 	return offerPage{
-		Program: program.Name, Cards: link.cards.Count, Value: terms.InitialValue.String(),
-		// The page and the message must not name different days.
-		ValidUntil: message.ValidUntil(terms.ExpiresAt, s.Store.Now(ctx), zone),
-		Until:      link.end, Workbook: fitsWorkbook(link.cards), Limit: s.LinkDownloads,
+		Program: program.Name, Cards: link.cards.Count, Value: terms.InitialValue.String(), ExpiresAt: terms.ExpiresAt, Now: s.Store.Now(ctx),
+		Until: link.end, Workbook: fitsWorkbook(link.cards), Limit: s.LinkDownloads, Style: style,
 	}, err
+}
+
+// style is how the texts of a program are written.
+func (s *Server) style(p store.Program) (texts.Style, error) {
+	zone, err := time.LoadLocation(p.TimeZone)
+	settings := texts.Settings{Zone: zone}
+	if p.Locale != nil {
+		settings.Locale = *p.Locale
+	}
+	if p.Currency != nil {
+		settings.Currency = *p.Currency
+	}
+	return s.Languages.Style(settings), err
 }
 
 type offerPage downloadpage.Offer

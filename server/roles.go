@@ -33,6 +33,8 @@ var permissions = map[string]permission{
 	"Readyz":            public,
 	"CreateToken":       public,
 	"DownloadGiftCards": public, // the link is the permission
+	"AskToEndReceipts":  public,
+	"EndReceipts":       public,
 	"GetTokenInfo":      everybody,
 	"Logout":            everybody,
 

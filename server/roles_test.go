@@ -30,7 +30,7 @@ func TestEachRoleUsesItsOperationsAndNoOthers(t *testing.T) {
 			answer := w.try(o, nothing, w.bearer(w.owner), nil)
 			if refusal == "" {
 				// A 422 would come before the role. A dead link is a 403 of its own.
-				if answer.Status == http.StatusUnprocessableEntity || answer.Status == http.StatusForbidden && !strings.Contains(o.path, "{link}") {
+				if answer.Status == http.StatusUnprocessableEntity || answer.Status == http.StatusForbidden && !strings.Contains(o.path, "{link}") && !strings.Contains(o.path, "{receipt}") {
 					t.Errorf("%s as %s: %d %s", o.name, role, answer.Status, answer.Body)
 				}
 				continue

@@ -24,6 +24,7 @@ import (
 
 	"giftcards/gen/api"
 	"giftcards/jobs"
+	"giftcards/jobs/message/texts"
 	"giftcards/openapi"
 	"giftcards/server/docspage"
 	"giftcards/server/rules"
@@ -91,6 +92,8 @@ type Options struct {
 	// in 10 minutes is refused for an hour. 0 is no limit, but five wrong security codes lock
 	// a number in any case.
 	BalanceChecks int
+	// Languages are the texts of pages and spreadsheets; nil means the built-in ones.
+	Languages *texts.Languages
 	// TrustedProxies are the networks whose X-Forwarded-For the server believes.
 	TrustedProxies []*net.IPNet
 	// CORSOrigins are the origins whose pages may call the server, such as
@@ -149,6 +152,11 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{
 		Options: o, limits: newLimits(o), logins: newLogins(o), accesses: newAccessCache(), echo: echo.New(), bodies: newBodies(o), streams: newStreams(),
+	}
+	if s.Languages == nil {
+		if s.Languages, err = texts.Load(""); err != nil {
+			return nil, fmt.Errorf("read texts: %w", err)
+		}
 	}
 	if s.checks, err = newBalanceChecks(o); err != nil {
 		return nil, fmt.Errorf("limit balance checks: %w", err)

@@ -66,7 +66,7 @@ func (w *world) try(o operation, x things, authorization string, header http.Hea
 func (w *world) request(o operation, x things) (path, body string) {
 	w.t.Helper()
 	values := map[string]string{
-		"{programId}": x.program, "{taskId}": x.task, "{link}": x.link, "{cardId}": x.card, "{transactionId}": x.entry,
+		"{programId}": x.program, "{taskId}": x.task, "{link}": x.link, "{receipt}": x.receipt, "{cardId}": x.card, "{transactionId}": x.entry,
 	}
 	path = parameterPattern.ReplaceAllStringFunc(o.path, func(name string) string {
 		value, ok := values[name]
@@ -120,13 +120,13 @@ func newWorld(t *testing.T, change ...func(*server.Options)) *world {
 		many := 60
 		task := bulk(t, m, nil, api.BulkIssueGiftCardRequest{InitialValue: amount(t, "5"), Count: &many}).JSON202.TaskId
 		link := *pollToEnd(t, m, task).CsvDownloadUrl
-		w.of[m] = things{program: m.ProgramID, task: task, link: link[strings.LastIndex(link, "/")+1:], merchant: m.ID, user: m.Email, password: m.Password}
+		w.of[m] = things{program: m.ProgramID, task: task, link: link[strings.LastIndex(link, "/")+1:], receipt: receiptOf(t, s, m), merchant: m.ID, user: m.Email, password: m.Password}
 		w.of[m] = w.ready(operation{name: refundName}, m)
 		return w.of[m]
 	}
 	w.owned, w.foreign = all(w.owner), all(w.stranger)
 	w.void = things{
-		program: strings.Repeat("0", 24), task: "00000000-0000-4000-8000-000000000000", link: "AAAA",
+		program: strings.Repeat("0", 24), task: "00000000-0000-4000-8000-000000000000", link: "AAAA", receipt: "AAAA",
 		merchant: strings.Repeat("0", 24), user: "nobody@example.com", password: "a password of nobody",
 		card: strings.Repeat("0", 24), number: "9000000000000001", code: "000000", second: "9000000000000019", entry: strings.Repeat("0", 24),
 	}

@@ -62,6 +62,12 @@ var (
 	ErrUserNotFound     = &Error{Kind: NotFound, Message: "User not found"}
 	ErrBadName          = &Error{Kind: Conflict, Message: "A name must have 1 to 255 characters"}
 	ErrBadZone          = &Error{Kind: Conflict, Message: "A time zone must have a name of the IANA database, such as Europe/Paris"}
+	ErrBadCurrency      = &Error{Kind: Conflict, Message: "A currency must be a code of ISO 4217, such as EUR"}
+	ErrBadLocale        = &Error{Kind: Conflict, Message: "A locale must be a language tag of BCP 47, such as fr or fr-CH"}
+	ErrBadActivation    = &Error{Kind: Conflict, Message: "Activation must be merchant, because customers cannot activate cards yet"}
+	ErrBadDesign        = &Error{Kind: Conflict, Message: "A design must have a name of 1 to 100 of a-z, 0-9 and -"}
+	ErrBadReceipt       = &Error{Kind: Conflict, Message: "Receipts must be some of activated, redeemed, reloaded and expiring"}
+	ErrBadRetention     = &Error{Kind: Conflict, Message: "A retention must not be negative"}
 	ErrEmailTaken       = &Error{Kind: Conflict, Message: "A user with this e-mail address exists"}
 	ErrBacklogFull      = &Error{Kind: Exhausted, Message: "Too many cards of the merchant are waiting to be issued"}
 

@@ -54,8 +54,8 @@ type Lane struct {
 type Due struct {
 	Message
 	Card         GiftCard
+	Program      Program
 	MerchantName string
-	TimeZone     string // of the program, an IANA name
 }
 
 const (
@@ -124,7 +124,7 @@ func (tx *Tx) ClaimMessage(ctx context.Context, lane Lane, program id.ID) (*Due,
 		status, reason := MessageFailed, "there is no such card"
 		switch found, err := tx.q.FindMessageCard(ctx, row.ProgramID, row.CardID); {
 		case err == nil:
-			due.Card, due.MerchantName, due.TimeZone = found.GiftCard, found.MerchantName, found.TimeZone
+			due.Card, due.Program, due.MerchantName = found.GiftCard, found.Program, found.MerchantName
 			if StateOf(&due.Card, tx.now) == CardSuspended {
 				if err := tx.postpone(ctx, due); err != nil {
 					return nil, err

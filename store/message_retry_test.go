@@ -184,8 +184,8 @@ func TestAProgramsZoneIsOneThatThereIs(t *testing.T) {
 		return store.Write(t.Context(), f.Store, func(tx *store.Tx) (store.Program, error) { return tx.SetProgramZone(t.Context(), program, zone) })
 	}
 	f.addressed(t, nil)
-	if due := f.claim(t); due.TimeZone != "UTC" {
-		t.Errorf("without a setting the zone is %s", due.TimeZone)
+	if due := f.claim(t); due.Program.TimeZone != "UTC" {
+		t.Errorf("without a setting the zone is %s", due.Program.TimeZone)
 	}
 	for _, zone := range []string{"", "Local", "Europe/Nowhere", "../etc/passwd", "+01:00"} {
 		if _, err := set(f.program, zone); err == nil || !strings.Contains(err.Error(), "IANA") {
@@ -199,7 +199,7 @@ func TestAProgramsZoneIsOneThatThereIs(t *testing.T) {
 		t.Errorf("%+v: %v", p, err)
 	}
 	f.addressed(t, nil)
-	if due := f.claim(t); due.TimeZone != "Asia/Kathmandu" {
-		t.Errorf("the zone is %s", due.TimeZone)
+	if due := f.claim(t); due.Program.TimeZone != "Asia/Kathmandu" {
+		t.Errorf("the zone is %s", due.Program.TimeZone)
 	}
 }

@@ -97,7 +97,7 @@ func (s *Store) move(ctx context.Context, asked []Movement) ([]moved, error) {
 	// Release closes a connection that is still in a transaction, as after an error.
 	defer conn.Release()
 	round := newMovementRound(s.moment(ctx), asked)
-	round.codeMatches = s.codeMatches
+	round.codeMatches, round.receipts = s.codeMatches, &s.receipts
 	if err := conn.SendBatch(ctx, round.reads()).Close(); err != nil {
 		return nil, errors.Join(fmt.Errorf("lock cards: %w", err), rollBack(ctx, conn.Conn()))
 	}

@@ -24,6 +24,7 @@ type movementRound struct {
 	given    []keptAnswer             // to write
 	entries  []AuditEntry             // to write
 	tally    tally                    // to count after the commit
+	receipts *receiptPrograms         // whose movements queue receipts
 
 	numbers     [][]byte                    // hashes of the numbers that a code was given for
 	failures    map[numberHash]codeFailures // of these numbers: found, and counted in this round
@@ -223,7 +224,7 @@ func (r *movementRound) writes() *pgx.Batch {
 			cards = append(cards, card)
 		}
 	}
-	queueCards(batch, &r.tally, cards)
+	queueCards(batch, &r.tally, r.receipts, r.clock, cards)
 	if len(r.entries) > 0 {
 		f := formOf(len(r.given), len(r.entries))
 		batch.Queue(insertAnswersSQL[f], append(arguments(answerColumns, r.given, f), arguments(auditColumns, r.entries, f)...)...)

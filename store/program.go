@@ -56,8 +56,13 @@ func (tx *Tx) AddProgram(ctx context.Context, merchant id.ID, name string) (Prog
 	if merchant.IsZero() { // it would be written as null
 		return Program{}, ErrMerchantNotFound
 	}
-	program := Program{ID: id.New(tx.now), MerchantID: merchant, Name: name, CreatedAt: tx.now, TimeZone: time.UTC.String()}
-	err = tx.q.InsertProgram(ctx, db.InsertProgramParams(program))
+	program := Program{
+		ID: id.New(tx.now), MerchantID: merchant, Name: name, CreatedAt: tx.now, TimeZone: time.UTC.String(),
+		Activation: ActivationMerchant, Receipts: []string{},
+	}
+	err = tx.q.InsertProgram(ctx, db.InsertProgramParams{
+		ID: program.ID, MerchantID: merchant, Name: name, TimeZone: program.TimeZone, CreatedAt: tx.now,
+	})
 	if violates(err, constraintProgramMerchant) {
 		return Program{}, ErrMerchantNotFound
 	}
@@ -76,18 +81,22 @@ func (tx *Tx) FindProgram(ctx context.Context, program id.ID) (Program, error) {
 	return found, wrap(err, "find program")
 }
 
+// FindProgramMerchant is FindProgram with the name of the program's merchant.
+func (tx *Tx) FindProgramMerchant(ctx context.Context, program id.ID) (Program, string, error) {
+	found, err := tx.q.FindProgramMerchant(ctx, program)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Program{}, "", ErrProgramNotFound
+	}
+	return found.Program, found.MerchantName, wrap(err, "find program")
+}
+
 // SetProgramZone sets the zone, an IANA name such as Europe/Paris, in which the days of a
 // program's messages begin and end. It fails with ErrProgramNotFound or ErrBadZone.
 func (tx *Tx) SetProgramZone(ctx context.Context, program id.ID, zone string) (Program, error) {
-	// "Local" would be a different zone on each server.
-	if _, err := time.LoadLocation(zone); err != nil || zone == "" || zone == "Local" {
-		return Program{}, ErrBadZone
-	}
-	changed, err := tx.q.SetProgramZone(ctx, zone, program)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return Program{}, ErrProgramNotFound
-	}
-	return changed, wrap(err, "set zone of program")
+	return tx.SetProgram(ctx, program, func(s *ProgramSettings) error {
+		s.TimeZone = zone
+		return nil
+	})
 }
 
 // Merchants returns all merchants, oldest first.

@@ -76,7 +76,7 @@ func (tx *Tx) LockCard(ctx context.Context, program, card id.ID) (*Card, error) 
 // ledger. It drops the scheduled messages of the cards that were voided.
 func (tx *Tx) SaveCards(ctx context.Context, cards ...*Card) error {
 	batch := &pgx.Batch{}
-	queueCards(batch, &tx.tally, cards)
+	queueCards(batch, &tx.tally, &tx.store.receipts, tx.clock, cards)
 	if batch.Len() == 0 {
 		return nil
 	}
@@ -89,9 +89,10 @@ func (tx *Tx) SaveCards(ctx context.Context, cards ...*Card) error {
 	return nil
 }
 
-// queueCards adds the statements that write the changed cards to a batch, and counts the new
-// entries. The entries come first, because the trigger on gift_cards looks for them.
-func queueCards(batch *pgx.Batch, counted *tally, cards []*Card) {
+// queueCards adds the statements that write the changed cards and queue their receipts to a
+// batch, and counts the new entries. The entries come first, because the trigger on gift_cards
+// looks for them.
+func queueCards(batch *pgx.Batch, counted *tally, receipts *receiptPrograms, clock time.Time, cards []*Card) {
 	var changed, voided []*Card
 	var entries []Entry
 	for _, card := range cards {
@@ -111,6 +112,7 @@ func queueCards(batch *pgx.Batch, counted *tally, cards []*Card) {
 		f := formOf(len(entries), len(changed))
 		batch.Queue(updateCardsSQL[f], append(arguments(entryColumns, entries, f), arguments(changingColumns, changed, f)...)...)
 	}
+	receipts.queue(batch, clock, changed)
 	if len(voided) > 0 {
 		batch.Queue(dropMessagesOfVoidedSQL, arrays(voidedColumns, voided)...)
 	}

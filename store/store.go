@@ -75,6 +75,7 @@ type Store struct {
 	numbers   numberSpace
 	now       func() time.Time
 	counts    counts
+	receipts  receiptPrograms
 }
 
 const defaultMaxConns = 16

@@ -15,7 +15,8 @@ type Lifetimes struct {
 	Keys time.Duration
 	// Tasks is counted from the request of a finished task. Its cards stay.
 	Tasks time.Duration
-	// Messages is counted from when a message was sent or given up.
+	// Messages is counted from when a message was sent or given up, and from when a receipt was
+	// queued that has ended since.
 	Messages time.Duration
 	// Audit is counted from the entry. It is at least 30 days, because the database refuses to
 	// delete younger entries.
@@ -53,6 +54,7 @@ func (tx *Tx) DeleteExpired(ctx context.Context, l Lifetimes, batch int) (total 
 		{"messages", func() (int64, error) {
 			return tx.q.DeleteEndedMessages(ctx, id.Least(messagesBefore.Add(time.Second)), messagesBefore, limit)
 		}},
+		{"receipts", func() (int64, error) { return tx.q.DeleteEndedReceipts(ctx, messagesBefore, limit) }},
 		{"audit log", func() (int64, error) { return tx.q.ExpireAuditLog(ctx, tx.now.Add(-l.Audit), limit) }},
 	} {
 		deleted, err := step.delete()

@@ -72,6 +72,7 @@ func ofMerchant[R any](s *session, tx *store.Tx, merchant id.ID, rows []R, owner
 type merchantCommand struct {
 	Create createMerchant `cmd:"" help:"Create a merchant."`
 	List   listMerchants  `cmd:"" help:"List all merchants."`
+	Rename renameMerchant `cmd:"" help:"Give a merchant another name."`
 }
 
 type createMerchant struct {
@@ -107,6 +108,9 @@ type programCommand struct {
 	Create createProgram `cmd:"" help:"Create a gift-card program of a merchant."`
 	List   listPrograms  `cmd:"" help:"List all programs, or those of a merchant."`
 	Limits limitProgram  `cmd:"" help:"Limit how much may be issued in a program a day."`
+	Show   showProgram   `cmd:"" help:"Print a program with all of its settings."`
+	Set    setProgram    `cmd:"" help:"Change a program's settings: currency, language, time zone, mails, receipts, retention."`
+	Rename renameProgram `cmd:"" help:"Give a program another name."`
 	Zone   programZone   `cmd:"" help:"Set the time zone in which the days of a program's messages begin and end."`
 }
 

@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"giftcards/jobs"
 	"giftcards/jobs/message"
+	"giftcards/jobs/message/texts"
 	"giftcards/jobs/transport"
 	"giftcards/server/validate/email"
 )
@@ -20,6 +22,8 @@ type delivery struct {
 	SMTPPasswordFile string `name:"smtp-password-file" env:"GIFTCARDS_SMTP_PASSWORD_FILE" placeholder:"FILE" help:"File with the password of the SMTP user, instead of the variable GIFTCARDS_SMTP_PASSWORD."`
 	SMTPHelo         string `name:"smtp-helo" env:"GIFTCARDS_SMTP_HELO" placeholder:"HOST" help:"Name of this machine for the SMTP server (EHLO). Default: the domain of --mail-from."`
 	MailFrom         string `env:"GIFTCARDS_MAIL_FROM" placeholder:"ADDRESS" help:"Sender's address of mail; needed with --smtp-url."`
+	DKIMKeyFile      string `name:"dkim-key-file" env:"GIFTCARDS_DKIM_KEY_FILE" placeholder:"FILE" help:"File with a private key in PEM (RSA or Ed25519), by which mails are signed for the domain of --mail-from."`
+	DKIMSelector     string `name:"dkim-selector" env:"GIFTCARDS_DKIM_SELECTOR" default:"giftcards" placeholder:"NAME" help:"Name below _domainkey in DNS at which the public key is published (${default})."`
 	MailPerSecond    int    `env:"GIFTCARDS_MAIL_PER_SECOND" default:"20" help:"Most mails that one instance sends in a second (${default})."`
 	SMSURL           string `name:"sms-url" env:"GIFTCARDS_SMS_URL" placeholder:"URL" help:"Provider of text messages with Twilio's Messages API, such as https://api.twilio.com; or outbox, as for mail."`
 	SMSAccount       string `name:"sms-account" env:"GIFTCARDS_SMS_ACCOUNT" placeholder:"SID" help:"Account with the provider."`
@@ -28,6 +32,9 @@ type delivery struct {
 	SMSPerSecond     int    `name:"sms-per-second" env:"GIFTCARDS_SMS_PER_SECOND" default:"10" help:"Most text messages that one instance sends in a second (${default})."`
 	TemplateDir      string `env:"GIFTCARDS_TEMPLATE_DIR" placeholder:"DIR" help:"Directory of message templates that replace the program's own."`
 
+	LanguageDir string `env:"GIFTCARDS_LANGUAGE_DIR" placeholder:"DIR" help:"Directory of files of texts, such as ar.txt, that replace the program's own or add languages."`
+
+	languages *texts.Languages
 	templates *message.Templates
 	smtp      transport.SMTPOptions
 	twilio    transport.TwilioOptions
@@ -61,8 +68,12 @@ func (d *delivery) check(f faults, private bool) {
 	f.note("mail-per-second", d.MailPerSecond >= 1 && d.MailPerSecond <= maxPerSecond, fmt.Sprintf("want 1 to %d", maxPerSecond))
 	f.note("sms-per-second", d.SMSPerSecond >= 1 && d.SMSPerSecond <= maxPerSecond, fmt.Sprintf("want 1 to %d", maxPerSecond))
 	var err error
-	d.templates, err = message.Load(d.TemplateDir)
-	f.note("template-dir", err == nil, fmt.Sprint(err))
+	d.languages, err = texts.Load(d.LanguageDir)
+	f.note("language-dir", err == nil, fmt.Sprint(err))
+	if err == nil {
+		d.templates, err = message.Load(d.TemplateDir, d.languages)
+		f.note("template-dir", err == nil, fmt.Sprint(err))
+	}
 	d.checkMail(f, private)
 	d.checkSMS(f, private)
 }
@@ -74,6 +85,7 @@ func (d *delivery) checkMail(f faults, private bool) {
 		d.MailFrom = address
 	}
 	if !d.sendsMail() {
+		f.note("dkim-key-file", d.DKIMKeyFile == "", "is for mails that are sent: want a server in --smtp-url")
 		f.note("smtp-url", d.SMTPURL == toOutbox || private && !d.sendsSMS(), "want a server, or outbox to write mail to files only")
 		return
 	}
@@ -82,6 +94,10 @@ func (d *delivery) checkMail(f faults, private bool) {
 	d.smtp, err = smtpServer(d.SMTPURL)
 	f.note("smtp-url", err == nil, fmt.Sprint(err))
 	d.smtp.From, d.smtp.Timeout = d.MailFrom, jobs.SendTimeout
+	if d.DKIMKeyFile != "" {
+		d.smtp.DKIM, err = dkimKey(d.MailFrom, d.DKIMSelector, d.DKIMKeyFile)
+		f.note("dkim-key-file", err == nil, fmt.Sprint(err))
+	}
 	if d.SMTPHelo != "" {
 		d.smtp.Hello, err = helo(d.SMTPHelo)
 		f.note("smtp-helo", err == nil, fmt.Sprint(err))
@@ -129,6 +145,22 @@ func senderAddress(address string) (string, error) {
 		return "", fmt.Errorf("want an e-mail address with ASCII before the @: %w", err)
 	}
 	return inASCII, nil
+}
+
+// selectorName matches labels of DNS with dots between them.
+var selectorName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*$`)
+
+// dkimKey reads the key that signs the mails of the sender's domain.
+func dkimKey(from, selector, file string) (*transport.DKIM, error) {
+	if !selectorName.MatchString(selector) {
+		return nil, errors.New("--dkim-selector: want a name of DNS, such as giftcards or s1.cards")
+	}
+	key, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	_, domain, _ := strings.Cut(from, "@")
+	return transport.NewDKIM(domain, selector, key)
 }
 
 // secret returns the first line of a file, or without a file the value of a variable.

@@ -43,8 +43,8 @@ type program struct {
 	Serve    serveCommand    `cmd:"" help:"Run the server."`
 	Demo     demoCommand     `cmd:"" help:"Print the demo merchant, user and program, and make them if there are none."`
 	Migrate  migrateCommand  `cmd:"" help:"Migrate the database to this program's schema, or print its schema's version."`
-	Merchant merchantCommand `cmd:"" help:"Create and list merchants."`
-	Program  programCommand  `cmd:"" help:"Create and list gift-card programs, set their time zone, and limit how much may be issued in them a day."`
+	Merchant merchantCommand `cmd:"" help:"Create, list and rename merchants."`
+	Program  programCommand  `cmd:"" help:"Create, list and rename gift-card programs, change their settings, and limit how much may be issued in them a day."`
 	User     userCommand     `cmd:"" help:"Create and list users, change their password and role, deactivate them, and limit how much they may issue a day."`
 	Audit    auditCommand    `cmd:"" help:"List who did what, from where."`
 	Cards    cardsCommand    `cmd:"" help:"Suspend or void the cards that a task or a user issued."`

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"giftcards/server"
 	"giftcards/server/sandbox"
 	"giftcards/store"
+	"giftcards/store/id"
 	"giftcards/store/keyring"
 )
 
@@ -57,7 +59,7 @@ func (serveCommand) Run(s *session) (err error) {
 	}
 	defer st.Close()
 	s.adviseOnPostgres(st)
-	work, err := s.newJobs(st, observability, log)
+	work, err := s.newJobs(st, keys, observability, log)
 	if err != nil {
 		return err
 	}
@@ -142,10 +144,14 @@ func (s *session) openStore(url string, obs *observability) (*store.Store, *keyr
 	return st, keys, nil
 }
 
-func (s *session) newJobs(st *store.Store, obs *observability, log *slog.Logger) (*jobs.Jobs, error) {
+func (s *session) newJobs(st *store.Store, keys *keyring.Ring, obs *observability, log *slog.Logger) (*jobs.Jobs, error) {
 	delivery, err := s.delivery()
 	if err != nil {
 		return nil, err
+	}
+	// Mail programs end receipts by https only (RFC 8058).
+	if base := s.config.BaseURL; strings.HasPrefix(base, "https://") {
+		delivery.Refuse = func(program id.ID, address string) string { return server.ReceiptLink(base, keys, program, address) }
 	}
 	return jobs.New(st, jobs.Options{
 		Logger: log, Lifetimes: s.config.lifetimes(), Delivery: delivery, PollOnly: s.config.PollOnly,
@@ -159,6 +165,7 @@ func (s *session) newServer(o server.Options, obs *observability) (*server.Serve
 	o.BulkThreshold, o.BulkMaximum, o.BulkBodyLimit = s.config.BulkThreshold, s.config.BulkMaximum, int64(s.config.BulkBodyLimit)<<20
 	o.BodyBudget, o.MerchantBacklog = int64(s.config.BodyBudget)<<20, s.config.MerchantBacklog
 	o.TokenLifetime, o.LinkLifetime = s.config.TokenLifetime, s.config.LinkLifetime
+	o.Languages = s.config.languages
 	o.Meter, o.Tracer = obs.meter(), obs.tracer()
 	o.Successes, o.LogSample = s.log.successes, s.config.LogSample
 	s.config.protection.apply(&o)

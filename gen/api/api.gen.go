@@ -1284,6 +1284,20 @@ type ClientInterface interface {
 	// Corresponds with GET /v2/giftcards/programs/{programId}/search (the `SearchGiftCards` operationId).
 	SearchGiftCards(ctx context.Context, programId string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// AskToEndReceipts Ask whether to end receipts
+	//
+	// A page with a button that ends the receipts and reminders of a program to one address. It changes nothing. The link comes from a mail.
+	//
+	// Corresponds with GET /v2/giftcards/receipts/{receipt} (the `AskToEndReceipts` operationId).
+	AskToEndReceipts(ctx context.Context, receipt string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// EndReceipts End receipts
+	//
+	// Ends the receipts and reminders of a program to one address, as List-Unsubscribe-Post asks for. The body is not read. Doing so again changes nothing. Messages with gift cards are still sent.
+	//
+	// Corresponds with POST /v2/giftcards/receipts/{receipt} (the `EndReceipts` operationId).
+	EndReceipts(ctx context.Context, receipt string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// GetTokenInfo Get Token Info
 	//
 	// User behind the bearer token.
@@ -2231,6 +2245,40 @@ func (c *Client) GetExpirationWarnings(ctx context.Context, programId string, re
 // Corresponds with GET /v2/giftcards/programs/{programId}/search (the `SearchGiftCards` operationId).
 func (c *Client) SearchGiftCards(ctx context.Context, programId string, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewSearchGiftCardsRequest(c.Server, programId)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AskToEndReceipts Ask whether to end receipts
+//
+// A page with a button that ends the receipts and reminders of a program to one address. It changes nothing. The link comes from a mail.
+//
+// Corresponds with GET /v2/giftcards/receipts/{receipt} (the `AskToEndReceipts` operationId).
+func (c *Client) AskToEndReceipts(ctx context.Context, receipt string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAskToEndReceiptsRequest(c.Server, receipt)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// EndReceipts End receipts
+//
+// Ends the receipts and reminders of a program to one address, as List-Unsubscribe-Post asks for. The body is not read. Doing so again changes nothing. Messages with gift cards are still sent.
+//
+// Corresponds with POST /v2/giftcards/receipts/{receipt} (the `EndReceipts` operationId).
+func (c *Client) EndReceipts(ctx context.Context, receipt string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewEndReceiptsRequest(c.Server, receipt)
 	if err != nil {
 		return nil, err
 	}
@@ -3785,6 +3833,74 @@ func NewSearchGiftCardsRequest(server string, programId string) (*http.Request, 
 	return req, nil
 }
 
+// NewAskToEndReceiptsRequest constructs an http.Request for the AskToEndReceipts method
+func NewAskToEndReceiptsRequest(server string, receipt string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "receipt", receipt, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v2/giftcards/receipts/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewEndReceiptsRequest constructs an http.Request for the EndReceipts method
+func NewEndReceiptsRequest(server string, receipt string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "receipt", receipt, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v2/giftcards/receipts/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewGetTokenInfoRequest constructs an http.Request for the GetTokenInfo method
 func NewGetTokenInfoRequest(server string) (*http.Request, error) {
 	var err error
@@ -4414,6 +4530,24 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v2/giftcards/programs/{programId}/search (the `SearchGiftCards` operationId).
 	SearchGiftCardsWithResponse(ctx context.Context, programId string, reqEditors ...RequestEditorFn) (*SearchGiftCardsResponse, error)
+
+	// AskToEndReceiptsWithResponse Ask whether to end receipts
+	//
+	// A page with a button that ends the receipts and reminders of a program to one address. It changes nothing. The link comes from a mail.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v2/giftcards/receipts/{receipt} (the `AskToEndReceipts` operationId).
+	AskToEndReceiptsWithResponse(ctx context.Context, receipt string, reqEditors ...RequestEditorFn) (*AskToEndReceiptsResponse, error)
+
+	// EndReceiptsWithResponse End receipts
+	//
+	// Ends the receipts and reminders of a program to one address, as List-Unsubscribe-Post asks for. The body is not read. Doing so again changes nothing. Messages with gift cards are still sent.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v2/giftcards/receipts/{receipt} (the `EndReceipts` operationId).
+	EndReceiptsWithResponse(ctx context.Context, receipt string, reqEditors ...RequestEditorFn) (*EndReceiptsResponse, error)
 
 	// GetTokenInfoWithResponse Get Token Info
 	//
@@ -8266,6 +8400,162 @@ func (r SearchGiftCardsResponse) ContentType() string {
 	return ""
 }
 
+// AskToEndReceiptsResponse429Headers the declared response headers of an HTTP 429 response for AskToEndReceipts
+type AskToEndReceiptsResponse429Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
+}
+
+// AskToEndReceiptsResponse503Headers the declared response headers of an HTTP 503 response for AskToEndReceipts
+type AskToEndReceiptsResponse503Headers struct {
+	RetryAfter int
+}
+
+type AskToEndReceiptsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *ErrorDetail
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *ErrorDetail
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *ErrorDetail
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ErrorDetail
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *AskToEndReceiptsResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *AskToEndReceiptsResponse503Headers
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r AskToEndReceiptsResponse) GetJSON403() *ErrorDetail {
+	return r.JSON403
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r AskToEndReceiptsResponse) GetJSON429() *ErrorDetail {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r AskToEndReceiptsResponse) GetJSON500() *ErrorDetail {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r AskToEndReceiptsResponse) GetJSON503() *ErrorDetail {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r AskToEndReceiptsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r AskToEndReceiptsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r AskToEndReceiptsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r AskToEndReceiptsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// EndReceiptsResponse429Headers the declared response headers of an HTTP 429 response for EndReceipts
+type EndReceiptsResponse429Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
+}
+
+// EndReceiptsResponse503Headers the declared response headers of an HTTP 503 response for EndReceipts
+type EndReceiptsResponse503Headers struct {
+	RetryAfter int
+}
+
+type EndReceiptsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *ErrorDetail
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *ErrorDetail
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *ErrorDetail
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ErrorDetail
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *EndReceiptsResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *EndReceiptsResponse503Headers
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r EndReceiptsResponse) GetJSON403() *ErrorDetail {
+	return r.JSON403
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r EndReceiptsResponse) GetJSON429() *ErrorDetail {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r EndReceiptsResponse) GetJSON500() *ErrorDetail {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r EndReceiptsResponse) GetJSON503() *ErrorDetail {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r EndReceiptsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r EndReceiptsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r EndReceiptsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r EndReceiptsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // GetTokenInfoResponse401Headers the declared response headers of an HTTP 401 response for GetTokenInfo
 type GetTokenInfoResponse401Headers struct {
 	WWWAuthenticate string
@@ -9348,6 +9638,36 @@ func (c *ClientWithResponses) SearchGiftCardsWithResponse(ctx context.Context, p
 		return nil, err
 	}
 	return ParseSearchGiftCardsResponse(rsp)
+}
+
+// AskToEndReceiptsWithResponse Ask whether to end receipts
+//
+// A page with a button that ends the receipts and reminders of a program to one address. It changes nothing. The link comes from a mail.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v2/giftcards/receipts/{receipt} (the `AskToEndReceipts` operationId).
+func (c *ClientWithResponses) AskToEndReceiptsWithResponse(ctx context.Context, receipt string, reqEditors ...RequestEditorFn) (*AskToEndReceiptsResponse, error) {
+	rsp, err := c.AskToEndReceipts(ctx, receipt, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAskToEndReceiptsResponse(rsp)
+}
+
+// EndReceiptsWithResponse End receipts
+//
+// Ends the receipts and reminders of a program to one address, as List-Unsubscribe-Post asks for. The body is not read. Doing so again changes nothing. Messages with gift cards are still sent.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v2/giftcards/receipts/{receipt} (the `EndReceipts` operationId).
+func (c *ClientWithResponses) EndReceiptsWithResponse(ctx context.Context, receipt string, reqEditors ...RequestEditorFn) (*EndReceiptsResponse, error) {
+	rsp, err := c.EndReceipts(ctx, receipt, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseEndReceiptsResponse(rsp)
 }
 
 // GetTokenInfoWithResponse Get Token Info
@@ -13605,6 +13925,174 @@ func ParseSearchGiftCardsResponse(rsp *http.Response) (*SearchGiftCardsResponse,
 	return response, nil
 }
 
+// ParseAskToEndReceiptsResponse parses an HTTP response from a AskToEndReceiptsWithResponse call
+func ParseAskToEndReceiptsResponse(rsp *http.Response) (*AskToEndReceiptsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &AskToEndReceiptsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 429:
+		var headers AskToEndReceiptsResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers AskToEndReceiptsResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseEndReceiptsResponse parses an HTTP response from a EndReceiptsWithResponse call
+func ParseEndReceiptsResponse(rsp *http.Response) (*EndReceiptsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &EndReceiptsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 429:
+		var headers EndReceiptsResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers EndReceiptsResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
 // ParseGetTokenInfoResponse parses an HTTP response from a GetTokenInfoWithResponse call
 func ParseGetTokenInfoResponse(rsp *http.Response) (*GetTokenInfoResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -14036,6 +14524,12 @@ type ServerInterface interface {
 	// SearchGiftCards Searchgiftcards
 	// (GET /v2/giftcards/programs/{programId}/search)
 	SearchGiftCards(ctx echo.Context, programId string) error
+	// AskToEndReceipts Ask whether to end receipts
+	// (GET /v2/giftcards/receipts/{receipt})
+	AskToEndReceipts(ctx echo.Context, receipt string) error
+	// EndReceipts End receipts
+	// (POST /v2/giftcards/receipts/{receipt})
+	EndReceipts(ctx echo.Context, receipt string) error
 	// GetTokenInfo Get Token Info
 	// (GET /v2/token)
 	GetTokenInfo(ctx echo.Context) error
@@ -14861,6 +15355,38 @@ func (w *ServerInterfaceWrapper) SearchGiftCards(ctx echo.Context) error {
 	return err
 }
 
+// AskToEndReceipts converts echo context to params.
+func (w *ServerInterfaceWrapper) AskToEndReceipts(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "receipt" -------------
+	var receipt string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "receipt", ctx.Param("receipt"), &receipt, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter receipt: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AskToEndReceipts(ctx, receipt)
+	return err
+}
+
+// EndReceipts converts echo context to params.
+func (w *ServerInterfaceWrapper) EndReceipts(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "receipt" -------------
+	var receipt string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "receipt", ctx.Param("receipt"), &receipt, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter receipt: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.EndReceipts(ctx, receipt)
+	return err
+}
+
 // GetTokenInfo converts echo context to params.
 func (w *ServerInterfaceWrapper) GetTokenInfo(ctx echo.Context) error {
 	var err error
@@ -14963,6 +15489,8 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v2/giftcards/programs/:programId/reports/escheatment", wrapper.GetEscheatmentReport, options.OperationMiddlewares["GetEscheatmentReport"]...)
 	router.GET(options.BaseURL+"/v2/giftcards/programs/:programId/reports/expiration-warnings", wrapper.GetExpirationWarnings, options.OperationMiddlewares["GetExpirationWarnings"]...)
 	router.GET(options.BaseURL+"/v2/giftcards/programs/:programId/search", wrapper.SearchGiftCards, options.OperationMiddlewares["SearchGiftCards"]...)
+	router.GET(options.BaseURL+"/v2/giftcards/receipts/:receipt", wrapper.AskToEndReceipts, options.OperationMiddlewares["AskToEndReceipts"]...)
+	router.POST(options.BaseURL+"/v2/giftcards/receipts/:receipt", wrapper.EndReceipts, options.OperationMiddlewares["EndReceipts"]...)
 	router.GET(options.BaseURL+"/v2/token", wrapper.GetTokenInfo, options.OperationMiddlewares["GetTokenInfo"]...)
 	router.POST(options.BaseURL+"/v2/token", wrapper.CreateToken, options.OperationMiddlewares["CreateToken"]...)
 	router.POST(options.BaseURL+"/v2/token/logout", wrapper.Logout, options.OperationMiddlewares["Logout"]...)
@@ -20605,6 +21133,222 @@ func (response SearchGiftCards503JSONResponse) VisitSearchGiftCardsResponse(w ht
 	return err
 }
 
+type AskToEndReceiptsRequestObject struct {
+	Receipt string `json:"receipt"`
+}
+
+type AskToEndReceiptsResponseObject interface {
+	VisitAskToEndReceiptsResponse(w http.ResponseWriter) error
+}
+
+type AskToEndReceipts200TexthtmlResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response AskToEndReceipts200TexthtmlResponse) VisitAskToEndReceiptsResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type AskToEndReceipts403JSONResponse ErrorDetail
+
+func (response AskToEndReceipts403JSONResponse) VisitAskToEndReceiptsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AskToEndReceipts429ResponseHeaders struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
+}
+
+type AskToEndReceipts429JSONResponse struct {
+	Body    ErrorDetail
+	Headers AskToEndReceipts429ResponseHeaders
+}
+
+func (response AskToEndReceipts429JSONResponse) VisitAskToEndReceiptsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AskToEndReceipts500JSONResponse ErrorDetail
+
+func (response AskToEndReceipts500JSONResponse) VisitAskToEndReceiptsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AskToEndReceipts503ResponseHeaders struct {
+	RetryAfter int
+}
+
+type AskToEndReceipts503JSONResponse struct {
+	Body    ErrorDetail
+	Headers AskToEndReceipts503ResponseHeaders
+}
+
+func (response AskToEndReceipts503JSONResponse) VisitAskToEndReceiptsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EndReceiptsRequestObject struct {
+	Receipt string `json:"receipt"`
+}
+
+type EndReceiptsResponseObject interface {
+	VisitEndReceiptsResponse(w http.ResponseWriter) error
+}
+
+type EndReceipts200TexthtmlResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response EndReceipts200TexthtmlResponse) VisitEndReceiptsResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type EndReceipts403JSONResponse ErrorDetail
+
+func (response EndReceipts403JSONResponse) VisitEndReceiptsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EndReceipts429ResponseHeaders struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int
+}
+
+type EndReceipts429JSONResponse struct {
+	Body    ErrorDetail
+	Headers EndReceipts429ResponseHeaders
+}
+
+func (response EndReceipts429JSONResponse) VisitEndReceiptsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EndReceipts500JSONResponse ErrorDetail
+
+func (response EndReceipts500JSONResponse) VisitEndReceiptsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EndReceipts503ResponseHeaders struct {
+	RetryAfter int
+}
+
+type EndReceipts503JSONResponse struct {
+	Body    ErrorDetail
+	Headers EndReceipts503ResponseHeaders
+}
+
+func (response EndReceipts503JSONResponse) VisitEndReceiptsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetTokenInfoRequestObject struct {
 }
 
@@ -21103,6 +21847,12 @@ type StrictServerInterface interface {
 	// SearchGiftCards Searchgiftcards
 	// (GET /v2/giftcards/programs/{programId}/search)
 	SearchGiftCards(ctx context.Context, request SearchGiftCardsRequestObject) (SearchGiftCardsResponseObject, error)
+	// AskToEndReceipts Ask whether to end receipts
+	// (GET /v2/giftcards/receipts/{receipt})
+	AskToEndReceipts(ctx context.Context, request AskToEndReceiptsRequestObject) (AskToEndReceiptsResponseObject, error)
+	// EndReceipts End receipts
+	// (POST /v2/giftcards/receipts/{receipt})
+	EndReceipts(ctx context.Context, request EndReceiptsRequestObject) (EndReceiptsResponseObject, error)
 	// GetTokenInfo Get Token Info
 	// (GET /v2/token)
 	GetTokenInfo(ctx context.Context, request GetTokenInfoRequestObject) (GetTokenInfoResponseObject, error)
@@ -22238,6 +22988,56 @@ func (sh *strictHandler) SearchGiftCards(ctx echo.Context, programId string) err
 		return err
 	} else if validResponse, ok := response.(SearchGiftCardsResponseObject); ok {
 		return validResponse.VisitSearchGiftCardsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// AskToEndReceipts operation middleware
+func (sh *strictHandler) AskToEndReceipts(ctx echo.Context, receipt string) error {
+	var request AskToEndReceiptsRequestObject
+
+	request.Receipt = receipt
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AskToEndReceipts(ctx.Request().Context(), request.(AskToEndReceiptsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AskToEndReceipts")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(AskToEndReceiptsResponseObject); ok {
+		return validResponse.VisitAskToEndReceiptsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// EndReceipts operation middleware
+func (sh *strictHandler) EndReceipts(ctx echo.Context, receipt string) error {
+	var request EndReceiptsRequestObject
+
+	request.Receipt = receipt
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.EndReceipts(ctx.Request().Context(), request.(EndReceiptsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "EndReceipts")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(EndReceiptsResponseObject); ok {
+		return validResponse.VisitEndReceiptsResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -130,7 +130,7 @@ func (q *Queries) FindLinkHolder(ctx context.Context, userID id.ID, programID id
 }
 
 const findProgram = `-- name: FindProgram :one
-select id, merchant_id, name, time_zone, created_at from programs where id = $1
+select id, merchant_id, name, time_zone, created_at, currency, locale, activation, sender_name, reply_to, default_design, receipts, recipient_retention from programs where id = $1
 `
 
 // By primary key; no row if there is no such program.
@@ -143,6 +143,46 @@ func (q *Queries) FindProgram(ctx context.Context, argID id.ID) (Program, error)
 		&i.Name,
 		&i.TimeZone,
 		&i.CreatedAt,
+		&i.Currency,
+		&i.Locale,
+		&i.Activation,
+		&i.SenderName,
+		&i.ReplyTo,
+		&i.DefaultDesign,
+		&i.Receipts,
+		&i.RecipientRetention,
+	)
+	return i, err
+}
+
+const findProgramMerchant = `-- name: FindProgramMerchant :one
+select p.id, p.merchant_id, p.name, p.time_zone, p.created_at, p.currency, p.locale, p.activation, p.sender_name, p.reply_to, p.default_design, p.receipts, p.recipient_retention, m.name as merchant_name from programs p join merchants m on m.id = p.merchant_id where p.id = $1
+`
+
+type FindProgramMerchantRow struct {
+	Program      Program
+	MerchantName string
+}
+
+// A program and the name of its merchant, by primary keys; no row if there is no such program.
+func (q *Queries) FindProgramMerchant(ctx context.Context, argID id.ID) (FindProgramMerchantRow, error) {
+	row := q.db.QueryRow(ctx, findProgramMerchant, argID)
+	var i FindProgramMerchantRow
+	err := row.Scan(
+		&i.Program.ID,
+		&i.Program.MerchantID,
+		&i.Program.Name,
+		&i.Program.TimeZone,
+		&i.Program.CreatedAt,
+		&i.Program.Currency,
+		&i.Program.Locale,
+		&i.Program.Activation,
+		&i.Program.SenderName,
+		&i.Program.ReplyTo,
+		&i.Program.DefaultDesign,
+		&i.Program.Receipts,
+		&i.Program.RecipientRetention,
+		&i.MerchantName,
 	)
 	return i, err
 }
@@ -259,7 +299,7 @@ func (q *Queries) ListMerchants(ctx context.Context) ([]Merchant, error) {
 }
 
 const listPrograms = `-- name: ListPrograms :many
-select id, merchant_id, name, time_zone, created_at from programs order by id
+select id, merchant_id, name, time_zone, created_at, currency, locale, activation, sender_name, reply_to, default_design, receipts, recipient_retention from programs order by id
 `
 
 // All, of every merchant, in the order of the primary key: oldest first. Without a
@@ -279,6 +319,14 @@ func (q *Queries) ListPrograms(ctx context.Context) ([]Program, error) {
 			&i.Name,
 			&i.TimeZone,
 			&i.CreatedAt,
+			&i.Currency,
+			&i.Locale,
+			&i.Activation,
+			&i.SenderName,
+			&i.ReplyTo,
+			&i.DefaultDesign,
+			&i.Receipts,
+			&i.RecipientRetention,
 		); err != nil {
 			return nil, err
 		}
@@ -291,16 +339,24 @@ func (q *Queries) ListPrograms(ctx context.Context) ([]Program, error) {
 }
 
 const listProgramsOfMerchant = `-- name: ListProgramsOfMerchant :many
-select p.id, p.merchant_id, p.name, p.time_zone, p.created_at, m.name as merchant_name from programs p join merchants m on m.id = p.merchant_id where p.merchant_id = $1 order by p.id
+select p.id, p.merchant_id, p.name, p.time_zone, p.created_at, p.currency, p.locale, p.activation, p.sender_name, p.reply_to, p.default_design, p.receipts, p.recipient_retention, m.name as merchant_name from programs p join merchants m on m.id = p.merchant_id where p.merchant_id = $1 order by p.id
 `
 
 type ListProgramsOfMerchantRow struct {
-	ID           id.ID
-	MerchantID   id.ID
-	Name         string
-	TimeZone     string
-	CreatedAt    time.Time
-	MerchantName string
+	ID                 id.ID
+	MerchantID         id.ID
+	Name               string
+	TimeZone           string
+	CreatedAt          time.Time
+	Currency           *string
+	Locale             *string
+	Activation         string
+	SenderName         *string
+	ReplyTo            *string
+	DefaultDesign      *string
+	Receipts           []string
+	RecipientRetention *time.Duration
+	MerchantName       string
 }
 
 // In the order of the primary key: oldest first. Reads the whole table, which is small.
@@ -319,6 +375,14 @@ func (q *Queries) ListProgramsOfMerchant(ctx context.Context, merchantID id.ID) 
 			&i.Name,
 			&i.TimeZone,
 			&i.CreatedAt,
+			&i.Currency,
+			&i.Locale,
+			&i.Activation,
+			&i.SenderName,
+			&i.ReplyTo,
+			&i.DefaultDesign,
+			&i.Receipts,
+			&i.RecipientRetention,
 			&i.MerchantName,
 		); err != nil {
 			return nil, err
@@ -367,6 +431,32 @@ func (q *Queries) ListUsers(ctx context.Context) ([]User, error) {
 	return items, nil
 }
 
+const lockProgram = `-- name: LockProgram :one
+select id, merchant_id, name, time_zone, created_at, currency, locale, activation, sender_name, reply_to, default_design, receipts, recipient_retention from programs where id = $1 for update
+`
+
+// By primary key; no row if there is no such program. Waits for a concurrent change.
+func (q *Queries) LockProgram(ctx context.Context, argID id.ID) (Program, error) {
+	row := q.db.QueryRow(ctx, lockProgram, argID)
+	var i Program
+	err := row.Scan(
+		&i.ID,
+		&i.MerchantID,
+		&i.Name,
+		&i.TimeZone,
+		&i.CreatedAt,
+		&i.Currency,
+		&i.Locale,
+		&i.Activation,
+		&i.SenderName,
+		&i.ReplyTo,
+		&i.DefaultDesign,
+		&i.Receipts,
+		&i.RecipientRetention,
+	)
+	return i, err
+}
+
 const lockUser = `-- name: LockUser :exec
 select pg_advisory_xact_lock(hashtextextended('user ' || encode(u.id, 'hex'), 0)) from users u where u.email = $1
 `
@@ -376,6 +466,44 @@ select pg_advisory_xact_lock(hashtextextended('user ' || encode(u.id, 'hex'), 0)
 func (q *Queries) LockUser(ctx context.Context, email string) error {
 	_, err := q.db.Exec(ctx, lockUser, email)
 	return err
+}
+
+const renameMerchant = `-- name: RenameMerchant :one
+update merchants set name = $1 where id = $2 returning id, name, created_at
+`
+
+// By primary key; no row if there is no such merchant.
+func (q *Queries) RenameMerchant(ctx context.Context, name string, iD id.ID) (Merchant, error) {
+	row := q.db.QueryRow(ctx, renameMerchant, name, iD)
+	var i Merchant
+	err := row.Scan(&i.ID, &i.Name, &i.CreatedAt)
+	return i, err
+}
+
+const renameProgram = `-- name: RenameProgram :one
+update programs set name = $1 where id = $2 returning id, merchant_id, name, time_zone, created_at, currency, locale, activation, sender_name, reply_to, default_design, receipts, recipient_retention
+`
+
+// By primary key; no row if there is no such program.
+func (q *Queries) RenameProgram(ctx context.Context, name string, iD id.ID) (Program, error) {
+	row := q.db.QueryRow(ctx, renameProgram, name, iD)
+	var i Program
+	err := row.Scan(
+		&i.ID,
+		&i.MerchantID,
+		&i.Name,
+		&i.TimeZone,
+		&i.CreatedAt,
+		&i.Currency,
+		&i.Locale,
+		&i.Activation,
+		&i.SenderName,
+		&i.ReplyTo,
+		&i.DefaultDesign,
+		&i.Receipts,
+		&i.RecipientRetention,
+	)
+	return i, err
 }
 
 const revokeToken = `-- name: RevokeToken :exec
@@ -419,13 +547,40 @@ func (q *Queries) SetPassword(ctx context.Context, passwordHash string, tokensVa
 	return i, err
 }
 
-const setProgramZone = `-- name: SetProgramZone :one
-update programs set time_zone = $1 where id = $2 returning id, merchant_id, name, time_zone, created_at
+const setProgramSettings = `-- name: SetProgramSettings :one
+update programs
+set currency = $1, locale = $2, time_zone = $3, activation = $4, sender_name = $5,
+    reply_to = $6, default_design = $7, receipts = $8, recipient_retention = $9
+where id = $10 returning id, merchant_id, name, time_zone, created_at, currency, locale, activation, sender_name, reply_to, default_design, receipts, recipient_retention
 `
 
-// By primary key; no row if there is no such program.
-func (q *Queries) SetProgramZone(ctx context.Context, timeZone string, iD id.ID) (Program, error) {
-	row := q.db.QueryRow(ctx, setProgramZone, timeZone, iD)
+type SetProgramSettingsParams struct {
+	Currency           *string
+	Locale             *string
+	TimeZone           string
+	Activation         string
+	SenderName         *string
+	ReplyTo            *string
+	DefaultDesign      *string
+	Receipts           []string
+	RecipientRetention *time.Duration
+	ID                 id.ID
+}
+
+// By primary key. Needs LockProgram.
+func (q *Queries) SetProgramSettings(ctx context.Context, arg SetProgramSettingsParams) (Program, error) {
+	row := q.db.QueryRow(ctx, setProgramSettings,
+		arg.Currency,
+		arg.Locale,
+		arg.TimeZone,
+		arg.Activation,
+		arg.SenderName,
+		arg.ReplyTo,
+		arg.DefaultDesign,
+		arg.Receipts,
+		arg.RecipientRetention,
+		arg.ID,
+	)
 	var i Program
 	err := row.Scan(
 		&i.ID,
@@ -433,6 +588,14 @@ func (q *Queries) SetProgramZone(ctx context.Context, timeZone string, iD id.ID)
 		&i.Name,
 		&i.TimeZone,
 		&i.CreatedAt,
+		&i.Currency,
+		&i.Locale,
+		&i.Activation,
+		&i.SenderName,
+		&i.ReplyTo,
+		&i.DefaultDesign,
+		&i.Receipts,
+		&i.RecipientRetention,
 	)
 	return i, err
 }

@@ -355,7 +355,7 @@ func (q *Queries) FindCodeHistory(ctx context.Context, since time.Time, programI
 }
 
 const findMessageCard = `-- name: FindMessageCard :one
-select c.program_id, c.id, c.card_number, c.sealed_code, c.status, c.balance, c.initial_value, c.is_physical, c.design_template, c.customer_email, c.customer_phone, c.customer_name, c.sender_name, c.custom_message, c.deliver_at, c.delivered, c.expires_at, c.created_at, c.updated_at, c.activated_at, c.suspended_at, c.suspended_until, c.suspended_reason, c.last_entry_id, c.searchable, m.name as merchant_name, p.time_zone
+select c.program_id, c.id, c.card_number, c.sealed_code, c.status, c.balance, c.initial_value, c.is_physical, c.design_template, c.customer_email, c.customer_phone, c.customer_name, c.sender_name, c.custom_message, c.deliver_at, c.delivered, c.expires_at, c.created_at, c.updated_at, c.activated_at, c.suspended_at, c.suspended_until, c.suspended_reason, c.last_entry_id, c.searchable, p.id, p.merchant_id, p.name, p.time_zone, p.created_at, p.currency, p.locale, p.activation, p.sender_name, p.reply_to, p.default_design, p.receipts, p.recipient_retention, m.name as merchant_name
 from gift_cards c
 join programs p on p.id = c.program_id
 join merchants m on m.id = p.merchant_id
@@ -364,12 +364,11 @@ where c.program_id = $1 and c.id = $2
 
 type FindMessageCardRow struct {
 	GiftCard     GiftCard
+	Program      Program
 	MerchantName string
-	TimeZone     string
 }
 
-// A card with the name of its merchant and the time zone of its program. By primary keys,
-// without a lock.
+// A card with its program and the name of its merchant. By primary keys, without a lock.
 func (q *Queries) FindMessageCard(ctx context.Context, programID id.ID, iD id.ID) (FindMessageCardRow, error) {
 	row := q.db.QueryRow(ctx, findMessageCard, programID, iD)
 	var i FindMessageCardRow
@@ -399,8 +398,20 @@ func (q *Queries) FindMessageCard(ctx context.Context, programID id.ID, iD id.ID
 		&i.GiftCard.SuspendedReason,
 		&i.GiftCard.LastEntryID,
 		&i.GiftCard.Searchable,
+		&i.Program.ID,
+		&i.Program.MerchantID,
+		&i.Program.Name,
+		&i.Program.TimeZone,
+		&i.Program.CreatedAt,
+		&i.Program.Currency,
+		&i.Program.Locale,
+		&i.Program.Activation,
+		&i.Program.SenderName,
+		&i.Program.ReplyTo,
+		&i.Program.DefaultDesign,
+		&i.Program.Receipts,
+		&i.Program.RecipientRetention,
 		&i.MerchantName,
-		&i.TimeZone,
 	)
 	return i, err
 }

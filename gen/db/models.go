@@ -374,6 +374,66 @@ type Program struct {
 	TimeZone string
 	// When an operator added the program.
 	CreatedAt time.Time
+	// The currency of the amounts in messages and downloads (ISO 4217); null: none is shown.
+	Currency *string
+	// The language and region of messages and downloads (BCP 47); null: English.
+	Locale *string
+	// Who activates cards: merchant.
+	Activation string
+	// The name of the sender of mails; null: the merchant's name.
+	SenderName *string
+	// The address to which answers to mails go; null: the sender's.
+	ReplyTo *string
+	// The design of messages of cards without one.
+	DefaultDesign *string
+	// The receipts that recipients get: of activated, redeemed, reloaded and expiring.
+	Receipts []string
+	// How long names and addresses of recipients are kept after a card has ended; null: for ever.
+	RecipientRetention *time.Duration
+}
+
+// The receipts and reminders to recipients: for each occasion and channel one row, so that none is sent twice.
+type Receipt struct {
+	// The program of the card.
+	ProgramID id.ID
+	// The card.
+	CardID id.ID
+	// activated, redeemed, reloaded or expiring.
+	Kind string
+	// What it tells of: the id of the entry in the ledger, or the days before the expiry and the expiry.
+	Occasion string
+	// email or sms.
+	Channel string
+	// The mail address or telephone number that it goes to.
+	Address string
+	// What was added or taken; 0 for a reminder.
+	Amount money.Amount
+	// What was left after it.
+	Balance money.Amount
+	// scheduled, sent, written (to a file only), failed (given up) or dropped (not to be sent any more).
+	Status string
+	// How many attempts have begun.
+	Attempts int16
+	// Whether an attempt has begun whose outcome is not known; then there is no other one.
+	Unconfirmed bool
+	// When the next attempt is due; while the receipt is being sent, when the sender's lease ends.
+	NextAttemptAt time.Time
+	// When no further attempt is made.
+	GiveUpAt time.Time
+	// Why the last attempt failed, or why the receipt was dropped.
+	LastError *string
+	// When the receipt was queued.
+	CreatedAt time.Time
+}
+
+// The addresses that want no receipts of a program.
+type ReceiptRefusal struct {
+	// The program.
+	ProgramID id.ID
+	// SHA-256 of the address in lower case.
+	AddressHash []byte
+	// When the recipient refused.
+	CreatedAt time.Time
 }
 
 // How far security codes are sealed again with the newest key, in one row.

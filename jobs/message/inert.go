@@ -60,8 +60,19 @@ func isolate(line string) string {
 	if !strings.ContainsFunc(line, rightToLeft) {
 		return line
 	}
+	return isolated(line)
+}
+
+// isolated encloses a line in isolates, whatever its direction. An empty one stays empty.
+func isolated(line string) string {
+	if line == "" {
+		return ""
+	}
 	return "\u2068" + line + "\u2069"
 }
+
+// leftToRight encloses digits in isolates that keep their groups in order.
+func leftToRight(digits string) string { return "\u2066" + digits + "\u2069" }
 
 func rightToLeft(r rune) bool {
 	properties, _ := bidi.LookupRune(r)

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"giftcards/jobs/message/texts"
 	"giftcards/store/text"
 )
 
@@ -22,13 +23,15 @@ const card = "card"
 type Gift struct {
 	Kind                    string // one of Kinds; empty: card
 	Merchant                string // the name that the operator chose
+	From                    string // the program's name for the sender of mails; empty: the merchant
 	Sender, Recipient, Note string // as typed
-	Value                   string // such as 25.00
+	Value                   string // a decimal such as 25.00
 	Number                  string // 16 digits
 	Code                    string // 6 digits
 	ExpiresAt               time.Time
 	Now                     time.Time      // time of the message
 	Zone                    *time.Location // the program's; it decides on which day the card expires
+	Locale, Currency        string         // the program's, as texts.Settings has them
 	Design                  string         // slug of a template, as typed
 }
 
@@ -41,37 +44,41 @@ type Content struct {
 	SMS     string
 }
 
-// data is the templates' input. Text templates get typed text within isolates; HTML
-// templates put it into <bdi> or dir="auto".
-type data struct {
-	Kind, Merchant, Sender, Recipient string
-	Message                           []string // its lines
-	Value, Number, Code, Expires      string
-}
-
 // Compose executes the template of the gift's design, or else the default one.
 func (t *Templates) Compose(g Gift) (Content, error) {
 	var html, subject, words, sms strings.Builder
 	text := lookup(t.text, g.Design)
+	style := t.languages.Style(texts.Settings{Locale: g.Locale, Currency: g.Currency, Zone: g.Zone})
+	enclose := isolate
+	if style.Mirrored() {
+		enclose = isolated // because a Latin name would change the order of the words around it
+	}
 	// HTML isolates by itself; the subject and a text message must be short.
-	typed, isolated, shortened := g.data(asIs, asIs), g.data(asIs, isolate), g.data(short, isolate)
 	err := errors.Join(
-		lookup(t.html, g.Design).Execute(&html, typed),
-		text.ExecuteTemplate(&subject, "subject", shortened),
-		text.ExecuteTemplate(&words, "text", isolated),
-		text.ExecuteTemplate(&sms, "sms", shortened),
+		lookup(t.html, g.Design).Execute(&html, g.data(style, form{shorten: asIs, enclose: asIs, words: escape, html: true})),
+		text.ExecuteTemplate(&subject, "subject", g.data(style, form{shorten: short, enclose: enclose, words: asIs})),
+		text.ExecuteTemplate(&words, "text", g.data(style, form{shorten: asIs, enclose: enclose, words: asIs})),
+		text.ExecuteTemplate(&sms, "sms", g.data(style, form{shorten: short, enclose: enclose, words: cheap})),
 	)
 	if err != nil {
 		return Content{}, err
 	}
+	return content(g.From, g.Merchant, subject.String(), words.String(), html.String(), sms.String()), nil
+}
+
+// content returns a message of what its templates wrote.
+func content(from, ofMerchant, subject, words, html, sms string) Content {
+	if from == "" {
+		from = ofMerchant
+	}
 	return Content{
-		From: merchant(g.Merchant),
+		From: merchant(from),
 		// A header is one line, even if the template's block has several.
-		Subject: strings.Join(strings.Fields(subject.String()), " "),
-		Text:    strings.TrimSpace(words.String()) + "\n",
-		HTML:    html.String(),
-		SMS:     strings.TrimSpace(sms.String()),
-	}, nil
+		Subject: strings.Join(strings.Fields(subject), " "),
+		Text:    strings.TrimSpace(words) + "\n",
+		HTML:    html,
+		SMS:     strings.TrimSpace(sms),
+	}
 }
 
 func asIs(s string) string { return s }
@@ -79,41 +86,6 @@ func asIs(s string) string { return s }
 // merchant returns a merchant's name in a form that is safe in a header. Addresses in it
 // stay, because the operator chose the name.
 func merchant(name string) string { return undirected(text.Line(name)) }
-
-// data returns the templates' input. shorten cuts names, and enclose isolates typed lines.
-func (g Gift) data(shorten, enclose func(string) string) data {
-	name := func(s string) string {
-		if s = strings.TrimSpace(inert(text.Line(s))); blank(s) {
-			return ""
-		}
-		return enclose(shorten(s))
-	}
-	if g.Kind == "" {
-		g.Kind = card
-	}
-	// Only the card itself has its sender's words. Later messages may go to somebody else, and
-	// an operator's own template may not know of kinds.
-	if g.Kind != card {
-		g.Sender, g.Note = "", ""
-	}
-	d := data{
-		Kind:      g.Kind,
-		Merchant:  enclose(shorten(merchant(g.Merchant))),
-		Sender:    name(g.Sender),
-		Recipient: name(g.Recipient),
-		Value:     g.Value,
-		Number:    Group(g.Number),
-		Code:      g.Code,
-		Expires:   ValidUntil(g.ExpiresAt, g.Now, g.Zone),
-	}
-	// An empty list lets the templates leave out the note.
-	if note := strings.TrimSpace(inert(text.Message(g.Note))); !blank(note) {
-		for line := range strings.SplitSeq(note, "\n") {
-			d.Message = append(d.Message, enclose(line))
-		}
-	}
-	return d
-}
 
 // Group writes the 16 digits of a card number in groups of four.
 func Group(number string) string {

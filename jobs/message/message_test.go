@@ -15,15 +15,26 @@ import (
 	"mvdan.cc/xurls/v2"
 
 	"giftcards/jobs/message"
+	"giftcards/jobs/message/texts"
 )
 
 func load(t *testing.T, dir string) *message.Templates {
 	t.Helper()
-	templates, err := message.Load(dir)
+	templates, err := message.Load(dir, builtIn(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return templates
+}
+
+// builtIn returns the built-in texts.
+func builtIn(t *testing.T) *texts.Languages {
+	t.Helper()
+	languages, err := texts.Load("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return languages
 }
 
 func compose(t *testing.T, templates *message.Templates, g message.Gift) message.Content {
@@ -284,6 +295,8 @@ func TestBadTemplatesAreRefusedAtTheStart(t *testing.T) {
 	t.Parallel()
 	for name, files := range map[string]map[string]string{
 		"syntax":                              {"x.html": `{{if}}`},
+		"unknown text":                        {"x.txt": `{{define "subject"}}{{.Say "subjekt"}}{{end}}`},
+		"unknown label":                       {"x.txt": `{{define "text"}}{{.Row "label.till" .Code}}{{end}}`},
 		"unknown field":                       {"x.txt": `{{define "subject"}}{{.Currency}}{{end}}`},
 		"unsafe HTML":                         {"x.html": `<a href="{{.Sender}}`},
 		"impossible name":                     {"My Design.html": `x`},
@@ -292,11 +305,11 @@ func TestBadTemplatesAreRefusedAtTheStart(t *testing.T) {
 		"text outside of blocks":              {"x.txt": `Dear {{.Recipient}}`},
 		"a misspelt block":                    {"x.txt": `{{define "sns"}}{{.Code}}{{end}}`},
 	} {
-		if _, err := message.Load(write(t, files)); err == nil {
+		if _, err := message.Load(write(t, files), builtIn(t)); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}
-	if _, err := message.Load(filepath.Join(t.TempDir(), "nowhere")); err == nil {
+	if _, err := message.Load(filepath.Join(t.TempDir(), "nowhere"), builtIn(t)); err == nil {
 		t.Error("a directory that is not there: no error")
 	}
 }

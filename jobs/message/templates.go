@@ -15,6 +15,8 @@ import (
 	texttemplate "text/template"
 	"text/template/parse"
 	"time"
+
+	"giftcards/jobs/message/texts"
 )
 
 //go:embed templates
@@ -26,6 +28,8 @@ const Default = "default"
 // Templates are the designs of messages by slug. A card's designTemplate is only a key of
 // these maps, never a path of the file system. They are safe for concurrent use.
 type Templates struct {
+	languages *texts.Languages
+
 	html map[string]*htmltemplate.Template
 	text map[string]*texttemplate.Template // with the blocks subject, text and sms
 }
@@ -34,10 +38,10 @@ type Templates struct {
 var fileName = regexp.MustCompile(`^([a-z0-9-]{1,100})\.(html|txt)$`)
 
 // Load reads the embedded templates, and then those of dir, which replace them, unless dir
-// is "". It fails if a template cannot be read or executed, has a name that no design can
+// is "". Their texts are those of languages. It fails if a template cannot be read or executed, has a name that no design can
 // have, or contains text that no message would show.
-func Load(dir string) (*Templates, error) {
-	t := &Templates{html: map[string]*htmltemplate.Template{}, text: map[string]*texttemplate.Template{}}
+func Load(dir string, languages *texts.Languages) (*Templates, error) {
+	t := &Templates{languages: languages, html: map[string]*htmltemplate.Template{}, text: map[string]*texttemplate.Template{}}
 	own, err := fs.Sub(embedded, "templates")
 	if err != nil {
 		return nil, err
@@ -53,7 +57,7 @@ func Load(dir string) (*Templates, error) {
 			return nil, err
 		}
 	}
-	return t, t.try()
+	return t, errors.Join(t.try(), t.tryReceipts())
 }
 
 // add reads all templates of a directory. A text template may lack blocks, and then has
@@ -132,17 +136,37 @@ func checkBlocks(name, source string) error {
 	return nil
 }
 
-// try executes every template for each kind of message with each combination of the optional
-// texts, so that an operator's mistake fails at the start and not while a message is sent.
+// try executes every template for each kind of message, with each combination of the optional
+// texts in English and with all of them in each other language, so that an operator's mistake
+// fails at the start and not while a message is sent.
 func (t *Templates) try() error {
 	designs := slices.AppendSeq(slices.Collect(maps.Keys(t.html)), maps.Keys(t.text))
+	const all = 1<<3 - 1 // a bit per optional text
 	for _, design := range designs {
-		for present := range 1 << 3 { // a bit per optional text
-			has := func(bit int, typed string) string { return strings.Repeat(typed, present>>bit&1) }
-			for _, kind := range Kinds {
-				_, err := t.Compose(Gift{
-					Kind: kind, Merchant: "M", Sender: has(0, "S"), Recipient: has(1, "R"), Note: has(2, "N"),
-					Value: "1.00", Number: "9000000000000000", Code: "000000", ExpiresAt: time.Unix(0, 0), Zone: time.UTC, Design: design,
+		for _, kind := range Kinds {
+			for present := range all + 1 {
+				if err := t.tryOne(design, kind, "", present); err != nil {
+					return err
+				}
+			}
+			for _, locale := range t.languages.Names() {
+				if err := t.tryOne(design, kind, locale, all); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// tryReceipts is try for the templates of receipts.
+func (t *Templates) tryReceipts() error {
+	for _, kind := range Receipts {
+		for _, locale := range append(t.languages.Names(), "") {
+			for _, known := range []string{"", "x"} {
+				_, err := t.ComposeReceipt(Receipt{
+					Kind: kind, Merchant: "M", Recipient: known, Refuse: known, Amount: "1.00", Balance: "2.00", LastFour: "0000",
+					ExpiresAt: time.Unix(0, 0), Zone: time.UTC, Locale: locale,
 				})
 				if err != nil {
 					return err
@@ -153,8 +177,17 @@ func (t *Templates) try() error {
 	return nil
 }
 
+func (t *Templates) tryOne(design, kind, locale string, present int) error {
+	has := func(bit int, typed string) string { return strings.Repeat(typed, present>>bit&1) }
+	_, err := t.Compose(Gift{
+		Kind: kind, Merchant: "M", Sender: has(0, "S"), Recipient: has(1, "R"), Note: has(2, "N"), Locale: locale,
+		Value: "1.00", Number: "9000000000000000", Code: "000000", ExpiresAt: time.Unix(0, 0), Zone: time.UTC, Design: design,
+	})
+	return err
+}
+
 func lookup[V any](designs map[string]V, slug string) V {
-	if found, ok := designs[slug]; ok {
+	if found, ok := designs[slug]; ok && slug != receiptDesign {
 		return found
 	}
 	return designs[Default]

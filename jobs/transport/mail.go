@@ -17,6 +17,7 @@ import (
 type envelope struct {
 	from, to string // in SMTP's form, in angle brackets
 	utf8     bool   // to needs SMTPUTF8
+	dkim     *DKIM  // signs it; nil: nobody does
 	*gomail.Msg
 }
 
@@ -37,6 +38,9 @@ func newEnvelope(m Message, from string) (envelope, error) {
 	} else {
 		msg.FromMailAddress(sender)
 	}
+	if m.ReplyTo != "" {
+		msg.ReplyToMailAddress(&mail.Address{Address: m.ReplyTo})
+	}
 	msg.ToMailAddress(&mail.Address{Address: to})
 	if mimicsEncoding(m.Subject) {
 		msg.SetGenHeaderPreformatted(gomail.HeaderSubject, encoded(m.Subject))
@@ -51,6 +55,11 @@ func newEnvelope(m Message, from string) (envelope, error) {
 	msg.SetMessageIDWithValue(messageID + "@" + host)
 	msg.SetDateWithValue(m.Date)
 	msg.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834: no out-of-office answers
+	// RFC 8058 lets mail programs end such mails by one click.
+	if m.Unsubscribe != "" {
+		msg.SetGenHeaderPreformatted("List-Unsubscribe", "<"+m.Unsubscribe+">")
+		msg.SetGenHeader("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")
+	}
 	msg.SetBodyString(gomail.TypeTextPlain, m.Text)
 	msg.AddAlternativeString(gomail.TypeTextHTML, m.HTML)
 	return envelope{from: "<" + from + ">", to: "<" + to + ">", utf8: !ascii(to), Msg: msg}, nil

@@ -62,3 +62,17 @@ func TestAMailSentOnceMoreOnPurposeHasAnotherID(t *testing.T) {
 		}
 	}
 }
+
+// TestAnswersGoToTheReplyTo, in one header of one address; without one there is no header.
+func TestAnswersGoToTheReplyTo(t *testing.T) {
+	t.Parallel()
+	if header := mailed(t, gift("ada@example.com")); header.Get("Reply-To") != "" {
+		t.Errorf("without an address: %v", header)
+	}
+	m := gift("ada@example.com")
+	m.ReplyTo = "shop@example.com"
+	answers, err := mailed(t, m).AddressList("Reply-To")
+	if err != nil || len(answers) != 1 || answers[0].Address != "shop@example.com" {
+		t.Errorf("answers go to %v (%v)", answers, err)
+	}
+}

@@ -28,6 +28,8 @@ type SMTPOptions struct {
 	Username, Password string // no authentication if empty
 	From               string // address that mail comes from
 	Hello              string // name of this machine in EHLO, the domain of From if empty
+	// DKIM signs mails; nil: they are not signed.
+	DKIM *DKIM
 	// Timeout bounds the sending of one mail, including the connection.
 	Timeout time.Duration
 	// TLS replaces the system's trusted certificates in tests.
@@ -69,6 +71,7 @@ func (s *SMTP) Send(ctx context.Context, m Message) error {
 	if err != nil {
 		return &Error{Permanent: true, Stage: "address", Err: err}
 	}
+	mail.dkim = s.options.DKIM
 	limited, cancel := context.WithTimeout(ctx, s.options.Timeout)
 	defer cancel()
 	c, err := s.connect(limited)

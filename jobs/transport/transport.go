@@ -20,10 +20,13 @@ type Message struct {
 	Sequence int
 	To       string // an address, or a number in E.164
 	FromName string
+	ReplyTo  string // the address for answers, in ASCII; empty: the sender's
 	Subject  string
 	Text     string
 	HTML     string
 	Date     time.Time
+	// Unsubscribe is an https address that ends mails of this kind by a POST; empty: none.
+	Unsubscribe string
 	// Taken, unless nil, is called with the words with which the server accepted the message.
 	Taken func(words string)
 }

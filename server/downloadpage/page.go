@@ -1,5 +1,6 @@
-// Package downloadpage writes the pages that a browser gets for a download link: one offers the
-// files, and the other says why there are none. They need no script and load nothing.
+// Package downloadpage writes the pages that a browser gets for a signed link: one offers the
+// files of a download, one says why there are none, and one ends receipts. They need no script
+// and load nothing.
 package downloadpage
 
 import (
@@ -9,8 +10,10 @@ import (
 	"encoding/base64"
 	"html/template"
 	"net/http"
-	"strconv"
+	"strings"
 	"time"
+
+	"giftcards/jobs/message/texts"
 )
 
 var (
@@ -31,32 +34,96 @@ var contentPolicy = func() string {
 
 // Offer describes the cards that a link opens, and the link.
 type Offer struct {
-	Program    string    // its name
-	Cards      int       // at least 1
-	Value      string    // of each card, a decimal
-	ValidUntil string    // the last day of each card, in words
-	Until      time.Time // when the link ends
-	Workbook   bool      // whether the cards fit in a workbook
-	Limit      int       // downloads a minute; 0 is no limit
+	Program   string    // its name
+	Cards     int       // at least 1
+	Value     string    // of each card, a decimal
+	ExpiresAt time.Time // of each card
+	Now       time.Time
+	Until     time.Time // when the link ends
+	Workbook  bool      // whether the cards fit in a workbook
+	Limit     int       // downloads a minute; 0 is no limit
+	Style     texts.Style
 }
 
-// WriteOffer answers 200 with the page that offers the files.
+// WriteOffer answers 200 with the page that offers the files, in the program's style.
 func WriteOffer(w http.ResponseWriter, o Offer) error {
-	return write(w, http.StatusOK, "offer", struct {
-		Offer
-		Style template.CSS
-		Count string
-		Ends  moment
-	}{o, template.CSS(style), grouped(o.Cards), momentOf(o.Until)}) //nolint:gosec // our own style
+	return write(w, http.StatusOK, "offer", offer{Offer: o, CSS: template.CSS(style)}) //nolint:gosec // our own style
 }
+
+// offer is the template's input.
+type offer struct {
+	Offer
+	CSS template.CSS
+}
+
+// Lang is the language of the page.
+func (o offer) Lang() string { return o.Style.Lang() }
+
+// Dir is the direction of the page, empty without a locale.
+func (o offer) Dir() string { return o.Style.Dir() }
+
+// Say returns a text of the page as HTML.
+func (o offer) Say(name string) template.HTML {
+	ends := template.HTML(`<time datetime="` + o.Until.UTC().Format(time.RFC3339) + `">` + template.HTMLEscapeString(o.Style.Moment(o.Until)) + `</time>`) //nolint:gosec // escaped
+	return o.Style.HTML(name, map[string]template.HTML{"end": ends})
+}
+
+// Each is Say for a text about one card or several.
+func (o offer) Each(name string) template.HTML { return o.Say(o.Style.Plural(name, o.Cards)) }
+
+// Downloads says how many downloads a minute are possible.
+func (o offer) Downloads() template.HTML {
+	return o.Style.HTML(o.Style.Plural("page.limit", o.Limit), map[string]template.HTML{"count": template.HTML(o.Style.Number(o.Limit))}) //nolint:gosec // digits
+}
+
+// Count is the number of cards.
+func (o offer) Count() string { return o.Style.Number(o.Cards) }
+
+// Amount is the value of each card.
+func (o offer) Amount() string { return o.Style.Money(o.Value) }
+
+// ValidUntil is the last day of each card. The page and the message must not name different
+// days.
+func (o offer) ValidUntil() string { return o.Style.ValidUntil(o.ExpiresAt, o.Now) }
 
 // WriteRefusal answers with the page that shows the sentence and what the reader can do.
 func WriteRefusal(w http.ResponseWriter, status int, sentence string) error {
 	return write(w, status, "refusal", struct {
-		Style    template.CSS
+		CSS      template.CSS
 		Sentence string
 		Ended    bool
 	}{template.CSS(style), sentence, status == http.StatusForbidden}) //nolint:gosec // our own style
+}
+
+// Receipts describes the page that ends the receipts of a program.
+type Receipts struct {
+	Merchant string // its name
+	Ended    bool   // whether they have ended; else the page asks
+	Style    texts.Style
+}
+
+// WriteReceipts answers 200 with the page.
+func WriteReceipts(w http.ResponseWriter, r Receipts) error {
+	w.Header().Set("Referrer-Policy", "no-referrer")
+	return write(w, http.StatusOK, "receipts", receipts{Receipts: r, CSS: template.CSS(style)}) //nolint:gosec // our own style
+}
+
+// receipts is the template's input.
+type receipts struct {
+	Receipts
+	CSS template.CSS
+}
+
+// Lang is the language of the page.
+func (r receipts) Lang() string { return r.Style.Lang() }
+
+// Dir is the direction of the page, empty without a locale.
+func (r receipts) Dir() string { return r.Style.Dir() }
+
+// Say returns a text of the page as HTML.
+func (r receipts) Say(name string) template.HTML {
+	merchant := template.HTML("<bdi>" + template.HTMLEscapeString(r.Merchant) + "</bdi>") //nolint:gosec // escaped
+	return r.Style.HTML(name, map[string]template.HTML{"merchant": merchant})
 }
 
 func write(w http.ResponseWriter, status int, name string, data any) error {
@@ -65,25 +132,12 @@ func write(w http.ResponseWriter, status int, name string, data any) error {
 		return err
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Content-Security-Policy", contentPolicy)
+	policy := contentPolicy
+	if name == "receipts" { // its button sends a form
+		policy = strings.Replace(policy, "form-action 'none'", "form-action 'self'", 1)
+	}
+	w.Header().Set("Content-Security-Policy", policy)
 	w.WriteHeader(status)
 	_, err := w.Write(page.Bytes())
 	return err
-}
-
-// moment is a time in UTC, as text for people and for programs.
-type moment struct{ Words, Machine string }
-
-func momentOf(t time.Time) moment {
-	t = t.UTC()
-	return moment{t.Format("2 January 2006, 15:04 UTC"), t.Format(time.RFC3339)}
-}
-
-// grouped formats a number with commas, such as 1,234,567.
-func grouped(n int) string {
-	text := strconv.Itoa(n)
-	for at := len(text) - 3; at > 0; at -= 3 {
-		text = text[:at] + "," + text[at:]
-	}
-	return text
 }

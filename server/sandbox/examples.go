@@ -97,7 +97,7 @@ func (e *example) writePage(w http.ResponseWriter) error {
 	}
 	w.Header().Del("Content-Disposition")
 	return downloadpage.WriteOffer(w, downloadpage.Offer{
-		Program: "Summer", Cards: 1, Value: "25.00", ValidUntil: e.expiry().AddDate(0, 0, -1).Format("2 January 2006"), Until: e.now.Add(24 * time.Hour), Workbook: true,
+		Program: "Summer", Cards: 1, Value: "25.00", ExpiresAt: e.expiry(), Now: e.now, Until: e.now.Add(24 * time.Hour), Workbook: true, Style: e.sandbox.english,
 	})
 }
 

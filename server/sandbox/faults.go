@@ -23,11 +23,11 @@ type fault struct {
 type faultKind int
 
 const (
-	noFault    faultKind = iota
-	faultLost            // the effect is committed, and the connection closes without an answer
-	faultDown            // as if the database were away
-	faultSlow            // the answer comes late
-	faultCut             // the connection closes in the middle of the body
+	noFault   faultKind = iota
+	faultLost           // the effect is committed, and the connection closes without an answer
+	faultDown           // as if the database were away
+	faultSlow           // the answer comes late
+	faultCut            // the connection closes in the middle of the body
 )
 
 // Bounds of faults. A server ends an answer after server.WriteTimeout in any case.

@@ -13,8 +13,10 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"time"
 
 	"giftcards/jobs"
+	"giftcards/jobs/message/texts"
 	"giftcards/openapi"
 	"giftcards/server"
 	"giftcards/server/rules"
@@ -41,6 +43,7 @@ type Sandbox struct {
 	operations *operations
 	own        *http.ServeMux // the sandbox's own operations
 	validator  *validate.Validator
+	english    texts.Style // of the examples of pages
 	journal    *journal
 	exhausted  exhausted
 }
@@ -67,6 +70,11 @@ func New(o Options) (*Sandbox, error) {
 	if err != nil {
 		return nil, fmt.Errorf("compile the validator: %w", err)
 	}
+	languages, err := texts.Load("")
+	if err != nil {
+		return nil, err
+	}
+	s.english = languages.Style(texts.Settings{Zone: time.UTC})
 	s.own.HandleFunc(ownPaths, s.refuseUnknown)
 	if err := s.registerDocument(); err != nil {
 		return nil, err

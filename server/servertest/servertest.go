@@ -17,6 +17,7 @@ import (
 
 	"giftcards/jobs"
 	"giftcards/jobs/message"
+	"giftcards/jobs/message/texts"
 	"giftcards/jobs/transport"
 	"giftcards/server"
 	"giftcards/server/telemetry"
@@ -122,7 +123,13 @@ func start(t testing.TB, databaseURL, keyFile string, share bool, change []func(
 
 // builtIn parses the templates of messages once for all servers, because that is slow under
 // the race detector. They do not change.
-var builtIn = sync.OnceValues(func() (*message.Templates, error) { return message.Load("") })
+var builtIn = sync.OnceValues(func() (*message.Templates, error) {
+	languages, err := texts.Load("")
+	if err != nil {
+		return nil, err
+	}
+	return message.Load("", languages)
+})
 
 // Metrics returns the result of a scrape: the value of each series, by its name and labels as
 // Prometheus writes them.

@@ -5,7 +5,9 @@ package workbook
 
 import (
 	"archive/zip"
+	"bytes"
 	"compress/flate"
+	"encoding/xml"
 	"fmt"
 	"io"
 	"strconv"
@@ -21,8 +23,7 @@ const MaxRows = 1 << 20
 // maxColumns is the number of columns whose name is one letter.
 const maxColumns = 26
 
-// Column is a column of the sheet. Its name is in the header row and must not need
-// escaping in XML. Its width is in characters.
+// Column is a column of the sheet. Its name is in the header row. Its width is in characters.
 type Column struct {
 	Name  string
 	Width int
@@ -100,13 +101,20 @@ func appendRow(line []byte, number int, style byte, texts ...[]byte) []byte {
 	return append(line, "</row>\n"...)
 }
 
+// Escape returns a text in the form in which AppendRow takes it.
+func Escape(text string) []byte {
+	var b bytes.Buffer
+	_ = xml.EscapeText(&b, []byte(text)) // a buffer never fails
+	return b.Bytes()
+}
+
 func sheetBegin(columns []Column) string {
 	var b strings.Builder
 	b.WriteString(xmlHeader + `<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">` +
 		`<sheetViews><sheetView workbookViewId="0"><pane ySplit="1" topLeftCell="A2" activePane="bottomLeft" state="frozen"/></sheetView></sheetViews><cols>`)
 	names := make([][]byte, len(columns))
 	for i, column := range columns {
-		names[i] = []byte(column.Name)
+		names[i] = Escape(column.Name)
 		fmt.Fprintf(&b, `<col min="%d" max="%d" width="%d" style="%c" customWidth="1"/>`, i+1, i+1, column.Width, styleText)
 	}
 	b.WriteString("</cols><sheetData>\n")

@@ -116,13 +116,32 @@ update users set role = @role where email = @email returning *;
 -- Fails on programs_merchant_id_fkey if there is no such merchant.
 insert into programs (id, merchant_id, name, time_zone, created_at) values (@id, @merchant_id, @name, @time_zone, @created_at);
 
--- name: SetProgramZone :one
+-- name: LockProgram :one
+-- By primary key; no row if there is no such program. Waits for a concurrent change.
+select * from programs where id = $1 for update;
+
+-- name: SetProgramSettings :one
+-- By primary key. Needs LockProgram.
+update programs
+set currency = sqlc.narg('currency'), locale = sqlc.narg('locale'), time_zone = @time_zone, activation = @activation, sender_name = sqlc.narg('sender_name'),
+    reply_to = sqlc.narg('reply_to'), default_design = sqlc.narg('default_design'), receipts = @receipts, recipient_retention = sqlc.narg('recipient_retention')
+where id = @id returning *;
+
+-- name: RenameProgram :one
 -- By primary key; no row if there is no such program.
-update programs set time_zone = @time_zone where id = @id returning *;
+update programs set name = @name where id = @id returning *;
+
+-- name: RenameMerchant :one
+-- By primary key; no row if there is no such merchant.
+update merchants set name = @name where id = @id returning *;
 
 -- name: FindProgram :one
 -- By primary key; no row if there is no such program.
 select * from programs where id = $1;
+
+-- name: FindProgramMerchant :one
+-- A program and the name of its merchant, by primary keys; no row if there is no such program.
+select sqlc.embed(p), m.name as merchant_name from programs p join merchants m on m.id = p.merchant_id where p.id = $1;
 
 -- name: ListPrograms :many
 -- All, of every merchant, in the order of the primary key: oldest first. Without a

@@ -79,9 +79,8 @@ from due where m.program_id = due.program_id and m.card_id = due.card_id and m.c
 returning m.*;
 
 -- name: FindMessageCard :one
--- A card with the name of its merchant and the time zone of its program. By primary keys,
--- without a lock.
-select sqlc.embed(c), m.name as merchant_name, p.time_zone
+-- A card with its program and the name of its merchant. By primary keys, without a lock.
+select sqlc.embed(c), sqlc.embed(p), m.name as merchant_name
 from gift_cards c
 join programs p on p.id = c.program_id
 join merchants m on m.id = p.merchant_id
