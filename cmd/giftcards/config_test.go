@@ -33,6 +33,7 @@ func TestAllBadSettingsAreNamedInOneMessage(t *testing.T) {
 		{flag: "sms-url", value: "http://sms.example.com", named: []string{"sms-url", "sms-account", "sms-from", "sms-token-file"}},
 		{flag: "sms-per-second", value: "many"},
 		{flag: "template-dir", value: "/nowhere"},
+		{flag: "language-dir", value: "/nowhere"},
 		{flag: "small-tasks", value: "0"},
 		{flag: "large-tasks", value: "0"},
 		{flag: "merchant-tasks", value: "0"},

@@ -69,11 +69,14 @@ func (d *delivery) check(f faults, private bool) {
 	f.note("sms-per-second", d.SMSPerSecond >= 1 && d.SMSPerSecond <= maxPerSecond, fmt.Sprintf("want 1 to %d", maxPerSecond))
 	var err error
 	d.languages, err = texts.Load(d.LanguageDir)
-	f.note("language-dir", err == nil, fmt.Sprint(err))
+	if err != nil {
+		f.note("language-dir", false, err.Error())
+		d.languages, err = texts.Load("") // so that faults of the templates are told, too
+	}
 	if err == nil {
 		d.templates, err = message.Load(d.TemplateDir, d.languages)
-		f.note("template-dir", err == nil, fmt.Sprint(err))
 	}
+	f.note("template-dir", err == nil, fmt.Sprint(err))
 	d.checkMail(f, private)
 	d.checkSMS(f, private)
 }
@@ -95,6 +98,7 @@ func (d *delivery) checkMail(f faults, private bool) {
 	f.note("smtp-url", err == nil, fmt.Sprint(err))
 	d.smtp.From, d.smtp.Timeout = d.MailFrom, jobs.SendTimeout
 	if d.DKIMKeyFile != "" {
+		f.note("dkim-selector", selectorName.MatchString(d.DKIMSelector), "want a name of DNS, such as giftcards or s1.cards")
 		d.smtp.DKIM, err = dkimKey(d.MailFrom, d.DKIMSelector, d.DKIMKeyFile)
 		f.note("dkim-key-file", err == nil, fmt.Sprint(err))
 	}
@@ -152,9 +156,6 @@ var selectorName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9
 
 // dkimKey reads the key that signs the mails of the sender's domain.
 func dkimKey(from, selector, file string) (*transport.DKIM, error) {
-	if !selectorName.MatchString(selector) {
-		return nil, errors.New("--dkim-selector: want a name of DNS, such as giftcards or s1.cards")
-	}
 	key, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err

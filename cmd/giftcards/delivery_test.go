@@ -1,6 +1,10 @@
 package main
 
 import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
 	"os"
 	"path/filepath"
 	"strings"
@@ -50,12 +54,21 @@ func TestSettingsOfMessagesAreRefusedThatWouldLoseOrExposeThem(t *testing.T) {
 		"an address as helo":           {append([]string{"--smtp-helo=[192.0.2.1]", "--sms-url=outbox"}, mail...), ""},
 		"a helo that servers refuse":   {append([]string{"--smtp-helo=4f1ab2c3d4e5", "--sms-url=outbox"}, mail...), "--smtp-helo: want the name of a host"},
 		"a helo of two lines":          {append([]string{"--smtp-helo=mail.example.com\r\nMAIL FROM:<x>", "--sms-url=outbox"}, mail...), "--smtp-helo: "},
+		"a key for DKIM":               {append([]string{"--dkim-key-file=" + dkimKeyFile(t), "--sms-url=outbox"}, mail...), ""},
+		"no key for DKIM":              {append([]string{"--dkim-key-file=" + file, "--sms-url=outbox"}, mail...), "--dkim-key-file: want a private key in PEM"},
+		"a selector of two lines":      {append([]string{"--dkim-key-file=" + dkimKeyFile(t), "--dkim-selector=a\r\nb", "--sms-url=outbox"}, mail...), "--dkim-selector: want a name of DNS"},
+		"a key for files":              {[]string{"--dkim-key-file=" + dkimKeyFile(t), "--smtp-url=outbox", "--sms-url=outbox"}, "--dkim-key-file: is for mails that are sent"},
+		"a broken file of texts":       {[]string{"--language-dir=" + brokenTexts(t)}, "--language-dir: de.txt:2: for: {recipient} is missing"},
 		"no templates":                 {[]string{"--template-dir=/nowhere"}, "--template-dir: there is no directory /nowhere"},
 	} {
 		// --listen=nowhere keeps a server with accepted settings from starting.
 		code, _, stderr := command(t, "", append([]string{"serve", "--listen=nowhere"}, c.args...)...)
-		_, others, _ := strings.Cut(stderr, "--listen: ")
-		_, others, _ = strings.Cut(others, "\n")
+		others := ""
+		for line := range strings.Lines(stderr) {
+			if strings.HasPrefix(line, "  --") && !strings.HasPrefix(line, "  --listen: ") {
+				others += line
+			}
+		}
 		if code != exitSettings || (others == "") != (c.want == "") || !strings.Contains(others, c.want) {
 			t.Errorf("%s: exit code %d\n%s", name, code, stderr)
 		}
@@ -72,4 +85,24 @@ func TestOnlyAServerNeedsTheSecretsOfSending(t *testing.T) {
 	if code, _, stderr := command(t, "", append([]string{"version"}, settings...)...); code != 0 {
 		t.Errorf("exit code %d\n%s", code, stderr)
 	}
+}
+
+// dkimKeyFile is a file with a key that can sign mails.
+func dkimKeyFile(t *testing.T) string {
+	t.Helper()
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	must(t, err)
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	must(t, err)
+	file := filepath.Join(t.TempDir(), "dkim.pem")
+	must(t, os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}), 0o600))
+	return file
+}
+
+// brokenTexts is a directory with a file of texts that has a fault in its second line.
+func brokenTexts(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	must(t, os.WriteFile(filepath.Join(dir, "de.txt"), []byte("# Deutsch\nfor = Für dich\n"), 0o600))
+	return dir
 }
