@@ -108,6 +108,12 @@ const (
 // codeLockTimeout is the SQLSTATE of a statement that waited for a lock for too long.
 const codeLockTimeout = "55P03"
 
+// lockTimedOut reports whether a statement waited for a lock for too long.
+func lockTimedOut(err error) bool {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && pg.Code == codeLockTimeout
+}
+
 // wrap adds to an error what was being done; it returns nil without one.
 func wrap(err error, doing string) error {
 	if err != nil {

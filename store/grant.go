@@ -16,7 +16,7 @@ import (
 var grants = []struct{ privileges, objects string }{
 	{"select", "goose_db_version, river_migration, schema_compatibility, merchants, programs, users, issuing_limits, card_totals"},
 	{"select, insert", "audit_log, ledger_entries"},
-	{"select, insert, update", "gift_cards, key_checks, key_uses, message_origins, reseals"},
+	{"select, insert, update", "gift_cards, key_checks, key_uses, message_origins, recipient_erasures, reseals"},
 	{"select, insert, update, delete", "bulk_tasks, task_cancellations, task_recipients, code_failures, idempotency_keys, known_logins, messages, revoked_tokens, " +
 		"issued_totals, river_job, river_leader, river_notification, river_queue"},
 	{"usage", "sequence river_job_id_seq, river_notification_id_seq"},

@@ -57,7 +57,9 @@ func (tx *Tx) AddProgram(ctx context.Context, merchant id.ID, name string) (Prog
 		return Program{}, ErrMerchantNotFound
 	}
 	program := Program{ID: id.New(tx.now), MerchantID: merchant, Name: name, CreatedAt: tx.now, TimeZone: time.UTC.String()}
-	err = tx.q.InsertProgram(ctx, db.InsertProgramParams(program))
+	err = tx.q.InsertProgram(ctx, db.InsertProgramParams{
+		ID: program.ID, MerchantID: program.MerchantID, Name: program.Name, TimeZone: program.TimeZone, CreatedAt: program.CreatedAt,
+	})
 	if violates(err, constraintProgramMerchant) {
 		return Program{}, ErrMerchantNotFound
 	}

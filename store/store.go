@@ -15,8 +15,9 @@
 //     limits.go, idempotency.go.
 //   - People and access: program.go (merchants and programs), user.go, login.go, access.go,
 //     audit.go.
-//   - Tasks: bulk.go, chunk.go and recipients.go (writing the cards), stop.go.
+//   - Tasks: bulk.go, chunk.go and recipients.go (writing the cards), progress.go, stop.go.
 //   - Messages: message.go, message_attempt.go, message_retry.go, message_origin.go, drop.go.
+//   - Recipients' data: person.go (finding it), erase.go, answers.go, retention.go.
 //   - Running it: migrate.go, grant.go, backlog.go, metrics.go, sweep.go, and the keys of
 //     security codes in keycheck.go, keyuses.go, reseal.go and retire.go.
 package store
@@ -68,6 +69,7 @@ type Store struct {
 	tasks     *groupcommit.Group[db.FindTaskParams, *db.FindTaskRow]
 	checks    *groupcommit.Group[checkedNumber, checked]
 	turns     turns
+	watched   watched
 	decoy     atomic.Pointer[GiftCard]
 	keys      *keyring.Ring
 	numbers   numberSpace

@@ -160,7 +160,7 @@ func (q *Queries) FindLinkHolder(ctx context.Context, userID id.ID, programID id
 }
 
 const findProgram = `-- name: FindProgram :one
-select id, merchant_id, name, time_zone, created_at from programs where id = $1
+select id, merchant_id, name, time_zone, created_at, recipient_retention from programs where id = $1
 `
 
 // By primary key; no row if there is no such program.
@@ -173,6 +173,7 @@ func (q *Queries) FindProgram(ctx context.Context, argID id.ID) (Program, error)
 		&i.Name,
 		&i.TimeZone,
 		&i.CreatedAt,
+		&i.RecipientRetention,
 	)
 	return i, err
 }
@@ -289,7 +290,7 @@ func (q *Queries) ListMerchants(ctx context.Context) ([]Merchant, error) {
 }
 
 const listPrograms = `-- name: ListPrograms :many
-select id, merchant_id, name, time_zone, created_at from programs order by id
+select id, merchant_id, name, time_zone, created_at, recipient_retention from programs order by id
 `
 
 // All, of every merchant, in the order of the primary key: oldest first. Without a
@@ -309,6 +310,7 @@ func (q *Queries) ListPrograms(ctx context.Context) ([]Program, error) {
 			&i.Name,
 			&i.TimeZone,
 			&i.CreatedAt,
+			&i.RecipientRetention,
 		); err != nil {
 			return nil, err
 		}
@@ -321,16 +323,17 @@ func (q *Queries) ListPrograms(ctx context.Context) ([]Program, error) {
 }
 
 const listProgramsOfMerchant = `-- name: ListProgramsOfMerchant :many
-select p.id, p.merchant_id, p.name, p.time_zone, p.created_at, m.name as merchant_name from programs p join merchants m on m.id = p.merchant_id where p.merchant_id = $1 order by p.id
+select p.id, p.merchant_id, p.name, p.time_zone, p.created_at, p.recipient_retention, m.name as merchant_name from programs p join merchants m on m.id = p.merchant_id where p.merchant_id = $1 order by p.id
 `
 
 type ListProgramsOfMerchantRow struct {
-	ID           id.ID
-	MerchantID   id.ID
-	Name         string
-	TimeZone     string
-	CreatedAt    time.Time
-	MerchantName string
+	ID                 id.ID
+	MerchantID         id.ID
+	Name               string
+	TimeZone           string
+	CreatedAt          time.Time
+	RecipientRetention *time.Duration
+	MerchantName       string
 }
 
 // In the order of the primary key: oldest first. Reads the whole table, which is small.
@@ -349,6 +352,7 @@ func (q *Queries) ListProgramsOfMerchant(ctx context.Context, merchantID id.ID) 
 			&i.Name,
 			&i.TimeZone,
 			&i.CreatedAt,
+			&i.RecipientRetention,
 			&i.MerchantName,
 		); err != nil {
 			return nil, err
@@ -450,7 +454,7 @@ func (q *Queries) SetPassword(ctx context.Context, passwordHash string, tokensVa
 }
 
 const setProgramZone = `-- name: SetProgramZone :one
-update programs set time_zone = $1 where id = $2 returning id, merchant_id, name, time_zone, created_at
+update programs set time_zone = $1 where id = $2 returning id, merchant_id, name, time_zone, created_at, recipient_retention
 `
 
 // By primary key; no row if there is no such program.
@@ -463,6 +467,7 @@ func (q *Queries) SetProgramZone(ctx context.Context, timeZone string, iD id.ID)
 		&i.Name,
 		&i.TimeZone,
 		&i.CreatedAt,
+		&i.RecipientRetention,
 	)
 	return i, err
 }

@@ -145,6 +145,37 @@ func (q *Queries) FindRecipients(ctx context.Context, programID id.ID, taskID uu
 	return recipients, err
 }
 
+const findTaskOfCards = `-- name: FindTaskOfCards :one
+select program_id, id, status, card_count, by_count, initial_value, is_physical, design_template, expires_at, first_card_id, job_id, attempts, error, user_id, tokens_valid_after, counted_in, created_at, completed_at from bulk_tasks where program_id = $1 and first_card_id = $2
+`
+
+// The task that issues a card first, by the first column of the primary key, without a lock.
+func (q *Queries) FindTaskOfCards(ctx context.Context, programID id.ID, firstCardID id.ID) (BulkTask, error) {
+	row := q.db.QueryRow(ctx, findTaskOfCards, programID, firstCardID)
+	var i BulkTask
+	err := row.Scan(
+		&i.ProgramID,
+		&i.ID,
+		&i.Status,
+		&i.CardCount,
+		&i.ByCount,
+		&i.InitialValue,
+		&i.IsPhysical,
+		&i.DesignTemplate,
+		&i.ExpiresAt,
+		&i.FirstCardID,
+		&i.JobID,
+		&i.Attempts,
+		&i.Error,
+		&i.UserID,
+		&i.TokensValidAfter,
+		&i.CountedIn,
+		&i.CreatedAt,
+		&i.CompletedAt,
+	)
+	return i, err
+}
+
 const findTaskStop = `-- name: FindTaskStop :one
 select (t.user_id is null or exists (
         select from users u where u.id = t.user_id and u.active and u.role = 'issuer'
@@ -527,16 +558,21 @@ func (q *Queries) SetTaskJob(ctx context.Context, jobID *int64, programID id.ID,
 const startTask = `-- name: StartTask :one
 update bulk_tasks set status = 'processing', attempts = attempts + 1
 where program_id = $1 and id = $2 and status in ('pending', 'processing')
-returning attempts
+returning attempts, card_count
 `
+
+type StartTaskRow struct {
+	Attempts  int16
+	CardCount int32
+}
 
 // Sets an unfinished task to processing and counts the attempt; no row if it is finished.
 // Waits for the task's worker.
-func (q *Queries) StartTask(ctx context.Context, programID id.ID, iD uuid.UUID) (int16, error) {
+func (q *Queries) StartTask(ctx context.Context, programID id.ID, iD uuid.UUID) (StartTaskRow, error) {
 	row := q.db.QueryRow(ctx, startTask, programID, iD)
-	var attempts int16
-	err := row.Scan(&attempts)
-	return attempts, err
+	var i StartTaskRow
+	err := row.Scan(&i.Attempts, &i.CardCount)
+	return i, err
 }
 
 const takeSlot = `-- name: TakeSlot :one

@@ -366,6 +366,16 @@ type Program struct {
 	TimeZone string
 	// When an operator added the program.
 	CreatedAt time.Time
+	// How long the data of recipients is kept after a card was spent, voided or has expired; null: for ever.
+	RecipientRetention *time.Duration
+}
+
+// How far the recipients of expired cards are erased in the programs that keep them for a limited time.
+type RecipientErasure struct {
+	// The program.
+	ProgramID id.ID
+	// The recipients of cards that expired until then are erased.
+	ExpiredUntil time.Time
 }
 
 // How far security codes are sealed again with the newest key, in one row.

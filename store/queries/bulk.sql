@@ -34,6 +34,10 @@ select sqlc.embed(t), (
     and not exists (select from revoked_tokens r where r.id = @token_id))::boolean as access_unchanged
 from bulk_tasks t where t.program_id = @program_id and t.id = @id;
 
+-- name: FindTaskOfCards :one
+-- The task that issues a card first, by the first column of the primary key, without a lock.
+select * from bulk_tasks where program_id = @program_id and first_card_id = @first_card_id;
+
 -- name: LimitLockWait :exec
 -- Limits how long the statements of this transaction wait for a lock.
 select set_config('lock_timeout', @wait::text, true);
@@ -108,7 +112,7 @@ limit 1;
 -- Waits for the task's worker.
 update bulk_tasks set status = 'processing', attempts = attempts + 1
 where program_id = $1 and id = $2 and status in ('pending', 'processing')
-returning attempts;
+returning attempts, card_count;
 
 -- name: GiveBackAttempt :exec
 -- By primary key; changes nothing unless the task is processing and has an attempt. Waits

@@ -1,0 +1,32 @@
+-- +goose NO TRANSACTION
+-- +goose Up
+
+-- Each statement may run again after the migration was broken off.
+alter table programs add column if not exists recipient_retention interval;
+comment on column programs.recipient_retention is 'How long the data of recipients is kept after a card was spent, voided or has expired; null: for ever.';
+
+-- Cards that were spent or voided and still have data of their recipient. Issuing a card does
+-- not touch the index, and a card leaves it when its recipient is erased.
+drop index concurrently if exists gift_cards_ended_idx;
+create index concurrently gift_cards_ended_idx on gift_cards (program_id, updated_at)
+    where (status = 'voided' or activated_at is not null and balance = 0)
+      and num_nonnulls(customer_email, customer_phone, customer_name, sender_name, custom_message) > 0;
+
+-- No card gets a date in the past, so the cards that expired before a time are erased once.
+-- The table is not programs, because a server may not change that.
+create table if not exists recipient_erasures (
+    program_id    bytea       not null,
+    expired_until timestamptz not null,
+    constraint recipient_erasures_pkey primary key (program_id)
+);
+comment on table recipient_erasures is 'How far the recipients of expired cards are erased in the programs that keep them for a limited time.';
+comment on column recipient_erasures.program_id is 'The program.';
+comment on column recipient_erasures.expired_until is 'The recipients of cards that expired until then are erased.';
+
+insert into schema_compatibility (schema, oldest_program) values (11, 1) on conflict do nothing;
+
+-- +goose Down
+delete from schema_compatibility where schema = 11;
+drop table if exists recipient_erasures;
+drop index concurrently if exists gift_cards_ended_idx;
+alter table programs drop column if exists recipient_retention;
