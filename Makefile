@@ -12,7 +12,7 @@ RACE     = $(shell command -v $$(go env CC) >/dev/null && echo -race)
 export CGO_ENABLED := 0
 export GOFLAGS     := -buildvcs=false $(GOFLAGS)
 
-.PHONY: help run free-port build test test-full lint vulncheck generate schema licences verify changelog contract sdk restore proxies spreadsheet upgrade operations bench microbench faults clean
+.PHONY: help run free-port build test test-full lint vulncheck generate schema licences verify changelog contract sdk restore proxies spreadsheet scan upgrade operations bench microbench faults clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  %-11s %s\n", $$1, $$2}'
@@ -54,8 +54,8 @@ test-full: ## run all of the slow tests that `make test` tries with a slice (`ma
 lint: ## vet, for other systems too, and lint
 	$(call first,golangci-lint,the linter,eight minutes)
 	@go -C $(TOOLS)/lint build -o $(BIN)/ tool
-	@go vet -tags restore,proxies,spreadsheet ./...
-	@GOOS=darwin go vet -tags restore,proxies,spreadsheet ./...
+	@go vet -tags restore,proxies,spreadsheet,scan ./...
+	@GOOS=darwin go vet -tags restore,proxies,spreadsheet,scan ./...
 	@GOOS=windows go vet ./store/embedded # which says there what is missing; servers run on Unix
 	@$(BIN)/golangci-lint run
 	@go -C $(TOOLS) build -o $(BIN)/ ./prose
@@ -108,6 +108,9 @@ proxies: ## run the samples in docs/proxies (nginx, HAProxy, Caddy; Linux)
 spreadsheet: ## open a merchant's workbook in LibreOffice, and look for every digit (soffice)
 	@go build -o $(BIN)/withserver ./store/storetest/withserver
 	@$(BIN)/withserver go test -count=1 -v -tags spreadsheet -run TestLibreOfficeKeepsEveryDigit ./server
+
+scan: ## let a till's scanner read the mails and the sheets (chromium, zbarimg, pdftoppm)
+	@go test -count=1 -v -tags scan -run 'TestATillReads' ./jobs/message ./cmd/giftcards/sheet
 
 upgrade: ## roll two servers under load from the version FROM=<git revision> to this one
 	@git worktree add --quiet --force --detach $(BIN)/from $(or $(FROM),$(error FROM=<git revision> is needed))

@@ -28,7 +28,7 @@ func (c *courier) send(ctx context.Context, due *store.Due, code string) error {
 		value = due.Card.Balance
 	}
 	content, err := c.templates.Compose(message.Gift{
-		Kind: due.Kind, Merchant: due.MerchantName, Sender: text(due.Card.SenderName), Recipient: text(due.Card.CustomerName), Note: text(due.Card.CustomMessage),
+		ID: due.CardID.String(), Kind: due.Kind, Merchant: due.MerchantName, Sender: text(due.Card.SenderName), Recipient: text(due.Card.CustomerName), Note: text(due.Card.CustomMessage),
 		Value: value.String(), Number: store.FormatNumber(due.Card.CardNumber), Code: code,
 		ExpiresAt: due.Card.ExpiresAt, Now: c.store.Now(), Zone: zone, Design: text(due.Card.DesignTemplate),
 	})
@@ -38,6 +38,9 @@ func (c *courier) send(ctx context.Context, due *store.Due, code string) error {
 	m := transport.Message{
 		ID: due.CardID.String(), Sequence: int(due.Sequence), To: due.Address, FromName: content.From, Date: c.store.Now(),
 		Subject: content.Subject, Text: content.Text, HTML: content.HTML,
+	}
+	if content.Barcode != nil {
+		m.Image = &transport.Image{ID: content.BarcodeID, PNG: content.Barcode.PNG}
 	}
 	if due.Channel == store.ChannelSMS {
 		m.Text = content.SMS

@@ -5,10 +5,13 @@
 package message
 
 import (
+	"cmp"
 	"errors"
+	htmltemplate "html/template"
 	"strings"
 	"time"
 
+	"giftcards/jobs/barcode"
 	"giftcards/store/text"
 )
 
@@ -20,6 +23,7 @@ const card = "card"
 
 // Gift is the content of a message. An empty text is unknown.
 type Gift struct {
+	ID                      string // of the card, to name the image
 	Kind                    string // one of Kinds; empty: card
 	Merchant                string // the name that the operator chose
 	Sender, Recipient, Note string // as typed
@@ -30,6 +34,8 @@ type Gift struct {
 	Now                     time.Time      // time of the message
 	Zone                    *time.Location // the program's; it decides on which day the card expires
 	Design                  string         // slug of a template, as typed
+	// Symbology is how the number is drawn for a till; empty: barcode.QR.
+	Symbology barcode.Symbology
 }
 
 // Content is a message in all its forms.
@@ -39,6 +45,9 @@ type Content struct {
 	Text    string
 	HTML    string
 	SMS     string
+	// Barcode is the image that HTML shows under the address BarcodeID; nil if it shows none.
+	Barcode   *barcode.Image
+	BarcodeID string // without "cid:"
 }
 
 // data is the templates' input. Text templates get typed text within isolates; HTML
@@ -47,7 +56,39 @@ type data struct {
 	Kind, Merchant, Sender, Recipient string
 	Message                           []string // its lines
 	Value, Number, Code, Expires      string
+
+	gift  *Gift
+	drawn *barcode.Image // nil until a template asks for it
 }
+
+// Barcode is the card's number as an image for the scanner of a till. The image is a part of the
+// mail, and made only if the template asks for it.
+type Barcode struct {
+	Source        htmltemplate.URL  // for <img src>
+	Kind          barcode.Symbology // qr or code128
+	Width, Height int               // of the whole image in pixels, with the white around the code
+}
+
+// Barcode returns the image of the number. It is a method, so that templates that show none
+// cost none.
+func (d *data) Barcode() (Barcode, error) {
+	symbology := cmp.Or(d.gift.Symbology, barcode.QR)
+	if d.drawn == nil {
+		drawn, err := barcode.Draw(symbology, d.gift.Number)
+		if err != nil {
+			return Barcode{}, err
+		}
+		d.drawn = &drawn
+	}
+	return Barcode{
+		Source: htmltemplate.URL("cid:" + d.gift.barcodeID()), //nolint:gosec // made of the card's id
+		Kind:   symbology, Width: d.drawn.Width, Height: d.drawn.Height,
+	}, nil
+}
+
+// barcodeID is another one in each card's mails, because mail programs may show an image that they
+// know by its id.
+func (g *Gift) barcodeID() string { return "number@" + cmp.Or(g.ID, "example") + ".giftcards" }
 
 // Compose executes the template of the gift's design, or else the default one.
 func (t *Templates) Compose(g Gift) (Content, error) {
@@ -65,13 +106,17 @@ func (t *Templates) Compose(g Gift) (Content, error) {
 		// A header must be one line, even if a template is not.
 		return Content{}, err
 	}
-	return Content{
+	content := Content{
 		From:    merchant(g.Merchant),
 		Subject: strings.Join(strings.Fields(subject.String()), " "),
 		Text:    strings.TrimSpace(words.String()) + "\n",
 		HTML:    html.String(),
 		SMS:     strings.TrimSpace(sms.String()),
-	}, nil
+	}
+	if typed.drawn != nil {
+		content.Barcode, content.BarcodeID = typed.drawn, g.barcodeID()
+	}
+	return content, nil
 }
 
 func asIs(s string) string { return s }
@@ -81,7 +126,7 @@ func asIs(s string) string { return s }
 func merchant(name string) string { return undirected(text.Line(name)) }
 
 // data returns the templates' input. shorten cuts names, and enclose isolates typed lines.
-func (g Gift) data(shorten, enclose func(string) string) data {
+func (g Gift) data(shorten, enclose func(string) string) *data {
 	name := func(s string) string {
 		if s = strings.TrimSpace(inert(text.Line(s))); blank(s) {
 			return ""
@@ -96,7 +141,8 @@ func (g Gift) data(shorten, enclose func(string) string) data {
 	if g.Kind != card {
 		g.Sender, g.Note = "", ""
 	}
-	d := data{
+	d := &data{
+		gift:      &g,
 		Kind:      g.Kind,
 		Merchant:  enclose(shorten(merchant(g.Merchant))),
 		Sender:    name(g.Sender),
