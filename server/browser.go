@@ -47,7 +47,7 @@ func (s *Server) allowOrigins() echo.MiddlewareFunc {
 		AllowHeaders: []string{echo.HeaderAuthorization, echo.HeaderContentType, "Idempotency-Key", echo.HeaderXRequestID},
 		ExposeHeaders: []string{
 			echo.HeaderWWWAuthenticate, echo.HeaderLocation, "Link", echo.HeaderRetryAfter, "Idempotent-Replayed",
-			"RateLimit", "RateLimit-Policy", echo.HeaderXRequestID,
+			"Cards-Wanted", "Cards-Written", "RateLimit", "RateLimit-Policy", echo.HeaderXRequestID,
 		},
 		MaxAge: 600, // seconds; no browser allows less
 	})

@@ -65,6 +65,10 @@ func (s *Server) csvLink(who *principal, b store.CardRange) string {
 // csvLinkHeader is a link to the CSV as a Link header has it (RFC 8288).
 func csvLinkHeader(link string) string { return "<" + link + `>; rel="alternate"; type="text/csv"` }
 
+// pageLinkHeader is csvLinkHeader before there are cards: a browser gets a page that waits for
+// them.
+func pageLinkHeader(link string) string { return "<" + link + `>; rel="alternate"; type="text/html"` }
+
 var errBadLink = &refusal{status: http.StatusForbidden, detail: store.ErrLinkEnded.Message}
 
 // openLink returns the link that was signed. It fails with errBadLink, also if the link
@@ -101,7 +105,10 @@ func (s *Server) DownloadGiftCards(ctx context.Context, request api.DownloadGift
 		return nil, validate.ValueError(sentence).At(validate.Loc{"query", "format"}, (*string)(format))
 	}
 	if who.head { // no code leaves: the audit log has nothing to tell, and no quota is used
-		return store.Read(ctx, s.Store, func(tx *store.Tx) (download, error) { return d, d.check(tx) })
+		return store.Read(ctx, s.Store, func(tx *store.Tx) (download, error) {
+			_, err := d.check(tx)
+			return d, err
+		})
 	}
 	return d, nil
 }
@@ -115,9 +122,13 @@ type download struct {
 	asWorkbook bool // else CSV
 }
 
-// check fails with store.ErrLinkEnded if the link's user may not have the codes any more.
-func (d download) check(tx *store.Tx) error {
-	return tx.CheckLink(d.ctx, d.link.user, d.link.batch.ProgramID, d.link.given)
+// check returns what all cards of the link have in common. It fails with store.ErrLinkEnded if
+// the link's user may not have the codes any more, and with a *store.NoCardsError.
+func (d download) check(tx *store.Tx) (store.CardRangeTerms, error) {
+	if err := tx.CheckLink(d.ctx, d.link.user, d.link.batch.ProgramID, d.link.given); err != nil {
+		return store.CardRangeTerms{}, err
+	}
+	return tx.CardRangeTerms(d.ctx, d.link.batch)
 }
 
 // VisitDownloadGiftCardsResponse writes the file, of HEAD its headers alone.
@@ -127,12 +138,14 @@ func (d download) VisitDownloadGiftCardsResponse(w http.ResponseWriter) error {
 		mediaType, name, newList = workbook.MediaType, "gift-cards.xlsx", d.server.workbookList
 	}
 	header := w.Header()
+	var terms store.CardRangeTerms
 	if !d.who.head {
-		end, err := d.begin(header)
+		begun, end, err := d.begin(header)
 		if err != nil {
 			return err
 		}
 		defer end()
+		terms = begun
 	}
 	header.Set(echo.HeaderContentType, mediaType)
 	header.Set(echo.HeaderContentDisposition, `attachment; filename="`+name+`"`)
@@ -140,29 +153,26 @@ func (d download) VisitDownloadGiftCardsResponse(w http.ResponseWriter) error {
 		w.WriteHeader(http.StatusOK)
 		return nil
 	}
-	terms, err := d.server.Store.CardRangeTerms(d.ctx, d.link.batch)
-	if err != nil {
-		return err
-	}
 	return d.server.stream(d.ctx, w, d.link.batch, newList(terms))
 }
 
 // begin counts the download and writes it to the audit log. That comes before the
 // first code leaves, but after the bounds, so that a download that is turned away
 // leaves no entry. The caller calls end when the download is over.
-func (d download) begin(header http.Header) (end func(), err error) {
+func (d download) begin(header http.Header) (terms store.CardRangeTerms, end func(), err error) {
 	batch := d.link.batch
 	end, err = d.server.streams.take(d.who, batch)
 	if err != nil {
-		return nil, err
+		return terms, nil, err
 	}
 	giveBack, err := d.server.takeDownload(header, d.link.payload())
 	if err == nil {
-		err = store.Do(d.ctx, d.server.Store, func(tx *store.Tx) error {
-			if err := d.check(tx); err != nil {
-				return err
+		terms, err = store.Write(d.ctx, d.server.Store, func(tx *store.Tx) (store.CardRangeTerms, error) {
+			terms, err := d.check(tx)
+			if err != nil {
+				return terms, err
 			}
-			return tx.Audit(d.ctx, d.who.auditEntry(downloadOperation, batch.ProgramID, batch.First[:], batch.Count))
+			return terms, tx.Audit(d.ctx, d.who.auditEntry(downloadOperation, batch.ProgramID, batch.First[:], batch.Count))
 		})
 		if err != nil {
 			giveBack() // nothing was written to the audit log
@@ -170,9 +180,9 @@ func (d download) begin(header http.Header) (end func(), err error) {
 	}
 	if err != nil {
 		end()
-		return nil, err
+		return terms, nil, err
 	}
-	return end, nil
+	return terms, end, nil
 }
 
 // csvList writes cards as lines of RFC 4180. No field can begin a formula or needs

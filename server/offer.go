@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"mime"
 	"net/http"
 	"strconv"
@@ -18,18 +19,24 @@ import (
 const downloadsRoute = "/v2/giftcards/downloads/:link"
 
 // offer returns the page for a browser. The page has no codes, so it is not in the audit
-// log and does not count as a download. A link that has ended is refused.
+// log and does not count as a download. A link that has ended is refused. While the cards are
+// being issued, the page shows how far that is.
 func (s *Server) offer(ctx context.Context, link csvLink) (api.DownloadGiftCardsResponseObject, error) {
-	program, err := store.Read(ctx, s.Store, func(tx *store.Tx) (store.Program, error) {
+	var program store.Program
+	var terms store.CardRangeTerms
+	_, err := store.Read(ctx, s.Store, func(tx *store.Tx) (_ struct{}, err error) {
 		if err := tx.CheckLink(ctx, link.user, link.batch.ProgramID, link.given); err != nil {
-			return store.Program{}, err
+			return struct{}{}, err
 		}
-		return tx.FindProgram(ctx, link.batch.ProgramID)
+		if program, err = tx.FindProgram(ctx, link.batch.ProgramID); err != nil {
+			return struct{}{}, err
+		}
+		terms, err = tx.CardRangeTerms(ctx, link.batch)
+		return struct{}{}, err
 	})
-	if err != nil {
-		return nil, err
+	if missing, ok := errors.AsType[*store.NoCardsError](err); ok && !missing.Task.Finished() {
+		return waitPage{Program: program.Name, Written: s.Store.Written(missing.Task), Wanted: link.batch.Count}, nil
 	}
-	terms, err := s.Store.CardRangeTerms(ctx, link.batch)
 	if err != nil {
 		return nil, err
 	}
@@ -47,6 +54,13 @@ type offerPage downloadpage.Offer
 // VisitDownloadGiftCardsResponse writes the page.
 func (p offerPage) VisitDownloadGiftCardsResponse(w http.ResponseWriter) error {
 	return downloadpage.WriteOffer(w, downloadpage.Offer(p))
+}
+
+type waitPage downloadpage.Wait
+
+// VisitDownloadGiftCardsResponse writes the page.
+func (p waitPage) VisitDownloadGiftCardsResponse(w http.ResponseWriter) error {
+	return downloadpage.WriteWait(w, downloadpage.Wait(p))
 }
 
 // javaAccept is the beginning of the Accept header that Java's HttpURLConnection sends by

@@ -1,6 +1,12 @@
 package store
 
-import "giftcards/store/groupcommit"
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"giftcards/store/groupcommit"
+)
 
 // NarrowNumbers leaves the store only size card numbers, so that tests draw taken ones. Their
 // first 15 digits are prefix and the numbers after it.
@@ -16,3 +22,8 @@ const SharedAtOnce = groupcommit.MaxRunning
 
 // WaitingMovements is WaitingCreates for movements.
 func WaitingMovements(s *Store) int { return s.movements.Waiting() }
+
+// TellProgress tells the progress of a task that this transaction does not issue.
+func (tx *Tx) TellProgress(ctx context.Context, task uuid.UUID, written int) error {
+	return tx.tellProgress(ctx, task, written)
+}

@@ -1,5 +1,6 @@
 // Package downloadpage owns the pages that a browser gets for a download link: the one
-// that offers the files, and the one that says why there are none. They need no script
+// that offers the files, the one that shows how far the cards are that a task issues, and the
+// one that says why there are none. They need no script
 // and load nothing.
 package downloadpage
 
@@ -51,13 +52,30 @@ func WriteOffer(w http.ResponseWriter, o Offer) error {
 	}{o, template.CSS(style), grouped(o.Cards), momentOf(o.Until)}) //nolint:gosec // our own style
 }
 
+// Wait describes cards that are being issued.
+type Wait struct {
+	Program         string // its name
+	Written, Wanted int    // cards: how many are written, and how many will be; at least 1
+}
+
+// WriteWait answers 200 with the page that shows how far the cards are. The browser loads it
+// again every 2 seconds, until it gets the offer.
+func WriteWait(w http.ResponseWriter, wait Wait) error {
+	return write(w, http.StatusOK, "wait", struct {
+		Wait
+		Style          template.CSS
+		Done, Count    string
+		PercentWritten int
+	}{wait, template.CSS(style), grouped(wait.Written), grouped(wait.Wanted), 100 * wait.Written / wait.Wanted}) //nolint:gosec // our own style
+}
+
 // WriteRefusal answers with the page that shows the sentence and what the reader can do.
 func WriteRefusal(w http.ResponseWriter, status int, sentence string) error {
 	return write(w, status, "refusal", struct {
-		Style    template.CSS
-		Sentence string
-		Ended    bool
-	}{template.CSS(style), sentence, status == http.StatusForbidden}) //nolint:gosec // our own style
+		Style         template.CSS
+		Sentence      string
+		Ended, Failed bool
+	}{template.CSS(style), sentence, status == http.StatusForbidden, status == http.StatusNotFound}) //nolint:gosec // our own style
 }
 
 func write(w http.ResponseWriter, status int, name string, data any) error {
