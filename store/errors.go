@@ -62,6 +62,8 @@ var (
 	ErrBadName          = &Error{Kind: Conflict, Message: "A name must have 1 to 255 characters"}
 	ErrBadZone          = &Error{Kind: Conflict, Message: "A time zone must have a name of the IANA database, such as Europe/Paris"}
 	ErrEmailTaken       = &Error{Kind: Conflict, Message: "A user with this e-mail address exists"}
+	ErrNotPhysical      = &Error{Kind: Refused, Message: "The task's cards are digital: their codes go to their recipients only"}
+	ErrTooManyToPrint   = &Error{Kind: Refused, Message: "The task has more cards than a sheet can have: give a printer the CSV"}
 	ErrBacklogFull      = &Error{Kind: Exhausted, Message: "Too many cards of the merchant are waiting to be issued"}
 
 	ErrCardNotActive       = &Error{Kind: Refused, Message: "Gift card is not active"}

@@ -47,7 +47,7 @@ type program struct {
 	Program    programCommand    `cmd:"" help:"Create and list gift-card programs, set their time zone, and limit how much may be issued in them a day."`
 	User       userCommand       `cmd:"" help:"Create and list users, change their password and role, deactivate them, and limit how much they may issue a day."`
 	Audit      auditCommand      `cmd:"" help:"List who did what, from where."`
-	Cards      cardsCommand      `cmd:"" help:"Suspend or void the cards that a task or a user issued."`
+	Cards      cardsCommand      `cmd:"" help:"Suspend or void the cards that a task or a user issued, or print a task's physical cards."`
 	Ledger     ledgerCommand     `cmd:"" help:"Prove that every balance follows from the ledger."`
 	Tasks      tasksCommand      `cmd:"" help:"List bulk tasks, and cancel unfinished ones."`
 	Recipients recipientsCommand `cmd:"" help:"Export what the server has about a recipient, or erase it."`

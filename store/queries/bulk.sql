@@ -168,3 +168,13 @@ with deleted as (
     delete from task_cancellations c using deleted d where c.program_id = d.program_id and c.task_id = d.id
 )
 select count(*) from deleted;
+
+-- name: FindPrintedTask :one
+-- A task by its id alone, with its program and the name of its merchant. It looks through the
+-- tasks, without a lock.
+select sqlc.embed(t), sqlc.embed(p), m.name as merchant_name from bulk_tasks t
+join programs p on p.id = t.program_id join merchants m on m.id = p.merchant_id where t.id = $1;
+
+-- name: ListCardsOfRange :many
+-- By primary key, in the order of the request, without a lock.
+select * from gift_cards where program_id = @program_id and id between @first_id and @last_id order by id;
