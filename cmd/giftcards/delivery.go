@@ -20,6 +20,7 @@ type delivery struct {
 	SMTPPasswordFile string `name:"smtp-password-file" env:"GIFTCARDS_SMTP_PASSWORD_FILE" placeholder:"FILE" help:"File with the password of the SMTP user, instead of the variable GIFTCARDS_SMTP_PASSWORD."`
 	SMTPHelo         string `name:"smtp-helo" env:"GIFTCARDS_SMTP_HELO" placeholder:"HOST" help:"Name of this machine for the SMTP server (EHLO). Default: the domain of --mail-from."`
 	MailFrom         string `env:"GIFTCARDS_MAIL_FROM" placeholder:"ADDRESS" help:"Sender's address of mail; needed with --smtp-url."`
+	MailBounces      string `env:"GIFTCARDS_MAIL_BOUNCES" placeholder:"ADDRESS" help:"Address for reports on mails that did not arrive, such as bounces@mail.example.com; each mail's envelope has it with a mark of its own, as in bounces+MARK@mail.example.com. Pipe that mail into giftcards messages bounced. Default: the envelope has --mail-from."`
 	MailPerSecond    int    `env:"GIFTCARDS_MAIL_PER_SECOND" default:"20" help:"Most mails that one instance sends in a second (${default})."`
 	SMSURL           string `name:"sms-url" env:"GIFTCARDS_SMS_URL" placeholder:"URL" help:"Provider of text messages with Twilio's Messages API, such as https://api.twilio.com; or outbox, as for mail."`
 	SMSAccount       string `name:"sms-account" env:"GIFTCARDS_SMS_ACCOUNT" placeholder:"SID" help:"Account with the provider."`
@@ -65,6 +66,7 @@ func (d *delivery) checkMail(f faults, private bool) {
 	}
 	if !d.sendsMail() {
 		f.note("smtp-url", d.SMTPURL == toOutbox || private && !d.sendsSMS(), "want a server, or outbox to write mail to files only")
+		f.note("mail-bounces", d.MailBounces == "", "needs a server in --smtp-url")
 		return
 	}
 	var err error
@@ -72,6 +74,11 @@ func (d *delivery) checkMail(f faults, private bool) {
 	d.smtp, err = smtpServer(d.SMTPURL)
 	f.note("smtp-url", err == nil, fmt.Sprint(err))
 	d.smtp.From, d.smtp.Timeout = d.MailFrom, jobs.SendTimeout
+	if d.MailBounces != "" {
+		address, fault := bounceAddress(d.MailBounces)
+		f.note("mail-bounces", fault == nil, fmt.Sprint(fault))
+		d.smtp.Bounces = address
+	}
 	if d.SMTPHelo != "" {
 		d.smtp.Hello, err = helo(d.SMTPHelo)
 		f.note("smtp-helo", err == nil, fmt.Sprint(err))
@@ -119,6 +126,18 @@ func senderAddress(address string) (string, error) {
 		return "", fmt.Errorf("want an e-mail address with ASCII before the @: %w", err)
 	}
 	return inASCII, nil
+}
+
+// longestBounces is how long the part before the @ of --mail-bounces may be: a mark of up to 30
+// characters follows it, and servers may refuse more than 64 (RFC 5321).
+const longestBounces = 34
+
+func bounceAddress(address string) (string, error) {
+	inASCII, err := senderAddress(address)
+	if err == nil && strings.IndexByte(inASCII, '@') > longestBounces {
+		err = fmt.Errorf("want at most %d characters before the @, because a mark follows them", longestBounces)
+	}
+	return inASCII, err
 }
 
 // secret returns the first line of a file, or without a file the value of a variable.

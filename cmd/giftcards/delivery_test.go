@@ -50,6 +50,10 @@ func TestSettingsOfMessagesAreRefusedThatWouldLoseOrExposeThem(t *testing.T) {
 		"an address as helo":           {append([]string{"--smtp-helo=[192.0.2.1]", "--sms-url=outbox"}, mail...), ""},
 		"a helo that servers refuse":   {append([]string{"--smtp-helo=4f1ab2c3d4e5", "--sms-url=outbox"}, mail...), "--smtp-helo: want the name of a host"},
 		"a helo of two lines":          {append([]string{"--smtp-helo=mail.example.com\r\nMAIL FROM:<x>", "--sms-url=outbox"}, mail...), "--smtp-helo: "},
+		"reports":                      {append([]string{"--mail-bounces=bounces@bücher.example", "--sms-url=outbox"}, mail...), ""},
+		"reports to nobody":            {append([]string{"--mail-bounces=bounces", "--sms-url=outbox"}, mail...), "--mail-bounces: "},
+		"reports on files":             {[]string{"--mail-bounces=bounces@example.com"}, "--mail-bounces: needs a server"},
+		"no place for the mark":        {append([]string{"--mail-bounces=" + strings.Repeat("b", 35) + "@example.com", "--sms-url=outbox"}, mail...), "--mail-bounces: want at most 34"},
 		"no templates":                 {[]string{"--template-dir=/nowhere"}, "--template-dir: there is no directory /nowhere"},
 	} {
 		// --listen=nowhere keeps a server with accepted settings from starting.

@@ -342,6 +342,10 @@ type Message struct {
 	CreatedAt time.Time
 	// What it says: card (the gift card), code (the card with a new security code), owner (the card for a new owner) or consolidation (the card that others were merged into).
 	Kind string
+	// When a mail server reported that the mail did not reach its recipient; null: nothing was reported.
+	BouncedAt *time.Time
+	// What that mail server said.
+	Bounce *string
 }
 
 // The database that messages are sent from, in one row. A restored copy has another identity and sends nothing.

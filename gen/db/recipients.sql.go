@@ -371,7 +371,7 @@ func (q *Queries) FindCardsByPhone(ctx context.Context, phone string) ([]GiftCar
 }
 
 const findMessagesTo = `-- name: FindMessagesTo :many
-select program_id, card_id, channel, address, bulk, send_at, status, attempts, unconfirmed, sequence, next_attempt_at, give_up_at, last_error, sent_at, created_at, kind from messages where lower(address) = lower($1::text) order by send_at, card_id, channel, sequence
+select program_id, card_id, channel, address, bulk, send_at, status, attempts, unconfirmed, sequence, next_attempt_at, give_up_at, last_error, sent_at, created_at, kind, bounced_at, bounce from messages where lower(address) = lower($1::text) order by send_at, card_id, channel, sequence
 `
 
 // The messages to an address, in capital or small letters, the earliest first. It reads the
@@ -402,6 +402,8 @@ func (q *Queries) FindMessagesTo(ctx context.Context, address string) ([]Message
 			&i.SentAt,
 			&i.CreatedAt,
 			&i.Kind,
+			&i.BouncedAt,
+			&i.Bounce,
 		); err != nil {
 			return nil, err
 		}

@@ -23,10 +23,42 @@ comment on table recipient_erasures is 'How far the recipients of expired cards 
 comment on column recipient_erasures.program_id is 'The program.';
 comment on column recipient_erasures.expired_until is 'The recipients of cards that expired until then are erased.';
 
+-- What mail servers say later of mails that were sent.
+alter table messages add column if not exists bounced_at timestamptz, add column if not exists bounce text;
+comment on column messages.bounced_at is 'When a mail server reported that the mail did not reach its recipient; null: nothing was reported.';
+comment on column messages.bounce is 'What that mail server said.';
+-- The trigger of migration 5 left out every change of a sent message that keeps its status.
+-- +goose StatementBegin
+do $$
+begin
+    drop trigger if exists messages_of_newer_programs on messages;
+    create trigger messages_of_newer_programs before update on messages
+        for each row when (
+            old.status <> 'scheduled' and new.status = old.status and new.bounced_at is not distinct from old.bounced_at
+            or new.attempts = 0 and new.status in ('sent', 'written'))
+        execute function skip_message_change();
+end $$;
+-- +goose StatementEnd
+drop index concurrently if exists messages_bounced_idx;
+create index concurrently messages_bounced_idx on messages (bounced_at) where bounced_at is not null;
+
 insert into schema_compatibility (schema, oldest_program) values (11, 1) on conflict do nothing;
 
 -- +goose Down
 delete from schema_compatibility where schema = 11;
+-- +goose StatementBegin
+do $$
+begin
+    drop trigger if exists messages_of_newer_programs on messages;
+    create trigger messages_of_newer_programs before update on messages
+        for each row when (
+            old.status <> 'scheduled' and new.status = old.status
+            or new.attempts = 0 and new.status in ('sent', 'written'))
+        execute function skip_message_change();
+end $$;
+-- +goose StatementEnd
+drop index concurrently if exists messages_bounced_idx;
+alter table messages drop column if exists bounced_at, drop column if exists bounce;
 drop table if exists recipient_erasures;
 drop index concurrently if exists gift_cards_ended_idx;
 alter table programs drop column if exists recipient_retention;
