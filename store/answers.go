@@ -37,11 +37,11 @@ func (a *answersAbout) addAddresses(card id.ID, addresses ...*string) {
 
 // answers returns the stored answers that a chooses, the earliest first.
 func (tx *Tx) answers(ctx context.Context, a answersAbout) ([]StoredAnswer, error) {
-	texts, err := a.texts()
+	texts, ends, err := a.texts()
 	if err != nil {
 		return nil, err
 	}
-	rows, err := tx.q.FindAnswersWith(ctx, texts)
+	rows, err := tx.q.FindAnswersWith(ctx, ends, texts)
 	if err != nil {
 		return nil, fmt.Errorf("find stored answers: %w", err)
 	}
@@ -57,22 +57,25 @@ func (tx *Tx) answers(ctx context.Context, a answersAbout) ([]StoredAnswer, erro
 	return found, nil
 }
 
-// texts are parts of JSON of which every chosen answer has one, escaped for like.
-func (a *answersAbout) texts() ([]string, error) {
+// texts are parts of JSON of which every chosen answer has one, escaped for like. ends are patterns
+// for like of their ends: of a mail address the domain, which is stored in small letters.
+func (a *answersAbout) texts() (texts []string, ends [][]byte, err error) {
 	addresses := []string{a.person.Address}
 	for _, of := range a.cards {
 		addresses = append(addresses, of...)
 	}
 	slices.Sort(addresses)
-	texts := slices.Compact(addresses)
+	texts = slices.Compact(addresses)
 	for i, address := range texts {
 		quoted, err := json.Marshal(address)
 		if err != nil {
-			return nil, fmt.Errorf("encode address: %w", err)
+			return nil, nil, fmt.Errorf("encode address: %w", err)
 		}
 		texts[i] = likeEscaper.Replace(string(quoted))
+		end := texts[i][max(0, strings.LastIndexByte(texts[i], '@')):]
+		ends = append(ends, []byte("%"+end+"%"))
 	}
-	return texts, nil
+	return texts, ends, nil
 }
 
 var likeEscaper = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
