@@ -59,7 +59,7 @@ func (j *Jobs) watch(ctx context.Context) {
 		case <-tick.C:
 		}
 		limited, cancel := context.WithTimeout(ctx, sweepTimeout)
-		// What was read before stays until the next time.
+		// After a fault, polls show the numbers of the time before.
 		if err := j.store.WatchProgress(limited); err != nil && ctx.Err() == nil {
 			j.options.Logger.WarnContext(ctx, "reading the progress of tasks failed", "error", err)
 		}

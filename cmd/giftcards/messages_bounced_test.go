@@ -23,7 +23,7 @@ func (s *shop) bounced(card id.ID, sequence int, action string) (printed printed
 }
 
 // TestAMailThatComesBackIsRecorded once, is listed, and is forgotten when the mail is sent once more.
-// Whatever else is piped in does no harm.
+// Any other input is ignored.
 func TestAMailThatComesBackIsRecorded(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)

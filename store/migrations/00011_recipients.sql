@@ -23,7 +23,7 @@ comment on table recipient_erasures is 'How far the recipients of expired cards 
 comment on column recipient_erasures.program_id is 'The program.';
 comment on column recipient_erasures.expired_until is 'The recipients of cards that expired until then are erased.';
 
--- What mail servers say later of mails that were sent.
+-- Mail servers may refuse a mail after another one has taken it.
 alter table messages add column if not exists bounced_at timestamptz, add column if not exists bounce text;
 comment on column messages.bounced_at is 'When a mail server reported that the mail did not reach its recipient; null: nothing was reported.';
 comment on column messages.bounce is 'What that mail server said.';
