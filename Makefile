@@ -12,7 +12,7 @@ RACE     = $(shell command -v $$(go env CC) >/dev/null && echo -race)
 export CGO_ENABLED := 0
 export GOFLAGS     := -buildvcs=false $(GOFLAGS)
 
-.PHONY: help run sandbox sandbox-page free-port build test test-full lint vulncheck generate schema licences verify changelog contract sdk restore proxies spreadsheet dkim upgrade operations bench microbench faults clean
+.PHONY: help run sandbox sandbox-page free-port build test test-full lint vulncheck generate schema licences verify changelog contract sdk restore proxies spreadsheet scan dkim upgrade operations bench microbench faults clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -58,8 +58,8 @@ test-full: ## run all of the slow tests that `make test` tries with a slice (`ma
 lint: ## vet, for other systems too, and lint
 	$(call first,golangci-lint,the linter,eight minutes)
 	@go -C $(TOOLS)/lint build -o $(BIN)/ tool
-	@go vet -tags restore,proxies,spreadsheet,dkim ./...
-	@GOOS=darwin go vet -tags restore,proxies,spreadsheet,dkim ./...
+	@go vet -tags restore,proxies,spreadsheet,scan,dkim ./...
+	@GOOS=darwin go vet -tags restore,proxies,spreadsheet,scan,dkim ./...
 	@GOOS=windows go vet ./store/embedded # which says there what is missing; servers run on Unix
 	@$(BIN)/golangci-lint run
 	@go -C $(TOOLS) build -o $(BIN)/ ./prose
@@ -117,6 +117,9 @@ spreadsheet: ## open a merchant's workbook in LibreOffice, and look for every di
 dkim: ## verify a signed mail with dkimpy (python3)
 	@test -e $(BIN)/dkimpy || { python3 -m venv $(BIN)/dkimpy && $(BIN)/dkimpy/bin/pip install --quiet dkimpy==1.1.8 PyNaCl==1.6.2; }
 	@PATH=$(BIN)/dkimpy/bin:$$PATH go test -count=1 -v -tags dkim -run TestAnotherProgramVerifiesASignedMail ./jobs/transport
+
+scan: ## let a till's scanner read the mails and the sheets (chromium, zbarimg, pdftoppm)
+	@go test -count=1 -v -tags scan -run 'TestATillReads' ./jobs/message ./cmd/giftcards/sheet
 
 upgrade: ## roll two servers under load from the version FROM=<git revision> to this one
 	@git worktree add --quiet --force --detach $(BIN)/from $(or $(FROM),$(error FROM=<git revision> is needed))

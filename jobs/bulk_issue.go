@@ -108,9 +108,9 @@ func (w *bulkIssueWorker) Work(ctx context.Context, job *river.Job[bulkIssueArgs
 	// The attempt is counted in a transaction of its own, so that it also counts if the
 	// process dies while it issues cards. The slot is a lock of this short transaction. It
 	// only keeps a job that must wait from counting an attempt.
-	attempts, err := store.Write(ctx, w.store, func(tx *store.Tx) (int, error) {
+	started, err := store.Write(ctx, w.store, func(tx *store.Tx) (store.Started, error) {
 		if err := w.takeSlot(ctx, tx, job); err != nil {
-			return 0, err
+			return store.Started{}, err
 		}
 		return tx.StartTask(ctx, program, task)
 	})
@@ -122,12 +122,13 @@ func (w *bulkIssueWorker) Work(ctx context.Context, job *river.Job[bulkIssueArgs
 	case err != nil:
 		return err
 	}
+	attempts := started.Attempts
 	// The process of the last attempt has died, so that nobody has given the task up yet.
 	if attempts > maxAttempts {
 		w.logger.ErrorContext(ctx, "task given up", "task_id", task, "attempts", attempts-1)
 		return giveUp(ctx, w.store, program, task)
 	}
-	progress := newProgress(ctx, w.logger, job)
+	progress := newProgress(ctx, w.logger, job, started.Cards)
 	// This transaction takes the slot again and holds it until the cards are committed.
 	err = store.Do(ctx, w.store, func(tx *store.Tx) error {
 		if err := w.takeSlot(ctx, tx, job); err != nil {
@@ -204,20 +205,20 @@ func giveUp(ctx context.Context, s *store.Store, program id.ID, task uuid.UUID) 
 	})
 }
 
-// progress logs how many cards a running task has written.
+// progress logs how many of its cards a running task has written.
 type progress struct {
 	ctx             context.Context
 	logger          *slog.Logger
 	start, loggedAt time.Time
-	written         int
+	written, wanted int
 }
 
 // progressEvery is the time between two log lines of a running task.
 const progressEvery = 5 * time.Second
 
-func newProgress(ctx context.Context, logger *slog.Logger, job *river.Job[bulkIssueArgs]) *progress {
+func newProgress(ctx context.Context, logger *slog.Logger, job *river.Job[bulkIssueArgs], wanted int) *progress {
 	now := time.Now()
-	return &progress{ctx: ctx, logger: logger.With("task_id", job.Args.TaskID), start: now, loggedAt: now}
+	return &progress{ctx: ctx, logger: logger.With("task_id", job.Args.TaskID), start: now, loggedAt: now, wanted: wanted}
 }
 
 // report is called with the number of cards written so far.
@@ -225,7 +226,7 @@ func (p *progress) report(written int) {
 	p.written = written
 	if time.Since(p.loggedAt) >= progressEvery {
 		p.loggedAt = time.Now()
-		p.logger.InfoContext(p.ctx, "task running", "cards", written, "duration", time.Since(p.start))
+		p.logger.InfoContext(p.ctx, "task running", "cards", written, "wanted", p.wanted, "duration", time.Since(p.start))
 	}
 }
 

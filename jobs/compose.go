@@ -24,7 +24,7 @@ func (c *courier) send(ctx context.Context, due *store.Due, code string) error {
 	}
 	program := due.Program
 	content, err := c.templates.Compose(message.Gift{
-		Kind: due.Kind, Merchant: due.MerchantName, From: orEmpty(program.SenderName), Sender: orEmpty(due.Card.SenderName), Recipient: orEmpty(due.Card.CustomerName), Note: orEmpty(due.Card.CustomMessage),
+		ID: due.CardID.String(), Kind: due.Kind, Merchant: due.MerchantName, From: orEmpty(program.SenderName), Sender: orEmpty(due.Card.SenderName), Recipient: orEmpty(due.Card.CustomerName), Note: orEmpty(due.Card.CustomMessage),
 		Value: value.String(), Number: store.FormatNumber(due.Card.CardNumber), Code: code,
 		ExpiresAt: due.Card.ExpiresAt, Now: c.store.Clock(), Zone: zone, Locale: orEmpty(program.Locale), Currency: orEmpty(program.Currency),
 		Design: cmp.Or(orEmpty(due.Card.DesignTemplate), orEmpty(program.DefaultDesign)),
@@ -35,6 +35,9 @@ func (c *courier) send(ctx context.Context, due *store.Due, code string) error {
 	m := transport.Message{
 		ID: due.CardID.String(), Sequence: int(due.Sequence), To: due.Address, FromName: content.From, ReplyTo: orEmpty(program.ReplyTo), Date: c.store.Clock(),
 		Subject: content.Subject, Text: content.Text, HTML: content.HTML,
+	}
+	if content.Barcode != nil {
+		m.Image = &transport.Image{ID: content.BarcodeID, PNG: content.Barcode.PNG}
 	}
 	if due.Channel == store.ChannelSMS {
 		m.Text = content.SMS

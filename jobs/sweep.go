@@ -12,11 +12,14 @@ const (
 	cleanEvery   = time.Hour
 	cleanBatch   = 10_000
 	indexBatch   = 1000
+	eraseBatch   = 1000 // a till waits for the end of such a transaction
 	sweepTimeout = time.Minute
+	watchEvery   = time.Second
 )
 
 // sweep enqueues abandoned tasks again, and every hour deletes expired rows, makes new cards
-// searchable and recounts all cards, until ctx ends. Every instance sweeps; row locks keep the instances apart.
+// searchable, recounts all cards, and erases recipients whom their program keeps no longer,
+// until ctx ends. Every instance sweeps; row locks keep the instances apart.
 func (j *Jobs) sweep(ctx context.Context) {
 	tick := time.NewTicker(j.options.SweepEvery)
 	defer tick.Stop()
@@ -37,12 +40,34 @@ func (j *Jobs) sweep(ctx context.Context) {
 			if err := j.recountCards(ctx); err != nil && ctx.Err() == nil {
 				j.options.Logger.WarnContext(ctx, "recounting cards failed", "error", err)
 			}
+			if err := j.eraseEnded(ctx); err != nil && ctx.Err() == nil {
+				j.options.Logger.WarnContext(ctx, "erasing recipients of ended cards failed", "error", err)
+			}
 		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
+	}
+}
+
+// watch reads how far running tasks are while somebody polls them, until ctx ends.
+func (j *Jobs) watch(ctx context.Context) {
+	tick := time.NewTicker(watchEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		limited, cancel := context.WithTimeout(ctx, sweepTimeout)
+		// After a fault, polls show the numbers of the time before.
+		if err := j.store.WatchProgress(limited); err != nil && ctx.Err() == nil {
+			j.options.Logger.WarnContext(ctx, "reading the progress of tasks failed", "error", err)
+		}
+		cancel()
 	}
 }
 
@@ -87,6 +112,11 @@ func (j *Jobs) recountCards(ctx context.Context) error {
 		j.options.Logger.InfoContext(ctx, "totals of cards set right", "programs", wrong)
 	}
 	return err
+}
+
+// eraseEnded erases the recipients of cards that ended long ago, if their program wants it.
+func (j *Jobs) eraseEnded(ctx context.Context) error {
+	return j.untilNone(ctx, func(ctx context.Context, tx *store.Tx) (int64, error) { return tx.EraseEnded(ctx, eraseBatch) })
 }
 
 // untilNone runs do for one batch after another, each in a transaction of its own, until a

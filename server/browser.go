@@ -39,6 +39,7 @@ func (s *Server) allowOrigins() echo.MiddlewareFunc {
 	allowed := []string{echo.HeaderAuthorization, echo.HeaderContentType, "Idempotency-Key", echo.HeaderXRequestID}
 	exposed := []string{
 		echo.HeaderWWWAuthenticate, echo.HeaderLocation, "Link", echo.HeaderRetryAfter, "Idempotent-Replayed",
+		"Cards-Wanted", "Cards-Written",
 		"RateLimit", "RateLimit-Policy", echo.HeaderXRequestID,
 	}
 	if s.Sandbox {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/google/uuid"
@@ -153,22 +154,26 @@ func (s *Server) PollBulkIssuance(ctx context.Context, request api.PollBulkIssua
 		}
 		return answer, nil
 	}
-	return unfinishedTask(task), nil
+	return s.unfinishedTask(who, task), nil
 }
 
 // unfinishedTask is the answer to a poll of a task that has no cards: it is still at work,
 // or it has failed.
-func unfinishedTask(task store.Task) api.PollBulkIssuance200JSONResponse {
+func (s *Server) unfinishedTask(who *principal, task store.Task) api.PollBulkIssuance200JSONResponse {
+	headers := api.PollBulkIssuance200ResponseHeaders{CardsWanted: int(task.CardCount), CardsWritten: s.Store.Written(task)}
 	status := api.BulkIssuanceTaskStatus{TaskId: task.ID.String(), Status: task.Status, CompletedAt: task.CompletedAt}
 	if task.Status == store.TaskFailed {
 		failed := int(task.CardCount)
 		status.FailedCount, status.Error = &failed, task.Error
-		return api.PollBulkIssuance200JSONResponse{Body: status}
+		return api.PollBulkIssuance200JSONResponse{Body: status, Headers: headers}
 	}
 	again := retryAfter
-	return api.PollBulkIssuance200JSONResponse{
-		Body: status, Headers: api.PollBulkIssuance200ResponseHeaders{RetryAfter: &again},
+	headers.RetryAfter = &again
+	if who.mayIssue() { // the link opens codes as soon as there are any
+		link := pageLinkHeader(s.csvLink(who, task.CardRange()))
+		headers.Link = &link
 	}
+	return api.PollBulkIssuance200JSONResponse{Body: status, Headers: headers}
 }
 
 // completedTask is the answer to a poll of a completed task. It holds one page of cards at
@@ -203,6 +208,9 @@ func (t completedTask) VisitPollBulkIssuanceResponse(w http.ResponseWriter) erro
 		return errors.New("encode task: no list of cards")
 	}
 	w.Header().Set("Content-Type", "application/json")
+	all := strconv.Itoa(issued)
+	w.Header().Set("Cards-Wanted", all)
+	w.Header().Set("Cards-Written", all)
 	if t.link != "" {
 		w.Header().Set("Link", csvLinkHeader(t.link))
 	}

@@ -67,6 +67,10 @@ func (s *Server) csvLink(who *principal, b store.CardRange) string {
 // csvLinkHeader is a link to the CSV as a Link header has it (RFC 8288).
 func csvLinkHeader(link string) string { return "<" + link + `>; rel="alternate"; type="text/csv"` }
 
+// pageLinkHeader is csvLinkHeader before there are cards: a browser gets a page that waits for
+// them.
+func pageLinkHeader(link string) string { return "<" + link + `>; rel="alternate"; type="text/html"` }
+
 var errBadLink = &refusal{status: http.StatusForbidden, detail: store.ErrLinkEnded.Message}
 
 // openLink returns the link that was signed. It fails with errBadLink, also if the link
@@ -103,7 +107,10 @@ func (s *Server) DownloadGiftCards(ctx context.Context, request api.DownloadGift
 		return nil, validate.ValueError(sentence).At(validate.Loc{"query", "format"}, (*string)(format))
 	}
 	if who.head { // no code leaves, so the audit log gets no entry and no quota is used
-		return store.Read(ctx, s.Store, func(tx *store.Tx) (download, error) { return d, d.check(tx) })
+		return store.Read(ctx, s.Store, func(tx *store.Tx) (download, error) {
+			_, err := d.check(tx)
+			return d, err
+		})
 	}
 	return d, nil
 }
@@ -117,9 +124,13 @@ type download struct {
 	asWorkbook bool // else CSV
 }
 
-// check fails with store.ErrLinkEnded if the link's user may not have the codes any more.
-func (d download) check(tx *store.Tx) error {
-	return tx.CheckLink(d.ctx, d.link.user, d.link.cards.ProgramID, d.link.given)
+// check returns what all cards of the link have in common. It fails with store.ErrLinkEnded if
+// the link's user may not have the codes any more, and with a *store.NoCardsError.
+func (d download) check(tx *store.Tx) (store.CardRangeTerms, error) {
+	if err := tx.CheckLink(d.ctx, d.link.user, d.link.cards.ProgramID, d.link.given); err != nil {
+		return store.CardRangeTerms{}, err
+	}
+	return tx.CardRangeTerms(d.ctx, d.link.cards)
 }
 
 // VisitDownloadGiftCardsResponse writes the file, or for HEAD its headers alone.
@@ -129,22 +140,20 @@ func (d download) VisitDownloadGiftCardsResponse(w http.ResponseWriter) error {
 		mediaType, name = workbook.MediaType, "gift-cards.xlsx"
 	}
 	header := w.Header()
+	var terms store.CardRangeTerms
 	if !d.who.head {
-		end, err := d.begin(header)
+		begun, end, err := d.begin(header)
 		if err != nil {
 			return err
 		}
 		defer end()
+		terms = begun
 	}
 	header.Set(echo.HeaderContentType, mediaType)
 	header.Set(echo.HeaderContentDisposition, `attachment; filename="`+name+`"`)
 	if d.who.head {
 		w.WriteHeader(http.StatusOK)
 		return nil
-	}
-	terms, err := d.server.Store.CardRangeTerms(d.ctx, d.link.cards)
-	if err != nil {
-		return err
 	}
 	list := d.server.csvList(terms)
 	if d.asWorkbook { // only people read it, so it has the program's style
@@ -171,19 +180,20 @@ func (d download) style() (texts.Style, error) {
 // begin counts the download, and then writes it to the audit log before the first code
 // leaves. A download that is refused by a limit leaves no entry. Call end when the download
 // is over.
-func (d download) begin(header http.Header) (end func(), err error) {
+func (d download) begin(header http.Header) (terms store.CardRangeTerms, end func(), err error) {
 	cards := d.link.cards
 	end, err = d.server.streams.take(d.who, cards)
 	if err != nil {
-		return nil, err
+		return terms, nil, err
 	}
 	giveBack, err := d.server.takeDownload(header, d.link.payload())
 	if err == nil {
-		err = store.Do(d.ctx, d.server.Store, func(tx *store.Tx) error {
-			if err := d.check(tx); err != nil {
-				return err
+		terms, err = store.Write(d.ctx, d.server.Store, func(tx *store.Tx) (store.CardRangeTerms, error) {
+			terms, err := d.check(tx)
+			if err != nil {
+				return terms, err
 			}
-			return tx.Audit(d.ctx, d.who.auditEntry(downloadOperation, cards.ProgramID, cards.First[:], cards.Count))
+			return terms, tx.Audit(d.ctx, d.who.auditEntry(downloadOperation, cards.ProgramID, cards.First[:], cards.Count))
 		})
 		if err != nil {
 			giveBack() // nothing was written to the audit log
@@ -191,9 +201,9 @@ func (d download) begin(header http.Header) (end func(), err error) {
 	}
 	if err != nil {
 		end()
-		return nil, err
+		return terms, nil, err
 	}
-	return end, nil
+	return terms, end, nil
 }
 
 // csvList writes cards as lines of RFC 4180. No field can begin a formula or needs

@@ -110,6 +110,12 @@ func (s *Server) refusalOf(err error, c echo.Context) *refusal {
 	if over, ok := errors.AsType[*store.ResendLimitError](err); ok {
 		return tooMany(over.RetryAfter)
 	}
+	if missing, ok := errors.AsType[*store.NoCardsError](err); ok {
+		if missing.Task.Finished() {
+			return &refusal{status: http.StatusNotFound, detail: missing.Error()}
+		}
+		return &refusal{status: http.StatusConflict, detail: missing.Error()}
+	}
 	// A store.Error of a kind that is not in statusOf is a fault of the server.
 	if failed, ok := errors.AsType[*store.Error](err); ok {
 		if status, ok := statusOf[failed.Kind]; ok {

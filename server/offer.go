@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"mime"
 	"net/http"
 	"strconv"
@@ -17,19 +18,25 @@ import (
 // downloadsRoute is the route of downloads, as echo has it.
 const downloadsRoute = "/v2/giftcards/downloads/:link"
 
-// offer returns the page for a browser. The page has no codes, so it is not in the audit log
-// and does not count as a download. offer refuses a link that has ended.
+// offer returns the page for a browser. The page has no codes, so it is not in the audit
+// log and does not count as a download. A link that has ended is refused. While the cards are
+// being issued, the page shows how far that is.
 func (s *Server) offer(ctx context.Context, link downloadLink) (api.DownloadGiftCardsResponseObject, error) {
-	program, err := store.Read(ctx, s.Store, func(tx *store.Tx) (store.Program, error) {
+	var program store.Program
+	var terms store.CardRangeTerms
+	_, err := store.Read(ctx, s.Store, func(tx *store.Tx) (_ struct{}, err error) {
 		if err := tx.CheckLink(ctx, link.user, link.cards.ProgramID, link.given); err != nil {
-			return store.Program{}, err
+			return struct{}{}, err
 		}
-		return tx.FindProgram(ctx, link.cards.ProgramID)
+		if program, err = tx.FindProgram(ctx, link.cards.ProgramID); err != nil {
+			return struct{}{}, err
+		}
+		terms, err = tx.CardRangeTerms(ctx, link.cards)
+		return struct{}{}, err
 	})
-	if err != nil {
-		return nil, err
+	if missing, ok := errors.AsType[*store.NoCardsError](err); ok && !missing.Task.Finished() {
+		return waitPage{Program: program.Name, Written: s.Store.Written(missing.Task), Wanted: link.cards.Count}, nil
 	}
-	terms, err := s.Store.CardRangeTerms(ctx, link.cards)
 	if err != nil {
 		return nil, err
 	}
@@ -58,6 +65,13 @@ type offerPage downloadpage.Offer
 // VisitDownloadGiftCardsResponse writes the page.
 func (p offerPage) VisitDownloadGiftCardsResponse(w http.ResponseWriter) error {
 	return downloadpage.WriteOffer(w, downloadpage.Offer(p))
+}
+
+type waitPage downloadpage.Wait
+
+// VisitDownloadGiftCardsResponse writes the page.
+func (p waitPage) VisitDownloadGiftCardsResponse(w http.ResponseWriter) error {
+	return downloadpage.WriteWait(w, downloadpage.Wait(p))
 }
 
 // javaAccept is the beginning of the Accept header that Java's HttpURLConnection sends by

@@ -167,17 +167,19 @@ func (tx *Tx) TakeSlot(ctx context.Context, program id.ID, task uuid.UUID, slots
 	return nil
 }
 
-// StartTask sets an unfinished task to processing, and returns how many attempts have begun,
-// including this one; 0 if the task is finished.
-func (tx *Tx) StartTask(ctx context.Context, program id.ID, task uuid.UUID) (attempts int, err error) {
+// Started is a task that an attempt has begun to issue.
+type Started struct {
+	Attempts int // how many have begun, including this one; 0 if the task is finished
+	Cards    int // how many the task issues
+}
+
+// StartTask sets an unfinished task to processing, and counts the attempt.
+func (tx *Tx) StartTask(ctx context.Context, program id.ID, task uuid.UUID) (Started, error) {
 	started, err := tx.q.StartTask(ctx, program, task)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return 0, nil
+		return Started{}, nil
 	}
-	if err != nil {
-		return 0, fmt.Errorf("start task: %w", err)
-	}
-	return int(started), nil
+	return Started{Attempts: int(started.Attempts), Cards: int(started.CardCount)}, wrap(err, "start task")
 }
 
 // GiveBackAttempt subtracts an attempt that was no attempt, or that an orderly stop ended.

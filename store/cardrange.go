@@ -25,13 +25,30 @@ type CardRangeTerms struct {
 	ExpiresAt    time.Time
 }
 
-// CardRangeTerms returns the terms of the range.
-func (s *Store) CardRangeTerms(ctx context.Context, b CardRange) (CardRangeTerms, error) {
-	row, err := s.q.FindCardTerms(ctx, b.ProgramID, b.First)
-	if err != nil {
-		return CardRangeTerms{}, classify(fmt.Errorf("find terms of cards: %w", err))
+// CardRangeTerms returns the terms of the range. If a task has not issued the cards, it fails
+// with a *NoCardsError.
+func (tx *Tx) CardRangeTerms(ctx context.Context, b CardRange) (CardRangeTerms, error) {
+	row, err := tx.q.FindCardTerms(ctx, b.ProgramID, b.First)
+	if isNone(err) {
+		task, found := tx.q.FindTaskOfCards(ctx, b.ProgramID, b.First)
+		if found == nil && task.Status != TaskCompleted { // it may have been completed between the two statements
+			return CardRangeTerms{}, &NoCardsError{Task{task}}
+		}
+		if found == nil {
+			row, err = tx.q.FindCardTerms(ctx, b.ProgramID, b.First)
+		}
 	}
-	return CardRangeTerms(row), nil
+	return CardRangeTerms(row), wrap(err, "find terms of cards")
+}
+
+// NoCardsError means that a task has not issued its cards: it is unfinished, or it has failed.
+type NoCardsError struct{ Task Task }
+
+func (e *NoCardsError) Error() string {
+	if e.Task.Status == TaskFailed {
+		return "The task has failed and has no cards"
+	}
+	return "The cards are not issued yet"
 }
 
 // IssuedCard is the part of a card that a merchant gets in a list. The code is still

@@ -45,7 +45,13 @@ func (tx *Tx) writeChunks(ctx context.Context, task Task, terms Terms, written f
 			}
 		}
 		tx.store.counts[cardsWritten].Add(int64(len(chunk.cards)))
-		written(min(end, int(task.CardCount)))
+		sofar := min(end, int(task.CardCount))
+		// The worker tells it within its own transaction, because a row of another one would cost
+		// a commit for each chunk.
+		if err := tx.tellProgress(ctx, task.ID, sofar); err != nil {
+			return err
+		}
+		written(sofar)
 	}
 	return tx.countCards(ctx, task.ProgramID, int(task.CardCount))
 }

@@ -1,6 +1,12 @@
 package store
 
-import "giftcards/store/groupcommit"
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"giftcards/store/groupcommit"
+)
 
 // NarrowNumbers leaves the store only size card numbers, so that tests draw taken ones. Their
 // first 15 digits are prefix and the numbers after it.
@@ -27,3 +33,8 @@ func CardTargets(c *GiftCard) []any {
 
 // ShortReach is how many cards one page of a search for one or two characters looks at.
 const ShortReach = shortReach
+
+// TellProgress tells the progress of a task that this transaction does not issue.
+func (tx *Tx) TellProgress(ctx context.Context, task uuid.UUID, written int) error {
+	return tx.tellProgress(ctx, task, written)
+}

@@ -16,7 +16,7 @@ import (
 var grants = []privilege{
 	{"select", "goose_db_version, river_migration, schema_compatibility, installation, worlds, merchants, programs, users, issuing_limits"},
 	{"select, insert", "audit_log, ledger_entries, receipt_refusals"},
-	{"select, insert, update", "gift_cards, card_totals, key_checks, key_uses, message_origins, reseals"},
+	{"select, insert, update", "gift_cards, card_totals, key_checks, key_uses, message_origins, recipient_erasures, reseals"},
 	{"select, insert, update, delete", "bulk_tasks, task_cancellations, task_recipients, code_failures, idempotency_keys, known_logins, messages, receipts, revoked_tokens, " +
 		"issued_totals, river_job, river_leader, river_notification, river_queue"},
 	{"usage", "sequence river_job_id_seq, river_notification_id_seq"},

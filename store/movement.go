@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"giftcards/store/id"
 )
@@ -81,7 +80,7 @@ func (s *Store) Move(ctx context.Context, m Movement) (Answer, error) {
 
 // busy turns the error of a statement that has waited for lockWait into ErrCardBusy.
 func busy(err error) error {
-	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == codeLockTimeout {
+	if lockTimedOut(err) {
 		return ErrCardBusy
 	}
 	return err

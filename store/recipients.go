@@ -61,19 +61,25 @@ func (tx *Tx) findRecipients(ctx context.Context, task Task, start int) ([]byte,
 
 // decodeRecipients returns count recipients, without any data if encoded is nil.
 func decodeRecipients(encoded []byte, count int) ([]Recipient, error) {
-	recipients := make([]Recipient, 0, count)
 	if encoded == nil {
-		return recipients[:count], nil
+		return make([]Recipient, count), nil
 	}
-	decoded, err := s2.Decode(nil, encoded)
-	if err == nil {
-		err = json.Unmarshal(decoded, &recipients)
-	}
+	recipients, err := decodeChunk(encoded)
 	if err != nil {
-		return nil, fmt.Errorf("decode recipients: %w", err)
+		return nil, err
 	}
 	if len(recipients) != count {
 		return nil, fmt.Errorf("%d recipients, want %d", len(recipients), count)
 	}
 	return recipients, nil
+}
+
+// decodeChunk returns the recipients of one row.
+func decodeChunk(encoded []byte) ([]Recipient, error) {
+	recipients := make([]Recipient, 0, chunkSize)
+	decoded, err := s2.Decode(nil, encoded)
+	if err == nil {
+		err = json.Unmarshal(decoded, &recipients)
+	}
+	return recipients, wrap(err, "decode recipients")
 }

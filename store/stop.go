@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"giftcards/gen/db"
 	"giftcards/store/id"
@@ -159,7 +158,7 @@ func (tx *Tx) FinishCancellation(ctx context.Context, program id.ID, task uuid.U
 		return Task{}, fmt.Errorf("limit wait for task: %w", err)
 	}
 	_, err := tx.q.LockTask(ctx, program, task)
-	if busy, ok := errors.AsType[*pgconn.PgError](err); ok && busy.Code == codeLockTimeout {
+	if lockTimedOut(err) {
 		return Task{}, ErrTaskBusy
 	}
 	if err != nil {

@@ -17,9 +17,11 @@
 //   - Reading cards: cardbynumber.go, cardfind.go, cardlist.go, cardsearch.go, report.go, balancecheck.go.
 //   - People and access: program.go (merchants and programs), user.go, login.go, access.go,
 //     audit.go.
-//   - Tasks: bulk.go, chunk.go and recipients.go (writing the cards), stop.go.
+//   - Tasks: bulk.go, chunk.go and recipients.go (writing the cards),
+//     progress.go, stop.go.
 //   - Messages: message.go, message_new.go, cardmessages.go, message_retry.go,
 //     message_origin.go, drop.go.
+//   - Recipients' data: person.go (finding it), erase.go, answers.go, retention.go.
 //   - Running it: migrate.go, grant.go, backlog.go, metrics.go, sweep.go, verify.go, and the
 //     keys of security codes in keycheck.go, keyuses.go, reseal.go and retire.go.
 package store
@@ -70,6 +72,7 @@ type Store struct {
 	tasks     group[db.FindTaskParams, *db.FindTaskRow]
 	checks    group[checkedNumber, checked]
 	turns     turns
+	watched   watched
 	decoy     atomic.Pointer[GiftCard]
 	keys      *keyring.Ring
 	numbers   numberSpace

@@ -15,6 +15,7 @@ import (
 type cardsCommand struct {
 	Suspend suspendCards `cmd:"" help:"Suspend the cards that a task or a user issued, until they are resumed over the API."`
 	Void    voidCards    `cmd:"" help:"Void the cards that a task or a user issued, for good, and take their balances."`
+	Print   printCards   `cmd:"" help:"Make a PDF of a task's physical cards, with numbers, security codes and QR codes, to print and cut."`
 }
 
 // issuer names whose cards a command changes.

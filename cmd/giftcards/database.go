@@ -114,6 +114,12 @@ func (s *session) withDatabase(do func(url string) error) (err error) {
 // withStore runs do with a store over the database. The database must exist and have this
 // program's schema: a command must not migrate it while servers of another version run.
 func (s *session) withStore(do func(*store.Store) error) error {
+	// The store gets no keys: most commands neither seal nor open a code.
+	return s.withStoreOf(store.Options{}, do)
+}
+
+// withStoreOf is withStore with options.
+func (s *session) withStoreOf(options store.Options, do func(*store.Store) error) error {
 	if s.config.DatabaseURL == "" && !embedded.Exists(s.config.StateDir) {
 		return fmt.Errorf("there is no database in %s: name another directory with --state-dir, or start the server, which makes one", s.config.StateDir)
 	}
@@ -125,8 +131,7 @@ func (s *session) withStore(do func(*store.Store) error) error {
 		if !versions.Usable() {
 			return errors.New("this program cannot use the database's schema: run giftcards migrate up")
 		}
-		// The store gets no keys: a command neither seals nor opens a code.
-		opened, err := store.Open(s, url, store.Options{})
+		opened, err := store.Open(s, url, options)
 		if err != nil {
 			return err
 		}

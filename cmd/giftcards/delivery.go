@@ -24,6 +24,7 @@ type delivery struct {
 	MailFrom         string `env:"GIFTCARDS_MAIL_FROM" placeholder:"ADDRESS" help:"Sender's address of mail; needed with --smtp-url."`
 	DKIMKeyFile      string `name:"dkim-key-file" env:"GIFTCARDS_DKIM_KEY_FILE" placeholder:"FILE" help:"File with a private key in PEM (RSA or Ed25519), by which mails are signed for the domain of --mail-from."`
 	DKIMSelector     string `name:"dkim-selector" env:"GIFTCARDS_DKIM_SELECTOR" default:"giftcards" placeholder:"NAME" help:"Name below _domainkey in DNS at which the public key is published (${default})."`
+	MailBounces      string `env:"GIFTCARDS_MAIL_BOUNCES" placeholder:"ADDRESS" help:"Address for reports on mails that did not arrive, such as bounces@mail.example.com; each mail's envelope has it with a mark of its own, as in bounces+MARK@mail.example.com. Pipe that mail into giftcards messages bounced. Default: the envelope has --mail-from."`
 	MailPerSecond    int    `env:"GIFTCARDS_MAIL_PER_SECOND" default:"20" help:"Most mails that one instance sends in a second (${default})."`
 	SMSURL           string `name:"sms-url" env:"GIFTCARDS_SMS_URL" placeholder:"URL" help:"Provider of text messages with Twilio's Messages API, such as https://api.twilio.com; or outbox, as for mail."`
 	SMSAccount       string `name:"sms-account" env:"GIFTCARDS_SMS_ACCOUNT" placeholder:"SID" help:"Account with the provider."`
@@ -90,6 +91,7 @@ func (d *delivery) checkMail(f faults, private bool) {
 	if !d.sendsMail() {
 		f.note("dkim-key-file", d.DKIMKeyFile == "", "is for mails that are sent: want a server in --smtp-url")
 		f.note("smtp-url", d.SMTPURL == toOutbox || private && !d.sendsSMS(), "want a server, or outbox to write mail to files only")
+		f.note("mail-bounces", d.MailBounces == "", "needs a server in --smtp-url")
 		return
 	}
 	var err error
@@ -101,6 +103,11 @@ func (d *delivery) checkMail(f faults, private bool) {
 		f.note("dkim-selector", selectorName.MatchString(d.DKIMSelector), "want a name of DNS, such as giftcards or s1.cards")
 		d.smtp.DKIM, err = dkimKey(d.MailFrom, d.DKIMSelector, d.DKIMKeyFile)
 		f.note("dkim-key-file", err == nil, fmt.Sprint(err))
+	}
+	if d.MailBounces != "" {
+		address, fault := bounceAddress(d.MailBounces)
+		f.note("mail-bounces", fault == nil, fmt.Sprint(fault))
+		d.smtp.Bounces = address
 	}
 	if d.SMTPHelo != "" {
 		d.smtp.Hello, err = helo(d.SMTPHelo)
@@ -162,6 +169,18 @@ func dkimKey(from, selector, file string) (*transport.DKIM, error) {
 	}
 	_, domain, _ := strings.Cut(from, "@")
 	return transport.NewDKIM(domain, selector, key)
+}
+
+// longestBounces is how long the part before the @ of --mail-bounces may be: a mark of up to 30
+// characters follows it, and servers may refuse more than 64 (RFC 5321).
+const longestBounces = 34
+
+func bounceAddress(address string) (string, error) {
+	inASCII, err := senderAddress(address)
+	if err == nil && strings.IndexByte(inASCII, '@') > longestBounces {
+		err = fmt.Errorf("want at most %d characters before the @, because a mark follows them", longestBounces)
+	}
+	return inASCII, err
 }
 
 // secret returns the first line of a file, or without a file the value of a variable.

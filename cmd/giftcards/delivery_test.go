@@ -59,6 +59,10 @@ func TestSettingsOfMessagesAreRefusedThatWouldLoseOrExposeThem(t *testing.T) {
 		"a selector of two lines":      {append([]string{"--dkim-key-file=" + dkimKeyFile(t), "--dkim-selector=a\r\nb", "--sms-url=outbox"}, mail...), "--dkim-selector: want a name of DNS"},
 		"a key for files":              {[]string{"--dkim-key-file=" + dkimKeyFile(t), "--smtp-url=outbox", "--sms-url=outbox"}, "--dkim-key-file: is for mails that are sent"},
 		"a broken file of texts":       {[]string{"--language-dir=" + brokenTexts(t)}, "--language-dir: de.txt:2: for: {recipient} is missing"},
+		"reports":                      {append([]string{"--mail-bounces=bounces@bücher.example", "--sms-url=outbox"}, mail...), ""},
+		"reports to nobody":            {append([]string{"--mail-bounces=bounces", "--sms-url=outbox"}, mail...), "--mail-bounces: "},
+		"reports on files":             {[]string{"--mail-bounces=bounces@example.com"}, "--mail-bounces: needs a server"},
+		"no place for the mark":        {append([]string{"--mail-bounces=" + strings.Repeat("b", 35) + "@example.com", "--sms-url=outbox"}, mail...), "--mail-bounces: want at most 34"},
 		"no templates":                 {[]string{"--template-dir=/nowhere"}, "--template-dir: there is no directory /nowhere"},
 	} {
 		// --listen=nowhere keeps a server with accepted settings from starting.

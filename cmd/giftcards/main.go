@@ -40,21 +40,22 @@ type program struct {
 
 	ShowVersion kong.VersionFlag `name:"version" help:"Print the version."`
 
-	Serve    serveCommand    `cmd:"" help:"Run the server."`
-	Demo     demoCommand     `cmd:"" help:"Print the demo merchant, user and program, and make them if there are none."`
-	Migrate  migrateCommand  `cmd:"" help:"Migrate the database to this program's schema, or print its schema's version."`
-	Merchant merchantCommand `cmd:"" help:"Create, list and rename merchants."`
-	Program  programCommand  `cmd:"" help:"Create, list and rename gift-card programs, change their settings, and limit how much may be issued in them a day."`
-	User     userCommand     `cmd:"" help:"Create and list users, change their password and role, deactivate them, and limit how much they may issue a day."`
-	Audit    auditCommand    `cmd:"" help:"List who did what, from where."`
-	Cards    cardsCommand    `cmd:"" help:"Suspend or void the cards that a task or a user issued."`
-	Ledger   ledgerCommand   `cmd:"" help:"Prove that every balance follows from the ledger."`
-	Tasks    tasksCommand    `cmd:"" help:"List bulk tasks, and cancel unfinished ones."`
-	Messages messagesCommand `cmd:"" help:"List messages to recipients, retry failed ones, drop unsent ones, and test the settings."`
-	Keys     keysCommand     `cmd:"" help:"List, rotate and retire the server's secret keys."`
-	Health   healthCommand   `cmd:"" help:"Ask the server on this machine whether it is ready; exit code 1 unless it is."`
-	Licences licencesCommand `cmd:"" help:"Print the licences and notices of all software in this program."`
-	Version  versionCommand  `cmd:"" help:"Print the version."`
+	Serve      serveCommand      `cmd:"" help:"Run the server."`
+	Demo       demoCommand       `cmd:"" help:"Print the demo merchant, user and program, and make them if there are none."`
+	Migrate    migrateCommand    `cmd:"" help:"Migrate the database to this program's schema, or print its schema's version."`
+	Merchant   merchantCommand   `cmd:"" help:"Create, list and rename merchants."`
+	Program    programCommand    `cmd:"" help:"Create, list and rename gift-card programs, change their settings, and limit how much may be issued in them a day."`
+	User       userCommand       `cmd:"" help:"Create and list users, change their password and role, deactivate them, and limit how much they may issue a day."`
+	Audit      auditCommand      `cmd:"" help:"List who did what, from where."`
+	Cards      cardsCommand      `cmd:"" help:"Suspend or void the cards that a task or a user issued, or print a task's physical cards."`
+	Ledger     ledgerCommand     `cmd:"" help:"Prove that every balance follows from the ledger."`
+	Tasks      tasksCommand      `cmd:"" help:"List bulk tasks, and cancel unfinished ones."`
+	Recipients recipientsCommand `cmd:"" help:"Export what the server has about a recipient, or erase it."`
+	Messages   messagesCommand   `cmd:"" help:"List messages to recipients, retry failed ones, drop unsent ones, and test the settings."`
+	Keys       keysCommand       `cmd:"" help:"List, rotate and retire the server's secret keys."`
+	Health     healthCommand     `cmd:"" help:"Ask the server on this machine whether it is ready; exit code 1 unless it is."`
+	Licences   licencesCommand   `cmd:"" help:"Print the licences and notices of all software in this program."`
+	Version    versionCommand    `cmd:"" help:"Print the version."`
 }
 
 // run is the whole program. Tests call it instead of main.

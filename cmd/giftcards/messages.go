@@ -13,16 +13,18 @@ import (
 )
 
 type messagesCommand struct {
-	List   listMessages   `cmd:"" help:"List messages in a state, the latest first."`
-	Retry  retryMessages  `cmd:"" help:"Retry failed messages, and those that wait for another attempt, at once."`
-	Drop   dropMessages   `cmd:"" help:"Drop unsent messages for good: those of the named cards, or all that match the flags."`
-	Resume resumeMessages `cmd:"" help:"Let this database, which is a copy of another one, send messages from now on."`
-	Test   tryMessage     `cmd:"" help:"Send a test message, and print the server's answer."`
+	List    listMessages   `cmd:"" help:"List messages in a state, the latest first."`
+	Retry   retryMessages  `cmd:"" help:"Retry failed messages, and those that wait for another attempt, at once."`
+	Drop    dropMessages   `cmd:"" help:"Drop unsent messages for good: those of the named cards, or all that match the flags."`
+	Resume  resumeMessages `cmd:"" help:"Let this database, which is a copy of another one, send messages from now on."`
+	Bounced bouncedMessage `cmd:"" help:"Read from standard input the mail that a mail server has delivered to --mail-bounces, and record that a message did not arrive."`
+	Test    tryMessage     `cmd:"" help:"Send a test message, and print the server's answer."`
 }
 
 type listMessages struct {
-	Status string `enum:"scheduled,sent,written,failed,dropped" default:"failed" help:"scheduled, sent, written, failed or dropped (${default})."`
-	Limit  int    `default:"100" help:"Most messages to list (${default})."`
+	Status  string `enum:"scheduled,sent,written,failed,dropped" default:"failed" help:"scheduled, sent, written, failed or dropped (${default})."`
+	Bounced bool   `help:"List the mails that were sent and did not arrive, whatever their status is by now."`
+	Limit   int    `default:"100" help:"Most messages to list (${default})."`
 }
 
 type printedMessage struct {
@@ -40,12 +42,16 @@ type printedMessage struct {
 	NextAttemptAt *time.Time `json:"nextAttemptAt"`
 	Error         *string    `json:"error"`
 	SentAt        *time.Time `json:"sentAt"`
+	// BouncedAt is when a mail server reported that the mail did not arrive, and Bounce what it said.
+	BouncedAt *time.Time `json:"bouncedAt"`
+	Bounce    *string    `json:"bounce"`
 }
 
 func toPrintedMessage(m store.Message) printedMessage {
 	printed := printedMessage{
 		CardID: m.CardID, ProgramID: m.ProgramID, Channel: m.Channel, Kind: m.Kind, Sequence: m.Sequence, Address: m.Address, Status: m.Status,
 		SendAt: m.SendAt, Attempts: m.Attempts, Error: m.LastError, SentAt: m.SentAt,
+		BouncedAt: m.BouncedAt, Bounce: m.Bounce,
 	}
 	if m.Status == store.MessageScheduled {
 		printed.NextAttemptAt = &m.NextAttemptAt
@@ -58,6 +64,10 @@ func (c listMessages) Run(s *session) error {
 		return fmt.Errorf("--limit: want 1 to %d", maxListed)
 	}
 	return printRead(s, func(tx *store.Tx) ([]printedMessage, error) {
+		if c.Bounced {
+			rows, err := tx.BouncedMessages(s, c.Limit)
+			return each(rows, err, toPrintedMessage)
+		}
 		rows, err := tx.Messages(s, c.Status, c.Limit)
 		return each(rows, err, toPrintedMessage)
 	})

@@ -80,6 +80,9 @@ func (c tryMessage) Run(s *session) error {
 		ID: id.New(now).String(), To: address, FromName: content.From, Date: now, Subject: content.Subject,
 		Text: content.Text, HTML: content.HTML, Taken: func(words string) { printed.Said = words },
 	}
+	if content.Barcode != nil {
+		m.Image = &transport.Image{ID: content.BarcodeID, PNG: content.Barcode.PNG}
+	}
 	if channel == store.ChannelSMS {
 		m.Text = content.SMS
 	}

@@ -32,14 +32,17 @@ type printedTask struct {
 	UserID      *id.ID     `json:"userId"` // null if the task belongs to nobody
 	Status      string     `json:"status"`
 	Cards       int32      `json:"cards"`
+	Written     int        `json:"written"` // of the cards; those of a task that is not completed are not issued yet
 	Attempts    int16      `json:"attempts"`
 	CreatedAt   time.Time  `json:"createdAt"`
 	CompletedAt *time.Time `json:"completedAt"`
 	Error       *string    `json:"error"`
 }
 
-func toPrintedTask(t store.ListedTask) printedTask {
+func toPrintedTask(t store.ListedTask, progress store.Progress) printedTask {
 	return printedTask{
+		Written: progress.Of(t.Task),
+
 		TaskID: t.ID, ProgramID: t.ProgramID, MerchantID: t.MerchantID, UserID: orNull(t.UserID), Status: t.Status, Cards: t.CardCount,
 		Attempts: t.Attempts, CreatedAt: t.CreatedAt.UTC(), CompletedAt: t.CompletedAt, Error: t.Error,
 	}
@@ -52,13 +55,20 @@ func (c listTasks) Run(s *session) error {
 	if c.OlderThan < 0 {
 		return errors.New("--older-than: want a duration such as 24h")
 	}
-	return printRead(s, func(tx *store.Tx) ([]printedTask, error) {
-		user, err := userNamed(s, tx, c.User)
+	return printResult(s, func(st *store.Store) ([]printedTask, error) {
+		// Before the tasks, because a task that is completed by then has all of its cards.
+		progress, err := st.ReadProgress(s)
 		if err != nil {
 			return nil, err
 		}
-		rows, err := tx.Tasks(s, store.TaskFilter{Status: c.Status, Merchant: c.Merchant, User: user.ID, OlderThan: c.OlderThan}, c.Limit)
-		return each(rows, err, toPrintedTask)
+		return store.Read(s, st, func(tx *store.Tx) ([]printedTask, error) {
+			user, err := userNamed(s, tx, c.User)
+			if err != nil {
+				return nil, err
+			}
+			rows, err := tx.Tasks(s, store.TaskFilter{Status: c.Status, Merchant: c.Merchant, User: user.ID, OlderThan: c.OlderThan}, c.Limit)
+			return each(rows, err, func(t store.ListedTask) printedTask { return toPrintedTask(t, progress) })
+		})
 	})
 }
 

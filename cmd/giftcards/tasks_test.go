@@ -23,6 +23,7 @@ import (
 type shop struct {
 	t        *testing.T
 	settings []string
+	keyFile  string
 	store    *store.Store
 	jobs     *jobs.Jobs
 	program  store.Program
@@ -33,7 +34,8 @@ type shop struct {
 func newShop(t *testing.T) *shop {
 	t.Helper()
 	url := storetest.URL(t)
-	keys, err := keyring.Create(filepath.Join(t.TempDir(), "keys.json"))
+	keyFile := filepath.Join(t.TempDir(), "keys.json")
+	keys, err := keyring.Create(keyFile)
 	must(t, err)
 	st, err := store.Open(t.Context(), url, store.Options{Keys: keys, MaxConns: 4})
 	must(t, err)
@@ -43,7 +45,7 @@ func newShop(t *testing.T) *shop {
 	t.Cleanup(func() { _ = database.Close(t.Context()) })
 	work, err := jobs.New(st, jobs.Options{Lifetimes: storetest.Lifetimes, Logger: (&config{LogLevel: "error"}).newLog(t.Output()).Logger})
 	must(t, err)
-	s := &shop{t: t, settings: []string{"--database-url=" + url, "--state-dir=" + t.TempDir()}, store: st, jobs: work, database: database}
+	s := &shop{t: t, keyFile: keyFile, settings: []string{"--database-url=" + url, "--state-dir=" + t.TempDir()}, store: st, jobs: work, database: database}
 	s.program = storetest.Program(t, st)
 	s.access = storetest.Access(t, st, s.program.ID)
 	return s

@@ -4861,6 +4861,11 @@ type DownloadGiftCardsResponse200Headers struct {
 	Vary               string
 }
 
+// DownloadGiftCardsResponse409Headers the declared response headers of an HTTP 409 response for DownloadGiftCards
+type DownloadGiftCardsResponse409Headers struct {
+	RetryAfter int
+}
+
 // DownloadGiftCardsResponse429Headers the declared response headers of an HTTP 429 response for DownloadGiftCards
 type DownloadGiftCardsResponse429Headers struct {
 	RateLimit       *string
@@ -4878,6 +4883,10 @@ type DownloadGiftCardsResponse struct {
 	HTTPResponse *http.Response
 	// JSON403 the response for an HTTP 403 `application/json` response
 	JSON403 *ErrorDetail
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *ErrorDetail
+	// JSON409 the response for an HTTP 409 `application/json` response
+	JSON409 *ErrorDetail
 	// JSON422 the response for an HTTP 422 `application/json` response
 	JSON422 *HTTPValidationError
 	// JSON429 the response for an HTTP 429 `application/json` response
@@ -4888,6 +4897,8 @@ type DownloadGiftCardsResponse struct {
 	JSON503 *ErrorDetail
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *DownloadGiftCardsResponse200Headers
+	// Headers409 the parsed response headers for an HTTP 409 response
+	Headers409 *DownloadGiftCardsResponse409Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *DownloadGiftCardsResponse429Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -4897,6 +4908,16 @@ type DownloadGiftCardsResponse struct {
 // GetJSON403 returns the response for an HTTP 403 `application/json` response
 func (r DownloadGiftCardsResponse) GetJSON403() *ErrorDetail {
 	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r DownloadGiftCardsResponse) GetJSON404() *ErrorDetail {
+	return r.JSON404
+}
+
+// GetJSON409 returns the response for an HTTP 409 `application/json` response
+func (r DownloadGiftCardsResponse) GetJSON409() *ErrorDetail {
+	return r.JSON409
 }
 
 // GetJSON422 returns the response for an HTTP 422 `application/json` response
@@ -5483,8 +5504,10 @@ func (r BulkIssueGiftCardsResponse) ContentType() string {
 
 // PollBulkIssuanceResponse200Headers the declared response headers of an HTTP 200 response for PollBulkIssuance
 type PollBulkIssuanceResponse200Headers struct {
-	Link       *string
-	RetryAfter *int
+	CardsWanted  int
+	CardsWritten int
+	Link         *string
+	RetryAfter   *int
 }
 
 // PollBulkIssuanceResponse401Headers the declared response headers of an HTTP 401 response for PollBulkIssuance
@@ -10038,6 +10061,20 @@ func ParseDownloadGiftCardsResponse(rsp *http.Response) (*DownloadGiftCardsRespo
 		}
 		response.JSON403 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest ErrorDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON409 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
 		var dest HTTPValidationError
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -10069,6 +10106,12 @@ func ParseDownloadGiftCardsResponse(rsp *http.Response) (*DownloadGiftCardsRespo
 	case rsp.StatusCode == 403:
 	// Content-type (text/html) unsupported
 
+	case rsp.StatusCode == 404:
+	// Content-type (text/html) unsupported
+
+	case rsp.StatusCode == 409:
+	// Content-type (text/html) unsupported
+
 	case rsp.StatusCode == 429:
 	// Content-type (text/html) unsupported
 
@@ -10098,6 +10141,16 @@ func ParseDownloadGiftCardsResponse(rsp *http.Response) (*DownloadGiftCardsRespo
 			headers.Vary = value
 		}
 		response.Headers200 = &headers
+	case rsp.StatusCode == 409:
+		var headers DownloadGiftCardsResponse409Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers409 = &headers
 	case rsp.StatusCode == 429:
 		var headers DownloadGiftCardsResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -10814,6 +10867,20 @@ func ParsePollBulkIssuanceResponse(rsp *http.Response) (*PollBulkIssuanceRespons
 	switch {
 	case rsp.StatusCode == 200:
 		var headers PollBulkIssuanceResponse200Headers
+		if values := rsp.Header.Values("Cards-Wanted"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cards-Wanted", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CardsWanted = value
+		}
+		if values := rsp.Header.Values("Cards-Written"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cards-Written", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CardsWritten = value
+		}
 		if values := rsp.Header.Values("Link"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -15952,6 +16019,84 @@ func (response DownloadGiftCards403TexthtmlResponse) VisitDownloadGiftCardsRespo
 	return err
 }
 
+type DownloadGiftCards404JSONResponse ErrorDetail
+
+func (response DownloadGiftCards404JSONResponse) VisitDownloadGiftCardsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadGiftCards404TexthtmlResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response DownloadGiftCards404TexthtmlResponse) VisitDownloadGiftCardsResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(404)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type DownloadGiftCards409ResponseHeaders struct {
+	RetryAfter int
+}
+
+type DownloadGiftCards409JSONResponse struct {
+	Body    ErrorDetail
+	Headers DownloadGiftCards409ResponseHeaders
+}
+
+func (response DownloadGiftCards409JSONResponse) VisitDownloadGiftCardsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadGiftCards409TexthtmlResponse struct {
+	Body          io.Reader
+	Headers       DownloadGiftCards409ResponseHeaders
+	ContentLength int64
+}
+
+func (response DownloadGiftCards409TexthtmlResponse) VisitDownloadGiftCardsResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(409)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
 type DownloadGiftCards422JSONResponse HTTPValidationError
 
 func (response DownloadGiftCards422JSONResponse) VisitDownloadGiftCardsResponse(w http.ResponseWriter) error {
@@ -16880,8 +17025,10 @@ type PollBulkIssuanceResponseObject interface {
 }
 
 type PollBulkIssuance200ResponseHeaders struct {
-	Link       *string
-	RetryAfter *int
+	CardsWanted  int
+	CardsWritten int
+	Link         *string
+	RetryAfter   *int
 }
 
 type PollBulkIssuance200JSONResponse struct {
@@ -16896,6 +17043,8 @@ func (response PollBulkIssuance200JSONResponse) VisitPollBulkIssuanceResponse(w 
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cards-Wanted", fmt.Sprint(response.Headers.CardsWanted))
+	w.Header().Set("Cards-Written", fmt.Sprint(response.Headers.CardsWritten))
 	if response.Headers.Link != nil {
 		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
 	}

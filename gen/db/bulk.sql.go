@@ -133,6 +133,59 @@ func (q *Queries) FailTask(ctx context.Context, arg FailTaskParams) (int64, erro
 	return result.RowsAffected(), nil
 }
 
+const findPrintedTask = `-- name: FindPrintedTask :one
+select t.program_id, t.id, t.status, t.card_count, t.by_count, t.initial_value, t.is_physical, t.design_template, t.expires_at, t.first_card_id, t.job_id, t.attempts, t.error, t.user_id, t.tokens_valid_after, t.counted_in, t.created_at, t.completed_at, p.id, p.merchant_id, p.name, p.time_zone, p.created_at, p.currency, p.locale, p.activation, p.sender_name, p.reply_to, p.default_design, p.receipts, p.recipient_retention, m.name as merchant_name from bulk_tasks t
+join programs p on p.id = t.program_id join merchants m on m.id = p.merchant_id where t.id = $1
+`
+
+type FindPrintedTaskRow struct {
+	BulkTask     BulkTask
+	Program      Program
+	MerchantName string
+}
+
+// A task by its id alone, with its program and the name of its merchant. It looks through the
+// tasks, without a lock.
+func (q *Queries) FindPrintedTask(ctx context.Context, argID uuid.UUID) (FindPrintedTaskRow, error) {
+	row := q.db.QueryRow(ctx, findPrintedTask, argID)
+	var i FindPrintedTaskRow
+	err := row.Scan(
+		&i.BulkTask.ProgramID,
+		&i.BulkTask.ID,
+		&i.BulkTask.Status,
+		&i.BulkTask.CardCount,
+		&i.BulkTask.ByCount,
+		&i.BulkTask.InitialValue,
+		&i.BulkTask.IsPhysical,
+		&i.BulkTask.DesignTemplate,
+		&i.BulkTask.ExpiresAt,
+		&i.BulkTask.FirstCardID,
+		&i.BulkTask.JobID,
+		&i.BulkTask.Attempts,
+		&i.BulkTask.Error,
+		&i.BulkTask.UserID,
+		&i.BulkTask.TokensValidAfter,
+		&i.BulkTask.CountedIn,
+		&i.BulkTask.CreatedAt,
+		&i.BulkTask.CompletedAt,
+		&i.Program.ID,
+		&i.Program.MerchantID,
+		&i.Program.Name,
+		&i.Program.TimeZone,
+		&i.Program.CreatedAt,
+		&i.Program.Currency,
+		&i.Program.Locale,
+		&i.Program.Activation,
+		&i.Program.SenderName,
+		&i.Program.ReplyTo,
+		&i.Program.DefaultDesign,
+		&i.Program.Receipts,
+		&i.Program.RecipientRetention,
+		&i.MerchantName,
+	)
+	return i, err
+}
+
 const findRecipients = `-- name: FindRecipients :one
 select recipients from task_recipients where program_id = $1 and task_id = $2 and first = $3
 `
@@ -143,6 +196,37 @@ func (q *Queries) FindRecipients(ctx context.Context, programID id.ID, taskID uu
 	var recipients []byte
 	err := row.Scan(&recipients)
 	return recipients, err
+}
+
+const findTaskOfCards = `-- name: FindTaskOfCards :one
+select program_id, id, status, card_count, by_count, initial_value, is_physical, design_template, expires_at, first_card_id, job_id, attempts, error, user_id, tokens_valid_after, counted_in, created_at, completed_at from bulk_tasks where program_id = $1 and first_card_id = $2
+`
+
+// The task that issues a card first, by the first column of the primary key, without a lock.
+func (q *Queries) FindTaskOfCards(ctx context.Context, programID id.ID, firstCardID id.ID) (BulkTask, error) {
+	row := q.db.QueryRow(ctx, findTaskOfCards, programID, firstCardID)
+	var i BulkTask
+	err := row.Scan(
+		&i.ProgramID,
+		&i.ID,
+		&i.Status,
+		&i.CardCount,
+		&i.ByCount,
+		&i.InitialValue,
+		&i.IsPhysical,
+		&i.DesignTemplate,
+		&i.ExpiresAt,
+		&i.FirstCardID,
+		&i.JobID,
+		&i.Attempts,
+		&i.Error,
+		&i.UserID,
+		&i.TokensValidAfter,
+		&i.CountedIn,
+		&i.CreatedAt,
+		&i.CompletedAt,
+	)
+	return i, err
 }
 
 const findTaskStop = `-- name: FindTaskStop :one
@@ -286,6 +370,57 @@ select set_config('lock_timeout', $1::text, true)
 func (q *Queries) LimitLockWait(ctx context.Context, wait string) error {
 	_, err := q.db.Exec(ctx, limitLockWait, wait)
 	return err
+}
+
+const listCardsOfRange = `-- name: ListCardsOfRange :many
+select program_id, id, card_number, sealed_code, status, balance, initial_value, is_physical, design_template, customer_email, customer_phone, customer_name, sender_name, custom_message, deliver_at, delivered, expires_at, created_at, updated_at, activated_at, suspended_at, suspended_until, suspended_reason, last_entry_id, searchable from gift_cards where program_id = $1 and id between $2 and $3 order by id
+`
+
+// By primary key, in the order of the request, without a lock.
+func (q *Queries) ListCardsOfRange(ctx context.Context, programID id.ID, firstID id.ID, lastID id.ID) ([]GiftCard, error) {
+	rows, err := q.db.Query(ctx, listCardsOfRange, programID, firstID, lastID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []GiftCard
+	for rows.Next() {
+		var i GiftCard
+		if err := rows.Scan(
+			&i.ProgramID,
+			&i.ID,
+			&i.CardNumber,
+			&i.SealedCode,
+			&i.Status,
+			&i.Balance,
+			&i.InitialValue,
+			&i.IsPhysical,
+			&i.DesignTemplate,
+			&i.CustomerEmail,
+			&i.CustomerPhone,
+			&i.CustomerName,
+			&i.SenderName,
+			&i.CustomMessage,
+			&i.DeliverAt,
+			&i.Delivered,
+			&i.ExpiresAt,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+			&i.ActivatedAt,
+			&i.SuspendedAt,
+			&i.SuspendedUntil,
+			&i.SuspendedReason,
+			&i.LastEntryID,
+			&i.Searchable,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const listTasks = `-- name: ListTasks :many
@@ -571,16 +706,21 @@ func (q *Queries) SetTaskJob(ctx context.Context, jobID *int64, programID id.ID,
 const startTask = `-- name: StartTask :one
 update bulk_tasks set status = 'processing', attempts = attempts + 1
 where program_id = $1 and id = $2 and status in ('pending', 'processing')
-returning attempts
+returning attempts, card_count
 `
+
+type StartTaskRow struct {
+	Attempts  int16
+	CardCount int32
+}
 
 // Sets an unfinished task to processing and counts the attempt; no row if it is finished.
 // Waits for the task's worker.
-func (q *Queries) StartTask(ctx context.Context, programID id.ID, iD uuid.UUID) (int16, error) {
+func (q *Queries) StartTask(ctx context.Context, programID id.ID, iD uuid.UUID) (StartTaskRow, error) {
 	row := q.db.QueryRow(ctx, startTask, programID, iD)
-	var attempts int16
-	err := row.Scan(&attempts)
-	return attempts, err
+	var i StartTaskRow
+	err := row.Scan(&i.Attempts, &i.CardCount)
+	return i, err
 }
 
 const takeSlot = `-- name: TakeSlot :one

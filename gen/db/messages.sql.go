@@ -24,7 +24,7 @@ set attempts = m.attempts + 1, unconfirmed = m.unconfirmed + 1, next_attempt_at 
     give_up_at = coalesce(m.give_up_at, $2::timestamptz)
 from due where m.program_id = due.program_id and m.card_id = due.card_id and m.channel = due.channel
     and m.kind = due.kind and m.sequence = due.sequence
-returning m.program_id, m.card_id, m.channel, m.address, m.bulk, m.send_at, m.status, m.attempts, m.unconfirmed, m.sequence, m.next_attempt_at, m.give_up_at, m.last_error, m.sent_at, m.created_at, m.kind
+returning m.program_id, m.card_id, m.channel, m.address, m.bulk, m.send_at, m.status, m.attempts, m.unconfirmed, m.sequence, m.next_attempt_at, m.give_up_at, m.last_error, m.sent_at, m.created_at, m.kind, m.bounced_at, m.bounce
 `
 
 type ClaimMessageParams struct {
@@ -62,6 +62,8 @@ func (q *Queries) ClaimMessage(ctx context.Context, arg ClaimMessageParams) (Mes
 		&i.SentAt,
 		&i.CreatedAt,
 		&i.Kind,
+		&i.BouncedAt,
+		&i.Bounce,
 	)
 	return i, err
 }
@@ -78,7 +80,7 @@ set attempts = m.attempts + 1, unconfirmed = m.unconfirmed + 1, next_attempt_at 
     give_up_at = coalesce(m.give_up_at, $2::timestamptz)
 from due where m.program_id = due.program_id and m.card_id = due.card_id and m.channel = due.channel
     and m.kind = due.kind and m.sequence = due.sequence
-returning m.program_id, m.card_id, m.channel, m.address, m.bulk, m.send_at, m.status, m.attempts, m.unconfirmed, m.sequence, m.next_attempt_at, m.give_up_at, m.last_error, m.sent_at, m.created_at, m.kind
+returning m.program_id, m.card_id, m.channel, m.address, m.bulk, m.send_at, m.status, m.attempts, m.unconfirmed, m.sequence, m.next_attempt_at, m.give_up_at, m.last_error, m.sent_at, m.created_at, m.kind, m.bounced_at, m.bounce
 `
 
 type ClaimTaskMessageParams struct {
@@ -117,6 +119,8 @@ func (q *Queries) ClaimTaskMessage(ctx context.Context, arg ClaimTaskMessagePara
 		&i.SentAt,
 		&i.CreatedAt,
 		&i.Kind,
+		&i.BouncedAt,
+		&i.Bounce,
 	)
 	return i, err
 }
@@ -496,8 +500,52 @@ func (q *Queries) IsMessageOrigin(ctx context.Context) (bool, error) {
 	return exists, err
 }
 
+const listBouncedMessages = `-- name: ListBouncedMessages :many
+select program_id, card_id, channel, address, bulk, send_at, status, attempts, unconfirmed, sequence, next_attempt_at, give_up_at, last_error, sent_at, created_at, kind, bounced_at, bounce from messages where bounced_at is not null order by bounced_at desc, card_id desc, sequence desc limit $1
+`
+
+// At most @up_to messages that came back, the latest first. Uses messages_bounced_idx.
+func (q *Queries) ListBouncedMessages(ctx context.Context, upTo int32) ([]Message, error) {
+	rows, err := q.db.Query(ctx, listBouncedMessages, upTo)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Message
+	for rows.Next() {
+		var i Message
+		if err := rows.Scan(
+			&i.ProgramID,
+			&i.CardID,
+			&i.Channel,
+			&i.Address,
+			&i.Bulk,
+			&i.SendAt,
+			&i.Status,
+			&i.Attempts,
+			&i.Unconfirmed,
+			&i.Sequence,
+			&i.NextAttemptAt,
+			&i.GiveUpAt,
+			&i.LastError,
+			&i.SentAt,
+			&i.CreatedAt,
+			&i.Kind,
+			&i.BouncedAt,
+			&i.Bounce,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listMessages = `-- name: ListMessages :many
-select program_id, card_id, channel, address, bulk, send_at, status, attempts, unconfirmed, sequence, next_attempt_at, give_up_at, last_error, sent_at, created_at, kind from messages where status = $1 order by send_at desc, card_id desc, channel, sequence desc limit $2
+select program_id, card_id, channel, address, bulk, send_at, status, attempts, unconfirmed, sequence, next_attempt_at, give_up_at, last_error, sent_at, created_at, kind, bounced_at, bounce from messages where status = $1 order by send_at desc, card_id desc, channel, sequence desc limit $2
 `
 
 // At most @up_to messages, the latest first.
@@ -527,6 +575,8 @@ func (q *Queries) ListMessages(ctx context.Context, status string, upTo int32) (
 			&i.SentAt,
 			&i.CreatedAt,
 			&i.Kind,
+			&i.BouncedAt,
+			&i.Bounce,
 		); err != nil {
 			return nil, err
 		}
@@ -549,7 +599,7 @@ func (q *Queries) LockCard(ctx context.Context, programID id.ID, iD id.ID) error
 }
 
 const lockMessages = `-- name: LockMessages :many
-select program_id, card_id, channel, address, bulk, send_at, status, attempts, unconfirmed, sequence, next_attempt_at, give_up_at, last_error, sent_at, created_at, kind from messages where program_id = $1 and card_id = $2 order by channel, kind, sequence for update
+select program_id, card_id, channel, address, bulk, send_at, status, attempts, unconfirmed, sequence, next_attempt_at, give_up_at, last_error, sent_at, created_at, kind, bounced_at, bounce from messages where program_id = $1 and card_id = $2 order by channel, kind, sequence for update
 `
 
 // All messages of a card, in the order of the primary key, by which DropMessages locks too.
@@ -580,6 +630,8 @@ func (q *Queries) LockMessages(ctx context.Context, programID id.ID, cardID id.I
 			&i.SentAt,
 			&i.CreatedAt,
 			&i.Kind,
+			&i.BouncedAt,
+			&i.Bounce,
 		); err != nil {
 			return nil, err
 		}
@@ -658,7 +710,7 @@ func (q *Queries) PostponeMessage(ctx context.Context, arg PostponeMessageParams
 const readdressMessage = `-- name: ReaddressMessage :exec
 update messages
 set address = $1, sequence = sequence + case when status in ('sent', 'written') then 1 else 0 end, last_error = null,
-    status = 'scheduled', attempts = 0, unconfirmed = 0, give_up_at = null, sent_at = null, next_attempt_at = $2
+    status = 'scheduled', attempts = 0, unconfirmed = 0, give_up_at = null, sent_at = null, bounced_at = null, bounce = null, next_attempt_at = $2
 where program_id = $3 and card_id = $4 and channel = $5 and kind = $6 and sequence = $7
 `
 
@@ -719,7 +771,7 @@ func (q *Queries) ReplaceMessages(ctx context.Context, arg ReplaceMessagesParams
 const retryMessages = `-- name: RetryMessages :many
 update messages m
 set sequence = m.sequence + case when $1::boolean and m.status in ('sent', 'written') then 1 else 0 end,
-    status = 'scheduled', attempts = 0, unconfirmed = 0, give_up_at = null, sent_at = null, next_attempt_at = $2
+    status = 'scheduled', attempts = 0, unconfirmed = 0, give_up_at = null, sent_at = null, bounced_at = null, bounce = null, next_attempt_at = $2
 where m.status = any ($3::text[])
   and ($4::bytea[] is null or m.card_id = any ($4::bytea[]))
   and not exists (
@@ -913,6 +965,36 @@ func (q *Queries) SetMessageAddress(ctx context.Context, arg SetMessageAddressPa
 		arg.Sequence,
 	)
 	return err
+}
+
+const setMessageBounced = `-- name: SetMessageBounced :execrows
+update messages set bounced_at = $1::timestamptz, bounce = $2::text
+where program_id = $3 and card_id = $4 and channel = 'email' and sequence = $5
+  and status = 'sent' and bounced_at is null
+`
+
+type SetMessageBouncedParams struct {
+	BouncedAt time.Time
+	Bounce    string
+	ProgramID id.ID
+	CardID    id.ID
+	Sequence  int16
+}
+
+// Of a mail that was sent and is not known to have come back. By the first columns of the primary
+// key; of a card's mails only one has the sequence.
+func (q *Queries) SetMessageBounced(ctx context.Context, arg SetMessageBouncedParams) (int64, error) {
+	result, err := q.db.Exec(ctx, setMessageBounced,
+		arg.BouncedAt,
+		arg.Bounce,
+		arg.ProgramID,
+		arg.CardID,
+		arg.Sequence,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const setMessageOrigin = `-- name: SetMessageOrigin :exec

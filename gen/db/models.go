@@ -350,6 +350,10 @@ type Message struct {
 	CreatedAt time.Time
 	// What it says: card (the gift card), code (the card with a new security code), owner (the card for a new owner) or consolidation (the card that others were merged into).
 	Kind string
+	// When a mail server reported that the mail did not reach its recipient; null: nothing was reported.
+	BouncedAt *time.Time
+	// What that mail server said.
+	Bounce *string
 }
 
 // The database that messages are sent from, in one row. A restored copy has another identity and sends nothing.
@@ -434,6 +438,14 @@ type ReceiptRefusal struct {
 	AddressHash []byte
 	// When the recipient refused.
 	CreatedAt time.Time
+}
+
+// How far the recipients of expired cards are erased in the programs that keep them for a limited time.
+type RecipientErasure struct {
+	// The program.
+	ProgramID id.ID
+	// The recipients of cards that expired until then are erased.
+	ExpiredUntil time.Time
 }
 
 // How far security codes are sealed again with the newest key, in one row.

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"giftcards/jobs/barcode"
 	"giftcards/jobs/message/texts"
 	"giftcards/store/text"
 )
@@ -31,10 +32,12 @@ type data struct {
 
 	style texts.Style
 	form  form
+	gift  *Gift
+	drawn *barcode.Image // nil until a template asks for it
 }
 
 // data returns the templates' input for a part of the message.
-func (g Gift) data(style texts.Style, f form) data {
+func (g Gift) data(style texts.Style, f form) *data {
 	name := func(s string) string {
 		if s = strings.TrimSpace(inert(text.Line(s))); blank(s) {
 			return ""
@@ -49,7 +52,7 @@ func (g Gift) data(style texts.Style, f form) data {
 	if g.Kind != card {
 		g.Sender, g.Note = "", ""
 	}
-	d := data{
+	d := &data{
 		Kind:      g.Kind,
 		Merchant:  f.enclose(f.shorten(merchant(g.Merchant))),
 		Sender:    name(g.Sender),
@@ -58,7 +61,7 @@ func (g Gift) data(style texts.Style, f form) data {
 		Code:      g.Code,
 		Expires:   style.ValidUntil(g.ExpiresAt, g.Now),
 		Lang:      style.Lang(), Dir: style.Dir(), Mirrored: style.Mirrored(), Start: "left", End: "right",
-		style: style, form: f,
+		style: style, form: f, gift: &g,
 	}
 	if g.Number != "" {
 		d.Number = Group(g.Number)
@@ -86,7 +89,7 @@ func (g Gift) data(style texts.Style, f form) data {
 // heading.code for heading, it is that one; if the message has a sender, heading.card.from goes
 // before heading.card. It returns an empty text if the name has texts for other kinds only, and
 // fails if there is no such name. In HTML the result is HTML.
-func (d data) Say(name string) (any, error) {
+func (d *data) Say(name string) (any, error) {
 	if !d.style.Known(name) {
 		return nil, fmt.Errorf("there is no text %q", name)
 	}
@@ -102,7 +105,7 @@ func (d data) Say(name string) (any, error) {
 }
 
 // value returns what is filled in at a place of a text, in HTML as HTML.
-func (d data) value(place string) string {
+func (d *data) value(place string) string {
 	var filled string
 	typed := false
 	switch place {
@@ -143,7 +146,7 @@ func escape(text string) string {
 const lineLength = 71
 
 // Lines is Say with line breaks, for the mail without HTML. A longer word has a line for itself.
-func (d data) Lines(name string) (string, error) {
+func (d *data) Lines(name string) (string, error) {
 	said, err := d.Say(name)
 	if err != nil {
 		return "", err
@@ -176,7 +179,7 @@ var labels = []string{"label.value", "label.number", "label.code", "label.until"
 
 // Row returns a line of the mail without HTML: the label and the value, with blanks between them
 // so that all values begin below each other.
-func (d data) Row(label, value string) (string, error) {
+func (d *data) Row(label, value string) (string, error) {
 	if !d.style.Known(label) {
 		return "", fmt.Errorf("there is no text %q", label)
 	}
@@ -192,7 +195,7 @@ func (d data) Row(label, value string) (string, error) {
 }
 
 // Long reports whether the amount needs smaller characters.
-func (d data) Long() bool { return utf8.RuneCountInString(d.Value) > 12 }
+func (d *data) Long() bool { return utf8.RuneCountInString(d.Value) > 12 }
 
 // cheap replaces characters that the alphabet of text messages (GSM 03.38) lacks by others of it,
 // because a message with one of them costs more than twice as much.

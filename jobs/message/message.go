@@ -5,10 +5,13 @@
 package message
 
 import (
+	"cmp"
 	"errors"
+	htmltemplate "html/template"
 	"strings"
 	"time"
 
+	"giftcards/jobs/barcode"
 	"giftcards/jobs/message/texts"
 	"giftcards/store/text"
 )
@@ -21,6 +24,7 @@ const card = "card"
 
 // Gift is the content of a message. An empty text is unknown.
 type Gift struct {
+	ID                      string // of the card, to name the image
 	Kind                    string // one of Kinds; empty: card
 	Merchant                string // the name that the operator chose
 	From                    string // the program's name for the sender of mails; empty: the merchant
@@ -33,6 +37,8 @@ type Gift struct {
 	Zone                    *time.Location // the program's; it decides on which day the card expires
 	Locale, Currency        string         // the program's, as texts.Settings has them
 	Design                  string         // slug of a template, as typed
+	// Symbology is how the number is drawn for a till; empty: barcode.QR.
+	Symbology barcode.Symbology
 }
 
 // Content is a message in all its forms.
@@ -42,7 +48,39 @@ type Content struct {
 	Text    string
 	HTML    string
 	SMS     string
+	// Barcode is the image that HTML shows under the address BarcodeID; nil if it shows none.
+	Barcode   *barcode.Image
+	BarcodeID string // without "cid:"
 }
+
+// Barcode is the card's number as an image for the scanner of a till. The image is a part of the
+// mail, and made only if the template asks for it.
+type Barcode struct {
+	Source        htmltemplate.URL  // for <img src>
+	Kind          barcode.Symbology // qr or code128
+	Width, Height int               // of the whole image in pixels, with the white around the code
+}
+
+// Barcode returns the image of the number. It is a method, so that templates that show none
+// cost none.
+func (d *data) Barcode() (Barcode, error) {
+	symbology := cmp.Or(d.gift.Symbology, barcode.QR)
+	if d.drawn == nil {
+		drawn, err := barcode.Draw(symbology, d.gift.Number)
+		if err != nil {
+			return Barcode{}, err
+		}
+		d.drawn = &drawn
+	}
+	return Barcode{
+		Source: htmltemplate.URL("cid:" + d.gift.barcodeID()), //nolint:gosec // made of the card's id
+		Kind:   symbology, Width: d.drawn.Width, Height: d.drawn.Height,
+	}, nil
+}
+
+// barcodeID is another one in each card's mails, because mail programs may show an image that they
+// know by its id.
+func (g *Gift) barcodeID() string { return "number@" + cmp.Or(g.ID, "example") + ".giftcards" }
 
 // Compose executes the template of the gift's design, or else the default one.
 func (t *Templates) Compose(g Gift) (Content, error) {
@@ -54,8 +92,9 @@ func (t *Templates) Compose(g Gift) (Content, error) {
 		enclose = isolated // because a Latin name would change the order of the words around it
 	}
 	// HTML isolates by itself; the subject and a text message must be short.
+	typed := g.data(style, form{shorten: asIs, enclose: asIs, words: escape, html: true})
 	err := errors.Join(
-		lookup(t.html, g.Design).Execute(&html, g.data(style, form{shorten: asIs, enclose: asIs, words: escape, html: true})),
+		lookup(t.html, g.Design).Execute(&html, typed),
 		text.ExecuteTemplate(&subject, "subject", g.data(style, form{shorten: short, enclose: enclose, words: asIs})),
 		text.ExecuteTemplate(&words, "text", g.data(style, form{shorten: asIs, enclose: enclose, words: asIs})),
 		text.ExecuteTemplate(&sms, "sms", g.data(style, form{shorten: short, enclose: enclose, words: cheap})),
@@ -63,7 +102,11 @@ func (t *Templates) Compose(g Gift) (Content, error) {
 	if err != nil {
 		return Content{}, err
 	}
-	return content(g.From, g.Merchant, subject.String(), words.String(), html.String(), sms.String()), nil
+	content := content(g.From, g.Merchant, subject.String(), words.String(), html.String(), sms.String())
+	if typed.drawn != nil {
+		content.Barcode, content.BarcodeID = typed.drawn, g.barcodeID()
+	}
+	return content, nil
 }
 
 // content returns a message of what its templates wrote.

@@ -28,7 +28,7 @@ func load(t *testing.T, dir string) *message.Templates {
 }
 
 // builtIn returns the built-in texts.
-func builtIn(t *testing.T) *texts.Languages {
+func builtIn(t testing.TB) *texts.Languages {
 	t.Helper()
 	languages, err := texts.Load("")
 	if err != nil {

@@ -43,7 +43,7 @@ func (t *Templates) ComposeReceipt(r Receipt) (Content, error) {
 	g := Gift{
 		Kind: r.Kind, Merchant: r.Merchant, Recipient: r.Recipient, Value: r.Balance, ExpiresAt: r.ExpiresAt, Now: r.Now, Zone: r.Zone,
 	}
-	data := func(f form) data {
+	data := func(f form) *data {
 		d := g.data(style, f)
 		d.Number, d.Code = "", ""
 		d.Amount, d.LastFour, d.Refuse = style.Money(strings.TrimPrefix(r.Amount, "-")), r.LastFour, r.Refuse

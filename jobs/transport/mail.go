@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"bytes"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -62,6 +63,13 @@ func newEnvelope(m Message, from string) (envelope, error) {
 	}
 	msg.SetBodyString(gomail.TypeTextPlain, m.Text)
 	msg.AddAlternativeString(gomail.TypeTextHTML, m.HTML)
+	if m.Image != nil {
+		err := msg.EmbedReader("number.png", bytes.NewReader(m.Image.PNG),
+			gomail.WithFileContentID("<"+m.Image.ID+">"), gomail.WithFileContentType("image/png"))
+		if err != nil {
+			return envelope{}, err
+		}
+	}
 	return envelope{from: "<" + from + ">", to: "<" + to + ">", utf8: !ascii(to), Msg: msg}, nil
 }
 

@@ -27,7 +27,10 @@ type SMTPOptions struct {
 	Security           string // STARTTLS, TLS or Plain
 	Username, Password string // no authentication if empty
 	From               string // address that mail comes from
-	Hello              string // name of this machine in EHLO, the domain of From if empty
+	// Bounces is the address that reports of mails which did not arrive go to, with a mark of the
+	// mail before the @ (VERP); From without a mark if empty.
+	Bounces string
+	Hello   string // name of this machine in EHLO, the domain of From if empty
 	// DKIM signs mails; nil: they are not signed.
 	DKIM *DKIM
 	// Timeout bounds the sending of one mail, including the connection.
@@ -72,6 +75,9 @@ func (s *SMTP) Send(ctx context.Context, m Message) error {
 		return &Error{Permanent: true, Stage: "address", Err: err}
 	}
 	mail.dkim = s.options.DKIM
+	if s.options.Bounces != "" {
+		mail.from = "<" + envelopeSender(s.options.Bounces, m) + ">"
+	}
 	limited, cancel := context.WithTimeout(ctx, s.options.Timeout)
 	defer cancel()
 	c, err := s.connect(limited)

@@ -24,11 +24,18 @@ type Message struct {
 	Subject  string
 	Text     string
 	HTML     string
+	Image    *Image // in HTML; nil: none
 	Date     time.Time
 	// Unsubscribe is an https address that ends mails of this kind by a POST; empty: none.
 	Unsubscribe string
 	// Taken, unless nil, is called with the words with which the server accepted the message.
 	Taken func(words string)
+}
+
+// Image is a picture within a mail.
+type Image struct {
+	ID  string // its Content-ID without angle brackets: HTML shows it as cid: and this
+	PNG []byte
 }
 
 // taken calls Taken.

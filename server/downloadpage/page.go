@@ -1,5 +1,6 @@
 // Package downloadpage writes the pages that a browser gets for a signed link: one offers the
-// files of a download, one says why there are none, and one ends receipts. They need no script
+// files of a download, one shows how far the cards of a task are, one says why there are no
+// files, and one ends receipts. They need no script
 // and load nothing.
 package downloadpage
 
@@ -10,6 +11,7 @@ import (
 	"encoding/base64"
 	"html/template"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -86,13 +88,30 @@ func (o offer) Amount() string { return o.Style.Money(o.Value) }
 // days.
 func (o offer) ValidUntil() string { return o.Style.ValidUntil(o.ExpiresAt, o.Now) }
 
+// Wait describes cards that are being issued.
+type Wait struct {
+	Program         string // its name
+	Written, Wanted int    // cards: how many are written, and how many will be; at least 1
+}
+
+// WriteWait answers 200 with the page that shows how far the cards are. The browser loads it
+// again every 2 seconds, until it gets the offer.
+func WriteWait(w http.ResponseWriter, wait Wait) error {
+	return write(w, http.StatusOK, "wait", struct {
+		Wait
+		CSS            template.CSS
+		Done, Count    string
+		PercentWritten int
+	}{wait, template.CSS(style), grouped(wait.Written), grouped(wait.Wanted), 100 * wait.Written / wait.Wanted}) //nolint:gosec // our own style
+}
+
 // WriteRefusal answers with the page that shows the sentence and what the reader can do.
 func WriteRefusal(w http.ResponseWriter, status int, sentence string) error {
 	return write(w, status, "refusal", struct {
-		CSS      template.CSS
-		Sentence string
-		Ended    bool
-	}{template.CSS(style), sentence, status == http.StatusForbidden}) //nolint:gosec // our own style
+		CSS           template.CSS
+		Sentence      string
+		Ended, Failed bool
+	}{template.CSS(style), sentence, status == http.StatusForbidden, status == http.StatusNotFound}) //nolint:gosec // our own style
 }
 
 // Receipts describes the page that ends the receipts of a program.
@@ -140,4 +159,13 @@ func write(w http.ResponseWriter, status int, name string, data any) error {
 	w.WriteHeader(status)
 	_, err := w.Write(page.Bytes())
 	return err
+}
+
+// grouped formats a number with commas, such as 1,234,567.
+func grouped(n int) string {
+	text := strconv.Itoa(n)
+	for at := len(text) - 3; at > 0; at -= 3 {
+		text = text[:at] + "," + text[at:]
+	}
+	return text
 }

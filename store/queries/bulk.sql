@@ -34,6 +34,10 @@ select sqlc.embed(t), (
     and not exists (select from revoked_tokens r where r.id = @token_id))::boolean as access_unchanged
 from bulk_tasks t where t.program_id = @program_id and t.id = @id;
 
+-- name: FindTaskOfCards :one
+-- The task that issues a card first, by the first column of the primary key, without a lock.
+select * from bulk_tasks where program_id = @program_id and first_card_id = @first_card_id;
+
 -- name: LimitLockWait :exec
 -- Limits how long the statements of this transaction wait for a lock.
 select set_config('lock_timeout', @wait::text, true);
@@ -117,7 +121,7 @@ limit 1;
 -- Waits for the task's worker.
 update bulk_tasks set status = 'processing', attempts = attempts + 1
 where program_id = $1 and id = $2 and status in ('pending', 'processing')
-returning attempts;
+returning attempts, card_count;
 
 -- name: GiveBackAttempt :exec
 -- By primary key; changes nothing unless the task is processing and has an attempt. Waits
@@ -173,3 +177,13 @@ with deleted as (
     delete from task_cancellations c using deleted d where c.program_id = d.program_id and c.task_id = d.id
 )
 select count(*) from deleted;
+
+-- name: FindPrintedTask :one
+-- A task by its id alone, with its program and the name of its merchant. It looks through the
+-- tasks, without a lock.
+select sqlc.embed(t), sqlc.embed(p), m.name as merchant_name from bulk_tasks t
+join programs p on p.id = t.program_id join merchants m on m.id = p.merchant_id where t.id = $1;
+
+-- name: ListCardsOfRange :many
+-- By primary key, in the order of the request, without a lock.
+select * from gift_cards where program_id = @program_id and id between @first_id and @last_id order by id;

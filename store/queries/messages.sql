@@ -137,6 +137,17 @@ where program_id = @program_id and card_id = @card_id and channel = @channel and
 -- At most @up_to messages, the latest first.
 select * from messages where status = @status order by send_at desc, card_id desc, channel, sequence desc limit @up_to;
 
+-- name: ListBouncedMessages :many
+-- At most @up_to messages that came back, the latest first. Uses messages_bounced_idx.
+select * from messages where bounced_at is not null order by bounced_at desc, card_id desc, sequence desc limit @up_to;
+
+-- name: SetMessageBounced :execrows
+-- Of a mail that was sent and is not known to have come back. By the first columns of the primary
+-- key; of a card's mails only one has the sequence.
+update messages set bounced_at = @bounced_at::timestamptz, bounce = @bounce::text
+where program_id = @program_id and card_id = @card_id and channel = 'email' and sequence = @sequence
+  and status = 'sent' and bounced_at is null;
+
 -- name: RetryMessages :many
 -- Resets the messages in @states of some cards, or of all cards if @card_ids is null, to new
 -- ones that are due. With @again, sent and written messages get a new Message-ID. Leaves
@@ -144,7 +155,7 @@ select * from messages where status = @status order by send_at desc, card_id des
 -- an address that is not the card's any more.
 update messages m
 set sequence = m.sequence + case when @again::boolean and m.status in ('sent', 'written') then 1 else 0 end,
-    status = 'scheduled', attempts = 0, unconfirmed = 0, give_up_at = null, sent_at = null, next_attempt_at = @now
+    status = 'scheduled', attempts = 0, unconfirmed = 0, give_up_at = null, sent_at = null, bounced_at = null, bounce = null, next_attempt_at = @now
 where m.status = any (@states::text[])
   and (sqlc.narg('card_ids')::bytea[] is null or m.card_id = any (sqlc.narg('card_ids')::bytea[]))
   and not exists (
@@ -226,7 +237,7 @@ select * from messages where program_id = $1 and card_id = $2 order by channel, 
 -- Resets the message to a new one with another address. By primary key.
 update messages
 set address = @address, sequence = sequence + case when status in ('sent', 'written') then 1 else 0 end, last_error = null,
-    status = 'scheduled', attempts = 0, unconfirmed = 0, give_up_at = null, sent_at = null, next_attempt_at = @next_attempt_at
+    status = 'scheduled', attempts = 0, unconfirmed = 0, give_up_at = null, sent_at = null, bounced_at = null, bounce = null, next_attempt_at = @next_attempt_at
 where program_id = @program_id and card_id = @card_id and channel = @channel and kind = @kind and sequence = @sequence;
 
 -- name: SetMessageAddress :exec

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"giftcards/store"
+	"giftcards/store/text"
+)
+
+// physical issues a task of physical cards.
+func (s *shop) physical(cards int, physical bool) (task store.Task) {
+	s.t.Helper()
+	name := text.Clean("Ada 🎁")
+	recipients := make([]store.Recipient, cards)
+	for i := range recipients {
+		recipients[i].Name = &name
+	}
+	s.write(func(tx *store.Tx) (err error) {
+		task, err = tx.AddTask(s.t.Context(), s.access, store.Terms{ProgramID: s.program.ID, InitialValue: s.value("5"), IsPhysical: physical}, cards, recipients)
+		return err
+	})
+	return task
+}
+
+// TestOperatorsPrintPhysicalCards that may still be used, into a file that is theirs alone and
+// appears whole. Each sheet is in the audit log.
+func TestOperatorsPrintPhysicalCards(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.settings = append(s.settings, "--keys-file="+s.keyFile)
+	task, digital, waiting := s.physical(12, true), s.physical(2, false), s.physical(1, true)
+	s.issue(task)
+	s.issue(digital)
+	s.activate(s.access, task.FirstCardID, task.FirstCardID.Plus(1))
+	s.spend(task.FirstCardID)
+	dir := t.TempDir()
+	file := filepath.Join(dir, "cards.pdf")
+	var printed printedSheet
+	s.do(&printed, "cards", "print", "--task="+task.ID.String(), "--out="+file, "--fonts="+dir)
+	if printed.Cards != 11 || printed.Pages != 2 || printed.LeftOut["depleted"] != 1 || printed.WithoutFont != "🎁" {
+		t.Errorf("%+v", printed)
+	}
+	content, err := os.ReadFile(file)
+	must(t, err)
+	info, err := os.Stat(file)
+	must(t, err)
+	if info.Mode().Perm() != 0o600 || !bytes.HasPrefix(content, []byte("%PDF-")) || !bytes.HasSuffix(bytes.TrimSpace(content), []byte("%%EOF")) {
+		t.Errorf("the file has mode %o and %d bytes", info.Mode().Perm(), len(content))
+	}
+	code, stdout, stderr := command(t, "", append([]string{"cards", "print", "--task=" + task.ID.String(), "--paper=letter"}, s.settings...)...)
+	if code != 0 || !strings.HasPrefix(stdout, "%PDF-") {
+		t.Errorf("to standard output: %d %.20s %s", code, stdout, stderr)
+	}
+	if n := s.count("audit_log where operation = 'cards print' and cards = 11 and subject = uuid_send('" + task.ID.String() + "') and program_id is not null and client like '%@%'"); n != 2 {
+		t.Errorf("%d sheets are in the audit log, want 2", n)
+	}
+
+	for name, c := range map[string]struct {
+		args []string
+		want string
+	}{
+		"an old file":   {[]string{"--task=" + task.ID.String(), "--out=" + file}, "exists"},
+		"nowhere":       {[]string{"--task=" + task.ID.String(), "--out=" + filepath.Join(dir, "no", "x.pdf")}, "no such file"},
+		"digital cards": {[]string{"--task=" + digital.ID.String()}, "digital"},
+		"no cards yet":  {[]string{"--task=" + waiting.ID.String()}, "not issued yet"},
+		"no task":       {[]string{"--task=06dea928-7b55-480f-8090-06c2b7a92fcd"}, "Task not found: 06dea928-7b55-480f-8090-06c2b7a92fcd"},
+		"no paper":      {[]string{"--task=" + task.ID.String(), "--paper=a5"}, "--paper"},
+		"no fonts":      {[]string{"--task=" + task.ID.String(), "--fonts=/nowhere"}, "--fonts"},
+		"nothing named": {nil, "--task"},
+	} {
+		code, stdout, stderr := command(t, "", append(append([]string{"cards", "print"}, c.args...), s.settings...)...)
+		if code == 0 || stdout != "" || !strings.Contains(stderr, c.want) {
+			t.Errorf("%s: %d %.20s %s", name, code, stdout, stderr)
+		}
+	}
+	if again, err := os.ReadFile(file); err != nil || !bytes.Equal(again, content) {
+		t.Error("a refused sheet has changed the file")
+	}
+	if files, err := os.ReadDir(dir); err != nil || len(files) != 1 {
+		t.Errorf("left behind: %v (%v)", files, err)
+	}
+}
+
+// TestAFileOfASheetAppearsWholeOrNotAtAll in both ways of writing it.
+func TestAFileOfASheetAppearsWholeOrNotAtAll(t *testing.T) {
+	t.Parallel()
+	for name, write := range map[string]func(string, []byte) error{"without a name": writeNew, "renamed": writeRenamed} {
+		dir := t.TempDir()
+		file := filepath.Join(dir, "x")
+		must(t, write(file, []byte("first")))
+		if err := write(file, []byte("second")); !os.IsExist(err) {
+			t.Errorf("%s: over an old file: %v", name, err)
+		}
+		content, err := os.ReadFile(file)
+		must(t, err)
+		info, err := os.Stat(file)
+		must(t, err)
+		files, err := os.ReadDir(dir)
+		must(t, err)
+		if string(content) != "first" || info.Mode().Perm() != 0o600 || len(files) != 1 {
+			t.Errorf("%s: %q, mode %o, %d files", name, content, info.Mode().Perm(), len(files))
+		}
+	}
+}

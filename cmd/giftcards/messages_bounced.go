@@ -1,0 +1,51 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"giftcards/jobs/transport"
+	"giftcards/store"
+	"giftcards/store/id"
+)
+
+type bouncedMessage struct{}
+
+type printedBounce struct {
+	CardID   *id.ID `json:"cardId"`
+	Sequence int    `json:"sequence"`
+	// Outcome is bounced; delayed or another action that the mail server reports, of which nothing is
+	// recorded; unknown, if no such mail was sent or the bounce is recorded already; or ignored, if
+	// the input is no report.
+	Outcome string `json:"outcome"`
+	Bounce  string `json:"bounce"`
+}
+
+// Run succeeds for every mail, because a mail server would answer a failure with yet another
+// mail. It fails only if it cannot record the bounce.
+func (bouncedMessage) Run(s *session) error {
+	report, err := transport.ReadReport(s.stdin)
+	card, fault := id.Parse(report.ID)
+	if errors.Is(err, transport.ErrNoReport) || err == nil && fault != nil {
+		return s.printJSON(printedBounce{Outcome: "ignored"})
+	}
+	if err != nil {
+		return fmt.Errorf("read the report: %w", err)
+	}
+	printed := printedBounce{CardID: &card, Sequence: report.Sequence, Outcome: report.Action, Bounce: report.Reason}
+	if report.Action != "failed" {
+		return s.printJSON(printed)
+	}
+	return printWritten(s, func(tx *store.Tx) (printedBounce, error) {
+		program, recorded, err := tx.RecordBounce(s, card, report.Sequence, report.Reason)
+		if err != nil {
+			return printedBounce{}, err
+		}
+		printed.Outcome = "unknown"
+		if !recorded {
+			return printed, nil
+		}
+		printed.Outcome = "bounced"
+		return printed, s.audit(tx, store.AuditEntry{Operation: "messages bounced", ProgramID: program, Subject: card[:], Cards: 1})
+	})
+}

@@ -1,0 +1,27 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+)
+
+// writeRenamed is writeNew for systems that know no file without a name: a process that is killed
+// in the middle leaves a file that begins with ".new-".
+func writeRenamed(path string, content []byte) error {
+	file, err := os.CreateTemp(filepath.Dir(path), ".new-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(file.Name()) }() // its other name stays
+	_, err = file.Write(content)
+	if err == nil {
+		err = file.Sync()
+	}
+	if closeErr := file.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		return err
+	}
+	return os.Link(file.Name(), path) // fails if the file exists
+}

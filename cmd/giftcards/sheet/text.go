@@ -1,0 +1,127 @@
+package sheet
+
+import (
+	"slices"
+	"unicode"
+
+	"codeberg.org/go-pdf/fpdf"
+	"github.com/go-text/typesetting/di"
+	"github.com/go-text/typesetting/font/opentype"
+	"github.com/go-text/typesetting/shaping"
+	"golang.org/x/image/math/fixed"
+	"golang.org/x/text/unicode/bidi"
+)
+
+// line is a text of any script that is shaped and in the order in which it is seen.
+type line struct {
+	runs  []shaping.Output
+	width float64 // in units of the size 1
+}
+
+// shapedSize is the size in which texts are shaped: large, because positions are in whole 64ths.
+const shapedSize = 1000
+
+// shape lays out a text in one line. missing are the characters that no font has.
+func (f *Fonts) shape(text string) (l line, missing []rune) {
+	runes := []rune(text)
+	if len(runes) == 0 {
+		return line{}, nil
+	}
+	for _, r := range runes {
+		if !f.Has(r) && unicode.IsGraphic(r) && !unicode.IsSpace(r) {
+			missing = append(missing, r)
+		}
+	}
+	direction := di.DirectionLTR
+	// The first letter with a direction decides, as in the messages (UAX #9).
+	for _, r := range runes {
+		properties, _ := bidi.LookupRune(r)
+		if class := properties.Class(); class == bidi.L || class == bidi.R || class == bidi.AL {
+			if class != bidi.L {
+				direction = di.DirectionRTL
+			}
+			break
+		}
+	}
+	var segmenter shaping.Segmenter
+	var shaper shaping.HarfbuzzShaper
+	var shaped []shaping.Output
+	input := shaping.Input{Text: runes, RunEnd: len(runes), Direction: direction, Size: fixed.I(shapedSize)}
+	for _, run := range segmenter.Split(input, f) {
+		shaped = append(shaped, shaper.Shape(run))
+	}
+	var wrapper shaping.LineWrapper
+	lines, _ := wrapper.WrapParagraph(shaping.WrapConfig{Direction: direction}, 1<<24, runes, shaping.NewSliceIterator(shaped))
+	for _, wrapped := range lines { // one, because nothing is that wide
+		l.runs = append(l.runs, wrapped...)
+	}
+	slices.SortStableFunc(l.runs, func(a, b shaping.Output) int { return int(a.VisualIndex - b.VisualIndex) })
+	for _, run := range l.runs {
+		l.width += float64(run.Advance) / 64 / shapedSize
+	}
+	return l, missing
+}
+
+// fit shapes a text that is at most wide millimetres wide in a size. A longer one ends with an
+// ellipsis.
+func (f *Fonts) fit(text string, size, wide float64) (l line, missing []rune) {
+	l, missing = f.shape(text)
+	if l.width*size <= wide {
+		return l, missing
+	}
+	runes := []rune(text)
+	shortest, longest := 0, len(runes) // the length that fits is in between
+	for longest-shortest > 1 {
+		middle := (shortest + longest) / 2
+		if shorter, _ := f.shape(string(runes[:middle]) + "…"); shorter.width*size <= wide {
+			shortest = middle
+		} else {
+			longest = middle
+		}
+	}
+	return f.shape(string(runes[:shortest]) + "…")
+}
+
+// draw fills the outlines of a line whose base line begins at x, y, in millimetres. Outlines are
+// drawn instead of a font that the file would have to carry.
+func (l line) draw(pdf *fpdf.Fpdf, x, y, size float64) {
+	for _, run := range l.runs {
+		scale := size / float64(run.Face.Upem())
+		for _, glyph := range run.Glyphs {
+			left := x + float64(glyph.XOffset)/64/shapedSize*size
+			base := y - float64(glyph.YOffset)/64/shapedSize*size
+			if outline, ok := run.Face.GlyphDataOutline(glyph.GlyphID); ok {
+				fill(pdf, outline.Segments, left, base, scale)
+			}
+			x += float64(glyph.Advance) / 64 / shapedSize * size
+		}
+	}
+}
+
+func fill(pdf *fpdf.Fpdf, segments []opentype.Segment, left, base, scale float64) {
+	if len(segments) == 0 { // a space
+		return
+	}
+	at := func(p opentype.SegmentPoint) (x, y float64) {
+		return left + float64(p.X)*scale, base - float64(p.Y)*scale
+	}
+	for _, s := range segments {
+		x0, y0 := at(s.Args[0])
+		x1, y1 := at(s.Args[1])
+		x2, y2 := at(s.Args[2])
+		switch s.Op {
+		case opentype.SegmentOpMoveTo:
+			pdf.MoveTo(x0, y0)
+		case opentype.SegmentOpLineTo:
+			pdf.LineTo(x0, y0)
+		case opentype.SegmentOpQuadTo:
+			// PDF has cubic curves only.
+			fromX, fromY := pdf.GetX(), pdf.GetY()
+			pdf.CurveBezierCubicTo(fromX+2*(x0-fromX)/3, fromY+2*(y0-fromY)/3, x1+2*(x0-x1)/3, y1+2*(y0-y1)/3, x1, y1)
+		case opentype.SegmentOpCubeTo:
+			pdf.CurveBezierCubicTo(x0, y0, x1, y1, x2, y2)
+		}
+	}
+	pdf.ClosePath()
+	pdf.DrawPath("F")
+}

@@ -1,0 +1,50 @@
+package server_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"giftcards/server/servertest"
+	"giftcards/store"
+	"giftcards/store/storetest"
+)
+
+// TestARetryAfterAnErasureIssuesNothingAndTellsNothing: it gets the answer of the first time,
+// without the person. The same key with another recipient is still refused.
+func TestARetryAfterAnErasureIssuesNothingAndTellsNothing(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t)
+	m := s.Merchant()
+	create := func(email string) servertest.Answer {
+		return m.Do(http.MethodPost, m.Cards(), withKey("k"), fmt.Appendf(nil,
+			`{"initialValue":25,"merchantId":%q,"customerEmail":%q,"customerName":"Ada Nocturne","senderName":"Uncle Nocturne","customMessage":"Dear Nocturne"}`, m.ID, email))
+	}
+	first := create("Ada@example.com")
+	if first.Status != http.StatusCreated || !strings.Contains(string(first.Body), "Nocturne") {
+		t.Fatalf("%d %s", first.Status, first.Body)
+	}
+	storetest.AsOwner(t, s.Store, func(tx *store.Tx) (store.Erased, error) {
+		return tx.ErasePerson(t.Context(), store.Person{Channel: store.ChannelEmail, Address: "ada@example.com"})
+	})
+	again := create("Ada@example.com")
+	body := string(again.Body)
+	if again.Status != http.StatusCreated || again.Header.Get("Idempotent-Replayed") != "true" || strings.Contains(body, "Nocturne") || strings.Contains(strings.ToLower(body), "ada@") ||
+		!strings.Contains(body, `"customerEmail":null`) {
+		t.Errorf("%d %v %s", again.Status, again.Header, body)
+	}
+	want := string(first.Body)
+	for _, erased := range []string{`"Ada@example.com"`, `"Ada Nocturne"`, `"Uncle Nocturne"`, `"Dear Nocturne"`} {
+		want = strings.Replace(want, erased, "null", 1)
+	}
+	if body != want {
+		t.Errorf("got %s, want %s", body, want)
+	}
+	if other := create("bo@example.com"); other.Status != http.StatusUnprocessableEntity {
+		t.Errorf("another request under the key: %d %s", other.Status, other.Body)
+	}
+	if n := count(t, s, "gift_cards"); n != 1 {
+		t.Errorf("%d cards, want 1", n)
+	}
+}

@@ -1,0 +1,92 @@
+package server_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"giftcards/gen/api"
+	"giftcards/server/servertest"
+	"giftcards/store/storetest/check"
+)
+
+// TestALargeOrderIsWatched: polls tell how many cards are written and wanted, and their link leads
+// a browser to a page with a bar, and to the files when the cards are issued. Before that nobody
+// gets a file, and no download is in the audit log.
+func TestALargeOrderIsWatched(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t)
+	m := s.Merchant()
+	// This transaction has the merchant's slot, so that the worker waits. It tells progress in the
+	// worker's place.
+	worker, err := s.Store.Pool().Begin(t.Context())
+	check.Must(t, err)
+	_, err = worker.Exec(t.Context(), "select pg_advisory_xact_lock(hashtextextended('bulk task of ' || $1, 1))", m.ID)
+	check.Must(t, err)
+	cards := 12_345
+	task := bulk(t, m, nil, api.BulkIssueGiftCardRequest{InitialValue: amount(t, "5"), Count: &cards}).JSON202.TaskId
+	poll := func() servertest.Answer { return m.Do(http.MethodGet, m.Cards()+"/bulk/"+task, nil, nil) }
+	told := func(answer servertest.Answer) string {
+		return answer.Header.Get("Cards-Written") + " of " + answer.Header.Get("Cards-Wanted")
+	}
+	waiting := poll()
+	if told(waiting) != "0 of 12345" {
+		t.Errorf("before the task begins: %s", told(waiting))
+	}
+	_, err = s.Store.Pool().Exec(t.Context(), "update bulk_tasks set status = 'processing'")
+	check.Must(t, err)
+	_, err = worker.Exec(t.Context(), "select set_config('application_name', $1, true)", "giftcards task "+task+" 5000")
+	check.Must(t, err)
+	check.Until(t, "the progress of the task", func() bool { return told(poll()) == "5000 of 12345" })
+
+	link, kind, _ := strings.Cut(strings.TrimPrefix(poll().Header.Get("Link"), "<"), ">")
+	if !strings.Contains(kind, `type="text/html"`) {
+		t.Errorf("Link of a running task: %s", poll().Header.Get("Link"))
+	}
+	page := browse(t, s, link)
+	if body := string(page.Body); page.Status != http.StatusOK || !strings.Contains(body, `value="5000" max="12345"`) || !strings.Contains(body, `http-equiv="refresh"`) || !strings.Contains(body, "5,000 of 12,345 are written") {
+		t.Errorf("the page of a running task: %d %s", page.Status, body)
+	}
+	for _, format := range []string{"?format=csv", "?format=xlsx", ""} {
+		if answer := get(t, s, link+format); answer.Status != http.StatusConflict || answer.Header.Get("Retry-After") == "" || !strings.Contains(string(answer.Body), "The cards are not issued yet") {
+			t.Errorf("%q of a running task: %d %s", format, answer.Status, answer.Body)
+		}
+	}
+	if n := count(t, s, "audit_log where operation = 'downloadGiftCards'"); n != 0 {
+		t.Errorf("%d downloads are in the audit log", n)
+	}
+
+	check.Must(t, worker.Rollback(t.Context()))
+	done := poll()
+	check.Until(t, "the end of the task", func() bool { done = poll(); return strings.Contains(string(done.Body), `"completed"`) })
+	if told(done) != "12345 of 12345" || !strings.Contains(done.Header.Get("Link"), `type="text/csv"`) {
+		t.Errorf("of a completed task: %s, Link %s", told(done), done.Header.Get("Link"))
+	}
+	if page := browse(t, s, link); page.Status != http.StatusOK || !strings.Contains(string(page.Body), "Your gift cards are ready") {
+		t.Errorf("the page of a completed task: %d %s", page.Status, page.Body)
+	}
+}
+
+// TestAFailedOrderHasNoFiles, and its page says so.
+func TestAFailedOrderHasNoFiles(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t)
+	m := s.Merchant()
+	worker, err := s.Store.Pool().Begin(t.Context())
+	check.Must(t, err)
+	_, err = worker.Exec(t.Context(), "select pg_advisory_xact_lock(hashtextextended('bulk task of ' || $1, 1))", m.ID)
+	check.Must(t, err)
+	cards := 2001
+	task := bulk(t, m, nil, api.BulkIssueGiftCardRequest{InitialValue: amount(t, "5"), Count: &cards}).JSON202.TaskId
+	link, _, _ := strings.Cut(strings.TrimPrefix(m.Do(http.MethodGet, m.Cards()+"/bulk/"+task, nil, nil).Header.Get("Link"), "<"), ">")
+	_, err = s.Store.Pool().Exec(t.Context(), "update bulk_tasks set status = 'failed', error = 'x', completed_at = now()")
+	check.Must(t, err)
+	check.Must(t, worker.Rollback(t.Context()))
+	const sentence = "The task has failed and has no cards"
+	if answer := get(t, s, link); answer.Status != http.StatusNotFound || !strings.Contains(string(answer.Body), sentence) {
+		t.Errorf("%d %s", answer.Status, answer.Body)
+	}
+	if page := browse(t, s, link); page.Status != http.StatusNotFound || !strings.Contains(string(page.Body), sentence) || !strings.Contains(string(page.Body), "issue the cards again") {
+		t.Errorf("%d %s", page.Status, page.Body)
+	}
+}

@@ -1,0 +1,305 @@
+package store_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/klauspost/compress/s2"
+
+	"giftcards/store"
+	"giftcards/store/id"
+	"giftcards/store/text"
+)
+
+// ada is a recipient with everything that a recipient can have.
+func ada(email string) store.Recipient {
+	phone, name, sender, words := "+442079460018", text.Clean("Ada Nocturne"), text.Clean("Uncle Nocturne"), text.Clean("Dear Nocturne")
+	return store.Recipient{Email: &email, Phone: &phone, Name: &name, Sender: &sender, Message: &words}
+}
+
+// erase does both transactions of an erasure.
+func (f fixture) erase(t *testing.T, p store.Person) (waiting int, erased store.Erased) {
+	t.Helper()
+	var unfinished []store.TaskRef
+	commit(t, f.Store, func(tx *store.Tx) (err error) {
+		waiting, unfinished, err = tx.EraseWaiting(t.Context(), p)
+		return err
+	})
+	for _, task := range unfinished {
+		commit(t, f.Store, func(tx *store.Tx) error { return tx.AwaitTask(t.Context(), task, time.Minute) })
+	}
+	commit(t, f.Store, func(tx *store.Tx) (err error) {
+		erased, err = tx.ErasePerson(t.Context(), p)
+		return err
+	})
+	return waiting, erased
+}
+
+// traces are the tables that have one of the texts in any row, in any encoding that we use.
+func (f fixture) traces(t *testing.T, texts ...string) (tables []string) {
+	t.Helper()
+	rows, err := f.Pool().Query(t.Context(), `select relname from pg_class where relnamespace = current_schema()::regnamespace and relkind = 'r' order by 1`)
+	must(t, err)
+	var names []string
+	for rows.Next() {
+		var name string
+		must(t, rows.Scan(&name))
+		names = append(names, name)
+	}
+	must(t, rows.Err())
+	for _, name := range names {
+		row := "r::text"
+		switch name {
+		case "idempotency_keys":
+			row = "convert_from(answer, 'UTF8')"
+		case "task_recipients":
+			continue // decoded below
+		}
+		for _, text := range texts {
+			if f.count(t, fmt.Sprintf("%s r where strpos(lower(%s), lower('%s')) > 0", name, row, text)) > 0 {
+				tables = append(tables, name)
+			}
+		}
+	}
+	chunks, err := f.Pool().Query(t.Context(), "select recipients from task_recipients")
+	must(t, err)
+	for chunks.Next() {
+		var encoded []byte
+		must(t, chunks.Scan(&encoded))
+		decoded, err := s2.Decode(nil, encoded)
+		must(t, err)
+		for _, text := range texts {
+			if strings.Contains(strings.ToLower(string(decoded)), strings.ToLower(text)) {
+				tables = append(tables, "task_recipients")
+			}
+		}
+	}
+	must(t, chunks.Err())
+	return slices.Compact(tables)
+}
+
+// keyed issues a card under a key, with an answer as the API gives it.
+func (f fixture) keyed(t *testing.T, key string, recipient store.Recipient) id.ID {
+	t.Helper()
+	var card id.ID
+	_, err := f.CreateCard(t.Context(), f.access, f.terms(t), recipient, f.key(key, ""), store.AuditEntry{Operation: "createGiftCard", Client: "test"}, func(c *store.GiftCard) (store.Answer, error) {
+		card = c.ID
+		body, err := json.Marshal(map[string]any{
+			"id": c.ID.String(), "balance": json.Number("0.00"), "customerEmail": c.CustomerEmail, "customerPhone": c.CustomerPhone,
+			"customerName": c.CustomerName, "senderName": c.SenderName, "customMessage": c.CustomMessage,
+		})
+		return store.Answer{Status: 201, Body: body}, err
+	})
+	must(t, err)
+	return card
+}
+
+// TestAnErasedPersonIsNowhereInTheDatabase in whatever way the card was issued, and other
+// people's data, the ledger and the balance stay. A second erasure finds nothing.
+func TestAnErasedPersonIsNowhereInTheDatabase(t *testing.T) {
+	t.Parallel()
+	const email = "Ada.Lovelace&Co_100%@example.com"
+	for name, p := range map[string]store.Person{
+		"by mail address": {Channel: store.ChannelEmail, Address: "ada.lovelace&co_100%@example.com"},
+		"by number":       {Channel: store.ChannelSMS, Address: "+442079460018"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := setup(t)
+			other := "not.ada.lovelace&co_100%@example.com" // the address is a part of it
+			mine, keyed := f.keyed(t, "mine", ada(email)), f.keyed(t, "other", store.Recipient{Email: &other})
+			f.activate(t, mine)
+			f.exec(t, "update gift_cards set searchable = true where id = $1", mine) // both indexes are asked
+			commit(t, f.Store, func(tx *store.Tx) error {
+				if _, err := tx.IssueCards(t.Context(), f.terms(t), []store.Recipient{ada(email), {}, {Email: &other}}); err != nil {
+					return err
+				}
+				done, err := tx.AddTask(t.Context(), f.access, f.terms(t), 2, []store.Recipient{ada(email), {Email: &other}})
+				if err != nil {
+					return err
+				}
+				if err := tx.IssueTask(t.Context(), f.program, done.ID, func(int) {}); err != nil {
+					return err
+				}
+				_, err = tx.AddTask(t.Context(), f.access, f.terms(t), 3, []store.Recipient{{Email: &other}, ada(email), ada(email)})
+				return err
+			})
+			// A card that was the person's: its message is still the person's.
+			f.changed(t, keyed, func(*store.Tx, *store.Card) error { return nil })
+			passedOn := f.keyed(t, "passed on", ada(email))
+			f.activate(t, passedOn)
+			f.changed(t, passedOn, func(tx *store.Tx, c *store.Card) error {
+				return tx.TransferOwnership(t.Context(), c, "Bo", "bo@example.com", id.ID{})
+			})
+			f.exec(t, "update gift_cards set sender_name = null, custom_message = null where id = $1", passedOn) // words to Ada, which Bo keeps
+			entries := f.count(t, "ledger_entries")
+
+			waiting, erased := f.erase(t, p)
+			if waiting != 2 || len(erased.Cards) != 3 || erased.Messages != 8 || erased.Answers != 2 {
+				t.Errorf("%d recipients of tasks, %d cards, %d messages, %d answers", waiting, len(erased.Cards), erased.Messages, erased.Answers)
+			}
+			if tables := f.traces(t, "Nocturne", "+442079460018", `"ada.lovelace`); len(tables) > 0 {
+				t.Errorf("the person is still in %v", tables)
+			}
+			if n := f.count(t, "gift_cards where lower(customer_email) = '"+other+"'"); n != 3 || f.count(t, "messages where address = '"+other+"'") != 3 {
+				t.Error("somebody else's data is gone")
+			}
+			if f.count(t, "ledger_entries") != entries || f.count(t, "idempotency_keys where convert_from(answer, 'UTF8') like '%\"balance\":0.00%'") != 3 {
+				t.Error("the ledger or an amount has changed")
+			}
+			f.changed(t, mine, func(_ *store.Tx, c *store.Card) error {
+				_, err := c.Redeem(c.Balance, store.Details{})
+				return err
+			})
+			if waiting, erased := f.erase(t, p); waiting != 0 || len(erased.Cards) != 0 || erased.Messages != 0 || erased.Answers != 0 {
+				t.Errorf("a second erasure erases %d and %+v", waiting, erased)
+			}
+			// The promised cards come without a recipient.
+			commit(t, f.Store, func(tx *store.Tx) error {
+				tasks, err := tx.Tasks(t.Context(), store.TaskFilter{Status: store.TaskPending}, 10)
+				must(t, err)
+				return tx.IssueTask(t.Context(), f.program, tasks[0].ID, func(int) {})
+			})
+			if n := f.count(t, "gift_cards"); n != 11 || f.count(t, "messages where address = '"+other+"'") != 4 {
+				t.Errorf("%d cards", n)
+			}
+		})
+	}
+}
+
+// TestAPersonIsErasedThoughAWorkerHasReadTheirDataBefore: the erasure waits for the worker,
+// and erases the cards that it wrote.
+func TestAPersonIsErasedThoughAWorkerHasReadTheirDataBefore(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	p := store.Person{Channel: store.ChannelEmail, Address: "ada@example.com"}
+	task := write(t, f.Store, func(tx *store.Tx) (store.Task, error) {
+		return tx.AddTask(t.Context(), f.access, f.terms(t), 2, []store.Recipient{ada("ada@example.com"), {}})
+	})
+	read, goOn, ended := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	go func() {
+		ended <- store.Do(t.Context(), f.Store, func(tx *store.Tx) error {
+			return tx.IssueTask(t.Context(), f.program, task.ID, func(int) { close(read); <-goOn })
+		})
+	}()
+	<-read
+	var unfinished []store.TaskRef
+	commit(t, f.Store, func(tx *store.Tx) (err error) {
+		_, unfinished, err = tx.EraseWaiting(t.Context(), p)
+		return err
+	})
+	await := func(most time.Duration) error {
+		return store.Do(t.Context(), f.Store, func(tx *store.Tx) error { return tx.AwaitTask(t.Context(), unfinished[0], most) })
+	}
+	if err := await(50 * time.Millisecond); err == nil {
+		t.Error("the erasure does not wait for the worker")
+	}
+	// A second command finds nothing to erase in the task's recipients, and waits all the same.
+	commit(t, f.Store, func(tx *store.Tx) (err error) {
+		var erased int
+		if erased, unfinished, err = tx.EraseWaiting(t.Context(), p); erased != 0 {
+			t.Errorf("%d recipients were left", erased)
+		}
+		return err
+	})
+	close(goOn)
+	must(t, await(time.Minute))
+	must(t, <-ended)
+	if n := f.count(t, "gift_cards where customer_email is not null"); n != 1 {
+		t.Fatalf("%d cards of the person: the worker had not read the data, so this test proves nothing", n)
+	}
+	if _, erased := f.erase(t, p); len(erased.Cards) != 1 || len(f.traces(t, "ada@", "Nocturne")) > 0 {
+		t.Errorf("%+v; left in %v", erased, f.traces(t, "ada@", "Nocturne"))
+	}
+}
+
+// TestAMessageThatIsBeingSentIsTold, because it may arrive, and its sender records nothing.
+func TestAMessageThatIsBeingSentIsTold(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	card := f.addressed(t, nil)
+	due := f.claim(t)
+	_, erased := f.erase(t, store.Person{Channel: store.ChannelEmail, Address: "ADA@example.com"})
+	if !slices.Equal(erased.BeingSent, []id.ID{card.ID}) || erased.Messages != 1 {
+		t.Errorf("%+v", erased)
+	}
+	f.recordSent(t, due)
+	if f.count(t, "messages") != 0 || f.count(t, "gift_cards where customer_email is null") != 1 {
+		t.Error("the sender has brought the person back")
+	}
+}
+
+// TestRecipientsOfEndedCardsAreKeptForTheProgramsTimeAndNoLonger, and those of other cards and
+// of programs without a limit for ever.
+func TestRecipientsOfEndedCardsAreKeptForTheProgramsTimeAndNoLonger(t *testing.T) {
+	t.Parallel()
+	const day = 24 * time.Hour
+	f := setup(t)
+	f.clock.Stop()
+	expires := f.Clock().Add(100 * day)
+	issue := func(terms store.Terms) id.ID {
+		terms.ExpiresAt = &expires
+		return write(t, f.Store, func(tx *store.Tx) ([]store.GiftCard, error) {
+			return tx.IssueCards(t.Context(), terms, []store.Recipient{ada("ada@example.com")})
+		})[0].ID
+	}
+	cards := map[string]id.ID{}
+	for _, name := range []string{"voided", "spent", "pending", "active", "expires later"} {
+		cards[name] = issue(f.terms(t))
+	}
+	f.exec(t, "update gift_cards set expires_at = expires_at + interval '300 days' where id = $1", cards["expires later"])
+	end := func() {
+		f.changed(t, cards["voided"], func(_ *store.Tx, c *store.Card) error { _, err := c.Void(nil); return err })
+		f.changed(t, cards["spent"], func(_ *store.Tx, c *store.Card) error { _, err := c.Redeem(c.Balance, store.Details{}); return err })
+	}
+	f.activate(t, cards["spent"])
+	f.activate(t, cards["active"])
+	end()
+	erased := func() (names []string) {
+		t.Helper()
+		for { // until nothing is left to do
+			steps := write(t, f.Store, func(tx *store.Tx) (int64, error) { return tx.EraseEnded(t.Context(), 1) })
+			if steps == 0 {
+				break
+			}
+		}
+		for name, card := range cards {
+			if f.count(t, fmt.Sprintf(`gift_cards where id = '\x%s' and num_nonnulls(customer_email, customer_phone, customer_name, sender_name, custom_message) = 0`, card)) == 1 {
+				names = append(names, name)
+				if n := f.count(t, fmt.Sprintf(`messages where card_id = '\x%s'`, card)); n != 0 {
+					t.Errorf("%s: %d messages are left", name, n)
+				}
+			}
+		}
+		slices.Sort(names)
+		return names
+	}
+	f.clock.Move(2000 * day)
+	if names := erased(); len(names) > 0 {
+		t.Errorf("without a limit %v are erased", names)
+	}
+	f.clock.Move(-2000 * day)
+	f.exec(t, "update programs set recipient_retention = interval '30 days'")
+	at := time.Duration(0)
+	for _, step := range []struct {
+		at   time.Duration
+		want []string
+	}{
+		{30*day - time.Minute, nil},
+		{30*day + time.Minute, []string{"spent", "voided"}},
+		{130*day - time.Minute, []string{"spent", "voided"}},
+		{130*day + time.Minute, []string{"active", "pending", "spent", "voided"}},
+		{430*day - time.Minute, []string{"active", "pending", "spent", "voided"}},
+		{430*day + time.Minute, []string{"active", "expires later", "pending", "spent", "voided"}},
+	} {
+		f.clock.Move(step.at - at)
+		at = step.at
+		if names := erased(); !slices.Equal(names, step.want) {
+			t.Errorf("after %s %v are erased, want %v", step.at, names, step.want)
+		}
+	}
+}

@@ -1,0 +1,140 @@
+-- name: FindCardsByEmail :many
+-- The cards of a recipient with a mail address, in capital or small letters, in no order. By
+-- gift_cards_text_idx and gift_cards_unsearchable_idx, without a lock.
+select g.* from gift_cards g
+where g.searchable and (g.customer_email is not null or g.customer_name is not null)
+  and search_grams(lower(coalesce(g.customer_email, '') || E'\n' || coalesce(g.customer_name, ''))) @> search_grams(lower(@address::text))
+  and lower(g.customer_email) = lower(@address)
+union all
+select n.* from gift_cards n where not n.searchable and lower(n.customer_email) = lower(@address);
+
+-- name: FindCardsByPhone :many
+-- The cards of a recipient with a telephone number, in no order. It reads the whole table,
+-- because an index would cost each card something at its issue. Without a lock.
+select * from gift_cards where customer_phone = @phone::text;
+
+-- name: FindMessagesTo :many
+-- The messages to an address, in capital or small letters, the earliest first. It reads the
+-- whole table, without a lock.
+select * from messages where lower(address) = lower(@address::text) order by send_at, card_id, channel, sequence;
+
+-- name: EraseRecipients :many
+-- Erases the recipients of the cards that still have the address, and deletes the messages of
+-- these cards to any address of theirs. Locks the cards in the order of the primary key.
+-- Returns the addresses that each card had, and whether one of its messages was being sent.
+with asked as (
+    select unnest(@program_ids::bytea[]) as program_id, unnest(@card_ids::bytea[]) as id
+), erased as materialized (
+    select c.program_id, c.id, c.customer_email, c.customer_phone
+    from asked a join gift_cards c on c.program_id = a.program_id and c.id = a.id
+    where lower(c.customer_email) = lower(@address::text) or c.customer_phone = @address
+    order by c.program_id, c.id for no key update of c
+), deleted as (
+    delete from messages m using erased e
+    where m.program_id = e.program_id and m.card_id = e.id and m.address in (e.customer_email, e.customer_phone)
+    returning m.program_id, m.card_id, m.status = 'scheduled' and m.unconfirmed > 0 and m.next_attempt_at > @now::timestamptz as being_sent
+), changed as (
+    update gift_cards c
+    set customer_email = null, customer_phone = null, customer_name = null, sender_name = null, custom_message = null,
+        updated_at = greatest(c.updated_at, @now::timestamptz), searchable = true
+    from erased e where c.program_id = e.program_id and c.id = e.id
+)
+select e.program_id, e.id, e.customer_email, e.customer_phone, count(d.card_id) as messages,
+    coalesce(bool_or(d.being_sent), false)::boolean as being_sent
+from erased e left join deleted d on d.program_id = e.program_id and d.card_id = e.id
+group by 1, 2, 3, 4 order by 1, 2;
+
+-- name: DeleteMessagesTo :many
+-- Deletes the messages to an address, in capital or small letters, and those that were made
+-- together with them, which went to the same person over the other channel. Returns whether a
+-- sender may hold each of them now. It reads the whole table, and locks in the order of the
+-- primary key, as DropMessages does.
+with addressed as materialized (
+    select distinct a.program_id, a.card_id, a.created_at from messages a where lower(a.address) = lower(@address::text)
+), found as materialized (
+    select m.program_id, m.card_id, m.channel, m.kind, m.sequence
+    from addressed a join messages m on m.program_id = a.program_id and m.card_id = a.card_id and m.created_at = a.created_at
+    order by m.program_id, m.card_id, m.channel, m.kind, m.sequence for update of m
+)
+delete from messages m using found f
+where m.program_id = f.program_id and m.card_id = f.card_id and m.channel = f.channel and m.kind = f.kind and m.sequence = f.sequence
+returning m.card_id, (m.status = 'scheduled' and m.unconfirmed > 0 and m.next_attempt_at > @now::timestamptz)::boolean as being_sent;
+
+-- name: ListWaitingRecipients :many
+-- The chunks of recipients of all unfinished tasks, without the recipients. Without a lock.
+select program_id, task_id, first from task_recipients order by program_id, task_id, first;
+
+-- name: LockRecipients :one
+-- FindRecipients, and nobody else changes the chunk until this transaction ends. A worker may
+-- read it meanwhile.
+select recipients from task_recipients where program_id = $1 and task_id = $2 and first = $3 for update;
+
+-- name: SetRecipients :exec
+-- By primary key.
+update task_recipients set recipients = @recipients where program_id = @program_id and task_id = @task_id and first = @first;
+
+-- name: AwaitTask :exec
+-- Waits for the task's worker, and lets it go on. By primary key.
+select from bulk_tasks where program_id = $1 and id = $2 for key share;
+
+-- name: FindAnswersWith :many
+-- The stored answers that have one of the texts, which are in the form of JSON and escaped for
+-- like, in capital or small letters. It reads the whole table, without a lock. Most answers are
+-- left out by @ends, patterns of the texts' ends in which no letter has another case, because
+-- lower costs ten times as much.
+select program_id, operation, key, subject, answer, created_at from idempotency_keys
+where case when answer like any (@ends::bytea[])
+    then lower(convert_from(answer, 'UTF8')) like any (array(select '%' || lower(t) || '%' from unnest(@texts::text[]) as t))
+    else false end
+order by created_at, operation, key, subject;
+
+-- name: ListRetentions :many
+-- The programs that keep the data of recipients for a limited time, and until when the
+-- recipients of expired cards are erased in them: no card expires before its program is made.
+select p.id, p.recipient_retention::interval as kept_for, coalesce(e.expired_until, p.created_at)::timestamptz as expired_until
+from programs p left join recipient_erasures e on e.program_id = p.id
+where p.recipient_retention is not null order by p.id;
+
+-- name: EraseEndedRecipients :execrows
+-- Erases the recipients of at most @batch cards of a program that were spent or voided and not
+-- changed after @before, and deletes the messages of these cards. Uses gift_cards_ended_idx.
+-- Cards that are locked are left for the next time.
+with ended as materialized (
+    select c.program_id, c.id from gift_cards c
+    where c.program_id = @program_id and c.updated_at <= @before::timestamptz
+      and (c.status = 'voided' or c.activated_at is not null and c.balance = 0)
+      and num_nonnulls(c.customer_email, c.customer_phone, c.customer_name, c.sender_name, c.custom_message) > 0
+    order by c.updated_at limit @batch for no key update skip locked
+), deleted as (
+    delete from messages m using ended e where m.program_id = e.program_id and m.card_id = e.id
+)
+update gift_cards c
+set customer_email = null, customer_phone = null, customer_name = null, sender_name = null, custom_message = null, updated_at = @now::timestamptz, searchable = true
+from ended e where c.program_id = e.program_id and c.id = e.id;
+
+-- name: EraseExpiredRecipients :execrows
+-- EraseEndedRecipients for cards that expired after @since and until @before. Uses
+-- gift_cards_expires_at_idx. It waits for cards that are locked, because nobody looks at
+-- them a second time.
+with ended as materialized (
+    select c.program_id, c.id from gift_cards c
+    where c.program_id = @program_id and c.expires_at > @since::timestamptz and c.expires_at <= @before::timestamptz
+      and num_nonnulls(c.customer_email, c.customer_phone, c.customer_name, c.sender_name, c.custom_message) > 0
+    order by c.id limit @batch for no key update
+), deleted as (
+    delete from messages m using ended e where m.program_id = e.program_id and m.card_id = e.id
+)
+update gift_cards c
+set customer_email = null, customer_phone = null, customer_name = null, sender_name = null, custom_message = null, updated_at = @now::timestamptz, searchable = true
+from ended e where c.program_id = e.program_id and c.id = e.id;
+
+-- name: SetErasedUntil :exec
+-- Never goes back.
+insert into recipient_erasures (program_id, expired_until) values (@program_id, @expired_until)
+on conflict on constraint recipient_erasures_pkey do update
+set expired_until = greatest(recipient_erasures.expired_until, excluded.expired_until);
+
+-- name: RedactAnswer :exec
+-- By primary key. The key may have expired.
+update idempotency_keys set answer = @answer
+where program_id = @program_id and operation = @operation and key = @key and subject = @subject;
