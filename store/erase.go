@@ -101,7 +101,7 @@ type ErasedCard struct {
 }
 
 // ErasePerson erases the recipient of each of the person's cards: names, addresses and message.
-// It deletes the messages to the person, and takes the person out of the stored answers.
+// It deletes the messages and receipts to the person, and takes the person out of the stored answers.
 // Balances, codes and the ledger stay, so that whoever has a card can spend it.
 //
 // The cards stay locked until the transaction ends.
@@ -129,7 +129,11 @@ func (tx *Tx) ErasePerson(ctx context.Context, p Person) (erased Erased, err err
 			erased.BeingSent = append(erased.BeingSent, row.ID)
 		}
 	}
-	// Those about cards that have another recipient by now.
+	// EraseRecipients has deleted those of the person's cards, but not the ones of a card that has
+	// another recipient by now.
+	if _, err := tx.q.DeleteReceiptsTo(ctx, p.Address); err != nil {
+		return erased, fmt.Errorf("delete receipts to person: %w", err)
+	}
 	messages, err := tx.q.DeleteMessagesTo(ctx, tx.now, p.Address)
 	if err != nil {
 		return erased, fmt.Errorf("delete messages to person: %w", err)

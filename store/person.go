@@ -28,6 +28,7 @@ func (p Person) is(address *string) bool { return address != nil && p.Has(*addre
 type PersonalData struct {
 	Cards    []GiftCard
 	Messages []Message
+	Receipts []Receipt
 	Waiting  []WaitingRecipient
 	Answers  []StoredAnswer
 }
@@ -44,13 +45,16 @@ type WaitingRecipient struct {
 type StoredAnswer struct{ db.FindAnswersWithRow }
 
 // PersonalData returns what the database has about the person: the person's cards, the messages
-// to the address, and what tasks and stored answers have about the person.
+// and receipts to the address, and what tasks and stored answers have about the person.
 func (tx *Tx) PersonalData(ctx context.Context, p Person) (found PersonalData, err error) {
 	if found.Cards, err = tx.cardsOf(ctx, p); err != nil {
 		return found, err
 	}
 	if found.Messages, err = tx.q.FindMessagesTo(ctx, p.Address); err != nil {
 		return found, fmt.Errorf("find messages to person: %w", err)
+	}
+	if found.Receipts, err = tx.q.FindReceiptsTo(ctx, p.Address); err != nil {
+		return found, fmt.Errorf("find receipts to person: %w", err)
 	}
 	err = tx.eachWaitingChunk(ctx, func(c db.ListWaitingRecipientsRow, recipients []Recipient) error {
 		for i, recipient := range recipients {

@@ -19,7 +19,7 @@ import (
 )
 
 type recipientsCommand struct {
-	Export exportRecipient `cmd:"" help:"Print as JSON what the server has about a recipient: cards, messages, waiting tasks, stored answers, and the names of files in the outbox."`
+	Export exportRecipient `cmd:"" help:"Print as JSON what the server has about a recipient: cards, messages, receipts, waiting tasks, stored answers, and the names of files in the outbox."`
 	Erase  eraseRecipient  `cmd:"" help:"Erase a recipient's names, addresses and messages for good. The cards and the ledger stay, and can be used."`
 }
 
@@ -57,6 +57,7 @@ type printedPerson struct {
 	Address  string             `json:"address"`
 	Cards    []printedOwnCard   `json:"cards"`
 	Messages []printedMessage   `json:"messages"`
+	Receipts []printedReceipt   `json:"receipts"`
 	Waiting  []printedWaiting   `json:"waiting"`
 	Answers  []printedKeyAnswer `json:"answers"`
 	// Files are messages in the outbox of this machine.
@@ -102,6 +103,19 @@ type printedWaiting struct {
 	Recipient store.Recipient `json:"recipient"`
 }
 
+// printedReceipt is a message about what has become of a card.
+type printedReceipt struct {
+	CardID    id.ID        `json:"cardId"`
+	ProgramID id.ID        `json:"programId"`
+	Kind      string       `json:"kind"`
+	Channel   string       `json:"channel"`
+	Address   string       `json:"address"`
+	Amount    money.Amount `json:"amount"`
+	Balance   money.Amount `json:"balance"`
+	Status    string       `json:"status"`
+	CreatedAt time.Time    `json:"createdAt"`
+}
+
 // printedKeyAnswer is an answer that a retry of a request gets.
 type printedKeyAnswer struct {
 	ProgramID id.ID           `json:"programId"`
@@ -124,6 +138,12 @@ func (c exportRecipient) Run(s *session) error {
 		printed := printedPerson{Address: person.Address}
 		printed.Cards, _ = each(found.Cards, nil, func(c store.GiftCard) printedOwnCard { return toPrintedOwnCard(c, tx.Now()) })
 		printed.Messages, _ = each(found.Messages, nil, toPrintedMessage)
+		printed.Receipts, _ = each(found.Receipts, nil, func(r store.Receipt) printedReceipt {
+			return printedReceipt{
+				CardID: r.CardID, ProgramID: r.ProgramID, Kind: r.Kind, Channel: r.Channel, Address: r.Address,
+				Amount: r.Amount, Balance: r.Balance, Status: r.Status, CreatedAt: r.CreatedAt.UTC(),
+			}
+		})
 		printed.Waiting, _ = each(found.Waiting, nil, func(w store.WaitingRecipient) printedWaiting {
 			return printedWaiting{TaskID: w.TaskID, ProgramID: w.ProgramID, Position: w.Position, Recipient: w.Recipient}
 		})

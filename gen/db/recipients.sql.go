@@ -65,6 +65,19 @@ func (q *Queries) DeleteMessagesTo(ctx context.Context, now time.Time, address s
 	return items, nil
 }
 
+const deleteReceiptsTo = `-- name: DeleteReceiptsTo :execrows
+delete from receipts where lower(address) = lower($1::text)
+`
+
+// Deletes the receipts to an address, in capital or small letters. It reads the whole table.
+func (q *Queries) DeleteReceiptsTo(ctx context.Context, address string) (int64, error) {
+	result, err := q.db.Exec(ctx, deleteReceiptsTo, address)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const eraseEndedRecipients = `-- name: EraseEndedRecipients :execrows
 with ended as materialized (
     select c.program_id, c.id from gift_cards c
@@ -74,6 +87,8 @@ with ended as materialized (
     order by c.updated_at limit $4 for no key update skip locked
 ), deleted as (
     delete from messages m using ended e where m.program_id = e.program_id and m.card_id = e.id
+), unreceipted as (
+    delete from receipts r using ended e where r.program_id = e.program_id and r.card_id = e.id
 )
 update gift_cards c
 set customer_email = null, customer_phone = null, customer_name = null, sender_name = null, custom_message = null, updated_at = $1::timestamptz, searchable = true
@@ -88,7 +103,7 @@ type EraseEndedRecipientsParams struct {
 }
 
 // Erases the recipients of at most @batch cards of a program that were spent or voided and not
-// changed after @before, and deletes the messages of these cards. Uses gift_cards_ended_idx.
+// changed after @before, and deletes the messages and receipts of these cards. Uses gift_cards_ended_idx.
 // Cards that are locked are left for the next time.
 func (q *Queries) EraseEndedRecipients(ctx context.Context, arg EraseEndedRecipientsParams) (int64, error) {
 	result, err := q.db.Exec(ctx, eraseEndedRecipients,
@@ -111,6 +126,8 @@ with ended as materialized (
     order by c.id limit $5 for no key update
 ), deleted as (
     delete from messages m using ended e where m.program_id = e.program_id and m.card_id = e.id
+), unreceipted as (
+    delete from receipts r using ended e where r.program_id = e.program_id and r.card_id = e.id
 )
 update gift_cards c
 set customer_email = null, customer_phone = null, customer_name = null, sender_name = null, custom_message = null, updated_at = $1::timestamptz, searchable = true
@@ -154,6 +171,8 @@ with asked as (
     delete from messages m using erased e
     where m.program_id = e.program_id and m.card_id = e.id and m.address in (e.customer_email, e.customer_phone)
     returning m.program_id, m.card_id, m.status = 'scheduled' and m.unconfirmed > 0 and m.next_attempt_at > $4::timestamptz as being_sent
+), unreceipted as (
+    delete from receipts r using erased e where r.program_id = e.program_id and r.card_id = e.id
 ), changed as (
     update gift_cards c
     set customer_email = null, customer_phone = null, customer_name = null, sender_name = null, custom_message = null,
@@ -183,7 +202,7 @@ type EraseRecipientsRow struct {
 }
 
 // Erases the recipients of the cards that still have the address, and deletes the messages of
-// these cards to any address of theirs. Locks the cards in the order of the primary key.
+// these cards to any address of theirs, and their receipts. Locks the cards in the order of the primary key.
 // Returns the addresses that each card had, and whether one of its messages was being sent.
 func (q *Queries) EraseRecipients(ctx context.Context, arg EraseRecipientsParams) ([]EraseRecipientsRow, error) {
 	rows, err := q.db.Query(ctx, eraseRecipients,
@@ -408,6 +427,48 @@ func (q *Queries) FindMessagesTo(ctx context.Context, address string) ([]Message
 			&i.Kind,
 			&i.BouncedAt,
 			&i.Bounce,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const findReceiptsTo = `-- name: FindReceiptsTo :many
+select program_id, card_id, kind, occasion, channel, address, amount, balance, status, attempts, unconfirmed, next_attempt_at, give_up_at, last_error, created_at from receipts where lower(address) = lower($1::text) order by created_at, card_id, kind, occasion, channel
+`
+
+// The receipts to an address, in capital or small letters, the earliest first. It reads the
+// whole table, without a lock.
+func (q *Queries) FindReceiptsTo(ctx context.Context, address string) ([]Receipt, error) {
+	rows, err := q.db.Query(ctx, findReceiptsTo, address)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Receipt
+	for rows.Next() {
+		var i Receipt
+		if err := rows.Scan(
+			&i.ProgramID,
+			&i.CardID,
+			&i.Kind,
+			&i.Occasion,
+			&i.Channel,
+			&i.Address,
+			&i.Amount,
+			&i.Balance,
+			&i.Status,
+			&i.Attempts,
+			&i.Unconfirmed,
+			&i.NextAttemptAt,
+			&i.GiveUpAt,
+			&i.LastError,
+			&i.CreatedAt,
 		); err != nil {
 			return nil, err
 		}

@@ -20,7 +20,7 @@ select * from messages where lower(address) = lower(@address::text) order by sen
 
 -- name: EraseRecipients :many
 -- Erases the recipients of the cards that still have the address, and deletes the messages of
--- these cards to any address of theirs. Locks the cards in the order of the primary key.
+-- these cards to any address of theirs, and their receipts. Locks the cards in the order of the primary key.
 -- Returns the addresses that each card had, and whether one of its messages was being sent.
 with asked as (
     select unnest(@program_ids::bytea[]) as program_id, unnest(@card_ids::bytea[]) as id
@@ -33,6 +33,8 @@ with asked as (
     delete from messages m using erased e
     where m.program_id = e.program_id and m.card_id = e.id and m.address in (e.customer_email, e.customer_phone)
     returning m.program_id, m.card_id, m.status = 'scheduled' and m.unconfirmed > 0 and m.next_attempt_at > @now::timestamptz as being_sent
+), unreceipted as (
+    delete from receipts r using erased e where r.program_id = e.program_id and r.card_id = e.id
 ), changed as (
     update gift_cards c
     set customer_email = null, customer_phone = null, customer_name = null, sender_name = null, custom_message = null,
@@ -59,6 +61,15 @@ with addressed as materialized (
 delete from messages m using found f
 where m.program_id = f.program_id and m.card_id = f.card_id and m.channel = f.channel and m.kind = f.kind and m.sequence = f.sequence
 returning m.card_id, (m.status = 'scheduled' and m.unconfirmed > 0 and m.next_attempt_at > @now::timestamptz)::boolean as being_sent;
+
+-- name: FindReceiptsTo :many
+-- The receipts to an address, in capital or small letters, the earliest first. It reads the
+-- whole table, without a lock.
+select * from receipts where lower(address) = lower(@address::text) order by created_at, card_id, kind, occasion, channel;
+
+-- name: DeleteReceiptsTo :execrows
+-- Deletes the receipts to an address, in capital or small letters. It reads the whole table.
+delete from receipts where lower(address) = lower(@address::text);
 
 -- name: ListWaitingRecipients :many
 -- The chunks of recipients of all unfinished tasks, without the recipients. Without a lock.
@@ -97,7 +108,7 @@ where p.recipient_retention is not null order by p.id;
 
 -- name: EraseEndedRecipients :execrows
 -- Erases the recipients of at most @batch cards of a program that were spent or voided and not
--- changed after @before, and deletes the messages of these cards. Uses gift_cards_ended_idx.
+-- changed after @before, and deletes the messages and receipts of these cards. Uses gift_cards_ended_idx.
 -- Cards that are locked are left for the next time.
 with ended as materialized (
     select c.program_id, c.id from gift_cards c
@@ -107,6 +118,8 @@ with ended as materialized (
     order by c.updated_at limit @batch for no key update skip locked
 ), deleted as (
     delete from messages m using ended e where m.program_id = e.program_id and m.card_id = e.id
+), unreceipted as (
+    delete from receipts r using ended e where r.program_id = e.program_id and r.card_id = e.id
 )
 update gift_cards c
 set customer_email = null, customer_phone = null, customer_name = null, sender_name = null, custom_message = null, updated_at = @now::timestamptz, searchable = true
@@ -123,6 +136,8 @@ with ended as materialized (
     order by c.id limit @batch for no key update
 ), deleted as (
     delete from messages m using ended e where m.program_id = e.program_id and m.card_id = e.id
+), unreceipted as (
+    delete from receipts r using ended e where r.program_id = e.program_id and r.card_id = e.id
 )
 update gift_cards c
 set customer_email = null, customer_phone = null, customer_name = null, sender_name = null, custom_message = null, updated_at = @now::timestamptz, searchable = true
