@@ -143,6 +143,8 @@ func creationSource(f form) string {
 //
 //nolint:unqueryvet // new.* is what the source is told to call them
 func createSQL(f form, claimed, created string) string {
+	// Each part refers to the one before it, so that nothing is written for a card whose key is
+	// taken.
 	return strings.NewReplacer(
 		"{source}", creationSource(f), "{claimed}", claimed, "{created}", created, "{card}", cardColumnNames, "{creation}", strings.Join(names(creationColumns), ", "),
 	).Replace(`

@@ -184,7 +184,9 @@ func TestCardsThatVersion010IssuesAreCountedLater(t *testing.T) {
 			t.Errorf("%d cards and %d pending, want %d", report.Cards, report.Pending, want)
 		}
 	}
-	write(t, f.Store, func(tx *store.Tx) ([]store.GiftCard, error) { return tx.IssueCards(t.Context(), f.terms(t), make([]store.Recipient, 3)) })
+	write(t, f.Store, func(tx *store.Tx) ([]store.GiftCard, error) {
+		return tx.IssueCards(t.Context(), f.terms(t), make([]store.Recipient, 3))
+	})
 	recount(0)
 	counted(3)
 	f.exec(t, `insert into gift_cards (program_id, id, card_number, sealed_code, initial_value, is_physical, expires_at, created_at)
@@ -202,7 +204,9 @@ func TestCardsThatVersion010IssuesAreCountedLater(t *testing.T) {
 	})
 	recount(0)
 	counted(7)
-	write(t, f.Store, func(tx *store.Tx) ([]store.GiftCard, error) { return tx.IssueCards(t.Context(), f.terms(t), make([]store.Recipient, 1)) })
+	write(t, f.Store, func(tx *store.Tx) ([]store.GiftCard, error) {
+		return tx.IssueCards(t.Context(), f.terms(t), make([]store.Recipient, 1))
+	})
 	recount(0)
 	counted(8)
 }
