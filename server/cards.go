@@ -114,7 +114,8 @@ func (s *Server) listCards(ctx context.Context, path string, programs []store.Me
 		shown := toGiftCard(card, page.At, store.Program{ID: program.ID, MerchantID: program.MerchantID}, program.MerchantName)
 		body = appendGiftCard(body, &shown)
 	}
-	answer.body = append(body, "]\n"...)
+	body = append(body, "]\n"...)
+	answer.body = body
 	if page.Next != (store.Cursor{}) {
 		answer.link = s.nextPage(ctx, path, page.Next)
 	}

@@ -162,9 +162,9 @@ func creationSource(f form) string {
 // statement with the key, and fails on gift_cards_number_idx if a number is taken.
 //
 // It asks once for all cards whether there is any limit, because mostly there is none.
-//
-//nolint:unqueryvet // the columns of new are named in the same statement
 func createSQL(f form, claimed, created string) string {
+	// Each part refers to the one before it, so that nothing is written for a card whose key is
+	// taken.
 	return strings.NewReplacer(
 		"{source}", creationSource(f), "{claimed}", claimed, "{created}", created, "{unchanged}", accessUnchangedSQL,
 		"{card}", cardColumnNames, "{creation}", strings.Join(names(creationColumns), ", "),

@@ -105,7 +105,7 @@ func (b *bench) startPeer(ctx context.Context, port int, program string, env []s
 
 // install runs a command that installs something.
 func install(ctx context.Context, dir string, command ...string) error {
-	cmd := exec.CommandContext(ctx, command[0], command[1:]...) //nolint:gosec // the commands above
+	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	cmd.Dir = dir
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return errors.Join(fmt.Errorf("%s: %w", strings.Join(command, " "), err), errors.New(strings.TrimSpace(string(out))))
