@@ -59,7 +59,7 @@ func TestNoAnswerOfTheAPIKnowsTheSettingsOfAProgram(t *testing.T) {
 		}
 		created := do(http.MethodPost, m.Cards(), `{"initialValue":"50.00","merchantId":"`+m.ID+`","customerEmail":"ada@example.com","customerName":"Ada","expiresAt":"`+
 			time.Now().AddDate(1, 0, 0).Format("2006-01-02")+`T10:00:00Z"}`)
-		card := m.Cards() + "/" + regexp.MustCompile(`[0-9a-f]{24}`).FindString(created[strings.Index(created, `"id"`):])
+		card := m.Cards() + "/" + regexp.MustCompile(`"id":"([0-9a-f]{24})"`).FindStringSubmatch(created)[1]
 		do(http.MethodPost, card+"/activate", `{}`)
 		do(http.MethodPost, card+"/redeem", `{"amount":"12.50"}`)
 		do(http.MethodPost, card+"/redeem", `{"amount":"5000"}`)

@@ -82,9 +82,9 @@ var newReceiptColumns = []column[newReceipt]{
 
 // insertReceiptsSQL queues the receipts that their program asks for at this moment.
 var insertReceiptsSQL = func() string {
-	list := strings.Join(names(newReceiptColumns), ", ")
-	return fmt.Sprintf("insert into receipts (%s) select new.* from unnest(%s) as new (%s) join programs p on p.id = new.program_id and new.kind = any (p.receipts)",
-		list, parameters(newReceiptColumns, 1, "[]"), list)
+	list := names(newReceiptColumns)
+	return fmt.Sprintf("insert into receipts (%s) select new.%s from unnest(%s) as new (%s) join programs p on p.id = new.program_id and new.kind = any (p.receipts)",
+		strings.Join(list, ", "), strings.Join(list, ", new."), parameters(newReceiptColumns, 1, "[]"), strings.Join(list, ", "))
 }()
 
 // queue adds to a batch what queues the receipts of the cards' new entries, at the clock's time.

@@ -154,12 +154,12 @@ func checkAgainst(english file, key string, p phrase) error {
 	if !known {
 		return errors.New("there is no such text")
 	}
-	want, err := parsePhrase(e.text)
-	if err != nil {
-		return nil // English is reported by itself
-	}
 	if key == firstName {
 		return nil // it may say the day in words
+	}
+	want, err := parsePhrase(e.text)
+	if err != nil {
+		return err
 	}
 	return p.checkPlaces(want, form != "" && form != otherForm)
 }
