@@ -151,7 +151,7 @@ func (s *Sandbox) listRequests(w http.ResponseWriter, r *http.Request) {
 		separator = ","
 	}
 	if separator != "," {
-		_, _ = w.Write([]byte(separator)) //nolint:errcheck // fails only if the client has gone
+		_, _ = w.Write([]byte(separator))
 	}
 	_, _ = w.Write([]byte("]}\n"))
 }
