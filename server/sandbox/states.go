@@ -129,15 +129,21 @@ func findState(name string) (*state, map[string]string, error) {
 	return nil, nil, unknownState(name)
 }
 
+// longestGuessed is the longest name for which unknownState looks for a similar one, because
+// that takes as many steps as both names have characters, multiplied.
+const longestGuessed = 200
+
 // unknownState is the refusal of a name that no state has.
 func unknownState(name string) error {
-	var names []string
-	for i := range states {
-		names = append(names, states[i].name)
-	}
 	meant := ""
-	if near := text.Nearest(name, names, max(3, len(name)/3)); near != "" && len(name) <= 200 {
-		meant = fmt.Sprintf(" Did you mean %q?", near)
+	if len(name) <= longestGuessed {
+		var names []string
+		for i := range states {
+			names = append(names, states[i].name)
+		}
+		if near := text.Nearest(name, names, max(3, len(name)/3)); near != "" {
+			meant = fmt.Sprintf(" Did you mean %q?", near)
+		}
 	}
 	return notFound(fmt.Sprintf("There is no state %q.%s GET /sandbox/states lists all of them", shortened(name), meant))
 }
