@@ -77,6 +77,7 @@ func (s *Sandbox) makeState(w http.ResponseWriter, r *http.Request) (int, any, e
 	if asked.Action == teardown {
 		return http.StatusOK, struct{}{}, s.undoState(r, wanted, name, params)
 	}
+	// After every judgement of the request, because this may make the world.
 	scene, err := s.newScene(r, name, params)
 	if err != nil {
 		return 0, nil, err
