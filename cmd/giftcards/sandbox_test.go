@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -196,6 +197,25 @@ func TestTheSandboxsPageWorksAsItIsPasted(t *testing.T) {
 			if strings.Count(out, want) != times {
 				t.Errorf("%s: not %d times %q in\n%s", name, times, want, out)
 			}
+		}
+	}
+}
+
+// TestLimitsOfAnAddressAreOffInASandbox, because suites that run in parallel share an address.
+func TestLimitsOfAnAddressAreOffInASandbox(t *testing.T) {
+	t.Parallel()
+	server := processtest.Serve(t, processtest.StateDir(t), processtest.FreeAddress(t), "GIFTCARDS_SANDBOX=true")
+	c := client{demo: demo{BaseURL: server.URL()}}
+	// More than the defaults of --failed-logins and --balance-checks.
+	for n := range 12 {
+		login := c.with(t, "POST", "/v2/token", "username=nobody@example.com&password=wrong", "Content-Type: application/x-www-form-urlencoded")
+		if login.status != http.StatusUnauthorized {
+			t.Errorf("login %d: %d %s", n, login.status, login.body)
+		}
+		// Another number each time, because five wrong codes lock one in any case.
+		check := c.with(t, "POST", "/v2/giftcards/customer/balance-check", fmt.Sprintf(`{"cardNumber": "91466094572877%02d", "securityCode": "123456"}`, n), "")
+		if check.status != http.StatusNotFound {
+			t.Errorf("balance check %d: %d %s", n, check.status, check.body)
 		}
 	}
 }

@@ -2,7 +2,6 @@ package sandbox
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -89,7 +88,8 @@ func (s *Sandbox) serveFault(w http.ResponseWriter, r *http.Request, f fault, ne
 		next.ServeHTTP(w, r.WithContext(store.WithoutDatabase(r.Context())))
 	case faultSlow:
 		late := &heldAnswer{ResponseWriter: w, most: heldOfLate, delay: f.delay}
-		late.before = func() { pause(r.Context(), w, f.delay) }
+		clientGone := r.Context().Done()
+		late.before = func() { pause(clientGone, w, f.delay) }
 		next.ServeHTTP(late, r)
 		late.end()
 	case faultCut:
@@ -215,7 +215,7 @@ func (a *heldAnswer) send(p []byte) (int, error) {
 	if most == 0 {
 		return len(p), nil
 	}
-	n, err := a.ResponseWriter.Write(p[:most])
+	n, err := a.ResponseWriter.Write(p[:most]) //nolint:gosec // what the server wrote, with its headers
 	if err != nil {
 		return n, err
 	}
@@ -259,12 +259,12 @@ func (a *heldAnswer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 const timeToSend = 30 * time.Second
 
 // pause waits, or until the client has gone.
-func pause(client context.Context, w http.ResponseWriter, delay time.Duration) {
+func pause(clientGone <-chan struct{}, w http.ResponseWriter, delay time.Duration) {
 	timer := time.NewTimer(delay)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-	case <-client.Done():
+	case <-clientGone:
 	}
 	// The limit of the whole answer has run since the request.
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(timeToSend))

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
@@ -15,92 +14,9 @@ import (
 	"time"
 
 	"giftcards/server"
-	"giftcards/server/servertest"
-	"giftcards/store"
 	"giftcards/store/storetest"
 	"giftcards/store/storetest/check"
 )
-
-// kindOfAnswer is a request whose answer is written in a way of its own.
-type kindOfAnswer struct {
-	name, method, path, body string
-	header                   http.Header
-	status                   int
-}
-
-// kindsOfAnswers makes what the requests need: short and long JSON, and each kind of stream.
-func kindsOfAnswers(t *testing.T, b *box, m *servertest.Merchant) []kindOfAnswer {
-	t.Helper()
-	cards := "/v2/giftcards/programs/" + m.ProgramID + "/cards"
-	accepted := b.send(http.MethodPost, cards+"/bulk", m.Token, `{"initialValue": 5, "count": 1200}`)
-	if accepted.status != http.StatusAccepted {
-		t.Fatalf("bulk: %d %s", accepted.status, accepted.body)
-	}
-	poll := cards + "/bulk/" + accepted.field(t, "taskId")
-	var task answer
-	check.Until(t, "the end of the task", func() bool {
-		task = b.send(http.MethodGet, poll, m.Token, "")
-		return task.field(t, "status") == "completed"
-	})
-	csv := strings.TrimPrefix(task.field(t, "csvDownloadUrl"), b.URL)
-	bearer := http.Header{"Authorization": {"Bearer " + m.Token}, "Content-Type": {"application/json"}}
-	long := fmt.Sprintf(`{"initialValue": "25.00", "merchantId": %q, "customMessage": {"x": %q}}`, m.ID, strings.Repeat("y", 5000))
-	return []kindOfAnswer{
-		{"a created card", http.MethodPost, cards, fmt.Sprintf(`{"initialValue": "25.00", "merchantId": %q}`, m.ID), bearer, 201},
-		{"a long refusal", http.MethodPost, cards, long, bearer, 422},
-		{"a refusal without a token", http.MethodGet, "/v2/token", "", nil, 401},
-		{"the poll of a task of many cards", http.MethodGet, poll, "", bearer, 200},
-		{"a CSV", http.MethodGet, csv, "", nil, 200},
-		{"a workbook", http.MethodGet, csv + "?format=xlsx", "", nil, 200},
-		{"a page", http.MethodGet, csv, "", http.Header{"Accept": {"text/html"}}, 200},
-		{"the head of a CSV", http.MethodHead, csv, "", nil, 200},
-	}
-}
-
-// protocol is how a client reaches the sandbox. Each request has a connection of its own,
-// because Go's client sends a request with an idempotency key again if its connection, used
-// before, breaks.
-type protocol struct {
-	name   string
-	url    string
-	client *http.Client
-}
-
-// protocols serves the sandbox over HTTP/1.1, and over HTTP/2 with TLS.
-func protocols(t *testing.T, b *box) []protocol {
-	t.Helper()
-	plain := &http.Transport{DisableKeepAlives: true}
-	encrypted := httptest.NewUnstartedServer(b.handler)
-	encrypted.EnableHTTP2 = true
-	encrypted.StartTLS()
-	t.Cleanup(encrypted.Close)
-	return []protocol{
-		{"HTTP/1.1", b.URL, &http.Client{Transport: plain, Timeout: time.Minute}},
-		{"HTTP/2", encrypted.URL, encrypted.Client()},
-	}
-}
-
-// ask sends a request and reads as much of the answer as comes. The error is that of the
-// request or of the body.
-func (p protocol) ask(t *testing.T, k kindOfAnswer, fault string) (*http.Response, []byte, error) {
-	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), k.method, p.url+k.path, strings.NewReader(k.body))
-	must(t, err)
-	maps.Copy(r.Header, k.header)
-	if fault != "" {
-		r.Header.Set("Sandbox-Fault", fault)
-	}
-	response, err := p.client.Do(r)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer response.Body.Close()
-	if want := map[string]int{"HTTP/1.1": 1, "HTTP/2": 2}[p.name]; response.ProtoMajor != want {
-		t.Fatalf("the answer came over %s", response.Proto)
-	}
-	body, err := io.ReadAll(response.Body)
-	return response, body, err
-}
 
 // TestALostAnswerHasItsEffectAndTheRetryGetsTheAnswer: the client sees a broken connection, and
 // under the same key the answer that it missed.
@@ -267,104 +183,6 @@ func TestASlowAnswerIsTheSameAnswer(t *testing.T) {
 		}
 	}
 	all.Wait()
-}
-
-// TestDownIsAnsweredAsIfTheDatabaseWereAway: byte for byte what a server answers whose database
-// is away, and without effect.
-func TestDownIsAnsweredAsIfTheDatabaseWereAway(t *testing.T) {
-	t.Parallel()
-	b := newBox(t, func(o *server.Options) { o.LinkDownloads = 0 })
-	m := b.Merchant()
-	kinds := kindsOfAnswers(t, b, m)
-	bearer := kinds[0].header
-	cards := "/v2/giftcards/programs/" + m.ProgramID + "/cards"
-	path, _ := card(b, m, "")
-	kinds = append(
-		kinds,
-		kindOfAnswer{name: "a bulk request", method: http.MethodPost, path: cards + "/bulk", body: `{"initialValue": 5, "count": 3}`, header: bearer},
-		kindOfAnswer{name: "a card", method: http.MethodGet, path: path, header: bearer},
-		kindOfAnswer{name: "an activation", method: http.MethodPost, path: path + "/activate", body: "{}", header: bearer},
-		kindOfAnswer{name: "a list", method: http.MethodGet, path: "/v2/giftcards/programs/cards", header: bearer},
-		kindOfAnswer{name: "a balance check", method: http.MethodPost, path: "/v2/giftcards/customer/balance-check", body: `{"cardNumber": "9000000000000000", "securityCode": "123456"}`, header: http.Header{"Content-Type": {"application/json"}}},
-		kindOfAnswer{name: "a login", method: http.MethodPost, path: "/v2/token", body: "username=a@example.com&password=b", header: http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}},
-		kindOfAnswer{name: "a user", method: http.MethodGet, path: "/v2/token", header: bearer},
-		kindOfAnswer{name: "alive", method: http.MethodGet, path: "/healthz"},
-		kindOfAnswer{name: "ready", method: http.MethodGet, path: "/readyz"},
-	)
-	away := b.options
-	var err error
-	away.Store, err = store.Open(t.Context(), "postgres://nobody@127.0.0.1:1/nothing", store.Options{Keys: b.Keys, Now: b.Clock.Now})
-	must(t, err)
-	t.Cleanup(away.Store.Close)
-	away.Meter = nil
-	away.Ready = away.Store.CheckWritable
-	without, err := server.New(away)
-	must(t, err)
-	before := storetest.Count(t, b.Store, "gift_cards") + storetest.Count(t, b.Store, "bulk_tasks") + storetest.Count(t, b.Store, "audit_log")
-	for _, k := range kinds {
-		ask := func(handler http.Handler, fault string) *httptest.ResponseRecorder {
-			r := httptest.NewRequestWithContext(t.Context(), k.method, k.path, strings.NewReader(k.body))
-			maps.Copy(r.Header, k.header)
-			if fault != "" {
-				r.Header.Set("Sandbox-Fault", fault)
-			}
-			answer := httptest.NewRecorder()
-			handler.ServeHTTP(answer, r)
-			for _, name := range []string{"X-Request-Id", "Ratelimit"} {
-				answer.Header().Del(name)
-			}
-			return answer
-		}
-		got, want := ask(b.handler, "down"), ask(without, "")
-		if k.path == "/readyz" { // the sentence is that of the program, and not of the server
-			got.Body, want.Body = nil, nil
-			got.Header().Del("Content-Length")
-			want.Header().Del("Content-Length")
-		}
-		if got.Code != want.Code || fmt.Sprint(got.Body) != fmt.Sprint(want.Body) || !maps.EqualFunc(got.Header(), want.Header(), slices.Equal) {
-			t.Errorf("%s: down is answered\n%d %v %s\nand a server without its database answers\n%d %v %s", k.name,
-				got.Code, got.Header(), got.Body, want.Code, want.Header(), want.Body)
-		}
-		if isAnswered := k.path == "/healthz" || k.status == 401; !isAnswered && got.Code != http.StatusServiceUnavailable {
-			t.Errorf("%s: %d %s, want 503", k.name, got.Code, got.Body)
-		}
-	}
-	if after := storetest.Count(t, b.Store, "gift_cards") + storetest.Count(t, b.Store, "bulk_tasks") + storetest.Count(t, b.Store, "audit_log"); after != before {
-		t.Errorf("%d rows more than before", after-before)
-	}
-}
-
-// TestRequestsBesideOneThatIsDownGoOn: requests share transactions, and must not share a fault.
-func TestRequestsBesideOneThatIsDownGoOn(t *testing.T) {
-	t.Parallel()
-	b := newBox(t)
-	m := b.Merchant()
-	cards := "/v2/giftcards/programs/" + m.ProgramID + "/cards"
-	const each = 40
-	type got struct {
-		fault  string
-		status int
-	}
-	answers := make(chan got)
-	for i := range 2 * each {
-		go func() {
-			var headers []string
-			fault := ""
-			if i%2 == 0 {
-				fault, headers = "down", []string{"Sandbox-Fault: down"}
-			}
-			answers <- got{fault, b.send(http.MethodPost, cards, m.Token, fmt.Sprintf(`{"initialValue": "25.00", "merchantId": %q}`, m.ID), headers...).status}
-		}()
-	}
-	for range 2 * each {
-		a := <-answers
-		if want := map[string]int{"down": 503, "": 201}[a.fault]; a.status != want {
-			t.Errorf("with the fault %q the answer is %d, want %d", a.fault, a.status, want)
-		}
-	}
-	if n := storetest.Count(t, b.Store, "gift_cards"); n != each {
-		t.Errorf("%d cards, want %d", n, each)
-	}
 }
 
 // TestABadControlOfAFaultIsRefused in one sentence, without effect.

@@ -70,7 +70,10 @@ func single(query string, names ...string) (map[string]string, error) {
 // listed lists names in words.
 func listed(names []string) string {
 	last := len(names) - 1
-	if last == 0 {
+	switch last {
+	case -1:
+		return "there is none"
+	case 0:
 		return "there is only " + names[0]
 	}
 	return "there are " + strings.Join(names[:last], ", ") + " and " + names[last]
@@ -151,7 +154,7 @@ func (s *Sandbox) listRequests(w http.ResponseWriter, r *http.Request) {
 		separator = ","
 	}
 	if separator != "," {
-		_, _ = w.Write([]byte(separator)) //nolint:errcheck // fails only if the client has gone
+		_, _ = w.Write([]byte(separator))
 	}
 	_, _ = w.Write([]byte("]}\n"))
 }

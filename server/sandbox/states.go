@@ -66,13 +66,18 @@ func (s *Sandbox) makeState(w http.ResponseWriter, r *http.Request) (int, any, e
 	if err != nil {
 		return 0, nil, err
 	}
-	name, err := worldOf(cmp.Or(params["world"], r.URL.Query().Get("world")), asked.Consumer)
+	query, err := single(r.URL.RawQuery, "world")
+	if err != nil {
+		return 0, nil, err
+	}
+	name, err := worldOf(cmp.Or(params["world"], query["world"]), asked.Consumer)
 	if err != nil {
 		return 0, nil, err
 	}
 	if asked.Action == teardown {
 		return http.StatusOK, struct{}{}, s.undoState(r, wanted, name, params)
 	}
+	// After every judgement of the request, because this may make the world.
 	scene, err := s.newScene(r, name, params)
 	if err != nil {
 		return 0, nil, err
@@ -125,15 +130,21 @@ func findState(name string) (*state, map[string]string, error) {
 	return nil, nil, unknownState(name)
 }
 
+// longestGuessed is the longest name for which unknownState looks for a similar one, because
+// that takes as many steps as both names have characters, multiplied.
+const longestGuessed = 200
+
 // unknownState is the refusal of a name that no state has.
 func unknownState(name string) error {
-	var names []string
-	for i := range states {
-		names = append(names, states[i].name)
-	}
 	meant := ""
-	if near := text.Nearest(name, names, max(3, len(name)/3)); near != "" && len(name) <= 200 {
-		meant = fmt.Sprintf(" Did you mean %q?", near)
+	if len(name) <= longestGuessed {
+		var names []string
+		for i := range states {
+			names = append(names, states[i].name)
+		}
+		if near := text.Nearest(name, names, max(3, len(name)/3)); near != "" {
+			meant = fmt.Sprintf(" Did you mean %q?", near)
+		}
 	}
 	return notFound(fmt.Sprintf("There is no state %q.%s GET /sandbox/states lists all of them", shortened(name), meant))
 }
@@ -221,7 +232,10 @@ type (
 	}
 )
 
-func (s *Sandbox) listStates(http.ResponseWriter, *http.Request) (int, any, error) {
+func (s *Sandbox) listStates(_ http.ResponseWriter, r *http.Request) (int, any, error) {
+	if _, err := single(r.URL.RawQuery); err != nil {
+		return 0, nil, err
+	}
 	list := make([]listedState, len(states))
 	for i, st := range states {
 		told := listedState{State: st.name, Description: st.about, Params: []listedParameter{}, Returns: []listedValue{}}
