@@ -2,7 +2,6 @@ package sandbox
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -114,8 +113,8 @@ func parseNow(value string) (time.Time, error) {
 }
 
 var (
-	errCode  = errors.New(preferHeader + ": code must be a status such as code=429")
-	errCodes = errors.New(preferHeader + ": code must be sent once")
+	errCode  = fmt.Errorf("%s: code must be a status such as code=429", preferHeader)
+	errCodes = fmt.Errorf("%s: code must be sent once", preferHeader)
 )
 
 // preferredCode returns the code that a client prefers, or 0 if none. It ignores all other

@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"time"
 
 	"giftcards/server/downloadpage"
 	"giftcards/server/workbook"
+	"giftcards/store/id"
 )
 
 // The subjects of the examples. The ids in a request's path replace them.
@@ -40,10 +42,10 @@ func (s *Sandbox) newExample(op operation, code int, r *http.Request) *example {
 	return &example{sandbox: s, op: op, code: code, request: r, now: s.Store.Clock().Truncate(time.Second)}
 }
 
-// param returns an id of the request's path.
+// param returns an id of the request's path, or an example in place of what is no id.
 func (e *example) param(name string) string {
-	if value := e.op.params[name]; len(value) == len(exampleCard) {
-		return value
+	if value, err := id.Parse(e.op.params[name]); err == nil {
+		return value.String()
 	}
 	if name == "programId" {
 		return exampleProgram
@@ -143,9 +145,7 @@ func (e *example) card(status string, changes object) object {
 		"merchantId": exampleMerchant, "merchantName": "Example", "programId": e.param("programId"),
 		"isPhysical": false, "designTemplate": nil, "customMessage": nil, "deliverAt": nil, "delivered": true, "card": nil,
 	}
-	for name, value := range changes {
-		card[name] = value
-	}
+	maps.Copy(card, changes)
 	return card
 }
 

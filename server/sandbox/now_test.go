@@ -191,7 +191,7 @@ func TestWhatFollowsTheClockDoesSoInAnotherTime(t *testing.T) {
 		"messages where send_at between now() - interval '1 hour' and now() + interval '1 hour'":            2,
 		"gift_cards where created_at < '2003-01-01' or created_at > '2098-01-01'":                           2,
 	} {
-		if got := storetest.Count(t, b.Store, table); int(got) != want {
+		if got := storetest.Count(t, b.Store, table); got != want {
 			t.Errorf("%s: %d rows, want %d", table, got, want)
 		}
 	}

@@ -125,6 +125,10 @@ func TestAChosenAnswerIsAboutWhatWasAskedFor(t *testing.T) {
 	if got.field(t, "id") != "5eb7cf5a86d9755df3a6c5a2" || got.field(t, "programId") != "5eb7cf5a86d9755df3a6c5a1" {
 		t.Errorf("%s", got.body)
 	}
+	// The judge of all answers sees whether this one has other ids.
+	if got := b.send(http.MethodGet, "/v2/giftcards/programs/x/cards/%3Cscript%3Ealert(1)%3C%2Fs%3E", "", "", "Prefer: code=200"); got.status != http.StatusOK {
+		t.Errorf("without ids: %d %s", got.status, got.body)
+	}
 }
 
 // TestACodeThatIsNotDeclaredIsRefused: the sentence lists what is.

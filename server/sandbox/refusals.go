@@ -92,16 +92,16 @@ func (e *example) invalid() validate.Errors {
 	if e.op.name() == "login_for_access_token" {
 		header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
-	id := func(string) string { return exampleCard }
+	right := func(string) string { return exampleCard }
 	for _, wrong := range []struct {
 		path  func(string) string
 		query url.Values
 		body  string
 	}{
-		{id, nil, "{}"}, // required fields are missing
-		{id, query, ""},
+		{right, nil, "{}"}, // required fields are missing
+		{right, query, ""},
 		{func(string) string { return "x" }, nil, "{}"},
-		{id, nil, "["},
+		{right, nil, "["},
 	} {
 		r := (&http.Request{Method: e.op.method, URL: &url.URL{RawQuery: wrong.query.Encode()}, Header: header}).WithContext(e.request.Context())
 		body := wrong.body

@@ -1,5 +1,7 @@
 package sandbox
 
+import "github.com/google/uuid"
+
 // successes are the bodies of the answers that carry a request out, by the name of the
 // operation. The server's own answers have the same words. A bulk request has none, because
 // it is carried out.
@@ -97,7 +99,7 @@ var successes = map[string]func(*example) any{
 		}
 	},
 	"login_for_access_token": func(*example) any {
-		return object{"accessToken": "eyJhbGciOiJFZERTQSJ9.c2FuZGJveA.c2FuZGJveA", "tokenType": "bearer", "mfaPending": false, "pendingToken": nil}
+		return object{"accessToken": "eyJhbGciOiJFZERTQSJ9.c2FuZGJveA.c2FuZGJveA", "tokenType": "bearer", "mfaPending": false, "pendingToken": nil} //nolint:gosec // no real token
 	},
 	"get_token_info": func(*example) any {
 		return object{
@@ -119,8 +121,8 @@ func checkedCard(e *example) any {
 
 // task returns the task that the request's path names.
 func (e *example) task() string {
-	if task := e.op.params["taskId"]; len(task) == len(exampleTask) {
-		return task
+	if task, err := uuid.Parse(e.op.params["taskId"]); err == nil {
+		return task.String()
 	}
 	return exampleTask
 }
