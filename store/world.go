@@ -114,23 +114,14 @@ func (s *Store) FindWorld(ctx context.Context, name string) (World, error) {
 		if world.Programs, err = tx.q.ListProgramsOfMerchant(ctx, row.MerchantID); err != nil {
 			return World{}, fmt.Errorf("find programs of world: %w", err)
 		}
-		slices.SortFunc(world.Programs, func(a, b MerchantProgram) int {
-			switch row.ProgramID {
-			case a.ID:
-				return -1
-			case b.ID:
-				return 1
-			}
-			return cmp.Compare(a.Name, b.Name)
-		})
+		slices.SortFunc(world.Programs, world.compare)
 		neighbours, err := tx.q.ListProgramsOfMerchant(ctx, row.NeighbourID)
 		if err != nil {
 			return World{}, fmt.Errorf("find neighbour of world: %w", err)
 		}
+		// It has one program, which lives as long as the world.
+		world.Neighbour.Program = Program{ID: neighbours[0].ID, MerchantID: row.NeighbourID}
 		users, err := tx.q.ListUsersOfMerchants(ctx, world.merchants())
-		if err != nil {
-			return World{}, fmt.Errorf("find users of world: %w", err)
-		}
 		for _, user := range users {
 			if user.MerchantID == row.NeighbourID {
 				world.Neighbour.User = user
@@ -138,9 +129,19 @@ func (s *Store) FindWorld(ctx context.Context, name string) (World, error) {
 			}
 			world.Users = append(world.Users, user)
 		}
-		world.Neighbour.Program = Program{ID: neighbours[0].ID, MerchantID: row.NeighbourID}
-		return world, nil
+		return world, wrap(err, "find users of world")
 	})
+}
+
+// compare puts the world's own program before all others, and these in the order of names.
+func (w World) compare(a, b MerchantProgram) int {
+	switch w.ProgramID {
+	case a.ID:
+		return -1
+	case b.ID:
+		return 1
+	}
+	return cmp.Compare(a.Name, b.Name)
 }
 
 func (tx *Tx) findWorld(ctx context.Context, name string) (db.World, error) {

@@ -70,7 +70,10 @@ func single(query string, names ...string) (map[string]string, error) {
 // listed lists names in words.
 func listed(names []string) string {
 	last := len(names) - 1
-	if last == 0 {
+	switch last {
+	case -1:
+		return "there is none"
+	case 0:
 		return "there is only " + names[0]
 	}
 	return "there are " + strings.Join(names[:last], ", ") + " and " + names[last]

@@ -66,7 +66,11 @@ func (s *Sandbox) makeState(w http.ResponseWriter, r *http.Request) (int, any, e
 	if err != nil {
 		return 0, nil, err
 	}
-	name, err := worldOf(cmp.Or(params["world"], r.URL.Query().Get("world")), asked.Consumer)
+	query, err := single(r.URL.RawQuery, "world")
+	if err != nil {
+		return 0, nil, err
+	}
+	name, err := worldOf(cmp.Or(params["world"], query["world"]), asked.Consumer)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -221,7 +225,10 @@ type (
 	}
 )
 
-func (s *Sandbox) listStates(http.ResponseWriter, *http.Request) (int, any, error) {
+func (s *Sandbox) listStates(_ http.ResponseWriter, r *http.Request) (int, any, error) {
+	if _, err := single(r.URL.RawQuery); err != nil {
+		return 0, nil, err
+	}
 	list := make([]listedState, len(states))
 	for i, st := range states {
 		told := listedState{State: st.name, Description: st.about, Params: []listedParameter{}, Returns: []listedValue{}}

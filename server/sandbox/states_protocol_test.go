@@ -36,6 +36,16 @@ func TestAStateThatCannotBeMadeIsRefusedInASentence(t *testing.T) {
 			t.Errorf("%s: %d %q, want %d %q", body, got.status, got.detail(), want.status, want.detail)
 		}
 	}
+	for path, want := range map[string]string{
+		"POST /sandbox/states?state=a%20user": `There is no parameter "state"; there is only world`,
+		"GET /sandbox/states?world=w":         `There is no parameter "world"; there is none`,
+		"GET /sandbox/worlds?name=w":          `There is no parameter "name"; there is none`,
+	} {
+		method, path, _ := strings.Cut(path, " ")
+		if got := b.send(method, path, "", ""); got.status != 400 || got.detail() != want {
+			t.Errorf("%s: %d %q, want %q", path, got.status, got.detail(), want)
+		}
+	}
 	// A refusal of the contract is told in its own words.
 	got := b.send("POST", "/sandbox/states", "", `{"state": "an active card with 10000.01"}`)
 	if got.status != 400 || !strings.HasPrefix(got.detail(), "The server refuses to make the state: 422 ") || !strings.Contains(got.detail(), "less_than_equal") {

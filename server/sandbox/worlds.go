@@ -129,6 +129,9 @@ func (s *Sandbox) getWorld(_ http.ResponseWriter, r *http.Request) (int, any, er
 }
 
 func (s *Sandbox) listWorlds(_ http.ResponseWriter, r *http.Request) (int, any, error) {
+	if _, err := single(r.URL.RawQuery); err != nil {
+		return 0, nil, err
+	}
 	worlds, err := s.Store.Worlds(r.Context())
 	if err != nil {
 		return 0, nil, err
