@@ -41,6 +41,7 @@ func kindsOfAnswers(t *testing.T, b *box, m *servertest.Merchant) []kindOfAnswer
 	return []kindOfAnswer{
 		{"a created card", http.MethodPost, cards, fmt.Sprintf(`{"initialValue": "25.00", "merchantId": %q}`, m.ID), bearer, 201},
 		{"a long refusal", http.MethodPost, cards, long, bearer, 422},
+		{"a chosen answer", http.MethodPost, cards, "", http.Header{"Prefer": {"code=429"}}, 429},
 		{"a refusal without a token", http.MethodGet, "/v2/token", "", nil, 401},
 		{"the poll of a task of many cards", http.MethodGet, poll, "", bearer, 200},
 		{"a CSV", http.MethodGet, csv, "", nil, 200},
