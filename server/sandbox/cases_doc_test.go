@@ -1,0 +1,300 @@
+package sandbox_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"giftcards/server/servertest"
+	"giftcards/store/storetest/check"
+)
+
+// The table of docs/testing-against.md says for each case that a client must handle what to
+// send and what comes back. The tests of this file send it. The form of the table:
+//   - state: the name of a state, and its parameters; "a world" if it is empty.
+//   - send: requests, with ", then " between them. The first code span of a request has method,
+//     path and body, and the others are headers. "without a token" leaves the token out.
+//   - answer: one for each request, again with ", then " between them.
+
+const casesPage = "../../docs/testing-against.md"
+
+var (
+	span        = regexp.MustCompile("`([^`]*)`")
+	placeholder = regexp.MustCompile(`\{(\w+)\}`)
+	headerSpan  = regexp.MustCompile(`^[A-Z][A-Za-z-]*: `)
+)
+
+// documentedCase is a row of the table.
+type documentedCase struct {
+	name, state, params string
+	steps               []step
+}
+
+// step is a request of a row and the answer that the row promises.
+type step struct {
+	method, path, body string
+	headers            []string
+	anonymous          bool
+
+	status  int
+	none    bool          // no answer comes
+	within  time.Duration // how long the client waits for none; 0: for ever
+	cut     int           // the body ends after so many bytes; -1: it is whole
+	atLast  bool          // the request is repeated until the answer is this one
+	answers []string      // headers and parts of the body
+}
+
+// documentedCases reads the table.
+func documentedCases(t *testing.T) (all []documentedCase) {
+	t.Helper()
+	page, err := os.ReadFile(casesPage)
+	must(t, err)
+	_, rest, found := strings.Cut(string(page), "| case | state | send | answer |\n|---|---|---|---|\n")
+	if !found {
+		t.Fatalf("%s has no table of cases", casesPage)
+	}
+	for line := range strings.Lines(rest) {
+		if !strings.HasPrefix(line, "|") {
+			break
+		}
+		cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), "|")
+		if len(cells) != 4 {
+			t.Fatalf("a row has %d cells: %s", len(cells), line)
+		}
+		for i := range cells {
+			cells[i] = strings.TrimSpace(cells[i])
+		}
+		row := documentedCase{name: cells[0], state: "a world"}
+		if state := spans(cells[1]); len(state) > 0 {
+			row.state, row.params = state[0], strings.Join(state[1:], "")
+		}
+		requests, answers := strings.Split(cells[2], ", then "), strings.Split(cells[3], ", then ")
+		if len(requests) != len(answers) {
+			t.Fatalf("%s: %d requests and %d answers", row.name, len(requests), len(answers))
+		}
+		for i := range requests {
+			one := newStep(t, requests[i])
+			one.expect(t, answers[i])
+			row.steps = append(row.steps, one)
+		}
+		all = append(all, row)
+	}
+	return all
+}
+
+// spans returns the code spans of a cell.
+func spans(cell string) (found []string) {
+	for _, match := range span.FindAllStringSubmatch(cell, -1) {
+		found = append(found, match[1])
+	}
+	return found
+}
+
+// words returns what a cell says outside of code spans.
+func words(cell string) string {
+	return strings.Join(strings.Fields(span.ReplaceAllString(cell, "")), " ")
+}
+
+func newStep(t *testing.T, cell string) step {
+	t.Helper()
+	sent := spans(cell)
+	if len(sent) == 0 {
+		t.Fatalf("%q sends nothing", cell)
+	}
+	s := step{headers: sent[1:], cut: -1}
+	s.method, s.path, _ = strings.Cut(sent[0], " ")
+	s.path, s.body, _ = strings.Cut(s.path, " ")
+	for _, header := range s.headers {
+		if !headerSpan.MatchString(header) {
+			t.Fatalf("%q is no header", header)
+		}
+	}
+	switch said := words(cell); said {
+	case "":
+	case "without a token":
+		s.anonymous = true
+	default:
+		t.Fatalf("what is %q in %q?", said, cell)
+	}
+	return s
+}
+
+func (s *step) expect(t *testing.T, cell string) {
+	t.Helper()
+	s.answers = spans(cell)
+	said := words(cell)
+	said, s.atLast = strings.CutPrefix(said, "at last ")
+	if wait, ok := strings.CutPrefix(said, "no answer within "); ok {
+		d, err := time.ParseDuration(strings.ReplaceAll(wait, " ", ""))
+		must(t, err)
+		s.none, s.within = true, d
+		return
+	}
+	if s.none = said == "no answer"; s.none {
+		return
+	}
+	said, cut, ok := strings.Cut(said, ", cut after ")
+	var err error
+	if ok {
+		s.cut, err = strconv.Atoi(strings.TrimSuffix(cut, " bytes"))
+		must(t, err)
+	}
+	s.status, err = strconv.Atoi(said)
+	must(t, err)
+}
+
+// TestEachDocumentedCaseIsAnsweredAsTheTableSays sends every row of docs/testing-against.md.
+func TestEachDocumentedCaseIsAnsweredAsTheTableSays(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	for i, row := range documentedCases(t) {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			in := &box{Server: b.Server, URL: b.URL, t: t}
+			values := in.state(fmt.Sprintf("row-%d", i), row.state, row.params)
+			values["cards"], values["card"] = values.cards(), values.card()
+			for _, s := range row.steps {
+				if !s.atLast {
+					if difference := in.difference(values, s); difference != "" {
+						t.Fatalf("%s %s: %s", s.method, s.path, difference)
+					}
+					continue
+				}
+				check.Until(t, s.path+" with "+strings.Join(s.answers, ", "), func() bool { return in.difference(values, s) == "" })
+			}
+		})
+	}
+}
+
+// difference sends the request of a step, and says how the answer differs from the promised one.
+// The texts of the answer are values for the steps that follow.
+func (b *box) difference(values made, s step) string {
+	b.t.Helper()
+	fill := func(text string) string {
+		return placeholder.ReplaceAllStringFunc(text, func(name string) string {
+			value, ok := values[strings.Trim(name, "{}")]
+			if !ok {
+				b.t.Fatalf("nothing has given %s", name)
+			}
+			return fmt.Sprint(value)
+		})
+	}
+	ctx, cancel := b.t.Context(), func() {}
+	if s.within > 0 {
+		ctx, cancel = context.WithTimeout(ctx, s.within)
+	}
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, s.method, b.URL+strings.TrimPrefix(fill(s.path), b.URL), strings.NewReader(fill(s.body)))
+	must(b.t, err)
+	r.Header.Set("Content-Type", "application/json")
+	if strings.Contains(s.body, "=") && !strings.Contains(s.body, "{\"") {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	if !s.anonymous {
+		r.Header.Set("Authorization", "Bearer "+values.text("token"))
+	}
+	for _, header := range s.headers {
+		name, value, _ := strings.Cut(fill(header), ": ")
+		r.Header.Set(name, value)
+	}
+	// A connection of its own, because Go's client retries on one that was used before.
+	response, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(r)
+	switch {
+	case s.none && err == nil:
+		response.Body.Close()
+		return fmt.Sprintf("an answer came: %d", response.StatusCode)
+	case s.none:
+		return ""
+	case err != nil:
+		return err.Error()
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if difference := s.compare(response, body, err); difference != "" {
+		return difference
+	}
+	if s.cut < 0 {
+		if err := servertest.UndeclaredInSandbox(r, response, body); err != nil {
+			b.t.Errorf("the answer is not as the sandbox's document says: %v\n%.1000s", err, body)
+		}
+	}
+	var answered map[string]any
+	if json.Unmarshal(body, &answered) == nil {
+		for name, value := range answered {
+			if text, ok := value.(string); ok {
+				values[name] = text
+			}
+		}
+	}
+	return ""
+}
+
+// compare says how an answer differs from the promised one. broken is the error of its body.
+func (s step) compare(response *http.Response, body []byte, broken error) string {
+	switch {
+	case response.StatusCode != s.status:
+		return fmt.Sprintf("%d %.1000s, want %d", response.StatusCode, body, s.status)
+	case s.cut >= 0 && (broken == nil || len(body) != s.cut):
+		return fmt.Sprintf("%d bytes came, and then %v", len(body), broken)
+	case s.cut < 0 && broken != nil:
+		return broken.Error()
+	}
+	for _, want := range s.answers {
+		if !headerSpan.MatchString(want) {
+			if !strings.Contains(string(body), want) {
+				return fmt.Sprintf("the body %.1000s has no %s", body, want)
+			}
+			continue
+		}
+		name, value, _ := strings.Cut(want, ": ")
+		if got := response.Header.Get(name); got == "" || value != "…" && got != value {
+			return fmt.Sprintf("the header %s is %q, want %s", name, got, value)
+		}
+	}
+	return ""
+}
+
+// TestTheTableOfCasesHasEachStatusAndEachControl, so that a client's author finds each kind of
+// answer that the document declares, and each header of the sandbox.
+func TestTheTableOfCasesHasEachStatusAndEachControl(t *testing.T) {
+	t.Parallel()
+	promised, controls := map[string]bool{}, map[string]bool{}
+	for _, row := range documentedCases(t) {
+		for _, s := range row.steps {
+			promised[strconv.Itoa(s.status)] = true
+			for _, header := range s.headers {
+				kind, _, _ := strings.Cut(header, "=")
+				controls[kind] = true
+			}
+		}
+	}
+	for _, declared := range declaredAnswers(t) {
+		if !promised[declared.status] {
+			t.Errorf("no row is answered with %s, which %s %s declares", declared.status, declared.method, declared.path)
+		}
+	}
+	for _, control := range []string{
+		"Prefer: code", "Sandbox-Fault: lost-answer", "Sandbox-Fault: slow", "Sandbox-Fault: cut", "Sandbox-Fault: down",
+		"Sandbox-Task: failed", "Sandbox-Task: slow", "Sandbox-Task: stuck",
+	} {
+		if !controls[control] {
+			t.Errorf("no row sends %s", control)
+		}
+	}
+	if !slices.ContainsFunc(documentedCases(t), func(c documentedCase) bool {
+		return slices.ContainsFunc(c.steps, func(s step) bool {
+			return slices.ContainsFunc(s.headers, func(h string) bool { return strings.HasPrefix(h, "Sandbox-Now: ") })
+		})
+	}) {
+		t.Error("no row sends Sandbox-Now")
+	}
+}
