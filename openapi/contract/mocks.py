@@ -41,7 +41,7 @@ def main():
             statuses += same
             if "detail" in expected:
                 refusals += 1
-                bodies += same and detail(body) == json.loads(renamed(json.dumps(expected["detail"]), ids))
+                bodies += same and detail(body) == json.loads(renamed(json.dumps(expected["detail"], ensure_ascii=False), ids))
     print(f"{sent} requests: {statuses} answers have the recorded status; {bodies} of {refusals} recorded bodies come")
 
 
