@@ -12,7 +12,7 @@ RACE     = $(shell command -v $$(go env CC) >/dev/null && echo -race)
 export CGO_ENABLED := 0
 export GOFLAGS     := -buildvcs=false $(GOFLAGS)
 
-.PHONY: help run sandbox sandbox-page free-port build test test-full lint vulncheck generate schema licences verify changelog contract sdk restore proxies spreadsheet scan dkim upgrade operations bench microbench faults clean
+.PHONY: help run sandbox sandbox-page examples free-port build test test-full lint vulncheck generate schema licences verify changelog contract sdk restore proxies spreadsheet scan dkim upgrade operations bench microbench faults clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -100,6 +100,9 @@ changelog: ## make openapi/changelog.md anew, what the complete document adds
 
 contract: ## let outside tools judge the server by the documents (python3, node)
 	@openapi/contract/run
+
+examples: ## run the examples of docs/testing-against.md, or ONLY='go pytest', against a sandbox (python3, node, java, mvn)
+	@docs/examples/sandbox/run $(ONLY)
 
 sdk: ## make clients with eight generators, or ONLY=a,b, and run the journey (node, python3, java, mvn)
 	@openapi/sdk/run $(if $(ONLY),--only $(ONLY))
