@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // ErrSandbox means that the database belongs to a sandbox, and the program was started without
@@ -20,7 +21,12 @@ var ErrNotSandbox = errors.New("the database does not belong to a sandbox: leave
 // before. It returns ErrSandbox or ErrNotSandbox if the database has the other mark. A role
 // that serves may call it after the owner has.
 func Install(ctx context.Context, url string, sandbox bool) error {
-	conn, err := pgx.Connect(ctx, url)
+	// The address may have settings of the pool, which pgx alone would send to the server.
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return fmt.Errorf("database address: %w", err)
+	}
+	conn, err := pgx.ConnectConfig(ctx, config.ConnConfig)
 	if err != nil {
 		return classify(fmt.Errorf("connect: %w", err))
 	}
