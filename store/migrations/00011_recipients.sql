@@ -54,7 +54,7 @@ begin
         execute function skip_message_change();
 end $$;
 -- +goose StatementEnd
-drop index concurrently if exists messages_bounced_idx;
+drop index if exists messages_bounced_idx;
 alter table messages drop column if exists bounced_at, drop column if exists bounce;
 drop table if exists recipient_erasures;
-drop index concurrently if exists gift_cards_ended_idx;
+drop index if exists gift_cards_ended_idx;
