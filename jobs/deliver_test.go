@@ -180,7 +180,10 @@ func TestWhatASenderTypesTravelsAsWords(t *testing.T) {
 				t.Errorf("%s: a line of %d bytes: %s", name, len(line), line)
 			}
 		}
-		parts := multipart.NewReader(got.Body, boundary(t, got))
+		related := multipart.NewReader(got.Body, boundary(t, got.Header.Get("Content-Type")))
+		words, err := related.NextPart()
+		must(t, err)
+		parts := multipart.NewReader(words, boundary(t, words.Header.Get("Content-Type")))
 		for _, want := range []string{"text/plain; charset=UTF-8", "text/html; charset=UTF-8"} {
 			part, err := parts.NextPart()
 			must(t, err)
@@ -193,12 +196,15 @@ func TestWhatASenderTypesTravelsAsWords(t *testing.T) {
 		if _, err := parts.NextPart(); err == nil {
 			t.Errorf("%s: one part too many", name)
 		}
+		if picture, err := related.NextPart(); err != nil || !strings.HasPrefix(picture.Header.Get("Content-Type"), "image/png") {
+			t.Errorf("%s: no image of the number (%v)", name, err)
+		}
 	}
 }
 
-func boundary(t *testing.T, m smtptest.Mail) string {
+func boundary(t *testing.T, contentType string) string {
 	t.Helper()
-	_, parameters, err := mime.ParseMediaType(m.Header.Get("Content-Type"))
+	_, parameters, err := mime.ParseMediaType(contentType)
 	must(t, err)
 	return parameters["boundary"]
 }

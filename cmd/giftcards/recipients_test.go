@@ -72,7 +72,7 @@ func TestOperatorsExportAndEraseARecipient(t *testing.T) {
 		t.Errorf("%d exports in the audit log, want 3", n)
 	}
 	// One for each command, and one for each program with a card.
-	if n := s.count("audit_log where operation = 'recipients erase' and (program_id is null) = (cards = 0)"); n != 3 || s.count("audit_log r where r::text like '%ada%'") != 0 {
+	if n := s.count("audit_log where operation = 'recipients erase' and (program_id is null) = (cards = 0)"); n != 3 || s.count("audit_log r where r::text like '%ada@%'") != 0 {
 		t.Errorf("%d erasures in the audit log, want 3", n)
 	}
 	for _, args := range [][]string{{"export"}, {"erase"}, {"erase", "ada"}, {"export", "+44"}, {"erase", "a@b@c"}} {

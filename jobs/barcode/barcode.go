@@ -11,6 +11,7 @@ import (
 	"image/png"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/boombuler/barcode"
 	"github.com/boombuler/barcode/code128"
@@ -86,8 +87,29 @@ const (
 	stripeHeight = 80 // of a code of stripes
 )
 
-// Draw returns the picture of a number. Its few hundred bytes have one bit for each pixel.
+// Draw returns the picture of a number. Its few hundred bytes have one bit for each pixel. It
+// keeps the last one, because all templates are tried with the same number at each start.
 func Draw(s Symbology, number string) (Image, error) {
+	if kept := last.Load(); kept != nil && kept.symbology == s && kept.number == number {
+		return kept.image, nil
+	}
+	drawn, err := draw(s, number)
+	if err == nil {
+		last.Store(&keptImage{s, number, drawn})
+	}
+	return drawn, err
+}
+
+// keptImage is an image with what it is of. Nobody changes its bytes.
+type keptImage struct {
+	symbology Symbology
+	number    string
+	image     Image
+}
+
+var last atomic.Pointer[keptImage]
+
+func draw(s Symbology, number string) (Image, error) {
 	c, err := New(s, number)
 	if err != nil {
 		return Image{}, err
