@@ -69,8 +69,6 @@ var (
 	ErrBadReceipt       = &Error{Kind: Conflict, Message: "Receipts must be some of activated, redeemed, reloaded and expiring"}
 	ErrBadRetention     = &Error{Kind: Conflict, Message: "A retention must not be negative"}
 	ErrEmailTaken       = &Error{Kind: Conflict, Message: "A user with this e-mail address exists"}
-	ErrNotPhysical      = &Error{Kind: Refused, Message: "The task's cards are digital: their codes go to their recipients only"}
-	ErrTooManyToPrint   = &Error{Kind: Refused, Message: "The task has more cards than a sheet can have: give a printer the CSV"}
 	ErrBacklogFull      = &Error{Kind: Exhausted, Message: "Too many cards of the merchant are waiting to be issued"}
 
 	ErrCardNotActive       = &Error{Kind: Refused, Message: "Gift card is not active"}

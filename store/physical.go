@@ -7,6 +7,12 @@ import (
 	"github.com/google/uuid"
 )
 
+// Only the command that prints cards meets these errors.
+var (
+	ErrNotPhysical    = &Error{Kind: Refused, Message: "The task's cards are digital: their codes go to their recipients only"}
+	ErrTooManyToPrint = &Error{Kind: Refused, Message: "The task has more cards than a sheet can have: give a printer the CSV"}
+)
+
 // PhysicalCards are the cards of a task that may be printed.
 type PhysicalCards struct {
 	Program  Program

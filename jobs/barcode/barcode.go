@@ -71,8 +71,8 @@ func New(s Symbology, number string) (Code, error) {
 }
 
 func isBlack(c color.Color) bool {
-	r, _, _, _ := c.RGBA()
-	return r < 0x8000
+	gray, ok := color.GrayModel.Convert(c).(color.Gray)
+	return ok && gray.Y < 0x80
 }
 
 // Image is a picture of a code with its quiet zone.

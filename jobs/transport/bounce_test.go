@@ -50,7 +50,7 @@ func TestAReportTellsWhichMailDidNotArriveAndWhy(t *testing.T) {
 		"without X-Original-To":  strings.Replace(dsn, "X-Original-To", "X-Other", 1),
 		"rewritten To":           strings.Replace(dsn, "To: bounces+6b03889f7c62afe844000004.2@", "To: postmaster@", 1),
 		"in capital letters":     strings.ReplaceAll(dsn, "6b03889f7c62afe844000004", "6B03889F7C62AFE844000004"),
-		"cut off":                dsn[:strings.Index(dsn, "--b\nContent-Type: message/rfc822")],
+		"cut off":                strings.SplitN(dsn, "--b\nContent-Type: message/rfc822", 2)[0],
 		"with a large mail":      strings.Replace(dsn, "Subject: Your gift card", "Subject: "+strings.Repeat("x", 2<<20), 1),
 	} {
 		report, err := transport.ReadReport(strings.NewReader(mail))

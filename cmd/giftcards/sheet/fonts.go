@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io/fs"
-	"log"
+	"log" //nolint:depguard // the finder of fonts takes no other logger
 	"os"
 	"path/filepath"
 	"slices"
