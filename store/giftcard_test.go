@@ -19,7 +19,7 @@ const space = 999_999_999_999_000
 func TestTakenNumbersAreDrawnAnew(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
-	store.NarrowNumbers(f.Store, space, 40)
+	store.NarrowNumbers(f.Store, space, 80)
 	seen := map[int64]bool{}
 	for range 3 {
 		for _, card := range write(t, f.Store, func(tx *store.Tx) ([]store.GiftCard, error) {
