@@ -56,9 +56,13 @@ func (c printCards) Run(s *session) error {
 		if err != nil {
 			return err
 		}
+		style, err := sheetStyle(issued.Program)
+		if err != nil {
+			return err
+		}
 		cards := make([]sheet.Card, len(issued.Cards))
 		for i := range issued.Cards {
-			if cards[i], err = toSheetCard(st, issued, &issued.Cards[i]); err != nil {
+			if cards[i], err = toSheetCard(st, style, issued.Merchant, &issued.Cards[i]); err != nil {
 				return err
 			}
 		}
@@ -93,23 +97,28 @@ func (c printCards) read(s *session, tx *store.Tx) (store.PhysicalCards, error) 
 	})
 }
 
-func toSheetCard(st *store.Store, issued store.PhysicalCards, card *store.GiftCard) (sheet.Card, error) {
+// sheetStyle is how the days on a sheet are written: in English, in the program's zone.
+func sheetStyle(program store.Program) (texts.Style, error) {
+	zone, err := time.LoadLocation(program.TimeZone)
+	if err != nil {
+		return texts.Style{}, err
+	}
+	languages, err := texts.Load("")
+	if err != nil {
+		return texts.Style{}, err
+	}
+	return languages.Style(texts.Settings{Zone: zone}), nil
+}
+
+func toSheetCard(st *store.Store, style texts.Style, merchant string, card *store.GiftCard) (sheet.Card, error) {
 	code, err := st.OpenCode(card.ID, card.SealedCode)
 	if err != nil {
 		return sheet.Card{}, err
 	}
-	zone, err := time.LoadLocation(issued.Program.TimeZone)
-	if err != nil {
-		return sheet.Card{}, err
-	}
-	languages, err := texts.Load("")
-	if err != nil {
-		return sheet.Card{}, err
-	}
 	printed := sheet.Card{
-		Merchant: issued.Merchant, Value: card.InitialValue.String(), Number: store.FormatNumber(card.CardNumber), Code: code,
+		Merchant: merchant, Value: card.InitialValue.String(), Number: store.FormatNumber(card.CardNumber), Code: code,
 		// A sheet and a message must not name different days.
-		ValidUntil: languages.Style(texts.Settings{Zone: zone}).ValidUntil(card.ExpiresAt, st.Clock()),
+		ValidUntil: style.ValidUntil(card.ExpiresAt, st.Clock()),
 	}
 	if card.CustomerName != nil {
 		printed.Recipient = *card.CustomerName
