@@ -53,7 +53,7 @@ const (
 // measureBalances publishes what is on the cards of each program, whatever their state.
 func (s *Store) measureBalances(meter metric.Meter) error {
 	gauge, err := meter.Float64ObservableGauge("giftcards_balance",
-		metric.WithDescription("What is on all cards of a program. A float, for graphs and alerts only."))
+		metric.WithDescription("The sum of the balances of a program's cards. A float, for graphs and alerts only."))
 	if err != nil {
 		return fmt.Errorf("measure: %w", err)
 	}

@@ -14,9 +14,12 @@ type bouncedMessage struct{}
 type printedBounce struct {
 	CardID   *id.ID `json:"cardId"`
 	Sequence int    `json:"sequence"`
-	// Outcome is bounced; delayed or another action that the mail server reports, of which nothing is
-	// recorded; unknown, if no such mail was sent or the bounce is recorded already; or ignored, if
-	// the input is no report.
+	// Outcome is one of these:
+	//
+	//   - bounced: the bounce is recorded.
+	//   - delayed, or another action that the mail server reports: nothing is recorded.
+	//   - unknown: no such mail was sent, or its bounce is recorded already.
+	//   - ignored: the input is no report.
 	Outcome string `json:"outcome"`
 	Bounce  string `json:"bounce"`
 }

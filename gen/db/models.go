@@ -352,7 +352,7 @@ type Message struct {
 	Kind string
 	// When a mail server reported that the mail did not reach its recipient; null: nothing was reported.
 	BouncedAt *time.Time
-	// What that mail server said.
+	// The words of that mail server.
 	Bounce *string
 }
 
@@ -382,7 +382,7 @@ type Program struct {
 	Currency *string
 	// The language and region of messages and downloads (BCP 47); null: English.
 	Locale *string
-	// Who activates cards: merchant.
+	// The party that activates cards: merchant.
 	Activation string
 	// The name of the sender of mails; null: the merchant's name.
 	SenderName *string
@@ -404,15 +404,15 @@ type Receipt struct {
 	CardID id.ID
 	// activated, redeemed, reloaded or expiring.
 	Kind string
-	// What it tells of: the id of the entry in the ledger, or the days before the expiry and the expiry.
+	// The id of the entry in the ledger that it tells of, or the days before the expiry and the expiry.
 	Occasion string
 	// email or sms.
 	Channel string
 	// The mail address or telephone number that it goes to.
 	Address string
-	// What was added or taken; 0 for a reminder.
+	// The amount that was added or taken; 0 for a reminder.
 	Amount money.Amount
-	// What was left after it.
+	// The balance of the card after it.
 	Balance money.Amount
 	// scheduled, sent, written (to a file only), failed (given up) or dropped (not to be sent any more).
 	Status string

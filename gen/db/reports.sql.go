@@ -216,7 +216,7 @@ type SumBalancesRow struct {
 	Balance   money.Amount
 }
 
-// What is on all cards of each program, the largest first. Every card with a balance is in
+// The sum of the balances of each program's cards, the largest first. Every card with a balance is in
 // gift_cards_used_idx, which PostgreSQL reads if most cards are not.
 func (q *Queries) SumBalances(ctx context.Context) ([]SumBalancesRow, error) {
 	rows, err := q.db.Query(ctx, sumBalances)

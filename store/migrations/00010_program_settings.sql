@@ -16,7 +16,7 @@ alter table programs
         constraint programs_recipient_retention_check check (recipient_retention >= interval '0');
 comment on column programs.currency is 'The currency of the amounts in messages and downloads (ISO 4217); null: none is shown.';
 comment on column programs.locale is 'The language and region of messages and downloads (BCP 47); null: English.';
-comment on column programs.activation is 'Who activates cards: merchant.';
+comment on column programs.activation is 'The party that activates cards: merchant.';
 comment on column programs.sender_name is 'The name of the sender of mails; null: the merchant''s name.';
 comment on column programs.reply_to is 'The address to which answers to mails go; null: the sender''s.';
 comment on column programs.default_design is 'The design of messages of cards without one.';
@@ -52,11 +52,11 @@ comment on table receipts is 'The receipts and reminders to recipients: for each
 comment on column receipts.program_id is 'The program of the card.';
 comment on column receipts.card_id is 'The card.';
 comment on column receipts.kind is 'activated, redeemed, reloaded or expiring.';
-comment on column receipts.occasion is 'What it tells of: the id of the entry in the ledger, or the days before the expiry and the expiry.';
+comment on column receipts.occasion is 'The id of the entry in the ledger that it tells of, or the days before the expiry and the expiry.';
 comment on column receipts.channel is 'email or sms.';
 comment on column receipts.address is 'The mail address or telephone number that it goes to.';
-comment on column receipts.amount is 'What was added or taken; 0 for a reminder.';
-comment on column receipts.balance is 'What was left after it.';
+comment on column receipts.amount is 'The amount that was added or taken; 0 for a reminder.';
+comment on column receipts.balance is 'The balance of the card after it.';
 comment on column receipts.status is 'scheduled, sent, written (to a file only), failed (given up) or dropped (not to be sent any more).';
 comment on column receipts.attempts is 'How many attempts have begun.';
 comment on column receipts.unconfirmed is 'Whether an attempt has begun whose outcome is not known; then there is no other one.';

@@ -23,7 +23,7 @@ comment on column recipient_erasures.expired_until is 'The recipients of cards t
 -- Mail servers may refuse a mail after another one has taken it.
 alter table messages add column if not exists bounced_at timestamptz, add column if not exists bounce text;
 comment on column messages.bounced_at is 'When a mail server reported that the mail did not reach its recipient; null: nothing was reported.';
-comment on column messages.bounce is 'What that mail server said.';
+comment on column messages.bounce is 'The words of that mail server.';
 -- The trigger of migration 5 left out every change of a sent message that keeps its status.
 -- +goose StatementBegin
 do $$

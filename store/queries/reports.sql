@@ -57,7 +57,7 @@ where g.program_id = @program_id and g.id > @after_card::bytea and (g.activated_
 order by g.id limit @batch;
 
 -- name: SumBalances :many
--- What is on all cards of each program, the largest first. Every card with a balance is in
+-- The sum of the balances of each program's cards, the largest first. Every card with a balance is in
 -- gift_cards_used_idx, which PostgreSQL reads if most cards are not.
 select g.program_id, sum(g.balance)::numeric as balance from gift_cards g
 where g.activated_at is not null or g.status <> 'pending'

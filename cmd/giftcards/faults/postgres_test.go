@@ -29,7 +29,7 @@ type postgres struct {
 	through []string
 }
 
-// installed is what all databases of the tests begin with.
+// installed is a stopped cluster. Each test starts a copy of it.
 var installed struct {
 	sync.Mutex
 	bin  string // PostgreSQL's programs, which the private server uses

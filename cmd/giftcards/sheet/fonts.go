@@ -16,7 +16,7 @@ import (
 )
 
 // Fonts are where the glyphs of names come from. The program's own font has the Latin, Greek and
-// Cyrillic letters. For others it looks into font files, of which it keeps those that it needs.
+// Cyrillic letters. For other letters it looks into font files, and keeps the files that have them.
 type Fonts struct {
 	faces []*font.Face
 	files []string // that nobody has looked into yet, the likeliest first

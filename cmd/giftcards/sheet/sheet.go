@@ -13,7 +13,7 @@ import (
 	"giftcards/jobs/barcode"
 )
 
-// Card is what is printed of a card.
+// Card holds the texts that are printed for a card.
 type Card struct {
 	Merchant   string // its name
 	Recipient  string // their name; empty: none
