@@ -35,8 +35,8 @@ const (
 	// adjustEvery is how often the limit follows what is open. It is shorter than a large
 	// body takes to arrive.
 	adjustEvery = 250 * time.Millisecond
-	// adjustStep is the least change, in bytes, because each change stops the program for
-	// some microseconds.
+	// adjustStep is the least change between the two bounds, in bytes, because each change
+	// stops the program for some microseconds.
 	adjustStep = 4 << 20
 )
 
@@ -135,10 +135,19 @@ func (c *collector) follow(ctx context.Context, used func() int64) {
 			return
 		case <-tick.C:
 		}
-		wanted := c.limit(c.connections.Load()*connectionMemory + used())
-		if change := wanted - current; change >= adjustStep || change <= -adjustStep {
+		if wanted := c.limit(c.connections.Load()*connectionMemory + used()); c.adjusts(current, wanted) {
 			debug.SetMemoryLimit(wanted)
 			current = wanted
 		}
 	}
+}
+
+// adjusts reports whether the limit changes from current to wanted. A bound is always set,
+// however small the change: the limit of a server that becomes idle must not stay above that
+// of an idle one.
+func (c *collector) adjusts(current, wanted int64) bool {
+	if wanted == c.limit(0) || wanted == c.most {
+		return wanted != current
+	}
+	return wanted-current >= adjustStep || current-wanted >= adjustStep
 }

@@ -24,6 +24,22 @@ func TestTheMemoryLimitIsAShareOfTheMachineWithinBounds(t *testing.T) {
 	}
 }
 
+func TestTheMemoryLimitChangesInStepsAndReachesItsBounds(t *testing.T) {
+	t.Parallel()
+	c := &collector{most: 90 << 20}
+	for _, test := range []struct {
+		from, to int64 // MiB
+		changes  bool
+	}{
+		{76, 76, false}, {76, 79, false}, {76, 80, true}, {84, 81, false}, {84, 80, true},
+		{88, 90, true}, {90, 90, false}, {78, 76, true},
+	} {
+		if got := c.adjusts(test.from<<20, test.to<<20); got != test.changes {
+			t.Errorf("from %d to %d MiB: %v, want %v", test.from, test.to, got, test.changes)
+		}
+	}
+}
+
 var limitPattern = regexp.MustCompile(`(?m)^go_gc_gomemlimit_bytes (\S+)$`)
 
 // memoryLimit returns the limit that the server's runtime has, in bytes.
