@@ -144,7 +144,7 @@ microbench: ## Go benchmarks, two minutes; that of jobs is run by itself, see jo
 	@go build -o $(BIN)/withserver ./store/storetest/withserver
 	@$(BIN)/withserver go test -p 1 -run '^$$' -bench . -benchmem $$(go list ./... | grep -v /jobs$$)
 
-faults: ## break the server, its database and what is between, about 1,500 times (PgBouncer; SEED=n; minutes)
+faults: ## break the server, its database and what is between, about 2,000 times (PgBouncer; SEED=n; minutes)
 	@go -C cmd/giftcards/faults test -count=1 -timeout 45m -args -full $(if $(SEED),-seed=$(SEED))
 
 clean: ## remove what make built
