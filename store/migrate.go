@@ -107,6 +107,9 @@ func (m migrator) migrate(ctx context.Context) error {
 	if versions.Usable() {
 		return nil
 	}
+	if versions.Schema == 0 && versions.River == 0 {
+		return m.fill(ctx)
+	}
 	if _, err := m.goose.Up(ctx); err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
