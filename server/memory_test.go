@@ -14,7 +14,7 @@ func TestOpenMemoryCountsWhatIsOpen(t *testing.T) {
 	s := servertest.New(t, func(o *server.Options) { o.BulkThreshold = 0 })
 	m := s.Merchant()
 	path := streamPaths(t, m, 1, 12_000, false)[0]
-	measured := func() int64 { return s.Handler.(*server.Server).OpenMemory() }
+	measured := func() int64 { return s.Handler.OpenMemory() }
 	until := func(what string, done func(int64) bool) {
 		t.Helper()
 		for deadline := time.Now().Add(time.Minute); !done(measured()); time.Sleep(5 * time.Millisecond) {

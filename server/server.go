@@ -208,6 +208,9 @@ func New(o Options) (*Server, error) {
 // ServeHTTP answers a request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
+// Validator returns the judge of all requests, for a sandbox's examples of refusals.
+func (s *Server) Validator() *validate.Validator { return s.validator }
+
 // OpenMemory returns the memory in bytes that open streams and the bodies being read may
 // take. It is an estimate for the garbage collector's limit.
 func (s *Server) OpenMemory() int64 {

@@ -68,30 +68,7 @@ func (v Versions) refusal() error {
 // other processes, take turns. If the schema is current, Migrate only reads it, which a role
 // that serves may do.
 func Migrate(ctx context.Context, url string) error {
-	err := migrating(ctx, url, func(m migrator) error {
-		versions, err := m.versions(ctx)
-		if err != nil {
-			return err
-		}
-		// Refuse before anything is written.
-		if err := versions.refusal(); err != nil {
-			return err
-		}
-		if versions.Usable() {
-			return nil
-		}
-		if _, err := m.goose.Up(ctx); err != nil {
-			return fmt.Errorf("migrate: %w", err)
-		}
-		if _, err := m.river.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
-			return fmt.Errorf("migrate River: %w", err)
-		}
-		return nil
-	})
-	if denied := Denied(err); denied != "" {
-		return fmt.Errorf("the schema of the database is not the one of this program, and this role may not change it: run giftcards migrate up as the owner of the database (%s)", denied)
-	}
-	return err
+	return migrating(ctx, url, func(m migrator) error { return m.up(ctx) })
 }
 
 // MigrationVersions returns the versions of the database at url.
@@ -107,6 +84,39 @@ type migrator struct {
 	goose *goose.Provider
 	river *rivermigrate.Migrator[pgx.Tx]
 	pool  *pgxpool.Pool
+}
+
+// up migrates the database. If the role may not, the error says the cure.
+func (m migrator) up(ctx context.Context) error {
+	err := m.migrate(ctx)
+	if denied := Denied(err); denied != "" {
+		return fmt.Errorf("the schema of the database is not the one of this program, and this role may not change it: run giftcards migrate up as the owner of the database (%s)", denied)
+	}
+	return err
+}
+
+func (m migrator) migrate(ctx context.Context) error {
+	versions, err := m.versions(ctx)
+	if err != nil {
+		return err
+	}
+	// Refuse before anything is written.
+	if err := versions.refusal(); err != nil {
+		return err
+	}
+	if versions.Usable() {
+		return nil
+	}
+	if versions.Schema == 0 && versions.River == 0 {
+		return m.fill(ctx)
+	}
+	if _, err := m.goose.Up(ctx); err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	if _, err := m.river.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
+		return fmt.Errorf("migrate River: %w", err)
+	}
+	return nil
 }
 
 func migrating(ctx context.Context, url string, do func(migrator) error) error {

@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -13,6 +14,9 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
 
 	"giftcards/store"
 	"giftcards/store/storetest"
@@ -161,6 +165,72 @@ func TestMigrationsTakeTurns(t *testing.T) {
 	for range 4 {
 		must(t, <-done)
 	}
+}
+
+// TestAnEmptyDatabaseGetsTheSchemaOfEachMigrationInTurn: it gets them in one transaction, and
+// any other database one by one.
+func TestAnEmptyDatabaseGetsTheSchemaOfEachMigrationInTurn(t *testing.T) {
+	t.Parallel()
+	atOnce, inTurn := emptyDatabase(t), emptyDatabase(t)
+	must(t, store.Migrate(t.Context(), atOnce))
+	pool, err := pgxpool.New(t.Context(), inTurn)
+	must(t, err)
+	defer pool.Close()
+	provider, err := goose.NewProvider(goose.DialectPostgres, stdlib.OpenDBFromPool(pool), os.DirFS("migrations"))
+	must(t, err)
+	_, err = provider.Up(t.Context())
+	must(t, err)
+	must(t, store.Migrate(t.Context(), inTurn)) // River's
+	got, want := definitions(t, atOnce), definitions(t, inTurn)
+	for i := range max(len(got), len(want)) {
+		if i >= len(got) || i >= len(want) || got[i] != want[i] {
+			t.Fatalf("%q, want %q", got[i:min(i+1, len(got))], want[i:min(i+1, len(want))])
+		}
+	}
+	if len(got) < 500 {
+		t.Errorf("only %d definitions are compared", len(got))
+	}
+}
+
+// emptyDatabase returns the address of a new database without any schema.
+func emptyDatabase(t *testing.T) string {
+	t.Helper()
+	server := storetest.URL(t)
+	name := fmt.Sprintf("giftcards_empty_%016x", rand.Uint64())
+	execute(t, server, "create database "+name)
+	t.Cleanup(func() { execute(t, server, "drop database "+name+" with (force)") })
+	u, err := url.Parse(server)
+	must(t, err)
+	u.Path = "/" + name
+	return u.String()
+}
+
+// definitions describes everything that migrations make, a line each, without ids and times.
+func definitions(t *testing.T, address string) (lines []string) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), address)
+	must(t, err)
+	defer conn.Close(t.Context())
+	rows, err := conn.Query(t.Context(), `
+		with ours as (select * from pg_class where relnamespace = 'public'::regnamespace)
+		select 'relation ' || relname || ' ' || relkind::text || ' ' || coalesce(reloptions::text, '') || ' ' || coalesce(relacl::text, '') || ' ' || coalesce(obj_description(oid, 'pg_class'), '') from ours
+		union all select format('column %s %s %s %s %s %s %s %s', c.relname, a.attnum, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attstattarget,
+			pg_get_expr(d.adbin, d.adrelid), col_description(c.oid, a.attnum))
+			from pg_attribute a join ours c on c.oid = a.attrelid left join pg_attrdef d on d.adrelid = c.oid and d.adnum = a.attnum where a.attnum > 0
+		union all select format('constraint %s %s %s', conrelid::regclass, conname, pg_get_constraintdef(oid)) from pg_constraint where connamespace = 'public'::regnamespace
+		union all select format('index %s %s', pg_get_indexdef(indexrelid), indisvalid) from pg_index i join ours c on c.oid = i.indexrelid
+		union all select format('trigger %s %s %s', tgrelid::regclass, tgenabled, pg_get_triggerdef(oid)) from pg_trigger where not tgisinternal
+		union all select format('function %s %s %s', pg_get_functiondef(oid), proacl, obj_description(oid, 'pg_proc')) from pg_proc where pronamespace = 'public'::regnamespace
+		union all select format('type %s %s', t.typname, (select array_agg(enumlabel order by enumsortorder) from pg_enum e where e.enumtypid = t.oid)) from pg_type t where typnamespace = 'public'::regnamespace
+		union all select format('migration %s %s', version_id, is_applied) from goose_db_version
+		union all select format('migration of River %s %s', line, version) from river_migration
+		union all select format('compatibility %s %s', schema, oldest_program) from schema_compatibility
+		union all select format('installation %s', sandbox) from installation
+		order by 1`)
+	must(t, err)
+	lines, err = pgx.CollectRows(rows, pgx.RowTo[string])
+	must(t, err)
+	return lines
 }
 
 // execute runs a statement in a session of its own.

@@ -33,6 +33,15 @@ func (d database) close(ctx context.Context) error {
 	return d.private.Stop(ctx)
 }
 
+// setupURL is the address to migrate a database at. Nobody relies on the schema of a private one
+// before the server's first commit, which makes the migrations durable, too.
+func (d database) setupURL() string {
+	if d.private == nil {
+		return d.url
+	}
+	return d.private.SetupURL()
+}
+
 // lost returns a channel that is closed when the private PostgreSQL has ended. It is nil
 // without a private one.
 func (d database) lost() <-chan struct{} {
@@ -66,10 +75,7 @@ const (
 // time.
 func (s *session) migrate(url string) error {
 	for attempt := 1; ; attempt++ {
-		err := store.Migrate(s, url)
-		if err == nil {
-			err = store.Install(s, url, s.config.Sandbox)
-		}
+		err := store.Install(s, url, s.config.Sandbox)
 		// Any other error would repeat itself.
 		if err == nil || !store.IsUnavailable(err) {
 			return err

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"giftcards/server/password"
 	"giftcards/store"
@@ -44,7 +45,7 @@ func (demoCommand) Run(s *session) error {
 		return err
 	}
 	return s.withStore(func(st *store.Store) error {
-		made, err := s.ensureDemo(st, false)
+		made, err := s.ensureDemo(st, newDemoSecret(), false)
 		if err != nil {
 			return err
 		}
@@ -70,10 +71,22 @@ func demoPasswordFault(chosen string) string {
 	return ""
 }
 
+// demoSecret is a new password of the demo's user.
+type demoSecret struct {
+	password string
+	hash     func() (string, error) // the first call takes long
+}
+
+// newDemoSecret returns the chosen password, or else a random one.
+func newDemoSecret() demoSecret {
+	secret := cmp.Or(os.Getenv(demoVariable), rand.Text())
+	return demoSecret{secret, sync.OnceValues(func() (string, error) { return password.Hash(secret) })}
+}
+
 // makeDemo creates the demo merchant, user and program unless they exist, and sets the
 // user's password. It returns the demo with that password.
-func makeDemo(ctx context.Context, st *store.Store, secret string) (demo, error) {
-	hash, err := password.Hash(secret)
+func makeDemo(ctx context.Context, st *store.Store, secret demoSecret) (demo, error) {
+	hash, err := secret.hash()
 	if err != nil {
 		return demo{}, err
 	}
@@ -96,7 +109,7 @@ func makeDemo(ctx context.Context, st *store.Store, secret string) (demo, error)
 		if err != nil {
 			return demo{}, err
 		}
-		return demoOf(ctx, tx, user, secret)
+		return demoOf(ctx, tx, user, secret.password)
 	})
 }
 
@@ -142,11 +155,11 @@ func addDemoMerchant(ctx context.Context, tx *store.Tx, hash string) (store.User
 // demoFile keeps the demo between runs, in the state directory.
 func (s *session) demoFile() string { return filepath.Join(s.config.StateDir, "demo.json") }
 
-// ensureDemo returns the demo of demo.json if its login still works. It makes a new one
-// if there is none, and sets another password if one is chosen. Otherwise it fails with
+// ensureDemo returns the demo of demo.json if its login still works. It makes a new one with the
+// fresh password if there is none, and sets another password if one is chosen. Otherwise it fails with
 // errDemoDeactivated, errDemoChanged or errDemoElsewhere, wrapped. Only a server that runs
 // updates the address in the file, because the command's --listen may differ from the server's.
-func (s *session) ensureDemo(st *store.Store, serving bool) (demo, error) {
+func (s *session) ensureDemo(st *store.Store, fresh demoSecret, serving bool) (demo, error) {
 	if _, err := private.Dir(s.config.StateDir); err != nil {
 		return demo{}, err
 	}
@@ -173,7 +186,7 @@ func (s *session) ensureDemo(st *store.Store, serving bool) (demo, error) {
 	}
 	switch {
 	case !works:
-		known, err = makeDemo(s, st, cmp.Or(chosen, rand.Text()))
+		known, err = makeDemo(s, st, fresh)
 	// The operator chose the password that the demo has. Setting it anew would end its tokens.
 	case secret != known.Password:
 		known, err = findDemo(s, st, secret)

@@ -10,14 +10,14 @@ import (
 
 // greet prints the server's addresses. With a private database it also prints two
 // commands that issue a card of the demo merchant, unless an operator has deactivated
-// the demo's user or changed its password.
-func (s *session) greet(st *store.Store, d database) error {
+// the demo's user or changed its password. A new demo gets the fresh password.
+func (s *session) greet(st *store.Store, d database, fresh demoSecret) error {
 	// A server with a database of the operator's has real merchants, so it gets no demo.
 	var made demo
 	showsDemo := d.private != nil
 	if showsDemo {
 		var err error
-		made, err = s.ensureDemo(st, true)
+		made, err = s.ensureDemo(st, fresh, true)
 		showsDemo = !errors.Is(err, errDemoDeactivated) && !errors.Is(err, errDemoChanged)
 		if err != nil && showsDemo {
 			return err

@@ -13,9 +13,11 @@ import (
 	"time"
 
 	"giftcards/jobs"
+	"giftcards/openapi"
 	"giftcards/server"
 	"giftcards/server/sandbox"
 	"giftcards/store"
+	"giftcards/store/embedded"
 	"giftcards/store/id"
 	"giftcards/store/keyring"
 )
@@ -37,6 +39,8 @@ func (serveCommand) Run(s *session) (err error) {
 	defer s.openLog()()
 	log := s.log.Logger
 	garbage := s.config.newCollector(log)
+	fresh := newDemoSecret()
+	s.workAhead(fresh)
 	d, err := s.openDatabase(log)
 	if err != nil {
 		return err
@@ -44,7 +48,7 @@ func (serveCommand) Run(s *session) (err error) {
 	// The deferred calls stop requests, jobs, the pool and the database in this order,
 	// because each needs the next one.
 	defer func() { err = errors.Join(err, d.close(s)) }()
-	if err := s.migrate(d.url); err != nil {
+	if err := s.migrate(d.setupURL()); err != nil {
 		return err
 	}
 	// Tracing starts before the store and the jobs, because both get its tracer.
@@ -71,7 +75,10 @@ func (serveCommand) Run(s *session) (err error) {
 	}
 	var handler http.Handler = answering
 	if s.config.Sandbox {
-		if handler, err = sandbox.New(sandbox.Options{Next: answering, Store: st, Jobs: work, Keys: keys, Logger: log, BaseURL: s.config.BaseURL}); err != nil {
+		if handler, err = sandbox.New(sandbox.Options{
+			Next: answering, Store: st, Jobs: work, Keys: keys, Logger: log, BaseURL: s.config.BaseURL,
+			Validator: answering.Validator(), Languages: answering.Languages,
+		}); err != nil {
 			return err
 		}
 	}
@@ -88,13 +95,23 @@ func (serveCommand) Run(s *session) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, stopWithin(s, jobDrain, work.Stop)) }()
-	if err := s.greet(st, d); err != nil {
+	if err := s.greet(st, d, fresh); err != nil {
 		return err
 	}
 	go garbage.follow(s, answering.OpenMemory)
 	h := newHTTPServer(closing(handler, &stopping), s.config.tlsConfig(log), log)
 	h.ConnState = garbage.count
 	return s.serve(server.LimitConnections(listener, s.config.MaxConnections, append(thisMachine(), s.config.proxies...)), h, d, &stopping)
+}
+
+// workAhead begins what takes long, needs no database and is needed after it, so that it runs
+// while PostgreSQL is set up and started. Each of the two is waited for where it is needed.
+func (s *session) workAhead(fresh demoSecret) {
+	go openapi.Load() //nolint:errcheck // server.New gets the same error
+	// Only a new private database certainly gets a new demo.
+	if s.config.DatabaseURL == "" && !embedded.Exists(s.config.StateDir) {
+		go fresh.hash() //nolint:errcheck // makeDemo gets the same error
+	}
 }
 
 // checkAddressIsFree listens for a moment. A newcomer hears that the address is taken

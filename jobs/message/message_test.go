@@ -291,25 +291,45 @@ func TestADesignOfAnOperatorReplacesOursBlockByBlock(t *testing.T) {
 	}
 }
 
+// TestBadTemplatesAreRefusedAtTheStart, with the file, and with the line if the fault has one.
 func TestBadTemplatesAreRefusedAtTheStart(t *testing.T) {
 	t.Parallel()
-	for name, files := range map[string]map[string]string{
-		"syntax":                              {"x.html": `{{if}}`},
-		"unknown text":                        {"x.txt": `{{define "subject"}}{{.Say "subjekt"}}{{end}}`},
-		"unknown label":                       {"x.txt": `{{define "text"}}{{.Row "label.till" .Code}}{{end}}`},
-		"unknown field":                       {"x.txt": `{{define "subject"}}{{.Currency}}{{end}}`},
-		"unsafe HTML":                         {"x.html": `<a href="{{.Sender}}`},
-		"impossible name":                     {"My Design.html": `x`},
-		"a fault where something is left out": {"x.html": `{{if .Sender}}{{.Sender}}{{else}}{{.Recipent}}{{end}}`},
-		"a message that need not be there":    {"x.html": `{{index .Message 0}}`},
-		"text outside of blocks":              {"x.txt": `Dear {{.Recipient}}`},
-		"a misspelt block":                    {"x.txt": `{{define "sns"}}{{.Code}}{{end}}`},
+	for name, c := range map[string]struct{ file, template, want string }{
+		"syntax":                              {"x.html", "\n{{if}}", "x.html:2"},
+		"unknown text":                        {"x.txt", `{{define "subject"}}{{.Say "subjekt"}}{{end}}`, "x.txt:1"},
+		"unknown label":                       {"x.txt", `{{define "text"}}{{.Row "label.till" .Code}}{{end}}`, "x.txt:1"},
+		"unknown field":                       {"x.txt", "\n\n" + `{{define "subject"}}{{.Currency}}{{end}}`, "x.txt:3"},
+		"unknown field in the default":        {"default.txt", `{{define "sms"}}{{.Currency}}{{end}}`, "default.txt:1"},
+		"unknown field in a receipt":          {"receipt.txt", `{{define "sms"}}{{.Currency}}{{end}}`, "receipt.txt:1"},
+		"unsafe HTML":                         {"x.html", `<a href="{{.Sender}}`, "x.html"},
+		"impossible name":                     {"My Design.html", `x`, "My Design.html"},
+		"a fault where something is left out": {"x.html", `{{if .Sender}}{{.Sender}}{{else}}{{.Recipent}}{{end}}`, "x.html:1"},
+		"a message that need not be there":    {"x.html", `{{index .Message 0}}`, "x.html:1"},
+		"text outside of blocks":              {"x.txt", `Dear {{.Recipient}}`, "x.txt"},
+		"a misspelt block":                    {"x.txt", `{{define "sns"}}{{.Code}}{{end}}`, "x.txt"},
 	} {
-		if _, err := message.Load(write(t, files), builtIn(t)); err == nil {
-			t.Errorf("%s: no error", name)
+		// The other templates are sound, and come before and after the bad one.
+		dir := write(t, map[string]string{c.file: c.template, "a.html": `{{.Code}}`, "zzz.txt": `{{define "subject"}}{{.Merchant}}{{end}}`})
+		if _, err := message.Load(dir, builtIn(t)); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %s", name, err, c.want)
 		}
 	}
 	if _, err := message.Load(filepath.Join(t.TempDir(), "nowhere"), builtIn(t)); err == nil {
 		t.Error("a directory that is not there: no error")
+	}
+}
+
+// TestTheBuiltInTemplatesAreFit: a start does not try them, so this test does, as if they were
+// an operator's. It tries them in the built-in languages and in one that an operator has added.
+func TestTheBuiltInTemplatesAreFit(t *testing.T) {
+	t.Parallel()
+	added, err := texts.Load(filepath.Join("testdata", "languages"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, languages := range []*texts.Languages{builtIn(t), added} {
+		if _, err := message.Load("templates", languages); err != nil {
+			t.Error(err)
+		}
 	}
 }

@@ -39,6 +39,7 @@ func newBox(t testing.TB, change ...func(*server.Options)) *box {
 		append(change, func(o *server.Options) { b.options = *o })...)...)
 	handler, err := sandbox.New(sandbox.Options{
 		Next: b.Handler, Store: b.Store, Jobs: b.Jobs, Keys: b.Keys, Logger: b.options.Logger, BaseURL: b.options.BaseURL,
+		Validator: b.Handler.Validator(), Languages: b.Handler.Languages,
 	})
 	must(t, err)
 	b.handler = handler

@@ -9,7 +9,6 @@ package sandbox
 
 import (
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -17,9 +16,7 @@ import (
 
 	"giftcards/jobs"
 	"giftcards/jobs/message/texts"
-	"giftcards/openapi"
 	"giftcards/server"
-	"giftcards/server/rules"
 	"giftcards/server/validate"
 	"giftcards/store"
 	"giftcards/store/keyring"
@@ -35,6 +32,9 @@ type Options struct {
 	Logger *slog.Logger
 	// BaseURL is the address at which clients reach the server, as in server.Options.
 	BaseURL string
+	// Validator and Languages are the server's. Examples of refusals and of pages need them.
+	Validator *validate.Validator
+	Languages *texts.Languages
 }
 
 // Sandbox is a server whose answers a client may choose.
@@ -53,28 +53,17 @@ const ownPaths = "/sandbox/"
 
 // New makes the handler of a sandbox.
 func New(o Options) (*Sandbox, error) {
-	if o.Next == nil || o.Store == nil || o.Jobs == nil || o.Keys == nil || o.Logger == nil || o.BaseURL == "" {
-		return nil, errors.New("a sandbox needs a server, a store, jobs, keys, a logger and a base URL")
+	if o.Next == nil || o.Store == nil || o.Jobs == nil || o.Keys == nil || o.Logger == nil || o.BaseURL == "" || o.Validator == nil || o.Languages == nil {
+		return nil, errors.New("a sandbox needs a server, a store, jobs, keys, a logger, a base URL, a validator and languages")
 	}
 	operations, err := newOperations(o.BaseURL)
 	if err != nil {
 		return nil, err
 	}
-	s := &Sandbox{Options: o, operations: operations, own: http.NewServeMux(), exhausted: newExhausted()}
-	document, err := openapi.Load()
-	if err != nil {
-		return nil, err
+	s := &Sandbox{
+		Options: o, operations: operations, own: http.NewServeMux(), exhausted: newExhausted(),
+		validator: o.Validator, english: o.Languages.Style(texts.Settings{Zone: time.UTC}),
 	}
-	// Only the examples of faults come from it, and they need no bulk request of any size.
-	s.validator, err = validate.Compile(document, openapi.Complete, rules.Rules{Now: o.Store.Now, BulkMaximum: 1}.Options())
-	if err != nil {
-		return nil, fmt.Errorf("compile the validator: %w", err)
-	}
-	languages, err := texts.Load("")
-	if err != nil {
-		return nil, err
-	}
-	s.english = languages.Style(texts.Settings{Zone: time.UTC})
 	s.own.HandleFunc(ownPaths, s.refuseUnknown)
 	if err := s.registerDocument(); err != nil {
 		return nil, err

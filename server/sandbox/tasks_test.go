@@ -99,7 +99,10 @@ func TestAStuckTaskStaysInProgressUntilItIsLetGo(t *testing.T) {
 		t.Errorf("%d cards, want those of the other tasks only", n)
 	}
 	// The other instance lets them go.
-	handler, err := sandbox.New(sandbox.Options{Next: other.Handler, Store: other.Store, Jobs: other.Jobs, Keys: other.Keys, Logger: b.options.Logger, BaseURL: b.URL})
+	handler, err := sandbox.New(sandbox.Options{
+		Next: other.Handler, Store: other.Store, Jobs: other.Jobs, Keys: other.Keys, Logger: b.options.Logger, BaseURL: b.URL,
+		Validator: other.Handler.Validator(), Languages: other.Handler.Languages,
+	})
 	must(t, err)
 	for path, count := range map[string]int{small: 1, large: 3000} {
 		id := path[len(path)-36:]

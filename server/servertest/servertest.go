@@ -30,7 +30,7 @@ import (
 // Server is a running server, and its parts that tests look into.
 type Server struct {
 	URL     string
-	Handler http.Handler // the whole server without a connection; it does not judge answers
+	Handler *server.Server // the whole server without a connection; it does not judge answers
 	Store   *store.Store // the server's own. Its role may only serve; see storetest.AsOwner
 	Jobs    *jobs.Jobs
 	Keys    *keyring.Ring

@@ -149,7 +149,7 @@ func (s *Server) identFile() string { return filepath.Join(s.stateDir, "pg_ident
 // ensureDatabase makes the role and the database if they are missing. It checks each one
 // alone, because an earlier start may have been killed between the two.
 func (s *Server) ensureDatabase(ctx context.Context) error {
-	conn, err := pgx.Connect(ctx, s.address(superuser, "postgres"))
+	conn, err := pgx.Connect(ctx, unsynced(s.address(superuser, "postgres"))) // PostgreSQL syncs a new database in any case
 	if err != nil {
 		return err
 	}

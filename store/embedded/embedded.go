@@ -155,6 +155,13 @@ func (s *Server) watch() {
 // superuser.
 func (s *Server) URL() string { return s.address(role, role) }
 
+// SetupURL is URL for a session whose commits do not wait for the disk, such as that of many
+// migrations. A crash may undo the last of them, in order. The next commit of any other session
+// makes them durable.
+func (s *Server) SetupURL() string { return unsynced(s.URL()) }
+
+func unsynced(address string) string { return address + "&synchronous_commit=off" }
+
 // AdminURL returns the address of the same database for the superuser. Tests and psql use it.
 func (s *Server) AdminURL() string { return s.address(superuser, role) }
 
