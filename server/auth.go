@@ -20,14 +20,14 @@ type principal struct {
 	programID string   // in the path
 	path      []string // values of all path parameters, decoded
 	access    store.Access
-	cached    bool        // access came from the cache: the database said it up to a minute ago
-	head      bool        // the request is a HEAD, whose answer hands out nothing
-	client    string      // network address
-	request   requestIDs  // as in the log
+	cached    bool       // access came from the cache: the database said it up to a minute ago
+	head      bool       // the request is a HEAD, whose answer hands out nothing
+	client    string     // network address
+	request   requestIDs // as in the log
 	validated *validate.Request
 	faults    validate.Errors // of a validated request; all of them are provisional, see replayOnly
-	accept    string      // the Accept header
-	answer    http.Header // header of the answer
+	accept    string          // the Accept header
+	answer    http.Header     // header of the answer
 }
 
 type principalKey struct{}
