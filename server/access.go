@@ -141,7 +141,7 @@ func (s *Server) retryOnStaleAccess(next api.StrictHandlerFunc, _ string) api.St
 
 // checkStartsFromCache fails if startsFromCache names an operation that does not exist,
 // because a misspelt one would silently cost a query a request.
-func checkStartsFromCache(operations map[string]operation) error {
+func checkStartsFromCache(operations map[route]operation) error {
 	exists := map[string]bool{}
 	for _, op := range operations {
 		exists[op.Method+" "+op.Path] = true

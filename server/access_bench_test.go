@@ -63,10 +63,16 @@ func createRequest(b *testing.B, s *servertest.Server, m *servertest.Merchant) (
 // pollRequest returns a function that polls an unfinished task.
 func pollRequest(b *testing.B, s *servertest.Server, m *servertest.Merchant) (send func()) {
 	b.Helper()
+	path := runningTask(b, s, m)
+	return func() { sendTo(b, s, m, http.MethodGet, path, nil, http.StatusOK) }
+}
+
+// runningTask returns the path of a task that stays unfinished.
+func runningTask(b *testing.B, s *servertest.Server, m *servertest.Merchant) (path string) {
+	b.Helper()
 	two := 2
 	answer, err := m.Client.BulkIssueGiftCardsWithResponse(b.Context(), m.ProgramID, nil, api.BulkIssueGiftCardRequest{InitialValue: amount(b, "7"), Count: &two})
 	must(b, err)
-	path := m.Cards() + "/bulk/" + answer.JSON202.TaskId
 	for unfinished := true; unfinished; time.Sleep(10 * time.Millisecond) {
 		task, err := m.Client.PollBulkIssuanceWithResponse(b.Context(), m.ProgramID, answer.JSON202.TaskId)
 		must(b, err)
@@ -78,7 +84,7 @@ func pollRequest(b *testing.B, s *servertest.Server, m *servertest.Merchant) (se
 	defer owner.Close(b.Context())
 	_, err = owner.Exec(b.Context(), `update bulk_tasks set status = 'processing', completed_at = null`)
 	must(b, err)
-	return func() { sendTo(b, s, m, http.MethodGet, path, nil, http.StatusOK) }
+	return m.Cards() + "/bulk/" + answer.JSON202.TaskId
 }
 
 // sendTo gives the handler a request, without a connection. Any goroutine may call it.

@@ -7,39 +7,43 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"giftcards/server/validate"
 	"giftcards/store"
 	"giftcards/store/id"
 	"giftcards/store/keyring"
 )
 
-// principal is the caller of a request, and what the database says about them.
+// principal is the caller of a request, what the database says about them, and what the
+// middlewares have found out about the request. Each request has one from logRequests on.
 type principal struct {
 	claims    keyring.Claims
 	programID string   // in the path
 	path      []string // values of all path parameters, decoded
 	access    store.Access
-	cached    bool        // access came from the cache: the database said it up to a minute ago
-	head      bool        // the request is a HEAD, whose answer hands out nothing
-	client    string      // network address
-	request   requestIDs  // as in the log
-	accept    string      // the Accept header
-	answer    http.Header // header of the answer
+	cached    bool       // access came from the cache: the database said it up to a minute ago
+	head      bool       // the request is a HEAD, whose answer hands out nothing
+	client    string     // network address
+	request   requestIDs // as in the log
+	validated *validate.Request
+	faults    validate.Errors // of a validated request; all of them are provisional, see replayOnly
+	accept    string          // the Accept header
+	answer    http.Header     // header of the answer
 }
 
 type principalKey struct{}
 
 // authenticate refuses a request without a good token, unless the operation is public. It
 // runs first, because a caller without a token must learn nothing from the other refusals.
-func (s *Server) authenticate(operations map[string]operation) echo.MiddlewareFunc {
+func (s *Server) authenticate(operations map[route]operation) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
-			op, ok := operations[c.Request().Method+" "+c.Path()]
+			op, ok := operations[routeOf(c)]
 			if !ok {
 				return next(c)
 			}
 			ctx := c.Request().Context()
-			who := &principal{} // a public operation has no user
-			if !op.public {
+			who := caller(ctx)
+			if !op.public { // a public operation has no user
 				claims, err := s.claims(c.Request().Header.Get(echo.HeaderAuthorization))
 				if err != nil {
 					return err
@@ -48,15 +52,14 @@ func (s *Server) authenticate(operations map[string]operation) echo.MiddlewareFu
 				if err := s.limits.user.take(c.Response().Header(), claims.Subject, s.Store.Clock()); err != nil {
 					return err
 				}
-				who = &principal{claims: claims, programID: pathValue(c, "programId"), path: pathValues(c)}
+				who.claims, who.programID, who.path = claims, pathValue(c, "programId"), pathValues(c)
 				if err := s.authorize(ctx, who, op.startsFromCache); err != nil {
 					return err
 				}
 			}
 			// Handlers of public operations need these too: logins are limited and logged by address.
-			who.client, who.request, who.head = c.RealIP(), requestIDsOf(c), c.Request().Method == http.MethodHead
+			who.client, who.head = c.RealIP(), c.Request().Method == http.MethodHead
 			who.accept, who.answer = c.Request().Header.Get(echo.HeaderAccept), c.Response().Header()
-			c.SetRequest(c.Request().WithContext(context.WithValue(ctx, principalKey{}, who)))
 			if err := next(c); err != nil {
 				return s.recheckBeforeRefusing(ctx, who, err)
 			}

@@ -159,21 +159,22 @@ func (s *Server) PollBulkIssuance(ctx context.Context, request api.PollBulkIssua
 
 // unfinishedTask is the answer to a poll of a task that has no cards: it is still at work,
 // or it has failed.
-func (s *Server) unfinishedTask(who *principal, task store.Task) api.PollBulkIssuance200JSONResponse {
-	headers := api.PollBulkIssuance200ResponseHeaders{CardsWanted: int(task.CardCount), CardsWritten: s.Store.Written(task)}
+func (s *Server) unfinishedTask(who *principal, task store.Task) encodedAnswer {
+	who.answer.Set("Cards-Wanted", strconv.Itoa(int(task.CardCount)))
+	who.answer.Set("Cards-Written", strconv.Itoa(s.Store.Written(task)))
 	status := api.BulkIssuanceTaskStatus{TaskId: task.ID.String(), Status: task.Status, CompletedAt: task.CompletedAt}
+	var link *string
 	if task.Status == store.TaskFailed {
 		failed := int(task.CardCount)
 		status.FailedCount, status.Error = &failed, task.Error
-		return api.PollBulkIssuance200JSONResponse{Body: status, Headers: headers}
+	} else {
+		who.answer.Set("Retry-After", strconv.Itoa(retryAfter))
+		if who.mayIssue() { // the link opens codes as soon as there are any
+			header := pageLinkHeader(s.csvLink(who, task.CardRange()))
+			link = &header
+		}
 	}
-	again := retryAfter
-	headers.RetryAfter = &again
-	if who.mayIssue() { // the link opens codes as soon as there are any
-		link := pageLinkHeader(s.csvLink(who, task.CardRange()))
-		headers.Link = &link
-	}
-	return api.PollBulkIssuance200JSONResponse{Body: status, Headers: headers}
+	return encodedAnswer{body: append(appendTaskStatus(nil, &status), '\n'), link: link}
 }
 
 // completedTask is the answer to a poll of a completed task. It holds one page of cards at

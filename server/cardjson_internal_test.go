@@ -47,6 +47,8 @@ func fill(t *testing.T, pointer any, n int) {
 				field.SetString(awkward[(n+i)%len(awkward)])
 			case reflect.Bool:
 				field.SetBool((n+i)%2 == 0)
+			case reflect.Int:
+				field.SetInt(int64(n * i))
 			case reflect.Slice:
 			default:
 				t.Fatalf("%s has a new type", value.Type().Field(i).Name)
@@ -55,8 +57,8 @@ func fill(t *testing.T, pointer any, n int) {
 	}
 }
 
-// TestCardsAndEntriesAreWrittenAsTheirTypesAreEncoded, byte for byte.
-func TestCardsAndEntriesAreWrittenAsTheirTypesAreEncoded(t *testing.T) {
+// TestAnswersByHandAreWrittenAsTheirTypesAreEncoded, byte for byte.
+func TestAnswersByHandAreWrittenAsTheirTypesAreEncoded(t *testing.T) {
 	t.Parallel()
 	same := func(got []byte, encoded any) {
 		t.Helper()
@@ -75,6 +77,10 @@ func TestCardsAndEntriesAreWrittenAsTheirTypesAreEncoded(t *testing.T) {
 		var transaction api.GiftCardTransactionResponse
 		fill(t, &transaction, n)
 		same(appendTransaction(nil, &transaction), transaction)
+		var task api.BulkIssuanceTaskStatus
+		fill(t, &task, n)
+		task.IssuedCount, task.Cards, task.CsvDownloadUrl = nil, nil, nil // only a task with cards has them
+		same(appendTaskStatus(nil, &task), task)
 	}
 	entry := store.Entry{ID: id.New(time.Now()), Type: store.EntryReload, CreatedAt: time.Now()}
 	for entries := range 3 {

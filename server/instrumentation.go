@@ -35,8 +35,6 @@ type instrumentation struct {
 	other    *operationLabels // for documents, pages and unknown paths
 }
 
-type route struct{ method, path string } // the path as echo has it
-
 // operationLabels are the labels of the answers of one operation.
 type operationLabels struct {
 	name     string
@@ -60,7 +58,7 @@ func newOperationLabels(name string) *operationLabels {
 }
 
 // newInstrumentation makes the instruments.
-func newInstrumentation(o Options, operations map[string]operation) (*instrumentation, error) {
+func newInstrumentation(o Options, operations map[route]operation) (*instrumentation, error) {
 	i := &instrumentation{tracer: o.Tracer, tracing: o.Tracer != nil, routes: map[route]*operationLabels{}, other: newOperationLabels("other")}
 	if i.tracer == nil {
 		i.tracer = tracenoop.Tracer{}
@@ -69,11 +67,10 @@ func newInstrumentation(o Options, operations map[string]operation) (*instrument
 	if meter == nil {
 		meter = metricnoop.Meter{}
 	}
-	for methodAndPath, op := range operations {
+	for of, op := range operations {
 		// FastAPI makes an operation's id of its name, path and method. The name is the label.
 		name, _, _ := strings.Cut(op.ID, "_v2_")
-		method, path, _ := strings.Cut(methodAndPath, " ")
-		i.routes[route{method, path}] = newOperationLabels(name)
+		i.routes[of] = newOperationLabels(name)
 	}
 	var errs [5]error
 	i.duration, errs[0] = meter.Float64Histogram("giftcards_request_duration_seconds",
@@ -112,7 +109,7 @@ func (i *instrumentation) measure(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		start := time.Now()
 		r := c.Request()
-		one, ok := i.routes[route{r.Method, c.Path()}]
+		one, ok := i.routes[routeOf(c)]
 		if !ok {
 			one = i.other
 		}
@@ -171,7 +168,7 @@ func (i *instrumentation) countCardRefusal(c echo.Context, err error) {
 		return
 	}
 	name := i.other.name
-	if one, ok := i.routes[route{c.Request().Method, c.Path()}]; ok {
+	if one, ok := i.routes[routeOf(c)]; ok {
 		name = one.name
 	}
 	i.refused.Add(c.Request().Context(), 1, metric.WithAttributes(attribute.String("operation", name), attribute.String("reason", reason)))

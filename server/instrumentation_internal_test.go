@@ -17,8 +17,8 @@ func BenchmarkMeasure(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	measured, err := newInstrumentation(Options{Meter: metrics.Meter()}, map[string]operation{
-		"POST /cards": {Operation: &validate.Operation{ID: "createGiftCard_v2_"}},
+	measured, err := newInstrumentation(Options{Meter: metrics.Meter()}, map[route]operation{
+		{http.MethodPost, "/cards"}: {Operation: &validate.Operation{ID: "createGiftCard_v2_"}},
 	})
 	if err != nil {
 		b.Fatal(err)

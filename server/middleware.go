@@ -25,9 +25,7 @@ type requestIDs struct {
 	client *string // from the caller's X-Request-Id; nil if it has none that matches
 }
 
-const requestIDsKey = "giftcards.request_ids"
-
-// logRequests gives every request an id and logs one line for it. The line has the route,
+// logRequests gives every request an id and its principal, and logs one line for it. The line has the route,
 // and never the path or query, which can hold secrets and personal data. The answer has
 // the caller's X-Request-Id if it matches requestIDPattern, else the server's own id. The
 // log has both, because anybody can send the id of another request.
@@ -40,7 +38,7 @@ func (s *Server) logRequests(next echo.HandlerFunc) echo.HandlerFunc {
 			ids.client = &sent
 			c.Response().Header().Set(echo.HeaderXRequestID, sent)
 		}
-		c.Set(requestIDsKey, ids)
+		c.SetRequest(c.Request().WithContext(context.WithValue(c.Request().Context(), principalKey{}, &principal{request: ids})))
 		brokenOff := true
 		// Deferred, because an answer that is broken off ends in a panic.
 		defer func() { s.logRequest(c, ids, time.Since(start), brokenOff) }()
@@ -72,10 +70,7 @@ func (s *Server) logRequest(c echo.Context, ids requestIDs, duration time.Durati
 }
 
 // requestIDsOf returns the ids that logRequests gave to the request.
-func requestIDsOf(c echo.Context) requestIDs {
-	ids, _ := c.Get(requestIDsKey).(requestIDs)
-	return ids
-}
+func requestIDsOf(c echo.Context) requestIDs { return caller(c.Request().Context()).request }
 
 // logger returns a logger that adds the ids of a request: request_id is the server's,
 // client_request_id the caller's.

@@ -19,16 +19,22 @@ type operation struct {
 	bodyLimit       int64 // bytes
 }
 
-// operations returns the operation of each route, by method and echo path. It fails if an
+// route is a route of echo.
+type route struct{ method, path string }
+
+// routeOf returns the route of a request.
+func routeOf(c echo.Context) route { return route{c.Request().Method, c.Path()} }
+
+// operations returns the operation of each route. It fails if an
 // operation of the document has no route, or a route has no operation and so would run
 // unvalidated.
-func (s *Server) operations(document *openapi3.T, routes []*echo.Route) (map[string]operation, error) {
-	operations := map[string]operation{}
+func (s *Server) operations(document *openapi3.T, routes []*echo.Route) (map[route]operation, error) {
+	operations := map[route]operation{}
 	// A HEAD route has the operation of its GET, so the routes outnumber the operations.
-	for _, route := range routes {
-		found, ok := s.validator.Operation(declaredMethod(route.Method), documentPath(route.Path))
+	for _, r := range routes {
+		found, ok := s.validator.Operation(declaredMethod(r.Method), documentPath(r.Path))
 		if !ok {
-			return nil, fmt.Errorf("route %s %s is not in the document", route.Method, route.Path)
+			return nil, fmt.Errorf("route %s %s is not in the document", r.Method, r.Path)
 		}
 		declared := document.Paths.Find(found.Path).GetOperation(found.Method)
 		op := operation{
@@ -38,10 +44,10 @@ func (s *Server) operations(document *openapi3.T, routes []*echo.Route) (map[str
 			startsFromCache: startsFromCache[found.Method+" "+found.Path],
 			bodyLimit:       bodyLimit,
 		}
-		if strings.HasSuffix(route.Path, "/bulk") {
+		if strings.HasSuffix(r.Path, "/bulk") {
 			op.bodyLimit = s.BulkBodyLimit
 		}
-		operations[route.Method+" "+route.Path] = op
+		operations[route{r.Method, r.Path}] = op
 	}
 	routed := map[*validate.Operation]bool{}
 	for _, op := range operations {

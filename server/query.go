@@ -10,7 +10,7 @@ import (
 // query returns the validated query of a request without a body. It does not work for a
 // request with a body, because the binder has freed the validated request.
 func query(ctx context.Context) queryValues {
-	return queryValues{ctx.Value(requestKey{}).(*validate.Request)}
+	return queryValues{caller(ctx).validated}
 }
 
 // queryValues are the parameters of a query, by their names in the document.

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -12,16 +11,14 @@ import (
 	"giftcards/server/validate"
 )
 
-type requestKey struct{}
-
 var errEncoded = &refusal{status: http.StatusUnsupportedMediaType, detail: "Request body must be sent without Content-Encoding"}
 
 // validate reads the body, judges the whole request by the document, and keeps the
 // validated request for the binder.
-func (s *Server) validate(operations map[string]operation) echo.MiddlewareFunc {
+func (s *Server) validate(operations map[route]operation) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
-			op, ok := operations[c.Request().Method+" "+c.Path()]
+			op, ok := operations[routeOf(c)]
 			if !ok {
 				return next(c)
 			}
@@ -42,21 +39,17 @@ func (s *Server) validate(operations map[string]operation) echo.MiddlewareFunc {
 			if err != nil {
 				return err
 			}
-			ctx := context.WithValue(r.Context(), requestKey{}, request)
-			if len(invalid) > 0 {
-				if request == nil || !hasKey(request) {
-					return invalid
-				}
-				ctx = context.WithValue(ctx, provisionalKey{}, invalid) // replayOnly decides
+			if len(invalid) > 0 && (request == nil || !hasKey(request)) {
+				return invalid
 			}
 			if request == nil { // the client hung up, or the time is over
 				return r.Context().Err()
 			}
-			r = r.WithContext(ctx)
+			who := caller(r.Context())
+			who.validated, who.faults = request, invalid // replayOnly decides about the faults
 			// The generated code reads forms from the request, not from the binder.
 			r.Form, r.PostForm = request.Form(), request.Form()
 			keepFirstValues(r.Header)
-			c.SetRequest(r)
 			return next(c)
 		}
 	}
@@ -126,8 +119,8 @@ type binder struct{}
 
 // Bind fills target, a request body, from the validated request.
 func (binder) Bind(target any, c echo.Context) error {
-	request, ok := c.Request().Context().Value(requestKey{}).(*validate.Request)
-	if !ok {
+	request := caller(c.Request().Context()).validated
+	if request == nil {
 		return errors.New("request was not validated: " + c.Path())
 	}
 	err := request.Decode(target)

@@ -13,9 +13,6 @@ import (
 	"giftcards/store"
 )
 
-// provisionalKey is the context key of the provisional faults of a request.
-type provisionalKey struct{}
-
 // keyHasAnswer reports whether a bulk request was accepted under the key of r. If not, the
 // items of a list that is too long are not worth judging.
 func (s *Server) keyHasAnswer(r *http.Request) (bool, error) {
@@ -41,11 +38,11 @@ func hasKey(request *validate.Request) bool {
 func (s *Server) replayOnly(next api.StrictHandlerFunc, _ string) api.StrictHandlerFunc {
 	return func(c echo.Context, request any) (any, error) {
 		ctx := c.Request().Context()
-		faults, _ := ctx.Value(provisionalKey{}).(validate.Errors)
-		if faults == nil {
+		who := caller(ctx)
+		faults := who.faults
+		if len(faults) == 0 {
 			return next(c, request)
 		}
-		who := caller(ctx)
 		// Look the access up even if it was cached: a caller who is out must not learn whether
 		// the key has an answer.
 		if who.cached {

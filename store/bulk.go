@@ -117,11 +117,7 @@ func (tx *Tx) LockStuckTask(ctx context.Context, task uuid.UUID) (Task, error) {
 // FindTask returns the task in the program of the access. It fails with ErrTaskNotFound, or
 // with ErrAccessChanged if token or user have changed.
 func (s *Store) FindTask(ctx context.Context, access Access, task uuid.UUID) (Task, error) {
-	row, err := s.tasks.Do(ctx, db.FindTaskParams{
-		ProgramID: access.Program.ID, ID: task,
-		TokenID: access.TokenID, UserID: access.User.ID, MerchantID: access.User.MerchantID,
-		Role: access.User.Role, TokensValidAfter: access.User.TokensValidAfter,
-	})
+	row, err := s.tasks.Do(ctx, taskQuestion(access, task))
 	switch {
 	case err != nil:
 		return Task{}, classify(fmt.Errorf("find task: %w", err))
@@ -133,8 +129,28 @@ func (s *Store) FindTask(ctx context.Context, access Access, task uuid.UUID) (Ta
 	return Task{row.BulkTask}, nil
 }
 
+// taskQuestion asks for a task, and whether the access is unchanged.
+func taskQuestion(access Access, task uuid.UUID) db.FindTaskParams {
+	return db.FindTaskParams{
+		ProgramID: access.Program.ID, ID: task,
+		TokenID: access.TokenID, UserID: access.User.ID, MerchantID: access.User.MerchantID,
+		Role: access.User.Role, TokensValidAfter: access.User.TokensValidAfter,
+	}
+}
+
+// findTasks asks once for all callers who ask the same, such as the workers of a client that
+// wait for one task.
 func (s *Store) findTasks(ctx context.Context, of []db.FindTaskParams) ([]*db.FindTaskRow, error) {
-	return findEach(len(of), s.q.FindTask(ctx, of).QueryRow)
+	questions, answers := make([]db.FindTaskParams, 0, len(of)), make(map[db.FindTaskParams]int, len(of))
+	for _, asked := range of {
+		// The times are pointers, so that equal ones that were read twice count as different.
+		if _, again := answers[asked]; !again {
+			answers[asked] = len(questions)
+			questions = append(questions, asked)
+		}
+	}
+	rows, err := findEach(len(questions), s.q.FindTask(ctx, questions).QueryRow)
+	return each(of, func(asked db.FindTaskParams) *db.FindTaskRow { return rows[answers[asked]] }), err
 }
 
 // ErrNoSlot means that the merchant already runs its maximum of large tasks.

@@ -111,10 +111,11 @@ func (s *Store) page(ctx context.Context, b CardRange, from, count int) ([]Issue
 	defer rows.Close()
 	cards := make([]IssuedCard, 0, count)
 	var codes []byte // all codes of the page in one allocation
+	var card IssuedCard
 	var sealed pgtype.DriverBytes
+	targets := []any{&card.ID, &card.CardNumber, &sealed} // once, because each row would allocate them
 	for rows.Next() {
-		var card IssuedCard
-		if err := rows.Scan(&card.ID, &card.CardNumber, &sealed); err != nil {
+		if err := rows.Scan(targets...); err != nil {
 			return nil, fmt.Errorf("read cards: %w", err)
 		}
 		if codes == nil {

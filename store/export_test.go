@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"giftcards/gen/db"
 	"giftcards/store/groupcommit"
 )
 
@@ -33,6 +34,17 @@ func CardTargets(c *GiftCard) []any {
 
 // ShortReach is how many cards one page of a search for one or two characters looks at.
 const ShortReach = shortReach
+
+// AskedTask is a task that a caller asks for, and the caller's access.
+type AskedTask struct {
+	Access Access
+	Task   uuid.UUID
+}
+
+// FindTasks is FindTask for callers who ask at the same moment. A task that is not there is nil.
+func FindTasks(ctx context.Context, s *Store, asked []AskedTask) ([]*db.FindTaskRow, error) {
+	return s.findTasks(ctx, each(asked, func(a AskedTask) db.FindTaskParams { return taskQuestion(a.Access, a.Task) }))
+}
 
 // TellProgress tells the progress of a task that this transaction does not issue.
 func (tx *Tx) TellProgress(ctx context.Context, task uuid.UUID, written int) error {

@@ -96,9 +96,10 @@ func FormatNumber(number int64) string { return string(AppendNumber(nil, number)
 // AppendNumber appends the 16 digits of a card number to b.
 func AppendNumber(b []byte, number int64) []byte {
 	var digits [cardNumberDigits]byte
+	rest := uint64(number) // a division without a sign is faster
 	for i := range digits {
-		digits[len(digits)-1-i] = byte('0' + number%10)
-		number /= 10
+		digits[len(digits)-1-i] = byte('0' + rest%10)
+		rest /= 10
 	}
 	return append(b, digits[:]...)
 }

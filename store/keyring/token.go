@@ -75,7 +75,7 @@ func (r *Ring) VerifyToken(token string, now time.Time) (Claims, error) {
 	if err != nil {
 		return Claims{}, fmt.Errorf("verify token: %w", err)
 	}
-	claims, err := open(r, func(k *keys) (Claims, error) {
+	claims, err := open(r, r.keys(), func(k *keys) (Claims, error) {
 		verified, err := k.tokens.VerifyMACAndDecode(token, validator)
 		if err != nil {
 			return Claims{}, err
