@@ -81,7 +81,12 @@ func (j *Jobs) enqueueAbandoned(ctx context.Context) error {
 			return err
 		}
 		for _, task := range tasks {
-			if err := j.EnqueueBulkIssue(ctx, tx, task); err != nil {
+			job := jobOf(ctx, task.Task)
+			// A process may be killed while it puts off a slow task of a sandbox.
+			if task.NotBefore.After(time.Now()) {
+				job.args.NotBefore = task.NotBefore
+			}
+			if err := j.insert(ctx, tx, task.Task, job); err != nil {
 				return err
 			}
 		}

@@ -6,6 +6,9 @@ import (
 	"net/http"
 
 	"github.com/labstack/echo/v4"
+
+	"giftcards/store"
+	"giftcards/store/id"
 )
 
 // This file is what a sandbox in front of the server asks of it for one request. Nobody else
@@ -16,11 +19,29 @@ type (
 	byTaskKey  struct{}
 )
 
+// instead is what answers in place of the server.
+type instead struct {
+	answer http.Handler
+	route  string // of the answer, for the log; "" for that of the server's operation
+}
+
 // Instead returns the context of a request that answer answers in place of the operation. The
 // answer gets the headers of every answer, and the log a line. Only a server with
 // Options.Sandbox does so.
 func Instead(ctx context.Context, answer http.Handler) context.Context {
-	return context.WithValue(ctx, insteadKey{}, answer)
+	return Beside(ctx, "", answer)
+}
+
+// Beside is Instead for a request that is for no operation of the server. The log has its
+// route, such as /sandbox/worlds/:name.
+func Beside(ctx context.Context, route string, answer http.Handler) context.Context {
+	return context.WithValue(ctx, insteadKey{}, instead{answer, route})
+}
+
+// AuditEntry returns the entry of the audit log for what an answer of Beside does: with the
+// caller's address and the ids of the request. ctx is that of the answer's request.
+func AuditEntry(ctx context.Context, operation string) store.AuditEntry {
+	return caller(ctx).auditEntry(operation, id.ID{}, nil, 0)
 }
 
 // answersInstead lets the handler that Instead has put into the context answer.
@@ -31,15 +52,21 @@ func (s *Server) answersInstead() echo.MiddlewareFunc {
 		}
 		return func(c echo.Context) error {
 			r := c.Request()
-			answer, ok := r.Context().Value(insteadKey{}).(http.Handler)
+			one, ok := r.Context().Value(insteadKey{}).(instead)
 			if !ok {
 				return next(c)
 			}
-			if isLarge(r) { // nobody reads the body
+			if one.route != "" {
+				c.SetPath(one.route)
+			}
+			if isLarge(r) { // nobody wants so much
 				answerFirst(c)
 				doNotWant(r)
 			}
-			answer.ServeHTTP(c.Response(), r)
+			// The answer may send requests to the server, which answers these itself.
+			ctx := context.WithValue(r.Context(), insteadKey{}, nil)
+			ctx = context.WithValue(ctx, principalKey{}, &principal{client: c.RealIP(), request: requestIDsOf(c)})
+			one.answer.ServeHTTP(c.Response(), r.WithContext(ctx))
 			return nil
 		}
 	}

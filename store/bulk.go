@@ -255,18 +255,18 @@ func (tx *Tx) IssueTask(ctx context.Context, program id.ID, taskID uuid.UUID, wr
 	return tx.checkTask(ctx, task)
 }
 
+// AbandonedTask is an unfinished task that no worker works on.
+type AbandonedTask struct {
+	Task
+	// NotBefore is when its job may begin, as the job that was abandoned says.
+	NotBefore time.Time
+}
+
 // AbandonedTasks locks and returns at most limit unfinished tasks that no worker works on,
 // because their worker died or gave up.
-func (tx *Tx) AbandonedTasks(ctx context.Context, limit int) ([]Task, error) {
+func (tx *Tx) AbandonedTasks(ctx context.Context, limit int) ([]AbandonedTask, error) {
 	rows, err := tx.q.LockAbandonedTasks(ctx, startGrace, int32(limit))
-	if err != nil {
-		return nil, fmt.Errorf("lock abandoned tasks: %w", err)
-	}
-	tasks := make([]Task, len(rows))
-	for i, row := range rows {
-		tasks[i] = Task{row}
-	}
-	return tasks, nil
+	return each(rows, func(r db.LockAbandonedTasksRow) AbandonedTask { return AbandonedTask{Task{r.BulkTask}, r.NotBefore} }), wrap(err, "lock abandoned tasks")
 }
 
 // startGrace is how long a worker may take from taking its job to locking the task. If it

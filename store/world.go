@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"giftcards/gen/db"
 	"giftcards/store/id"
@@ -162,12 +163,12 @@ func (s *Store) Worlds(ctx context.Context) ([]World, error) {
 
 // DeleteWorld deletes a world with everything that belongs to it: its cards, their entries in
 // the ledger, messages that wait, tasks, jobs, keys, people, and its entries in the audit log.
-// It fails with ErrWorldNotFound.
+// It writes entry to the audit log, which stays. It fails with ErrWorldNotFound.
 //
 // The ids of tokens that were logged out stay until they expire, and the wrong codes of a card
 // number for an hour; both are no use to anybody. A request of the world that runs at the same
 // moment may leave a card behind that nobody can reach.
-func (s *Store) DeleteWorld(ctx context.Context, name string) error {
+func (s *Store) DeleteWorld(ctx context.Context, name string, entry AuditEntry) error {
 	// The users are deactivated by a transaction of their own. After its commit no request of
 	// theirs begins, and a worker stops its task at the next chunk of cards.
 	world, err := Write(ctx, s, func(tx *Tx) (World, error) {
@@ -184,8 +185,21 @@ func (s *Store) DeleteWorld(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	return Do(ctx, s, func(tx *Tx) error { return tx.deleteWorld(ctx, world) })
+	return Do(ctx, s, func(tx *Tx) error {
+		if err := tx.deleteWorld(ctx, world); err != nil {
+			return err
+		}
+		return tx.Audit(ctx, world.Audited(entry))
+	})
 }
+
+// Audited returns an entry of the audit log as one about the world.
+func (w World) Audited(entry AuditEntry) AuditEntry {
+	entry.MerchantID, entry.ProgramID, entry.Subject = w.MerchantID, w.ProgramID, w.MerchantID[:]
+	return entry
+}
+
+const deleteWorlds = "delete from worlds where merchant_id = any ($1)"
 
 // deletions delete what belongs to some merchants, programs and users, whose ids are $1. Their
 // order matters: tasks come first, because a worker holds its task until its transaction ends,
@@ -194,7 +208,7 @@ func (s *Store) DeleteWorld(ctx context.Context, name string) error {
 // delete them.
 var deletions = []string{
 	"delete from bulk_tasks where program_id = any ($1)",
-	"delete from worlds where merchant_id = any ($1)",
+	deleteWorlds,
 	"delete from programs where merchant_id = any ($1)",
 	"delete from ledger_entries where program_id = any ($1)",
 	"delete from gift_cards where program_id = any ($1)",
@@ -221,7 +235,12 @@ func (tx *Tx) deleteWorld(ctx context.Context, world World) error {
 	ids = append(ids, world.MerchantID, world.NeighbourID)
 	batch := &pgx.Batch{}
 	for _, statement := range deletions {
-		batch.Queue(statement, ids)
+		batch.Queue(statement, ids).Exec(func(deleted pgconn.CommandTag) error {
+			if statement == deleteWorlds && deleted.RowsAffected() == 0 { // another request has just deleted it
+				return ErrWorldNotFound
+			}
+			return nil
+		})
 	}
 	return wrap(tx.tx.SendBatch(ctx, batch).Close(), "delete world")
 }

@@ -106,8 +106,9 @@ func TestOnlyTheRoleOfASandboxMakesAndDeletesWorlds(t *testing.T) {
 	if err := add(sandbox); !errors.Is(err, store.ErrWorldExists) {
 		t.Errorf("the second world of a name: %v", err)
 	}
-	must(t, sandbox.DeleteWorld(t.Context(), "w"))
-	if err := sandbox.DeleteWorld(t.Context(), "w"); !errors.Is(err, store.ErrWorldNotFound) {
+	entry := store.AuditEntry{Operation: "deleteWorld", Client: "test"}
+	must(t, sandbox.DeleteWorld(t.Context(), "w", entry))
+	if err := sandbox.DeleteWorld(t.Context(), "w", entry); !errors.Is(err, store.ErrWorldNotFound) {
 		t.Errorf("deleted twice: %v", err)
 	}
 }

@@ -495,7 +495,9 @@ func (q *Queries) ListTasks(ctx context.Context, arg ListTasksParams) ([]ListTas
 }
 
 const lockAbandonedTasks = `-- name: LockAbandonedTasks :many
-select t.program_id, t.id, t.status, t.card_count, t.by_count, t.initial_value, t.is_physical, t.design_template, t.expires_at, t.first_card_id, t.job_id, t.attempts, t.error, t.user_id, t.tokens_valid_after, t.counted_in, t.created_at, t.completed_at from bulk_tasks t
+select t.program_id, t.id, t.status, t.card_count, t.by_count, t.initial_value, t.is_physical, t.design_template, t.expires_at, t.first_card_id, t.job_id, t.attempts, t.error, t.user_id, t.tokens_valid_after, t.counted_in, t.created_at, t.completed_at,
+    coalesce((select j.args ->> 'not_before' from river_job j where j.id = t.job_id), 'epoch')::timestamptz as not_before
+from bulk_tasks t
 where t.status in ('pending', 'processing')
   and not exists (
     select from river_job j where j.id = t.job_id
@@ -505,37 +507,44 @@ order by t.created_at limit $2
 for update of t skip locked
 `
 
+type LockAbandonedTasksRow struct {
+	BulkTask  BulkTask
+	NotBefore time.Time
+}
+
 // Locks the unfinished tasks that no worker works on, oldest first: the row is not locked,
 // as it is while cards are written, and the job has ended, is gone, or began more than
-// @grace ago. Uses bulk_tasks_unfinished_idx.
-func (q *Queries) LockAbandonedTasks(ctx context.Context, grace time.Duration, batch int32) ([]BulkTask, error) {
+// @grace ago. Uses bulk_tasks_unfinished_idx. not_before is that of the job: a sandbox sets it,
+// and it must outlive the job.
+func (q *Queries) LockAbandonedTasks(ctx context.Context, grace time.Duration, batch int32) ([]LockAbandonedTasksRow, error) {
 	rows, err := q.db.Query(ctx, lockAbandonedTasks, grace, batch)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []BulkTask
+	var items []LockAbandonedTasksRow
 	for rows.Next() {
-		var i BulkTask
+		var i LockAbandonedTasksRow
 		if err := rows.Scan(
-			&i.ProgramID,
-			&i.ID,
-			&i.Status,
-			&i.CardCount,
-			&i.ByCount,
-			&i.InitialValue,
-			&i.IsPhysical,
-			&i.DesignTemplate,
-			&i.ExpiresAt,
-			&i.FirstCardID,
-			&i.JobID,
-			&i.Attempts,
-			&i.Error,
-			&i.UserID,
-			&i.TokensValidAfter,
-			&i.CountedIn,
-			&i.CreatedAt,
-			&i.CompletedAt,
+			&i.BulkTask.ProgramID,
+			&i.BulkTask.ID,
+			&i.BulkTask.Status,
+			&i.BulkTask.CardCount,
+			&i.BulkTask.ByCount,
+			&i.BulkTask.InitialValue,
+			&i.BulkTask.IsPhysical,
+			&i.BulkTask.DesignTemplate,
+			&i.BulkTask.ExpiresAt,
+			&i.BulkTask.FirstCardID,
+			&i.BulkTask.JobID,
+			&i.BulkTask.Attempts,
+			&i.BulkTask.Error,
+			&i.BulkTask.UserID,
+			&i.BulkTask.TokensValidAfter,
+			&i.BulkTask.CountedIn,
+			&i.BulkTask.CreatedAt,
+			&i.BulkTask.CompletedAt,
+			&i.NotBefore,
 		); err != nil {
 			return nil, err
 		}

@@ -48,8 +48,17 @@ def token_stays_good(ctx, response, case):
     """A 401 passes elsewhere for an acceptance of good data; with this token it is none,
     unless it is the security code of a transfer that is wrong."""
     about_code = case.path.endswith("/transfer") and response.headers.get("www-authenticate") == ["SecurityCode"]
-    if response.status_code == 401 and not about_code and response.request.headers.get("Authorization") == "Bearer " + TOKEN:
+    if response.status_code == 401 and not about_code and not was_chosen(case, response) and response.request.headers.get("Authorization") == "Bearer " + TOKEN:
         raise AssertionError("a good token was refused")
+
+
+def was_chosen(case, response):
+    """Reports whether the answer is not about the request, because its headers ask for it. Only
+    a sandbox answers so. A bulk request is carried out for 201 and 202."""
+    if response.status_code == 503 and (case.headers or {}).get("Sandbox-Fault") == "down":
+        return True
+    carried_out = case.path.endswith("/cards/bulk") and response.status_code in (201, 202)
+    return "preference-applied" in response.headers and not carried_out
 
 
 # --- what formats look like -------------------------------------------------------
@@ -319,8 +328,23 @@ def is_card_id(response):
     )
 
 
+# What an answer says about its request.
+ABOUT_REQUEST = {
+    "AcceptedNegativeData",
+    "EnsureResourceAvailability",
+    "IgnoredAuth",
+    "MissingHeaderNotRejected",
+    "RejectedPositiveData",
+    "ServerError",
+    "UnsupportedMethodResponse",
+    "UseAfterFree",
+}
+
+
 @schemathesis.hook
 def filter_failure(ctx, failure, case, response):
+    if was_chosen(case, response) and type(failure).__name__ in ABOUT_REQUEST:
+        return False
     if type(failure).__name__ == "UnsupportedMethodResponse":
         return not is_card_id(response)
     if type(failure).__name__ != "RejectedPositiveData":

@@ -75,6 +75,20 @@ func misplaced(h http.Header, op operation) error {
 	return nil
 }
 
+// uncontrolled returns an error if a request to the sandbox itself has a header that controls a
+// request. The error is a sentence for the client.
+func uncontrolled(h http.Header) error {
+	for _, header := range []string{nowHeader, faultHeader, taskHeader} {
+		if len(h.Values(header)) > 0 {
+			return fmt.Errorf("%s has no meaning for an operation of the sandbox itself", header)
+		}
+	}
+	if code, err := preferredCode(h.Values(preferHeader)); code != 0 || err != nil {
+		return fmt.Errorf("%s: code has no meaning for an operation of the sandbox itself", preferHeader)
+	}
+	return nil
+}
+
 // fit returns an error if the operation has no answer of the chosen code, or if another control
 // has no meaning beside it. The error is a sentence for the client.
 func (c controls) fit(op operation) error {

@@ -29,7 +29,6 @@ func (s *Sandbox) registerDocument() error {
 	tag := `"` + hex.EncodeToString(sum[:16]) + `"`
 	s.own.HandleFunc("GET "+documentPath, func(w http.ResponseWriter, r *http.Request) {
 		header := w.Header()
-		header.Set("X-Content-Type-Options", "nosniff")
 		header.Set("Cache-Control", "no-cache") // cache it, but ask first
 		header.Set("ETag", tag)
 		if r.Header.Get("If-None-Match") == tag {

@@ -90,10 +90,14 @@ func (e *example) content() (any, error) {
 	return success(e), nil
 }
 
-// writePage answers with one of the pages that people see instead of a download.
+// writePage answers with one of the pages that people see: instead of a download, or to end
+// receipts.
 func (e *example) writePage(w http.ResponseWriter) error {
-	if e.code != http.StatusOK {
+	switch {
+	case e.code != http.StatusOK:
 		return downloadpage.WriteRefusal(w, e.code, e.refusal())
+	case e.op.isReceipts():
+		return downloadpage.WriteReceipts(w, downloadpage.Receipts{Merchant: "Example", Ended: e.op.method == http.MethodPost, Style: e.sandbox.english})
 	}
 	w.Header().Del("Content-Disposition")
 	return downloadpage.WriteOffer(w, downloadpage.Offer{

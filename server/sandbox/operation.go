@@ -75,8 +75,11 @@ func (o operation) followsClock() bool {
 	if !slices.Contains(o.declared.Tags, "Gift Cards") {
 		return true
 	}
-	return o.name() == "downloadGiftCards" || o.name() == "pollBulkIssuance"
+	return o.name() == "downloadGiftCards" || o.name() == "pollBulkIssuance" || o.isReceipts()
 }
+
+// isReceipts reports whether the operation is about the link that ends receipts.
+func (o operation) isReceipts() bool { return strings.HasSuffix(o.path, "/{receipt}") }
 
 // operations finds the operation of a request.
 type operations struct {

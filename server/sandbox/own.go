@@ -1,11 +1,13 @@
 package sandbox
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 
 	"giftcards/store"
@@ -69,10 +71,16 @@ func refusalOf(err error) (status int, detail string) {
 		return http.StatusNotFound, string(missing)
 	}
 	if refused, ok := errors.AsType[*stateRefusedError](err); ok {
+		if isPassing := refused.status == http.StatusTooManyRequests || refused.status >= http.StatusInternalServerError; isPassing {
+			return refused.status, refused.Error()
+		}
 		return http.StatusBadRequest, refused.Error()
 	}
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return http.StatusRequestEntityTooLarge, fmt.Sprintf("The body must have %d bytes at most", ownBodyLimit)
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return http.StatusBadRequest, "The body did not arrive"
 	}
 	if failed, ok := errors.AsType[*store.Error](err); ok {
 		if status, ok := statusOf[failed.Kind]; ok && !errors.Is(failed, store.ErrBadName) {
@@ -107,22 +115,25 @@ func decodeKnown(w http.ResponseWriter, r *http.Request, target any) error {
 }
 
 func decodeBody(w http.ResponseWriter, r *http.Request, target any, restrict func(*json.Decoder)) error {
-	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, ownBodyLimit))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, ownBodyLimit))
+	if err != nil {
+		return err
+	}
+	switch string(bytes.TrimSpace(body)) {
+	case "":
+		return nil
+	case "null": // it decodes into anything, and would have no effect
+		return badRequest("The body must be a JSON object")
+	}
+	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.UseNumber()
 	restrict(decoder)
-	err := decoder.Decode(target)
-	if errors.Is(err, io.EOF) {
-		return nil // no body
-	}
-	if err == nil {
+	if err = decoder.Decode(target); err == nil {
 		// Something after the object would have no effect either.
 		if _, more := decoder.Token(); !errors.Is(more, io.EOF) {
 			return badRequest("The body must be one JSON object")
 		}
 		return nil
-	}
-	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return err
 	}
 	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		if wrong.Field == "" {

@@ -44,8 +44,6 @@ func pageFile(contentType string, content []byte) http.HandlerFunc {
 		header.Set("ETag", tag)
 		header.Set("Cache-Control", "no-cache")
 		header.Set("Content-Security-Policy", pagePolicy)
-		header.Set("Referrer-Policy", "no-referrer")
-		header.Set("X-Content-Type-Options", "nosniff")
 		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(content))
 	}
 }

@@ -153,7 +153,7 @@ func (e *example) mediaType() string {
 	switch format := e.request.URL.Query().Get("format"); {
 	case format == "xlsx" && declared(workbookType):
 		return workbookType
-	case format == "" && wantsPage && declared("text/html"):
+	case declared("text/html") && (format == "" && wantsPage || len(content) == 1):
 		return "text/html"
 	case declared("text/csv"):
 		return "text/csv"

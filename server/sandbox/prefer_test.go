@@ -58,7 +58,7 @@ func declaredAnswers(t *testing.T) (all []declaredAnswer) {
 func filled(path string) string {
 	return strings.NewReplacer(
 		"{programId}", "5eb7cf5a86d9755df3a6c5a1", "{cardId}", "5eb7cf5a86d9755df3a6c5a2", "{transactionId}", "5eb7cf5a86d9755df3a6c5a3",
-		"{taskId}", "0d1f3a5c-7b9e-4f21-8c3d-5a6b7c8d9e10", "{link}", "x",
+		"{taskId}", "0d1f3a5c-7b9e-4f21-8c3d-5a6b7c8d9e10", "{link}", "x", "{receipt}", "x",
 	).Replace(path)
 }
 
@@ -94,6 +94,12 @@ func TestEveryDeclaredAnswerCanBeChosen(t *testing.T) {
 				}
 			}
 			if strings.Contains(string(got.body), `"detail":""`) || len(got.body) < 3 || got.header.Get("X-Request-Id") == "" {
+				t.Errorf("%s: %s", what, got.body)
+			}
+			if plain := b.send(a.method, path, "", "", "Prefer: code="+a.status); plain.status != got.status {
+				t.Errorf("%s, without Accept: %d %s", what, plain.status, plain.body)
+			}
+			if isReceipts := strings.HasSuffix(a.path, "{receipt}"); isReceipts && !strings.Contains(string(got.body), map[string]string{"200": "<bdi>Example</bdi>", "403": "Link is invalid"}[a.status]) {
 				t.Errorf("%s: %s", what, got.body)
 			}
 			r, err := http.NewRequestWithContext(t.Context(), a.method, b.URL+path, nil)

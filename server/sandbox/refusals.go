@@ -22,6 +22,9 @@ func (e *example) refusal() string {
 		}
 		return "Could not validate credentials"
 	case http.StatusForbidden:
+		if e.op.isReceipts() {
+			return "Link is invalid"
+		}
 		if e.op.name() == "downloadGiftCards" {
 			return store.ErrLinkEnded.Message
 		}

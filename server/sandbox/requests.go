@@ -113,7 +113,7 @@ func (s *Sandbox) parseFilter(ctx context.Context, query string) (f requestFilte
 
 // merchantsIn returns the merchants of a world, which is named or given as the id of one.
 func (s *Sandbox) merchantsIn(ctx context.Context, world string) ([]string, error) {
-	found, err := s.Store.FindWorld(ctx, world)
+	found, err := s.findWorld(ctx, world)
 	if err == nil {
 		return []string{found.MerchantID.String(), found.NeighbourID.String()}, nil
 	}

@@ -80,11 +80,33 @@ func New(o Options) (*Sandbox, error) {
 func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	below := s.operations.below(r)
 	if _, pattern := s.own.Handler(below); pattern != "" {
-		s.own.ServeHTTP(w, below) // the handler alone would get no path values
+		s.serveOwn(w, below, pattern)
 		return
 	}
 	op := s.operations.find(r)
 	s.record(w, r, op, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.control(w, r, op) }))
+}
+
+// routes writes a pattern of http.ServeMux as the server writes its routes.
+var routes = strings.NewReplacer("{$}", "", "{", ":", "}", "")
+
+// serveOwn answers a request to the sandbox itself. It goes through the server, so that the
+// answer has the headers of all answers, and the log has a line.
+func (s *Sandbox) serveOwn(w http.ResponseWriter, r *http.Request, pattern string) {
+	var answer http.Handler = s.own // the handler of the pattern alone would get no path values
+	if err := uncontrolled(r.Header); err != nil && pattern != ownPaths { // an unknown operation is a 404 in any case
+		answer = s.refusal(err)
+	}
+	_, path, hasMethod := strings.Cut(pattern, " ")
+	if !hasMethod {
+		path = pattern
+	}
+	s.Next.ServeHTTP(w, r.WithContext(server.Beside(r.Context(), routes.Replace(path), answer)))
+}
+
+// refusal answers with a 400 and the sentence of an error.
+func (s *Sandbox) refusal(err error) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { s.refuse(w, http.StatusBadRequest, err.Error()) })
 }
 
 // control answers a request to the server as the client asks for in its headers.
@@ -95,8 +117,7 @@ func (s *Sandbox) control(w http.ResponseWriter, r *http.Request, op operation) 
 	}
 	c, err := controlsOf(r, op)
 	if err != nil {
-		refusal := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { s.refuse(w, http.StatusBadRequest, err.Error()) })
-		s.Next.ServeHTTP(w, r.WithContext(server.Instead(r.Context(), refusal)))
+		s.Next.ServeHTTP(w, r.WithContext(server.Instead(r.Context(), s.refusal(err))))
 		return
 	}
 	next := s.Next

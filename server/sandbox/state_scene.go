@@ -11,7 +11,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
+
 	"giftcards/gen/api"
+	"giftcards/server"
 	"giftcards/store"
 	"giftcards/store/id"
 )
@@ -63,7 +66,7 @@ func (s *Sandbox) findOrMakeWorld(ctx context.Context, name string) (store.World
 	if err != nil {
 		return store.World{}, err
 	}
-	world, err = store.Write(ctx, s.Store, func(tx *store.Tx) (store.World, error) { return tx.AddWorld(ctx, planned) })
+	world, err = s.addWorld(ctx, planned)
 	if errors.Is(err, store.ErrWorldExists) { // another request has just made it
 		return s.Store.FindWorld(ctx, name)
 	}
@@ -86,6 +89,32 @@ type step struct {
 	body         map[string]any
 	header       map[string]string
 	at           time.Time // for Sandbox-Now; zero for none
+}
+
+// audit writes that the scene made or ended its state. The subject is what the client is told
+// of: a card, a task, a user, or else the merchant.
+func (c *scene) audit(operation string) error {
+	ctx := c.request.Context()
+	entry := c.world.Audited(server.AuditEntry(ctx, operation))
+	entry.ProgramID = c.program
+	switch {
+	case c.values["cardId"] != nil:
+		card, err := id.Parse(c.values["cardId"].(string))
+		if err != nil {
+			return err
+		}
+		entry.Subject = card[:]
+	case c.values["taskId"] != nil:
+		task, err := uuid.Parse(c.values["taskId"].(string))
+		if err != nil {
+			return err
+		}
+		entry.Subject = task[:]
+	case c.values["userId"] != nil:
+		user := c.values["userId"].(id.ID)
+		entry.Subject = user[:]
+	}
+	return store.Do(ctx, c.sandbox.Store, func(tx *store.Tx) error { return tx.Audit(ctx, entry) })
 }
 
 // do sends a request and decodes its answer into answer. It fails with a *stateRefusedError if the

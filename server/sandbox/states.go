@@ -85,7 +85,7 @@ func (s *Sandbox) makeState(w http.ResponseWriter, r *http.Request) (int, any, e
 	if err := wanted.make(scene); err != nil {
 		return 0, nil, err
 	}
-	return http.StatusOK, scene.values, nil
+	return http.StatusOK, scene.values, scene.audit("makeState")
 }
 
 // undoState ends what would outlive a test. Cards and users stay until the world is deleted.
@@ -100,7 +100,11 @@ func (s *Sandbox) undoState(r *http.Request, made *state, name string, params ma
 	if err != nil {
 		return err
 	}
-	return made.undo(&scene{sandbox: s, request: r, world: world, params: params})
+	ended := &scene{sandbox: s, request: r, world: world, program: world.ProgramID, params: params}
+	if err := made.undo(ended); err != nil {
+		return err
+	}
+	return ended.audit("endState")
 }
 
 // findState returns the state of a name, and the parameters that the name holds. No name is

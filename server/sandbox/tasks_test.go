@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"giftcards/server"
 	"giftcards/server/sandbox"
 	"giftcards/server/servertest"
 	"giftcards/store/storetest"
@@ -83,7 +84,7 @@ func TestAStuckTaskStaysInProgressUntilItIsLetGo(t *testing.T) {
 	m := b.Merchant()
 	small, large := bulkTask(b, m, 1, "Sandbox-Task: stuck"), bulkTask(b, m, 3000, "Sandbox-Task: stuck")
 	// Another instance starts, and both look for abandoned tasks.
-	other := servertest.NewOn(t, b.DatabaseURL, b.KeyFile)
+	other := servertest.NewOn(t, b.DatabaseURL, b.KeyFile, func(o *server.Options) { o.Sandbox = true })
 	for range 4 { // more than there are workers
 		completed(t, b, m, bulkTask(b, m, 2100))
 		completed(t, b, m, bulkTask(b, m, 60))

@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 	"time"
+
+	"giftcards/server"
 )
 
 func (s *Sandbox) deleteWorld(_ http.ResponseWriter, r *http.Request) (int, any, error) {
@@ -18,11 +20,11 @@ const forgetTimeout = time.Minute
 func (s *Sandbox) forget(ctx context.Context, world string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), forgetTimeout)
 	defer cancel()
-	found, err := s.Store.FindWorld(ctx, world)
+	found, err := s.findWorld(ctx, world)
 	if err != nil {
 		return err
 	}
-	if err := s.Store.DeleteWorld(ctx, world); err != nil {
+	if err := s.Store.DeleteWorld(ctx, world, server.AuditEntry(ctx, "deleteWorld")); err != nil {
 		return err
 	}
 	s.journal.forget(found.MerchantID.String(), found.NeighbourID.String())

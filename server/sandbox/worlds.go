@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -8,14 +9,17 @@ import (
 	"regexp"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
+	"giftcards/server"
 	"giftcards/server/password"
 	"giftcards/server/validate/email"
 	"giftcards/store"
 	"giftcards/store/id"
 	"giftcards/store/keyring"
+	"giftcards/store/text"
 )
 
 // Bounds of what a client may ask for in a world.
@@ -32,11 +36,11 @@ var errWorldName = badRequest("name must have 1 to 100 letters, digits, dots, hy
 
 // worldRequest is the body of POST /sandbox/worlds. Each property may be left out.
 type worldRequest struct {
-	Name     string        `json:"name"`     // default: one at random
-	Replace  bool          `json:"replace"`  // whether a world of the name is deleted first
-	Merchant string        `json:"merchant"` // default: the name
-	Programs []string      `json:"programs"` // default: one
-	Users    []userRequest `json:"users"`    // default: one of each role
+	Name     string         `json:"name"`     // default: one at random
+	Replace  bool           `json:"replace"`  // whether a world of the name is deleted first
+	Merchant string         `json:"merchant"` // default: the name
+	Programs []string       `json:"programs"` // default: one
+	Users    []*userRequest `json:"users"`    // default: one of each role; nil for null
 }
 
 type userRequest struct {
@@ -107,7 +111,7 @@ func (s *Sandbox) createWorld(w http.ResponseWriter, r *http.Request) (int, any,
 			return 0, nil, err
 		}
 	}
-	world, err := store.Write(ctx, s.Store, func(tx *store.Tx) (store.World, error) { return tx.AddWorld(ctx, n) })
+	world, err := s.addWorld(ctx, n)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -119,8 +123,28 @@ func (s *Sandbox) createWorld(w http.ResponseWriter, r *http.Request) (int, any,
 	return http.StatusCreated, answer, err
 }
 
+// addWorld makes a world, and writes an entry of the audit log.
+func (s *Sandbox) addWorld(ctx context.Context, n store.NewWorld) (store.World, error) {
+	return store.Write(ctx, s.Store, func(tx *store.Tx) (store.World, error) {
+		world, err := tx.AddWorld(ctx, n)
+		if err != nil {
+			return store.World{}, err
+		}
+		return world, tx.Audit(ctx, world.Audited(server.AuditEntry(ctx, "createWorld")))
+	})
+}
+
+// findWorld returns the world of a name. It fails with store.ErrWorldNotFound. A name that no
+// world can have may have characters that the database cannot look for.
+func (s *Sandbox) findWorld(ctx context.Context, name string) (store.World, error) {
+	if !worldName.MatchString(name) {
+		return store.World{}, store.ErrWorldNotFound
+	}
+	return s.Store.FindWorld(ctx, name)
+}
+
 func (s *Sandbox) getWorld(_ http.ResponseWriter, r *http.Request) (int, any, error) {
-	world, err := s.Store.FindWorld(r.Context(), r.PathValue("name"))
+	world, err := s.findWorld(r.Context(), r.PathValue("name"))
 	if err != nil {
 		return 0, nil, err
 	}
@@ -168,10 +192,13 @@ func (q worldRequest) plan() (n store.NewWorld, passwords map[string]string, err
 		n.Programs = []string{"Gift cards"}
 	}
 	if len(q.Users) == 0 {
-		q.Users = []userRequest{{Role: store.RoleIssuer}, {Role: store.RoleCashier}, {Role: store.RoleReader}}
+		q.Users = []*userRequest{{Role: store.RoleIssuer}, {Role: store.RoleCashier}, {Role: store.RoleReader}}
 	}
 	passwords = map[string]string{}
 	for _, asked := range q.Users {
+		if asked == nil {
+			return n, nil, badRequest("users must not have a JSON null")
+		}
 		user, secret, err := asked.plan()
 		if err != nil {
 			return n, nil, err
@@ -200,8 +227,12 @@ func (q userRequest) plan() (user store.User, secret string, err error) {
 	if reason != "" {
 		return store.User{}, "", badRequest(fmt.Sprintf("%q is not an e-mail address: %s", shortened(q.Email), reason))
 	}
-	if q.Name == "" {
+	// Without what the database cannot store.
+	if q.Name = strings.TrimSpace(text.Line(q.Name)); q.Name == "" {
 		q.Name = strings.ToUpper(q.Role[:1]) + q.Role[1:]
+	}
+	if utf8.RuneCountInString(q.Name) > mostTextLength {
+		return store.User{}, "", store.ErrBadName
 	}
 	if secret = q.Password; secret == "" {
 		secret = rand.Text()

@@ -11,7 +11,6 @@ import (
 
 	"giftcards/store"
 	"giftcards/store/storetest"
-	"giftcards/store/storetest/full"
 )
 
 // world is a world as a client reads it.
@@ -199,7 +198,7 @@ func TestWorldsInParallelDoNotSeeEachOther(t *testing.T) {
 			}
 		})
 	}
-	for n := range full.Size(200, 24) {
+	for n := range 24 {
 		names <- fmt.Sprintf("world-%d", n)
 	}
 	close(names)

@@ -142,8 +142,11 @@ where program_id = @program_id and id = @id and status in ('pending', 'processin
 -- name: LockAbandonedTasks :many
 -- Locks the unfinished tasks that no worker works on, oldest first: the row is not locked,
 -- as it is while cards are written, and the job has ended, is gone, or began more than
--- @grace ago. Uses bulk_tasks_unfinished_idx.
-select t.* from bulk_tasks t
+-- @grace ago. Uses bulk_tasks_unfinished_idx. not_before is that of the job: a sandbox sets it,
+-- and it must outlive the job.
+select sqlc.embed(t),
+    coalesce((select j.args ->> 'not_before' from river_job j where j.id = t.job_id), 'epoch')::timestamptz as not_before
+from bulk_tasks t
 where t.status in ('pending', 'processing')
   and not exists (
     select from river_job j where j.id = t.job_id
