@@ -148,7 +148,10 @@ func (c *receiptCourier) recordReceipt(ctx context.Context, tx *store.Tx, due *s
 	// The server's words are left out of the log, because they may contain the address.
 	c.logger.WarnContext(ctx, "receipt not delivered", "card_id", due.CardID, "channel", due.Channel, "attempt", due.Attempts,
 		"stage", failed.Stage, "code", failed.Code, "permanent", failed.Permanent, "unconfirmed", failed.Unconfirmed)
-	if failed.Permanent || failed.Unconfirmed {
+	if failed.Unconfirmed {
+		return tx.LoseReceipt(ctx, due, failed.Error())
+	}
+	if failed.Permanent {
 		return tx.EndReceipt(ctx, due, store.MessageFailed, failed.Error())
 	}
 	return tx.DeferReceipt(ctx, due, failed.Error())
