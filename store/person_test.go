@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"giftcards/store"
@@ -27,7 +28,7 @@ func people(t testing.TB, s *store.Store, program id.ID, many int) {
 		`insert into messages (program_id, card_id, channel, kind, sequence, address, bulk, send_at, status, sent_at, next_attempt_at, created_at)
 		select program_id, card_id, 'email', 'card', 0, address, i %% 2 = 0, now(), case when fresh then 'scheduled' else 'sent' end, case when not fresh then now() end, now(), now() from (%s) as r`,
 		`insert into receipts (program_id, card_id, kind, occasion, channel, address, amount, balance, status, next_attempt_at, give_up_at, created_at)
-		select program_id, card_id, 'redeemed', i::text, 'email', address, -5, 20, case when fresh then 'scheduled' else 'sent' end, case when not fresh then now() end, now(), now() from (%s) as r`,
+		select program_id, card_id, 'redeemed', i::text, 'email', address, -5, 20, case when fresh then 'scheduled' else 'sent' end, now(), now(), now() from (%s) as r`,
 		`insert into idempotency_keys (program_id, operation, key, request_hash, status, answer, created_at)
 		select program_id, 'createGiftCard', i::text, sha256(int8send(i)), 201, convert_to(json_build_object('id', encode(card_id, 'hex'), 'programId', encode(program_id, 'hex'),
 			'cardNumber', (9000000000000000 + i)::text, 'securityCode', '046275', 'status', 'pending', 'balance', '0.00', 'initialValue', '25.00', 'isPhysical', false,
@@ -59,10 +60,14 @@ func grace(i int) []store.Person {
 func TestAPersonIsFoundByIndexes(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
-	const many = 20_000
+	const many = 10_000
 	people(t, f.Store, f.program, many)
 	for i, of := range []int{7, many} {
-		for j, p := range grace(of) {
+		persons := grace(of)
+		if i == 0 { // one is erased by the mail address, the other one by the number
+			slices.Reverse(persons)
+		}
+		for j, p := range persons {
 			commit(t, f.Store, func(tx *store.Tx) error {
 				found, err := tx.PersonalData(t.Context(), p)
 				if err != nil {
@@ -72,7 +77,7 @@ func TestAPersonIsFoundByIndexes(t *testing.T) {
 					p.Channel == store.ChannelSMS && len(found.Cards) != 1 {
 					t.Errorf("%s: %d cards, %d messages, %d receipts, %d answers", p.Address, len(found.Cards), len(found.Messages), len(found.Receipts), len(found.Answers))
 				}
-				if j == i { // one is erased by the address, the other one by the number
+				if j == 1 {
 					if _, err := tx.ErasePerson(t.Context(), p); err != nil {
 						return err
 					}
