@@ -168,7 +168,11 @@ func (c *receiptCourier) composeReceipt(due *store.DueReceipt) (transport.Messag
 	if due.Channel == store.ChannelEmail && c.refuse != nil {
 		refuse = c.refuse(due.ProgramID, due.Address)
 	}
-	content, err := c.templates.ComposeReceipt(message.Receipt{
+	compose := c.templates.ComposeReceiptMail
+	if due.Channel == store.ChannelSMS {
+		compose = c.templates.ComposeReceiptSMS
+	}
+	content, err := compose(message.Receipt{
 		Kind: due.Kind, Merchant: due.MerchantName, From: orEmpty(due.Program.SenderName), Recipient: orEmpty(due.Card.CustomerName),
 		Amount: due.Amount.String(), Balance: due.Balance.String(), LastFour: number[len(number)-4:], ExpiresAt: due.Card.ExpiresAt,
 		Now: c.store.Clock(), Zone: zone, Locale: orEmpty(due.Program.Locale), Currency: orEmpty(due.Program.Currency), Refuse: refuse,
