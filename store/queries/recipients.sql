@@ -113,9 +113,10 @@ select from bulk_tasks where program_id = $1 and id = $2 for key share;
 -- The stored answers that have one of the texts, which are in the form of JSON and escaped for
 -- like, in capital or small letters. It reads the whole table, without a lock. Most answers are
 -- left out by @spellings, patterns that each spelling of the texts has, because lower costs ten
--- times as much.
+-- times as much. The condition is there twice: the first one lets PostgreSQL expect few rows and
+-- read with several processes, the second one decides whether lower is called.
 select program_id, operation, key, subject, answer, created_at from idempotency_keys
-where case when answer like any (@spellings::bytea[])
+where answer like any (@spellings::bytea[]) and case when answer like any (@spellings::bytea[])
     then lower(convert_from(answer, 'UTF8')) like any (array(select '%' || lower(t) || '%' from unnest(@texts::text[]) as t))
     else false end
 order by created_at, operation, key, subject;
