@@ -23,7 +23,7 @@ func TestATillReadsEveryNumberOfASheet(t *testing.T) {
 	german := sheet.Design{Title: "Geschenkkarten", Number: "Kartennummer", Code: "Sicherheitscode", Until: "Gültig bis"}
 	for _, paper := range []sheet.Paper{sheet.A4, sheet.Letter} {
 		for _, symbology := range []barcode.Symbology{barcode.QR, barcode.Code128} {
-			for language, design := range map[string]sheet.Design{"english": design, "german": german, "arabic": arabic} {
+			for language, design := range map[string]sheet.Design{"german": german, "arabic": arabic} {
 				design.Symbology = symbology
 				readSheet(t, paper, strings.Join([]string{string(paper), string(symbology), language}, "-"), design)
 			}
