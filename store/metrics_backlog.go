@@ -70,15 +70,19 @@ func (s *Store) measureBacklog(meter metric.Meter) error {
 			o.ObserveInt64(due, w.Count, lane)
 			o.ObserveFloat64(late, w.Age.Seconds(), lane)
 		}
-		for _, w := range b.Receipts {
-			kind := metric.WithAttributeSet(labels("kind", w.Kind))
-			o.ObserveInt64(receiptsDue, w.Due, kind)
-			o.ObserveInt64(receiptsFailed, w.Failed, kind)
-		}
+		observeReceipts(o, receiptsDue, receiptsFailed, b.Receipts)
 		o.ObserveInt64(failed, b.FailedMessages)
 		o.ObserveInt64(written, b.WrittenMessages)
 		o.ObserveInt64(seals, b.CodeKeySeals)
 		return nil
 	}, jobs, jobAge, tasks, taskAge, due, late, failed, written, seals, receiptsDue, receiptsFailed)
 	return err
+}
+
+func observeReceipts(o metric.Observer, due, failed metric.Int64Observable, receipts []WaitingReceipts) {
+	for _, w := range receipts {
+		kind := metric.WithAttributeSet(labels("kind", w.Kind))
+		o.ObserveInt64(due, w.Due, kind)
+		o.ObserveInt64(failed, w.Failed, kind)
+	}
 }

@@ -56,7 +56,7 @@ func grace(i int) []store.Person {
 }
 
 // TestAPersonIsFoundByIndexes: no table of cards, messages or receipts is read from one end to the
-// other, neither by an export nor by an erasure. What waits is found too.
+// other, neither by an export nor by an erasure. Messages that wait are found too.
 func TestAPersonIsFoundByIndexes(t *testing.T) {
 	t.Parallel()
 	f := setup(t)

@@ -121,7 +121,7 @@ func TestASheetSpeaksTheLanguageOfItsProgram(t *testing.T) {
 	title := func(words string) string { // in the form in which a PDF has it
 		var b strings.Builder
 		for _, unit := range utf16.Encode([]rune(words)) {
-			b.WriteString(string([]byte{byte(unit >> 8), byte(unit)}))
+			b.Write([]byte{byte(unit >> 8), byte(unit)})
 		}
 		return b.String()
 	}

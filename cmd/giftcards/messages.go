@@ -115,7 +115,7 @@ func (c listMessages) Run(s *session) error {
 		if err != nil {
 			return nil, err
 		}
-		all := append(messages, receipts...)
+		all := slices.Concat(messages, receipts)
 		slices.SortStableFunc(all, func(a, b printedMessage) int { return b.SendAt.Compare(a.SendAt) })
 		return all[:min(len(all), c.Limit)], nil
 	})

@@ -414,9 +414,9 @@ select t.program_id, t.card_id, t.channel, t.address, t.bulk, t.send_at, t.statu
 order by send_at, card_id, channel, sequence
 `
 
-// The messages to an address, in capital or small letters, the earliest first. Those that have
-// ended by messages_address_idx, and the others by messages_due_idx and messages_task_due_idx, of
-// which it reads all. Without a lock.
+// The messages to an address, in capital or small letters, the earliest first. It finds
+// ended messages by messages_address_idx, and the others by messages_due_idx and
+// messages_task_due_idx, of which it reads all. Without a lock.
 func (q *Queries) FindMessagesTo(ctx context.Context, address string) ([]Message, error) {
 	rows, err := q.db.Query(ctx, findMessagesTo, address)
 	if err != nil {
@@ -463,9 +463,9 @@ select w.program_id, w.card_id, w.kind, w.occasion, w.channel, w.address, w.amou
 order by created_at, card_id, kind, occasion, channel
 `
 
-// The receipts to an address, in capital or small letters, the earliest first. Those that have
-// ended by receipts_address_idx, and the others by receipts_due_idx, of which it reads all. Without
-// a lock.
+// The receipts to an address, in capital or small letters, the earliest first. It finds
+// ended receipts by receipts_address_idx, and the others by receipts_due_idx, of which it reads
+// all. Without a lock.
 func (q *Queries) FindReceiptsTo(ctx context.Context, address string) ([]Receipt, error) {
 	rows, err := q.db.Query(ctx, findReceiptsTo, address)
 	if err != nil {

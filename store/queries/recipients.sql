@@ -16,9 +16,9 @@ union all
 select n.* from gift_cards n where not n.searchable and n.customer_phone = @phone;
 
 -- name: FindMessagesTo :many
--- The messages to an address, in capital or small letters, the earliest first. Those that have
--- ended by messages_address_idx, and the others by messages_due_idx and messages_task_due_idx, of
--- which it reads all. Without a lock.
+-- The messages to an address, in capital or small letters, the earliest first. It finds
+-- ended messages by messages_address_idx, and the others by messages_due_idx and
+-- messages_task_due_idx, of which it reads all. Without a lock.
 select e.* from messages e where e.status <> 'scheduled' and lower(e.address) = lower(@address::text)
 union all
 select r.* from messages r where r.status = 'scheduled' and not r.bulk and lower(r.address) = lower(@address)
@@ -75,9 +75,9 @@ where m.program_id = f.program_id and m.card_id = f.card_id and m.channel = f.ch
 returning m.card_id, (m.status = 'scheduled' and m.unconfirmed > 0 and m.next_attempt_at > @now::timestamptz)::boolean as being_sent;
 
 -- name: FindReceiptsTo :many
--- The receipts to an address, in capital or small letters, the earliest first. Those that have
--- ended by receipts_address_idx, and the others by receipts_due_idx, of which it reads all. Without
--- a lock.
+-- The receipts to an address, in capital or small letters, the earliest first. It finds
+-- ended receipts by receipts_address_idx, and the others by receipts_due_idx, of which it reads
+-- all. Without a lock.
 select e.* from receipts e where e.status <> 'scheduled' and lower(e.address) = lower(@address::text)
 union all
 select w.* from receipts w where w.status = 'scheduled' and lower(w.address) = lower(@address)
