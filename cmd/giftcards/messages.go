@@ -106,7 +106,7 @@ func (c listMessages) Run(s *session) error {
 			return each(rows, err, toPrintedMessage)
 		}
 		rows, err := tx.Messages(s, c.Status, c.Limit, c.Kind...)
-		messages, err := each(rows, err, toPrintedMessage)
+		all, err := each(rows, err, toPrintedMessage)
 		if err != nil {
 			return nil, err
 		}
@@ -115,7 +115,7 @@ func (c listMessages) Run(s *session) error {
 		if err != nil {
 			return nil, err
 		}
-		all := slices.Concat(messages, receipts)
+		all = append(all, receipts...)
 		slices.SortStableFunc(all, func(a, b printedMessage) int { return b.SendAt.Compare(a.SendAt) })
 		return all[:min(len(all), c.Limit)], nil
 	})
