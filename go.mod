@@ -56,6 +56,7 @@ require (
 	mvdan.cc/xurls/v2 v2.6.0
 	pgregory.net/rapid v1.3.0
 	riverqueue.com/riverui v0.22.0
+	rsc.io/qr v0.2.0
 )
 
 require (

@@ -5,6 +5,7 @@ import (
 	"context"
 	"time"
 
+	"giftcards/jobs/barcode"
 	"giftcards/jobs/message"
 	"giftcards/jobs/transport"
 	"giftcards/store"
@@ -23,12 +24,17 @@ func (c *courier) send(ctx context.Context, due *store.Due, code string) error {
 		value = due.Card.Balance
 	}
 	program := due.Program
-	content, err := c.templates.Compose(message.Gift{
+	gift := message.Gift{
 		ID: due.CardID.String(), Kind: due.Kind, Merchant: due.MerchantName, From: orEmpty(program.SenderName), Sender: orEmpty(due.Card.SenderName), Recipient: orEmpty(due.Card.CustomerName), Note: orEmpty(due.Card.CustomMessage),
 		Value: value.String(), Number: store.FormatNumber(due.Card.CardNumber), Code: code,
 		ExpiresAt: due.Card.ExpiresAt, Now: c.store.Clock(), Zone: zone, Locale: orEmpty(program.Locale), Currency: orEmpty(program.Currency),
-		Design: cmp.Or(orEmpty(due.Card.DesignTemplate), orEmpty(program.DefaultDesign)),
-	})
+		Design: cmp.Or(orEmpty(due.Card.DesignTemplate), orEmpty(program.DefaultDesign)), Symbology: barcode.Symbology(program.TillCode),
+	}
+	compose := c.templates.ComposeMail
+	if due.Channel == store.ChannelSMS {
+		compose = c.templates.ComposeSMS
+	}
+	content, err := compose(gift)
 	if err != nil {
 		return err
 	}

@@ -100,3 +100,25 @@ func TestTheDesignOfAProgramIsThatOfItsCardsWithoutOne(t *testing.T) {
 		t.Errorf("subjects %v", subjects)
 	}
 }
+
+// TestAMailShowsTheCodeOfItsProgram: a QR code, or stripes if the program asks for them.
+func TestAMailShowsTheCodeOfItsProgram(t *testing.T) {
+	t.Parallel()
+	p := newPost(t, smtptest.Hooks{})
+	p.run(1000)
+	p.issue()
+	p.reach(store.MessageSent, 1)
+	storetest.AsOwner(t, p.Store, func(tx *store.Tx) (store.Program, error) {
+		return tx.SetProgram(t.Context(), p.program.ID, func(s *store.ProgramSettings) error {
+			s.TillCode = store.TillCode128
+			return nil
+		})
+	})
+	p.issue()
+	p.reach(store.MessageSent, 2)
+	for i, words := range []string{"as a QR code", "as a barcode"} {
+		if mail := decoded(t, p.mails.Mails()[i].Raw); !strings.Contains(mail, words) {
+			t.Errorf("mail %d does not show the number %s:\n%s", i, words, mail)
+		}
+	}
+}

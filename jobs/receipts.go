@@ -148,7 +148,10 @@ func (c *receiptCourier) recordReceipt(ctx context.Context, tx *store.Tx, due *s
 	// The server's words are left out of the log, because they may contain the address.
 	c.logger.WarnContext(ctx, "receipt not delivered", "card_id", due.CardID, "channel", due.Channel, "attempt", due.Attempts,
 		"stage", failed.Stage, "code", failed.Code, "permanent", failed.Permanent, "unconfirmed", failed.Unconfirmed)
-	if failed.Permanent || failed.Unconfirmed {
+	if failed.Unconfirmed {
+		return tx.LoseReceipt(ctx, due, failed.Error())
+	}
+	if failed.Permanent {
 		return tx.EndReceipt(ctx, due, store.MessageFailed, failed.Error())
 	}
 	return tx.DeferReceipt(ctx, due, failed.Error())
@@ -165,7 +168,11 @@ func (c *receiptCourier) composeReceipt(due *store.DueReceipt) (transport.Messag
 	if due.Channel == store.ChannelEmail && c.refuse != nil {
 		refuse = c.refuse(due.ProgramID, due.Address)
 	}
-	content, err := c.templates.ComposeReceipt(message.Receipt{
+	compose := c.templates.ComposeReceiptMail
+	if due.Channel == store.ChannelSMS {
+		compose = c.templates.ComposeReceiptSMS
+	}
+	content, err := compose(message.Receipt{
 		Kind: due.Kind, Merchant: due.MerchantName, From: orEmpty(due.Program.SenderName), Recipient: orEmpty(due.Card.CustomerName),
 		Amount: due.Amount.String(), Balance: due.Balance.String(), LastFour: number[len(number)-4:], ExpiresAt: due.Card.ExpiresAt,
 		Now: c.store.Clock(), Zone: zone, Locale: orEmpty(due.Program.Locale), Currency: orEmpty(due.Program.Currency), Refuse: refuse,

@@ -74,9 +74,9 @@ func TestEachMovementIsToldOnceIfTheProgramAsks(t *testing.T) {
 	p.eventually("all receipts", func() bool { return p.count(t, "receipts where status = 'sent'") == 8 })
 	mails := p.receiptMails()
 	for subject, want := range map[string][]string{
-		"Your gift card from Blackwood Books can be used now": {"£25.00 is on your gift card, to spend at Blackwood Books."},
+		"Your gift card from Blackwood Books is ready to use": {"Your gift card has £25.00 on it, to spend at Blackwood Books."},
 		"You paid with your gift card from Blackwood Books":   {"£7.50 was paid with your gift card at Blackwood Books. £17.50 is left.", "£0.50 was paid with your gift card at Blackwood Books. £17.00 is left."},
-		"Your gift card from Blackwood Books was topped up":   {"£10.00 was added to your gift card at Blackwood Books. £27.00 is on it now."},
+		"Your gift card from Blackwood Books was topped up":   {"£10.00 was added to your gift card at Blackwood Books. It now has £27.00 on it."},
 	} {
 		all := strings.NewReplacer("<bdi>", "", "</bdi>", "").Replace(strings.Join(strings.Fields(strings.Join(mails[subject], "\n")), " "))
 		for _, words := range want {

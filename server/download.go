@@ -251,7 +251,7 @@ func (s *Server) workbookList(terms store.CardRangeTerms, style texts.Style) car
 	row := 1 // the header
 	var number, cardID []byte
 	return cardList{
-		inside: func(w io.Writer) (io.WriteCloser, error) { return workbook.New(w, columns(style)) },
+		inside: func(w io.Writer) (io.WriteCloser, error) { return workbook.New(w, columns(style), style.Mirrored()) },
 		append: func(line []byte, card *store.IssuedCard) ([]byte, error) {
 			code, err := s.Store.OpenCode(card.ID, card.SealedCode)
 			if err != nil {

@@ -22,7 +22,8 @@ import (
 // sheet is what a reader of ECMA-376 makes of a worksheet.
 type sheet struct {
 	Views []struct {
-		Pane struct {
+		Mirrored bool `xml:"rightToLeft,attr"`
+		Pane     struct {
 			Rows  string `xml:"ySplit,attr"`
 			State string `xml:"state,attr"`
 		} `xml:"pane"`

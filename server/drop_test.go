@@ -91,20 +91,39 @@ func withoutJobs(t *testing.T, change ...func(*server.Options)) *servertest.Serv
 	return s
 }
 
-// TestAUsersMessagesAreDroppedHoweverTheCardWasIssued: other users' messages stay.
+// TestAUsersMessagesAreDroppedHoweverTheCardWasIssued, and so are the receipts of the cards: other
+// users' messages and receipts stay.
 func TestAUsersMessagesAreDroppedHoweverTheCardWasIssued(t *testing.T) {
 	t.Parallel()
+	for what, kinds := range map[string][]string{"messages": store.MessageKinds, "receipts": store.Receipts} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			dropOfIssuers(t, what, kinds)
+		})
+	}
+}
+
+// dropOfIssuers drops what is of some kinds, of which each card has one.
+func dropOfIssuers(t *testing.T, what string, kinds []string) {
+	t.Helper()
 	s := withoutJobs(t)
 	m := s.Merchant()
 	out, colleague, stranger := newIssuer(t, s, m), newIssuer(t, s, m), newIssuer(t, s, s.Merchant())
-	if n := len(out.drop(store.MessageFilter{User: out.id, OlderThan: time.Hour})); n != 0 {
-		t.Errorf("%d messages of cards of the last hour were dropped as older", n)
+	_, err := s.Store.Pool().Exec(t.Context(), `insert into receipts (program_id, card_id, kind, occasion, channel, address, amount, balance, next_attempt_at, give_up_at, created_at)
+		select program_id, id, 'redeemed', '1', 'email', customer_email, -1, 4, now(), now(), now() from gift_cards`)
+	must(t, err)
+	drop := func(f store.MessageFilter) int {
+		f.Kinds = kinds
+		return len(out.drop(f))
 	}
-	if n := len(out.drop(store.MessageFilter{User: out.id, Merchant: stranger.merchantID()})); n != 0 {
-		t.Errorf("%d messages of another merchant were dropped", n)
+	if n := drop(store.MessageFilter{User: out.id, OlderThan: time.Hour}); n != 0 {
+		t.Errorf("%d %s of cards of the last hour were dropped as older", n, what)
 	}
-	if n := len(out.drop(store.MessageFilter{User: out.id})); n != messagesOfAnIssuer {
-		t.Errorf("%d messages were dropped, want %d", n, messagesOfAnIssuer)
+	if n := drop(store.MessageFilter{User: out.id, Merchant: stranger.merchantID()}); n != 0 {
+		t.Errorf("%d %s of another merchant were dropped", n, what)
+	}
+	if n := drop(store.MessageFilter{User: out.id}); n != messagesOfAnIssuer {
+		t.Errorf("%d %s were dropped, want %d", n, what, messagesOfAnIssuer)
 	}
 	for name, c := range map[string]struct {
 		filter store.MessageFilter
@@ -117,12 +136,12 @@ func TestAUsersMessagesAreDroppedHoweverTheCardWasIssued(t *testing.T) {
 		"a card that is dropped already":  {store.MessageFilter{Cards: []id.ID{out.card(out.alone)}}, 0},
 		"a task of which all are dropped": {store.MessageFilter{Task: out.task.ID}, 0},
 	} {
-		if n := len(out.drop(c.filter)); n != c.want {
-			t.Errorf("%s: %d messages were dropped, want %d", name, n, c.want)
+		if n := drop(c.filter); n != c.want {
+			t.Errorf("%s: %d %s were dropped, want %d", name, n, what, c.want)
 		}
 	}
-	if n := len(out.drop(store.MessageFilter{Merchant: out.merchantID()})); n != 3 {
-		t.Errorf("%d messages of the merchant were left, want the 3 of the colleague's bulk", n)
+	if n := drop(store.MessageFilter{Merchant: out.merchantID()}); n != 3 {
+		t.Errorf("%d %s of the merchant were left, want the 3 of the colleague's bulk", n, what)
 	}
 }
 

@@ -35,7 +35,8 @@ func (s *Server) offer(ctx context.Context, link downloadLink) (api.DownloadGift
 		return struct{}{}, err
 	})
 	if missing, ok := errors.AsType[*store.NoCardsError](err); ok && !missing.Task.Finished() {
-		return waitPage{Program: program.Name, Written: s.Store.Written(missing.Task), Wanted: link.cards.Count}, nil
+		style, err := s.style(program)
+		return waitPage{Program: program.Name, Written: s.Store.Written(missing.Task), Wanted: link.cards.Count, Style: style}, err
 	}
 	if err != nil {
 		return nil, err

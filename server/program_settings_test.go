@@ -2,16 +2,20 @@ package server_test
 
 import (
 	"net/http"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"giftcards/gen/api"
+	"giftcards/jobs/message/texts"
+	"giftcards/server"
 	"giftcards/server/servertest"
 	"giftcards/store"
 	"giftcards/store/id"
 	"giftcards/store/storetest"
+	"giftcards/store/storetest/check"
 )
 
 // setProgram sets all settings of the merchant's program, and renames it and the merchant.
@@ -124,5 +128,64 @@ func TestThePageOfADownloadIsInTheProgramsLanguage(t *testing.T) {
 	}
 	if again := string(get(t, s, link).Body); again != csv {
 		t.Error("the CSV, which programs read, has changed")
+	}
+}
+
+// TestThePageOfARunningTaskIsInTheProgramsLanguage, with its numbers, and is mirrored for an
+// operator's language that is written from right to left. So is the workbook.
+func TestThePageOfARunningTaskIsInTheProgramsLanguage(t *testing.T) {
+	t.Parallel()
+	languages, err := texts.Load(filepath.Join("..", "jobs", "message", "testdata", "languages"))
+	check.Must(t, err)
+	s := servertest.New(t, func(o *server.Options) { o.Languages = languages })
+	m := s.Merchant()
+	// It has the merchant's slot, so that the worker waits, and tells progress in its place.
+	worker, err := s.Store.Pool().Begin(t.Context())
+	check.Must(t, err)
+	_, err = worker.Exec(t.Context(), "select pg_advisory_xact_lock(hashtextextended('bulk task of ' || $1, 1))", m.ID)
+	check.Must(t, err)
+	many := 12_345
+	task := bulk(t, m, nil, api.BulkIssueGiftCardRequest{InitialValue: amount(t, "5"), Count: &many}).JSON202.TaskId
+	link, _, _ := strings.Cut(strings.TrimPrefix(m.Do(http.MethodGet, m.Cards()+"/bulk/"+task, nil, nil).Header.Get("Link"), "<"), ">")
+	page := func(locale string) string {
+		setProgram(t, s, m, func(p *store.ProgramSettings) { p.Locale = &locale })
+		return strings.NewReplacer("\u00a0", " ", "\u202f", " ").Replace(string(browse(t, s, link).Body))
+	}
+	if waiting := page("de-DE"); !strings.Contains(waiting, "Wartet auf den Start") || !strings.Contains(waiting, "<title>0 % · Geschenkkarten</title>") {
+		t.Errorf("before the task begins:\n%s", waiting)
+	}
+	_, err = s.Store.Pool().Exec(t.Context(), "update bulk_tasks set status = 'processing'")
+	check.Must(t, err)
+	_, err = worker.Exec(t.Context(), "select set_config('application_name', $1, true)", "giftcards task "+task+" 5000")
+	check.Must(t, err)
+	check.Until(t, "the progress of the task", func() bool { return strings.Contains(page("en"), `value="5000"`) })
+	for locale, want := range map[string][]string{
+		"en":    {`<html lang="en" dir="ltr">`, "<title>40% · Gift cards</title>", "Your gift cards are being issued", "Issued so far: 5,000 of 12,345"},
+		"de-DE": {`<html lang="de-DE" dir="ltr">`, "<title>40 % · Geschenkkarten</title>", "Ihre Geschenkkarten werden erstellt", "Bisher erstellt: 5.000 von 12.345"},
+		"fr-FR": {"<title>40 % · Cartes cadeaux</title>", "Vos cartes cadeaux sont en cours de création", "Déjà créées : 5 000 sur 12 345"},
+		"es-ES": {"<title>40 % · Tarjetas regalo</title>", "Se están creando tus tarjetas regalo", "Creadas hasta ahora: 5000 de 12.345"},
+		"it-IT": {"<title>40% · Carte regalo</title>", "Le tue carte regalo sono in preparazione", "Create finora: 5000 di 12.345"},
+		"nl-NL": {"<title>40% · Cadeaukaarten</title>", "Je cadeaukaarten worden aangemaakt", "Tot nu toe aangemaakt: 5.000 van 12.345"},
+		"ar":    {`<html lang="ar" dir="rtl">`, "يجري إصدار بطاقات هداياك"},
+	} {
+		got := page(locale)
+		for _, text := range append(want, `value="5000" max="12345"`, `http-equiv="refresh"`) {
+			if !strings.Contains(got, text) {
+				t.Errorf("in %s the page lacks %s:\n%s", locale, text, got)
+			}
+		}
+		if locale != "en" && strings.Contains(got, "card") && strings.Contains(got, "issued") {
+			t.Errorf("in %s the page is English:\n%s", locale, got)
+		}
+	}
+	check.Must(t, worker.Rollback(t.Context()))
+	pollToEnd(t, m, task)
+	for locale, mirrored := range map[string]bool{"ar": true, "de-DE": false} {
+		setProgram(t, s, m, func(p *store.ProgramSettings) { p.Locale = &locale })
+		var got sheet
+		part(t, get(t, s, link+"?format=xlsx").Body, "xl/worksheets/sheet1.xml", &got)
+		if len(got.Views) != 1 || got.Views[0].Mirrored != mirrored {
+			t.Errorf("the workbook in %s: %+v", locale, got.Views)
+		}
 	}
 }

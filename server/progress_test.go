@@ -44,7 +44,7 @@ func TestALargeOrderIsWatched(t *testing.T) {
 		t.Errorf("Link of a running task: %s", poll().Header.Get("Link"))
 	}
 	page := browse(t, s, link)
-	if body := string(page.Body); page.Status != http.StatusOK || !strings.Contains(body, `value="5000" max="12345"`) || !strings.Contains(body, `http-equiv="refresh"`) || !strings.Contains(body, "5,000 of 12,345 are written") {
+	if body := string(page.Body); page.Status != http.StatusOK || !strings.Contains(body, `value="5000" max="12345"`) || !strings.Contains(body, `http-equiv="refresh"`) || !strings.Contains(body, "Issued so far: 5,000 of 12,345") {
 		t.Errorf("the page of a running task: %d %s", page.Status, body)
 	}
 	for _, format := range []string{"?format=csv", "?format=xlsx", ""} {

@@ -43,7 +43,7 @@ func TestOneClickEndsReceipts(t *testing.T) {
 		}
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		answer := s.Send(r)
-		if answer.Status != http.StatusOK || !strings.Contains(string(answer.Body), "Sie erhalten keine solchen Nachrichten mehr") || strings.Contains(string(answer.Body), "<form") {
+		if answer.Status != http.StatusOK || !strings.Contains(string(answer.Body), "Sie erhalten diese Nachrichten nicht mehr") || strings.Contains(string(answer.Body), "<form") {
 			t.Errorf("a POST: %d %s", answer.Status, answer.Body)
 		}
 		if n := count(t, s, "receipt_refusals"); n != 1 {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"giftcards/gen/db"
 	"giftcards/store/id"
@@ -37,11 +38,11 @@ func (a *answersAbout) addAddresses(card id.ID, addresses ...*string) {
 
 // answers returns the stored answers that a chooses, the earliest first.
 func (tx *Tx) answers(ctx context.Context, a answersAbout) ([]StoredAnswer, error) {
-	texts, ends, err := a.texts()
+	texts, spellings, err := a.texts()
 	if err != nil {
 		return nil, err
 	}
-	rows, err := tx.q.FindAnswersWith(ctx, ends, texts)
+	rows, err := tx.q.FindAnswersWith(ctx, spellings, texts)
 	if err != nil {
 		return nil, fmt.Errorf("find stored answers: %w", err)
 	}
@@ -57,9 +58,9 @@ func (tx *Tx) answers(ctx context.Context, a answersAbout) ([]StoredAnswer, erro
 	return found, nil
 }
 
-// texts are parts of JSON of which every chosen answer has one, escaped for like. ends are patterns
-// for like of their ends: of a mail address the domain, which is stored in small letters.
-func (a *answersAbout) texts() (texts []string, ends [][]byte, err error) {
+// texts are parts of JSON of which every chosen answer has one, escaped for like. spellings are
+// their spellings.
+func (a *answersAbout) texts() (texts []string, spellings [][]byte, err error) {
 	addresses := []string{a.person.Address}
 	for _, of := range a.cards {
 		addresses = append(addresses, of...)
@@ -72,10 +73,28 @@ func (a *answersAbout) texts() (texts []string, ends [][]byte, err error) {
 			return nil, nil, fmt.Errorf("encode address: %w", err)
 		}
 		texts[i] = likeEscaper.Replace(string(quoted))
-		end := texts[i][max(0, strings.LastIndexByte(texts[i], '@')):]
-		ends = append(ends, []byte("%"+end+"%"))
+		spellings = append(spellings, spelling(texts[i]))
 	}
-	return texts, ends, nil
+	return texts, spellings, nil
+}
+
+// spelling is a pattern for like on bytes that an address has in capital and in small letters. The
+// domain of a mail address is stored in small letters.
+func spelling(address string) []byte {
+	domain := max(0, strings.LastIndexByte(address, '@'))
+	pattern := []byte{'%'}
+	for _, r := range address[:domain] {
+		switch {
+		// Letters have several lengths in bytes: the lower case of the Kelvin sign is k.
+		case r >= utf8.RuneSelf || r == 'k' || r == 'K':
+			pattern = append(pattern, '%')
+		case r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z':
+			pattern = append(pattern, '_')
+		default:
+			pattern = append(pattern, byte(r))
+		}
+	}
+	return append(append(pattern, address[domain:]...), '%')
 }
 
 var likeEscaper = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)

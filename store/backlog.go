@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"giftcards/gen/db"
@@ -9,11 +10,12 @@ import (
 
 // Backlog is the unfinished work of all instances together. Each count stops at 100,000.
 type Backlog struct {
-	Jobs           []Waiting // River's, by queue and state; both queues always have an entry for available jobs
-	Tasks          []Waiting // by state; TaskPending and TaskProcessing always have an entry
-	Messages       []Waiting // due ones, by lane; every lane always has an entry
-	FailedMessages int64     // they wait for an operator
-	CodeKeySeals   int64     // codes that the newest key has sealed, uncapped; see CodeKeyLimit
+	Jobs           []Waiting         // River's, by queue and state; both queues always have an entry for available jobs
+	Tasks          []Waiting         // by state; TaskPending and TaskProcessing always have an entry
+	Messages       []Waiting         // due ones, by lane; every lane always has an entry
+	FailedMessages int64             // they wait for an operator
+	Receipts       []WaitingReceipts // every kind always has an entry
+	CodeKeySeals   int64             // codes that the newest key has sealed, uncapped; see CodeKeyLimit
 	// WrittenMessages were written to files, and reached nobody.
 	WrittenMessages int64
 }
@@ -26,6 +28,12 @@ type Waiting struct {
 	Lane  Lane   // of messages
 	Count int64
 	Age   time.Duration
+}
+
+// WaitingReceipts is how many receipts of a kind are due, and how many were given up.
+type WaitingReceipts struct {
+	Kind        string
+	Due, Failed int64
 }
 
 // Lanes are all lanes of messages.
@@ -86,6 +94,9 @@ func (tx *Tx) Backlog(ctx context.Context) (Backlog, error) {
 	if b.FailedMessages, err = tx.q.CountFailedMessages(ctx, backlogLimit); err != nil {
 		return Backlog{}, wrap(err, "count failed messages")
 	}
+	if b.Receipts, err = tx.waitingReceipts(ctx); err != nil {
+		return Backlog{}, err
+	}
 	if tx.store.keys != nil { // an operator's command opens the store without keys
 		if b.CodeKeySeals, err = tx.q.FindKeyUses(ctx, int64(tx.store.keys.CodeKey())); err != nil {
 			return Backlog{}, wrap(err, "find key uses")
@@ -93,4 +104,31 @@ func (tx *Tx) Backlog(ctx context.Context) (Backlog, error) {
 	}
 	b.WrittenMessages, err = tx.q.CountWrittenMessages(ctx, backlogLimit)
 	return b, wrap(err, "count written messages")
+}
+
+// waitingReceipts counts the receipts that are due, and those that were given up.
+func (tx *Tx) waitingReceipts(ctx context.Context) ([]WaitingReceipts, error) {
+	due, err := tx.q.CountDueReceiptsByKind(ctx, tx.now, backlogLimit)
+	if err != nil {
+		return nil, fmt.Errorf("count due receipts: %w", err)
+	}
+	failed, err := tx.q.CountFailedReceipts(ctx, backlogLimit)
+	if err != nil {
+		return nil, fmt.Errorf("count failed receipts: %w", err)
+	}
+	waiting := make([]WaitingReceipts, len(Receipts))
+	for i, kind := range Receipts {
+		waiting[i].Kind = kind
+		for _, row := range due {
+			if row.Kind == kind {
+				waiting[i].Due = row.Receipts
+			}
+		}
+		for _, row := range failed {
+			if row.Kind == kind {
+				waiting[i].Failed = row.Receipts
+			}
+		}
+	}
+	return waiting, nil
 }

@@ -31,7 +31,9 @@ var cardColumns = []column[*GiftCard]{
 	columnOf("expires_at", "timestamptz", func(c *GiftCard) time.Time { return c.ExpiresAt }),
 	columnOf("created_at", "timestamptz", func(c *GiftCard) time.Time { return c.CreatedAt }),
 	// Cards with texts become searchable later, because that costs more than issuing them.
-	columnOf("searchable", "boolean", func(c *GiftCard) bool { return c.CustomerEmail == nil && c.CustomerName == nil }),
+	columnOf("searchable", "boolean", func(c *GiftCard) bool {
+		return c.CustomerEmail == nil && c.CustomerName == nil && c.CustomerPhone == nil
+	}),
 }
 
 // cardColumnNames are the names of cardColumns, for the lists of a statement.

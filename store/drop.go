@@ -18,6 +18,7 @@ type MessageFilter struct {
 	User      id.ID
 	Task      uuid.UUID
 	OlderThan time.Duration
+	Kinds     []string // of messages and receipts; none: all
 }
 
 // DroppedMessage is a message that an operator dropped.
@@ -34,7 +35,7 @@ const (
 	droppedLateReason = "dropped by an operator while it was being sent, so it may have arrived"
 )
 
-// DropMessages drops the scheduled, failed and written messages that match. From then on no
+// DropMessages drops the scheduled, failed and written messages and receipts that match. From then on no
 // worker begins to send one of them. A message that is being sent stays dropped, whatever the
 // outcome is.
 //
@@ -43,7 +44,7 @@ const (
 func (tx *Tx) DropMessages(ctx context.Context, f MessageFilter) ([]DroppedMessage, error) {
 	params := db.DropMessagesParams{
 		MerchantID: nullable(f.Merchant), UserID: nullable(f.User), Before: tx.before(f.OlderThan),
-		Now: tx.now, LeaseEnd: tx.now.Add(MessageLease), Reason: droppedReason, LateReason: droppedLateReason,
+		Now: tx.now, LeaseEnd: tx.now.Add(MessageLease), Reason: droppedReason, LateReason: droppedLateReason, Kinds: chosen(MessageKinds, f.Kinds),
 	}
 	// Empty filters stay nil, which the statement takes for "any".
 	for _, card := range f.Cards {
@@ -56,5 +57,12 @@ func (tx *Tx) DropMessages(ctx context.Context, f MessageFilter) ([]DroppedMessa
 	if err != nil {
 		return nil, fmt.Errorf("drop messages: %w", err)
 	}
-	return each(rows, func(r db.DropMessagesRow) DroppedMessage { return DroppedMessage(r) }), nil
+	dropped := each(rows, func(r db.DropMessagesRow) DroppedMessage { return DroppedMessage(r) })
+	ofReceipts := db.DropReceiptsParams(params)
+	ofReceipts.Kinds = chosen(Receipts, f.Kinds)
+	receipts, err := tx.q.DropReceipts(ctx, ofReceipts)
+	if err != nil {
+		return nil, fmt.Errorf("drop receipts: %w", err)
+	}
+	return append(dropped, each(receipts, func(r db.DropReceiptsRow) DroppedMessage { return DroppedMessage(r) })...), nil
 }

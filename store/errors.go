@@ -66,6 +66,7 @@ var (
 	ErrBadLocale        = &Error{Kind: Conflict, Message: "A locale must be a language tag of BCP 47, such as fr or fr-CH"}
 	ErrBadActivation    = &Error{Kind: Conflict, Message: "Activation must be merchant, because customers cannot activate cards yet"}
 	ErrBadDesign        = &Error{Kind: Conflict, Message: "A design must have a name of 1 to 100 of a-z, 0-9 and -"}
+	ErrBadTillCode      = &Error{Kind: Conflict, Message: "A code must be qr or code128"}
 	ErrBadReceipt       = &Error{Kind: Conflict, Message: "Receipts must be some of activated, redeemed, reloaded and expiring"}
 	ErrBadRetention     = &Error{Kind: Conflict, Message: "A retention must not be negative"}
 	ErrEmailTaken       = &Error{Kind: Conflict, Message: "A user with this e-mail address exists"}

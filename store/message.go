@@ -30,6 +30,9 @@ const (
 	MessageConsolidation = "consolidation" // your cards are merged into this one
 )
 
+// MessageKinds are the kinds of messages. Those of receipts are Receipts.
+var MessageKinds = []string{MessageCard, MessageCode, MessageOwner, MessageConsolidation}
+
 // The states of a message.
 const (
 	MessageScheduled = "scheduled" // waits for its first or another attempt
@@ -272,11 +275,21 @@ func (tx *Tx) setUnsent(ctx context.Context, end db.SetMessageUnsentParams) erro
 	return wrap(err, "record unsent message")
 }
 
-// Messages returns at most limit messages in a state, the latest first.
-func (tx *Tx) Messages(ctx context.Context, status string, limit int) ([]Message, error) {
+// Messages returns at most limit messages in a state, of the named kinds or of all, the latest
+// first.
+func (tx *Tx) Messages(ctx context.Context, status string, limit int, kinds ...string) ([]Message, error) {
 	if !slices.Contains(MessageStates, status) {
 		return nil, fmt.Errorf("messages are never %q", status)
 	}
-	rows, err := tx.q.ListMessages(ctx, status, int32(limit))
+	rows, err := tx.q.ListMessages(ctx, status, chosen(MessageKinds, kinds), int32(limit))
 	return rows, wrap(err, "list messages")
+}
+
+// chosen returns those of all kinds that are named, or all if none is. It is never nil, which a
+// statement would take for any.
+func chosen(all, named []string) []string {
+	if len(named) == 0 {
+		return all
+	}
+	return slices.DeleteFunc(slices.Clone(all), func(kind string) bool { return !slices.Contains(named, kind) })
 }

@@ -27,12 +27,13 @@ var retriedStates = map[Retry][]string{
 	RetryFailed: {MessageFailed}, RetrySent: {MessageFailed, MessageSent, MessageWritten}, RetryWritten: {MessageWritten},
 }
 
-// RetryMessages makes the chosen messages of some cards, or of all cards if cards is empty,
-// due at once. It returns the card of each message. A message that had ended starts again
+// RetryMessages makes the chosen messages and receipts of some cards, or of all cards if cards is
+// empty, due at once: those of the named kinds or of all. It returns the card of each. A message that had ended starts again
 // like a new one; a message that waits for another attempt keeps its count. A message that
 // is being sent is left alone. Of the messages of a card over a channel only the newest is
-// sent again, and only to the address that the card still has.
-func (tx *Tx) RetryMessages(ctx context.Context, cards []id.ID, which Retry) ([]id.ID, error) {
+// sent again, and only to the address that the card still has. A receipt that was sent, or may have
+// been taken, is never sent again.
+func (tx *Tx) RetryMessages(ctx context.Context, cards []id.ID, which Retry, kinds ...string) ([]id.ID, error) {
 	var ids [][]byte
 	for _, card := range slices.SortedFunc(slices.Values(cards), id.ID.Compare) {
 		ids = append(ids, card[:])
@@ -43,14 +44,35 @@ func (tx *Tx) RetryMessages(ctx context.Context, cards []id.ID, which Retry) ([]
 			}
 		}
 	}
-	ended, err := tx.q.RetryMessages(ctx, db.RetryMessagesParams{Now: tx.now, Again: which == RetrySent, States: retriedStates[which], CardIds: ids})
-	if err != nil || which == RetryWritten {
-		return ended, wrap(err, "retry messages")
+	ofMessages := chosen(MessageKinds, kinds)
+	ended, err := tx.q.RetryMessages(ctx, db.RetryMessagesParams{
+		Now: tx.now, Again: which == RetrySent, States: retriedStates[which], Kinds: ofMessages, CardIds: ids,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("retry messages: %w", err)
 	}
-	// The end of a lease that begins now: a message whose next attempt is before it may be
-	// being sent.
-	waiting, err := tx.q.HurryMessages(ctx, tx.now, tx.now.Add(MessageLease), ids)
-	return append(ended, waiting...), wrap(err, "hurry messages")
+	if which != RetryWritten {
+		// The end of a lease that begins now: a message whose next attempt is before it may be
+		// being sent.
+		waiting, err := tx.q.HurryMessages(ctx, db.HurryMessagesParams{Now: tx.now, LeaseEnd: tx.now.Add(MessageLease), Kinds: ofMessages, CardIds: ids})
+		if err != nil {
+			return nil, fmt.Errorf("hurry messages: %w", err)
+		}
+		ended = append(ended, waiting...)
+	}
+	receipts, err := tx.retryReceipts(ctx, ids, which, chosen(Receipts, kinds))
+	return append(ended, receipts...), err
+}
+
+// retryReceipts is RetryMessages for receipts.
+func (tx *Tx) retryReceipts(ctx context.Context, cards [][]byte, which Retry, kinds []string) ([]id.ID, error) {
+	states := slices.DeleteFunc(slices.Clone(retriedStates[which]), func(state string) bool { return state == MessageSent })
+	ended, err := tx.q.RetryReceipts(ctx, db.RetryReceiptsParams{Now: tx.now, GiveUpAt: tx.now.Add(giveUpAfter), States: states, Kinds: kinds, CardIds: cards})
+	if err != nil || which == RetryWritten {
+		return ended, wrap(err, "retry receipts")
+	}
+	waiting, err := tx.q.HurryReceipts(ctx, tx.now, kinds, cards)
+	return append(ended, waiting...), wrap(err, "hurry receipts")
 }
 
 // Readdress gives the card another address for a channel, in the form that the API accepts,

@@ -47,8 +47,20 @@ const (
 	entriesPosted = numPlainCounts + iota*len(entryTypes)
 	valueIn       // onto cards, in valueUnits
 	valueOut      // off cards, in valueUnits
-	numCounts
+	endOfEntries
 )
+
+// The counts of receipts: for each of Receipts a block with a count for every one of
+// attemptOutcomes.
+const (
+	receiptAttempts = endOfEntries
+	numCounts       = receiptAttempts + numReceiptKinds*len(attemptOutcomes)
+)
+
+// attemptOutcomes are the states in which an attempt leaves a message, as metrics name them.
+var attemptOutcomes = [...]struct{ status, name string }{
+	{MessageSent, MessageSent}, {MessageWritten, MessageWritten}, {MessageScheduled, "deferred"}, {MessageFailed, MessageFailed}, {MessageDropped, MessageDropped},
+}
 
 // tally is what one transaction adds to the counts of this process.
 type tally [numCounts]int64
@@ -104,6 +116,26 @@ func (t *tally) message(channel, status string) {
 	t[kind]++
 }
 
+// receipt counts an attempt that left a receipt in a state.
+func (t *tally) receipt(kind, status string) {
+	for outcome, o := range attemptOutcomes {
+		if o.status == status {
+			t[receiptAttempts+slices.Index(Receipts, kind)*len(attemptOutcomes)+outcome]++
+		}
+	}
+}
+
+// receiptLabels are the labels of the counts of receipts.
+var receiptLabels = func() map[int]attribute.Set {
+	all := map[int]attribute.Set{}
+	for kind, k := range Receipts {
+		for outcome, o := range attemptOutcomes {
+			all[receiptAttempts+kind*len(attemptOutcomes)+outcome] = labels("kind", k, "outcome", o.name)
+		}
+	}
+	return all
+}()
+
 // counters publish the counts.
 var counters = []struct {
 	name, about string
@@ -129,6 +161,7 @@ var counters = []struct {
 		textsSent: labels("channel", ChannelSMS, "outcome", MessageSent), textsDeferred: labels("channel", ChannelSMS, "outcome", "deferred"),
 		textsFailed: labels("channel", ChannelSMS, "outcome", MessageFailed), textsDropped: labels("channel", ChannelSMS, "outcome", MessageDropped),
 	}},
+	{"giftcards_receipt_attempts_total", "Attempts to send a receipt, by what they ended with.", receiptLabels},
 }
 
 func labels(namesAndValues ...string) attribute.Set {

@@ -31,11 +31,15 @@ func (s *Store) measureBacklog(meter metric.Meter) error {
 		metric.WithDescription("For how long the message that is due longest has been due."))
 	failed, failedErr := meter.Int64ObservableGauge("giftcards_messages_failed",
 		metric.WithDescription("Messages that were given up and not retried, of all instances."))
+	receiptsDue, receiptsDueErr := meter.Int64ObservableGauge("giftcards_receipts_due",
+		metric.WithDescription("Receipts that are due and wait to be sent, of all instances."))
+	receiptsFailed, receiptsFailedErr := meter.Int64ObservableGauge("giftcards_receipts_failed",
+		metric.WithDescription("Receipts that were given up and not retried, of all instances."))
 	seals, sealsErr := meter.Int64ObservableGauge("giftcards_code_key_seals",
 		metric.WithDescription("Security codes that the newest key has sealed, by all instances."))
 	written, writtenErr := meter.Int64ObservableGauge("giftcards_messages_written",
 		metric.WithDescription("Messages that were written to files and sent to nobody, of all instances."))
-	if err := errors.Join(jobsErr, jobAgeErr, tasksErr, taskAgeErr, dueErr, lateErr, failedErr, writtenErr, sealsErr); err != nil {
+	if err := errors.Join(jobsErr, jobAgeErr, tasksErr, taskAgeErr, dueErr, lateErr, failedErr, writtenErr, sealsErr, receiptsDueErr, receiptsFailedErr); err != nil {
 		return fmt.Errorf("measure: %w", err)
 	}
 	// One callback for all gauges, so that a scrape reads the backlog once.
@@ -66,10 +70,19 @@ func (s *Store) measureBacklog(meter metric.Meter) error {
 			o.ObserveInt64(due, w.Count, lane)
 			o.ObserveFloat64(late, w.Age.Seconds(), lane)
 		}
+		observeReceipts(o, receiptsDue, receiptsFailed, b.Receipts)
 		o.ObserveInt64(failed, b.FailedMessages)
 		o.ObserveInt64(written, b.WrittenMessages)
 		o.ObserveInt64(seals, b.CodeKeySeals)
 		return nil
-	}, jobs, jobAge, tasks, taskAge, due, late, failed, written, seals)
+	}, jobs, jobAge, tasks, taskAge, due, late, failed, written, seals, receiptsDue, receiptsFailed)
 	return err
+}
+
+func observeReceipts(o metric.Observer, due, failed metric.Int64Observable, receipts []WaitingReceipts) {
+	for _, w := range receipts {
+		kind := metric.WithAttributeSet(labels("kind", w.Kind))
+		o.ObserveInt64(due, w.Due, kind)
+		o.ObserveInt64(failed, w.Failed, kind)
+	}
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+	"go.opentelemetry.io/otel/attribute"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
@@ -50,6 +51,7 @@ func measured(t *testing.T) (fixture, *statements, func() map[string]int64) {
 				case metricdata.Sum[int64]:
 					for _, p := range data.DataPoints {
 						values[m.Name] += p.Value
+						values[m.Name+"{"+p.Attributes.Encoded(attribute.DefaultEncoder())+"}"] = p.Value
 					}
 				case metricdata.Sum[float64]:
 					for _, p := range data.DataPoints {
@@ -58,6 +60,7 @@ func measured(t *testing.T) (fixture, *statements, func() map[string]int64) {
 				case metricdata.Gauge[int64]:
 					for _, p := range data.DataPoints {
 						values[m.Name] += p.Value
+						values[m.Name+"{"+p.Attributes.Encoded(attribute.DefaultEncoder())+"}"] = p.Value
 					}
 				}
 			}
@@ -143,5 +146,56 @@ func TestScrapesDoNotLoadTheDatabase(t *testing.T) {
 	}
 	if _, ok := values["giftcards_cards_issued_total"]; !ok {
 		t.Errorf("without a database nothing is told: %v", values)
+	}
+}
+
+// TestReceiptsAreCountedByKindAndApartFromMessages, so that the alerts about messages do not know of
+// them: what waits, what was given up, and each attempt by its outcome.
+func TestReceiptsAreCountedByKindAndApartFromMessages(t *testing.T) {
+	t.Parallel()
+	f, _, read := measured(t)
+	f.program = storetest.Program(t, f.Store).ID
+	card := f.newCard(t)
+	storetest.AsOwner(t, f.Store, func(tx *store.Tx) (store.Program, error) {
+		return tx.SetProgram(t.Context(), f.program, func(s *store.ProgramSettings) error {
+			s.Receipts = []string{store.ReceiptRedeemed, store.ReceiptReloaded}
+			return nil
+		})
+	})
+	f.exec(t, `insert into receipts (program_id, card_id, kind, occasion, channel, address, amount, balance, status, next_attempt_at, give_up_at, created_at)
+		select $1, $2, r.kind, r.status || i, 'email', 'ada@example.com', -1, 4, r.status, now() - interval '1 hour', now() + interval '1 day', now()
+		from (values ('redeemed', 'scheduled', 3), ('reloaded', 'scheduled', 1), ('activated', 'scheduled', 1), ('expiring', 'failed', 2), ('expiring', 'dropped', 1)) as r (kind, status, times),
+			generate_series(1, r.times) as i`, f.program, card)
+	ends := []func(context.Context, *store.Tx, *store.DueReceipt) error{
+		func(ctx context.Context, tx *store.Tx, due *store.DueReceipt) error {
+			return tx.EndReceipt(ctx, due, store.MessageSent, "")
+		},
+		func(ctx context.Context, tx *store.Tx, due *store.DueReceipt) error {
+			return tx.DeferReceipt(ctx, due, "451 later")
+		},
+		func(ctx context.Context, tx *store.Tx, due *store.DueReceipt) error {
+			return tx.LoseReceipt(ctx, due, "silence")
+		},
+	}
+	f.exec(t, "update receipts set next_attempt_at = next_attempt_at - interval '1 hour' where kind = 'redeemed'") // they come first
+	for _, end := range ends {
+		var due *store.DueReceipt
+		commit(t, f.Store, func(tx *store.Tx) (err error) {
+			due, err = tx.ClaimReceipt(t.Context(), store.ChannelEmail)
+			return err
+		})
+		commit(t, f.Store, func(tx *store.Tx) error { return end(t.Context(), tx, due) })
+	}
+	got := read()
+	for name, want := range map[string]int64{
+		"giftcards_receipt_attempts_total{kind=redeemed,outcome=sent}": 1, "giftcards_receipt_attempts_total{kind=redeemed,outcome=deferred}": 1,
+		"giftcards_receipt_attempts_total{kind=redeemed,outcome=failed}": 1, "giftcards_receipt_attempts_total": 3,
+		"giftcards_receipts_due{kind=redeemed}": 0, "giftcards_receipts_due{kind=reloaded}": 1, "giftcards_receipts_due{kind=activated}": 1,
+		"giftcards_receipts_failed{kind=redeemed}": 1, "giftcards_receipts_failed{kind=expiring}": 2, "giftcards_receipts_failed{kind=activated}": 0,
+		"giftcards_message_attempts_total": 0, "giftcards_messages_failed": 0, "giftcards_messages_due": 0,
+	} {
+		if n, told := got[name]; n != want || !told {
+			t.Errorf("%s is %d, want %d (told: %t)", name, n, want, told)
+		}
 	}
 }

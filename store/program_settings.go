@@ -18,6 +18,13 @@ import (
 // ActivationMerchant means that the merchant activates cards, as the API's operation does.
 const ActivationMerchant = "merchant"
 
+// The codes by which a mail or a printed card shows its number to the scanner of a till. Each is
+// the name of a barcode.Symbology.
+const (
+	TillCodeQR  = "qr"
+	TillCode128 = "code128"
+)
+
 // The receipts that a program may ask for. All are sent to a card's recipient.
 const (
 	ReceiptActivated = "activated"
@@ -26,8 +33,10 @@ const (
 	ReceiptExpiring  = "expiring" // the card is about to expire
 )
 
-// Receipts are all receipts.
+// Receipts are all receipts, and numReceiptKinds is how many.
 var Receipts = []string{ReceiptActivated, ReceiptRedeemed, ReceiptReloaded, ReceiptExpiring}
+
+const numReceiptKinds = 4
 
 // ProgramSettings are what an operator may set for a program. nil is not set. They change
 // messages and downloads, and no answer of the API.
@@ -39,6 +48,7 @@ type ProgramSettings struct {
 	SenderName    *string  // the name of the sender of mails
 	ReplyTo       *string  // a mail address in ASCII; the caller has checked it
 	DefaultDesign *string  // the design of cards without one
+	TillCode      string   // TillCodeQR or TillCode128
 	Receipts      []string // some of Receipts
 	// RecipientRetention is how long names and addresses of recipients are kept after a card
 	// has ended; nil: for ever.
@@ -49,7 +59,7 @@ type ProgramSettings struct {
 func Settings(p Program) ProgramSettings {
 	return ProgramSettings{
 		Currency: p.Currency, Locale: p.Locale, TimeZone: p.TimeZone, Activation: p.Activation, SenderName: p.SenderName,
-		ReplyTo: p.ReplyTo, DefaultDesign: p.DefaultDesign, Receipts: p.Receipts, RecipientRetention: p.RecipientRetention,
+		ReplyTo: p.ReplyTo, DefaultDesign: p.DefaultDesign, TillCode: p.TillCode, Receipts: p.Receipts, RecipientRetention: p.RecipientRetention,
 	}
 }
 
@@ -77,7 +87,7 @@ func (tx *Tx) SetProgram(ctx context.Context, program id.ID, change func(*Progra
 	}
 	changed, err := tx.q.SetProgramSettings(ctx, db.SetProgramSettingsParams{
 		ID: program, Currency: settings.Currency, Locale: settings.Locale, TimeZone: settings.TimeZone, Activation: settings.Activation,
-		SenderName: settings.SenderName, ReplyTo: settings.ReplyTo, DefaultDesign: settings.DefaultDesign,
+		SenderName: settings.SenderName, ReplyTo: settings.ReplyTo, DefaultDesign: settings.DefaultDesign, TillCode: settings.TillCode,
 		Receipts: settings.Receipts, RecipientRetention: settings.RecipientRetention,
 	})
 	return changed, wrap(err, "set settings of program")
@@ -112,6 +122,9 @@ func (s *ProgramSettings) check() error {
 	}
 	if s.DefaultDesign != nil && !designSlug.MatchString(*s.DefaultDesign) {
 		return ErrBadDesign
+	}
+	if s.TillCode != TillCodeQR && s.TillCode != TillCode128 {
+		return ErrBadTillCode
 	}
 	for _, receipt := range s.Receipts {
 		if !slices.Contains(Receipts, receipt) {

@@ -145,11 +145,12 @@ func (tx *Tx) ClaimReceipt(ctx context.Context, channel string) (*DueReceipt, er
 		}
 		due.Card, due.Program, due.MerchantName = found.GiftCard, found.Program, found.MerchantName
 		status, reason := MessageScheduled, ""
+		unknown := before.Unconfirmed
 		state := StateOf(&due.Card, tx.now)
 		switch {
 		case err != nil:
 			status, reason = MessageFailed, "there is no such card"
-		case before.Unconfirmed:
+		case unknown:
 			status, reason = MessageFailed, "handed over, without a word whether it was taken"
 		case found.Refused:
 			status, reason = MessageDropped, "the recipient wants no receipts"
@@ -163,7 +164,7 @@ func (tx *Tx) ClaimReceipt(ctx context.Context, channel string) (*DueReceipt, er
 		if status == MessageScheduled {
 			return due, nil
 		}
-		if err := tx.EndReceipt(ctx, due, status, reason); err != nil {
+		if err := tx.setReceipt(ctx, due, status, reason, unknown, tx.now); err != nil {
 			return nil, err
 		}
 	}
@@ -172,24 +173,41 @@ func (tx *Tx) ClaimReceipt(ctx context.Context, channel string) (*DueReceipt, er
 
 // EndReceipt records that a claimed receipt has ended in a state, and why.
 func (tx *Tx) EndReceipt(ctx context.Context, due *DueReceipt, status, reason string) error {
-	return tx.setReceipt(ctx, due, status, reason, tx.now)
+	return tx.setReceipt(ctx, due, status, reason, false, tx.now)
+}
+
+// LoseReceipt records that nobody knows whether a claimed receipt was taken. It has failed, and is
+// never sent again.
+func (tx *Tx) LoseReceipt(ctx context.Context, due *DueReceipt, reason string) error {
+	return tx.setReceipt(ctx, due, MessageFailed, reason, true, tx.now)
 }
 
 // DeferReceipt records that a claimed receipt was not sent. It is tried again after a pause.
 func (tx *Tx) DeferReceipt(ctx context.Context, due *DueReceipt, reason string) error {
 	pause := min(firstPause<<min(due.Attempts-1, 10), longestPause)
-	return tx.setReceipt(ctx, due, MessageScheduled, reason, tx.now.Add(pause))
+	return tx.setReceipt(ctx, due, MessageScheduled, reason, false, tx.now.Add(pause))
 }
 
-func (tx *Tx) setReceipt(ctx context.Context, due *DueReceipt, status, reason string, next time.Time) error {
+func (tx *Tx) setReceipt(ctx context.Context, due *DueReceipt, status, reason string, unconfirmed bool, next time.Time) error {
 	var cause *string
 	if reason != "" {
 		cause = &reason
 	}
-	return wrap(tx.q.EndReceipt(ctx, db.EndReceiptParams{
+	changed, err := tx.q.EndReceipt(ctx, db.EndReceiptParams{
 		ProgramID: due.ProgramID, CardID: due.CardID, Kind: due.Kind, Occasion: due.Occasion, Channel: due.Channel, Attempts: due.Attempts,
-		Status: status, NextAttemptAt: next, LastError: cause,
-	}), "record receipt")
+		Status: status, Unconfirmed: unconfirmed, NextAttemptAt: next, LastError: cause,
+	})
+	if changed > 0 { // no row: an operator has dropped it meanwhile, or another worker has claimed it
+		tx.tally.receipt(due.Kind, status)
+	}
+	return wrap(err, "record receipt")
+}
+
+// ListReceipts returns at most limit receipts in a state, of the named kinds or of all, the latest
+// first.
+func (tx *Tx) ListReceipts(ctx context.Context, status string, limit int, kinds ...string) ([]Receipt, error) {
+	rows, err := tx.q.ListReceipts(ctx, status, chosen(Receipts, kinds), int32(limit))
+	return rows, wrap(err, "list receipts")
 }
 
 // AddressHash identifies a mail address or number without its text.

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"giftcards/cmd/giftcards/sheet"
+	"giftcards/jobs/barcode"
 	"giftcards/jobs/message/texts"
 	"giftcards/store"
 	"giftcards/store/keyring"
@@ -45,6 +46,10 @@ func (c printCards) Run(s *session) error {
 	if err != nil {
 		return fmt.Errorf("--fonts: %w", err)
 	}
+	languages, err := texts.Load(s.config.LanguageDir)
+	if err != nil {
+		return fmt.Errorf("--language-dir: %w", err)
+	}
 	keys, err := keyring.Open(s.config.KeysFile)
 	if err != nil {
 		return err
@@ -56,7 +61,7 @@ func (c printCards) Run(s *session) error {
 		if err != nil {
 			return err
 		}
-		style, err := sheetStyle(issued.Program)
+		style, err := styleOf(languages, issued.Program)
 		if err != nil {
 			return err
 		}
@@ -67,7 +72,7 @@ func (c printCards) Run(s *session) error {
 			}
 		}
 		printed.Cards, printed.LeftOut = len(cards), issued.LeftOut
-		printed.Pages, printed.WithoutFont, err = sheet.Write(&pdf, sheet.Paper(c.Paper), fonts, cards)
+		printed.Pages, printed.WithoutFont, err = sheet.Write(&pdf, sheet.Paper(c.Paper), fonts, sheetDesign(issued.Program, style, len(cards)), cards)
 		return err
 	})
 	if err != nil {
@@ -97,17 +102,29 @@ func (c printCards) read(s *session, tx *store.Tx) (store.PhysicalCards, error) 
 	})
 }
 
-// sheetStyle is how the days on a sheet are written: in English, in the program's zone.
-func sheetStyle(program store.Program) (texts.Style, error) {
+// styleOf is how the texts of a program are written.
+func styleOf(languages *texts.Languages, program store.Program) (texts.Style, error) {
 	zone, err := time.LoadLocation(program.TimeZone)
 	if err != nil {
 		return texts.Style{}, err
 	}
-	languages, err := texts.Load("")
-	if err != nil {
-		return texts.Style{}, err
+	settings := texts.Settings{Zone: zone}
+	if program.Locale != nil {
+		settings.Locale = *program.Locale
 	}
-	return languages.Style(texts.Settings{Zone: zone}), nil
+	if program.Currency != nil {
+		settings.Currency = *program.Currency
+	}
+	return languages.Style(settings), nil
+}
+
+// sheetDesign is what the sheet's cards have in common. Its words are those of the messages.
+func sheetDesign(program store.Program, style texts.Style, cards int) sheet.Design {
+	say := func(name string) string { return style.Text(name, nil) }
+	return sheet.Design{
+		Symbology: barcode.Symbology(program.TillCode), Title: say(style.Plural("page.brand", cards)),
+		Number: say("label.number"), Code: say("label.code"), Until: say("label.until"), Mirrored: style.Mirrored(),
+	}
 }
 
 func toSheetCard(st *store.Store, style texts.Style, merchant string, card *store.GiftCard) (sheet.Card, error) {
@@ -116,7 +133,7 @@ func toSheetCard(st *store.Store, style texts.Style, merchant string, card *stor
 		return sheet.Card{}, err
 	}
 	printed := sheet.Card{
-		Merchant: merchant, Value: card.InitialValue.String(), Number: store.FormatNumber(card.CardNumber), Code: code,
+		Merchant: merchant, Value: style.Text("brand", nil) + " " + style.Money(card.InitialValue.String()), Number: store.FormatNumber(card.CardNumber), Code: code,
 		// A sheet and a message must not name different days.
 		ValidUntil: style.ValidUntil(card.ExpiresAt, st.Clock()),
 	}

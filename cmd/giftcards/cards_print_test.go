@@ -6,7 +6,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode/utf16"
 
+	"giftcards/cmd/giftcards/sheet"
+	"giftcards/jobs/barcode"
+	"giftcards/jobs/message/texts"
 	"giftcards/store"
 	"giftcards/store/text"
 )
@@ -82,6 +86,57 @@ func TestOperatorsPrintPhysicalCards(t *testing.T) {
 	}
 	if files, err := os.ReadDir(dir); err != nil || len(files) != 1 {
 		t.Errorf("left behind: %v (%v)", files, err)
+	}
+}
+
+// TestASheetSpeaksTheLanguageOfItsProgram, with its currency, its code and the operator's own texts.
+func TestASheetSpeaksTheLanguageOfItsProgram(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.settings = append(s.settings, "--keys-file="+s.keyFile)
+	task := s.physical(2, true)
+	s.issue(task)
+	dir := t.TempDir()
+	must(t, os.WriteFile(filepath.Join(dir, "fr.txt"), []byte("label.code = Code secret\n"), 0o600))
+	var shown printedSettings
+	s.do(&shown, "program", "set", s.program.ID.String(), "--locale=fr-FR", "--currency=EUR", "--code=code128")
+	issued, err := store.Read(t.Context(), s.store, func(tx *store.Tx) (store.PhysicalCards, error) { return tx.PhysicalCards(t.Context(), task.ID, 10) })
+	must(t, err)
+	languages, err := texts.Load(dir)
+	must(t, err)
+	style, err := styleOf(languages, issued.Program)
+	must(t, err)
+	want := sheet.Design{Symbology: barcode.Code128, Title: "Cartes cadeaux", Number: "Numéro de carte", Code: "Code secret", Until: "Valable jusqu’au"}
+	if got := sheetDesign(issued.Program, style, 2); got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	card, err := toSheetCard(s.store, style, "La Boutique", &issued.Cards[0])
+	must(t, err)
+	if plain := strings.ReplaceAll(card.Value, "\u00a0", " "); plain != "Carte cadeau 5,00 €" {
+		t.Errorf("the value is %q", card.Value)
+	}
+	pdf := func(args ...string) (int, string, string) {
+		return command(t, "", append(append([]string{"cards", "print", "--task=" + task.ID.String(), "--fonts=" + dir}, args...), s.settings...)...)
+	}
+	title := func(words string) string { // in the form in which a PDF has it
+		var b strings.Builder
+		for _, unit := range utf16.Encode([]rune(words)) {
+			b.Write([]byte{byte(unit >> 8), byte(unit)})
+		}
+		return b.String()
+	}
+	if code, stdout, stderr := pdf("--language-dir=" + dir); code != 0 || !strings.Contains(stdout, title("Cartes cadeaux")) {
+		t.Errorf("in French: %d %s", code, stderr)
+	}
+	if code, stdout, _ := pdf(); code != 0 || !strings.Contains(stdout, title("Cartes cadeaux")) {
+		t.Errorf("in French without texts of one's own: %d", code)
+	}
+	must(t, os.WriteFile(filepath.Join(dir, "fr.txt"), []byte("\nlabel.cod = x\n"), 0o600))
+	if code, stdout, stderr := pdf("--language-dir=" + dir); code == 0 || stdout != "" || !strings.Contains(stderr, "--language-dir: fr.txt:2: label.cod") {
+		t.Errorf("with a broken file: %d %.20s %s", code, stdout, stderr)
+	}
+	if n := s.count("audit_log where operation = 'cards print'"); n != 2 {
+		t.Errorf("%d sheets are in the audit log, want 2", n)
 	}
 }
 

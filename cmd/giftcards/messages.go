@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -21,7 +22,21 @@ type messagesCommand struct {
 	Test    tryMessage     `cmd:"" help:"Send a test message, and print the server's answer."`
 }
 
+// kinds are the kinds of messages and receipts that a command is about; none: all.
+type kinds []string
+
+func (k kinds) fault() error {
+	known := slices.Concat(store.MessageKinds, store.Receipts)
+	for _, kind := range k {
+		if !slices.Contains(known, kind) {
+			return fmt.Errorf("--kind: want some of %s", strings.Join(known, ", "))
+		}
+	}
+	return nil
+}
+
 type listMessages struct {
+	Kind    kinds  `placeholder:"KINDS" help:"Only messages of these kinds, with commas between them: card, code, owner, consolidation, activated, redeemed, reloaded, expiring."`
 	Status  string `enum:"scheduled,sent,written,failed,dropped" default:"failed" help:"scheduled, sent, written, failed or dropped (${default})."`
 	Bounced bool   `help:"List the mails that were sent and did not arrive, whatever their status is by now."`
 	Limit   int    `default:"100" help:"Most messages to list (${default})."`
@@ -33,7 +48,10 @@ type printedMessage struct {
 	Channel   string `json:"channel"`
 	Kind      string `json:"kind"`
 	// Sequence is part of the Message-ID, unless it is 0.
-	Sequence int16     `json:"sequence"`
+	Sequence int16 `json:"sequence"`
+	// Occasion of a receipt is the entry of the ledger that it tells of, or the days before the expiry
+	// and the expiry. It is null for other messages.
+	Occasion *string   `json:"occasion"`
 	Address  string    `json:"address"`
 	Status   string    `json:"status"`
 	SendAt   time.Time `json:"sendAt"`
@@ -59,17 +77,47 @@ func toPrintedMessage(m store.Message) printedMessage {
 	return printed
 }
 
+// receiptMessage returns a receipt as a message is printed. The time at which it was sent is not
+// kept.
+func receiptMessage(r store.Receipt) printedMessage {
+	printed := printedMessage{
+		CardID: r.CardID, ProgramID: r.ProgramID, Channel: r.Channel, Kind: r.Kind, Occasion: &r.Occasion, Address: r.Address, Status: r.Status,
+		SendAt: r.CreatedAt, Attempts: r.Attempts, Error: r.LastError,
+	}
+	if r.Status == store.MessageScheduled {
+		printed.NextAttemptAt = &r.NextAttemptAt
+	}
+	return printed
+}
+
 func (c listMessages) Run(s *session) error {
 	if c.Limit < 1 || c.Limit > maxListed {
 		return fmt.Errorf("--limit: want 1 to %d", maxListed)
+	}
+	if err := c.Kind.fault(); err != nil {
+		return err
+	}
+	if c.Bounced && len(c.Kind) > 0 {
+		return errors.New("--bounced lists mails of all kinds: leave out --kind")
 	}
 	return printRead(s, func(tx *store.Tx) ([]printedMessage, error) {
 		if c.Bounced {
 			rows, err := tx.BouncedMessages(s, c.Limit)
 			return each(rows, err, toPrintedMessage)
 		}
-		rows, err := tx.Messages(s, c.Status, c.Limit)
-		return each(rows, err, toPrintedMessage)
+		rows, err := tx.Messages(s, c.Status, c.Limit, c.Kind...)
+		all, err := each(rows, err, toPrintedMessage)
+		if err != nil {
+			return nil, err
+		}
+		queued, err := tx.ListReceipts(s, c.Status, c.Limit, c.Kind...)
+		receipts, err := each(queued, err, receiptMessage)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, receipts...)
+		slices.SortStableFunc(all, func(a, b printedMessage) int { return b.SendAt.Compare(a.SendAt) })
+		return all[:min(len(all), c.Limit)], nil
 	})
 }
 
@@ -79,7 +127,8 @@ const maxListed = 100_000
 type retryMessages struct {
 	Cards   []id.ID `arg:"" optional:"" name:"card-id" help:"Cards whose messages to retry."`
 	All     bool    `help:"Retry the messages of all cards."`
-	Sent    bool    `help:"Also resend messages of the named cards that were sent already."`
+	Kind    kinds   `placeholder:"KINDS" help:"Only messages of these kinds, as for messages list."`
+	Sent    bool    `help:"Also resend messages of the named cards that were sent already. Receipts are never resent."`
 	Written bool    `help:"Send only messages that were written to files, of the named cards or of all."`
 	To      string  `placeholder:"ADDRESS" help:"Send one card's message to this mail address or telephone number, and store it as the card's."`
 }
@@ -90,13 +139,18 @@ type printedRetry struct {
 
 // fault returns an error if the flags contradict each other.
 func (c retryMessages) fault() error {
+	if err := c.Kind.fault(); err != nil {
+		return err
+	}
 	switch {
-	case c.To != "" && (len(c.Cards) != 1 || c.All || c.Written):
+	case c.To != "" && (len(c.Cards) != 1 || c.All || c.Written || len(c.Kind) > 0):
 		return errors.New("--to is for one named card, with or without --sent")
 	case c.All && len(c.Cards) > 0 || !c.All && !c.Written && len(c.Cards) == 0:
 		return errors.New("name cards, or --all")
 	case c.All && c.Sent:
 		return errors.New("--sent is for named cards only")
+	case c.Sent && slices.ContainsFunc(c.Kind, func(kind string) bool { return slices.Contains(store.Receipts, kind) }):
+		return errors.New("--sent is not for receipts, because each is sent once at most")
 	case c.Written && c.Sent:
 		return errors.New("--sent includes written messages: leave out --written")
 	}
@@ -118,7 +172,7 @@ func (c retryMessages) Run(s *session) error {
 		which = store.RetryWritten
 	}
 	return printWritten(s, func(tx *store.Tx) (printedRetry, error) {
-		retried, err := tx.RetryMessages(s, c.Cards, which)
+		retried, err := tx.RetryMessages(s, c.Cards, which, c.Kind...)
 		if err != nil {
 			return printedRetry{}, err
 		}
@@ -139,6 +193,7 @@ type dropMessages struct {
 	Merchant  id.ID         `placeholder:"ID" help:"Messages of this merchant's cards."`
 	Task      uuid.UUID     `placeholder:"ID" help:"Messages of this task's cards, as long as the task is kept."`
 	OlderThan time.Duration `placeholder:"DURATION" help:"Only messages of cards issued longer ago than this, such as 1h."`
+	Kind      kinds         `placeholder:"KINDS" help:"Only messages of these kinds, as for messages list."`
 }
 
 type printedDrop struct {
@@ -155,13 +210,16 @@ func (c dropMessages) Run(s *session) error {
 	if c.OlderThan < 0 {
 		return errors.New("--older-than: want a duration such as 24h")
 	}
+	if err := c.Kind.fault(); err != nil {
+		return err
+	}
 	return printWritten(s, func(tx *store.Tx) (printedDrop, error) {
 		user, err := userNamed(s, tx, c.User)
 		if err != nil {
 			return printedDrop{}, err
 		}
 		dropped, err := tx.DropMessages(s, store.MessageFilter{
-			Cards: c.Cards, Merchant: c.Merchant, User: user.ID, Task: c.Task, OlderThan: c.OlderThan,
+			Cards: c.Cards, Merchant: c.Merchant, User: user.ID, Task: c.Task, OlderThan: c.OlderThan, Kinds: c.Kind,
 		})
 		if err != nil {
 			return printedDrop{}, err

@@ -26,6 +26,7 @@ type setProgram struct {
 	SenderName         *string `placeholder:"NAME" help:"Name of the sender of mails, instead of the merchant's name."`
 	ReplyTo            *string `placeholder:"ADDRESS" help:"Mail address to which answers go."`
 	Design             *string `placeholder:"NAME" help:"Design of messages of cards without a designTemplate."`
+	Code               *string `placeholder:"KIND" help:"Code of the number for the scanner of a till, in mails and on printed cards: qr or code128."`
 	Receipts           *string `placeholder:"LIST" help:"Receipts for recipients, with commas between them: activated, redeemed, reloaded, expiring."`
 	RecipientRetention *string `placeholder:"DURATION" help:"How long names and addresses of recipients are kept after a card has ended, such as 2160h."`
 }
@@ -49,6 +50,7 @@ type printedSettings struct {
 	SenderName    *string         `json:"senderName"`
 	ReplyTo       *string         `json:"replyTo"`
 	DefaultDesign *string         `json:"defaultDesign"`
+	TillCode      string          `json:"tillCode"`
 	Receipts      map[string]bool `json:"receipts"`
 	// RecipientRetention is a duration such as 2160h0m0s.
 	RecipientRetention *string `json:"recipientRetention"`
@@ -64,6 +66,7 @@ func printSettings(s *session, tx *store.Tx, program store.Program) (printedSett
 	printed := printedSettings{
 		printedProgram: toPrintedProgram(program, limits[program.ID]), Currency: settings.Currency, Locale: settings.Locale,
 		Activation: settings.Activation, SenderName: settings.SenderName, ReplyTo: settings.ReplyTo, DefaultDesign: settings.DefaultDesign,
+		TillCode: settings.TillCode,
 		Receipts: map[string]bool{},
 	}
 	for _, receipt := range store.Receipts {
@@ -119,12 +122,15 @@ func (c setProgram) apply(settings *store.ProgramSettings) error {
 	text(c.Locale, &settings.Locale)
 	text(c.SenderName, &settings.SenderName)
 	text(c.Design, &settings.DefaultDesign)
-	// These two always have a value.
+	// These three always have a value.
 	if c.TimeZone != nil {
 		settings.TimeZone = cmp.Or(*c.TimeZone, time.UTC.String())
 	}
 	if c.Activation != nil {
 		settings.Activation = cmp.Or(*c.Activation, store.ActivationMerchant)
+	}
+	if c.Code != nil {
+		settings.TillCode = cmp.Or(*c.Code, store.TillCodeQR)
 	}
 	if c.ReplyTo != nil {
 		settings.ReplyTo = set(*c.ReplyTo)

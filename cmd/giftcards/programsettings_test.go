@@ -50,18 +50,18 @@ func TestAnOperatorSetsAndSeesTheSettingsOfAProgram(t *testing.T) {
 		}
 	}
 	wants("new", settings("show", program), `{"name":"Leeds","currency":null,"locale":null,"timeZone":"UTC","activation":"merchant","senderName":null,"replyTo":null,
-		"defaultDesign":null,"receipts":{"activated":false,"redeemed":false,"reloaded":false,"expiring":false},"recipientRetention":null,"cardsPerDay":null,"valuePerDay":null}`)
-	all := `{"currency":"CHF","locale":"fr-CH","timeZone":"Europe/Zurich","senderName":"La Boutique","replyTo":"shop@xn--bcher-kva.example","defaultDesign":"noel",
+		"defaultDesign":null,"tillCode":"qr","receipts":{"activated":false,"redeemed":false,"reloaded":false,"expiring":false},"recipientRetention":null,"cardsPerDay":null,"valuePerDay":null}`)
+	all := `{"currency":"CHF","locale":"fr-CH","timeZone":"Europe/Zurich","senderName":"La Boutique","replyTo":"shop@xn--bcher-kva.example","defaultDesign":"noel","tillCode":"code128",
 		"receipts":{"activated":false,"redeemed":true,"reloaded":false,"expiring":true},"recipientRetention":"720h0m0s"}`
 	wants("all set", settings("set", program, "--currency=CHF", "--locale=FR_ch", "--time-zone=Europe/Zurich", "--sender-name= La  Boutique", "--activation=merchant",
-		"--reply-to=shop@bücher.example", "--design=noel", "--receipts=redeemed,expiring", "--recipient-retention=720h"), strings.Replace(all, "La Boutique", "La  Boutique", 1))
+		"--reply-to=shop@bücher.example", "--design=noel", "--code=code128", "--receipts=redeemed,expiring", "--recipient-retention=720h"), strings.Replace(all, "La Boutique", "La  Boutique", 1))
 	settings("limits", program, "--cards-per-day=7")
 	settings("rename", program, "Lyon")
 	wants("one more", settings("set", program, "--sender-name=La Boutique"), all)
 	wants("shown", settings("show", program), all)
 	wants("shown", settings("show", program), `{"name":"Lyon","cardsPerDay":7}`)
-	wants("unset", settings("set", program, "--currency=", "--locale=", "--time-zone=", "--sender-name=", "--reply-to=", "--design=", "--receipts=", "--recipient-retention="),
-		`{"name":"Lyon","currency":null,"locale":null,"timeZone":"UTC","senderName":null,"replyTo":null,"defaultDesign":null,"recipientRetention":null,
+	wants("unset", settings("set", program, "--currency=", "--locale=", "--time-zone=", "--sender-name=", "--reply-to=", "--design=", "--code=", "--receipts=", "--recipient-retention="),
+		`{"name":"Lyon","currency":null,"locale":null,"timeZone":"UTC","senderName":null,"replyTo":null,"defaultDesign":null,"tillCode":"qr","recipientRetention":null,
 		"receipts":{"activated":false,"redeemed":false,"reloaded":false,"expiring":false}}`)
 	if code, stdout, _ := do("merchant", "rename", merchant, "Blackwood & Sons"); code != 0 || !strings.Contains(stdout, `"name": "Blackwood & Sons"`) {
 		t.Errorf("rename: %d %s", code, stdout)
@@ -100,7 +100,7 @@ func TestASettingThatCannotBeIsRefusedInASentence(t *testing.T) {
 		"--activation=customer": "Activation must be merchant, because customers cannot activate cards yet", "--activation=nobody": "Activation must be merchant",
 		"--reply-to=Bcc: a@example.com": address, "--reply-to=a@example.com\r\nBcc: b@example.com": address, "--reply-to=a@example.com\n": address,
 		"--reply-to=Shop <a@example.com>": address, "--reply-to=a@example.com, b@example.com": address, "--reply-to=shop": address, "--reply-to=jürgen@example.com": address,
-		"--design=../x": "A design must have a name", "--receipts=redeemed,refunded": "Receipts must be some of", "--recipient-retention=-1h": "A retention must not be negative",
+		"--design=../x": "A design must have a name", "--code=aztec": "A code must be qr or code128", "--code=QR": "A code must be qr or code128", "--receipts=redeemed,refunded": "Receipts must be some of", "--recipient-retention=-1h": "A retention must not be negative",
 		"--recipient-retention=soon": "--recipient-retention: want a duration", "--sender-name=" + strings.Repeat("x", 256): "A name must have 1 to 255 characters",
 	} {
 		if code, _, stderr := do("program", "set", made.ID, flag); code != 1 || !strings.Contains(stderr, want) || strings.Count(stderr, "\n") != 1 {

@@ -130,7 +130,7 @@ func (q *Queries) FindLinkHolder(ctx context.Context, userID id.ID, programID id
 }
 
 const findProgram = `-- name: FindProgram :one
-select id, merchant_id, name, time_zone, created_at, currency, locale, activation, sender_name, reply_to, default_design, receipts, recipient_retention from programs where id = $1
+select id, merchant_id, name, time_zone, created_at, currency, locale, activation, sender_name, reply_to, default_design, receipts, recipient_retention, till_code from programs where id = $1
 `
 
 // By primary key; no row if there is no such program.
@@ -151,12 +151,13 @@ func (q *Queries) FindProgram(ctx context.Context, argID id.ID) (Program, error)
 		&i.DefaultDesign,
 		&i.Receipts,
 		&i.RecipientRetention,
+		&i.TillCode,
 	)
 	return i, err
 }
 
 const findProgramMerchant = `-- name: FindProgramMerchant :one
-select p.id, p.merchant_id, p.name, p.time_zone, p.created_at, p.currency, p.locale, p.activation, p.sender_name, p.reply_to, p.default_design, p.receipts, p.recipient_retention, m.name as merchant_name from programs p join merchants m on m.id = p.merchant_id where p.id = $1
+select p.id, p.merchant_id, p.name, p.time_zone, p.created_at, p.currency, p.locale, p.activation, p.sender_name, p.reply_to, p.default_design, p.receipts, p.recipient_retention, p.till_code, m.name as merchant_name from programs p join merchants m on m.id = p.merchant_id where p.id = $1
 `
 
 type FindProgramMerchantRow struct {
@@ -182,6 +183,7 @@ func (q *Queries) FindProgramMerchant(ctx context.Context, argID id.ID) (FindPro
 		&i.Program.DefaultDesign,
 		&i.Program.Receipts,
 		&i.Program.RecipientRetention,
+		&i.Program.TillCode,
 		&i.MerchantName,
 	)
 	return i, err
@@ -299,7 +301,7 @@ func (q *Queries) ListMerchants(ctx context.Context) ([]Merchant, error) {
 }
 
 const listPrograms = `-- name: ListPrograms :many
-select id, merchant_id, name, time_zone, created_at, currency, locale, activation, sender_name, reply_to, default_design, receipts, recipient_retention from programs order by id
+select id, merchant_id, name, time_zone, created_at, currency, locale, activation, sender_name, reply_to, default_design, receipts, recipient_retention, till_code from programs order by id
 `
 
 // All, of every merchant, in the order of the primary key: oldest first. Without a
@@ -327,6 +329,7 @@ func (q *Queries) ListPrograms(ctx context.Context) ([]Program, error) {
 			&i.DefaultDesign,
 			&i.Receipts,
 			&i.RecipientRetention,
+			&i.TillCode,
 		); err != nil {
 			return nil, err
 		}
@@ -339,7 +342,7 @@ func (q *Queries) ListPrograms(ctx context.Context) ([]Program, error) {
 }
 
 const listProgramsOfMerchant = `-- name: ListProgramsOfMerchant :many
-select p.id, p.merchant_id, p.name, p.time_zone, p.created_at, p.currency, p.locale, p.activation, p.sender_name, p.reply_to, p.default_design, p.receipts, p.recipient_retention, m.name as merchant_name from programs p join merchants m on m.id = p.merchant_id where p.merchant_id = $1 order by p.id
+select p.id, p.merchant_id, p.name, p.time_zone, p.created_at, p.currency, p.locale, p.activation, p.sender_name, p.reply_to, p.default_design, p.receipts, p.recipient_retention, p.till_code, m.name as merchant_name from programs p join merchants m on m.id = p.merchant_id where p.merchant_id = $1 order by p.id
 `
 
 type ListProgramsOfMerchantRow struct {
@@ -356,6 +359,7 @@ type ListProgramsOfMerchantRow struct {
 	DefaultDesign      *string
 	Receipts           []string
 	RecipientRetention *time.Duration
+	TillCode           string
 	MerchantName       string
 }
 
@@ -383,6 +387,7 @@ func (q *Queries) ListProgramsOfMerchant(ctx context.Context, merchantID id.ID) 
 			&i.DefaultDesign,
 			&i.Receipts,
 			&i.RecipientRetention,
+			&i.TillCode,
 			&i.MerchantName,
 		); err != nil {
 			return nil, err
@@ -432,7 +437,7 @@ func (q *Queries) ListUsers(ctx context.Context) ([]User, error) {
 }
 
 const lockProgram = `-- name: LockProgram :one
-select id, merchant_id, name, time_zone, created_at, currency, locale, activation, sender_name, reply_to, default_design, receipts, recipient_retention from programs where id = $1 for update
+select id, merchant_id, name, time_zone, created_at, currency, locale, activation, sender_name, reply_to, default_design, receipts, recipient_retention, till_code from programs where id = $1 for update
 `
 
 // By primary key; no row if there is no such program. Waits for a concurrent change.
@@ -453,6 +458,7 @@ func (q *Queries) LockProgram(ctx context.Context, argID id.ID) (Program, error)
 		&i.DefaultDesign,
 		&i.Receipts,
 		&i.RecipientRetention,
+		&i.TillCode,
 	)
 	return i, err
 }
@@ -481,7 +487,7 @@ func (q *Queries) RenameMerchant(ctx context.Context, name string, iD id.ID) (Me
 }
 
 const renameProgram = `-- name: RenameProgram :one
-update programs set name = $1 where id = $2 returning id, merchant_id, name, time_zone, created_at, currency, locale, activation, sender_name, reply_to, default_design, receipts, recipient_retention
+update programs set name = $1 where id = $2 returning id, merchant_id, name, time_zone, created_at, currency, locale, activation, sender_name, reply_to, default_design, receipts, recipient_retention, till_code
 `
 
 // By primary key; no row if there is no such program.
@@ -502,6 +508,7 @@ func (q *Queries) RenameProgram(ctx context.Context, name string, iD id.ID) (Pro
 		&i.DefaultDesign,
 		&i.Receipts,
 		&i.RecipientRetention,
+		&i.TillCode,
 	)
 	return i, err
 }
@@ -550,8 +557,8 @@ func (q *Queries) SetPassword(ctx context.Context, passwordHash string, tokensVa
 const setProgramSettings = `-- name: SetProgramSettings :one
 update programs
 set currency = $1, locale = $2, time_zone = $3, activation = $4, sender_name = $5,
-    reply_to = $6, default_design = $7, receipts = $8, recipient_retention = $9
-where id = $10 returning id, merchant_id, name, time_zone, created_at, currency, locale, activation, sender_name, reply_to, default_design, receipts, recipient_retention
+    reply_to = $6, default_design = $7, till_code = $8, receipts = $9, recipient_retention = $10
+where id = $11 returning id, merchant_id, name, time_zone, created_at, currency, locale, activation, sender_name, reply_to, default_design, receipts, recipient_retention, till_code
 `
 
 type SetProgramSettingsParams struct {
@@ -562,6 +569,7 @@ type SetProgramSettingsParams struct {
 	SenderName         *string
 	ReplyTo            *string
 	DefaultDesign      *string
+	TillCode           string
 	Receipts           []string
 	RecipientRetention *time.Duration
 	ID                 id.ID
@@ -577,6 +585,7 @@ func (q *Queries) SetProgramSettings(ctx context.Context, arg SetProgramSettings
 		arg.SenderName,
 		arg.ReplyTo,
 		arg.DefaultDesign,
+		arg.TillCode,
 		arg.Receipts,
 		arg.RecipientRetention,
 		arg.ID,
@@ -596,6 +605,7 @@ func (q *Queries) SetProgramSettings(ctx context.Context, arg SetProgramSettings
 		&i.DefaultDesign,
 		&i.Receipts,
 		&i.RecipientRetention,
+		&i.TillCode,
 	)
 	return i, err
 }

@@ -134,7 +134,7 @@ func (q *Queries) FailTask(ctx context.Context, arg FailTaskParams) (int64, erro
 }
 
 const findPrintedTask = `-- name: FindPrintedTask :one
-select t.program_id, t.id, t.status, t.card_count, t.by_count, t.initial_value, t.is_physical, t.design_template, t.expires_at, t.first_card_id, t.job_id, t.attempts, t.error, t.user_id, t.tokens_valid_after, t.counted_in, t.created_at, t.completed_at, p.id, p.merchant_id, p.name, p.time_zone, p.created_at, p.currency, p.locale, p.activation, p.sender_name, p.reply_to, p.default_design, p.receipts, p.recipient_retention, m.name as merchant_name from bulk_tasks t
+select t.program_id, t.id, t.status, t.card_count, t.by_count, t.initial_value, t.is_physical, t.design_template, t.expires_at, t.first_card_id, t.job_id, t.attempts, t.error, t.user_id, t.tokens_valid_after, t.counted_in, t.created_at, t.completed_at, p.id, p.merchant_id, p.name, p.time_zone, p.created_at, p.currency, p.locale, p.activation, p.sender_name, p.reply_to, p.default_design, p.receipts, p.recipient_retention, p.till_code, m.name as merchant_name from bulk_tasks t
 join programs p on p.id = t.program_id join merchants m on m.id = p.merchant_id where t.id = $1
 `
 
@@ -181,6 +181,7 @@ func (q *Queries) FindPrintedTask(ctx context.Context, argID uuid.UUID) (FindPri
 		&i.Program.DefaultDesign,
 		&i.Program.Receipts,
 		&i.Program.RecipientRetention,
+		&i.Program.TillCode,
 		&i.MerchantName,
 	)
 	return i, err

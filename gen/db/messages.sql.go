@@ -246,18 +246,18 @@ with found as materialized (
             and m.next_attempt_at <= $4::timestamptz)::boolean as being_sent
     from messages m
     join programs p on p.id = m.program_id
-    where m.status in ('scheduled', 'failed', 'written')
-      and ($5::bytea[] is null or m.card_id = any ($5::bytea[]))
-      and ($6::bytea is null or p.merchant_id = $6)
-      and ($7::timestamptz is null or m.created_at < $7::timestamptz)
-      and ($8::uuid[] is null or (m.program_id, substring(m.card_id from 1 for 9)) in (
-          select t.program_id, substring(t.first_card_id from 1 for 9) from bulk_tasks t where t.id = any ($8::uuid[])))
-      and ($9::bytea is null or exists (
-          select from audit_log a where a.at = m.created_at and a.user_id = $9 and a.program_id = m.program_id
+    where m.status in ('scheduled', 'failed', 'written') and m.kind = any ($5::text[])
+      and ($6::bytea[] is null or m.card_id = any ($6::bytea[]))
+      and ($7::bytea is null or p.merchant_id = $7)
+      and ($8::timestamptz is null or m.created_at < $8::timestamptz)
+      and ($9::uuid[] is null or (m.program_id, substring(m.card_id from 1 for 9)) in (
+          select t.program_id, substring(t.first_card_id from 1 for 9) from bulk_tasks t where t.id = any ($9::uuid[])))
+      and ($10::bytea is null or exists (
+          select from audit_log a where a.at = m.created_at and a.user_id = $10 and a.program_id = m.program_id
           and (a.subject = m.card_id
             or a.cards > 1 and octet_length(a.subject) = 12 and substring(a.subject from 1 for 9) = substring(m.card_id from 1 for 9)))
         or (m.program_id, substring(m.card_id from 1 for 9)) in (
-          select t.program_id, substring(t.first_card_id from 1 for 9) from bulk_tasks t where t.user_id = $9))
+          select t.program_id, substring(t.first_card_id from 1 for 9) from bulk_tasks t where t.user_id = $10))
     order by m.program_id, m.card_id, m.channel, m.kind, m.sequence
     for update of m
 )
@@ -273,6 +273,7 @@ type DropMessagesParams struct {
 	LateReason string
 	Reason     string
 	LeaseEnd   time.Time
+	Kinds      []string
 	CardIds    [][]byte
 	MerchantID []byte
 	Before     *time.Time
@@ -297,6 +298,7 @@ func (q *Queries) DropMessages(ctx context.Context, arg DropMessagesParams) ([]D
 		arg.LateReason,
 		arg.Reason,
 		arg.LeaseEnd,
+		arg.Kinds,
 		arg.CardIds,
 		arg.MerchantID,
 		arg.Before,
@@ -359,7 +361,7 @@ func (q *Queries) FindCodeHistory(ctx context.Context, since time.Time, programI
 }
 
 const findMessageCard = `-- name: FindMessageCard :one
-select c.program_id, c.id, c.card_number, c.sealed_code, c.status, c.balance, c.initial_value, c.is_physical, c.design_template, c.customer_email, c.customer_phone, c.customer_name, c.sender_name, c.custom_message, c.deliver_at, c.delivered, c.expires_at, c.created_at, c.updated_at, c.activated_at, c.suspended_at, c.suspended_until, c.suspended_reason, c.last_entry_id, c.searchable, p.id, p.merchant_id, p.name, p.time_zone, p.created_at, p.currency, p.locale, p.activation, p.sender_name, p.reply_to, p.default_design, p.receipts, p.recipient_retention, m.name as merchant_name
+select c.program_id, c.id, c.card_number, c.sealed_code, c.status, c.balance, c.initial_value, c.is_physical, c.design_template, c.customer_email, c.customer_phone, c.customer_name, c.sender_name, c.custom_message, c.deliver_at, c.delivered, c.expires_at, c.created_at, c.updated_at, c.activated_at, c.suspended_at, c.suspended_until, c.suspended_reason, c.last_entry_id, c.searchable, p.id, p.merchant_id, p.name, p.time_zone, p.created_at, p.currency, p.locale, p.activation, p.sender_name, p.reply_to, p.default_design, p.receipts, p.recipient_retention, p.till_code, m.name as merchant_name
 from gift_cards c
 join programs p on p.id = c.program_id
 join merchants m on m.id = p.merchant_id
@@ -415,6 +417,7 @@ func (q *Queries) FindMessageCard(ctx context.Context, programID id.ID, iD id.ID
 		&i.Program.DefaultDesign,
 		&i.Program.Receipts,
 		&i.Program.RecipientRetention,
+		&i.Program.TillCode,
 		&i.MerchantName,
 	)
 	return i, err
@@ -422,15 +425,27 @@ func (q *Queries) FindMessageCard(ctx context.Context, programID id.ID, iD id.ID
 
 const hurryMessages = `-- name: HurryMessages :many
 update messages set next_attempt_at = $1
-where status = 'scheduled' and attempts > 0 and next_attempt_at > $2::timestamptz
-  and ($3::bytea[] is null or card_id = any ($3::bytea[]))
+where status = 'scheduled' and attempts > 0 and next_attempt_at > $2::timestamptz and kind = any ($3::text[])
+  and ($4::bytea[] is null or card_id = any ($4::bytea[]))
 returning card_id
 `
 
+type HurryMessagesParams struct {
+	Now      time.Time
+	LeaseEnd time.Time
+	Kinds    []string
+	CardIds  [][]byte
+}
+
 // Makes messages that wait for another attempt due, of some cards, or of all cards if
 // @card_ids is null. Leaves a message that is being sent, whose lease ends before @lease_end.
-func (q *Queries) HurryMessages(ctx context.Context, now time.Time, leaseEnd time.Time, cardIds [][]byte) ([]id.ID, error) {
-	rows, err := q.db.Query(ctx, hurryMessages, now, leaseEnd, cardIds)
+func (q *Queries) HurryMessages(ctx context.Context, arg HurryMessagesParams) ([]id.ID, error) {
+	rows, err := q.db.Query(ctx, hurryMessages,
+		arg.Now,
+		arg.LeaseEnd,
+		arg.Kinds,
+		arg.CardIds,
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -545,12 +560,12 @@ func (q *Queries) ListBouncedMessages(ctx context.Context, upTo int32) ([]Messag
 }
 
 const listMessages = `-- name: ListMessages :many
-select program_id, card_id, channel, address, bulk, send_at, status, attempts, unconfirmed, sequence, next_attempt_at, give_up_at, last_error, sent_at, created_at, kind, bounced_at, bounce from messages where status = $1 order by send_at desc, card_id desc, channel, sequence desc limit $2
+select program_id, card_id, channel, address, bulk, send_at, status, attempts, unconfirmed, sequence, next_attempt_at, give_up_at, last_error, sent_at, created_at, kind, bounced_at, bounce from messages where status = $1 and kind = any ($2::text[]) order by send_at desc, card_id desc, channel, sequence desc limit $3
 `
 
 // At most @up_to messages, the latest first.
-func (q *Queries) ListMessages(ctx context.Context, status string, upTo int32) ([]Message, error) {
-	rows, err := q.db.Query(ctx, listMessages, status, upTo)
+func (q *Queries) ListMessages(ctx context.Context, status string, kinds []string, upTo int32) ([]Message, error) {
+	rows, err := q.db.Query(ctx, listMessages, status, kinds, upTo)
 	if err != nil {
 		return nil, err
 	}
@@ -772,8 +787,8 @@ const retryMessages = `-- name: RetryMessages :many
 update messages m
 set sequence = m.sequence + case when $1::boolean and m.status in ('sent', 'written') then 1 else 0 end,
     status = 'scheduled', attempts = 0, unconfirmed = 0, give_up_at = null, sent_at = null, bounced_at = null, bounce = null, next_attempt_at = $2
-where m.status = any ($3::text[])
-  and ($4::bytea[] is null or m.card_id = any ($4::bytea[]))
+where m.status = any ($3::text[]) and m.kind = any ($4::text[])
+  and ($5::bytea[] is null or m.card_id = any ($5::bytea[]))
   and not exists (
     select from messages n where n.program_id = m.program_id and n.card_id = m.card_id and n.channel = m.channel
     and n.sequence > m.sequence)
@@ -787,6 +802,7 @@ type RetryMessagesParams struct {
 	Again   bool
 	Now     time.Time
 	States  []string
+	Kinds   []string
 	CardIds [][]byte
 }
 
@@ -799,6 +815,7 @@ func (q *Queries) RetryMessages(ctx context.Context, arg RetryMessagesParams) ([
 		arg.Again,
 		arg.Now,
 		arg.States,
+		arg.Kinds,
 		arg.CardIds,
 	)
 	if err != nil {

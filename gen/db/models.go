@@ -196,7 +196,7 @@ type GiftCard struct {
 	SuspendedReason *string
 	// The newest entry of the card in the ledger; null: none yet.
 	LastEntryID id.ID
-	// Whether the index of names and e-mail addresses has the card; false: it is new, and a search looks at each such card.
+	// Whether the indexes of names and addresses have the card; false: it is new, and a search looks at each such card.
 	Searchable bool
 }
 
@@ -394,6 +394,8 @@ type Program struct {
 	Receipts []string
 	// How long names and addresses of recipients are kept after a card has ended; null: for ever.
 	RecipientRetention *time.Duration
+	// The code that mails and printed cards show to the scanner of a till: qr or code128.
+	TillCode string
 }
 
 // The receipts and reminders to recipients: for each occasion and channel one row, so that none is sent twice.

@@ -11,6 +11,7 @@ import (
 
 	"giftcards/store/id"
 	"giftcards/store/money"
+	"github.com/google/uuid"
 )
 
 const claimReceipt = `-- name: ClaimReceipt :one
@@ -83,6 +84,69 @@ func (q *Queries) CountDueReceipts(ctx context.Context, channel string, now time
 	return count, err
 }
 
+const countDueReceiptsByKind = `-- name: CountDueReceiptsByKind :many
+select d.kind, count(*) as receipts from (
+    select r.kind from receipts r
+    where r.status = 'scheduled' and r.channel in ('email', 'sms') and r.next_attempt_at <= $1::timestamptz limit $2) as d
+group by d.kind
+`
+
+type CountDueReceiptsByKindRow struct {
+	Kind     string
+	Receipts int64
+}
+
+// The due receipts of each kind, @up_to at most in all, including locked rows. By receipts_due_idx.
+func (q *Queries) CountDueReceiptsByKind(ctx context.Context, now time.Time, upTo int32) ([]CountDueReceiptsByKindRow, error) {
+	rows, err := q.db.Query(ctx, countDueReceiptsByKind, now, upTo)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []CountDueReceiptsByKindRow
+	for rows.Next() {
+		var i CountDueReceiptsByKindRow
+		if err := rows.Scan(&i.Kind, &i.Receipts); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const countFailedReceipts = `-- name: CountFailedReceipts :many
+select f.kind, count(*) as receipts from (select kind from receipts where status = 'failed' limit $1) as f group by f.kind
+`
+
+type CountFailedReceiptsRow struct {
+	Kind     string
+	Receipts int64
+}
+
+// By kind, @up_to at most in all. Uses receipts_failed_idx.
+func (q *Queries) CountFailedReceipts(ctx context.Context, upTo int32) ([]CountFailedReceiptsRow, error) {
+	rows, err := q.db.Query(ctx, countFailedReceipts, upTo)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []CountFailedReceiptsRow
+	for rows.Next() {
+		var i CountFailedReceiptsRow
+		if err := rows.Scan(&i.Kind, &i.Receipts); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const deleteEndedReceipts = `-- name: DeleteEndedReceipts :execrows
 delete from receipts r using (
     select d.program_id, d.card_id, d.kind, d.occasion, d.channel from receipts d
@@ -99,15 +163,97 @@ func (q *Queries) DeleteEndedReceipts(ctx context.Context, before time.Time, bat
 	return result.RowsAffected(), nil
 }
 
-const endReceipt = `-- name: EndReceipt :exec
-update receipts set status = $1, next_attempt_at = $2, unconfirmed = false, last_error = $3
-where program_id = $4 and card_id = $5 and kind = $6 and occasion = $7 and channel = $8
-  and status = 'scheduled' and attempts = $9
+const dropReceipts = `-- name: DropReceipts :many
+with found as materialized (
+    select r.program_id, r.card_id, r.kind, r.occasion, r.channel,
+        (r.status = 'scheduled' and r.unconfirmed and r.next_attempt_at > $1::timestamptz
+            and r.next_attempt_at <= $4::timestamptz)::boolean as being_sent
+    from receipts r
+    join programs p on p.id = r.program_id
+    join gift_cards c on c.program_id = r.program_id and c.id = r.card_id
+    where r.status in ('scheduled', 'failed', 'written') and r.kind = any ($5::text[])
+      and ($6::bytea[] is null or r.card_id = any ($6::bytea[]))
+      and ($7::bytea is null or p.merchant_id = $7)
+      and ($8::timestamptz is null or c.created_at < $8::timestamptz)
+      and ($9::uuid[] is null or (r.program_id, substring(r.card_id from 1 for 9)) in (
+          select t.program_id, substring(t.first_card_id from 1 for 9) from bulk_tasks t where t.id = any ($9::uuid[])))
+      and ($10::bytea is null or exists (
+          select from audit_log a where a.at = c.created_at and a.user_id = $10 and a.program_id = r.program_id
+          and (a.subject = r.card_id
+            or a.cards > 1 and octet_length(a.subject) = 12 and substring(a.subject from 1 for 9) = substring(r.card_id from 1 for 9)))
+        or (r.program_id, substring(r.card_id from 1 for 9)) in (
+          select t.program_id, substring(t.first_card_id from 1 for 9) from bulk_tasks t where t.user_id = $10))
+    order by r.program_id, r.card_id, r.kind, r.occasion, r.channel
+    for update of r
+)
+update receipts r set status = 'dropped', next_attempt_at = $1,
+    last_error = case when f.being_sent then $2::text else $3::text end
+from found f where r.program_id = f.program_id and r.card_id = f.card_id and r.kind = f.kind and r.occasion = f.occasion
+    and r.channel = f.channel
+returning r.card_id, f.being_sent
+`
+
+type DropReceiptsParams struct {
+	Now        time.Time
+	LateReason string
+	Reason     string
+	LeaseEnd   time.Time
+	Kinds      []string
+	CardIds    [][]byte
+	MerchantID []byte
+	Before     *time.Time
+	TaskIds    []uuid.UUID
+	UserID     []byte
+}
+
+type DropReceiptsRow struct {
+	CardID    id.ID
+	BeingSent bool
+}
+
+// DropMessages for receipts. A user's receipts are those of the cards that the user issued: the
+// audit entry of a card has the time at which the card was made.
+func (q *Queries) DropReceipts(ctx context.Context, arg DropReceiptsParams) ([]DropReceiptsRow, error) {
+	rows, err := q.db.Query(ctx, dropReceipts,
+		arg.Now,
+		arg.LateReason,
+		arg.Reason,
+		arg.LeaseEnd,
+		arg.Kinds,
+		arg.CardIds,
+		arg.MerchantID,
+		arg.Before,
+		arg.TaskIds,
+		arg.UserID,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []DropReceiptsRow
+	for rows.Next() {
+		var i DropReceiptsRow
+		if err := rows.Scan(&i.CardID, &i.BeingSent); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const endReceipt = `-- name: EndReceipt :execrows
+update receipts set status = $1, next_attempt_at = $2, unconfirmed = $3, last_error = $4
+where program_id = $5 and card_id = $6 and kind = $7 and occasion = $8 and channel = $9
+  and status = 'scheduled' and attempts = $10
 `
 
 type EndReceiptParams struct {
 	Status        string
 	NextAttemptAt time.Time
+	Unconfirmed   bool
 	LastError     *string
 	ProgramID     id.ID
 	CardID        id.ID
@@ -118,10 +264,11 @@ type EndReceiptParams struct {
 }
 
 // By primary key. Leaves a receipt that another worker has claimed meanwhile.
-func (q *Queries) EndReceipt(ctx context.Context, arg EndReceiptParams) error {
-	_, err := q.db.Exec(ctx, endReceipt,
+func (q *Queries) EndReceipt(ctx context.Context, arg EndReceiptParams) (int64, error) {
+	result, err := q.db.Exec(ctx, endReceipt,
 		arg.Status,
 		arg.NextAttemptAt,
+		arg.Unconfirmed,
 		arg.LastError,
 		arg.ProgramID,
 		arg.CardID,
@@ -130,11 +277,14 @@ func (q *Queries) EndReceipt(ctx context.Context, arg EndReceiptParams) error {
 		arg.Channel,
 		arg.Attempts,
 	)
-	return err
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const findReceiptCard = `-- name: FindReceiptCard :one
-select c.program_id, c.id, c.card_number, c.sealed_code, c.status, c.balance, c.initial_value, c.is_physical, c.design_template, c.customer_email, c.customer_phone, c.customer_name, c.sender_name, c.custom_message, c.deliver_at, c.delivered, c.expires_at, c.created_at, c.updated_at, c.activated_at, c.suspended_at, c.suspended_until, c.suspended_reason, c.last_entry_id, c.searchable, p.id, p.merchant_id, p.name, p.time_zone, p.created_at, p.currency, p.locale, p.activation, p.sender_name, p.reply_to, p.default_design, p.receipts, p.recipient_retention, m.name as merchant_name, exists (
+select c.program_id, c.id, c.card_number, c.sealed_code, c.status, c.balance, c.initial_value, c.is_physical, c.design_template, c.customer_email, c.customer_phone, c.customer_name, c.sender_name, c.custom_message, c.deliver_at, c.delivered, c.expires_at, c.created_at, c.updated_at, c.activated_at, c.suspended_at, c.suspended_until, c.suspended_reason, c.last_entry_id, c.searchable, p.id, p.merchant_id, p.name, p.time_zone, p.created_at, p.currency, p.locale, p.activation, p.sender_name, p.reply_to, p.default_design, p.receipts, p.recipient_retention, p.till_code, m.name as merchant_name, exists (
     select from receipt_refusals f where f.program_id = c.program_id and f.address_hash = $1) as refused
 from gift_cards c
 join programs p on p.id = c.program_id
@@ -193,10 +343,40 @@ func (q *Queries) FindReceiptCard(ctx context.Context, addressHash []byte, progr
 		&i.Program.DefaultDesign,
 		&i.Program.Receipts,
 		&i.Program.RecipientRetention,
+		&i.Program.TillCode,
 		&i.MerchantName,
 		&i.Refused,
 	)
 	return i, err
+}
+
+const hurryReceipts = `-- name: HurryReceipts :many
+update receipts set next_attempt_at = $1::timestamptz
+where status = 'scheduled' and attempts > 0 and not unconfirmed and next_attempt_at > $1 and kind = any ($2::text[])
+  and ($3::bytea[] is null or card_id = any ($3::bytea[]))
+returning card_id
+`
+
+// Makes receipts that wait for another attempt due, of some cards, or of all cards if @card_ids is
+// null. Leaves a receipt that is being sent.
+func (q *Queries) HurryReceipts(ctx context.Context, now time.Time, kinds []string, cardIds [][]byte) ([]id.ID, error) {
+	rows, err := q.db.Query(ctx, hurryReceipts, now, kinds, cardIds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []id.ID
+	for rows.Next() {
+		var card_id id.ID
+		if err := rows.Scan(&card_id); err != nil {
+			return nil, err
+		}
+		items = append(items, card_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const listReceiptPrograms = `-- name: ListReceiptPrograms :many
@@ -217,6 +397,48 @@ func (q *Queries) ListReceiptPrograms(ctx context.Context) ([]id.ID, error) {
 			return nil, err
 		}
 		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listReceipts = `-- name: ListReceipts :many
+select program_id, card_id, kind, occasion, channel, address, amount, balance, status, attempts, unconfirmed, next_attempt_at, give_up_at, last_error, created_at from receipts where status = $1 and kind = any ($2::text[])
+order by created_at desc, card_id desc, kind, occasion desc, channel limit $3
+`
+
+// At most @up_to receipts, the latest first.
+func (q *Queries) ListReceipts(ctx context.Context, status string, kinds []string, upTo int32) ([]Receipt, error) {
+	rows, err := q.db.Query(ctx, listReceipts, status, kinds, upTo)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Receipt
+	for rows.Next() {
+		var i Receipt
+		if err := rows.Scan(
+			&i.ProgramID,
+			&i.CardID,
+			&i.Kind,
+			&i.Occasion,
+			&i.Channel,
+			&i.Address,
+			&i.Amount,
+			&i.Balance,
+			&i.Status,
+			&i.Attempts,
+			&i.Unconfirmed,
+			&i.NextAttemptAt,
+			&i.GiveUpAt,
+			&i.LastError,
+			&i.CreatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
@@ -324,4 +546,47 @@ on conflict on constraint receipt_refusals_pkey do nothing
 func (q *Queries) RefuseReceipts(ctx context.Context, programID id.ID, addressHash []byte, createdAt time.Time) error {
 	_, err := q.db.Exec(ctx, refuseReceipts, programID, addressHash, createdAt)
 	return err
+}
+
+const retryReceipts = `-- name: RetryReceipts :many
+update receipts set status = 'scheduled', attempts = 0, next_attempt_at = $1::timestamptz, give_up_at = $2::timestamptz
+where status = any ($3::text[]) and kind = any ($4::text[]) and not unconfirmed
+  and ($5::bytea[] is null or card_id = any ($5::bytea[]))
+returning card_id
+`
+
+type RetryReceiptsParams struct {
+	Now      time.Time
+	GiveUpAt time.Time
+	States   []string
+	Kinds    []string
+	CardIds  [][]byte
+}
+
+// Makes receipts in @states due like new ones, of some cards, or of all cards if @card_ids is null.
+// Leaves a receipt that may have been taken.
+func (q *Queries) RetryReceipts(ctx context.Context, arg RetryReceiptsParams) ([]id.ID, error) {
+	rows, err := q.db.Query(ctx, retryReceipts,
+		arg.Now,
+		arg.GiveUpAt,
+		arg.States,
+		arg.Kinds,
+		arg.CardIds,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []id.ID
+	for rows.Next() {
+		var card_id id.ID
+		if err := rows.Scan(&card_id); err != nil {
+			return nil, err
+		}
+		items = append(items, card_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }

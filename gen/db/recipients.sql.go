@@ -25,7 +25,11 @@ func (q *Queries) AwaitTask(ctx context.Context, programID id.ID, iD uuid.UUID) 
 
 const deleteMessagesTo = `-- name: DeleteMessagesTo :many
 with addressed as materialized (
-    select distinct a.program_id, a.card_id, a.created_at from messages a where lower(a.address) = lower($2::text)
+    select e.program_id, e.card_id, e.created_at from messages e where e.status <> 'scheduled' and lower(e.address) = lower($2::text)
+    union
+    select r.program_id, r.card_id, r.created_at from messages r where r.status = 'scheduled' and not r.bulk and lower(r.address) = lower($2)
+    union
+    select t.program_id, t.card_id, t.created_at from messages t where t.status = 'scheduled' and t.bulk and lower(t.address) = lower($2)
 ), found as materialized (
     select m.program_id, m.card_id, m.channel, m.kind, m.sequence
     from addressed a join messages m on m.program_id = a.program_id and m.card_id = a.card_id and m.created_at = a.created_at
@@ -43,8 +47,8 @@ type DeleteMessagesToRow struct {
 
 // Deletes the messages to an address, in capital or small letters, and those that were made
 // together with them, which went to the same person over the other channel. Returns whether a
-// sender may hold each of them now. It reads the whole table, and locks in the order of the
-// primary key, as DropMessages does.
+// sender may hold each of them now. It uses the indexes of FindMessagesTo, and locks in the order
+// of the primary key, as DropMessages does.
 func (q *Queries) DeleteMessagesTo(ctx context.Context, now time.Time, address string) ([]DeleteMessagesToRow, error) {
 	rows, err := q.db.Query(ctx, deleteMessagesTo, now, address)
 	if err != nil {
@@ -66,10 +70,15 @@ func (q *Queries) DeleteMessagesTo(ctx context.Context, now time.Time, address s
 }
 
 const deleteReceiptsTo = `-- name: DeleteReceiptsTo :execrows
-delete from receipts where lower(address) = lower($1::text)
+delete from receipts r using (
+    select e.program_id, e.card_id, e.kind, e.occasion, e.channel from receipts e where e.status <> 'scheduled' and lower(e.address) = lower($1::text)
+    union all
+    select w.program_id, w.card_id, w.kind, w.occasion, w.channel from receipts w where w.status = 'scheduled' and lower(w.address) = lower($1)) found
+where r.program_id = found.program_id and r.card_id = found.card_id and r.kind = found.kind and r.occasion = found.occasion and r.channel = found.channel
 `
 
-// Deletes the receipts to an address, in capital or small letters. It reads the whole table.
+// Deletes the receipts to an address, in capital or small letters. It uses the indexes of
+// FindReceiptsTo.
 func (q *Queries) DeleteReceiptsTo(ctx context.Context, address string) (int64, error) {
 	result, err := q.db.Exec(ctx, deleteReceiptsTo, address)
 	if err != nil {
@@ -238,7 +247,7 @@ func (q *Queries) EraseRecipients(ctx context.Context, arg EraseRecipientsParams
 
 const findAnswersWith = `-- name: FindAnswersWith :many
 select program_id, operation, key, subject, answer, created_at from idempotency_keys
-where case when answer like any ($1::bytea[])
+where answer like any ($1::bytea[]) and case when answer like any ($1::bytea[])
     then lower(convert_from(answer, 'UTF8')) like any (array(select '%' || lower(t) || '%' from unnest($2::text[]) as t))
     else false end
 order by created_at, operation, key, subject
@@ -255,10 +264,11 @@ type FindAnswersWithRow struct {
 
 // The stored answers that have one of the texts, which are in the form of JSON and escaped for
 // like, in capital or small letters. It reads the whole table, without a lock. Most answers are
-// left out by @ends, patterns of the texts' ends in which no letter has another case, because
-// lower costs ten times as much.
-func (q *Queries) FindAnswersWith(ctx context.Context, ends [][]byte, texts []string) ([]FindAnswersWithRow, error) {
-	rows, err := q.db.Query(ctx, findAnswersWith, ends, texts)
+// left out by @spellings, patterns that each spelling of the texts has, because lower costs ten
+// times as much. The condition is there twice: the first one lets PostgreSQL expect few rows and
+// read with several processes, the second one decides whether lower is called.
+func (q *Queries) FindAnswersWith(ctx context.Context, spellings [][]byte, texts []string) ([]FindAnswersWithRow, error) {
+	rows, err := q.db.Query(ctx, findAnswersWith, spellings, texts)
 	if err != nil {
 		return nil, err
 	}
@@ -342,11 +352,13 @@ func (q *Queries) FindCardsByEmail(ctx context.Context, address string) ([]GiftC
 }
 
 const findCardsByPhone = `-- name: FindCardsByPhone :many
-select program_id, id, card_number, sealed_code, status, balance, initial_value, is_physical, design_template, customer_email, customer_phone, customer_name, sender_name, custom_message, deliver_at, delivered, expires_at, created_at, updated_at, activated_at, suspended_at, suspended_until, suspended_reason, last_entry_id, searchable from gift_cards where customer_phone = $1::text
+select g.program_id, g.id, g.card_number, g.sealed_code, g.status, g.balance, g.initial_value, g.is_physical, g.design_template, g.customer_email, g.customer_phone, g.customer_name, g.sender_name, g.custom_message, g.deliver_at, g.delivered, g.expires_at, g.created_at, g.updated_at, g.activated_at, g.suspended_at, g.suspended_until, g.suspended_reason, g.last_entry_id, g.searchable from gift_cards g where g.searchable and g.customer_phone = $1::text
+union all
+select n.program_id, n.id, n.card_number, n.sealed_code, n.status, n.balance, n.initial_value, n.is_physical, n.design_template, n.customer_email, n.customer_phone, n.customer_name, n.sender_name, n.custom_message, n.deliver_at, n.delivered, n.expires_at, n.created_at, n.updated_at, n.activated_at, n.suspended_at, n.suspended_until, n.suspended_reason, n.last_entry_id, n.searchable from gift_cards n where not n.searchable and n.customer_phone = $1
 `
 
-// The cards of a recipient with a telephone number, in no order. It reads the whole table,
-// because an index would cost each card something at its issue. Without a lock.
+// The cards of a recipient with a telephone number, in no order. By gift_cards_phone_idx and
+// gift_cards_unsearchable_idx, without a lock.
 func (q *Queries) FindCardsByPhone(ctx context.Context, phone string) ([]GiftCard, error) {
 	rows, err := q.db.Query(ctx, findCardsByPhone, phone)
 	if err != nil {
@@ -394,11 +406,17 @@ func (q *Queries) FindCardsByPhone(ctx context.Context, phone string) ([]GiftCar
 }
 
 const findMessagesTo = `-- name: FindMessagesTo :many
-select program_id, card_id, channel, address, bulk, send_at, status, attempts, unconfirmed, sequence, next_attempt_at, give_up_at, last_error, sent_at, created_at, kind, bounced_at, bounce from messages where lower(address) = lower($1::text) order by send_at, card_id, channel, sequence
+select e.program_id, e.card_id, e.channel, e.address, e.bulk, e.send_at, e.status, e.attempts, e.unconfirmed, e.sequence, e.next_attempt_at, e.give_up_at, e.last_error, e.sent_at, e.created_at, e.kind, e.bounced_at, e.bounce from messages e where e.status <> 'scheduled' and lower(e.address) = lower($1::text)
+union all
+select r.program_id, r.card_id, r.channel, r.address, r.bulk, r.send_at, r.status, r.attempts, r.unconfirmed, r.sequence, r.next_attempt_at, r.give_up_at, r.last_error, r.sent_at, r.created_at, r.kind, r.bounced_at, r.bounce from messages r where r.status = 'scheduled' and not r.bulk and lower(r.address) = lower($1)
+union all
+select t.program_id, t.card_id, t.channel, t.address, t.bulk, t.send_at, t.status, t.attempts, t.unconfirmed, t.sequence, t.next_attempt_at, t.give_up_at, t.last_error, t.sent_at, t.created_at, t.kind, t.bounced_at, t.bounce from messages t where t.status = 'scheduled' and t.bulk and lower(t.address) = lower($1)
+order by send_at, card_id, channel, sequence
 `
 
-// The messages to an address, in capital or small letters, the earliest first. It reads the
-// whole table, without a lock.
+// The messages to an address, in capital or small letters, the earliest first. It finds
+// ended messages by messages_address_idx, and the others by messages_due_idx and
+// messages_task_due_idx, of which it reads all. Without a lock.
 func (q *Queries) FindMessagesTo(ctx context.Context, address string) ([]Message, error) {
 	rows, err := q.db.Query(ctx, findMessagesTo, address)
 	if err != nil {
@@ -439,11 +457,15 @@ func (q *Queries) FindMessagesTo(ctx context.Context, address string) ([]Message
 }
 
 const findReceiptsTo = `-- name: FindReceiptsTo :many
-select program_id, card_id, kind, occasion, channel, address, amount, balance, status, attempts, unconfirmed, next_attempt_at, give_up_at, last_error, created_at from receipts where lower(address) = lower($1::text) order by created_at, card_id, kind, occasion, channel
+select e.program_id, e.card_id, e.kind, e.occasion, e.channel, e.address, e.amount, e.balance, e.status, e.attempts, e.unconfirmed, e.next_attempt_at, e.give_up_at, e.last_error, e.created_at from receipts e where e.status <> 'scheduled' and lower(e.address) = lower($1::text)
+union all
+select w.program_id, w.card_id, w.kind, w.occasion, w.channel, w.address, w.amount, w.balance, w.status, w.attempts, w.unconfirmed, w.next_attempt_at, w.give_up_at, w.last_error, w.created_at from receipts w where w.status = 'scheduled' and lower(w.address) = lower($1)
+order by created_at, card_id, kind, occasion, channel
 `
 
-// The receipts to an address, in capital or small letters, the earliest first. It reads the
-// whole table, without a lock.
+// The receipts to an address, in capital or small letters, the earliest first. It finds
+// ended receipts by receipts_address_idx, and the others by receipts_due_idx, of which it reads
+// all. Without a lock.
 func (q *Queries) FindReceiptsTo(ctx context.Context, address string) ([]Receipt, error) {
 	rows, err := q.db.Query(ctx, findReceiptsTo, address)
 	if err != nil {

@@ -13,9 +13,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/boombuler/barcode"
 	"github.com/boombuler/barcode/code128"
-	"github.com/boombuler/barcode/qr"
 )
 
 // Symbology is a kind of code that scanners read.
@@ -40,39 +38,41 @@ type Code struct {
 func (c Code) Black(x, y int) bool { return c.black[y*c.Width+x] }
 
 // New returns the code of a number, which is digits only. Leading zeros stay. A QR code of a
-// card's number has 21 by 21 squares, and is read if 30 % of it are damaged.
+// card's number has 21 by 21 squares, and is read if 30 % of it are damaged. It holds 17 digits at
+// most.
 func New(s Symbology, number string) (Code, error) {
 	if number == "" || strings.Trim(number, "0123456789") != "" {
 		return Code{}, errors.New("barcode: want digits")
 	}
-	var drawn barcode.Barcode
+	var c Code
 	var err error
-	quiet := 4 // squares around a QR code (ISO/IEC 18004)
 	switch s {
 	case QR:
-		drawn, err = qr.Encode(number, qr.H, qr.Numeric)
+		c, err = qrCode(number)
+		c.Quiet = 4 // squares around it (ISO/IEC 18004)
 	case Code128:
-		drawn, err = code128.Encode(number)
-		quiet = 10 // of the narrowest stripe, on both sides (ISO/IEC 15417)
+		c, err = stripes(number)
+		c.Quiet = 10 // of the narrowest stripe, on both sides (ISO/IEC 15417)
 	default:
-		return Code{}, fmt.Errorf("barcode: no symbology %q", s)
+		err = fmt.Errorf("no symbology %q", s)
 	}
 	if err != nil {
 		return Code{}, fmt.Errorf("barcode: %w", err)
 	}
-	size := drawn.Bounds().Size()
-	c := Code{Width: size.X, Height: size.Y, Quiet: quiet, black: make([]bool, size.X*size.Y)}
-	for y := range size.Y {
-		for x := range size.X {
-			c.black[y*size.X+x] = isBlack(drawn.At(x, y))
-		}
-	}
 	return c, nil
 }
 
-func isBlack(c color.Color) bool {
-	gray, ok := color.GrayModel.Convert(c).(color.Gray)
-	return ok && gray.Y < 0x80
+// stripes returns the Code 128 of digits.
+func stripes(digits string) (Code, error) {
+	drawn, err := code128.Encode(digits)
+	if err != nil {
+		return Code{}, err
+	}
+	c := Code{Width: drawn.Bounds().Dx(), Height: 1}
+	for x := range c.Width {
+		c.black = append(c.black, drawn.At(x, 0) == color.Black) // the library's own colour
+	}
+	return c, nil
 }
 
 // Image is a picture of a code with its quiet zone.
@@ -120,12 +120,17 @@ func draw(s Symbology, number string) (Image, error) {
 	}
 	width, high := (c.Width+2*c.Quiet)*pixels, c.Height*height+2*c.Quiet*pixels
 	picture := image.NewPaletted(image.Rect(0, 0, width, high), color.Palette{color.White, color.Black})
-	for y := range c.Height * height {
-		row := picture.Pix[(y+c.Quiet*pixels)*picture.Stride:]
-		for x := range c.Width * pixels {
-			if c.Black(x/pixels, y/height) {
-				row[x+c.Quiet*pixels] = 1
+	for y := range c.Height {
+		rows := picture.Pix[(y*height+c.Quiet*pixels)*picture.Stride:]
+		for x := range c.Width {
+			for pixel := range pixels {
+				if c.Black(x, y) {
+					rows[(x+c.Quiet)*pixels+pixel] = 1
+				}
 			}
+		}
+		for i := 1; i < height; i++ {
+			copy(rows[i*picture.Stride:], rows[:picture.Stride])
 		}
 	}
 	var encoded bytes.Buffer
@@ -137,7 +142,7 @@ func draw(s Symbology, number string) (Image, error) {
 
 // encoder keeps the compressor of one picture for the next, because making one costs more than
 // the picture.
-var encoder = png.Encoder{CompressionLevel: png.BestCompression, BufferPool: &buffers{}}
+var encoder = png.Encoder{CompressionLevel: png.BestSpeed, BufferPool: &buffers{}}
 
 type buffers struct{ pool sync.Pool }
 

@@ -2,9 +2,13 @@ package barcode_test
 
 import (
 	"bytes"
+	"fmt"
+	"image/color"
 	"image/png"
 	"strings"
 	"testing"
+
+	"github.com/boombuler/barcode/qr"
 
 	"giftcards/jobs/barcode"
 )
@@ -70,9 +74,36 @@ func TestEveryNumberHasACodeOfItsOwn(t *testing.T) {
 	}
 }
 
+// TestAQRCodeIsThatOfAnotherLibrary: squares, correction and mask are those of the standard.
+func TestAQRCodeIsThatOfAnotherLibrary(t *testing.T) {
+	t.Parallel()
+	for i := range 200 {
+		number := fmt.Sprintf("%016d", i*i*i*982_451_653)
+		code, err := barcode.New(barcode.QR, number)
+		if err != nil {
+			t.Fatal(err)
+		}
+		other, err := qr.Encode(number, qr.H, qr.Numeric)
+		if err != nil {
+			t.Fatal(err)
+		}
+		differing := 0
+		for y := range code.Height {
+			for x := range code.Width {
+				if code.Black(x, y) != (other.At(x, y) == color.Black) {
+					differing++
+				}
+			}
+		}
+		if differing > 0 {
+			t.Errorf("%s: %d squares differ", number, differing)
+		}
+	}
+}
+
 func TestOnlyDigitsAreDrawn(t *testing.T) {
 	t.Parallel()
-	for _, number := range []string{"", "9000 0000", "https://example.com", "９"} {
+	for _, number := range []string{"", strings.Repeat("1", 18), "9000 0000", "https://example.com", "９"} {
 		if _, err := barcode.New(barcode.QR, number); err == nil {
 			t.Errorf("%q has a code", number)
 		}
@@ -83,9 +114,13 @@ func TestOnlyDigitsAreDrawn(t *testing.T) {
 }
 
 func BenchmarkDraw(b *testing.B) {
-	for b.Loop() {
-		if _, err := barcode.Draw(barcode.QR, "9000000000000017"); err != nil {
-			b.Fatal(err)
-		}
+	for _, symbology := range []barcode.Symbology{barcode.QR, barcode.Code128} {
+		b.Run(string(symbology), func(b *testing.B) {
+			for i := 0; b.Loop(); i++ { // another number each time, because the last picture is kept
+				if _, err := barcode.Draw(symbology, fmt.Sprintf("%016d", 9_000_000_000_000_000+i)); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }

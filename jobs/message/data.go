@@ -34,6 +34,7 @@ type data struct {
 	form  form
 	gift  *Gift
 	drawn *barcode.Image // nil until a template asks for it
+	wide  int            // of the longest label; 0 until a template asks for a row
 }
 
 // data returns the templates' input for a part of the message.
@@ -186,12 +187,13 @@ func (d *data) Row(label, value string) (string, error) {
 	write := func(label string) string {
 		return d.style.Text("line", map[string]string{"label": d.style.Text(label, nil)})
 	}
-	widest := 0
-	for _, label := range labels {
-		widest = max(widest, utf8.RuneCountInString(write(label)))
+	if d.wide == 0 {
+		for _, label := range labels {
+			d.wide = max(d.wide, utf8.RuneCountInString(write(label)))
+		}
 	}
 	line := write(label)
-	return line + strings.Repeat(" ", max(1, widest+2-utf8.RuneCountInString(line))) + value, nil
+	return line + strings.Repeat(" ", max(1, d.wide+2-utf8.RuneCountInString(line))) + value, nil
 }
 
 // Long reports whether the amount needs smaller characters.

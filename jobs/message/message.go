@@ -9,6 +9,7 @@ import (
 	"errors"
 	htmltemplate "html/template"
 	"strings"
+	texttemplate "text/template"
 	"time"
 
 	"giftcards/jobs/barcode"
@@ -82,46 +83,74 @@ func (d *data) Barcode() (Barcode, error) {
 // know by its id.
 func (g *Gift) barcodeID() string { return "number@" + cmp.Or(g.ID, "example") + ".giftcards" }
 
-// Compose executes the template of the gift's design, or else the default one.
+// Compose executes the template of the gift's design, or else the default one, for all forms.
 func (t *Templates) Compose(g Gift) (Content, error) {
-	var html, subject, words, sms strings.Builder
-	text := lookup(t.text, g.Design)
-	style := t.languages.Style(texts.Settings{Locale: g.Locale, Currency: g.Currency, Zone: g.Zone})
-	enclose := isolate
-	if style.Mirrored() {
-		enclose = isolated // because a Latin name would change the order of the words around it
-	}
-	// HTML isolates by itself; the subject and a text message must be short.
-	typed := g.data(style, form{shorten: asIs, enclose: asIs, words: escape, html: true})
-	err := errors.Join(
-		lookup(t.html, g.Design).Execute(&html, typed),
-		text.ExecuteTemplate(&subject, "subject", g.data(style, form{shorten: short, enclose: enclose, words: asIs})),
-		text.ExecuteTemplate(&words, "text", g.data(style, form{shorten: asIs, enclose: enclose, words: asIs})),
-		text.ExecuteTemplate(&sms, "sms", g.data(style, form{shorten: short, enclose: enclose, words: cheap})),
-	)
+	content, err := t.ComposeMail(g)
 	if err != nil {
 		return Content{}, err
 	}
-	content := content(g.From, g.Merchant, subject.String(), words.String(), html.String(), sms.String())
+	sms, err := t.ComposeSMS(g)
+	content.SMS = sms.SMS
+	return content, err
+}
+
+// ComposeMail is Compose without SMS.
+func (t *Templates) ComposeMail(g Gift) (Content, error) {
+	style := t.languages.Style(texts.Settings{Locale: g.Locale, Currency: g.Currency, Zone: g.Zone})
+	content, typed, err := composeMail(lookup(t.html, g.Design), lookup(t.text, g.Design), style, func(f form) *data { return g.data(style, f) })
+	if err != nil {
+		return Content{}, err
+	}
+	content.From = sender(g.From, g.Merchant)
 	if typed.drawn != nil {
 		content.Barcode, content.BarcodeID = typed.drawn, g.barcodeID()
 	}
 	return content, nil
 }
 
-// content returns a message of what its templates wrote.
-func content(from, ofMerchant, subject, words, html, sms string) Content {
-	if from == "" {
-		from = ofMerchant
-	}
+// ComposeSMS is Compose of SMS alone.
+func (t *Templates) ComposeSMS(g Gift) (Content, error) {
+	style := t.languages.Style(texts.Settings{Locale: g.Locale, Currency: g.Currency, Zone: g.Zone})
+	return composeSMS(lookup(t.text, g.Design), style, func(f form) *data { return g.data(style, f) })
+}
+
+// composeMail executes the templates of a mail. input makes their input; that of the HTML is returned.
+func composeMail(page *htmltemplate.Template, text *texttemplate.Template, style texts.Style, input func(form) *data) (Content, *data, error) {
+	var html, subject, words strings.Builder
+	enclose := enclosing(style)
+	// HTML isolates by itself; the subject must be short.
+	typed := input(form{shorten: asIs, enclose: asIs, words: escape, html: true})
+	err := errors.Join(
+		page.Execute(&html, typed),
+		text.ExecuteTemplate(&subject, "subject", input(form{shorten: short, enclose: enclose, words: asIs})),
+		text.ExecuteTemplate(&words, "text", input(form{shorten: asIs, enclose: enclose, words: asIs})),
+	)
 	return Content{
-		From: merchant(from),
 		// A header is one line, even if the template's block has several.
-		Subject: strings.Join(strings.Fields(subject), " "),
-		Text:    strings.TrimSpace(words) + "\n",
-		HTML:    html,
-		SMS:     strings.TrimSpace(sms),
+		Subject: strings.Join(strings.Fields(subject.String()), " "),
+		Text:    strings.TrimSpace(words.String()) + "\n",
+		HTML:    html.String(),
+	}, typed, err
+}
+
+// composeSMS executes the template of a text message, which must be short.
+func composeSMS(text *texttemplate.Template, style texts.Style, input func(form) *data) (Content, error) {
+	var sms strings.Builder
+	err := text.ExecuteTemplate(&sms, "sms", input(form{shorten: short, enclose: enclosing(style), words: cheap}))
+	return Content{SMS: strings.TrimSpace(sms.String())}, err
+}
+
+// enclosing is how plain text isolates what was typed.
+func enclosing(style texts.Style) func(string) string {
+	if style.Mirrored() {
+		return isolated // because a Latin name would change the order of the words around it
 	}
+	return isolate
+}
+
+// sender is the name of the sender of a mail: the program's, or else the merchant's.
+func sender(from, ofMerchant string) string {
+	return merchant(cmp.Or(from, ofMerchant))
 }
 
 func asIs(s string) string { return s }

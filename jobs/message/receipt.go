@@ -1,7 +1,6 @@
 package message
 
 import (
-	"errors"
 	"strings"
 	"time"
 
@@ -33,17 +32,37 @@ type Receipt struct {
 	Refuse           string         // the address at which the recipient refuses receipts; empty: none
 }
 
-// ComposeReceipt executes the templates of receipts.
+// ComposeReceipt executes the templates of receipts, for all forms.
 func (t *Templates) ComposeReceipt(r Receipt) (Content, error) {
-	style := t.languages.Style(texts.Settings{Locale: r.Locale, Currency: r.Currency, Zone: r.Zone})
-	enclose := isolate
-	if style.Mirrored() {
-		enclose = isolated
+	content, err := t.ComposeReceiptMail(r)
+	if err != nil {
+		return Content{}, err
 	}
+	sms, err := t.ComposeReceiptSMS(r)
+	content.SMS = sms.SMS
+	return content, err
+}
+
+// ComposeReceiptMail is ComposeReceipt without SMS.
+func (t *Templates) ComposeReceiptMail(r Receipt) (Content, error) {
+	style := t.languages.Style(texts.Settings{Locale: r.Locale, Currency: r.Currency, Zone: r.Zone})
+	content, _, err := composeMail(t.html[receiptDesign], t.text[receiptDesign], style, r.input(style))
+	content.From = sender(r.From, r.Merchant)
+	return content, err
+}
+
+// ComposeReceiptSMS is ComposeReceipt of SMS alone.
+func (t *Templates) ComposeReceiptSMS(r Receipt) (Content, error) {
+	style := t.languages.Style(texts.Settings{Locale: r.Locale, Currency: r.Currency, Zone: r.Zone})
+	return composeSMS(t.text[receiptDesign], style, r.input(style))
+}
+
+// input returns what makes the templates' input: that of a card without number and code.
+func (r Receipt) input(style texts.Style) func(form) *data {
 	g := Gift{
 		Kind: r.Kind, Merchant: r.Merchant, Recipient: r.Recipient, Value: r.Balance, ExpiresAt: r.ExpiresAt, Now: r.Now, Zone: r.Zone,
 	}
-	data := func(f form) *data {
+	return func(f form) *data {
 		d := g.data(style, f)
 		d.Number, d.Code = "", ""
 		d.Amount, d.LastFour, d.Refuse = style.Money(strings.TrimPrefix(r.Amount, "-")), r.LastFour, r.Refuse
@@ -55,13 +74,4 @@ func (t *Templates) ComposeReceipt(r Receipt) (Content, error) {
 		}
 		return d
 	}
-	var html, subject, words, sms strings.Builder
-	text := t.text[receiptDesign]
-	err := errors.Join(
-		t.html[receiptDesign].Execute(&html, data(form{shorten: asIs, enclose: asIs, words: escape, html: true})),
-		text.ExecuteTemplate(&subject, "subject", data(form{shorten: short, enclose: enclose, words: asIs})),
-		text.ExecuteTemplate(&words, "text", data(form{shorten: asIs, enclose: enclose, words: asIs})),
-		text.ExecuteTemplate(&sms, "sms", data(form{shorten: short, enclose: enclose, words: cheap})),
-	)
-	return content(r.From, r.Merchant, subject.String(), words.String(), html.String(), sms.String()), err
 }

@@ -11,7 +11,6 @@ import (
 	"encoding/base64"
 	"html/template"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -92,18 +91,40 @@ func (o offer) ValidUntil() string { return o.Style.ValidUntil(o.ExpiresAt, o.No
 type Wait struct {
 	Program         string // its name
 	Written, Wanted int    // cards: how many are written, and how many will be; at least 1
+	Style           texts.Style
 }
 
 // WriteWait answers 200 with the page that shows how far the cards are. The browser loads it
 // again every 2 seconds, until it gets the offer.
 func WriteWait(w http.ResponseWriter, wait Wait) error {
-	return write(w, http.StatusOK, "wait", struct {
-		Wait
-		CSS            template.CSS
-		Done, Count    string
-		PercentWritten int
-	}{wait, template.CSS(style), grouped(wait.Written), grouped(wait.Wanted), 100 * wait.Written / wait.Wanted}) //nolint:gosec // our own style
+	return write(w, http.StatusOK, "wait", waiting{Wait: wait, CSS: template.CSS(style)}) //nolint:gosec // our own style
 }
+
+// waiting is the template's input.
+type waiting struct {
+	Wait
+	CSS template.CSS
+}
+
+// Lang is the language of the page.
+func (p waiting) Lang() string { return p.Style.Lang() }
+
+// Dir is the direction of the page, empty without a locale.
+func (p waiting) Dir() string { return p.Style.Dir() }
+
+// Say returns a text of the page as HTML.
+func (p waiting) Say(name string) template.HTML {
+	number := func(n int) template.HTML { return template.HTML(p.Style.Number(n)) } //nolint:gosec // digits
+	return p.Style.HTML(name, map[string]template.HTML{
+		"written": number(p.Written), "count": number(p.Wanted), "percent": number(100 * p.Written / p.Wanted),
+	})
+}
+
+// Each is Say for a text about one card or several.
+func (p waiting) Each(name string) template.HTML { return p.Say(p.Style.Plural(name, p.Wanted)) }
+
+// Count is the number of cards.
+func (p waiting) Count() string { return p.Style.Number(p.Wanted) }
 
 // WriteRefusal answers with the page that shows the sentence and what the reader can do.
 func WriteRefusal(w http.ResponseWriter, status int, sentence string) error {
@@ -159,13 +180,4 @@ func write(w http.ResponseWriter, status int, name string, data any) error {
 	w.WriteHeader(status)
 	_, err := w.Write(page.Bytes())
 	return err
-}
-
-// grouped formats a number with commas, such as 1,234,567.
-func grouped(n int) string {
-	text := strconv.Itoa(n)
-	for at := len(text) - 3; at > 0; at -= 3 {
-		text = text[:at] + "," + text[at:]
-	}
-	return text
 }

@@ -36,9 +36,10 @@ type Writer struct {
 	sheet   io.Writer
 }
 
-// New writes a workbook without its rows to w. The header row is bold and stays in sight.
-// New fails with the error of w, or if there are more than 26 columns.
-func New(w io.Writer, columns []Column) (*Writer, error) {
+// New writes a workbook without its rows to w. The header row is bold and stays in sight. If
+// mirrored is set, the first column is at the right. New fails with the error of w, or if there are
+// more than 26 columns.
+func New(w io.Writer, columns []Column, mirrored bool) (*Writer, error) {
 	if len(columns) == 0 || len(columns) > maxColumns {
 		return nil, fmt.Errorf("a workbook has 1 to %d columns, not %d", maxColumns, len(columns))
 	}
@@ -59,7 +60,7 @@ func New(w io.Writer, columns []Column) (*Writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, err = io.WriteString(sheet, sheetBegin(columns))
+	_, err = io.WriteString(sheet, sheetBegin(columns, mirrored))
 	return &Writer{archive: archive, sheet: sheet}, err
 }
 
@@ -108,10 +109,14 @@ func Escape(text string) []byte {
 	return b.Bytes()
 }
 
-func sheetBegin(columns []Column) string {
+func sheetBegin(columns []Column, mirrored bool) string {
 	var b strings.Builder
+	direction := ""
+	if mirrored {
+		direction = ` rightToLeft="1"`
+	}
 	b.WriteString(xmlHeader + `<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">` +
-		`<sheetViews><sheetView workbookViewId="0"><pane ySplit="1" topLeftCell="A2" activePane="bottomLeft" state="frozen"/></sheetView></sheetViews><cols>`)
+		`<sheetViews><sheetView` + direction + ` workbookViewId="0"><pane ySplit="1" topLeftCell="A2" activePane="bottomLeft" state="frozen"/></sheetView></sheetViews><cols>`)
 	names := make([][]byte, len(columns))
 	for i, column := range columns {
 		names[i] = Escape(column.Name)

@@ -16,7 +16,7 @@ import (
 //nolint:paralleltest // it counts the bytes that the whole process allocates
 func TestAWorkbookIsWrittenAsItsRowsComeIn(t *testing.T) {
 	var out counter
-	book, err := workbook.New(&out, []workbook.Column{{Name: "Number", Width: 20}, {Name: "Code", Width: 10}})
+	book, err := workbook.New(&out, []workbook.Column{{Name: "Number", Width: 20}, {Name: "Code", Width: 10}}, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +49,7 @@ func (c *counter) Write(p []byte) (int, error) { *c += counter(len(p)); return l
 func TestAWorkbookHasOneTo26Columns(t *testing.T) {
 	t.Parallel()
 	for count, good := range map[int]bool{0: false, 1: true, 26: true, 27: false} {
-		if _, err := workbook.New(io.Discard, make([]workbook.Column, count)); (err == nil) != good {
+		if _, err := workbook.New(io.Discard, make([]workbook.Column, count), false); (err == nil) != good {
 			t.Errorf("%d columns: %v", count, err)
 		}
 	}
@@ -83,7 +83,7 @@ func TestAnErrorOfTheWriterEndsTheWorkbook(t *testing.T) {
 }
 
 func writeTo(w io.Writer, rows []byte) error {
-	book, err := workbook.New(w, []workbook.Column{{Name: "Number", Width: 20}})
+	book, err := workbook.New(w, []workbook.Column{{Name: "Number", Width: 20}}, false)
 	if err != nil {
 		return err
 	}

@@ -124,7 +124,7 @@ select * from programs where id = $1 for update;
 -- By primary key. Needs LockProgram.
 update programs
 set currency = sqlc.narg('currency'), locale = sqlc.narg('locale'), time_zone = @time_zone, activation = @activation, sender_name = sqlc.narg('sender_name'),
-    reply_to = sqlc.narg('reply_to'), default_design = sqlc.narg('default_design'), receipts = @receipts, recipient_retention = sqlc.narg('recipient_retention')
+    reply_to = sqlc.narg('reply_to'), default_design = sqlc.narg('default_design'), till_code = @till_code, receipts = @receipts, recipient_retention = sqlc.narg('recipient_retention')
 where id = @id returning *;
 
 -- name: RenameProgram :one

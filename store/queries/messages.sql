@@ -135,7 +135,7 @@ where program_id = @program_id and card_id = @card_id and channel = @channel and
 
 -- name: ListMessages :many
 -- At most @up_to messages, the latest first.
-select * from messages where status = @status order by send_at desc, card_id desc, channel, sequence desc limit @up_to;
+select * from messages where status = @status and kind = any (@kinds::text[]) order by send_at desc, card_id desc, channel, sequence desc limit @up_to;
 
 -- name: ListBouncedMessages :many
 -- At most @up_to messages that came back, the latest first. Uses messages_bounced_idx.
@@ -156,7 +156,7 @@ where program_id = @program_id and card_id = @card_id and channel = 'email' and 
 update messages m
 set sequence = m.sequence + case when @again::boolean and m.status in ('sent', 'written') then 1 else 0 end,
     status = 'scheduled', attempts = 0, unconfirmed = 0, give_up_at = null, sent_at = null, bounced_at = null, bounce = null, next_attempt_at = @now
-where m.status = any (@states::text[])
+where m.status = any (@states::text[]) and m.kind = any (@kinds::text[])
   and (sqlc.narg('card_ids')::bytea[] is null or m.card_id = any (sqlc.narg('card_ids')::bytea[]))
   and not exists (
     select from messages n where n.program_id = m.program_id and n.card_id = m.card_id and n.channel = m.channel
@@ -170,7 +170,7 @@ returning m.card_id;
 -- Makes messages that wait for another attempt due, of some cards, or of all cards if
 -- @card_ids is null. Leaves a message that is being sent, whose lease ends before @lease_end.
 update messages set next_attempt_at = @now
-where status = 'scheduled' and attempts > 0 and next_attempt_at > @lease_end::timestamptz
+where status = 'scheduled' and attempts > 0 and next_attempt_at > @lease_end::timestamptz and kind = any (@kinds::text[])
   and (sqlc.narg('card_ids')::bytea[] is null or card_id = any (sqlc.narg('card_ids')::bytea[]))
 returning card_id;
 
@@ -187,7 +187,7 @@ with found as materialized (
             and m.next_attempt_at <= @lease_end::timestamptz)::boolean as being_sent
     from messages m
     join programs p on p.id = m.program_id
-    where m.status in ('scheduled', 'failed', 'written')
+    where m.status in ('scheduled', 'failed', 'written') and m.kind = any (@kinds::text[])
       and (sqlc.narg('card_ids')::bytea[] is null or m.card_id = any (sqlc.narg('card_ids')::bytea[]))
       and (@merchant_id::bytea is null or p.merchant_id = @merchant_id)
       and (sqlc.narg('before')::timestamptz is null or m.created_at < sqlc.narg('before')::timestamptz)

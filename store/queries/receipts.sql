@@ -36,11 +36,74 @@ join programs p on p.id = c.program_id
 join merchants m on m.id = p.merchant_id
 where c.program_id = @program_id and c.id = @card_id;
 
--- name: EndReceipt :exec
+-- name: EndReceipt :execrows
 -- By primary key. Leaves a receipt that another worker has claimed meanwhile.
-update receipts set status = @status, next_attempt_at = @next_attempt_at, unconfirmed = false, last_error = sqlc.narg('last_error')
+update receipts set status = @status, next_attempt_at = @next_attempt_at, unconfirmed = @unconfirmed, last_error = sqlc.narg('last_error')
 where program_id = @program_id and card_id = @card_id and kind = @kind and occasion = @occasion and channel = @channel
   and status = 'scheduled' and attempts = @attempts;
+
+-- name: ListReceipts :many
+-- At most @up_to receipts, the latest first.
+select * from receipts where status = @status and kind = any (@kinds::text[])
+order by created_at desc, card_id desc, kind, occasion desc, channel limit @up_to;
+
+-- name: RetryReceipts :many
+-- Makes receipts in @states due like new ones, of some cards, or of all cards if @card_ids is null.
+-- Leaves a receipt that may have been taken.
+update receipts set status = 'scheduled', attempts = 0, next_attempt_at = @now::timestamptz, give_up_at = @give_up_at::timestamptz
+where status = any (@states::text[]) and kind = any (@kinds::text[]) and not unconfirmed
+  and (sqlc.narg('card_ids')::bytea[] is null or card_id = any (sqlc.narg('card_ids')::bytea[]))
+returning card_id;
+
+-- name: HurryReceipts :many
+-- Makes receipts that wait for another attempt due, of some cards, or of all cards if @card_ids is
+-- null. Leaves a receipt that is being sent.
+update receipts set next_attempt_at = @now::timestamptz
+where status = 'scheduled' and attempts > 0 and not unconfirmed and next_attempt_at > @now and kind = any (@kinds::text[])
+  and (sqlc.narg('card_ids')::bytea[] is null or card_id = any (sqlc.narg('card_ids')::bytea[]))
+returning card_id;
+
+-- name: DropReceipts :many
+-- DropMessages for receipts. A user's receipts are those of the cards that the user issued: the
+-- audit entry of a card has the time at which the card was made.
+with found as materialized (
+    select r.program_id, r.card_id, r.kind, r.occasion, r.channel,
+        (r.status = 'scheduled' and r.unconfirmed and r.next_attempt_at > @now::timestamptz
+            and r.next_attempt_at <= @lease_end::timestamptz)::boolean as being_sent
+    from receipts r
+    join programs p on p.id = r.program_id
+    join gift_cards c on c.program_id = r.program_id and c.id = r.card_id
+    where r.status in ('scheduled', 'failed', 'written') and r.kind = any (@kinds::text[])
+      and (sqlc.narg('card_ids')::bytea[] is null or r.card_id = any (sqlc.narg('card_ids')::bytea[]))
+      and (@merchant_id::bytea is null or p.merchant_id = @merchant_id)
+      and (sqlc.narg('before')::timestamptz is null or c.created_at < sqlc.narg('before')::timestamptz)
+      and (@task_ids::uuid[] is null or (r.program_id, substring(r.card_id from 1 for 9)) in (
+          select t.program_id, substring(t.first_card_id from 1 for 9) from bulk_tasks t where t.id = any (@task_ids::uuid[])))
+      and (@user_id::bytea is null or exists (
+          select from audit_log a where a.at = c.created_at and a.user_id = @user_id and a.program_id = r.program_id
+          and (a.subject = r.card_id
+            or a.cards > 1 and octet_length(a.subject) = 12 and substring(a.subject from 1 for 9) = substring(r.card_id from 1 for 9)))
+        or (r.program_id, substring(r.card_id from 1 for 9)) in (
+          select t.program_id, substring(t.first_card_id from 1 for 9) from bulk_tasks t where t.user_id = @user_id))
+    order by r.program_id, r.card_id, r.kind, r.occasion, r.channel
+    for update of r
+)
+update receipts r set status = 'dropped', next_attempt_at = @now,
+    last_error = case when f.being_sent then @late_reason::text else @reason::text end
+from found f where r.program_id = f.program_id and r.card_id = f.card_id and r.kind = f.kind and r.occasion = f.occasion
+    and r.channel = f.channel
+returning r.card_id, f.being_sent;
+
+-- name: CountDueReceiptsByKind :many
+-- The due receipts of each kind, @up_to at most in all, including locked rows. By receipts_due_idx.
+select d.kind, count(*) as receipts from (
+    select r.kind from receipts r
+    where r.status = 'scheduled' and r.channel in ('email', 'sms') and r.next_attempt_at <= @now::timestamptz limit @up_to) as d
+group by d.kind;
+
+-- name: CountFailedReceipts :many
+-- By kind, @up_to at most in all. Uses receipts_failed_idx.
+select f.kind, count(*) as receipts from (select kind from receipts where status = 'failed' limit @up_to) as f group by f.kind;
 
 -- name: QueueReminders :many
 -- Queues reminders of cards that expire within a window, of programs that ask for them, and returns

@@ -9,14 +9,22 @@ union all
 select n.* from gift_cards n where not n.searchable and lower(n.customer_email) = lower(@address);
 
 -- name: FindCardsByPhone :many
--- The cards of a recipient with a telephone number, in no order. It reads the whole table,
--- because an index would cost each card something at its issue. Without a lock.
-select * from gift_cards where customer_phone = @phone::text;
+-- The cards of a recipient with a telephone number, in no order. By gift_cards_phone_idx and
+-- gift_cards_unsearchable_idx, without a lock.
+select g.* from gift_cards g where g.searchable and g.customer_phone = @phone::text
+union all
+select n.* from gift_cards n where not n.searchable and n.customer_phone = @phone;
 
 -- name: FindMessagesTo :many
--- The messages to an address, in capital or small letters, the earliest first. It reads the
--- whole table, without a lock.
-select * from messages where lower(address) = lower(@address::text) order by send_at, card_id, channel, sequence;
+-- The messages to an address, in capital or small letters, the earliest first. It finds
+-- ended messages by messages_address_idx, and the others by messages_due_idx and
+-- messages_task_due_idx, of which it reads all. Without a lock.
+select e.* from messages e where e.status <> 'scheduled' and lower(e.address) = lower(@address::text)
+union all
+select r.* from messages r where r.status = 'scheduled' and not r.bulk and lower(r.address) = lower(@address)
+union all
+select t.* from messages t where t.status = 'scheduled' and t.bulk and lower(t.address) = lower(@address)
+order by send_at, card_id, channel, sequence;
 
 -- name: EraseRecipients :many
 -- Erases the recipients of the cards that still have the address, and deletes the messages of
@@ -49,10 +57,14 @@ group by 1, 2, 3, 4 order by 1, 2;
 -- name: DeleteMessagesTo :many
 -- Deletes the messages to an address, in capital or small letters, and those that were made
 -- together with them, which went to the same person over the other channel. Returns whether a
--- sender may hold each of them now. It reads the whole table, and locks in the order of the
--- primary key, as DropMessages does.
+-- sender may hold each of them now. It uses the indexes of FindMessagesTo, and locks in the order
+-- of the primary key, as DropMessages does.
 with addressed as materialized (
-    select distinct a.program_id, a.card_id, a.created_at from messages a where lower(a.address) = lower(@address::text)
+    select e.program_id, e.card_id, e.created_at from messages e where e.status <> 'scheduled' and lower(e.address) = lower(@address::text)
+    union
+    select r.program_id, r.card_id, r.created_at from messages r where r.status = 'scheduled' and not r.bulk and lower(r.address) = lower(@address)
+    union
+    select t.program_id, t.card_id, t.created_at from messages t where t.status = 'scheduled' and t.bulk and lower(t.address) = lower(@address)
 ), found as materialized (
     select m.program_id, m.card_id, m.channel, m.kind, m.sequence
     from addressed a join messages m on m.program_id = a.program_id and m.card_id = a.card_id and m.created_at = a.created_at
@@ -63,13 +75,22 @@ where m.program_id = f.program_id and m.card_id = f.card_id and m.channel = f.ch
 returning m.card_id, (m.status = 'scheduled' and m.unconfirmed > 0 and m.next_attempt_at > @now::timestamptz)::boolean as being_sent;
 
 -- name: FindReceiptsTo :many
--- The receipts to an address, in capital or small letters, the earliest first. It reads the
--- whole table, without a lock.
-select * from receipts where lower(address) = lower(@address::text) order by created_at, card_id, kind, occasion, channel;
+-- The receipts to an address, in capital or small letters, the earliest first. It finds
+-- ended receipts by receipts_address_idx, and the others by receipts_due_idx, of which it reads
+-- all. Without a lock.
+select e.* from receipts e where e.status <> 'scheduled' and lower(e.address) = lower(@address::text)
+union all
+select w.* from receipts w where w.status = 'scheduled' and lower(w.address) = lower(@address)
+order by created_at, card_id, kind, occasion, channel;
 
 -- name: DeleteReceiptsTo :execrows
--- Deletes the receipts to an address, in capital or small letters. It reads the whole table.
-delete from receipts where lower(address) = lower(@address::text);
+-- Deletes the receipts to an address, in capital or small letters. It uses the indexes of
+-- FindReceiptsTo.
+delete from receipts r using (
+    select e.program_id, e.card_id, e.kind, e.occasion, e.channel from receipts e where e.status <> 'scheduled' and lower(e.address) = lower(@address::text)
+    union all
+    select w.program_id, w.card_id, w.kind, w.occasion, w.channel from receipts w where w.status = 'scheduled' and lower(w.address) = lower(@address)) found
+where r.program_id = found.program_id and r.card_id = found.card_id and r.kind = found.kind and r.occasion = found.occasion and r.channel = found.channel;
 
 -- name: ListWaitingRecipients :many
 -- The chunks of recipients of all unfinished tasks, without the recipients. Without a lock.
@@ -91,10 +112,11 @@ select from bulk_tasks where program_id = $1 and id = $2 for key share;
 -- name: FindAnswersWith :many
 -- The stored answers that have one of the texts, which are in the form of JSON and escaped for
 -- like, in capital or small letters. It reads the whole table, without a lock. Most answers are
--- left out by @ends, patterns of the texts' ends in which no letter has another case, because
--- lower costs ten times as much.
+-- left out by @spellings, patterns that each spelling of the texts has, because lower costs ten
+-- times as much. The condition is there twice: the first one lets PostgreSQL expect few rows and
+-- read with several processes, the second one decides whether lower is called.
 select program_id, operation, key, subject, answer, created_at from idempotency_keys
-where case when answer like any (@ends::bytea[])
+where answer like any (@spellings::bytea[]) and case when answer like any (@spellings::bytea[])
     then lower(convert_from(answer, 'UTF8')) like any (array(select '%' || lower(t) || '%' from unnest(@texts::text[]) as t))
     else false end
 order by created_at, operation, key, subject;
