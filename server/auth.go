@@ -14,16 +14,17 @@ import (
 
 // principal is the caller of a request, and what the database says about them.
 type principal struct {
-	claims    keyring.Claims
-	programID string   // in the path
-	path      []string // values of all path parameters, decoded
-	access    store.Access
-	cached    bool        // access came from the cache: the database said it up to a minute ago
-	head      bool        // the request is a HEAD, whose answer hands out nothing
-	client    string      // network address
-	request   requestIDs  // as in the log
-	accept    string      // the Accept header
-	answer    http.Header // header of the answer
+	claims       keyring.Claims
+	programID    string   // in the path
+	programNamed string   // in the path, or else in the query
+	path         []string // values of all path parameters, decoded
+	access       store.Access
+	cached       bool        // access came from the cache: the database said it up to a minute ago
+	head         bool        // the request is a HEAD, whose answer hands out nothing
+	client       string      // network address
+	request      requestIDs  // as in the log
+	accept       string      // the Accept header
+	answer       http.Header // header of the answer
 }
 
 type principalKey struct{}
@@ -48,7 +49,7 @@ func (s *Server) authenticate(operations map[string]operation) echo.MiddlewareFu
 				if err := s.limits.user.take(c.Response().Header(), claims.Subject, s.Store.Clock()); err != nil {
 					return err
 				}
-				who = &principal{claims: claims, programID: pathValue(c, "programId"), path: pathValues(c)}
+				who = &principal{claims: claims, programID: pathValue(c, "programId"), programNamed: programNamed(c), path: pathValues(c)}
 				if err := s.authorize(ctx, who, op.startsFromCache); err != nil {
 					return err
 				}
@@ -91,7 +92,21 @@ func caller(ctx context.Context) *principal {
 	return ctx.Value(principalKey{}).(*principal)
 }
 
-// program returns the program that the path names. It fails with
+// programNamed returns the id of the program in the path, or else the last one in the query,
+// which is the one that the validator takes.
+func programNamed(c echo.Context) string {
+	inPath := pathValue(c, "programId")
+	if inPath != "" {
+		return inPath
+	}
+	named := c.QueryParams()["programId"]
+	if len(named) == 0 {
+		return ""
+	}
+	return named[len(named)-1]
+}
+
+// program returns the program that the path names, or else the query. It fails with
 // store.ErrProgramNotFound, or with store.ErrProgramForbidden if the program belongs to
 // another merchant.
 func (p *principal) program() (store.Program, error) {

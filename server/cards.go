@@ -44,8 +44,7 @@ func (s *Server) SearchGiftCards(ctx context.Context, request api.SearchGiftCard
 	if err != nil {
 		return nil, err
 	}
-	return s.listCards(ctx, "/v2/giftcards/programs/"+request.ProgramId+"/search",
-		[]store.MerchantProgram{{ID: program.ID, MerchantID: program.MerchantID, MerchantName: who.access.MerchantName}})
+	return s.listCards(ctx, "/v2/giftcards/programs/"+request.ProgramId+"/search", who.listed(program))
 }
 
 // GetGiftCards returns a page of the cards of one program, or of all of the caller's merchant.
@@ -59,27 +58,17 @@ func (s *Server) GetGiftCards(ctx context.Context, _ api.GetGiftCardsRequestObje
 
 // programsAskedFor returns the program that the query names, or all of the caller's merchant.
 func (s *Server) programsAskedFor(ctx context.Context) ([]store.MerchantProgram, error) {
-	programs, err := s.Store.ProgramsOf(ctx, caller(ctx).access.User.MerchantID)
-	if err != nil {
-		return nil, err
+	who := caller(ctx)
+	if query(ctx).value("programId").IsNull() {
+		return s.Store.ProgramsOf(ctx, who.access.User.MerchantID)
 	}
-	wanted, err := query(ctx).id("programId")
-	if err != nil || wanted.IsZero() {
-		return programs, err
-	}
-	for _, program := range programs {
-		if program.ID == wanted {
-			return []store.MerchantProgram{program}, nil
-		}
-	}
-	exists, err := s.Store.ProgramExists(ctx, wanted)
-	switch {
-	case err != nil:
-		return nil, err
-	case exists:
-		return nil, store.ErrProgramForbidden
-	}
-	return nil, store.ErrProgramNotFound
+	program, err := who.program()
+	return who.listed(program), err
+}
+
+// listed is a program of the caller's as the only one whose cards are listed.
+func (p *principal) listed(program store.Program) []store.MerchantProgram {
+	return []store.MerchantProgram{{ID: program.ID, MerchantID: program.MerchantID, MerchantName: p.access.MerchantName}}
 }
 
 // listCards answers with the page of the cards of the programs that the query asks for. The
@@ -101,7 +90,7 @@ func (s *Server) listCards(ctx context.Context, path string, programs []store.Me
 		byID[program.ID] = program
 		asked.Programs = append(asked.Programs, program.ID)
 	}
-	page, err := s.Store.ListCards(ctx, asked)
+	page, err := s.Store.ListCards(ctx, caller(ctx).access, asked)
 	if err != nil {
 		return answer, err
 	}
