@@ -32,7 +32,7 @@ func (s *Server) GetGiftCardDetails(ctx context.Context, request api.GetGiftCard
 	if err != nil {
 		return nil, err
 	}
-	shown := toGiftCard(&card, s.Store.Now(ctx), program, who.access.MerchantName)
+	shown := toGiftCard(&card, s.Store.Now(ctx), newIssuer(program.ID, program.MerchantID, who.access.MerchantName))
 	body := make([]byte, 0, cardBytes+entryBytes*len(entries))
 	return encodedAnswer{body: append(appendDetails(body, &shown, entries), '\n')}, nil
 }
@@ -85,9 +85,9 @@ func (s *Server) listCards(ctx context.Context, path string, programs []store.Me
 	if !merchant.IsZero() && merchant != caller(ctx).access.User.MerchantID {
 		programs = nil // as if the other merchant had no cards
 	}
-	byID := map[id.ID]store.MerchantProgram{}
+	issuers := map[id.ID]*issuer{}
 	for _, program := range programs {
-		byID[program.ID] = program
+		issuers[program.ID] = newIssuer(program.ID, program.MerchantID, program.MerchantName)
 		asked.Programs = append(asked.Programs, program.ID)
 	}
 	page, err := s.Store.ListCards(ctx, caller(ctx).access, asked)
@@ -99,8 +99,7 @@ func (s *Server) listCards(ctx context.Context, path string, programs []store.Me
 		if i > 0 {
 			body = append(body, ',')
 		}
-		card, program := &page.Cards[i], byID[page.Cards[i].ProgramID]
-		shown := toGiftCard(card, page.At, store.Program{ID: program.ID, MerchantID: program.MerchantID}, program.MerchantName)
+		shown := toGiftCard(&page.Cards[i], page.At, issuers[page.Cards[i].ProgramID])
 		body = appendGiftCard(body, &shown)
 	}
 	body = append(body, "]\n"...)

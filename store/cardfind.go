@@ -16,7 +16,7 @@ func (s *Store) FindCard(ctx context.Context, access Access, card id.ID, most in
 	var cards []GiftCard
 	err = s.readAs(ctx, access, func(batch *pgx.Batch) {
 		batch.Queue(findCardSQL, access.Program.ID, card).Query(func(rows pgx.Rows) (err error) {
-			cards, err = collectCards(rows, shownFields)
+			cards, err = collectCards(rows, shownFields, 1)
 			return err
 		})
 		if most > 0 {

@@ -88,7 +88,7 @@ func (s *Store) ListCards(ctx context.Context, access Access, q CardQuery) (page
 	for _, statement := range q.statements(page.At) {
 		err := s.readAs(ctx, access, func(batch *pgx.Batch) {
 			batch.Queue(statement.sql, statement.args...).Query(func(rows pgx.Rows) (err error) {
-				page.Cards, err = collectCards(rows, shownFields)
+				page.Cards, err = collectCards(rows, shownFields, q.Limit)
 				return err
 			})
 		})
