@@ -24,9 +24,9 @@ import (
 //
 //  1. Only the operations in startsFromCache may start from the cache. Each of them
 //     compares token and user with the access again in the database before it acts: a create
-//     and a poll in the snapshot of their one statement, the details of a card in that of
-//     their transaction, a movement after it has locked the cards. See store.CreateCard,
-//     store.FindTask, store.FindCard and store.Move.
+//     and a poll in the snapshot of their one statement, the details and lists of cards in that
+//     of their transaction, a movement after it has locked the cards. See store.CreateCard,
+//     store.FindTask, store.FindCard, store.ListCards and store.Move.
 //  2. If that finds a difference, it does nothing and the operation fails with
 //     store.ErrAccessChanged. retryOnStaleAccess then reads the access from the database
 //     and runs the operation once more, or answers 401.
@@ -46,6 +46,8 @@ var startsFromCache = map[string]bool{
 	"POST /v2/giftcards/programs/{programId}/cards":              true,
 	"GET /v2/giftcards/programs/{programId}/cards/bulk/{taskId}": true,
 	"GET /v2/giftcards/programs/{programId}/cards/{cardId}":      true,
+	"GET /v2/giftcards/programs/{programId}/search":              true,
+	"GET /v2/giftcards/programs/cards":                           true, // if the query names a program
 
 	"POST /v2/giftcards/programs/{programId}/cards/{cardId}/activate": true,
 	"POST /v2/giftcards/programs/{programId}/cards/{cardId}/redeem":   true,
@@ -64,7 +66,7 @@ const (
 // looked up each time. A cached role that is refused is looked up again: see checkRole.
 type accessCache = expirable.LRU[accessCacheKey, store.Access]
 
-// accessCacheKey is a token and the program that the request's path names.
+// accessCacheKey is a token and the program that the request names.
 type accessCacheKey struct {
 	tokenID string
 	program id.ID
@@ -83,7 +85,7 @@ func (s *Server) authorize(ctx context.Context, who *principal, fromCache bool) 
 	}
 	// A program ID that cannot be parsed is the zero ID here, which names no program.
 	// Validation refuses it later in its own words.
-	program, _ := id.Parse(who.programID)
+	program, _ := id.Parse(who.programNamed)
 	key := accessCacheKey{who.claims.ID, program}
 	if fromCache {
 		if who.access, who.cached = s.accesses.Get(key); who.cached {

@@ -156,3 +156,17 @@ func TestWhatIsRememberedOfAnAccessDecidesNothing(t *testing.T) {
 		}
 	}
 }
+
+// TestAListOfOneProgramIsOneTransaction, once the access is in the cache: begin, the comparison of
+// the access, the page, and commit, which go to the database together.
+func TestAListOfOneProgramIsOneTransaction(t *testing.T) {
+	t.Parallel()
+	s := servertest.NewCounting(t)
+	m := s.Merchant()
+	for _, path := range []string{allCards + "?programId=" + m.ProgramID, searchPath(m.ProgramID)} {
+		list(t, m, path)
+		if answer := m.Do(http.MethodGet, path, nil, nil); answer.Status != http.StatusOK || answer.Statements != 4 {
+			t.Errorf("%s: %d after %d statements, want 200 after 4", path, answer.Status, answer.Statements)
+		}
+	}
+}

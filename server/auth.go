@@ -16,18 +16,19 @@ import (
 // principal is the caller of a request, what the database says about them, and what the
 // middlewares have found out about the request. Each request has one from logRequests on.
 type principal struct {
-	claims    keyring.Claims
-	programID string   // in the path
-	path      []string // values of all path parameters, decoded
-	access    store.Access
-	cached    bool       // access came from the cache: the database said it up to a minute ago
-	head      bool       // the request is a HEAD, whose answer hands out nothing
-	client    string     // network address
-	request   requestIDs // as in the log
-	validated *validate.Request
-	faults    validate.Errors // of a validated request; all of them are provisional, see replayOnly
-	accept    string          // the Accept header
-	answer    http.Header     // header of the answer
+	claims       keyring.Claims
+	programID    string   // in the path
+	programNamed string   // in the path, or else in the query
+	path         []string // values of all path parameters, decoded
+	access       store.Access
+	cached       bool       // access came from the cache: the database said it up to a minute ago
+	head         bool       // the request is a HEAD, whose answer hands out nothing
+	client       string     // network address
+	request      requestIDs // as in the log
+	validated    *validate.Request
+	faults       validate.Errors // of a validated request; all of them are provisional, see replayOnly
+	accept       string          // the Accept header
+	answer       http.Header     // header of the answer
 }
 
 type principalKey struct{}
@@ -52,7 +53,7 @@ func (s *Server) authenticate(operations map[route]operation) echo.MiddlewareFun
 				if err := s.limits.user.take(c.Response().Header(), claims.Subject, s.Store.Clock()); err != nil {
 					return err
 				}
-				who.claims, who.programID, who.path = claims, pathValue(c, "programId"), pathValues(c)
+				who.claims, who.programID, who.programNamed, who.path = claims, pathValue(c, "programId"), programNamed(c), pathValues(c)
 				if err := s.authorize(ctx, who, op.startsFromCache); err != nil {
 					return err
 				}
@@ -94,7 +95,21 @@ func caller(ctx context.Context) *principal {
 	return ctx.Value(principalKey{}).(*principal)
 }
 
-// program returns the program that the path names. It fails with
+// programNamed returns the id of the program in the path, or else the last one in the query,
+// which is the one that the validator takes.
+func programNamed(c echo.Context) string {
+	inPath := pathValue(c, "programId")
+	if inPath != "" {
+		return inPath
+	}
+	named := c.QueryParams()["programId"]
+	if len(named) == 0 {
+		return ""
+	}
+	return named[len(named)-1]
+}
+
+// program returns the program that the path names, or else the query. It fails with
 // store.ErrProgramNotFound, or with store.ErrProgramForbidden if the program belongs to
 // another merchant.
 func (p *principal) program() (store.Program, error) {

@@ -97,3 +97,24 @@ func BenchmarkBulkTask(b *testing.B) {
 	}
 	b.ReportMetric(float64(cards*b.N)/b.Elapsed().Seconds(), "cards/s")
 }
+
+// BenchmarkList reads pages of 250 cards through the whole chain, database included. cpu-ns is the
+// processor time of this process for a card. See BenchmarkCreate.
+func BenchmarkList(b *testing.B) {
+	const cards, page = 10_000, 250
+	s := servertest.New(b, func(o *server.Options) { o.BulkMaximum = cards })
+	m := s.Merchant()
+	post(b, s, m, m.Cards()+"/bulk", fmt.Appendf(nil, `{"initialValue":25,"count":%d}`, cards), http.StatusAccepted)
+	var place string // that of the newest card but some
+	for place == "" {
+		time.Sleep(10 * time.Millisecond)
+		must(b, s.Store.Pool().QueryRow(b.Context(), `select coalesce((select encode(id || program_id, 'hex') from gift_cards order by id desc offset $1 limit 1), '')`, cards/2).Scan(&place))
+	}
+	path := fmt.Sprintf("/v2/giftcards/programs/cards?programId=%s&limit=%d&after=%s", m.ProgramID, page, place)
+	b.ReportAllocs()
+	before := processorTime(b)
+	for b.Loop() {
+		sendTo(b, s, m, http.MethodGet, path, nil, http.StatusOK)
+	}
+	b.ReportMetric(float64((processorTime(b)-before).Nanoseconds())/float64(b.N*page), "cpu-ns/card")
+}

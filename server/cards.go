@@ -32,7 +32,7 @@ func (s *Server) GetGiftCardDetails(ctx context.Context, request api.GetGiftCard
 	if err != nil {
 		return nil, err
 	}
-	shown := toGiftCard(&card, s.Store.Now(ctx), program, who.access.MerchantName)
+	shown := toGiftCard(&card, s.Store.Now(ctx), newIssuer(program.ID, program.MerchantID, who.access.MerchantName))
 	body := make([]byte, 0, cardBytes+entryBytes*len(entries))
 	return encodedAnswer{body: append(appendDetails(body, &shown, entries), '\n')}, nil
 }
@@ -44,8 +44,7 @@ func (s *Server) SearchGiftCards(ctx context.Context, request api.SearchGiftCard
 	if err != nil {
 		return nil, err
 	}
-	return s.listCards(ctx, "/v2/giftcards/programs/"+request.ProgramId+"/search",
-		[]store.MerchantProgram{{ID: program.ID, MerchantID: program.MerchantID, MerchantName: who.access.MerchantName}})
+	return s.listCards(ctx, "/v2/giftcards/programs/"+request.ProgramId+"/search", who.listed(program))
 }
 
 // GetGiftCards returns a page of the cards of one program, or of all of the caller's merchant.
@@ -59,27 +58,17 @@ func (s *Server) GetGiftCards(ctx context.Context, _ api.GetGiftCardsRequestObje
 
 // programsAskedFor returns the program that the query names, or all of the caller's merchant.
 func (s *Server) programsAskedFor(ctx context.Context) ([]store.MerchantProgram, error) {
-	programs, err := s.Store.ProgramsOf(ctx, caller(ctx).access.User.MerchantID)
-	if err != nil {
-		return nil, err
+	who := caller(ctx)
+	if query(ctx).value("programId").IsNull() {
+		return s.Store.ProgramsOf(ctx, who.access.User.MerchantID)
 	}
-	wanted, err := query(ctx).id("programId")
-	if err != nil || wanted.IsZero() {
-		return programs, err
-	}
-	for _, program := range programs {
-		if program.ID == wanted {
-			return []store.MerchantProgram{program}, nil
-		}
-	}
-	exists, err := s.Store.ProgramExists(ctx, wanted)
-	switch {
-	case err != nil:
-		return nil, err
-	case exists:
-		return nil, store.ErrProgramForbidden
-	}
-	return nil, store.ErrProgramNotFound
+	program, err := who.program()
+	return who.listed(program), err
+}
+
+// listed is a program of the caller's as the only one whose cards are listed.
+func (p *principal) listed(program store.Program) []store.MerchantProgram {
+	return []store.MerchantProgram{{ID: program.ID, MerchantID: program.MerchantID, MerchantName: p.access.MerchantName}}
 }
 
 // listCards answers with the page of the cards of the programs that the query asks for. The
@@ -96,12 +85,12 @@ func (s *Server) listCards(ctx context.Context, path string, programs []store.Me
 	if !merchant.IsZero() && merchant != caller(ctx).access.User.MerchantID {
 		programs = nil // as if the other merchant had no cards
 	}
-	byID := map[id.ID]store.MerchantProgram{}
+	issuers := map[id.ID]*issuer{}
 	for _, program := range programs {
-		byID[program.ID] = program
+		issuers[program.ID] = newIssuer(program.ID, program.MerchantID, program.MerchantName)
 		asked.Programs = append(asked.Programs, program.ID)
 	}
-	page, err := s.Store.ListCards(ctx, asked)
+	page, err := s.Store.ListCards(ctx, caller(ctx).access, asked)
 	if err != nil {
 		return answer, err
 	}
@@ -110,8 +99,7 @@ func (s *Server) listCards(ctx context.Context, path string, programs []store.Me
 		if i > 0 {
 			body = append(body, ',')
 		}
-		card, program := &page.Cards[i], byID[page.Cards[i].ProgramID]
-		shown := toGiftCard(card, page.At, store.Program{ID: program.ID, MerchantID: program.MerchantID}, program.MerchantName)
+		shown := toGiftCard(&page.Cards[i], page.At, issuers[page.Cards[i].ProgramID])
 		body = appendGiftCard(body, &shown)
 	}
 	body = append(body, "]\n"...)

@@ -132,5 +132,5 @@ func (a changed) write(w http.ResponseWriter) error {
 
 // cardAnswer is a card after a change, as the answer has it.
 func cardAnswer(ctx context.Context, program store.Program, card *store.Card) api.GiftCardResponse {
-	return toGiftCard(&card.GiftCard, card.At(), program, caller(ctx).access.MerchantName)
+	return toGiftCard(&card.GiftCard, card.At(), newIssuer(program.ID, program.MerchantID, caller(ctx).access.MerchantName))
 }

@@ -13,8 +13,15 @@ import (
 
 // This file converts between the contract's shapes and the store's rows, both ways.
 
-// toGiftCard converts a card as it is at a time.
-func toGiftCard(card *store.GiftCard, at time.Time, program store.Program, merchantName string) api.GiftCardResponse {
+// issuer is what the answers about all cards of a program have in common.
+type issuer struct{ programID, merchantID, merchantName string }
+
+func newIssuer(program, merchant id.ID, merchantName string) *issuer {
+	return &issuer{program.String(), merchant.String(), merchantName}
+}
+
+// toGiftCard converts a card of the issuer as it is at a time.
+func toGiftCard(card *store.GiftCard, at time.Time, of *issuer) api.GiftCardResponse {
 	number := store.FormatNumber(card.CardNumber)
 	answer := api.GiftCardResponse{
 		Id:             card.ID.String(),
@@ -31,12 +38,12 @@ func toGiftCard(card *store.GiftCard, at time.Time, program store.Program, merch
 		CustomerPhone:  card.CustomerPhone,
 		CustomerName:   card.CustomerName,
 		SenderName:     card.SenderName,
-		MerchantId:     program.MerchantID.String(),
-		MerchantName:   &merchantName,
+		MerchantId:     of.merchantID,
+		MerchantName:   &of.merchantName,
 		IsPhysical:     card.IsPhysical,
 		DesignTemplate: card.DesignTemplate,
 		CustomMessage:  card.CustomMessage,
-		ProgramId:      program.ID.String(),
+		ProgramId:      of.programID,
 		DeliverAt:      card.DeliverAt,
 		Delivered:      card.Delivered,
 	}

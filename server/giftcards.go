@@ -30,7 +30,7 @@ func (s *Server) CreateGiftCard(ctx context.Context, request api.CreateGiftCardR
 	var issued id.ID
 	answer, err := s.Store.CreateCard(ctx, who.access, terms, recipient, key, entry, func(card *store.GiftCard) (store.Answer, error) {
 		issued = card.ID
-		shown := toGiftCard(card, card.CreatedAt, program, who.access.MerchantName)
+		shown := toGiftCard(card, card.CreatedAt, newIssuer(program.ID, program.MerchantID, who.access.MerchantName))
 		return store.Answer{Status: http.StatusCreated, Body: appendGiftCard(make([]byte, 0, cardBytes), &shown)}, nil
 	})
 	if err != nil {

@@ -160,3 +160,33 @@ func (w *world) isOut(what string, a servertest.Answer) {
 		w.t.Errorf("%s: %d %s, want 401 %s", what, a.Status, a.Body, want)
 	}
 }
+
+// TestNoListOutlivesItsAccess, although a list of one program starts from the cache, and although
+// some lists are known to be empty before the database is asked for cards.
+func TestNoListOutlivesItsAccess(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	other := servertest.NewOn(t, w.s.DatabaseURL, w.s.KeyFile)
+	_, create := privateOperations(t)
+	ofProgram := allCards + "?programId=" + w.owned.program
+	for name, path := range map[string]string{
+		"all programs":               allCards,
+		"one program":                ofProgram,
+		"a page":                     ofProgram + "&page=2",
+		"another merchant's cards":   ofProgram + "&merchant_id=" + w.foreign.merchant,
+		"a text":                     ofProgram + "&q=Hopper",
+		"a short text":               ofProgram + "&q=o",
+		"a text that no card has":    ofProgram + "&q=" + strings.Repeat("o", 1001),
+		"a number":                   ofProgram + "&q=1234",
+		"the program of the path":    searchPath(w.owned.program),
+		"nothing of that one":        searchPath(w.owned.program) + "?merchant_id=" + w.foreign.merchant,
+		"two programs, the last one": allCards + "?programId=" + w.foreign.program + "&programId=" + w.owned.program,
+	} {
+		g := w.guest(other, create)
+		if answer := w.send(http.MethodGet, path, "", g.bearer, nil); answer.Status != http.StatusOK {
+			t.Errorf("%s, before: %d %s", name, answer.Status, answer.Body)
+		}
+		g.deactivate()
+		w.isOut(name, w.send(http.MethodGet, path, "", g.bearer, nil))
+	}
+}

@@ -14,7 +14,7 @@ import (
 
 // Access is what the bearer of a token may do in a program. Callers may cache it for a
 // minute, provided that every operation that acts on it checks again that token and user
-// are unchanged, as CreateCard, FindTask and Move do.
+// are unchanged, as CreateCard, FindTask, FindCard, ListCards and Move do.
 type Access struct {
 	TokenID string
 	User    User // without the password hash
@@ -76,6 +76,29 @@ func (tx *Tx) checkAccess(ctx context.Context, access Access) error {
 	case err != nil:
 		return fmt.Errorf("check access: %w", err)
 	case changed:
+		return ErrAccessChanged
+	}
+	return nil
+}
+
+// readAs carries out the statements that queue adds to a batch, in one read-only transaction and
+// one round trip. It fails with ErrAccessChanged, whatever they found, if token or user have
+// changed.
+func (s *Store) readAs(ctx context.Context, access Access, queue func(*pgx.Batch)) error {
+	batch := &pgx.Batch{}
+	var changed bool
+	batch.Queue("begin isolation level repeatable read read only")
+	batch.Queue(changedAccessesSQL[oneRow], values(accessColumns, access)...).Query(func(rows pgx.Rows) error {
+		changed = rows.Next()
+		rows.Close()
+		return rows.Err()
+	})
+	queue(batch)
+	batch.Queue("commit")
+	if err := s.pool.SendBatch(ctx, batch).Close(); err != nil {
+		return err
+	}
+	if changed {
 		return ErrAccessChanged
 	}
 	return nil

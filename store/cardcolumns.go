@@ -84,12 +84,13 @@ func columnsOf(alias string, fields []cardField) string {
 	return strings.Join(each(fields, func(f cardField) string { return alias + "." + f.name }), ", ")
 }
 
-// collectCards reads rows of columnsOf the fields. It writes to fixed places, because finding
+// collectCards reads rows of columnsOf the fields, at most that many. It writes to fixed places, because finding
 // the field of each column by reflection costs more than the rest.
-func collectCards(rows pgx.Rows, fields []cardField) (cards []GiftCard, err error) {
+func collectCards(rows pgx.Rows, fields []cardField, most int) ([]GiftCard, error) {
+	cards := make([]GiftCard, 0, most)
 	var card GiftCard
 	targets := each(fields, func(f cardField) any { return f.target(&card) })
-	_, err = pgx.ForEachRow(rows, targets, func() error {
+	_, err := pgx.ForEachRow(rows, targets, func() error {
 		cards = append(cards, card)
 		return nil
 	})

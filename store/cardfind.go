@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -13,35 +12,23 @@ import (
 // FindCard returns a card of the program of the access, with its newest entries, newest first
 // and at most that many, which fit its balance. entries is nil if most is 0. It fails with
 // ErrCardNotFound, or with ErrAccessChanged if token or user have changed.
-//
-// The statements of its transaction go to the database in one round trip.
 func (s *Store) FindCard(ctx context.Context, access Access, card id.ID, most int) (found GiftCard, entries []Entry, err error) {
-	batch := &pgx.Batch{}
 	var cards []GiftCard
-	var changed bool
-	batch.Queue("begin isolation level repeatable read read only")
-	batch.Queue(changedAccessesSQL[oneRow], values(accessColumns, access)...).Query(func(rows pgx.Rows) error {
-		changed = rows.Next()
-		rows.Close()
-		return rows.Err()
-	})
-	batch.Queue(findCardSQL, access.Program.ID, card).Query(func(rows pgx.Rows) (err error) {
-		cards, err = collectCards(rows, shownFields)
-		return err
-	})
-	if most > 0 {
-		batch.Queue(listEntriesSQL, access.Program.ID, card, most).Query(func(rows pgx.Rows) (err error) {
-			entries, err = collectEntries(rows)
+	err = s.readAs(ctx, access, func(batch *pgx.Batch) {
+		batch.Queue(findCardSQL, access.Program.ID, card).Query(func(rows pgx.Rows) (err error) {
+			cards, err = collectCards(rows, shownFields, 1)
 			return err
 		})
-	}
-	batch.Queue("commit")
-	if err := s.pool.SendBatch(ctx, batch).Close(); err != nil {
-		return found, nil, classify(fmt.Errorf("find card: %w", err))
-	}
+		if most > 0 {
+			batch.Queue(listEntriesSQL, access.Program.ID, card, most).Query(func(rows pgx.Rows) (err error) {
+				entries, err = collectEntries(rows)
+				return err
+			})
+		}
+	})
 	switch {
-	case changed:
-		return found, nil, ErrAccessChanged
+	case err != nil:
+		return found, nil, classify(wrap(err, "find card"))
 	case len(cards) == 0:
 		return found, nil, ErrCardNotFound
 	}

@@ -64,15 +64,16 @@ type CardPage struct {
 	At    time.Time  // the time at which states were judged
 }
 
-// ListCards returns a page of cards. A page after a cursor is found as fast as the first one.
+// ListCards returns a page of cards. A page after a cursor is found as fast as the first one. It
+// fails with ErrAccessChanged if token or user have changed.
 //
 // No index finds a text of one or two characters. A page of such a search ends after
 // shortReach cards at the latest, even if it has fewer cards than wanted, or none. Its Next
 // leads on.
-func (s *Store) ListCards(ctx context.Context, q CardQuery) (page CardPage, err error) {
+func (s *Store) ListCards(ctx context.Context, access Access, q CardQuery) (page CardPage, err error) {
 	page.At = s.Now(ctx)
 	if len(q.Programs) == 0 || q.Search.kind == searchNothing {
-		return page, nil
+		return page, classify(wrap(s.readAs(ctx, access, func(*pgx.Batch) {}), "list no cards"))
 	}
 	if q.After == (Cursor{}) {
 		q.After = beginning
@@ -85,12 +86,14 @@ func (s *Store) ListCards(ctx context.Context, q CardQuery) (page CardPage, err 
 	wanted := q.Limit
 	q.Limit++ // one more card tells whether there are more
 	for _, statement := range q.statements(page.At) {
-		rows, err := s.pool.Query(ctx, statement.sql, statement.args...)
-		if err == nil {
-			page.Cards, err = collectCards(rows, shownFields)
-		}
+		err := s.readAs(ctx, access, func(batch *pgx.Batch) {
+			batch.Queue(statement.sql, statement.args...).Query(func(rows pgx.Rows) (err error) {
+				page.Cards, err = collectCards(rows, shownFields, q.Limit)
+				return err
+			})
+		})
 		if err != nil {
-			return CardPage{}, classify(fmt.Errorf("list cards: %w", err))
+			return CardPage{}, classify(wrap(err, "list cards"))
 		}
 		if len(page.Cards) >= q.Limit { // the statements after this one would find the same
 			break

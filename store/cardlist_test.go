@@ -43,7 +43,7 @@ func TestTheNewestCardsOfACommonTextAreFound(t *testing.T) {
 	seen := 0
 	var after store.Cursor
 	for more := true; more; {
-		page, err := f.ListCards(t.Context(), store.CardQuery{Programs: []id.ID{f.program}, Search: store.ParseSearch("anna"), Limit: 300, After: after})
+		page, err := f.ListCards(t.Context(), f.access, store.CardQuery{Programs: []id.ID{f.program}, Search: store.ParseSearch("anna"), Limit: 300, After: after})
 		must(t, err)
 		for _, card := range page.Cards {
 			if want := int64(999 - seen); card.CardNumber != want {
@@ -71,7 +71,7 @@ func TestAShortTextIsFoundPageByPage(t *testing.T) {
 	var pages []int
 	var after store.Cursor
 	for more := true; more; {
-		page, err := f.ListCards(t.Context(), store.CardQuery{Programs: []id.ID{f.program}, Search: store.ParseSearch("Q"), Limit: 20, After: after})
+		page, err := f.ListCards(t.Context(), f.access, store.CardQuery{Programs: []id.ID{f.program}, Search: store.ParseSearch("Q"), Limit: 20, After: after})
 		must(t, err)
 		for _, card := range page.Cards {
 			seen = append(seen, card.CardNumber)

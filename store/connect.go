@@ -9,6 +9,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"giftcards/store/money"
 )
 
 // sessionSettings are set in every session, because the statements of this package rely on
@@ -28,6 +30,7 @@ const codeReadOnly = "25006"
 func newPool(ctx context.Context, config *pgxpool.Config) (*pgxpool.Pool, error) {
 	var made atomic.Pointer[pgxpool.Pool] // nil while the first connections are set up
 	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
+		money.RegisterCodec(conn.TypeMap())
 		return conn.PgConn().Exec(ctx, sessionSettings).Close()
 	}
 	config.PrepareConn = func(ctx context.Context, _ *pgx.Conn) (bool, error) { return true, away(ctx) }

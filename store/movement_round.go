@@ -104,7 +104,7 @@ func (r *movementRound) reads() *pgx.Batch {
 	batch.Queue(cardSettingsSQL, fmt.Sprint(lockWait.Milliseconds()))
 	f := formOf(len(r.wanted))
 	batch.Queue(lockCardsSQL[f], arguments(cardKeyColumns, r.wanted, f)...).Query(func(rows pgx.Rows) error {
-		found, err := collectCards(rows, cardFields)
+		found, err := collectCards(rows, cardFields, len(r.wanted))
 		for i := range found {
 			r.cards[cardKey{found[i].ProgramID, found[i].ID}] = newCard(found[i], r.moment)
 		}

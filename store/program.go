@@ -113,12 +113,3 @@ func (s *Store) ProgramsOf(ctx context.Context, merchant id.ID) ([]MerchantProgr
 	programs, err := s.q.ListProgramsOfMerchant(ctx, merchant)
 	return programs, classify(wrap(err, "list programs of merchant"))
 }
-
-// ProgramExists reports whether there is a program, of any merchant.
-func (s *Store) ProgramExists(ctx context.Context, program id.ID) (bool, error) {
-	_, err := s.q.FindProgram(ctx, program)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return false, nil
-	}
-	return err == nil, classify(wrap(err, "find program"))
-}

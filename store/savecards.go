@@ -33,7 +33,7 @@ func (tx *Tx) LockCards(ctx context.Context, program id.ID, ids ...id.ID) ([]*Ca
 	if err != nil {
 		return nil, busy(fmt.Errorf("lock cards: %w", err))
 	}
-	found, err := collectCards(rows, cardFields)
+	found, err := collectCards(rows, cardFields, len(wanted))
 	if err != nil {
 		return nil, busy(fmt.Errorf("lock cards: %w", err))
 	}
