@@ -150,7 +150,7 @@ func TestTheLifeOfACardWorksAsItIsPasted(t *testing.T) {
 	}
 }
 
-// TestTheJourneyLooksWhereTheServerKeepsItsDemo, whoever the user is.
+// TestTheJourneyLooksWhereTheServerKeepsItsDemo, also if a variable names the directory.
 func TestTheJourneyLooksWhereTheServerKeepsItsDemo(t *testing.T) {
 	t.Parallel()
 	want, err := embedded.DefaultStateDir()
