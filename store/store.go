@@ -144,8 +144,8 @@ func CheckURL(url string) error {
 	return nil
 }
 
-// DescribeStatements is the address with which no session needs statements that were
-// prepared before, as behind a transaction pooler. An empty one stays empty.
+// DescribeStatements returns the address with a setting for a transaction pooler: sessions then
+// need no statements that were prepared before. An empty address stays empty.
 func DescribeStatements(url string) string {
 	const setting = "default_query_exec_mode=cache_describe" // the last one in an address counts
 	switch {
