@@ -37,7 +37,7 @@ const SendTimeout = store.MessageLease - leftForRecord
 
 const (
 	leftForRecord = 30 * time.Second
-	ownPause      = 2 * time.Second // between looks whether a copy may send by now
+	ownPause      = 2 * time.Second // between checks of whether this database may send
 	recordTimeout = 5 * time.Second
 	recordPause   = time.Second
 	lookPause     = 2 * time.Second // after a failed look
@@ -95,7 +95,7 @@ func (j *Jobs) deliver(ctx, sendCtx context.Context) {
 	all.Wait()
 }
 
-// awaitOwnership waits until this database owns its messages. It returns false if ctx
+// awaitOwnership waits until this database may send messages. It returns false if ctx
 // ends first.
 func (j *Jobs) awaitOwnership(ctx context.Context) bool {
 	for said := false; ; {

@@ -46,7 +46,7 @@ type Options struct {
 	TaskTimeout time.Duration
 	// SweepEvery is the pause between looks for abandoned tasks, 2 s if zero.
 	SweepEvery time.Duration
-	// AskEvery is the pause between looks which programs ask for receipts, 20 s if zero.
+	// AskEvery is the pause between looks for programs that ask for receipts, 20 s if zero.
 	AskEvery time.Duration
 	// RemindEvery is the pause between looks for cards that expire soon, an hour if zero.
 	RemindEvery time.Duration

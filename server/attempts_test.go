@@ -20,7 +20,7 @@ type things struct {
 
 // attempt says how an operation is requested, and how it answers.
 type attempt struct {
-	granted         int // status for a user whose role may use it; an issuer's may always
+	granted         int // status for a user who may use it; an issuer may use all
 	body            func(things) string
 	cashier, reader string // how the role is refused, "" if it may use the operation
 	card            string // the state of the card that the request needs: "" for none

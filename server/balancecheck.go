@@ -64,8 +64,8 @@ const (
 	// checkWindow is the window of the quota of balance checks.
 	checkWindow = time.Minute
 	// An address that asks in vain for four times as many different numbers as the quota,
-	// within failedWindow, is refused for refusedFor: 20 numbers by default. People mistype one
-	// number, and guess no list of them.
+	// within failedWindow, is refused for refusedFor: 20 numbers by default. A person may mistype a
+	// number, but does not try a list of them.
 	failedFactor = 4
 	failedWindow = 10 * time.Minute
 	refusedFor   = time.Hour

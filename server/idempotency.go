@@ -44,9 +44,9 @@ const (
 )
 
 // idempotencyKey returns the key of a request with the hash of the request, or nil if the
-// request has no key. body encodes the parts of the body that would be stored, so that a
-// retry may differ in white space, in the order of names, in characters that are cleaned
-// away, and in the form of Unicode. The ids in the path are always in the hash, because
+// request has no key. body encodes the parts of the body that would be stored. So a
+// retry may differ in white space, in the order of names, in characters that are removed, and in
+// the form of Unicode. The ids in the path are always in the hash, because
 // a request about one card must never get the answer about another card.
 func idempotencyKey(who *principal, operation string, header *string, body func(*json.Encoder) error) (*store.IdempotencyKey, error) {
 	if header == nil || rules.Key(*header) == "" {

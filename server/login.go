@@ -42,8 +42,8 @@ type userName [16]byte
 const (
 	// loginWindow is the time after which the whole quota is available again.
 	loginWindow = 5 * time.Minute
-	// In IPv6 a household often has a /56 and a company a /48, with very many /64s each.
-	// Their quotas are smaller than a user's, so that no single one can use a user's up.
+	// In IPv6 a household often has a /56 and a company a /48, with very many /64s each. Their
+	// quotas are smaller than a user's, so that one network alone cannot use a user's up.
 	homeFactor, siteFactor = 2, 4
 	// userFactor makes a user's quota five times an address's, so that one address alone can
 	// never slow down a user.
@@ -93,8 +93,8 @@ func newAttempt(name, client string) *attempt {
 	}
 }
 
-// ipv6 reports whether the attempt comes from IPv6. Only there have wider networks quotas of
-// wrong passwords, because the many customers in an IPv4 /24 would use up each other's.
+// ipv6 reports whether the attempt comes from IPv6. Wider networks of IPv4 have no quotas of
+// wrong passwords, because the many customers in a /24 would use up each other's.
 func (a *attempt) ipv6() bool { return a.address.Addr().Is6() }
 
 // quota is the quota of one key.
@@ -160,7 +160,6 @@ func take(quotas []quota, now time.Time) (giveBack func(), err error) {
 			}
 		}
 	}
-	// All or nothing: a later refusal gives the earlier ones back.
 	for i, q := range quotas {
 		if q.limit == nil {
 			continue

@@ -67,7 +67,7 @@ func TestASampleHasAShareOfTheSuccessesAndEveryRefusal(t *testing.T) {
 	for range 20 {
 		get(t, s, s.URL+"/v2/giftcards/downloads/nothing")
 	}
-	// 100 are expected, with a deviation of 9. A right server stays inside of these bounds.
+	// 100 are expected, with a deviation of 9. A correct server stays within these bounds.
 	if n := requestLines(t, successes)["/healthz 200"]; n < 20 || n > 180 {
 		t.Errorf("%d of %d successes are logged, want about a quarter", n, requests)
 	}

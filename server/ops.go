@@ -33,7 +33,7 @@ func documentHandler(document []byte) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		header := c.Response().Header()
 		header.Set("ETag", etag)
-		header.Set(echo.HeaderCacheControl, "no-cache") // cache it, but ask first
+		header.Set(echo.HeaderCacheControl, "no-cache")
 		if strings.Contains(c.Request().Header.Get("If-None-Match"), etag) {
 			return c.NoContent(http.StatusNotModified)
 		}

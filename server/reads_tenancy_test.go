@@ -10,8 +10,8 @@ import (
 	"giftcards/store/id"
 )
 
-// TestReadsShowNothingOfAnotherMerchant, not even whether it exists, but for a program, which
-// the caller names.
+// TestReadsShowNothingOfAnotherMerchant, not even whether a card or merchant exists. Only a
+// program that the caller names is known to exist.
 func TestReadsShowNothingOfAnotherMerchant(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)

@@ -15,7 +15,7 @@ func TestEveryOperationSaysWhichRolesMayUseIt(t *testing.T) {
 	operations := reflect.TypeFor[api.StrictServerInterface]()
 	for operation := range operations.Methods() {
 		if _, named := permissions[operation.Name]; !named {
-			t.Errorf("%s says not which roles may use it: name it in permissions", operation.Name)
+			t.Errorf("no roles are declared for %s: name it in permissions", operation.Name)
 		}
 	}
 	roles := []string{store.RoleIssuer, store.RoleCashier, store.RoleReader}

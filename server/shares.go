@@ -27,7 +27,7 @@ func newShares(all, share int64) *shares {
 }
 
 // take waits until the holder named so may have weight, which must not exceed a share. The
-// caller must call release when it needs the weight no more. It fails when ctx ends.
+// caller must call release when it no longer needs the weight. It fails when ctx ends.
 func (s *shares) take(ctx context.Context, name string, weight int64) (release func(), err error) {
 	// Its own share comes first, because a holder at its limit must not queue before others.
 	h := s.enter(name)

@@ -65,9 +65,8 @@ const (
 	stays        = "same" // 200, and the state stays
 )
 
-// answers are how an operation is answered, by the way that the card has come, or else by its
-// state: the state that the card is in after a 200, or the status and the words of the
-// refusal.
+// answers are the answers to an operation, by the name of a way, or else by the state of the
+// card. An answer is the state after a 200, or the status and the words of a refusal.
 type answers map[string]string
 
 func (a answers) to(name, state string) string {

@@ -34,8 +34,8 @@ func (s *Server) CreateToken(ctx context.Context, request api.CreateTokenRequest
 // login returns a token for the user. It fails with a refusal if the password is wrong or
 // a limit is reached.
 func (s *Server) login(ctx context.Context, a *attempt, secret string) (string, error) {
-	// Read the clock before the user, because a token must not seem younger than the password
-	// that it is given for: a change of the password in between would not end the token.
+	// Read the clock before the user. Otherwise a change of the password in between would not end
+	// the token, because the token would seem younger than the change.
 	now := s.Store.Clock()
 	if len(secret) > password.MaxLength {
 		// It cannot be anybody's password and costs no hash, so it counts for the network only.

@@ -75,6 +75,6 @@ func TestTheBacklogIsWhatWaits(t *testing.T) {
 		}
 	}
 	if len(b.Jobs) != 3 || b.FailedMessages != 1 {
-		t.Errorf("jobs of 3 kinds and 1 failed message are wanted: %+v", b)
+		t.Errorf("want 3 groups of jobs and 1 failed message: %+v", b)
 	}
 }

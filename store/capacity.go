@@ -2,9 +2,8 @@ package store
 
 import "context"
 
-// Capacity is what decides how much a card costs PostgreSQL in a large database. Numbers are
-// in every page of the index of card numbers with the same probability, so that nearly each
-// new card touches another page of it.
+// Capacity is what decides how much a card costs PostgreSQL in a large database. Card numbers
+// are random, so nearly each new card touches another page of their index.
 type Capacity struct {
 	CardNumberIndex int64  // bytes of the index of card numbers
 	SharedBuffers   int64  // bytes
@@ -36,8 +35,8 @@ func (c Capacity) MaxWALSizeTooSmall() bool {
 }
 
 // WALCompressionWasted reports whether PostgreSQL compresses many whole pages of the index in
-// vain: pglz, which is the meaning of on, does not make pages of random numbers smaller, and
-// takes several times the processor time of writing them as they are.
+// vain. on means pglz. pglz does not make pages of random numbers smaller, and takes several
+// times the processor time of writing them as they are.
 func (c Capacity) WALCompressionWasted() bool {
 	return (c.WALCompression == "on" || c.WALCompression == "pglz") && c.MaxWALSizeTooSmall()
 }

@@ -33,15 +33,15 @@ func newest(messages []Message, channel string) (found *Message) {
 }
 
 // mayHaveArrived reports whether any of the messages was handed over, perhaps without a
-// confirmation. A message in a file counts, because it stands for one in a trial.
+// confirmation. A message in a file counts, because it stands for a sent one in a trial.
 func mayHaveArrived(messages []Message) bool {
 	return slices.ContainsFunc(messages, func(m Message) bool {
 		return m.Status == MessageSent || m.Status == MessageWritten || m.Unconfirmed > 0
 	})
 }
 
-// firstKind returns the kind of message that tells the card's holder of the card. A holder
-// who took it over must not read what its sender wrote to the one before.
+// firstKind returns the kind of message that tells the holder of the card about it. A holder who
+// took the card over must not read what the sender wrote to the first one.
 func firstKind(messages []Message, history codeHistory) string {
 	switch {
 	case history.Transferred:
@@ -59,7 +59,7 @@ type nextMessage struct {
 }
 
 // replaceMessage adds a message after the last one over its channel, which may be nil, and
-// drops what was not sent before. The card is not delivered until the message is sent.
+// drops those that are not sent yet. The card is not delivered until the message is sent.
 func (tx *Tx) replaceMessage(ctx context.Context, card *Card, last *Message, next nextMessage, history codeHistory) error {
 	if err := tx.dropMessagesOfCard(ctx, card, "a later message replaced it", next.channel); err != nil {
 		return err
@@ -77,7 +77,7 @@ func (tx *Tx) replaceMessage(ctx context.Context, card *Card, last *Message, nex
 	}})
 }
 
-// dropMessagesOfCard drops the card's messages over the channels that were not sent.
+// dropMessagesOfCard drops the unsent messages of the card over the channels.
 func (tx *Tx) dropMessagesOfCard(ctx context.Context, card *Card, reason string, channels ...string) error {
 	return wrap(tx.q.ReplaceMessages(ctx, db.ReplaceMessagesParams{
 		ProgramID: card.ProgramID, CardID: card.ID, Channels: channels, Now: tx.clock,

@@ -26,10 +26,10 @@ const (
 // maxSearched is longer, in characters, than a name or an e-mail address can be.
 const maxSearched = 1000
 
-// ParseSearch reads what a user typed: 16 digits, perhaps with spaces and hyphens, are a
-// card's number; 4 digits are the last ones of a number; everything else is part of the
-// customer's name or e-mail address, in capital or small letters. Space around it does not
-// count. A blank text finds every card.
+// ParseSearch reads what a user typed. 16 digits, perhaps with spaces and hyphens, are a card's
+// number. 4 digits are the last ones of a number. Everything else is a part of the customer's
+// name or e-mail address, in capital or small letters. Space around it does not count. A blank
+// text finds every card.
 func ParseSearch(typed string) Search {
 	typed = strings.TrimSpace(typed)
 	number, isNumber := ParseNumber(typed)

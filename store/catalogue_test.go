@@ -61,7 +61,7 @@ func TestEveryUniqueKeyBeginsWithTheProgramOrHasAReason(t *testing.T) {
 		case first == "program_id" && reason != "":
 			t.Errorf("%s begins with the program: it needs no reason any more", key)
 		case first != "program_id" && reason == "":
-			t.Errorf("%s of %s begins with %s, not with program_id, and says not why", key, table, first)
+			t.Errorf("%s of %s begins with %s, not with program_id, and no reason is given", key, table, first)
 		}
 		return nil
 	})

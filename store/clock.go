@@ -7,7 +7,7 @@ import (
 )
 
 // This file says which time an operation has. Mostly that is the clock's. A client of a sandbox
-// may give one request another time, in which its cards live. Logins, links, idempotency keys,
+// may give one request another time, which its cards then have. Logins, links, idempotency keys,
 // messages, jobs and limits follow the clock in any case, because workers act on them later.
 
 type timeKey struct{}
@@ -34,8 +34,8 @@ func (s *Store) Clock() time.Time { return s.now().UTC().Truncate(time.Microseco
 
 // moment is the time of one transaction.
 type moment struct {
-	now   time.Time // in which its cards live
-	clock time.Time // the clock's
+	now   time.Time // for cards
+	clock time.Time // for everything else
 	given bool      // now is that of At
 }
 

@@ -19,8 +19,8 @@ import (
 	"giftcards/store/storetest"
 )
 
-// judgements counts the wrong codes that instances have judged: each of them is counted in the
-// database, or found to be one too many there.
+// judgements counts the wrong codes that instances have judged. After each one, an instance asks
+// the database to count it.
 type judgements struct{ atomic.Int64 }
 
 func (j *judgements) look(sql string) {
@@ -58,7 +58,7 @@ func guessed(t *testing.T, count int, judged *judgements) []*store.Store {
 }
 
 // TestNInstancesJudgeNPlusFourWrongCodesOfANumber: 1,000 guesses at once on three instances,
-// by transfers and by balance checks. Callers who hang up get no more of them.
+// by transfers and by balance checks. A caller who hangs up gets no further guess.
 func TestNInstancesJudgeNPlusFourWrongCodesOfANumber(t *testing.T) {
 	t.Parallel()
 	for _, count := range []int{1, 3} {

@@ -25,8 +25,7 @@ import (
 // card would go over it.
 //
 // It is one statement that shares a transaction with other creates, because most requests are
-// creates. Only a create with a limit, or with a time that At gave, uses Once, like all other
-// operations.
+// creates. Only a create with a limit, or with a time that At gave, uses Once.
 func (s *Store) CreateCard(ctx context.Context, access Access, terms Terms, recipient Recipient, key *IdempotencyKey, entry AuditEntry, encode func(*GiftCard) (Answer, error)) (Answer, error) {
 	if _, given := timeOf(ctx); given { // others of the transaction would get the time too
 		return s.createCounted(ctx, access, terms, recipient, key, entry, encode)

@@ -102,7 +102,7 @@ type ErasedCard struct {
 
 // ErasePerson erases the recipient of each of the person's cards: names, addresses and message.
 // It deletes the messages and receipts to the person, and takes the person out of the stored answers.
-// Balances, codes and the ledger stay, so that whoever has a card can spend it.
+// Balances, codes and the ledger stay, so that the holder of a card can still spend it.
 //
 // The cards stay locked until the transaction ends.
 func (tx *Tx) ErasePerson(ctx context.Context, p Person) (erased Erased, err error) {
@@ -129,8 +129,8 @@ func (tx *Tx) ErasePerson(ctx context.Context, p Person) (erased Erased, err err
 			erased.BeingSent = append(erased.BeingSent, row.ID)
 		}
 	}
-	// EraseRecipients has deleted those of the person's cards, but not the ones of a card that has
-	// another recipient by now.
+	// EraseRecipients has deleted the receipts of the person's cards, but not those of a card that
+	// has another recipient by now.
 	if _, err := tx.q.DeleteReceiptsTo(ctx, p.Address); err != nil {
 		return erased, fmt.Errorf("delete receipts to person: %w", err)
 	}

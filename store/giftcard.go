@@ -28,8 +28,8 @@ type Terms struct {
 }
 
 // Recipient is the person that a card is for; unknown fields are nil. Names and message are
-// clean (contract: "sanitizes the provided custom message to prevent XSS"). PostgreSQL could
-// not store every other text.
+// clean (contract: "sanitizes the provided custom message to prevent XSS"). PostgreSQL cannot
+// store some other texts.
 type Recipient struct {
 	Email   *string     `json:"email,omitempty"`
 	Phone   *string     `json:"phone,omitempty"`
@@ -154,8 +154,9 @@ func (tx *Tx) insertCards(ctx context.Context, cards []GiftCard) error {
 	return errNumbersExhausted
 }
 
-// OpenCode returns the 6 digits of a card's sealed security code. They leave the server in
-// two ways only: in the message to the recipient, and in the merchant's CSV.
+// OpenCode returns the 6 digits of a card's sealed security code. They leave the
+// program in messages to recipients, in the merchant's downloads, and on sheets that an operator
+// prints. A sandbox also has them in the answer to a state.
 func (s *Store) OpenCode(card id.ID, sealed []byte) (string, error) {
 	code, err := s.keys.Unseal(sealed, card[:])
 	if err != nil {

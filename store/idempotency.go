@@ -40,8 +40,8 @@ type Answer struct {
 // effect. Once writes nothing and fails with ErrAccessChanged if token or user have changed,
 // and with ErrKeyReused if the key was used for another request.
 //
-// CreateCard does the same in a single statement, which can share a transaction with other
-// creates. Every other operation has to run several statements, and uses Once.
+// CreateCard does the same in a single statement, and Move for movements: both share a
+// transaction with other callers. Every other operation uses Once.
 func Once(ctx context.Context, s *Store, access Access, key *IdempotencyKey, effect func(*Tx) (Answer, error)) (Answer, error) {
 	return Write(ctx, s, func(tx *Tx) (Answer, error) {
 		prior, err := tx.claimKey(ctx, key)

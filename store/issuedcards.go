@@ -27,9 +27,9 @@ func (tx *Tx) CardsOfTask(ctx context.Context, task uuid.UUID, since time.Time) 
 	return tx.issuedCards(ctx, task, nil, since)
 }
 
-// CardsOfUser returns the cards that a user has issued since a time, by program and id: those
-// that they created, alone, in bulk or by a consolidation, as far back as the audit log goes,
-// and those of their tasks, as long as the tasks are kept.
+// CardsOfUser returns the cards that a user has issued since a time, by program and id. Cards of
+// the user's tasks are among them as long as the tasks are kept. The others, which the user
+// issued at once or by a consolidation, are as far back as the audit log goes.
 func (tx *Tx) CardsOfUser(ctx context.Context, user id.ID, since time.Time) ([]CardRef, error) {
 	return tx.issuedCards(ctx, nil, user, since)
 }

@@ -39,8 +39,8 @@ func addresses(card *GiftCard) iter.Seq2[string, string] {
 	}
 }
 
-// due returns when a message of the card is due that has not been sent yet. That follows the
-// clock, because the workers do.
+// due returns when an unsent message of the card is due. It follows the clock, because the
+// workers do.
 func (tx *Tx) due(card *GiftCard) time.Time {
 	if card.DeliverAt != nil && card.DeliverAt.After(tx.clock) {
 		return *card.DeliverAt

@@ -32,9 +32,9 @@ type movementRound struct {
 	codeMatches func(card id.ID, sealed []byte, code string) (bool, error)
 }
 
-// cardKey is a card's primary key, and scopedKey an idempotency key's. accessKey is all that
-// an access is checked by: two requests with one token may have read it before and after a
-// change of the user, and only the later one is still true.
+// cardKey is a card's primary key, and scopedKey an idempotency key's. accessKey is all that an
+// access is checked by. The token alone is not enough, because one request may have read the
+// user before a change, and another one after it.
 type (
 	cardKey   struct{ program, card id.ID }
 	scopedKey struct {

@@ -33,7 +33,7 @@ func (f fixture) sharedMovements(t *testing.T, movements ...store.Movement) []er
 		select {
 		case <-running:
 		case <-time.After(time.Minute):
-			t.Fatal("never: a movement that occupies a transaction")
+			t.Fatal("no movement occupies a transaction after a minute")
 		}
 	}
 	failed := make([]error, len(movements))

@@ -52,7 +52,7 @@ func (tx *Tx) PhysicalCards(ctx context.Context, task uuid.UUID, most int) (foun
 		switch state := StateOf(&cards[i], tx.now); state {
 		case CardPending, CardActive:
 			found.Cards = append(found.Cards, cards[i])
-		default: // its code is of no use, or must not get about
+		default: // its code is of no use, or must stay secret
 			found.LeftOut[state]++
 		}
 	}

@@ -12,9 +12,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// This file tells how far a running task is. Its cards are committed together, so no table can
-// say it. The worker names its session after the task and the cards that it has written:
-// PostgreSQL shows the name of a session to everybody at once, and forgets it with the worker.
+// This file tells how far a running task is. No table can, because the cards of a task are
+// committed together. So the worker names its session after the task and the number of cards that
+// it has written. Every session sees that name at once, and it ends with the worker's session.
 
 // Progress is how many cards the workers of running tasks have written, by task.
 type Progress map[uuid.UUID]int
@@ -69,8 +69,8 @@ type watched struct {
 	asked    atomic.Int64 // when somebody last asked, in nanoseconds
 }
 
-// watchedFor is how long progress is read on after somebody asked for it. Clients poll every 2
-// seconds, and some of them slower.
+// watchedFor is how long progress is still read after somebody asked for it. Clients poll every 2
+// seconds, and some of them less often.
 const watchedFor = 10 * time.Second
 
 // Of returns how many cards of a task are written: all of a completed one, none of one that has

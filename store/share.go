@@ -19,8 +19,8 @@ func sharing[In, Out any](run func(context.Context, []In) ([]Out, error), share 
 	return group[In, Out]{groupcommit.New(groupcommit.Options[In, Out]{Run: run, RolledBack: rolledBack, Off: !share})}
 }
 
-// Do is that of groupcommit.Group for callers to whom the database is there. Others must not
-// come into a transaction that they share.
+// Do calls Do of groupcommit.Group. If the database is away for the caller, it fails at once,
+// because the caller must not join a transaction of others.
 func (g group[In, Out]) Do(ctx context.Context, in In) (Out, error) {
 	if err := away(ctx); err != nil {
 		var none Out
@@ -29,8 +29,8 @@ func (g group[In, Out]) Do(ctx context.Context, in In) (Out, error) {
 	return g.Group.Do(ctx, in)
 }
 
-// rolledBack reports whether the server rejected the statement, so that nothing was
-// written. After a lost connection or a shutdown of the server nobody can know.
+// rolledBack reports whether PostgreSQL rejected the statement, so that nothing was written.
+// After a lost connection or a shutdown of PostgreSQL nobody can know.
 func rolledBack(err error) bool {
 	pg, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && pg.SeverityUnlocalized == "ERROR"

@@ -79,9 +79,9 @@ func TestAChangeOfAUserWaitsForATaskThatIsAboutToCommit(t *testing.T) {
 	commit(t, f.Store, deactivate)
 }
 
-// TestABacklogIsBoundedWhoeverAddsAtTheSameMoment, for each merchant by itself and over all of
-// its programs.
-func TestABacklogIsBoundedWhoeverAddsAtTheSameMoment(t *testing.T) {
+// TestABacklogStaysBoundedWhenManyAddAtOnce, for each merchant by itself and over all of its
+// programs.
+func TestABacklogStaysBoundedWhenManyAddAtOnce(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	const adders, cards, most = 4, 60, 130

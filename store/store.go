@@ -20,8 +20,9 @@
 //   - Tasks: bulk.go, chunk.go and recipients.go (writing the cards),
 //     progress.go, stop.go.
 //   - Messages: message.go, message_new.go, cardmessages.go, message_retry.go,
-//     message_origin.go, drop.go.
+//     message_origin.go, drop.go, bounce.go, and receipts.go.
 //   - Recipients' data: person.go (finding it), erase.go, answers.go, retention.go.
+//   - A sandbox: installation.go, clock.go, away.go, world.go.
 //   - Running it: migrate.go, grant.go, backlog.go, metrics.go, sweep.go, verify.go, and the
 //     keys of security codes in keycheck.go, keyuses.go, reseal.go and retire.go.
 package store
@@ -52,8 +53,8 @@ type Options struct {
 	Now func() time.Time
 	// MaxConns is the size of the pool; if zero, it is pool_max_conns of the address, or 16.
 	MaxConns int32
-	// ShareTransactions lets calls of the same moment share a transaction: cards created
-	// one by one, and the lookups of logins, tasks and checked cards.
+	// ShareTransactions lets calls of the same moment share a transaction: creates of single
+	// cards, movements, and the look-ups of logins, tasks and balance checks.
 	ShareTransactions bool
 	// Meter publishes what the store counts; nil turns it off.
 	Meter metric.Meter
@@ -144,8 +145,8 @@ func CheckURL(url string) error {
 	return nil
 }
 
-// DescribeStatements is the address with which no session needs statements that were
-// prepared before, as behind a transaction pooler. An empty one stays empty.
+// DescribeStatements returns the address with a setting for a transaction pooler: sessions then
+// need no statements that were prepared before. An empty address stays empty.
 func DescribeStatements(url string) string {
 	const setting = "default_query_exec_mode=cache_describe" // the last one in an address counts
 	switch {

@@ -110,8 +110,8 @@ func (tx *Tx) lockUser(ctx context.Context, email string) error {
 // adds another second.
 func (tx *Tx) endOfTokens() time.Time { return tx.now.Truncate(time.Second).Add(time.Second) }
 
-// TokenTime returns the time to write into a token that is given to user now: now or, if the
-// user was changed in this second, the time from which on tokens are valid.
+// TokenTime returns the time to write into a token that user gets now. It is now, or later if the
+// user was changed in this second: then it is the time from which tokens are valid.
 func TokenTime(user User, now time.Time) time.Time {
 	if user.TokensValidAfter != nil && now.Before(*user.TokensValidAfter) {
 		return *user.TokensValidAfter

@@ -124,12 +124,12 @@ func (b *bench) runCreateScript(ctx context.Context, clients, each int) (r round
 
 func (b *bench) createScript() string { return filepath.Join(b.dir, "create.sql") }
 
-// writeCreateScript writes pgbench's statement, which makes so many creates. It lets the server create one card and
-// copies the rows that the server wrote. Only three values differ in each create: the
-// key and the card's number are random, as ours are, and the card's id begins with the
-// second, as ours does, so that both append to the primary key's index. pgbench's other
-// values are constants of a prepared statement. The server has to send them, which is part
-// of its own cost.
+// writeCreateScript writes pgbench's statement, which makes each creates. It lets the server
+// create one card, and copies the rows that the server wrote. Three values differ from create to
+// create, as the server's do. The key and the card's number are random. The card's id begins
+// with the second, so that it goes to the end of the primary key's index. pgbench's other values
+// are constants of a prepared statement. The server has to send them, which is part of its own
+// cost.
 func (b *bench) writeCreateScript(ctx context.Context, each int) error {
 	if err := b.fresh(ctx); err != nil {
 		return err

@@ -18,20 +18,20 @@ type cardsCommand struct {
 	Print   printCards   `cmd:"" help:"Make a PDF of a task's physical cards, with numbers, security codes and QR codes, to print and cut."`
 }
 
-// issuer names whose cards a command changes.
-type issuer struct {
+// issuedBy chooses the cards that a command changes, by their task or user.
+type issuedBy struct {
 	Task  uuid.UUID `placeholder:"ID" help:"Cards of this task, as long as the task is kept."`
 	User  string    `placeholder:"EMAIL" help:"Cards that this user issued at once (as far back as the audit log goes) or by tasks that are still kept."`
 	Since time.Time `placeholder:"TIME" help:"Only cards issued since this time, such as 2026-01-31T09:00:00Z."`
 }
 
-type suspendCards struct{ issuer }
+type suspendCards struct{ issuedBy }
 
 func (c suspendCards) Run(s *session) error {
 	return c.change(s, "cards suspend", func(card *store.Card) error { return card.Suspend(new(stoppedReason), nil) })
 }
 
-type voidCards struct{ issuer }
+type voidCards struct{ issuedBy }
 
 func (c voidCards) Run(s *session) error {
 	return c.change(s, "cards void", func(card *store.Card) error {
@@ -48,7 +48,7 @@ type printedChange struct {
 	Cards int `json:"cards"`
 	// Changed is the number of cards that the command has suspended or voided.
 	Changed int `json:"changed"`
-	// Refused is the number of cards that stay as they are, by the reason.
+	// Refused is the number of cards that stay as they are, by reason.
 	Refused map[string]int `json:"refused"`
 }
 
@@ -58,7 +58,7 @@ const cardsAtOnce = 500
 
 // change changes the cards in batches, because one transaction would hold all of them for too
 // long. A command that failed half-way can be repeated.
-func (c issuer) change(s *session, operation string, do func(*store.Card) error) error {
+func (c issuedBy) change(s *session, operation string, do func(*store.Card) error) error {
 	if (c.Task == uuid.Nil) == (c.User == "") {
 		return errors.New("name --task or --user")
 	}
@@ -83,8 +83,8 @@ func (c issuer) change(s *session, operation string, do func(*store.Card) error)
 	})
 }
 
-// issued returns the cards, and names the task or the user as the subject of the entry.
-func (c issuer) issued(s *session, tx *store.Tx, entry *store.AuditEntry) ([]store.CardRef, error) {
+// issued returns the cards, and makes the task or the user the subject of the entry.
+func (c issuedBy) issued(s *session, tx *store.Tx, entry *store.AuditEntry) ([]store.CardRef, error) {
 	if c.Task != uuid.Nil {
 		entry.Subject = c.Task[:]
 		cards, err := tx.CardsOfTask(s, c.Task, c.Since)
@@ -129,7 +129,7 @@ func changeCards(s *session, tx *store.Tx, batch []store.CardRef, entry store.Au
 	return did, nil
 }
 
-// add changes a card, and counts it by the outcome. It fails if that is not a refusal.
+// add changes a card and counts it, as changed or as refused. It returns any other error.
 func (p *printedChange) add(card *store.Card, do func(*store.Card) error) error {
 	err := do(card)
 	if refusal, ok := errors.AsType[*store.Error](err); ok {

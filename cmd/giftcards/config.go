@@ -27,7 +27,7 @@ type config struct {
 	DatabaseURL string `env:"DATABASE_URL" placeholder:"URL" help:"PostgreSQL to use. Default: a private one in the state directory."`
 	// The pool's settings are no part of the address, because other programs refuse
 	// an address that has them.
-	DatabaseConnections int    `env:"GIFTCARDS_DATABASE_CONNECTIONS" default:"0" help:"Connections to the database, at most. Default: 16."`
+	DatabaseConnections int    `env:"GIFTCARDS_DATABASE_CONNECTIONS" placeholder:"N" default:"0" help:"Connections to the database, at most. Default: 16."`
 	DatabaseStatements  string `env:"GIFTCARDS_DATABASE_STATEMENTS" default:"prepare" placeholder:"prepare|describe" help:"prepare keeps prepared statements on each connection, describe only the types in them (${default}). Behind a transaction pooler such as PgBouncer: describe."`
 
 	PollOnly bool   `env:"GIFTCARDS_POLL_ONLY" help:"Poll for new tasks once a second instead of listening for notifications; needed behind a transaction pooler such as PgBouncer."`
@@ -38,13 +38,13 @@ type config struct {
 	AdminListen string        `env:"GIFTCARDS_ADMIN_LISTEN" default:"${admin_listen}" placeholder:"HOST:PORT" help:"Where operators find metrics, River's page and profiles, without a password (${default}, or no admin address if that is taken); off for none."`
 
 	PostgresBin string `env:"GIFTCARDS_POSTGRES_BIN" placeholder:"DIR" help:"Directory of the private PostgreSQL's programs. Default: those of the newest installed PostgreSQL, or downloaded ones."`
-	MavenMirror string `env:"GIFTCARDS_MAVEN_MIRROR" placeholder:"URL" help:"Maven repository to download PostgreSQL from. Default: Maven Central."`
+	MavenMirror string `env:"GIFTCARDS_MAVEN_MIRROR" placeholder:"URL" help:"Maven repository to download PostgreSQL from. Default: the mirror in ~/.m2/settings.xml, else Maven Central."`
 
 	CardPrefix        string        `env:"GIFTCARDS_CARD_PREFIX" default:"9" help:"First digits of card numbers, 1 to 8 (${default})."`
 	BulkThreshold     int           `env:"GIFTCARDS_BULK_THRESHOLD" default:"50" help:"Most cards that a bulk request issues at once (${default}); a task issues more than these."`
 	BulkMaximum       int           `env:"GIFTCARDS_BULK_MAXIMUM" default:"100000" help:"Most cards that a bulk request may ask for (${default})."`
 	BulkBodyLimit     int           `env:"GIFTCARDS_BULK_BODY_LIMIT" default:"64" placeholder:"MIB" help:"Largest body of a bulk request, in MiB (${default})."`
-	ShareTransactions bool          `env:"GIFTCARDS_SHARE_TRANSACTIONS" default:"true" negatable:"" help:"Let cards that are created at the same moment share a transaction (default); --no-share-transactions gives each card its own."`
+	ShareTransactions bool          `env:"GIFTCARDS_SHARE_TRANSACTIONS" default:"true" negatable:"" help:"Let creates, changes and look-ups of the same moment share a transaction (default); --no-share-transactions gives each its own."`
 	TokenLifetime     time.Duration `env:"GIFTCARDS_TOKEN_LIFETIME" default:"12h" help:"How long a login lasts (${default})."`
 	LinkLifetime      time.Duration `env:"GIFTCARDS_LINK_LIFETIME" default:"24h" help:"How long a CSV link works (${default})."`
 

@@ -88,8 +88,7 @@ func TestOldKeysAreRetiredOnlyWhenNothingNeedsThem(t *testing.T) {
 	must(t, keyring.Rotate(file))
 	refused("no server has begun")
 
-	// A server of yesterday rotates and reseals, so that its links may still be valid
-	// today.
+	// The server resealed yesterday, so its links may still be valid today.
 	clock := &storetest.Clock{}
 	clock.Move(-25 * time.Hour)
 	keys, err := keyring.Open(file)

@@ -19,11 +19,11 @@ func TestTheProgramTellsTheLicenceOfEveryModule(t *testing.T) {
 	}
 	rows := regexp.MustCompile("(?m)^\\| `(.+?)` \\| (\\S+) \\|").FindAllStringSubmatch(string(page), -1)
 	if len(rows) < 50 {
-		t.Fatalf("the page lists %d modules only", len(rows))
+		t.Fatalf("the page lists only %d modules", len(rows))
 	}
 	for _, row := range rows {
 		if !strings.Contains(stdout, "\n"+row[1]+" "+row[2]+", ") {
-			t.Errorf("nothing of %s %s", row[1], row[2])
+			t.Errorf("no licence of %s %s", row[1], row[2])
 		}
 	}
 	for _, part := range []string{

@@ -25,8 +25,8 @@ const (
 	// mostMemory is the largest default of --memory-limit, in bytes. A flooded process then
 	// has less than 256 MiB resident, with the program itself.
 	mostMemory = 208 << 20
-	// memoryShare is the part of the machine's or container's memory that is the default of
-	// --memory-limit: an eighth.
+	// memoryShare: the default of --memory-limit is an eighth of the machine's or container's
+	// memory.
 	memoryShare = 8
 	// connectionMemory is added to the limit for each open connection, in bytes. A connection
 	// takes a quarter of that, so that collections stay rare.

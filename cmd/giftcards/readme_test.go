@@ -41,8 +41,8 @@ func life(t *testing.T) string {
 	return all.String()
 }
 
-// shells take what is pasted as a terminal's shell does: bash and zsh with nobody's
-// settings, where they are installed, and sh.
+// shells returns the installed ones of bash, zsh and sh, by their names. bash and zsh are
+// interactive, as in a terminal, and read no settings of a user.
 func shells() map[string][]string {
 	found := map[string][]string{}
 	for _, command := range [][]string{{"bash", "--norc", "--noprofile", "-i"}, {"zsh", "-f", "-i"}, {"sh"}} {
@@ -64,7 +64,7 @@ func pasteInto(t *testing.T, shell []string, as *syscall.Credential, env []strin
 	defer cancel()
 	cmd := exec.CommandContext(ctx, shell[0], shell[1:]...)
 	cmd.Dir, cmd.Env = "/", append([]string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C"}, env...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: as, Setsid: true} // an interactive shell wants no terminal of the test's
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: as, Setsid: true} // so that an interactive shell does not take the terminal of the test
 	cmd.Stdin = strings.NewReader(text + "\necho the shell is still there\n")
 	out, err := cmd.CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "the shell is still there") {
@@ -73,9 +73,9 @@ func pasteInto(t *testing.T, shell []string, as *syscall.Credential, env []strin
 	return string(out)
 }
 
-// TestTheJourneyOfTheREADMEWorksAsItIsPasted, with a state directory of one's own; and,
-// where the tests run as root, as another user with the directory of that user, too. The
-// second way is tried in each shell only with -full.
+// TestTheJourneyOfTheREADMEWorksAsItIsPasted with a state directory that the variable names, and
+// with the default one. For the default one, a test of root takes another user. Without -full
+// only sh tries the default one.
 func TestTheJourneyOfTheREADMEWorksAsItIsPasted(t *testing.T) {
 	t.Parallel()
 	text := journey(t)
@@ -131,8 +131,7 @@ func TestTheJourneyOfTheREADMEWorksAsItIsPasted(t *testing.T) {
 	})
 }
 
-// TestTheLifeOfACardWorksAsItIsPasted behind the journey, with the answers that docs/cards.md
-// shows.
+// TestTheLifeOfACardWorksAsItIsPasted after the journey. docs/cards.md shows the same answers.
 func TestTheLifeOfACardWorksAsItIsPasted(t *testing.T) {
 	t.Parallel()
 	dir := processtest.UsedStateDir(t)
@@ -145,14 +144,13 @@ func TestTheLifeOfACardWorksAsItIsPasted(t *testing.T) {
 		`"totalConsolidatedAmount":"42.50"`, `{"detail":"Gift card has been voided"}`, `"amountRedeemed":"42.50","remainingBalance":"0.00"`,
 		`"status":"depleted"`, `"totalSold":"50.00","totalRedeemed":"50.00","totalBalance":"0.00"`, `"isActive":false}`, `{"detail":"Gift card not found"}`,
 	} {
-		// The page shows the same words.
 		if !strings.Contains(out, want) {
 			t.Errorf("no %s in\n%s", want, out)
 		}
 	}
 }
 
-// TestTheJourneyLooksWhereTheServerKeepsItsDemo, whoever the user is.
+// TestTheJourneyLooksWhereTheServerKeepsItsDemo, also if a variable names the directory.
 func TestTheJourneyLooksWhereTheServerKeepsItsDemo(t *testing.T) {
 	t.Parallel()
 	want, err := embedded.DefaultStateDir()
@@ -218,8 +216,8 @@ esac
 	}
 }
 
-// TestNoCommandInTheDocsHasACommentBehindIt, nor is one a comment: in an interactive
-// zsh # is a word like others, and what follows it is executed.
+// TestNoCommandInTheDocsHasACommentBehindIt, and no line of a command is a comment: an
+// interactive zsh takes # for a word like any other, and executes the line.
 func TestNoCommandInTheDocsHasACommentBehindIt(t *testing.T) {
 	t.Parallel()
 	pages, err := filepath.Glob("../../docs/*.md")

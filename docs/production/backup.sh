@@ -1,7 +1,7 @@
 #!/bin/sh
 # Usage: DATABASE_URL=<the owner's address> backup.sh DUMPS KEYS
 # Writes a dump to the directory DUMPS and a copy of the key file to the directory KEYS,
-# one of each for every day of the week. They are two directories because whoever has
+# one of each for every day of the week. They are two directories because a thief with
 # both files has every code. It fails if a part fails, and leaves the older files then.
 set -eu
 umask 077

@@ -172,8 +172,8 @@ func isTopLevel(word string) bool {
 	return topLevel[word]
 }
 
-// topLevel holds the top-level domains and schemes the schemes by which programs
-// recognize addresses.
+// topLevel holds the top-level domains by which programs recognise addresses, and schemes holds
+// the schemes.
 var (
 	topLevel = set(xurls.TLDs, xurls.PseudoTLDs, []string{"onion"})
 	schemes  = set(xurls.Schemes, xurls.SchemesUnofficial, []string{"javascript", "vbscript"})

@@ -55,15 +55,15 @@ type Content struct {
 }
 
 // Barcode is the card's number as an image for the scanner of a till. The image is a part of the
-// mail, and made only if the template asks for it.
+// mail.
 type Barcode struct {
 	Source        htmltemplate.URL  // for <img src>
 	Kind          barcode.Symbology // qr or code128
 	Width, Height int               // of the whole image in pixels, with the white around the code
 }
 
-// Barcode returns the image of the number. It is a method, so that templates that show none
-// cost none.
+// Barcode returns the image of the number. It is a method, so that only a template that shows
+// the image draws it.
 func (d *data) Barcode() (Barcode, error) {
 	symbology := cmp.Or(d.gift.Symbology, barcode.QR)
 	if d.drawn == nil {
@@ -79,8 +79,8 @@ func (d *data) Barcode() (Barcode, error) {
 	}, nil
 }
 
-// barcodeID is another one in each card's mails, because mail programs may show an image that they
-// know by its id.
+// barcodeID differs from card to card, because a mail program may show an image again that it
+// knows by its id.
 func (g *Gift) barcodeID() string { return "number@" + cmp.Or(g.ID, "example") + ".giftcards" }
 
 // Compose executes the template of the gift's design, or else the default one, for all forms.

@@ -32,8 +32,8 @@ type Report struct {
 	Reason   string // a short line: the status code and the server's words
 }
 
-// ErrNoReport means that a mail is not a report on a mail with a mark, but an answer out of
-// office, for example.
+// ErrNoReport means that a mail is no report on a mail with a mark. It may be an out-of-office
+// answer, for example.
 var ErrNoReport = errors.New("the mail is no report on a mail of this server")
 
 // maxReport bounds what is read of a report, in bytes. The mail that it is about may follow,

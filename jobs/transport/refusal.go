@@ -7,12 +7,11 @@ import (
 	"slices"
 )
 
-// refusal classifies an error of a stage. A server's answer has a code, a broken
+// refusal classifies an error of a stage. An answer of the server has a code, and a broken
 // connection has none. Only a fault of the recipient's address is permanent, because
 // people can mend the others.
 func refusal(stage string, err error) *Error {
 	failed := &Error{Settings: stage == "sender", Stage: stage, Err: errors.New(said(err.Error()))}
-	// Only an answer of the server has a code and can be permanent.
 	if answer, ok := errors.AsType[*textproto.Error](err); ok {
 		failed.Code = code(err)
 		failed.Permanent = failed.Code >= 500 && stage != "sender" && refusesAddress(stage, failed.Code, answer.Msg)

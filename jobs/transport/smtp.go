@@ -27,8 +27,8 @@ type SMTPOptions struct {
 	Security           string // STARTTLS, TLS or Plain
 	Username, Password string // no authentication if empty
 	From               string // address that mail comes from
-	// Bounces is the address that reports of mails which did not arrive go to, with a mark of the
-	// mail before the @ (VERP); From without a mark if empty.
+	// Bounces is the address for reports on mails that did not arrive. Each mail adds a mark of its
+	// own before the @ (VERP). If it is empty, reports go to From without a mark.
 	Bounces string
 	Hello   string // name of this machine in EHLO, the domain of From if empty
 	// DKIM signs mails; nil: they are not signed.

@@ -15,9 +15,9 @@ import (
 	"giftcards/jobs/transport/smtptest"
 )
 
-// TestWhoIsNotLoggedInIsRefusedForNow, though the server's refusal is permanent, because an
-// operator can mend the login.
-func TestWhoIsNotLoggedInIsRefusedForNow(t *testing.T) {
+// TestAMissingLoginIsNoPermanentRefusal, although its code is permanent, because an operator
+// can mend the login.
+func TestAMissingLoginIsNoPermanentRefusal(t *testing.T) {
 	t.Parallel()
 	for _, code := range []int{530, 534, 535, 538} {
 		server := smtptest.New(t, smtptest.Hooks{Recipient: func(string) error { return smtptest.Refuse(code, "who are you?") }})
@@ -87,7 +87,7 @@ func TestOnlyAWholeMailIsWaitedFor(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	server.Set(smtptest.Hooks{Recipient: func(string) error {
 		stop()
-		time.Sleep(500 * time.Millisecond) // the sender learns only of the stop
+		time.Sleep(500 * time.Millisecond) // so the sender sees the stop before the answer
 		return nil
 	}})
 	if got := failure(t, s.Send(ctx, gift("a@example.com"))); got.Stage != "recipient" || got.Unconfirmed || server.Connections() != 1 {

@@ -16,7 +16,7 @@ import (
 type fault struct {
 	kind  faultKind
 	delay time.Duration // of faultSlow
-	bytes int           // of faultCut: of the body
+	bytes int           // of faultCut: how many of the body leave
 }
 
 type faultKind int
@@ -140,17 +140,16 @@ func (a *lostAnswer) SetWriteDeadline(time.Time) error { return nil }
 // Unwrap returns the inner writer, for the deadlines of reading the request.
 func (a *lostAnswer) Unwrap() http.ResponseWriter { return a.inner }
 
-// How many bytes of an answer are held back. An answer of up to heldOfCut bytes has a
-// Content-Length, because net/http gives one to it; a longer one is sent in chunks unless it
-// has one.
+// How many bytes of an answer are held back. net/http gives a Content-Length to an answer of up
+// to heldOfCut bytes. It sends a longer one in chunks, unless the handler has set its length.
 const (
 	heldOfCut  = 2048
 	heldOfLate = 64 << 10
 )
 
 // heldAnswer holds an answer back until it ends or has more than most bytes. So a short answer
-// leaves when the server behind has done with its request, gives its memory back and logs the
-// time that the server itself took.
+// leaves after the server has ended the request: the server has freed its memory by then, and
+// its log has its own time without the delay.
 type heldAnswer struct {
 	http.ResponseWriter
 
@@ -160,7 +159,7 @@ type heldAnswer struct {
 
 	limited bool // only left more bytes of the body may leave
 	left    int
-	isCut   bool // bytes were kept back for good
+	isCut   bool // bytes of the body were dropped
 
 	status int
 	held   bytes.Buffer
@@ -204,7 +203,7 @@ func (a *heldAnswer) leave() error {
 	return err
 }
 
-// send sends as many bytes as may leave, and takes the others.
+// send sends as many bytes as may leave, and drops the others.
 func (a *heldAnswer) send(p []byte) (int, error) {
 	most := len(p)
 	if a.limited {
@@ -222,8 +221,8 @@ func (a *heldAnswer) send(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// end sends an answer that is still held back. A client must see by the length of a short
-// answer that it was cut, so the length is set here, as net/http would.
+// end sends an answer that is still held back. It sets the length of a short answer, as
+// net/http would, because a client sees by the length that the answer was cut.
 func (a *heldAnswer) end() {
 	if a.open {
 		return
@@ -243,7 +242,7 @@ func (a *heldAnswer) FlushError() error {
 	return http.NewResponseController(a.ResponseWriter).Flush()
 }
 
-// SetWriteDeadline adds the delay to a deadline, because the client is not the reason for it.
+// SetWriteDeadline adds the delay to a deadline, because the client does not cause the delay.
 func (a *heldAnswer) SetWriteDeadline(deadline time.Time) error {
 	if !deadline.IsZero() {
 		deadline = deadline.Add(a.delay)
@@ -254,11 +253,12 @@ func (a *heldAnswer) SetWriteDeadline(deadline time.Time) error {
 // Unwrap returns the inner writer, for the deadlines of reading the request.
 func (a *heldAnswer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 
-// timeToSend is how long an answer may take to leave after it was held back. Streams set
-// deadlines of their own.
+// timeToSend is how long an answer may take to leave after the delay. Streams set deadlines of
+// their own.
 const timeToSend = 30 * time.Second
 
-// pause waits, or until the client has gone.
+// pause waits for the delay, but not longer than the client does. Then it gives the answer
+// timeToSend.
 func pause(clientGone <-chan struct{}, w http.ResponseWriter, delay time.Duration) {
 	timer := time.NewTimer(delay)
 	defer timer.Stop()
@@ -266,6 +266,6 @@ func pause(clientGone <-chan struct{}, w http.ResponseWriter, delay time.Duratio
 	case <-timer.C:
 	case <-clientGone:
 	}
-	// The limit of the whole answer has run since the request.
+	// The old deadline has run since the request began, and may be over.
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(timeToSend))
 }

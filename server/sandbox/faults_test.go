@@ -74,7 +74,7 @@ func TestACutAnswerHasItsHeadersAndSoManyBytes(t *testing.T) {
 	for _, p := range protocols(t, b) {
 		for _, k := range kinds {
 			if k.method == http.MethodHead {
-				continue // TestABadControlOfAFaultIsRefused
+				continue // see TestABadControlOfAFaultIsRefused
 			}
 			usual, whole, err := p.ask(t, k, "")
 			if err != nil || usual.StatusCode != k.status {
@@ -92,7 +92,7 @@ func TestACutAnswerHasItsHeadersAndSoManyBytes(t *testing.T) {
 				if length := response.ContentLength; length >= 0 && (length < int64(len(whole))-100 || length > int64(len(whole))+100) {
 					t.Errorf("%s, %s, cut=%d: the length is %d, want that of the whole answer, %d", p.name, k.name, n, length, len(whole))
 				}
-				// Ids and the times in a workbook differ, but hardly the length.
+				// The ids, and the times in a workbook, differ from answer to answer. The length hardly does.
 				if isCut := n < len(whole)-100; isCut && (err == nil || len(body) != n) {
 					t.Errorf("%s, %s, cut=%d of %d: %d bytes and %v", p.name, k.name, n, len(whole), len(body), err)
 				} else if n > len(whole)+100 && err != nil {
@@ -229,8 +229,8 @@ func TestABadControlOfAFaultIsRefused(t *testing.T) {
 	}
 }
 
-// TestAFaultIsNoErrorOfTheServer: the log has a line for the request with the status that it
-// would have had, and nothing else, and metrics count it as that.
+// TestAFaultIsNoErrorOfTheServer: the log has one line for the request, with the status that it
+// would have had without the fault. The metrics count the same status.
 func TestAFaultIsNoErrorOfTheServer(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, func(o *server.Options) { o.LinkDownloads = 0 })

@@ -12,8 +12,8 @@ import (
 	"giftcards/store/id"
 )
 
-// addUser adds a user of the world's merchant and gives the client their token, address and
-// password.
+// addUser adds a user of the world's merchant, and gives the client the user's token, address
+// and password.
 func (c *scene) addUser(role string) (store.User, error) {
 	user, secret, err := userRequest{Role: role}.plan()
 	if err != nil {
@@ -86,23 +86,22 @@ func exhaustedDay(c *scene) error {
 	return err
 }
 
-// mostExhausted is how many users may have an exhausted rate limit. Of more, the oldest are
-// forgotten.
+// mostExhausted is how many users may have an exhausted rate limit. One more replaces the user
+// whose last request is longest ago.
 const mostExhausted = 10_000
 
-// exhausted are the users whose requests the sandbox refuses as the server refuses too many:
-// how many requests of each are still refused. A real limit comes back within milliseconds,
-// so that no test could count on it.
+// exhausted are the users whose rate limit the sandbox pretends to be exhausted. A test could not
+// count on the real limit, because that comes back within milliseconds.
 type exhausted struct {
 	users *lru.Cache[string, *exhaustion]
 }
 
 type exhaustion struct {
 	merchant id.ID
-	left     atomic.Int64
+	left     atomic.Int64 // requests that are still refused
 }
 
-// always is more requests than a test sends.
+// always is more requests than any test sends.
 const always = 1 << 62
 
 func newExhausted() exhausted {

@@ -51,9 +51,9 @@ func normalizePhone(text string) (string, bool) {
 }
 
 // portable prepares a text so that the Go port of libphonenumber reads it like the original.
-// Three things differ in the port: it knows the digits of three scripts only, it counts
-// bytes against the limit of 250 characters, and its pattern does not drop all characters
-// at the end that it should.
+// The port differs in three things. It knows the digits of three scripts only. It counts bytes
+// against the limit of 250 characters. Its pattern leaves some characters at the end that it
+// should drop.
 func portable(text string) string {
 	ascii := strings.Map(asciiDigit, text)
 	if ascii != text && phonenumbers.IsAlphaNumber(ascii) {

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestALogThatGrewTooLongStartsAnew, its end is kept, and whoever holds it open
-// goes on writing into it.
+// TestALogThatGrewTooLongStartsAnew: what it held is kept in another file, and a process that has
+// it open goes on writing into it.
 func TestALogThatGrewTooLongStartsAnew(t *testing.T) {
 	t.Parallel()
 	s := &Server{stateDir: t.TempDir()}
@@ -34,7 +34,7 @@ func TestALogThatGrewTooLongStartsAnew(t *testing.T) {
 	}
 	write(bytes.Repeat([]byte("a"), logLimit))
 	if len(read("postgres.log")) != logLimit || read("postgres.log.1") != nil {
-		t.Error("a log of just the limit was rotated")
+		t.Error("a log of exactly the limit was rotated")
 	}
 	write([]byte("the end"))
 	if kept := read("postgres.log.1"); len(kept) != logLimit || !bytes.HasSuffix(kept, []byte("athe end")) {

@@ -7,10 +7,9 @@ import (
 	"giftcards/store/text"
 )
 
-// payloads are attacks by way of a message, of every kind that is known: elements,
-// handlers on elements and on what is none, SVG and MathML, texts that end where a
-// parser does not expect it, markup in markup, entities in entities, and characters
-// that some readers take for others.
+// payloads are attacks by a message, of every known kind: elements, handlers on elements and on
+// unknown tags, SVG and MathML, texts that end where a parser does not expect it, markup in
+// markup, entities in entities, and characters that some readers take for others.
 var payloads = []string{
 	"<script>alert(1)</script>",
 	"<SCRIPT>alert(1)</SCRIPT>",

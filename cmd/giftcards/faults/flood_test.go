@@ -24,10 +24,9 @@ import (
 // bytes.
 const floodMemory = 256 << 20
 
-// floodedServer floods a server by users of one merchant: with unfinished requests, with
-// answers that they read slowly, and with the bodies that are most expensive to validate.
-// The server's memory must stay bounded, and another merchant must still be served, though
-// more slowly.
+// floodedServer lets users of one merchant flood a server: with unfinished requests, with
+// answers that they read slowly, and with the bodies that cost most to validate. The server's
+// memory must stay bounded, and another merchant must still be served, though more slowly.
 func floodedServer(tr *trial) {
 	tr.Helper()
 	tr.needFiles(uint64(full.Size(4_000, 400)))
@@ -50,7 +49,7 @@ func floodedServer(tr *trial) {
 	var attack sync.WaitGroup
 	attack.Go(func() { f.unfinished(ctx, full.Size(2_000, 200)) })
 	attack.Go(func() { f.slowReaders(ctx, full.Size(500, 50)) })
-	attack.Go(func() { f.dearest(ctx, full.Size(64<<20, 8<<20)) })
+	attack.Go(func() { f.costly(ctx, full.Size(64<<20, 8<<20)) })
 	check.Until(tr, "the flood", func() bool { return f.opened.Load() >= int64(full.Size(2_000, 200)) })
 	flooded := f.creates(full.Size(30, 1))
 	f.largeRequests(full.Size(5, 2))
@@ -59,8 +58,8 @@ func floodedServer(tr *trial) {
 	attack.Wait()
 
 	tr.faults.Add(f.opened.Load())
-	tr.note = fmt.Sprintf("resident %d MiB, at most %d; a create's p99 %s quiet, %s flooded; dearest bodies answered %d", resident>>20, peak>>20,
-		p99(quiet).Round(time.Millisecond), p99(flooded).Round(time.Millisecond), f.dear.Load())
+	tr.note = fmt.Sprintf("resident %d MiB, at most %d; a create's p99 %s quiet, %s flooded; costly bodies answered %d", resident>>20, peak>>20,
+		p99(quiet).Round(time.Millisecond), p99(flooded).Round(time.Millisecond), f.refused.Load())
 	tr.Log(tr.note)
 	if peak > floodMemory {
 		tr.exceptionf("the server had %d MiB resident, more than %d", peak>>20, floodMemory>>20)
@@ -82,8 +81,8 @@ type flood struct {
 	attacker, reader merchant
 	link             string
 
-	opened atomic.Int64 // connections of the flood
-	dear   atomic.Int64
+	opened  atomic.Int64 // connections of the flood
+	refused atomic.Int64 // costly bodies that were answered
 }
 
 // p99 returns the 99th percentile.
@@ -175,7 +174,7 @@ func (f *flood) unfinished(ctx context.Context, count int) {
 	})
 }
 
-// slowReaders keep downloads of one link open, and read a byte now and then.
+// slowReaders keeps downloads of one link open, and reads 64 bytes ten times a second.
 func (f *flood) slowReaders(ctx context.Context, count int) {
 	f.keep(ctx, count, func(conn net.Conn) {
 		_ = conn.(*net.TCPConn).SetReadBuffer(4 << 10)
@@ -190,10 +189,10 @@ func (f *flood) slowReaders(ctx context.Context, count int) {
 	})
 }
 
-// dearest sends bulk requests of the given size that are most expensive to validate. Each
+// costly sends bulk requests of the given size that cost most to validate. Each
 // recipient has an e-mail address in another script and a telephone number. A request has
 // as many recipients as it may have, and their names fill the rest.
-func (f *flood) dearest(ctx context.Context, bytes int) {
+func (f *flood) costly(ctx context.Context, bytes int) {
 	const recipients = 99_000 // above 100,000, none of them would be validated
 	name := strings.Repeat("ж", max(10, (bytes/recipients-92)/2))
 	var body strings.Builder
@@ -212,7 +211,7 @@ func (f *flood) dearest(ctx context.Context, bytes int) {
 		if response, err := http.DefaultClient.Do(r); err == nil {
 			_ = response.Body.Close()
 			if response.StatusCode == http.StatusUnprocessableEntity { // its date is invalid
-				f.dear.Add(1)
+				f.refused.Add(1)
 			}
 		}
 		pause(ctx, 100*time.Millisecond)
@@ -237,7 +236,7 @@ func (f *flood) csvLink(count int) (path string) {
 	return path
 }
 
-// newUser makes a user by the operator's commands. The user gets a new merchant and
+// newUser makes a user with the operator's commands. The user gets a new merchant and
 // program, or those of another user.
 func (tr *trial) newUser(state, database, role string, of merchant) merchant {
 	tr.Helper()

@@ -136,8 +136,8 @@ func (p *proxy) breakAll() {
 	}
 }
 
-// made breaks the pair, or all pairs if the cut says so.
-func (p *proxy) made(c *cut, at *pair) {
+// execute breaks the pair, or all pairs if the cut says so.
+func (p *proxy) execute(c *cut, at *pair) {
 	if c.all {
 		p.breakAll()
 	} else {
@@ -190,7 +190,7 @@ func (at *pair) close() {
 	_ = at.database.Close()
 }
 
-// questions passes on the client's messages, one statement at a time.
+// questions passes the client's messages on, one statement at a time.
 func (at *pair) questions() {
 	from := bufio.NewReaderSize(at.client, 64<<10)
 	_, group, err := read(from, true)
@@ -234,7 +234,7 @@ func (at *pair) pass(kind byte, statement string, group []byte) bool {
 		c = at.proxy.boundary(statement)
 	}
 	if c != nil && c.mode == unsent {
-		at.proxy.made(c, at)
+		at.proxy.execute(c, at)
 		return false
 	}
 	if c != nil && (c.mode == unanswered || c.mode == answered) {
@@ -244,7 +244,7 @@ func (at *pair) pass(kind byte, statement string, group []byte) bool {
 	}
 	_, err := at.database.Write(group)
 	if c != nil && c.mode == sent {
-		at.proxy.made(c, at)
+		at.proxy.execute(c, at)
 		return false
 	}
 	return err == nil
@@ -276,7 +276,7 @@ func (at *pair) answers() {
 			continue
 		}
 		if c != nil && c.mode == unanswered {
-			at.proxy.made(c, at)
+			at.proxy.execute(c, at)
 			return
 		}
 		if ended || from.Buffered() == 0 || len(held) > 256<<10 {
@@ -286,7 +286,7 @@ func (at *pair) answers() {
 			held = held[:0]
 		}
 		if c != nil {
-			at.proxy.made(c, at)
+			at.proxy.execute(c, at)
 			return
 		}
 	}

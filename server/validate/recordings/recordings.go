@@ -1,5 +1,5 @@
 // Package recordings reads recorded requests with the answers that they must get, and
-// compares answers with them. Tests of the validator alone and of the whole server use it.
+// compares answers with them. The tests of the validator and those of the whole server use it.
 // It knows the format of the files and nothing else.
 package recordings
 
@@ -27,11 +27,6 @@ const (
 // them do not pass.
 var Now = time.Date(2028, time.January, 1, 0, 0, 0, 0, time.UTC)
 
-// String returns the expectation as a recording has it.
-func (e Expectation) String() string {
-	return [...]string{Refused: "422", Accepted: "2xx", Valid: "not 422"}[e]
-}
-
 // Case is one recorded request and the answer it must get.
 type Case struct {
 	ID      string
@@ -51,12 +46,18 @@ type Expectation int
 const (
 	Refused  Expectation = iota // 422
 	Accepted                    // 2xx
-	// Valid is any answer that depends on what is stored: a 2xx, or a refusal that is not about
-	// the form of the request.
+	// Valid allows a 2xx, and each refusal that depends on what is stored and not on the form of
+	// the request.
 	Valid
 )
 
-// Group returns the file of a case with its field or kind of fault.
+// String returns the expectation as a recording has it.
+func (e Expectation) String() string {
+	return [...]string{Refused: "422", Accepted: "2xx", Valid: "not 422"}[e]
+}
+
+// Group returns the operation of a case and its field or kind of fault, such as
+// bulk/initialValue. It is the beginning of the ID.
 func (c *Case) Group() string {
 	parts := strings.SplitN(c.ID, "/", 3)
 	return strings.Join(parts[:min(2, len(parts))], "/")
