@@ -8,14 +8,14 @@ import (
 	"testing"
 
 	"giftcards/cmd/giftcards/processtest"
+	"giftcards/store/storetest"
 )
 
 // TestTheGoExampleOfTheSandboxRuns runs docs/examples/sandbox/go as a team would, against a
 // sandbox. `make examples` runs the other languages too.
 func TestTheGoExampleOfTheSandboxRuns(t *testing.T) {
 	t.Parallel()
-	dir := processtest.StateDir(t)
-	server := processtest.Serve(t, dir, processtest.FreeAddress(t), "GIFTCARDS_SANDBOX=true")
+	server := processtest.Serve(t, processtest.StateDir(t), processtest.FreeAddress(t), "GIFTCARDS_SANDBOX=true", "DATABASE_URL="+storetest.URL(t))
 	cmd := exec.CommandContext(t.Context(), "go", "test", "-count=1", "-v", "./...")
 	cmd.Dir = "../../docs/examples/sandbox/go"
 	cmd.Env = append(os.Environ(), "GIFTCARDS_SANDBOX_URL="+server.URL(), "GOFLAGS=-buildvcs=false")
@@ -32,7 +32,7 @@ func TestTheStartOfTestingAgainstTheServerWorksAsItIsPasted(t *testing.T) {
 	page, err := os.ReadFile("../../docs/testing-against.md")
 	must(t, err)
 	dir := processtest.StateDir(t)
-	server := processtest.Serve(t, dir, processtest.FreeAddress(t), "GIFTCARDS_SANDBOX=true")
+	server := processtest.Serve(t, dir, processtest.FreeAddress(t), "GIFTCARDS_SANDBOX=true", "DATABASE_URL="+storetest.URL(t))
 	var text strings.Builder
 	for _, block := range regexp.MustCompile("(?s)\n```sh\n(.*?)```\n").FindAllStringSubmatch(string(page), -1) {
 		if block[1] != "make sandbox\n" { // this has happened

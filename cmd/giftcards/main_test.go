@@ -39,7 +39,7 @@ func TestHelpNamesEveryVariable(t *testing.T) {
 func TestADatabaseThatIsAwayIsWaitedForWithinLimits(t *testing.T) {
 	t.Parallel()
 	var stderr bytes.Buffer
-	s := &session{Context: t.Context(), stderr: &stderr, connectPause: time.Millisecond}
+	s := &session{Context: t.Context(), config: &config{}, stderr: &stderr, connectPause: time.Millisecond}
 	err := s.migrate("postgres://shop:secret-word@127.0.0.1:1/x")
 	if err == nil || !strings.Contains(err.Error(), "gave up") || strings.Count(stderr.String(), "trying again") != connectAttempts-1 {
 		t.Errorf("error %v after\n%s", err, stderr.String())

@@ -204,7 +204,7 @@ func TestTheSandboxsPageWorksAsItIsPasted(t *testing.T) {
 // TestLimitsOfAnAddressAreOffInASandbox, because suites that run in parallel share an address.
 func TestLimitsOfAnAddressAreOffInASandbox(t *testing.T) {
 	t.Parallel()
-	server := processtest.Serve(t, processtest.StateDir(t), processtest.FreeAddress(t), "GIFTCARDS_SANDBOX=true")
+	server := processtest.Serve(t, processtest.StateDir(t), processtest.FreeAddress(t), "GIFTCARDS_SANDBOX=true", "DATABASE_URL="+storetest.URL(t))
 	c := client{demo: demo{BaseURL: server.URL()}}
 	// More than the defaults of --failed-logins and --balance-checks.
 	for n := range 12 {

@@ -50,6 +50,8 @@ func TestServerIsSafeAndPrivate(t *testing.T) {
 		{s.URL(), `SHOW listen_addresses`, ""},
 		{s.URL(), `SHOW fsync`, "on"},
 		{s.URL(), `SHOW synchronous_commit`, "on"},
+		{s.SetupURL(), `SHOW synchronous_commit`, "off"},
+		{s.SetupURL(), `SELECT current_user || '@' || current_database()`, "giftcards@giftcards"},
 		{s.URL(), `SHOW full_page_writes`, "on"},
 		{s.URL(), `SHOW data_checksums`, "on"},
 		{s.URL(), `SHOW server_encoding`, "UTF8"},

@@ -78,7 +78,8 @@ func build(name string, flags ...string) (string, error) {
 		return "", err
 	}
 	path := filepath.Join(dir, name)
-	cmd := exec.Command("go", append(append([]string{"build"}, flags...), "-o", path, "giftcards/cmd/giftcards")...)
+	// Linking takes a third less time without what only a debugger reads.
+	cmd := exec.Command("go", append(append([]string{"build", "-ldflags=-w"}, flags...), "-o", path, "giftcards/cmd/giftcards")...)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0") // as `make build` has it, so that the packages in the cache serve both
 	out, err := cmd.CombinedOutput()
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 
 	"golang.org/x/text/feature/plural"
 	"golang.org/x/text/language"
@@ -51,6 +52,16 @@ const (
 // cannot be read, a text that is not known, or places that differ from the English ones, or if
 // it lacks a text. The error names file and line.
 func Load(dir string) (*Languages, error) {
+	if dir == "" {
+		return builtIn()
+	}
+	return load(dir)
+}
+
+// builtIn reads the built-in files once for all callers.
+var builtIn = sync.OnceValues(func() (*Languages, error) { return load("") })
+
+func load(dir string) (*Languages, error) {
 	own, err := fs.Sub(embedded, "languages")
 	if err != nil {
 		return nil, err
