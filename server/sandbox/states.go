@@ -70,6 +70,9 @@ func (s *Sandbox) makeState(w http.ResponseWriter, r *http.Request) (int, any, e
 	if err != nil {
 		return 0, nil, err
 	}
+	if inQuery, ok := query["world"]; ok && !worldName.MatchString(inQuery) { // also if params names another one
+		return 0, nil, errWorldName
+	}
 	name, err := worldOf(cmp.Or(params["world"], query["world"]), asked.Consumer)
 	if err != nil {
 		return 0, nil, err
