@@ -93,7 +93,7 @@ var routes = strings.NewReplacer("{$}", "", "{", ":", "}", "")
 // serveOwn answers a request to the sandbox itself. It goes through the server, so that the
 // answer has the headers of all answers, and the log has a line.
 func (s *Sandbox) serveOwn(w http.ResponseWriter, r *http.Request, pattern string) {
-	var answer http.Handler = s.own // the handler of the pattern alone would get no path values
+	var answer http.Handler = s.own                                       // the handler of the pattern alone would get no path values
 	if err := uncontrolled(r.Header); err != nil && pattern != ownPaths { // an unknown operation is a 404 in any case
 		answer = s.refusal(err)
 	}

@@ -93,8 +93,7 @@ type step struct {
 
 // audit writes that the scene made or ended its state. The subject is what the client is told
 // of: a card, a task, a user, or else the merchant.
-func (c *scene) audit(operation string) error {
-	ctx := c.request.Context()
+func (c *scene) audit(ctx context.Context, operation string) error {
 	entry := c.world.Audited(server.AuditEntry(ctx, operation))
 	entry.ProgramID = c.program
 	switch {

@@ -70,6 +70,9 @@ func (s *Sandbox) makeState(w http.ResponseWriter, r *http.Request) (int, any, e
 	if err != nil {
 		return 0, nil, err
 	}
+	if inQuery, ok := query["world"]; ok && !worldName.MatchString(inQuery) { // also if params names another one
+		return 0, nil, errWorldName
+	}
 	name, err := worldOf(cmp.Or(params["world"], query["world"]), asked.Consumer)
 	if err != nil {
 		return 0, nil, err
@@ -85,7 +88,7 @@ func (s *Sandbox) makeState(w http.ResponseWriter, r *http.Request) (int, any, e
 	if err := wanted.make(scene); err != nil {
 		return 0, nil, err
 	}
-	return http.StatusOK, scene.values, scene.audit("makeState")
+	return http.StatusOK, scene.values, scene.audit(r.Context(), "makeState")
 }
 
 // undoState ends what would outlive a test. Cards and users stay until the world is deleted.
@@ -104,7 +107,7 @@ func (s *Sandbox) undoState(r *http.Request, made *state, name string, params ma
 	if err := made.undo(ended); err != nil {
 		return err
 	}
-	return ended.audit("endState")
+	return ended.audit(r.Context(), "endState")
 }
 
 // findState returns the state of a name, and the parameters that the name holds. No name is

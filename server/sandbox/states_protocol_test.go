@@ -46,6 +46,10 @@ func TestAStateThatCannotBeMadeIsRefusedInASentence(t *testing.T) {
 			t.Errorf("%s: %d %q, want %q", path, got.status, got.detail(), want)
 		}
 	}
+	const badName = "name must have 1 to 100 letters, digits, dots, hyphens and underscores, and begin with a letter or a digit"
+	if got := b.send("POST", "/sandbox/states?world=%12", "", `{"params": {"world": "w"}}`); got.status != 400 || got.detail() != badName {
+		t.Errorf("a bad world in the query: %d %q", got.status, got.detail())
+	}
 	// A refusal of the contract is told in its own words.
 	got := b.send("POST", "/sandbox/states", "", `{"state": "an active card with 10000.01"}`)
 	if got.status != 400 || !strings.HasPrefix(got.detail(), "The server refuses to make the state: 422 ") || !strings.Contains(got.detail(), "less_than_equal") {
