@@ -25,10 +25,10 @@ type requestIDs struct {
 	client *string // from the caller's X-Request-Id; nil if it has none that matches
 }
 
-// logRequests gives every request an id and its principal, and logs one line for it. The line has the route,
-// and never the path or query, which can hold secrets and personal data. The answer has
-// the caller's X-Request-Id if it matches requestIDPattern, else the server's own id. The
-// log has both, because anybody can send the id of another request.
+// logRequests gives every request an id and its principal, and logs one line for it. The line
+// has the route, and never the path or query, which can hold secrets and personal data. The
+// answer has the caller's X-Request-Id if it matches requestIDPattern, else the server's own id.
+// The log has both, because anybody can send the id of another request.
 func (s *Server) logRequests(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		start := time.Now()

@@ -32,9 +32,9 @@ const lookEvery = time.Second
 
 // Ring holds the keys of one file and follows rotations without a restart. It reads the file
 // again before it refuses anything, so that it accepts at once a token that another instance
-// signed with a newer key. It also reads the file every second while it is in use, so that it
-// seals and signs with the newest key. If the file becomes unreadable, it keeps its keys, and
-// Err returns the reason. It is safe for concurrent use and prints no secret.
+// signed with a newer key. It also reads the file every second while it seals, signs or
+// verifies, so that it uses the newest keys. If the file becomes unreadable, it keeps its keys,
+// and Err returns the reason. It is safe for concurrent use and prints no secret.
 type Ring struct {
 	path   string
 	uptime func() time.Duration
