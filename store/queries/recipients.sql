@@ -92,10 +92,11 @@ select from bulk_tasks where program_id = $1 and id = $2 for key share;
 -- The stored answers that have one of the texts, which are in the form of JSON and escaped for
 -- like, in capital or small letters. It reads the whole table, without a lock. Most answers are
 -- left out by @ends, patterns of the texts' ends in which no letter has another case, because
--- lower costs ten times as much.
+-- lower costs ten times as much. Without the collation lower would know the letters of ASCII only,
+-- because convert_from takes the collation "C" from the name of the encoding.
 select program_id, operation, key, subject, answer, created_at from idempotency_keys
 where case when answer like any (@ends::bytea[])
-    then lower(convert_from(answer, 'UTF8')) like any (array(select '%' || lower(t) || '%' from unnest(@texts::text[]) as t))
+    then lower(convert_from(answer, 'UTF8') collate "default") like any (array(select '%' || lower(t) || '%' from unnest(@texts::text[]) as t))
     else false end
 order by created_at, operation, key, subject;
 
