@@ -185,6 +185,45 @@ func TestRemindersAreQueuedAndSentByTheJobs(t *testing.T) {
 	}
 }
 
+// TestACardWhoseSuspensionIsOverIsReminded, although its row still says that it is suspended.
+func TestACardWhoseSuspensionIsOverIsReminded(t *testing.T) {
+	t.Parallel()
+	p := asking(t, store.ReceiptExpiring)
+	expires := p.Clock().AddDate(0, 0, 40)
+	at := func(terms *store.Terms, _ *store.Recipient) { terms.ExpiresAt = &expires }
+	for _, days := range []int{5, 20} { // the second card is still suspended when it is due
+		card, until := p.issue(at), p.Clock().AddDate(0, 0, days)
+		p.move(card, activate, "0")
+		p.changed(card, func(_ *store.Tx, c *store.Card) error { return c.Suspend(nil, &until) })
+	}
+	p.clock.Move(10*24*time.Hour + time.Hour)
+	must(t, store.Do(t.Context(), p.Store, func(tx *store.Tx) error {
+		_, _, err := tx.QueueReminders(t.Context(), p.program.ID, store.Reminders[0], store.ReminderPlace{}, 10)
+		return err
+	}))
+	if n := p.count(t, "receipts"); n != 1 {
+		t.Errorf("%d reminders are queued, want 1", n)
+	}
+}
+
+// TestAReceiptGoesToNobodyWhoHasPassedTheCardOn, because it would name the holder of now.
+func TestAReceiptGoesToNobodyWhoHasPassedTheCardOn(t *testing.T) {
+	t.Parallel()
+	p := asking(t, store.ReceiptActivated)
+	card := p.issue()
+	p.move(card, activate, "0")
+	p.changed(card, func(tx *store.Tx, c *store.Card) error {
+		return tx.TransferOwnership(t.Context(), c, "Bo", "bo@example.com", id.ID{})
+	})
+	p.run(1000)
+	p.eventually("its end", func() bool {
+		return p.count(t, "receipts where status = 'dropped' and last_error = 'the card has another recipient'") == 1
+	})
+	if n := len(p.receiptMails()); n != 0 {
+		t.Errorf("%d receipts were sent", n)
+	}
+}
+
 // TestAReceiptWhoseOutcomeNobodyKnowsIsNotSentAgain: its worker has died after the claim.
 func TestAReceiptWhoseOutcomeNobodyKnowsIsNotSentAgain(t *testing.T) {
 	t.Parallel()

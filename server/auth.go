@@ -122,8 +122,8 @@ func (p *principal) program() (store.Program, error) {
 	return *p.access.Program, nil
 }
 
-// auditEntry returns the audit log's entry for an operation of the caller. subject is the
-// id of what it did something to, nil if there is none.
+// auditEntry returns the audit log's entry for an operation of the caller. subject is the id
+// of what it changed, or the ids one after the other; nil if there is none.
 func (p *principal) auditEntry(operation string, program id.ID, subject []byte, cards int) store.AuditEntry {
 	return store.AuditEntry{
 		Operation: operation, UserID: p.access.User.ID, MerchantID: p.access.User.MerchantID, ProgramID: program,

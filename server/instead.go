@@ -72,8 +72,8 @@ func (s *Server) answersInstead() echo.MiddlewareFunc {
 	}
 }
 
-// WithBulkTask returns the context of a bulk request that a task carries out, or that is
-// carried out at once, whatever the number of cards is.
+// WithBulkTask returns the context of a bulk request that a task carries out, or that is carried
+// out at once, whatever Options.BulkThreshold is. At most mostAtOnce cards are issued at once.
 func WithBulkTask(ctx context.Context, byTask bool) context.Context {
 	return context.WithValue(ctx, byTaskKey{}, byTask)
 }

@@ -163,6 +163,14 @@ func TestTheEndOfASuspensionMustBeInTheFuture(t *testing.T) {
 	x.want(x.ask(card, "/reload", "", `{"amount":1}`), http.StatusOK, `"suspendedReason":null`, `"suspendedAt":null`)
 }
 
+// TestAnEndThatIsAfterTheYear9999InUTCIsTheLastInstantOfIt, because answers cannot name a later one.
+func TestAnEndThatIsAfterTheYear9999InUTCIsTheLastInstantOfIt(t *testing.T) {
+	t.Parallel()
+	x := newShop(t)
+	x.want(x.ask(x.active(long), "/suspend", "", `{"suspendedUntil":"9999-12-31T23:59:59-23:59"}`), http.StatusOK,
+		`"status":"suspended"`, `"suspendedUntil":"9999-12-31T23:59:59.999999Z"`)
+}
+
 // TestAChangeOfACardIsInTheAuditLogUnderTheCard, also a refund, whose key has the entry too.
 func TestAChangeOfACardIsInTheAuditLogUnderTheCard(t *testing.T) {
 	t.Parallel()

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -154,6 +155,9 @@ func (tx *Tx) ClaimReceipt(ctx context.Context, channel string) (*DueReceipt, er
 			status, reason = MessageFailed, "handed over, without a word whether it was taken"
 		case found.Refused:
 			status, reason = MessageDropped, "the recipient wants no receipts"
+		// A receipt names the holder of now and what is on the card.
+		case maps.Collect(addresses(&due.Card))[due.Channel] != due.Address:
+			status, reason = MessageDropped, "the card has another recipient"
 		case !slices.Contains(due.Program.Receipts, due.Kind):
 			status, reason = MessageDropped, "the program asks for no such receipts any more"
 		case !tx.now.Before(due.GiveUpAt):

@@ -240,8 +240,6 @@ func (s *session) serve(listener net.Listener, h *http.Server, d database, stopp
 	case <-s.Done():
 	}
 	s.log.Info("stopping after a signal")
-	// From here on /readyz fails, so that a proxy sends no new requests while --drain
-	// passes.
 	stopping.Store(true)
 	select {
 	case <-time.After(s.config.Drain):

@@ -473,29 +473,30 @@ func (q *Queries) ListRemindingPrograms(ctx context.Context) ([]id.ID, error) {
 
 const queueReminders = `-- name: QueueReminders :many
 with cards as materialized (
-    select c.program_id, c.id, c.expires_at, c.balance, c.customer_email, c.customer_phone, c.status, c.suspended_at
+    select c.program_id, c.id, c.expires_at, c.balance, c.customer_email, c.customer_phone,
+        card_state(c.status, c.activated_at, c.balance, c.expires_at, c.suspended_until, $1::timestamptz) as state
     from programs p join gift_cards c on c.program_id = p.id
-    where p.id = $1 and c.activated_at is not null
-      and (c.expires_at, c.id) > ($2::timestamptz, $3::bytea) and c.expires_at <= $4::timestamptz
-    order by c.expires_at, c.id limit $5),
+    where p.id = $2 and c.activated_at is not null
+      and (c.expires_at, c.id) > ($3::timestamptz, $4::bytea) and c.expires_at <= $5::timestamptz
+    order by c.expires_at, c.id limit $6),
 queued as (
     insert into receipts (program_id, card_id, kind, occasion, channel, address, amount, balance, next_attempt_at, give_up_at, created_at)
-    select c.program_id, c.id, 'expiring', $6::text || ' ' || to_char(c.expires_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS'), a.channel, a.address,
-        0, c.balance, $7::timestamptz, $8::timestamptz, $7::timestamptz
+    select c.program_id, c.id, 'expiring', $7::text || ' ' || to_char(c.expires_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS'), a.channel, a.address,
+        0, c.balance, $1::timestamptz, $8::timestamptz, $1::timestamptz
     from cards c cross join lateral (values ('email', c.customer_email), ('sms', c.customer_phone)) as a (channel, address)
-    where a.address is not null and c.balance > 0 and c.status = 'active'
+    where a.address is not null and c.state = 'active'
     on conflict on constraint receipts_pkey do nothing)
 select program_id, id, expires_at from cards order by expires_at, id
 `
 
 type QueueRemindersParams struct {
+	Now       time.Time
 	ProgramID id.ID
 	After     time.Time
 	AfterID   []byte
 	Before    time.Time
 	Batch     int32
 	Days      string
-	Now       time.Time
 	GiveUpAt  time.Time
 }
 
@@ -510,13 +511,13 @@ type QueueRemindersRow struct {
 // reminder already gets no other one.
 func (q *Queries) QueueReminders(ctx context.Context, arg QueueRemindersParams) ([]QueueRemindersRow, error) {
 	rows, err := q.db.Query(ctx, queueReminders,
+		arg.Now,
 		arg.ProgramID,
 		arg.After,
 		arg.AfterID,
 		arg.Before,
 		arg.Batch,
 		arg.Days,
-		arg.Now,
 		arg.GiveUpAt,
 	)
 	if err != nil {

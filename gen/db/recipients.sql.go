@@ -248,7 +248,7 @@ func (q *Queries) EraseRecipients(ctx context.Context, arg EraseRecipientsParams
 const findAnswersWith = `-- name: FindAnswersWith :many
 select program_id, operation, key, subject, answer, created_at from idempotency_keys
 where answer like any ($1::bytea[]) and case when answer like any ($1::bytea[])
-    then lower(convert_from(answer, 'UTF8')) like any (array(select '%' || lower(t) || '%' from unnest($2::text[]) as t))
+    then lower(convert_from(answer, 'UTF8') collate "default") like any (array(select '%' || lower(t) || '%' from unnest($2::text[]) as t))
     else false end
 order by created_at, operation, key, subject
 `
@@ -266,7 +266,9 @@ type FindAnswersWithRow struct {
 // like, in capital or small letters. It reads the whole table, without a lock. Most answers are
 // left out by @spellings, patterns that each spelling of the texts has, because lower costs ten
 // times as much. The condition is there twice: the first one lets PostgreSQL expect few rows and
-// read with several processes, the second one decides whether lower is called.
+// read with several processes, the second one decides whether lower is called. Without the
+// collation lower would know the letters of ASCII only, because convert_from takes the collation
+// "C" from the name of the encoding.
 func (q *Queries) FindAnswersWith(ctx context.Context, spellings [][]byte, texts []string) ([]FindAnswersWithRow, error) {
 	rows, err := q.db.Query(ctx, findAnswersWith, spellings, texts)
 	if err != nil {

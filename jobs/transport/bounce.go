@@ -15,8 +15,13 @@ import (
 )
 
 // envelopeSender returns the address that a mail's refusals go to: an address with the mail's own
-// mark (VERP), such as bounces+6b03889f7c62afe844000004.0@example.com.
+// mark (VERP), such as bounces+6b03889f7c62afe844000004.0@example.com. The mail of a receipt has no
+// mark, because nobody records its refusal, and its ID would make an address of more than the 64
+// characters before the @ that mail servers take (RFC 5321).
 func envelopeSender(bounces string, m Message) string {
+	if strings.Contains(m.ID, ".") {
+		return bounces
+	}
 	at := strings.LastIndexByte(bounces, '@')
 	return bounces[:at] + "+" + m.ID + "." + strconv.Itoa(m.Sequence) + bounces[at:]
 }

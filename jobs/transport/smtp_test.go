@@ -305,6 +305,19 @@ func TestAServerThatHungUpMeanwhileIsCalledAgain(t *testing.T) {
 	}
 }
 
+// TestTheEnvelopeOfAReceiptHasNoMark, because with its ID the part before the @ would be too long.
+func TestTheEnvelopeOfAReceiptHasNoMark(t *testing.T) {
+	t.Parallel()
+	server := smtptest.New(t, smtptest.Hooks{})
+	s := sender(t, server, func(o *transport.SMTPOptions) { o.Bounces = "bounces@mail.example.com" })
+	receipt := gift("ada@example.com")
+	receipt.ID += ".redeemed.6b03889f7c62afe844000005"
+	must(t, s.Send(t.Context(), receipt))
+	if mails := server.Mails(); len(mails) != 1 || mails[0].From != "bounces@mail.example.com" {
+		t.Errorf("%+v", mails)
+	}
+}
+
 // TestTheEnvelopeHasAMarkOfItsMail if there is an address for reports, also where the sender that
 // people see has none. A report to that address names the mail.
 func TestTheEnvelopeHasAMarkOfItsMail(t *testing.T) {

@@ -13,9 +13,23 @@ type dateTimeParser struct {
 	lax                  bool // the form is not one of RFC 3339
 }
 
-// time returns the instant in UTC.
+// The first and the last instant that answers can name: in UTC, with a year from 1 to 9999.
+var (
+	firstInstant = time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC)
+	lastInstant  = time.Date(9999, 12, 31, 23, 59, 59, 999_999_000, time.UTC)
+)
+
+// time returns the instant in UTC. An offset can move it out of the years that answers can name.
+// It is then the first or the last instant of these, less than a day away.
 func (p *dateTimeParser) time() time.Time {
-	return time.Date(p.year, time.Month(p.month), p.day, p.hour, p.minute, p.second-p.offset, p.nanosecond, time.UTC)
+	at := time.Date(p.year, time.Month(p.month), p.day, p.hour, p.minute, p.second-p.offset, p.nanosecond, time.UTC)
+	switch {
+	case at.Before(firstInstant):
+		return firstInstant
+	case at.After(lastInstant):
+		return lastInstant
+	}
+	return at
 }
 
 // parse reads the whole text, and reports whether Pydantic takes its form.

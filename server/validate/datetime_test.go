@@ -11,6 +11,9 @@ func TestDateTimeIsReadInUTC(t *testing.T) {
 		{"a zone of half an hour", "2029-06-01T00:00:00+05:30", "2029-05-31T18:30:00Z"},
 		{"the farthest zone", "2029-06-01T23:59:59-23:59", "2029-06-02T23:58:59Z"},
 		{"a leap day, a fraction", "2028-02-29T00:00:00.5Z", "2028-02-29T00:00:00.5Z"},
+		{"an offset that leads into the year 10000", "9999-12-31T23:59:59-23:59", "9999-12-31T23:59:59.999999Z"},
+		{"an offset that leads into the year 0", "0001-01-01T00:00:00+23:59", "0001-01-01T00:00:00Z"},
+		{"the last instant", "9999-12-31T23:59:59.999999Z", "9999-12-31T23:59:59.999999Z"},
 		{"nanoseconds are cut to microseconds", "2029-06-01T00:00:00.123456789Z", "2029-06-01T00:00:00.123456Z"},
 	} {
 		if refused, got := check(t, s, `"`+c.value+`"`); refused != "" || got != c.want {

@@ -110,7 +110,8 @@ select f.kind, count(*) as receipts from (select kind from receipts where status
 -- where it stopped: at most @batch cards, by gift_cards_activated_expiry_idx. A card that has its
 -- reminder already gets no other one.
 with cards as materialized (
-    select c.program_id, c.id, c.expires_at, c.balance, c.customer_email, c.customer_phone, c.status, c.suspended_at
+    select c.program_id, c.id, c.expires_at, c.balance, c.customer_email, c.customer_phone,
+        card_state(c.status, c.activated_at, c.balance, c.expires_at, c.suspended_until, @now::timestamptz) as state
     from programs p join gift_cards c on c.program_id = p.id
     where p.id = @program_id and c.activated_at is not null
       and (c.expires_at, c.id) > (@after::timestamptz, @after_id::bytea) and c.expires_at <= @before::timestamptz
@@ -120,7 +121,7 @@ queued as (
     select c.program_id, c.id, 'expiring', @days::text || ' ' || to_char(c.expires_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS'), a.channel, a.address,
         0, c.balance, @now::timestamptz, @give_up_at::timestamptz, @now::timestamptz
     from cards c cross join lateral (values ('email', c.customer_email), ('sms', c.customer_phone)) as a (channel, address)
-    where a.address is not null and c.balance > 0 and c.status = 'active'
+    where a.address is not null and c.state = 'active'
     on conflict on constraint receipts_pkey do nothing)
 select program_id, id, expires_at from cards order by expires_at, id;
 

@@ -114,10 +114,12 @@ select from bulk_tasks where program_id = $1 and id = $2 for key share;
 -- like, in capital or small letters. It reads the whole table, without a lock. Most answers are
 -- left out by @spellings, patterns that each spelling of the texts has, because lower costs ten
 -- times as much. The condition is there twice: the first one lets PostgreSQL expect few rows and
--- read with several processes, the second one decides whether lower is called.
+-- read with several processes, the second one decides whether lower is called. Without the
+-- collation lower would know the letters of ASCII only, because convert_from takes the collation
+-- "C" from the name of the encoding.
 select program_id, operation, key, subject, answer, created_at from idempotency_keys
 where answer like any (@spellings::bytea[]) and case when answer like any (@spellings::bytea[])
-    then lower(convert_from(answer, 'UTF8')) like any (array(select '%' || lower(t) || '%' from unnest(@texts::text[]) as t))
+    then lower(convert_from(answer, 'UTF8') collate "default") like any (array(select '%' || lower(t) || '%' from unnest(@texts::text[]) as t))
     else false end
 order by created_at, operation, key, subject;
 
