@@ -31,7 +31,7 @@ import (
 type Server struct {
 	URL     string
 	Handler *server.Server // the whole server without a connection; it does not judge answers
-	Store   *store.Store // the server's own. Its role may only serve; see storetest.AsOwner
+	Store   *store.Store   // the server's own. Its role may only serve; see storetest.AsOwner
 	Jobs    *jobs.Jobs
 	Keys    *keyring.Ring
 	KeyFile string
