@@ -212,7 +212,7 @@ func definitions(t *testing.T, address string) (lines []string) {
 	must(t, err)
 	defer conn.Close(t.Context())
 	rows, err := conn.Query(t.Context(), `
-		with ours as (select * from pg_class where relnamespace = 'public'::regnamespace)
+		with ours as (select oid, relname, relkind, reloptions, relacl from pg_class where relnamespace = 'public'::regnamespace)
 		select 'relation ' || relname || ' ' || relkind::text || ' ' || coalesce(reloptions::text, '') || ' ' || coalesce(relacl::text, '') || ' ' || coalesce(obj_description(oid, 'pg_class'), '') from ours
 		union all select format('column %s %s %s %s %s %s %s %s', c.relname, a.attnum, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attstattarget,
 			pg_get_expr(d.adbin, d.adrelid), col_description(c.oid, a.attnum))

@@ -73,14 +73,9 @@ func (serveCommand) Run(s *session) (err error) {
 	if err != nil {
 		return err
 	}
-	var handler http.Handler = answering
-	if s.config.Sandbox {
-		if handler, err = sandbox.New(sandbox.Options{
-			Next: answering, Store: st, Jobs: work, Keys: keys, Logger: log, BaseURL: s.config.BaseURL,
-			Validator: answering.Validator(), Languages: answering.Languages,
-		}); err != nil {
-			return err
-		}
+	handler, err := s.withSandbox(answering)
+	if err != nil {
+		return err
 	}
 	// Jobs start only after both addresses are open, because a second server that finds its
 	// address taken must not take any task.
@@ -112,6 +107,17 @@ func (s *session) workAhead(fresh demoSecret) {
 	if s.config.DatabaseURL == "" && !embedded.Exists(s.config.StateDir) {
 		go fresh.hash() //nolint:errcheck // makeDemo gets the same error
 	}
+}
+
+// withSandbox returns the server, behind a sandbox if --sandbox asks for one.
+func (s *session) withSandbox(answering *server.Server) (http.Handler, error) {
+	if !s.config.Sandbox {
+		return answering, nil
+	}
+	return sandbox.New(sandbox.Options{
+		Next: answering, Store: answering.Store, Jobs: answering.Jobs, Keys: answering.Keys, Logger: answering.Logger, BaseURL: s.config.BaseURL,
+		Validator: answering.Validator(), Languages: answering.Languages,
+	})
 }
 
 // checkAddressIsFree listens for a moment. A newcomer hears that the address is taken

@@ -304,36 +304,3 @@ func TestAServerThatHungUpMeanwhileIsCalledAgain(t *testing.T) {
 		t.Errorf("%d mails over %d connections", len(server.Mails()), n)
 	}
 }
-
-// TestTheEnvelopeOfAReceiptHasNoMark, because with its ID the part before the @ would be too long.
-func TestTheEnvelopeOfAReceiptHasNoMark(t *testing.T) {
-	t.Parallel()
-	server := smtptest.New(t, smtptest.Hooks{})
-	s := sender(t, server, func(o *transport.SMTPOptions) { o.Bounces = "bounces@mail.example.com" })
-	receipt := gift("ada@example.com")
-	receipt.ID += ".redeemed.6b03889f7c62afe844000005"
-	must(t, s.Send(t.Context(), receipt))
-	if mails := server.Mails(); len(mails) != 1 || mails[0].From != "bounces@mail.example.com" {
-		t.Errorf("%+v", mails)
-	}
-}
-
-// TestTheEnvelopeHasAMarkOfItsMail if there is an address for reports, also where the sender that
-// people see has none. A report to that address names the mail.
-func TestTheEnvelopeHasAMarkOfItsMail(t *testing.T) {
-	t.Parallel()
-	server := smtptest.New(t, smtptest.Hooks{})
-	s := sender(t, server, func(o *transport.SMTPOptions) { o.Bounces = "bounces@mail.example.com" })
-	again := gift("ada@example.com")
-	again.Sequence = 3
-	must(t, s.Send(t.Context(), gift("ada@example.com")))
-	must(t, s.Send(t.Context(), again))
-	mails := server.Mails()
-	if len(mails) != 2 || mails[0].From != "bounces+6b03889f7c62afe844000004.0@mail.example.com" || mails[0].Header.Get("From") != `"Bookshop" <cards@example.com>` {
-		t.Fatalf("%+v", mails)
-	}
-	report, err := transport.ReadReport(strings.NewReader(strings.ReplaceAll(dsn, "bounces+6b03889f7c62afe844000004.2@example.com", mails[1].From)))
-	if err != nil || report.ID != again.ID || report.Sequence != 3 {
-		t.Errorf("%+v (%v)", report, err)
-	}
-}
