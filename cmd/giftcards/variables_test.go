@@ -91,6 +91,9 @@ func TestHelpOfACommandHasItsOwnFlagsAndTheSettingsItUses(t *testing.T) {
 		"no command":    {nil, []string{"--listen", "--database-url", "--version"}, nil},
 		"demo":          {[]string{"demo"}, []string{"--base-url", "--database-url"}, []string{"--bulk-maximum"}},
 		"messages list": {[]string{"messages", "list"}, []string{"--status", "--database-url"}, []string{"--smtp-url"}},
+		"messages test": {[]string{"messages", "test"}, []string{"--smtp-url", "--dkim-key-file", "--sms-url", "--template-dir"}, []string{"--database-url", "--listen"}},
+		"cards print":   {[]string{"cards", "print"}, []string{"--keys-file", "--language-dir", "--database-url"}, []string{"--smtp-url", "--listen"}},
+		"licences":      {[]string{"licences"}, nil, []string{"--database-url", "--state-dir"}},
 	} {
 		code, stdout, stderr := command(t, "", append(c.args, "--help")...)
 		if code != 0 {
