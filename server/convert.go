@@ -13,7 +13,7 @@ import (
 
 // This file converts between the contract's shapes and the store's rows, both ways.
 
-// issuer is what the answers about all cards of a program have in common.
+// issuer has the fields that the answers about all cards of a program share.
 type issuer struct{ programID, merchantID, merchantName string }
 
 func newIssuer(program, merchant id.ID, merchantName string) *issuer {

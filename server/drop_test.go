@@ -103,7 +103,7 @@ func TestAUsersMessagesAreDroppedHoweverTheCardWasIssued(t *testing.T) {
 	}
 }
 
-// dropOfIssuers drops what is of some kinds, of which each card has one.
+// dropOfIssuers drops messages or receipts of some kinds. Each card has one of each kind.
 func dropOfIssuers(t *testing.T, what string, kinds []string) {
 	t.Helper()
 	s := withoutJobs(t)

@@ -19,7 +19,7 @@ type (
 	byTaskKey  struct{}
 )
 
-// instead is what answers in place of the server.
+// instead answers in place of the server.
 type instead struct {
 	answer http.Handler
 	route  string // of the answer, for the log; "" for that of the server's operation

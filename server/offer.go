@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
 	"giftcards/gen/api"
 	"giftcards/jobs/message/texts"
@@ -50,14 +49,7 @@ func (s *Server) offer(ctx context.Context, link downloadLink) (api.DownloadGift
 
 // style is how the texts of a program are written.
 func (s *Server) style(p store.Program) (texts.Style, error) {
-	zone, err := time.LoadLocation(p.TimeZone)
-	settings := texts.Settings{Zone: zone}
-	if p.Locale != nil {
-		settings.Locale = *p.Locale
-	}
-	if p.Currency != nil {
-		settings.Currency = *p.Currency
-	}
+	settings, err := texts.NewSettings(p.Locale, p.Currency, p.TimeZone)
 	return s.Languages.Style(settings), err
 }
 

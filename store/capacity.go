@@ -2,7 +2,7 @@ package store
 
 import "context"
 
-// Capacity is what decides how much a card costs PostgreSQL in a large database. Card numbers
+// Capacity has the sizes that decide how much a card costs PostgreSQL in a large database. Card numbers
 // are random, so nearly each new card touches another page of their index.
 type Capacity struct {
 	CardNumberIndex int64  // bytes of the index of card numbers

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -61,10 +60,11 @@ func (c printCards) Run(s *session) error {
 		if err != nil {
 			return err
 		}
-		style, err := styleOf(languages, issued.Program)
+		settings, err := texts.NewSettings(issued.Program.Locale, issued.Program.Currency, issued.Program.TimeZone)
 		if err != nil {
 			return err
 		}
+		style := languages.Style(settings)
 		cards := make([]sheet.Card, len(issued.Cards))
 		for i := range issued.Cards {
 			if cards[i], err = toSheetCard(st, style, issued.Merchant, &issued.Cards[i]); err != nil {
@@ -102,23 +102,7 @@ func (c printCards) read(s *session, tx *store.Tx) (store.PhysicalCards, error) 
 	})
 }
 
-// styleOf is how the texts of a program are written.
-func styleOf(languages *texts.Languages, program store.Program) (texts.Style, error) {
-	zone, err := time.LoadLocation(program.TimeZone)
-	if err != nil {
-		return texts.Style{}, err
-	}
-	settings := texts.Settings{Zone: zone}
-	if program.Locale != nil {
-		settings.Locale = *program.Locale
-	}
-	if program.Currency != nil {
-		settings.Currency = *program.Currency
-	}
-	return languages.Style(settings), nil
-}
-
-// sheetDesign is what the sheet's cards have in common. Its words are those of the messages.
+// sheetDesign returns the design of a program's sheet, with the words of its messages.
 func sheetDesign(program store.Program, style texts.Style, cards int) sheet.Design {
 	say := func(name string) string { return style.Text(name, nil) }
 	return sheet.Design{

@@ -104,8 +104,9 @@ func TestASheetSpeaksTheLanguageOfItsProgram(t *testing.T) {
 	must(t, err)
 	languages, err := texts.Load(dir)
 	must(t, err)
-	style, err := styleOf(languages, issued.Program)
+	settings, err := texts.NewSettings(issued.Program.Locale, issued.Program.Currency, issued.Program.TimeZone)
 	must(t, err)
+	style := languages.Style(settings)
 	want := sheet.Design{Symbology: barcode.Code128, Title: "Cartes cadeaux", Number: "Numéro de carte", Code: "Code secret", Until: "Valable jusqu’au"}
 	if got := sheetDesign(issued.Program, style, 2); got != want {
 		t.Errorf("%+v, want %+v", got, want)

@@ -417,8 +417,8 @@ order by send_at, card_id, channel, sequence
 `
 
 // The messages to an address, in capital or small letters, the earliest first. It finds
-// ended messages by messages_address_idx, and the others by messages_due_idx and
-// messages_task_due_idx, of which it reads all. Without a lock.
+// ended messages by messages_address_idx. For the others it reads all of messages_due_idx and
+// messages_task_due_idx. It takes no lock.
 func (q *Queries) FindMessagesTo(ctx context.Context, address string) ([]Message, error) {
 	rows, err := q.db.Query(ctx, findMessagesTo, address)
 	if err != nil {
@@ -466,8 +466,8 @@ order by created_at, card_id, kind, occasion, channel
 `
 
 // The receipts to an address, in capital or small letters, the earliest first. It finds
-// ended receipts by receipts_address_idx, and the others by receipts_due_idx, of which it reads
-// all. Without a lock.
+// ended receipts by receipts_address_idx. For the others it reads all of receipts_due_idx. It takes
+// no lock.
 func (q *Queries) FindReceiptsTo(ctx context.Context, address string) ([]Receipt, error) {
 	rows, err := q.db.Query(ctx, findReceiptsTo, address)
 	if err != nil {

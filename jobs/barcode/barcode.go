@@ -88,7 +88,7 @@ const (
 )
 
 // Draw returns the picture of a number. Its few hundred bytes have one bit for each pixel. It
-// keeps the last one, because all templates are tried with the same number at each start.
+// keeps the last one, because a start tries an operator's templates many times with one number.
 func Draw(s Symbology, number string) (Image, error) {
 	if kept := last.Load(); kept != nil && kept.symbology == s && kept.number == number {
 		return kept.image, nil

@@ -17,8 +17,8 @@ select n.* from gift_cards n where not n.searchable and n.customer_phone = @phon
 
 -- name: FindMessagesTo :many
 -- The messages to an address, in capital or small letters, the earliest first. It finds
--- ended messages by messages_address_idx, and the others by messages_due_idx and
--- messages_task_due_idx, of which it reads all. Without a lock.
+-- ended messages by messages_address_idx. For the others it reads all of messages_due_idx and
+-- messages_task_due_idx. It takes no lock.
 select e.* from messages e where e.status <> 'scheduled' and lower(e.address) = lower(@address::text)
 union all
 select r.* from messages r where r.status = 'scheduled' and not r.bulk and lower(r.address) = lower(@address)
@@ -76,8 +76,8 @@ returning m.card_id, (m.status = 'scheduled' and m.unconfirmed > 0 and m.next_at
 
 -- name: FindReceiptsTo :many
 -- The receipts to an address, in capital or small letters, the earliest first. It finds
--- ended receipts by receipts_address_idx, and the others by receipts_due_idx, of which it reads
--- all. Without a lock.
+-- ended receipts by receipts_address_idx. For the others it reads all of receipts_due_idx. It takes
+-- no lock.
 select e.* from receipts e where e.status <> 'scheduled' and lower(e.address) = lower(@address::text)
 union all
 select w.* from receipts w where w.status = 'scheduled' and lower(w.address) = lower(@address)

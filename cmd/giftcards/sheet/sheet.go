@@ -12,7 +12,7 @@ import (
 	"giftcards/jobs/barcode"
 )
 
-// Design is what all cards of a sheet have in common.
+// Design has the settings and words that all cards of a sheet share.
 type Design struct {
 	Symbology barcode.Symbology
 	Title     string // of the PDF

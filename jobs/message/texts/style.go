@@ -19,6 +19,20 @@ type Settings struct {
 	Zone     *time.Location // nil: UTC
 }
 
+// NewSettings returns the settings of a program, whose locale and currency may be nil. It fails if
+// this machine has no data about the time zone.
+func NewSettings(locale, currency *string, zone string) (Settings, error) {
+	location, err := time.LoadLocation(zone)
+	settings := Settings{Zone: location}
+	if locale != nil {
+		settings.Locale = *locale
+	}
+	if currency != nil {
+		settings.Currency = *currency
+	}
+	return settings, err
+}
+
 // Style is how the texts of a program are written. Without a locale and a currency it is
 // English, and amounts are plain decimals.
 type Style struct {
