@@ -21,6 +21,7 @@ func TestAPathOfTheBaseURLIsHonouredEverywhere(t *testing.T) {
 	const base = "https://shop.example/cards-api"
 	s := servertest.New(t, func(o *server.Options) { o.BaseURL = base })
 	m := s.Merchant()
+	documents := map[string][]byte{} // by path; both prefixes get the same
 	for name, prefix := range map[string]string{"stripped": "", "passed on": "/cards-api"} {
 		// follow requests an address as a client of the proxy would.
 		follow := func(from, reference string) servertest.Answer {
@@ -72,8 +73,16 @@ func TestAPathOfTheBaseURLIsHonouredEverywhere(t *testing.T) {
 			}
 		}
 		for path, original := range map[string][]byte{"/openapi-complete.json": openapi.Complete, "/openapi-sdk.json": openapi.SDK} {
+			document := m.Do(http.MethodGet, prefix+path, nil, nil).Body
+			if other, ok := documents[path]; ok {
+				if !bytes.Equal(document, other) {
+					t.Errorf("%s: %s is not as with the other prefix", name, path)
+				}
+				continue
+			}
+			documents[path] = document
 			var got, want map[string]any
-			must(t, json.Unmarshal(m.Do(http.MethodGet, prefix+path, nil, nil).Body, &got))
+			must(t, json.Unmarshal(document, &got))
 			must(t, json.Unmarshal(original, &want))
 			servers := got["servers"].([]any)
 			if servers[0].(map[string]any)["url"] != base || len(servers) != len(want["servers"].([]any))+1 {

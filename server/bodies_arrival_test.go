@@ -8,6 +8,7 @@ import (
 
 	"giftcards/server"
 	"giftcards/server/servertest"
+	"giftcards/store/storetest/full"
 )
 
 // TestBodiesOfEverySizeArriveWhole: with a length and in chunks, also at the bounds of the
@@ -22,6 +23,9 @@ func TestBodiesOfEverySizeArriveWhole(t *testing.T) {
 		want := http.StatusCreated
 		if size > 6<<20 {
 			want = http.StatusRequestEntityTooLarge
+		}
+		if size > 64<<10 && size <= 6<<20 && size != 4<<20+1 && !full.Asked() {
+			continue // these take seconds
 		}
 		for name, reader := range map[string]io.Reader{"announced": strings.NewReader(body), "in chunks": io.MultiReader(strings.NewReader(body))} {
 			r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+path, reader)

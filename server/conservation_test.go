@@ -31,7 +31,7 @@ func TestMoneyIsConservedInEveryHistory(t *testing.T) {
 	s.Clock.Stop()
 	x := shopOn(t, s)
 	// The library has no other way to set these. A failed history is found again by its seed.
-	for name, value := range map[string]string{"rapid.checks": strconv.Itoa(full.Size(500, 20)), "rapid.nofailfile": "true"} {
+	for name, value := range map[string]string{"rapid.checks": strconv.Itoa(full.Size(500, 12)), "rapid.nofailfile": "true"} {
 		must(t, flag.Set(name, value))
 	}
 	rapid.Check(t, func(r *rapid.T) {

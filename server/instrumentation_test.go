@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net"
 	"net/http"
 	"regexp"
 	"slices"
@@ -168,10 +167,11 @@ func TestAnAnswerBrokenOffIsCountedAsSuch(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
 	m := s.Merchant()
-	many := 20_000
+	useSmallBuffers(t, s)
+	many := 3_000
 	task := bulk(t, m, nil, api.BulkIssueGiftCardRequest{InitialValue: amount(t, "7"), Count: &many}).JSON202.TaskId
 	pollToEnd(t, m, task)
-	connection, err := net.Dial("tcp", strings.TrimPrefix(s.URL, "http://"))
+	connection, err := smallReadBuffer.Dial("tcp", strings.TrimPrefix(s.URL, "http://"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,7 +13,8 @@ func TestOpenMemoryCountsWhatIsOpen(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t, func(o *server.Options) { o.BulkThreshold = 0 })
 	m := s.Merchant()
-	path := streamPaths(t, m, 1, 12_000, false)[0]
+	path := streamPaths(t, m, 1, 3_000, false)[0]
+	useSmallBuffers(t, s)
 	measured := func() int64 { return s.Handler.OpenMemory() }
 	until := func(what string, done func(int64) bool) {
 		t.Helper()

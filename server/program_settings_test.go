@@ -179,7 +179,16 @@ func TestThePageOfARunningTaskIsInTheProgramsLanguage(t *testing.T) {
 		}
 	}
 	check.Must(t, worker.Rollback(t.Context()))
-	pollToEnd(t, m, task)
+}
+
+// TestTheWorkbookIsInTheDirectionOfTheProgramsLanguage: columns go from right to left in Arabic.
+func TestTheWorkbookIsInTheDirectionOfTheProgramsLanguage(t *testing.T) {
+	t.Parallel()
+	languages, err := texts.Load(filepath.Join("..", "jobs", "message", "testdata", "languages"))
+	check.Must(t, err)
+	s := servertest.New(t, func(o *server.Options) { o.Languages = languages })
+	m := s.Merchant()
+	link, _ := issuedCSV(t, s, m, 60)
 	for locale, mirrored := range map[string]bool{"ar": true, "de-DE": false} {
 		setProgram(t, s, m, func(p *store.ProgramSettings) { p.Locale = &locale })
 		var got sheet

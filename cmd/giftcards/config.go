@@ -35,7 +35,7 @@ type config struct {
 	KeysFile string `env:"GIFTCARDS_KEYS_FILE" placeholder:"FILE" help:"The server's secret keys, the same for all instances. Default: keys.json in the state directory."`
 
 	Drain       time.Duration `env:"GIFTCARDS_DRAIN" default:"0s" help:"How long a stopping server still answers while /readyz fails; choose longer than a proxy needs to notice (${default})."`
-	AdminListen string        `env:"GIFTCARDS_ADMIN_LISTEN" default:"${admin_listen}" placeholder:"HOST:PORT" help:"Where operators find metrics, River's page and profiles, without a password (${default}, or no admin address if that is taken); off for none."`
+	AdminListen string        `env:"GIFTCARDS_ADMIN_LISTEN" default:"127.0.0.1:9464" placeholder:"HOST:PORT" help:"Where operators find metrics, River's page and profiles, without a password (${default}, or no admin address if that is taken); off for none."`
 
 	PostgresBin string `env:"GIFTCARDS_POSTGRES_BIN" placeholder:"DIR" help:"Directory of the private PostgreSQL's programs. Default: those of the newest installed PostgreSQL, or downloaded ones."`
 	MavenMirror string `env:"GIFTCARDS_MAVEN_MIRROR" placeholder:"URL" help:"Maven repository to download PostgreSQL from. Default: the mirror in ~/.m2/settings.xml, else Maven Central."`

@@ -65,8 +65,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	parser, err := kong.New(&p, append(faults.options(),
 		kong.Name("giftcards"),
 		kong.Description("Serves gift cards over LoyaltyDog's API. Every flag can be set by the environment variable beside it. The variable GIFTCARDS_DEMO_PASSWORD chooses the demo user's password; there is no flag for it."),
-		kong.Vars{"admin_listen": defaultAdminListen, "version": version},
-		concurrencyVars,
+		kong.Vars{"version": version},
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(code int) { panic(exit(code)) }), // --help
 		kong.Help(printHelp),

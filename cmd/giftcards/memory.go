@@ -42,7 +42,7 @@ const (
 
 // memory is the setting of the garbage collector.
 type memory struct {
-	MemoryLimit int `env:"GIFTCARDS_MEMORY_LIMIT" placeholder:"MIB" help:"Memory above which a busy server collects garbage all the time, in MiB; it exceeds this if it must. Default: an eighth of the machine's or container's, ${least_memory} to ${most_memory}."`
+	MemoryLimit int `env:"GIFTCARDS_MEMORY_LIMIT" placeholder:"MIB" help:"Memory above which a busy server collects garbage all the time, in MiB; it exceeds this if it must. Default: an eighth of the machine's or container's, 76 to 208."`
 }
 
 // Bounds of the setting, in MiB.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"giftcards/jobs"
 	"giftcards/store"
 	"giftcards/store/storetest"
 )
@@ -19,7 +20,7 @@ import (
 func TestVariablesThatAreNoSettingsAreRefused(t *testing.T) {
 	t.Parallel()
 	var p program
-	parser, err := kong.New(&p, kong.Vars{"admin_listen": defaultAdminListen}, concurrencyVars)
+	parser, err := kong.New(&p)
 	must(t, err)
 	for variable, want := range map[string]string{
 		"GIFTCARDS_BULK_TRESHOLD=5":           "there is no such setting, did you mean GIFTCARDS_BULK_THRESHOLD?",
@@ -186,6 +187,26 @@ func TestListsAreOfAMerchant(t *testing.T) {
 		code, stdout, stderr := command(t, "", append([]string{"audit", "list", "--merchant=" + nobody}, on...)...)
 		if code != 0 || strings.TrimSpace(stdout) != "[]" {
 			t.Errorf("audit of %s: %d %s %s", nobody, code, stdout, stderr)
+		}
+	}
+}
+
+// TestTheHelpHasTheNumbersOfThePackages, although each is written in a tag once more.
+func TestTheHelpHasTheNumbersOfThePackages(t *testing.T) {
+	t.Parallel()
+	code, help, stderr := command(t, "", "serve", "--help")
+	help = strings.Join(strings.Fields(help), " ")
+	for _, want := range []string{
+		fmt.Sprintf("--small-tasks=%d ", jobs.DefaultSmallWorkers),
+		fmt.Sprintf("Tasks of up to %d cards", store.SmallTask),
+		fmt.Sprintf("--large-tasks=%d ", jobs.DefaultLargeWorkers),
+		fmt.Sprintf("--merchant-tasks=%d ", jobs.DefaultMerchantTasks),
+		fmt.Sprintf("--bulk-body-limit plus %d ", leastBodyBudget(0)),
+		fmt.Sprintf("%d to %d ($GIFTCARDS_MEMORY_LIMIT)", leastMemory>>20, mostMemory>>20),
+		"(" + defaultAdminListen + ", or no admin address",
+	} {
+		if code != 0 || !strings.Contains(help, want) {
+			t.Errorf("%d, the help has no %q %s", code, want, stderr)
 		}
 	}
 }
