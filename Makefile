@@ -50,7 +50,7 @@ TEST = umask 022; CGO_ENABLED=$(if $(RACE),1,0) GORACE=atexit_sleep_ms=100 GOGC=
 
 # The tests that look at -full, each as "Test…", with "|" between them.
 SLOW = $(shell awk '/^func Test/ { sub(/[^A-Za-z0-9].*/, "", $$2); test = $$2 } /full[.](Size|Asked)/ { print test }' $(wildcard $(SLOWIN:%=%/*_test.go)) | sort -u | paste -sd '|' -)
-SLOWIN = cmd/giftcards server jobs
+SLOWIN = cmd/giftcards server jobs jobs/message
 
 test-full: ## run all of the slow tests that `make test` tries with a slice (`make faults` has those of faults)
 	@go build -o $(BIN)/withserver ./store/storetest/withserver

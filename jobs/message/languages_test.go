@@ -8,6 +8,7 @@ import (
 
 	"giftcards/jobs/message"
 	"giftcards/jobs/message/texts"
+	"giftcards/store/storetest/full"
 )
 
 // locales are those of the built-in languages, with their currencies.
@@ -152,7 +153,7 @@ func TestNothingTypedBecomesMarkupInAnyLanguage(t *testing.T) {
 	t.Parallel()
 	templates := withArabic(t)
 	links := relaxed()
-	for _, locale := range []string{"de", "fr", "es", "it", "nl", "ar"} {
+	for _, locale := range []string{"de", "ar", "fr", "es", "it", "nl"}[:full.Size(6, 2)] {
 		g := gift()
 		g.Locale = locale
 		g.Note = "one line"

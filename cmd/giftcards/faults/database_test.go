@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"giftcards/cmd/giftcards/processtest"
-	"giftcards/store/storetest/full"
 )
 
 // crashedDatabase crashes PostgreSQL under load and restarts it.
@@ -17,7 +16,7 @@ func crashedDatabase(tr *trial) {
 	m.login(tr, server.URL())
 	l := tr.newLoad(m, server.URL)
 	l.during(8, func() {
-		for range full.Size(40, 3) {
+		for range 40 {
 			time.Sleep(tr.upTo(400 * time.Millisecond))
 			busy := l.busy()
 			pg.crash()
