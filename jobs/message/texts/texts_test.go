@@ -177,7 +177,7 @@ func TestATimeHasItsZoneInEachLanguage(t *testing.T) {
 		"":   "1 March 2027, 18:05 UTC+01:00",
 		"de": "1. März 2027, 18:05 Uhr (UTC+01:00)",
 		"fr": "1er mars 2027 à 18:05 (UTC+01:00)",
-		"es": "1 de marzo de 2027 a las 18:05 (UTC+01:00)",
+		"es": "1 de marzo de 2027, 18:05\u00a0h (UTC+01:00)",
 		"it": "1 marzo 2027, ore 18:05 (UTC+01:00)",
 		"nl": "1 maart 2027, 18:05 uur (UTC+01:00)",
 	} {
