@@ -40,7 +40,7 @@ func wholly(c message.Content) string {
 
 // TestAProgramWithoutSettingsGetsTheMessagesOfVersionsBefore, byte for byte except for the image and
 // for sentences that en.txt has put into better English. The files were made by the program before
-// there were settings and images. Since then only such sentences were replaced in them.
+// there were settings and images, and only such sentences were replaced in them later.
 func TestAProgramWithoutSettingsGetsTheMessagesOfVersionsBefore(t *testing.T) {
 	t.Parallel()
 	templates := load(t, "")
