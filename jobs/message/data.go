@@ -179,7 +179,7 @@ func (d *data) Lines(name string) (string, error) {
 var labels = []string{"label.value", "label.number", "label.code", "label.until"}
 
 // Row returns a line of the mail without HTML: the label and the value, with blanks between them
-// so that all values begin below each other.
+// so that all values begin below each other. Without a value it is the label alone.
 func (d *data) Row(label, value string) (string, error) {
 	if !d.style.Known(label) {
 		return "", fmt.Errorf("there is no text %q", label)
@@ -193,6 +193,9 @@ func (d *data) Row(label, value string) (string, error) {
 		}
 	}
 	line := write(label)
+	if value == "" {
+		return line, nil
+	}
 	return line + strings.Repeat(" ", max(1, d.wide+2-utf8.RuneCountInString(line))) + value, nil
 }
 
@@ -200,5 +203,6 @@ func (d *data) Row(label, value string) (string, error) {
 func (d *data) Long() bool { return utf8.RuneCountInString(d.Value) > 12 }
 
 // cheap replaces characters that the alphabet of text messages (GSM 03.38) lacks by others of it,
-// because a message with one of them costs more than twice as much.
-var cheap = strings.NewReplacer("\u00a0", " ", "\u202f", " ", "’", "'").Replace
+// because a message with one of them costs more than twice as much. French may write its August
+// without the circumflex (since the reform of 1990).
+var cheap = strings.NewReplacer("\u00a0", " ", "\u202f", " ", "’", "'", "août", "aout").Replace

@@ -38,8 +38,9 @@ func wholly(c message.Content) string {
 	return strings.Join([]string{c.From, c.Subject, c.Text, c.SMS, forTheTill.ReplaceAllString(c.HTML, "")}, "\n--------\n")
 }
 
-// TestAProgramWithoutSettingsGetsTheMessagesOfVersionsBefore, byte for byte except for the image.
-// The files were made by the program before there were settings and images.
+// TestAProgramWithoutSettingsGetsTheMessagesOfVersionsBefore, byte for byte except for the image and
+// for sentences that en.txt has put into better English. The files were made by the program before
+// there were settings and images, and only such sentences were replaced in them later.
 func TestAProgramWithoutSettingsGetsTheMessagesOfVersionsBefore(t *testing.T) {
 	t.Parallel()
 	templates := load(t, "")

@@ -40,15 +40,28 @@ func parsePhrase(text string) (phrase, error) {
 	return p, nil
 }
 
-// fill returns the text with all places filled in. words changes what stands between them.
+// endsSentence matches a value that ends with a mark of its own, such as the name Smith & Co.,
+// also within the isolates of HTML and of plain text.
+var endsSentence = regexp.MustCompile(`[.!?…。؟](</bdi>|\x{2069})*$`)
+
+// fill returns the text with all places filled in. words changes what stands between them. A full
+// stop that follows a place is left out if the value ends a sentence itself.
 func (p phrase) fill(words func(string) string, value func(name string) string) string {
 	var b strings.Builder
+	ended := false
 	for _, piece := range p {
 		if piece.name != "" {
-			b.WriteString(value(piece.name))
-		} else {
-			b.WriteString(words(piece.words))
+			filled := value(piece.name)
+			b.WriteString(filled)
+			ended = endsSentence.MatchString(filled)
+			continue
 		}
+		between := piece.words
+		if ended {
+			between = strings.TrimPrefix(between, ".")
+		}
+		b.WriteString(words(between))
+		ended = false
 	}
 	return b.String()
 }

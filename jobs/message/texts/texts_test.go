@@ -106,9 +106,9 @@ func TestAFileOfAnOperatorReplacesTextsAndAddsLanguages(t *testing.T) {
 	at := time.Date(2027, 1, 5, 12, 0, 0, 0, time.UTC)
 	for locale, want := range map[string][4]string{
 		// the language of the page, a replaced text, the date and a text in two lines
-		"de":         {"de", "Gutschein", "5. Januar 2027", "Um damit zu bezahlen, nennen Sie die Kartennummer und den Sicherheitscode."},
+		"de":         {"de", "Gutschein", "5. Januar 2027", "Um damit zu bezahlen, geben Sie die Kartennummer und den Sicherheitscode an."},
 		"de-AT":      {"de-AT", "Gutschein", "5. Jänner 2027", "Zwei Zeilen"},
-		"de-CH":      {"de-CH", "Gutschein", "5. Januar 2027", "Um damit zu bezahlen, nennen Sie die Kartennummer und den Sicherheitscode."},
+		"de-CH":      {"de-CH", "Gutschein", "5. Januar 2027", "Um damit zu bezahlen, geben Sie die Kartennummer und den Sicherheitscode an."},
 		"ar-EG":      {"ar-EG", "بطاقة هدية", "5 يناير 2027", "للدفع بها قدّم رقم البطاقة ورمز الأمان."},
 		"en-US":      {"en-US", "Gift card", "January 5, 2027", "To pay with it, give the card number and the security code."},
 		"en-GB":      {"en-GB", "Gift card", "5 January 2027", "To pay with it, give the card number and the security code."},
@@ -177,7 +177,7 @@ func TestATimeHasItsZoneInEachLanguage(t *testing.T) {
 		"":   "1 March 2027, 18:05 UTC+01:00",
 		"de": "1. März 2027, 18:05 Uhr (UTC+01:00)",
 		"fr": "1er mars 2027 à 18:05 (UTC+01:00)",
-		"es": "1 de marzo de 2027 a las 18:05 (UTC+01:00)",
+		"es": "1 de marzo de 2027, 18:05\u00a0h (UTC+01:00)",
 		"it": "1 marzo 2027, ore 18:05 (UTC+01:00)",
 		"nl": "1 maart 2027, 18:05 uur (UTC+01:00)",
 	} {
