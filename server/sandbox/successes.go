@@ -2,9 +2,8 @@ package sandbox
 
 import "github.com/google/uuid"
 
-// successes are the bodies of the answers that carry a request out, by the name of the
-// operation. The server's own answers have the same words. A bulk request has none, because
-// it is carried out.
+// successes are the bodies of successful answers, by the name of the operation. Their sentences
+// are those of the server. A bulk request has no example, because it is carried out.
 var successes = map[string]func(*example) any{
 	"createGiftCard": func(e *example) any {
 		return e.card("pending", object{"id": exampleCard, "balance": "0.00", "createdAt": e.at(e.now), "updatedAt": nil, "activatedAt": nil, "delivered": false})
