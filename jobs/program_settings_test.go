@@ -51,12 +51,12 @@ func TestMailAndTextMessageFollowTheSettingsOfTheProgram(t *testing.T) {
 	})
 	p.issue(withPhone)
 	p.reach(store.MessageSent, 4)
-	second := p.mails.Mails()[1]
-	subject, err := new(mime.WordDecoder).DecodeHeader(second.Header.Get("Subject"))
+	mail := p.mails.Mails()[1]
+	subject, err := new(mime.WordDecoder).DecodeHeader(mail.Header.Get("Subject"))
 	must(t, err)
-	if subject != "Grace hat Ihnen eine Geschenkkarte von Der Buchladen geschickt" || second.Header.Get("Reply-To") != "<laden@example.com>" ||
-		second.Header.Get("From") != `"Geschenkkarten" <cards@example.com>` {
-		t.Errorf("headers %v, subject %s", second.Header, subject)
+	if subject != "Grace hat Ihnen eine Geschenkkarte von Der Buchladen geschickt" || mail.Header.Get("Reply-To") != "<laden@example.com>" ||
+		mail.Header.Get("From") != `"Geschenkkarten" <cards@example.com>` {
+		t.Errorf("headers %v, subject %s", mail.Header, subject)
 	}
 	whole := decoded(t, second.Raw)
 	for _, want := range []string{"Der Buchladen", "25,00\u00a0€", "Kartennummer:", `lang="de-DE"`} {
@@ -89,8 +89,8 @@ func TestTheDesignOfAProgramIsThatOfItsCardsWithoutOne(t *testing.T) {
 		})
 	})
 	p.issue()
-	own := text.Clean("birthday")
-	p.issue(func(terms *store.Terms, _ *store.Recipient) { terms.DesignTemplate = &own })
+	ofTheCard := text.Clean("birthday")
+	p.issue(func(terms *store.Terms, _ *store.Recipient) { terms.DesignTemplate = &ofTheCard })
 	p.reach(store.MessageSent, 2)
 	subjects := map[string]bool{}
 	for _, m := range p.mails.Mails() {

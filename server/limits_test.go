@@ -126,9 +126,9 @@ func TestALimitIsToldToNobodyWhoMayNotIssue(t *testing.T) {
 		if stranger.Status != http.StatusForbidden || string(stranger.Body) != `{"detail":"Program belongs to another merchant"}`+"\n" {
 			t.Errorf("another merchant%s: %d %q", path, stranger.Status, stranger.Body)
 		}
-		own := other.Do(http.MethodPost, other.Cards()+path, jsonHeader, []byte(strings.Replace(body, m.ID, other.ID, 1)))
-		if own.Status != http.StatusCreated {
-			t.Errorf("another merchant's own program%s: %d %s", path, own.Status, own.Body)
+		allowed := other.Do(http.MethodPost, other.Cards()+path, jsonHeader, []byte(strings.Replace(body, m.ID, other.ID, 1)))
+		if allowed.Status != http.StatusCreated {
+			t.Errorf("another merchant's own program%s: %d %s", path, allowed.Status, allowed.Body)
 		}
 	}
 	change(t, s, func(tx *store.Tx) (store.User, error) { return tx.SetRole(t.Context(), m.Email, store.RoleReader) })

@@ -302,8 +302,8 @@ func (w *world) sameKey(o operation, stranger string) {
 	key := http.Header{"Idempotency-Key": {"shared"}}
 	first := w.grant(o, w.owner, w.bearer(w.owner), key)
 	w.refused(o.name+" under a key of another", http.StatusForbidden, "Program belongs to another merchant", w.try(o, w.owned, stranger, key))
-	own := w.grant(o, w.stranger, stranger, key)
-	if own.Status != first.Status || own.Header.Get("Idempotent-Replayed") != "" || string(own.Body) == string(first.Body) {
-		w.t.Errorf("%s in one's own program under a key that another used: %d %s", o.name, own.Status, own.Body)
+	granted := w.grant(o, w.stranger, stranger, key)
+	if granted.Status != first.Status || granted.Header.Get("Idempotent-Replayed") != "" || string(granted.Body) == string(first.Body) {
+		w.t.Errorf("%s in one's own program under a key that another used: %d %s", o.name, granted.Status, granted.Body)
 	}
 }

@@ -24,8 +24,8 @@ func (s *session) audit(tx *store.Tx, e store.AuditEntry) error {
 // operator returns the account that runs the command and its machine, as account@machine.
 func operator() string {
 	account := strconv.Itoa(os.Getuid())
-	if known, err := user.Current(); err == nil {
-		account = known.Username
+	if current, err := user.Current(); err == nil {
+		account = current.Username
 	}
 	if host, err := os.Hostname(); err == nil {
 		account += "@" + host

@@ -74,7 +74,7 @@ func newProduction(t *testing.T, mails *smtptest.Server) *production {
 	owner, app, database := "giftcards_owner"+suffix, "giftcards_app"+suffix, "giftcards"+suffix
 	admin, err := url.Parse(storetest.URL(t))
 	must(t, err)
-	as := func(role string) string {
+	urlAs := func(role string) string {
 		u := *admin
 		query := u.Query()
 		query.Set("options", "-c role="+role)
@@ -82,8 +82,8 @@ func newProduction(t *testing.T, mails *smtptest.Server) *production {
 		return u.String()
 	}
 	p.fill = []string{
-		"postgres://giftcards_owner:OWNER-PASSWORD@db.example.com/giftcards?sslmode=verify-full", as(owner),
-		"postgres://giftcards_app:SERVER-PASSWORD@db.example.com/giftcards?sslmode=verify-full", as(app),
+		"postgres://giftcards_owner:OWNER-PASSWORD@db.example.com/giftcards?sslmode=verify-full", urlAs(owner),
+		"postgres://giftcards_app:SERVER-PASSWORD@db.example.com/giftcards?sslmode=verify-full", urlAs(app),
 		"giftcards_owner", owner, "giftcards_app", app, "database giftcards owner", "database " + database + " owner",
 		"/usr/local/bin/", p.dir + "/usr/local/bin/", "/var/lib/giftcards", p.dir + "/var/lib/giftcards", "/mnt/", p.dir + "/mnt/", "/etc/", p.dir + "/etc/",
 		"https://cards.example.com", "http://" + p.address, "http://127.0.0.1:8080", "http://" + p.address,

@@ -58,13 +58,13 @@ var nobody = &syscall.Credential{Uid: 65534, Gid: 65534}
 
 // pasteInto gives text to a shell, and returns what it shows. The shell must still be
 // there afterwards.
-func pasteInto(t *testing.T, shell []string, as *syscall.Credential, env []string, text string) string {
+func pasteInto(t *testing.T, shell []string, account *syscall.Credential, env []string, text string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, shell[0], shell[1:]...)
 	cmd.Dir, cmd.Env = "/", append([]string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C"}, env...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: as, Setsid: true} // so that an interactive shell does not take the terminal of the test
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: account, Setsid: true} // so that an interactive shell does not take the terminal of the test
 	cmd.Stdin = strings.NewReader(text + "\necho the shell is still there\n")
 	out, err := cmd.CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "the shell is still there") {
@@ -79,10 +79,10 @@ func pasteInto(t *testing.T, shell []string, as *syscall.Credential, env []strin
 func TestTheJourneyOfTheREADMEWorksAsItIsPasted(t *testing.T) {
 	t.Parallel()
 	text := journey(t)
-	check := func(t *testing.T, shells map[string][]string, as *syscall.Credential, env []string) {
+	check := func(t *testing.T, shells map[string][]string, account *syscall.Credential, env []string) {
 		t.Helper()
 		for name, shell := range shells {
-			out := pasteInto(t, shell, as, env, text)
+			out := pasteInto(t, shell, account, env, text)
 			for want, times := range map[string]int{
 				"HTTP/1.1 201 Created\r\n": 2, "HTTP/1.1 202 Accepted\r\n": 2, "HTTP/1.1 422 ": 1,
 				"HTTP/1.1 200 OK\r\n": 4, "HTTP/1.1 400 ": 1, `"remainingBalance":"15.00"`: 2, `"transactionType":`: 3, `"balance":"17.50"`: 1,
@@ -106,10 +106,10 @@ func TestTheJourneyOfTheREADMEWorksAsItIsPasted(t *testing.T) {
 	t.Run("without", func(t *testing.T) {
 		t.Parallel()
 		home := processtest.StateDir(t)
-		var as *syscall.Credential // the state directory of root is this machine's, so the test takes another user's
+		var account *syscall.Credential // the state directory of root is this machine's, so the test takes another user's
 		if os.Geteuid() == 0 {
-			as = nobody
-			must(t, os.Chown(home, int(as.Uid), int(as.Gid)))
+			account = nobody
+			must(t, os.Chown(home, int(account.Uid), int(account.Gid)))
 		}
 		path := processtest.Program(t)
 		address := processtest.FreeAddress(t)
@@ -117,17 +117,17 @@ func TestTheJourneyOfTheREADMEWorksAsItIsPasted(t *testing.T) {
 			cmd := exec.Command(path, "serve", "--listen="+address, "--admin-listen=off")
 			// Programs of PostgreSQL that root has fetched are good for everybody.
 			cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "XDG_CACHE_HOME=/var/cache"}
-			if as == nil {
+			if account == nil {
 				cmd.Env[2] = "XDG_CACHE_HOME=" + os.Getenv("XDG_CACHE_HOME")
 			}
-			cmd.SysProcAttr = &syscall.SysProcAttr{Credential: as}
+			cmd.SysProcAttr = &syscall.SysProcAttr{Credential: account}
 			return cmd
 		}).Start()
 		tried := shells()
 		if !full.Asked() {
 			tried = map[string][]string{"sh": tried["sh"]}
 		}
-		check(t, tried, as, []string{"HOME=" + home})
+		check(t, tried, account, []string{"HOME=" + home})
 	})
 }
 

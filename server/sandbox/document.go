@@ -27,7 +27,7 @@ func (s *Sandbox) registerDocument() error {
 	}
 	sum := sha256.Sum256(document)
 	tag := `"` + hex.EncodeToString(sum[:16]) + `"`
-	s.own.HandleFunc("GET "+documentPath, func(w http.ResponseWriter, r *http.Request) {
+	s.ownMux.HandleFunc("GET "+documentPath, func(w http.ResponseWriter, r *http.Request) {
 		header := w.Header()
 		header.Set("Cache-Control", "no-cache") // a browser may keep it if it asks each time whether it has changed
 		header.Set("ETag", tag)
@@ -41,7 +41,7 @@ func (s *Sandbox) registerDocument() error {
 		s.note(err)
 	})
 	docs := docspage.Handler(documentPath)
-	s.own.Handle("/docs", docs)
-	s.own.Handle("/docs/", docs)
+	s.ownMux.Handle("/docs", docs)
+	s.ownMux.Handle("/docs/", docs)
 	return nil
 }

@@ -206,11 +206,11 @@ func TestTimesOfConcurrentRequestsDoNotMix(t *testing.T) {
 	for i := range paths {
 		paths[i] = activated(b, m)
 	}
-	own := func(i int) time.Time { return b.Store.Clock().Truncate(time.Second).AddDate(0, 0, 1+i) }
+	timeOf := func(i int) time.Time { return b.Store.Clock().Truncate(time.Second).AddDate(0, 0, 1+i) }
 	times := make([]time.Time, cards)
 	var group sync.WaitGroup
 	for i, path := range paths {
-		times[i] = own(i)
+		times[i] = timeOf(i)
 		group.Go(func() {
 			var headers []string
 			if i%2 == 0 { // the others have the time of the clock

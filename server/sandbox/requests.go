@@ -19,8 +19,8 @@ import (
 // registerJournal registers the operations on the journal.
 func (s *Sandbox) registerJournal() {
 	s.journal = newJournal(journalBudget)
-	s.own.HandleFunc("GET /sandbox/requests", s.listRequests)
-	s.own.HandleFunc("DELETE /sandbox/requests", s.answering(s.forgetRequests))
+	s.ownMux.HandleFunc("GET /sandbox/requests", s.listRequests)
+	s.ownMux.HandleFunc("DELETE /sandbox/requests", s.answering(s.forgetRequests))
 }
 
 // requestFilter chooses records of the journal. A zero field chooses all records.

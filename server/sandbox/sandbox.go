@@ -41,7 +41,7 @@ type Options struct {
 type Sandbox struct {
 	Options
 	operations *operations
-	own        *http.ServeMux // the sandbox's own operations
+	ownMux        *http.ServeMux // the sandbox's own operations
 	validator  *validate.Validator
 	english    texts.Style // of the examples of pages
 	journal    *journal
@@ -61,10 +61,10 @@ func New(o Options) (*Sandbox, error) {
 		return nil, err
 	}
 	s := &Sandbox{
-		Options: o, operations: operations, own: http.NewServeMux(), exhausted: newExhausted(),
+		Options: o, operations: operations, ownMux: http.NewServeMux(), exhausted: newExhausted(),
 		validator: o.Validator, english: o.Languages.Style(texts.Settings{Zone: time.UTC}),
 	}
-	s.own.HandleFunc(ownPaths, s.refuseUnknown)
+	s.ownMux.HandleFunc(ownPaths, s.refuseUnknown)
 	if err := s.registerDocument(); err != nil {
 		return nil, err
 	}
@@ -79,7 +79,7 @@ func New(o Options) (*Sandbox, error) {
 // ServeHTTP answers a request.
 func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	below := s.operations.below(r)
-	if _, pattern := s.own.Handler(below); pattern != "" {
+	if _, pattern := s.ownMux.Handler(below); pattern != "" {
 		s.serveOwn(w, below, pattern)
 		return
 	}
@@ -93,7 +93,7 @@ var routes = strings.NewReplacer("{$}", "", "{", ":", "}", "")
 // serveOwn answers a request to the sandbox itself. It goes through the server, so that the
 // answer has the headers of all answers, and the log has a line.
 func (s *Sandbox) serveOwn(w http.ResponseWriter, r *http.Request, pattern string) {
-	var answer http.Handler = s.own                                       // the handler of the pattern alone would get no path values
+	var answer http.Handler = s.ownMux                                       // the handler of the pattern alone would get no path values
 	if err := uncontrolled(r.Header); err != nil && pattern != ownPaths { // an unknown operation is a 404 in any case
 		answer = s.refusal(err)
 	}
@@ -144,7 +144,7 @@ func (s *Sandbox) refuseUnknown(w http.ResponseWriter, r *http.Request) {
 	for _, method := range []string{http.MethodDelete, http.MethodGet, http.MethodHead, http.MethodPatch, http.MethodPost, http.MethodPut} {
 		asked := r.Clone(r.Context())
 		asked.Method = method
-		if _, pattern := s.own.Handler(asked); pattern != ownPaths {
+		if _, pattern := s.ownMux.Handler(asked); pattern != ownPaths {
 			allowed = append(allowed, method)
 		}
 	}

@@ -46,8 +46,8 @@ const (
 
 // registerStates registers the operations on states.
 func (s *Sandbox) registerStates() {
-	s.own.HandleFunc("POST /sandbox/states", s.answering(s.makeState))
-	s.own.HandleFunc("GET /sandbox/states", s.answering(s.listStates))
+	s.ownMux.HandleFunc("POST /sandbox/states", s.answering(s.makeState))
+	s.ownMux.HandleFunc("GET /sandbox/states", s.answering(s.listStates))
 }
 
 func (s *Sandbox) makeState(w http.ResponseWriter, r *http.Request) (int, any, error) {

@@ -44,7 +44,7 @@ func withTask(ctx context.Context, b taskBehaviour) context.Context {
 
 // registerTasks registers the operations on tasks.
 func (s *Sandbox) registerTasks() {
-	s.own.HandleFunc("POST /sandbox/tasks/{taskId}/release", s.answering(s.releaseTask))
+	s.ownMux.HandleFunc("POST /sandbox/tasks/{taskId}/release", s.answering(s.releaseTask))
 }
 
 // releaseTask lets a stuck task go on.

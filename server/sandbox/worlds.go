@@ -87,10 +87,10 @@ type neighbourAnswer struct {
 
 // registerWorlds registers the operations on worlds.
 func (s *Sandbox) registerWorlds() {
-	s.own.HandleFunc("POST /sandbox/worlds", s.answering(s.createWorld))
-	s.own.HandleFunc("GET /sandbox/worlds", s.answering(s.listWorlds))
-	s.own.HandleFunc("GET /sandbox/worlds/{name}", s.answering(s.getWorld))
-	s.own.HandleFunc("DELETE /sandbox/worlds/{name}", s.answering(s.deleteWorld))
+	s.ownMux.HandleFunc("POST /sandbox/worlds", s.answering(s.createWorld))
+	s.ownMux.HandleFunc("GET /sandbox/worlds", s.answering(s.listWorlds))
+	s.ownMux.HandleFunc("GET /sandbox/worlds/{name}", s.answering(s.getWorld))
+	s.ownMux.HandleFunc("DELETE /sandbox/worlds/{name}", s.answering(s.deleteWorld))
 }
 
 func (s *Sandbox) createWorld(w http.ResponseWriter, r *http.Request) (int, any, error) {
