@@ -71,7 +71,7 @@ func TestBodiesThatNobodyWantsAreNotRead(t *testing.T) {
 	}
 }
 
-func TestTheDatabaseAwayIsA503(t *testing.T) {
+func TestWithoutItsDatabaseTheServerAnswers503(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
 	m := s.Merchant()
@@ -82,8 +82,8 @@ func TestTheDatabaseAwayIsA503(t *testing.T) {
 	}
 }
 
-// TestWhatWaitsTooLongForALockIsA503: because the same request may work a moment later.
-func TestWhatWaitsTooLongForALockIsA503(t *testing.T) {
+// TestARequestThatWaitsTooLongForALockIsA503, because it may succeed a moment later.
+func TestARequestThatWaitsTooLongForALockIsA503(t *testing.T) {
 	t.Parallel()
 	url := storetest.URL(t)
 	owner, err := pgx.Connect(t.Context(), url)
