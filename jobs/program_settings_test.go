@@ -18,7 +18,7 @@ import (
 	"giftcards/store/text"
 )
 
-// decoded is a mail's text with its quoted-printable undone.
+// decoded returns a mail's text without the quoted-printable encoding.
 func decoded(t testing.TB, raw []byte) string {
 	t.Helper()
 	_, body, _ := strings.Cut(string(raw), "\r\n\r\n")
@@ -28,8 +28,8 @@ func decoded(t testing.TB, raw []byte) string {
 	return string(read)
 }
 
-// TestMailAndTextMessageFollowTheSettingsOfTheProgram: language, money, zone, sender's name and
-// Reply-To; and a mail that is sent after a change has the new ones, also the merchant's new name.
+// TestMailAndTextMessageFollowTheSettingsOfTheProgram: language, currency, zone, sender's name and
+// Reply-To. A mail that is sent after a change has the new settings and the merchant's new name.
 func TestMailAndTextMessageFollowTheSettingsOfTheProgram(t *testing.T) {
 	t.Parallel()
 	p := newPost(t, smtptest.Hooks{})
@@ -69,8 +69,7 @@ func TestMailAndTextMessageFollowTheSettingsOfTheProgram(t *testing.T) {
 	}
 }
 
-// TestTheDesignOfAProgramIsThatOfItsCardsWithoutOne.
-func TestTheDesignOfAProgramIsThatOfItsCardsWithoutOne(t *testing.T) {
+func TestACardWithoutADesignHasThatOfItsProgram(t *testing.T) {
 	t.Parallel()
 	p := newPost(t, smtptest.Hooks{})
 	dir := t.TempDir()
@@ -101,7 +100,7 @@ func TestTheDesignOfAProgramIsThatOfItsCardsWithoutOne(t *testing.T) {
 	}
 }
 
-// TestAMailShowsTheCodeOfItsProgram: a QR code, or stripes if the program asks for them.
+// TestAMailShowsTheCodeOfItsProgram: a QR code, or a Code 128 if the program's settings say so.
 func TestAMailShowsTheCodeOfItsProgram(t *testing.T) {
 	t.Parallel()
 	p := newPost(t, smtptest.Hooks{})

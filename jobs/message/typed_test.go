@@ -7,8 +7,8 @@ import (
 	"giftcards/store/text"
 )
 
-// TestWordsInBracketsShowAsTheyAreStored in every form of a message: names keep them
-// as typed, a note as sanitising leaves it.
+// TestWordsInBracketsShowAsTheyAreStored in every form of a message. A name is stored as typed, and a
+// note as sanitising leaves it.
 func TestWordsInBracketsShowAsTheyAreStored(t *testing.T) {
 	t.Parallel()
 	usual := gift()
