@@ -12,9 +12,9 @@ import (
 	"giftcards/store/storetest/check"
 )
 
-// transactionPooler has two servers reach the database through PgBouncer,
-// which lends a connection for one transaction at a time, with the settings of
-// docs/deployment.md, and kills servers, pooler and database in turn.
+// transactionPooler kills two servers, a pooler and the database in turn. The servers reach the
+// database through PgBouncer, which lends a connection for one transaction at a time. The settings are
+// those of docs/deployment.md.
 func transactionPooler(tr *trial) {
 	tr.Helper()
 	dir := processtest.StateDir(tr)
