@@ -274,3 +274,15 @@ func TestASteadyBodyIsNotCutOff(t *testing.T) {
 		t.Errorf("%d %.200s", answer.Status, answer.Body)
 	}
 }
+
+func TestBodiesThatNobodyWantsAreNotRead(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+"/healthz", strings.NewReader(strings.Repeat("x", 70_000)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if answer := s.Send(r); answer.Status != http.StatusOK {
+		t.Errorf("%d %s", answer.Status, answer.Body)
+	}
+}
