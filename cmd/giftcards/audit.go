@@ -50,7 +50,7 @@ type printedAuditEntry struct {
 	UserID     *id.ID    `json:"userId"` // null for an operator or a worker
 	MerchantID *id.ID    `json:"merchantId"`
 	ProgramID  *id.ID    `json:"programId"`
-	Subject    *string   `json:"subject"` // id of a card, task, user, merchant or program; of a bulk request the first card, of a transfer both cards
+	Subject    *string   `json:"subject"` // id of a card, task, user, merchant or program; the first card of a bulk request; both cards of a transfer
 	Cards      int32     `json:"cards"`
 	Client     string    `json:"client"`
 	RequestID  *string   `json:"requestId"` // made by the server
