@@ -154,10 +154,10 @@ func TestSeveralChangesWithinOneSecondEndAllTokensAndLinks(t *testing.T) {
 			s.Clock.Move(later)
 			for _, old := range ended {
 				if tokenWorks(t, s, old.token) {
-					t.Errorf("%s: a token of before works %s later", key, later)
+					t.Errorf("%s: an earlier token works %s later", key, later)
 				}
 				for from, link := range old.links {
-					wantEnded(t, s, key+": a link of before from "+from, get(t, s, link))
+					wantEnded(t, s, key+": an earlier link from "+from, get(t, s, link))
 				}
 			}
 			s.Clock.Move(-later)

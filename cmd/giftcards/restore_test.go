@@ -101,7 +101,7 @@ func TestABackupBringsEverythingBack(t *testing.T) {
 		t.Errorf("after the restore: %d %s %v", status, again, err)
 	}
 	if n := countCards(t, second, ""); n != 4 {
-		t.Errorf("%d cards, want the 4 of before the backup", n)
+		t.Errorf("%d cards, want the 4 that existed before the backup", n)
 	}
 	status, replayed, err := c.do(t.Context(), http.MethodPost, "/"+card+"/redeem", "the-key", redeemed)
 	if err != nil || status != http.StatusOK || !strings.Contains(string(replayed), `"remainingBalance":"3.00"`) {
@@ -137,7 +137,7 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// checkLedger fails unless the only balance is that of before the backup and follows from its entries.
+// checkLedger fails unless the only balance is the one from before the backup, and follows from its entries.
 func checkLedger(t *testing.T, database, dir string) {
 	t.Helper()
 	code, stdout, stderr := command(t, "", "ledger", "verify", "--database-url="+database, "--state-dir="+dir)
