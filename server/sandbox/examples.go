@@ -107,7 +107,7 @@ func (e *example) writePage(w http.ResponseWriter) error {
 
 // line returns the fields of the example's card in a downloaded file.
 func (e *example) line() []string {
-	return []string{exampleNumber, "482915", "25.00", e.at(e.expiry()), exampleCard}
+	return []string{exampleNumber, "482915", "25.00", e.timestamp(e.expiry()), exampleCard}
 }
 
 func (e *example) workbook() ([]byte, error) {
@@ -145,7 +145,7 @@ func (e *example) expiry() time.Time { return e.now.AddDate(1, 0, 0) }
 func (e *example) card(status string, changes object) object {
 	card := object{
 		"id": e.param("cardId"), "cardNumber": exampleNumber, "lastFourDigits": exampleNumber[12:], "balance": "25.00", "initialValue": "25.00",
-		"status": status, "createdAt": e.at(e.now.Add(-time.Hour)), "updatedAt": e.at(e.now), "activatedAt": e.at(e.now.Add(-time.Minute)), "expiresAt": e.at(e.expiry()),
+		"status": status, "createdAt": e.timestamp(e.now.Add(-time.Hour)), "updatedAt": e.timestamp(e.now), "activatedAt": e.timestamp(e.now.Add(-time.Minute)), "expiresAt": e.timestamp(e.expiry()),
 		"suspendedReason": nil, "suspendedUntil": nil, "suspendedAt": nil, "customerId": nil,
 		"customerEmail": "ada@example.com", "customerPhone": nil, "customerName": "Ada", "senderName": nil,
 		"merchantId": exampleMerchant, "merchantName": "Example", "programId": e.param("programId"),
@@ -159,7 +159,7 @@ func (e *example) card(status string, changes object) object {
 func (e *example) transaction() object {
 	return object{
 		"id": exampleTransaction, "transactionType": "ACTIVATION", "amount": "25.00", "balanceBefore": "0.00", "balanceAfter": "25.00",
-		"referenceId": nil, "description": "Gift card activation", "createdAt": e.at(e.now), "processedAt": e.at(e.now),
+		"referenceId": nil, "description": "Gift card activation", "createdAt": e.timestamp(e.now), "processedAt": e.timestamp(e.now),
 		"merchantId": exampleMerchant, "posTransactionId": nil, "cashierId": nil, "terminalId": nil,
 	}
 }
