@@ -382,7 +382,7 @@ type Program struct {
 	Currency *string
 	// The language and region of messages and downloads (BCP 47); null: English.
 	Locale *string
-	// Who activates cards. The only value is merchant, because nobody else can activate a card.
+	// The party that activates cards. The only value is merchant, because nobody else can activate a card.
 	Activation string
 	// The name of the sender of mails; null: the merchant's name.
 	SenderName *string

@@ -41,7 +41,7 @@ type Options struct {
 type Sandbox struct {
 	Options
 	operations *operations
-	ownMux        *http.ServeMux // the sandbox's own operations
+	ownMux     *http.ServeMux // the sandbox's own operations
 	validator  *validate.Validator
 	english    texts.Style // of the examples of pages
 	journal    *journal
@@ -93,7 +93,7 @@ var routes = strings.NewReplacer("{$}", "", "{", ":", "}", "")
 // serveOwn answers a request to the sandbox itself. It goes through the server, so that the
 // answer has the headers of all answers, and the log has a line.
 func (s *Sandbox) serveOwn(w http.ResponseWriter, r *http.Request, pattern string) {
-	var answer http.Handler = s.ownMux                                       // the handler of the pattern alone would get no path values
+	var answer http.Handler = s.ownMux                                    // the handler of the pattern alone would get no path values
 	if err := uncontrolled(r.Header); err != nil && pattern != ownPaths { // an unknown operation is a 404 in any case
 		answer = s.refusal(err)
 	}

@@ -43,7 +43,7 @@ type finder struct {
 	path                        bool    // look in PATH as well
 	builds                      []build // builds that may be downloaded
 	platform                    string  // this machine's, as builds name it
-	runAs                          account // the account that must be able to run them
+	runAs                       account // the account that must be able to run them
 	log                         *slog.Logger
 }
 

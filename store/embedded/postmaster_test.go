@@ -18,7 +18,7 @@ import (
 // stoppedCluster is a state directory with a cluster that no PostgreSQL runs on.
 type stoppedCluster struct {
 	state, data string
-	runAs          account // the owner of the data
+	runAs       account // the owner of the data
 }
 
 // newStoppedCluster copies one cluster for all tests, because initdb is slow.

@@ -197,7 +197,7 @@ func checkBidi(label string, runes []rune) error {
 		return faultf("First codepoint in label %s must be directionality L, R or AL", repr(label))
 	}
 	// Rules 3 and 6: marks (NSM) at the end do not count, so they leave mayEnd as it is.
-	mayEnd := false // the label may end after the last character
+	mayEnd := false    // the label may end after the last character
 	numbers := bidi.ON // the kind of digits seen; ON for none
 	for i, c := range runes {
 		class := direction(c)
