@@ -58,7 +58,7 @@ func TestMailAndTextMessageFollowTheSettingsOfTheProgram(t *testing.T) {
 		mail.Header.Get("From") != `"Geschenkkarten" <cards@example.com>` {
 		t.Errorf("headers %v, subject %s", mail.Header, subject)
 	}
-	whole := decoded(t, second.Raw)
+	whole := decoded(t, mail.Raw)
 	for _, want := range []string{"Der Buchladen", "25,00\u00a0€", "Kartennummer:", `lang="de-DE"`} {
 		if !strings.Contains(whole, want) {
 			t.Errorf("the mail lacks %q:\n%s", want, whole)
