@@ -1,5 +1,5 @@
-# `make` lists what there is. Go and make are all it needs; with a C compiler,
-# tests look for data races too.
+# `make` lists the targets. It needs only Go and make. With a C compiler, the tests also
+# look for data races.
 .DEFAULT_GOAL := help
 
 TOOLS   := $(CURDIR)/gen/tools
@@ -7,8 +7,8 @@ BIN     := $(CURDIR)/bin
 VERSION  = $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 RACE     = $(shell command -v $$(go env CC) >/dev/null && echo -race)
 
-# The same programs and tools with a C compiler and without, and from a checkout
-# that git refuses to read because another user owns it.
+# These settings make the same programs and tools with a C compiler and without one. They
+# also work in a checkout that git refuses to read because another user owns it.
 export CGO_ENABLED := 0
 export GOFLAGS     := -buildvcs=false $(GOFLAGS)
 
@@ -23,13 +23,13 @@ run: free-port build ## start the server with a database and a demo merchant of 
 sandbox: free-port build ## start a sandbox, with a database of its own, to test clients against
 	@exec $(BIN)/giftcards serve --sandbox
 
-# The program looks too, but a newcomer has waited for the build by then.
+# The program checks its address too, but only after a newcomer has waited for the build.
 LISTEN = $(or $(GIFTCARDS_LISTEN),127.0.0.1:8080)
 free-port:
 	@! curl -s --noproxy '*' --max-time 2 -o /dev/null 'http://$(LISTEN)' || \
 		{ echo 'Another server answers at $(LISTEN): stop it, or choose another address, as in GIFTCARDS_LISTEN=127.0.0.1:8090 make run'; exit 1; }
 
-# first says how long a build takes when the program that it makes is not there yet.
+# first prints how long a build takes, if the program does not exist yet.
 first = @test -e $(BIN)/$(1) || echo 'Building $(2): this takes about $(3) the first time.'
 
 build: ## build bin/giftcards
@@ -52,7 +52,7 @@ TEST = umask 022; CGO_ENABLED=$(if $(RACE),1,0) GORACE=atexit_sleep_ms=100 GOGC=
 SLOW = $(shell awk '/^func Test/ { sub(/[^A-Za-z0-9].*/, "", $$2); test = $$2 } /full[.](Size|Asked)/ { print test }' $(wildcard $(SLOWIN:%=%/*_test.go)) | sort -u | paste -sd '|' -)
 SLOWIN = cmd/giftcards server jobs jobs/message
 
-test-full: ## run all of the slow tests that `make test` tries with a slice (`make faults` has those of faults)
+test-full: ## run the slow tests in full, of which `make test` runs a part (for those of faults: `make faults`)
 	@go build -o $(BIN)/withserver ./store/storetest/withserver
 	@$(TEST) -run '^($(SLOW))$$' $(SLOWIN:%=./%) -args -full
 
@@ -61,7 +61,7 @@ lint: ## vet, for other systems too, and lint
 	@go -C $(TOOLS)/lint build -o $(BIN)/ tool
 	@go vet -tags restore,proxies,spreadsheet,scan,dkim ./...
 	@GOOS=darwin go vet -tags restore,proxies,spreadsheet,scan,dkim ./...
-	@GOOS=windows go vet ./store/embedded # which says there what is missing; servers run on Unix
+	@GOOS=windows go vet ./store/embedded # servers run on Unix; on Windows this package says so
 	@$(BIN)/golangci-lint run
 	@go -C $(TOOLS) build -o $(BIN)/ ./prose
 	@$(BIN)/prose
@@ -74,7 +74,7 @@ vulncheck: ## look for known vulnerabilities; asks vuln.go.dev, or the database 
 	@go -C $(TOOLS)/vuln build -o $(BIN)/ tool
 	@$(BIN)/govulncheck $(if $(GOVULNDB),-db $(GOVULNDB)) ./...
 
-generate: ## make the documents, gen/api and gen/db anew
+generate: ## generate the documents, gen/api and gen/db
 	$(call first,overlay,the generators,four minutes)
 	@go -C $(TOOLS) build -o $(BIN)/ tool ./overlay
 	@$(BIN)/overlay -merge openapi/lifecycle.json openapi/openapi.json openapi/openapi-complete.json openapi/overlay.yaml openapi/lifecycle-overlay.yaml
@@ -84,11 +84,11 @@ generate: ## make the documents, gen/api and gen/db anew
 	@$(BIN)/oapi-codegen -config openapi/codegen.yaml $(BIN)/generate.json
 	@$(BIN)/sqlc generate
 
-schema: ## make docs/schema.md anew, from the migrations
+schema: ## generate docs/schema.md from the migrations
 	@go build -o $(BIN)/withserver ./store/storetest/withserver
 	@$(BIN)/withserver go test -count=1 -run '^TestTheSchemaPageIsCurrent$$' ./store -update
 
-licences: ## make docs/dependencies.md anew, what the program is made of, and the texts that it prints
+licences: ## generate docs/dependencies.md, and the licences that the program prints
 	@go -C $(TOOLS) build -o $(BIN)/ ./licences
 	@$(BIN)/licences >docs/dependencies.md
 	@$(BIN)/licences -texts >cmd/giftcards/licences.txt
@@ -96,7 +96,7 @@ licences: ## make docs/dependencies.md anew, what the program is made of, and th
 verify: ## prove that generated files, go.mod and the formatting are current
 	@gen/verify.sh
 
-changelog: ## make openapi/changelog.md anew, what the complete document adds
+changelog: ## generate openapi/changelog.md, the list of what the complete document adds
 	@go tool -modfile=openapi/contract/go.mod oasdiff changelog --format markdown openapi/openapi.json openapi/openapi-complete.json >openapi/changelog.md
 
 contract: ## let outside tools judge the server by the documents (python3, node)
@@ -122,7 +122,7 @@ dkim: ## verify a signed mail with dkimpy (python3)
 	@test -e $(BIN)/dkimpy || { python3 -m venv $(BIN)/dkimpy && $(BIN)/dkimpy/bin/pip install --quiet dkimpy==1.1.8 PyNaCl==1.6.2; }
 	@PATH=$(BIN)/dkimpy/bin:$$PATH go test -count=1 -v -tags dkim -run TestAnotherProgramVerifiesASignedMail ./jobs/transport
 
-scan: ## let a till's scanner read the mails and the sheets (chromium, zbarimg, pdftoppm)
+scan: ## let a till's scanner read the mails and the printed cards (chromium, zbarimg, pdftoppm)
 	@go test -count=1 -v -tags scan -run 'TestATillReads' ./jobs/message ./cmd/giftcards/sheet
 
 upgrade: ## roll two servers under load from the version FROM=<git revision> to this one
@@ -141,11 +141,11 @@ bench: build ## measure the server, and what PostgreSQL and echo do without it (
 	@go build -o $(BIN)/bench ./cmd/bench
 	@$(BIN)/bench $(ARGS)
 
-microbench: ## Go benchmarks, two minutes; that of jobs is run by itself, see jobs/bench_test.go
+microbench: ## run the Go benchmarks, two minutes (without that of jobs, see jobs/bench_test.go)
 	@go build -o $(BIN)/withserver ./store/storetest/withserver
 	@$(BIN)/withserver go test -p 1 -run '^$$' -bench . -benchmem $$(go list ./... | grep -v /jobs$$)
 
-faults: ## break the server, its database and what is between, about 2,000 times (PgBouncer; SEED=n; minutes)
+faults: ## break the server, its database and the connection between them, about 2,000 times (PgBouncer; SEED=n; minutes)
 	@go -C cmd/giftcards/faults test -count=1 -timeout 45m -args -full $(if $(SEED),-seed=$(SEED))
 
 clean: ## remove what make built

@@ -5,9 +5,9 @@ set -eu
 cd "$(dirname "$0")/.."
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-trap 'exit 1' HUP INT TERM # which runs the other one
+trap 'exit 1' HUP INT TERM # exit also runs the trap above
 
-# current WHAT MEND COMMAND...: the command prints a difference and fails if there is one.
+# current WHAT MEND COMMAND...: COMMAND prints a difference and fails if WHAT is not current.
 stale=0
 current() {
 	what=$1 mend=$2
@@ -18,7 +18,7 @@ current() {
 	stale=1
 }
 
-# Only sources are copied, so that a file no longer generated shows.
+# Only sources are copied, so that a file that is no longer generated appears as a difference.
 mkdir -p "$scratch/openapi" "$scratch/gen/api" "$scratch/gen/db"
 cp Makefile sqlc.yaml "$scratch"
 cp -R store "$scratch"

@@ -15,9 +15,9 @@ import (
 // both servers.
 const benchRate = 400
 
-// BenchmarkDelivery sends the mails of a task to an SMTP server on this machine at
-// benchRate, and reports the latency of single cards' mails meanwhile. `make microbench`
-// leaves it out, because its rate limit makes it slow. Alone it takes five minutes and 2 GB:
+// BenchmarkDelivery sends the mails of a task to an SMTP server on this machine at benchRate, and
+// reports the latency of single cards' mails meanwhile. `make microbench` leaves this benchmark
+// out, because the rate limit makes it slow. It takes five minutes and 2 GB:
 //
 //	bin/withserver go test -run '^$' -bench Delivery -benchtime 100000x ./jobs
 func BenchmarkDelivery(b *testing.B) {

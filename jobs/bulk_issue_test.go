@@ -43,8 +43,8 @@ func (f fixture) hold(t *testing.T, take func(*store.Tx) error) (release func())
 	}
 }
 
-// TestOneMerchantsTasksDoNotHoldUpAnothers: another merchant's small and large tasks run
-// first, though they were added last.
+// TestOneMerchantsTasksDoNotHoldUpAnothers: another merchant's small and large tasks run first,
+// although they were added last.
 func TestOneMerchantsTasksDoNotHoldUpAnothers(t *testing.T) {
 	t.Parallel()
 	a := setup(t)
@@ -72,8 +72,7 @@ func TestOneMerchantsTasksDoNotHoldUpAnothers(t *testing.T) {
 	}
 }
 
-// TestALargeTaskWaitsForASlot: waiting for a slot is not an attempt and does not delay
-// other tasks.
+// TestALargeTaskWaitsForASlot: the wait is not an attempt, and does not delay other tasks.
 func TestALargeTaskWaitsForASlot(t *testing.T) {
 	t.Parallel()
 	a := setup(t)
@@ -161,11 +160,11 @@ func TestTwoInstancesShareTheSlots(t *testing.T) {
 	must(t, third())
 }
 
-// waitingForLocks are the locks of this database that somebody waits for.
+// waitingForLocks selects the locks of this database for which a session waits.
 const waitingForLocks = "pg_locks join pg_stat_activity using (pid) where not granted and datname = current_database()"
 
-// inWork adds a large task. Its worker writes the cards and then waits in its transaction
-// until release is called.
+// inWork adds a large task. Its worker writes the cards, and then waits in its transaction until
+// release is called.
 func (f fixture) inWork(t *testing.T, work *jobs.Jobs) (task store.Task, release func()) {
 	t.Helper()
 	return f.inWorkFor(t, store.Access{}, work)
@@ -183,7 +182,7 @@ func (f fixture) inWorkFor(t *testing.T, access store.Access, work *jobs.Jobs) (
 	return task, release
 }
 
-// TestALargeTaskHasItsSlotWhileItsCardsAreWritten, and not only at its beginning.
+// TestALargeTaskHasItsSlotWhileItsCardsAreWritten, and not only when it begins.
 func TestALargeTaskHasItsSlotWhileItsCardsAreWritten(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
@@ -222,8 +221,8 @@ func TestAnAttemptThatAStopCutsOffDoesNotCount(t *testing.T) {
 	}
 }
 
-// TestAMerchantsLargeTasksGoInTheOrderTheyCame, though the first task looks for a slot less
-// often the longer it waits. A task that pauses after a failure lets the next ones run.
+// TestAMerchantsLargeTasksGoInTheOrderTheyCame, although a task looks for a slot less often the
+// longer it waits. A task that pauses after a failure lets the next tasks run.
 func TestAMerchantsLargeTasksGoInTheOrderTheyCame(t *testing.T) {
 	t.Parallel()
 	f := setup(t)

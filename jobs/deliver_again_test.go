@@ -60,8 +60,8 @@ func (p *post) mailsOf(card store.GiftCard) []smtptest.Mail {
 	})
 }
 
-// TestAResentCardComesOnceMoreWithItsNewCode: over both channels, under another Message-ID, and
-// the card is delivered again.
+// TestAResentCardComesOnceMoreWithItsNewCode over both channels, under another Message-ID. Then the
+// card is delivered again.
 func TestAResentCardComesOnceMoreWithItsNewCode(t *testing.T) {
 	t.Parallel()
 	p := newPost(t, smtptest.Hooks{})
@@ -83,9 +83,9 @@ func TestAResentCardComesOnceMoreWithItsNewCode(t *testing.T) {
 	}
 }
 
-// TestANewOwnerGetsTheCardAndNothingOfItsSenders: neither the name nor the words, and its value
-// is what is left.
-func TestANewOwnerGetsTheCardAndNothingOfItsSenders(t *testing.T) {
+// TestANewOwnerGetsTheCardAndNothingOfItsSender, neither the name nor the words. The value in the
+// message is the card's balance.
+func TestANewOwnerGetsTheCardAndNothingOfItsSender(t *testing.T) {
 	t.Parallel()
 	p := newPost(t, smtptest.Hooks{})
 	note := text.Clean("For you alone")
@@ -113,8 +113,8 @@ func TestANewOwnerGetsTheCardAndNothingOfItsSenders(t *testing.T) {
 	}
 }
 
-// TestACardResentDuringItsFirstDeliveryReachesItsRecipient with the code that it has in the
-// end, and no message is lost or left.
+// TestACardResentDuringItsFirstDeliveryReachesItsRecipient with its final code. No message is lost
+// or left over.
 func TestACardResentDuringItsFirstDeliveryReachesItsRecipient(t *testing.T) {
 	t.Parallel()
 	p := newPost(t, smtptest.Hooks{})
@@ -149,8 +149,8 @@ func TestACardResentDuringItsFirstDeliveryReachesItsRecipient(t *testing.T) {
 	}
 }
 
-// TestWorkersDoNotSpinOnMessagesThatWait for the end of a suspension: they look, and not again
-// before the time.
+// TestWorkersDoNotSpinOnMessagesThatWait for the end of a suspension: they look at such a message
+// once, and then only at its new time.
 func TestWorkersDoNotSpinOnMessagesThatWait(t *testing.T) {
 	t.Parallel()
 	p := newPost(t, smtptest.Hooks{})

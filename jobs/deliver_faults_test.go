@@ -15,7 +15,7 @@ import (
 	"giftcards/store/text"
 )
 
-func TestAMessageRefusedForGoodIsListedAndRetried(t *testing.T) {
+func TestAMessageRefusedPermanentlyIsListedAndRetried(t *testing.T) {
 	t.Parallel()
 	p := newPost(t, smtptest.Hooks{Recipient: func(string) error { return smtptest.Refuse(550, "no such user") }})
 	p.run(1000)
@@ -50,8 +50,8 @@ func TestAMessageRefusedForGoodIsListedAndRetried(t *testing.T) {
 	}
 }
 
-// TestARefusalForNowBacksOffForADay, and then the message fails.
-func TestARefusalForNowBacksOffForADay(t *testing.T) {
+// TestATemporaryRefusalIsRetriedForADay, and then the message fails.
+func TestATemporaryRefusalIsRetriedForADay(t *testing.T) {
 	t.Parallel()
 	var mutex sync.Mutex
 	tries := 0
@@ -86,9 +86,9 @@ func TestARefusalForNowBacksOffForADay(t *testing.T) {
 	}
 }
 
-// TestAMailOfWhichNobodyKnowsIsRepeatedOnce: a mail without an answer is sent once more
-// with the same Message-ID and code, and then listed as failed.
-func TestAMailOfWhichNobodyKnowsIsRepeatedOnce(t *testing.T) {
+// TestAMailWithoutAnAnswerIsRepeatedOnce, with the same Message-ID and code. Then it is listed as
+// failed.
+func TestAMailWithoutAnAnswerIsRepeatedOnce(t *testing.T) {
 	t.Parallel()
 	p := newPost(t, smtptest.Hooks{Data: func(smtptest.Mail) error { return smtptest.ErrHangUp }})
 	p.run(1000)
@@ -129,7 +129,7 @@ func TestACrashRepeatsAMessageOnce(t *testing.T) {
 	}
 }
 
-// TestAMessageWithoutACardBlocksNoOther, though it is the oldest due message.
+// TestAMessageWithoutACardBlocksNoOther, although it is the oldest due message.
 func TestAMessageWithoutACardBlocksNoOther(t *testing.T) {
 	t.Parallel()
 	p := newPost(t, smtptest.Hooks{})
@@ -140,8 +140,8 @@ func TestAMessageWithoutACardBlocksNoOther(t *testing.T) {
 	p.reach(store.MessageFailed, 1)
 }
 
-// TestAStalledServerHoldsUpNoOtherChannel, and its mails are due at once after the program
-// has stopped.
+// TestAStalledServerHoldsUpNoOtherChannel. Its mails are due again as soon as the program has
+// stopped.
 func TestAStalledServerHoldsUpNoOtherChannel(t *testing.T) {
 	t.Parallel()
 	p := newPost(t, smtptest.Hooks{Recipient: func(string) error { <-t.Context().Done(); return errors.New("over") }})
@@ -156,8 +156,8 @@ func TestAStalledServerHoldsUpNoOtherChannel(t *testing.T) {
 	}
 }
 
-// TestTheLogOfDeliveryKeepsSecrets, though a server's answers repeat the message.
-func TestTheLogOfDeliveryKeepsSecrets(t *testing.T) {
+// TestTheLogOfDeliveryHasNoSecrets, although a mail server's answers repeat the message.
+func TestTheLogOfDeliveryHasNoSecrets(t *testing.T) {
 	t.Parallel()
 	p := newPost(t, smtptest.Hooks{
 		Recipient: func(to string) error { return smtptest.Refuse(550, "<"+to+"> is unknown") },
@@ -187,9 +187,8 @@ func TestTheLogOfDeliveryKeepsSecrets(t *testing.T) {
 	}
 }
 
-// TestARecordIsMadeThoughTheDatabaseRefusesItAtFirst: recording is retried until it
-// succeeds, and nothing is sent twice.
-func TestARecordIsMadeThoughTheDatabaseRefusesItAtFirst(t *testing.T) {
+// TestARecordThatTheDatabaseRefusesIsRetried until it succeeds. Nothing is sent twice.
+func TestARecordThatTheDatabaseRefusesIsRetried(t *testing.T) {
 	t.Parallel()
 	p := newPost(t, smtptest.Hooks{})
 	p.refuseRecords()

@@ -13,8 +13,8 @@ import (
 	"giftcards/store"
 )
 
-// TestACopyOfTheDatabaseSendsNothingUntilItIsToldTo. It then sends without a restart.
-func TestACopyOfTheDatabaseSendsNothingUntilItIsToldTo(t *testing.T) {
+// TestACopyOfTheDatabaseSendsNothingUntilAnOperatorLetsIt. Then it sends without a restart.
+func TestACopyOfTheDatabaseSendsNothingUntilAnOperatorLetsIt(t *testing.T) {
 	t.Parallel()
 	p := newPost(t, smtptest.Hooks{})
 	stop := p.run(1000)
@@ -37,8 +37,8 @@ func TestACopyOfTheDatabaseSendsNothingUntilItIsToldTo(t *testing.T) {
 	}
 }
 
-// TestWhatIsWrittenToAFileIsNotSent, and can be sent later.
-func TestWhatIsWrittenToAFileIsNotSent(t *testing.T) {
+// TestAMessageThatIsWrittenToAFileIsNotSent, and can be sent later.
+func TestAMessageThatIsWrittenToAFileIsNotSent(t *testing.T) {
 	t.Parallel()
 	p := newPost(t, smtptest.Hooks{})
 	outbox := t.TempDir()
@@ -68,7 +68,7 @@ func TestWhatIsWrittenToAFileIsNotSent(t *testing.T) {
 	}
 }
 
-// TestAFaultOfTheSettingsIsLoggedWithItsCauseAndOnceAMinute, and not once per message.
+// TestAFaultOfTheSettingsIsLoggedWithItsCauseAndOnceAMinute, not once for each message.
 func TestAFaultOfTheSettingsIsLoggedWithItsCauseAndOnceAMinute(t *testing.T) {
 	t.Parallel()
 	p := newPost(t, smtptest.Hooks{})
@@ -122,8 +122,7 @@ func TestAFaultOfTheSettingsIsLoggedWithItsCauseAndOnceAMinute(t *testing.T) {
 	}
 }
 
-// TestTheDaysOfAMessageAreThoseOfItsProgram.
-func TestTheDaysOfAMessageAreThoseOfItsProgram(t *testing.T) {
+func TestTheDatesInAMessageAreInTheProgramsZone(t *testing.T) {
 	t.Parallel()
 	p := newPost(t, smtptest.Hooks{})
 	p.exec(t, "update programs set time_zone = 'Pacific/Kiritimati'")

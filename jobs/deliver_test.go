@@ -75,7 +75,7 @@ func TestAMessageIsSentAtItsTimeAlsoAfterARestart(t *testing.T) {
 	}
 }
 
-func TestCardsOfNoMoreUseAreDropped(t *testing.T) {
+func TestMessagesOfCardsThatCannotBeUsedAreDropped(t *testing.T) {
 	t.Parallel()
 	p := newPost(t, smtptest.Hooks{})
 	later := p.Clock().Add(time.Hour)
@@ -101,7 +101,7 @@ func TestCardsOfNoMoreUseAreDropped(t *testing.T) {
 	}
 }
 
-// TestATaskDoesNotDelayASingleCard: a thousand messages of a task wait at a rate of two a
+// TestATaskDoesNotDelayASingleCard although a thousand messages of a task wait and the rate is two a
 // second.
 func TestATaskDoesNotDelayASingleCard(t *testing.T) {
 	t.Parallel()
@@ -121,7 +121,7 @@ func TestATaskDoesNotDelayASingleCard(t *testing.T) {
 	}
 }
 
-// TestProgramsTakeTurns: ten messages of a program do not wait for hundreds of older ones of
+// TestProgramsTakeTurns: ten messages of a program do not wait for hundreds of older messages of
 // another program.
 func TestProgramsTakeTurns(t *testing.T) {
 	t.Parallel()
@@ -143,8 +143,8 @@ func TestProgramsTakeTurns(t *testing.T) {
 	}
 }
 
-// TestWhatASenderTypesTravelsAsWords: through the store, the templates and SMTP.
-func TestWhatASenderTypesTravelsAsWords(t *testing.T) {
+// TestTheTextOfASenderArrivesAsPlainWords through the store, the templates and SMTP.
+func TestTheTextOfASenderArrivesAsPlainWords(t *testing.T) {
 	t.Parallel()
 	p := newPost(t, smtptest.Hooks{})
 	p.run(1000)

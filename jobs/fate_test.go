@@ -27,8 +27,8 @@ func (f fixture) addFated(t *testing.T, work *jobs.Jobs, fate jobs.Fate, n int) 
 	return task
 }
 
-// TestASlowTaskKeepsItsTimeIfItsProcessIsKilled: the job of a process that was killed while it
-// put the task off stays in the state running, and the sweep enqueues another one.
+// TestASlowTaskKeepsItsTimeIfItsProcessIsKilled: a process is killed while it puts a task off. Its
+// job stays in the state running, and the sweep enqueues another job.
 func TestASlowTaskKeepsItsTimeIfItsProcessIsKilled(t *testing.T) {
 	t.Parallel()
 	f := setup(t)

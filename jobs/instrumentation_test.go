@@ -15,7 +15,7 @@ import (
 	"giftcards/store/storetest/check"
 )
 
-// TestAJobIsInTheTraceOfItsRequest, though it runs later and perhaps in another process.
+// TestAJobIsInTheTraceOfItsRequest, although it runs later and perhaps in another process.
 func TestAJobIsInTheTraceOfItsRequest(t *testing.T) {
 	t.Parallel()
 	f := setup(t)

@@ -21,8 +21,8 @@ func TestATaskAndItsJobEndTogether(t *testing.T) {
 	}
 }
 
-// TestATaskWhoseWorkerDiedIsTakenUpAgain: its job stays in the state running, or is
-// missing.
+// TestATaskWhoseWorkerDiedIsTakenUpAgain, whether its job stays in the state running, was given up
+// or is missing.
 func TestATaskWhoseWorkerDiedIsTakenUpAgain(t *testing.T) {
 	t.Parallel()
 	for name, death := range map[string]string{
@@ -44,7 +44,7 @@ func TestATaskWhoseWorkerDiedIsTakenUpAgain(t *testing.T) {
 	}
 }
 
-// TestATaskInWorkIsNotTakenUp: the sweep sees the row lock of the worker.
+// TestATaskInWorkIsNotTakenUp, because the sweep sees the worker's row lock.
 func TestATaskInWorkIsNotTakenUp(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
@@ -62,8 +62,7 @@ func TestATaskInWorkIsNotTakenUp(t *testing.T) {
 	}
 }
 
-// TestATaskThatCannotBeDoneFails with a sentence and without cards, and does not stay
-// unfinished.
+// TestATaskThatCannotBeDoneFails with a sentence and without cards. It does not stay unfinished.
 func TestATaskThatCannotBeDoneFails(t *testing.T) {
 	t.Parallel()
 	f := setup(t)

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestCardsIssuedAtOnceGoBeforeThoseOfTasks: tasks get no permit while cards wait for one,
-// and all permits otherwise.
+// TestCardsIssuedAtOnceGoBeforeThoseOfTasks: tasks get no permit while a single card waits for one.
+// Otherwise they get all permits.
 func TestCardsIssuedAtOnceGoBeforeThoseOfTasks(t *testing.T) {
 	t.Parallel()
 	cards, bulk := make(chan struct{}, 1<<20), make(chan struct{}, 1<<20) // a buffer with room is a lane that waits for permits
@@ -32,8 +32,8 @@ func TestCardsIssuedAtOnceGoBeforeThoseOfTasks(t *testing.T) {
 	pacing.Wait()
 }
 
-// TestReceiptsGoAfterAllCards: they get no permit while a card waits for one, of whichever lane,
-// and all permits otherwise.
+// TestReceiptsGoAfterAllCards: they get no permit while a card in any lane waits for one. Otherwise
+// they get all permits.
 func TestReceiptsGoAfterAllCards(t *testing.T) {
 	t.Parallel()
 	for _, lane := range []string{"cards", "tasks"} {

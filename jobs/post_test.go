@@ -23,7 +23,7 @@ import (
 	"giftcards/store/text"
 )
 
-// post is a fixture with an SMTP server, a provider of text messages, and a clock to move.
+// post is a fixture with an SMTP server, a provider of text messages, and a clock that tests move.
 type post struct {
 	fixture
 	t     testing.TB
@@ -80,8 +80,7 @@ func newPost(t testing.TB, hooks smtptest.Hooks) *post {
 	return p
 }
 
-// run delivers messages until it is stopped or the test ends. change may change the
-// options.
+// run delivers messages until stop is called or the test ends. change may change the options.
 func (p *post) run(perSecond int, change ...func(*jobs.Delivery)) (stop func()) {
 	p.t.Helper()
 	languages, err := texts.Load("")

@@ -18,7 +18,7 @@ import (
 	"giftcards/store/text"
 )
 
-// decoded is a mail's text with its quoted-printable undone.
+// decoded returns a mail's text without the quoted-printable encoding.
 func decoded(t testing.TB, raw []byte) string {
 	t.Helper()
 	_, body, _ := strings.Cut(string(raw), "\r\n\r\n")
@@ -28,8 +28,8 @@ func decoded(t testing.TB, raw []byte) string {
 	return string(read)
 }
 
-// TestMailAndTextMessageFollowTheSettingsOfTheProgram: language, money, zone, sender's name and
-// Reply-To; and a mail that is sent after a change has the new ones, also the merchant's new name.
+// TestMailAndTextMessageFollowTheSettingsOfTheProgram: language, currency, zone, sender's name and
+// Reply-To. A mail that is sent after a change has the new settings and the merchant's new name.
 func TestMailAndTextMessageFollowTheSettingsOfTheProgram(t *testing.T) {
 	t.Parallel()
 	p := newPost(t, smtptest.Hooks{})
@@ -51,14 +51,14 @@ func TestMailAndTextMessageFollowTheSettingsOfTheProgram(t *testing.T) {
 	})
 	p.issue(withPhone)
 	p.reach(store.MessageSent, 4)
-	second := p.mails.Mails()[1]
-	subject, err := new(mime.WordDecoder).DecodeHeader(second.Header.Get("Subject"))
+	mail := p.mails.Mails()[1]
+	subject, err := new(mime.WordDecoder).DecodeHeader(mail.Header.Get("Subject"))
 	must(t, err)
-	if subject != "Grace hat Ihnen eine Geschenkkarte von Der Buchladen geschickt" || second.Header.Get("Reply-To") != "<laden@example.com>" ||
-		second.Header.Get("From") != `"Geschenkkarten" <cards@example.com>` {
-		t.Errorf("headers %v, subject %s", second.Header, subject)
+	if subject != "Grace hat Ihnen eine Geschenkkarte von Der Buchladen geschickt" || mail.Header.Get("Reply-To") != "<laden@example.com>" ||
+		mail.Header.Get("From") != `"Geschenkkarten" <cards@example.com>` {
+		t.Errorf("headers %v, subject %s", mail.Header, subject)
 	}
-	whole := decoded(t, second.Raw)
+	whole := decoded(t, mail.Raw)
 	for _, want := range []string{"Der Buchladen", "25,00\u00a0€", "Kartennummer:", `lang="de-DE"`} {
 		if !strings.Contains(whole, want) {
 			t.Errorf("the mail lacks %q:\n%s", want, whole)
@@ -69,8 +69,7 @@ func TestMailAndTextMessageFollowTheSettingsOfTheProgram(t *testing.T) {
 	}
 }
 
-// TestTheDesignOfAProgramIsThatOfItsCardsWithoutOne.
-func TestTheDesignOfAProgramIsThatOfItsCardsWithoutOne(t *testing.T) {
+func TestACardWithoutADesignHasThatOfItsProgram(t *testing.T) {
 	t.Parallel()
 	p := newPost(t, smtptest.Hooks{})
 	dir := t.TempDir()
@@ -89,8 +88,8 @@ func TestTheDesignOfAProgramIsThatOfItsCardsWithoutOne(t *testing.T) {
 		})
 	})
 	p.issue()
-	own := text.Clean("birthday")
-	p.issue(func(terms *store.Terms, _ *store.Recipient) { terms.DesignTemplate = &own })
+	ofTheCard := text.Clean("birthday")
+	p.issue(func(terms *store.Terms, _ *store.Recipient) { terms.DesignTemplate = &ofTheCard })
 	p.reach(store.MessageSent, 2)
 	subjects := map[string]bool{}
 	for _, m := range p.mails.Mails() {
@@ -101,7 +100,7 @@ func TestTheDesignOfAProgramIsThatOfItsCardsWithoutOne(t *testing.T) {
 	}
 }
 
-// TestAMailShowsTheCodeOfItsProgram: a QR code, or stripes if the program asks for them.
+// TestAMailShowsTheCodeOfItsProgram: a QR code, or a Code 128 if the program's settings say so.
 func TestAMailShowsTheCodeOfItsProgram(t *testing.T) {
 	t.Parallel()
 	p := newPost(t, smtptest.Hooks{})

@@ -14,7 +14,7 @@ import (
 	"giftcards/store/storetest"
 )
 
-// asking is a post whose program asks for receipts, with fast looks.
+// asking returns a post whose program asks for receipts. Its workers look for receipts often.
 func asking(t *testing.T, receipts ...string) *post {
 	t.Helper()
 	p := newPost(t, smtptest.Hooks{})
@@ -48,7 +48,7 @@ func reload(c *store.Card, amount money.Amount) error {
 	return err
 }
 
-// receiptMails are the mails that are receipts, decoded, by their subjects.
+// receiptMails returns the decoded mails that are receipts, by their subjects.
 func (p *post) receiptMails() map[string][]string {
 	p.t.Helper()
 	mails := map[string][]string{}
@@ -60,7 +60,7 @@ func (p *post) receiptMails() map[string][]string {
 	return mails
 }
 
-// TestEachMovementIsToldOnceIfTheProgramAsks: over both channels, with what was left after it, and
+// TestEachMovementIsToldOnceIfTheProgramAsks, over both channels, with the balance after it, and
 // never with the code or the whole number.
 func TestEachMovementIsToldOnceIfTheProgramAsks(t *testing.T) {
 	t.Parallel()
@@ -105,8 +105,8 @@ func TestEachMovementIsToldOnceIfTheProgramAsks(t *testing.T) {
 	}
 }
 
-// TestAProgramThatAsksForNoReceiptQueuesNone, also not for a kind that it does not ask for, and
-// none after it has stopped asking.
+// TestAProgramThatAsksForNoReceiptQueuesNone. The same holds for each kind that it does not ask for,
+// and when it has stopped asking.
 func TestAProgramThatAsksForNoReceiptQueuesNone(t *testing.T) {
 	t.Parallel()
 	p := asking(t, store.ReceiptReloaded)
@@ -126,8 +126,7 @@ func TestAProgramThatAsksForNoReceiptQueuesNone(t *testing.T) {
 	}
 }
 
-// TestEachCardIsRemindedOnceAtEachTimeBeforeItsExpiry, if it is of use, and however often servers
-// look.
+// TestEachCardIsRemindedOnceAtEachTimeBeforeItsExpiry if it can be used, however often servers look.
 func TestEachCardIsRemindedOnceAtEachTimeBeforeItsExpiry(t *testing.T) {
 	t.Parallel()
 	p := asking(t, store.ReceiptExpiring)
@@ -170,7 +169,6 @@ func TestEachCardIsRemindedOnceAtEachTimeBeforeItsExpiry(t *testing.T) {
 	}
 }
 
-// TestRemindersAreQueuedAndSentByTheJobs.
 func TestRemindersAreQueuedAndSentByTheJobs(t *testing.T) {
 	t.Parallel()
 	p := asking(t, store.ReceiptExpiring)
@@ -185,7 +183,7 @@ func TestRemindersAreQueuedAndSentByTheJobs(t *testing.T) {
 	}
 }
 
-// TestACardWhoseSuspensionIsOverIsReminded, although its row still says that it is suspended.
+// TestACardWhoseSuspensionIsOverIsReminded, although its stored status is still suspended.
 func TestACardWhoseSuspensionIsOverIsReminded(t *testing.T) {
 	t.Parallel()
 	p := asking(t, store.ReceiptExpiring)
@@ -206,7 +204,7 @@ func TestACardWhoseSuspensionIsOverIsReminded(t *testing.T) {
 	}
 }
 
-// TestAReceiptGoesToNobodyWhoHasPassedTheCardOn, because it would name the holder of now.
+// TestAReceiptGoesToNobodyWhoHasPassedTheCardOn, because it would name the present holder.
 func TestAReceiptGoesToNobodyWhoHasPassedTheCardOn(t *testing.T) {
 	t.Parallel()
 	p := asking(t, store.ReceiptActivated)
@@ -224,8 +222,8 @@ func TestAReceiptGoesToNobodyWhoHasPassedTheCardOn(t *testing.T) {
 	}
 }
 
-// TestAReceiptWhoseOutcomeNobodyKnowsIsNotSentAgain: its worker has died after the claim.
-func TestAReceiptWhoseOutcomeNobodyKnowsIsNotSentAgain(t *testing.T) {
+// TestAReceiptWithAnUnknownOutcomeIsNotSentAgain: its worker has died after the claim.
+func TestAReceiptWithAnUnknownOutcomeIsNotSentAgain(t *testing.T) {
 	t.Parallel()
 	p := asking(t, store.ReceiptActivated)
 	p.move(p.issue(), activate, "0")
@@ -243,8 +241,8 @@ func TestAReceiptWhoseOutcomeNobodyKnowsIsNotSentAgain(t *testing.T) {
 	}
 }
 
-// TestAReceiptIsTriedAgainAfterARefusalForNow, and then sent once.
-func TestAReceiptIsTriedAgainAfterARefusalForNow(t *testing.T) {
+// TestAReceiptIsTriedAgainAfterATemporaryRefusal, and then sent once.
+func TestAReceiptIsTriedAgainAfterATemporaryRefusal(t *testing.T) {
 	t.Parallel()
 	p := asking(t, store.ReceiptActivated)
 	p.move(p.issue(), activate, "0")
@@ -266,8 +264,8 @@ func TestAReceiptIsTriedAgainAfterARefusalForNow(t *testing.T) {
 	p.eventually("the receipt", func() bool { return p.count(t, "receipts where status = 'sent'") == 1 })
 }
 
-// TestARecipientWhoRefusesReceiptsGetsNone, and the card itself still. The link is in the mail and
-// in its headers.
+// TestARecipientWhoRefusesReceiptsGetsNone, but still gets the card itself. The link to refuse them is
+// in the mail and in its headers.
 func TestARecipientWhoRefusesReceiptsGetsNone(t *testing.T) {
 	t.Parallel()
 	p := asking(t, store.ReceiptActivated, store.ReceiptRedeemed)

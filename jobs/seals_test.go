@@ -12,7 +12,7 @@ import (
 	"giftcards/store/money"
 )
 
-// TestSealsAreSavedWhenAServerStops, so that a deployment loses no count.
+// TestSealsAreSavedWhenAServerStops, so that no seal is missing in the count after a deployment.
 func TestSealsAreSavedWhenAServerStops(t *testing.T) {
 	t.Parallel()
 	f := setup(t)

@@ -19,7 +19,7 @@ func (f fixture) do(t *testing.T, do func(*store.Tx) error) {
 	storetest.AsOwner(t, f.Store, func(tx *store.Tx) (struct{}, error) { return struct{}{}, do(tx) })
 }
 
-// changes are changes of a user that end the user's tasks.
+// changes are changes of a user that stop the user's tasks.
 var changes = map[string]func(context.Context, *store.Tx, string) error{
 	"deactivated": func(ctx context.Context, tx *store.Tx, email string) error {
 		_, err := tx.SetActive(ctx, email, false)
@@ -42,8 +42,8 @@ var changes = map[string]func(context.Context, *store.Tx, string) error{
 	},
 }
 
-// wantStopped checks that a task has ended with the sentence and without cards, and that no
-// job retries it.
+// wantStopped fails unless a task has ended with the sentence and without cards, and no job retries
+// it.
 func (f fixture) wantStopped(t *testing.T, task store.Task, sentence string) {
 	t.Helper()
 	task = f.ended(t, task)
@@ -87,8 +87,7 @@ func TestATaskThatWaitsEndsWithItsUser(t *testing.T) {
 	}
 }
 
-// TestATaskInWorkEndsWithItsUser, though its cards are written, because they are not
-// committed.
+// TestATaskInWorkEndsWithItsUser, although its cards are written, because they are not committed.
 func TestATaskInWorkEndsWithItsUser(t *testing.T) {
 	t.Parallel()
 	for name, change := range changes {
@@ -104,8 +103,8 @@ func TestATaskInWorkEndsWithItsUser(t *testing.T) {
 	}
 }
 
-// TestATaskDoesNotEndWithoutAReason: neither a logout of its user ends a task, nor a change
-// of the user that came before the task, even in the same second.
+// TestATaskDoesNotEndWithoutAReason: a logout of its user does not end it. A change of the user before
+// the task does not end it either, even in the same second.
 func TestATaskDoesNotEndWithoutAReason(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
@@ -124,7 +123,7 @@ func TestATaskDoesNotEndWithoutAReason(t *testing.T) {
 	}
 }
 
-// cancel does the same as the operator's command, except for the audit entry.
+// cancel does the same as the operator's command, without the audit entry.
 func (f fixture) cancel(t *testing.T, task store.Task) store.Task {
 	t.Helper()
 	f.request(t, task)
@@ -152,8 +151,8 @@ func (f fixture) finish(t *testing.T, task store.Task) (store.Task, error) {
 	})
 }
 
-// TestCancellingATaskWinsAgainstItsWorker, though the worker's transaction has locked the
-// task's row and written all cards. No job retries the task.
+// TestCancellingATaskWinsAgainstItsWorker, although the worker's transaction has locked the task's row
+// and written all cards. No job retries the task.
 func TestCancellingATaskWinsAgainstItsWorker(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
@@ -177,7 +176,7 @@ func TestCancellingATaskWinsAgainstItsWorker(t *testing.T) {
 	f.wantStopped(t, task, cancelledSentence)
 }
 
-// TestACancelledTaskNeedsNoServer to end, and a server that starts later does not begin it.
+// TestACancelledTaskNeedsNoServer to end. A server that starts later does not begin the task.
 func TestACancelledTaskNeedsNoServer(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
@@ -205,7 +204,7 @@ func TestARequestedCancellationIsEnough(t *testing.T) {
 	f.wantStopped(t, task, cancelledSentence)
 }
 
-// TestACompletedTaskIsNotCancelled, and the request leaves nothing behind.
+// TestACompletedTaskIsNotCancelled, and the request for it leaves nothing behind.
 func TestACompletedTaskIsNotCancelled(t *testing.T) {
 	t.Parallel()
 	f := setup(t)

@@ -15,10 +15,10 @@ import (
 	"giftcards/server/servertest"
 )
 
-// BenchmarkAccessCache compares requests that start from the access cache with the same
-// requests that look their access up: a create and a poll of an unfinished task, through
-// the whole chain, from one client and from 16 at once. Run all of them several times in a
-// loop of the shell, because the machine's noise changes with time, and compare medians.
+// BenchmarkAccessCache compares requests that start from the access cache with the same requests
+// that look their access up. The requests are a create and a poll of an unfinished task, through
+// the whole chain, from one client and from 16 at once. Run all of them several times in a shell
+// loop and compare medians, because the machine's noise changes with time.
 func BenchmarkAccessCache(b *testing.B) {
 	for _, clients := range []string{"one client", "16 clients"} {
 		for _, cache := range []string{"cache", "no cache"} {
@@ -78,7 +78,7 @@ func runningTask(b *testing.B, s *servertest.Server, m *servertest.Merchant) (pa
 		must(b, err)
 		unfinished = task.JSON200.Status != "completed"
 	}
-	// Its job has ended, so no worker takes it up again.
+	// The job of the task has ended, so no worker takes the task up again.
 	owner, err := pgx.Connect(b.Context(), s.DatabaseURL)
 	must(b, err)
 	defer owner.Close(b.Context())
@@ -87,7 +87,7 @@ func runningTask(b *testing.B, s *servertest.Server, m *servertest.Merchant) (pa
 	return m.Cards() + "/bulk/" + answer.JSON202.TaskId
 }
 
-// sendTo gives the handler a request, without a connection. Any goroutine may call it.
+// sendTo gives the handler a request without a connection. It is safe for concurrent use.
 func sendTo(b *testing.B, s *servertest.Server, m *servertest.Merchant, method, path string, body []byte, want int) {
 	b.Helper()
 	r := httptest.NewRequestWithContext(b.Context(), method, path, bytes.NewReader(body))

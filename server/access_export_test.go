@@ -2,8 +2,8 @@ package server
 
 import "maps"
 
-// WithoutAccessCache lets no operation start from the access cache, on servers that are made
-// before restore is called. It is for benchmarks, which run one at a time.
+// WithoutAccessCache makes servers on which no operation starts from the access cache, until
+// restore is called. It is for benchmarks, which run one at a time.
 func WithoutAccessCache() (restore func()) {
 	declared := maps.Clone(startsFromCache)
 	clear(startsFromCache)

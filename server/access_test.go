@@ -13,8 +13,8 @@ import (
 	"giftcards/store"
 )
 
-// TestAReaderPollsButNeitherIssuesNorOpensCodes: a new role holds at once for the tokens from
-// before, in both directions.
+// TestAReaderPollsButNeitherIssuesNorOpensCodes: a new role holds at once, also for older tokens,
+// whether it allows more or less.
 func TestAReaderPollsButNeitherIssuesNorOpensCodes(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
@@ -56,8 +56,8 @@ func TestAReaderPollsButNeitherIssuesNorOpensCodes(t *testing.T) {
 	}
 }
 
-// TestAChangedPasswordEndsTheTokensGivenBefore: it does not end those that are given after it,
-// even within the same second.
+// TestAChangedPasswordEndsTheTokensGivenBefore: tokens that are given afterwards work, even within
+// the same second.
 func TestAChangedPasswordEndsTheTokensGivenBefore(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
@@ -86,8 +86,8 @@ func TestAChangedPasswordEndsTheTokensGivenBefore(t *testing.T) {
 	}
 }
 
-// TestADeactivatedUserIsOutAtOnce: the user's old tokens stay dead after a reactivation.
-func TestADeactivatedUserIsOutAtOnce(t *testing.T) {
+// TestADeactivatedUserIsRefusedAtOnce: the user's old tokens stay ended after a reactivation.
+func TestADeactivatedUserIsRefusedAtOnce(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
 	m := s.Merchant()
@@ -104,9 +104,9 @@ func TestADeactivatedUserIsOutAtOnce(t *testing.T) {
 	}
 }
 
-// TestWhatIsRememberedOfAnAccessDecidesNothing: creates and polls start from the access cache,
-// but a change on another instance holds for the next request, and for its refusals.
-func TestWhatIsRememberedOfAnAccessDecidesNothing(t *testing.T) {
+// TestACachedAccessDecidesNothing: creates and polls start from the access cache, but a change on
+// another instance holds for the next request, also if that is refused for another reason.
+func TestACachedAccessDecidesNothing(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
 	other := servertest.NewOn(t, s.DatabaseURL, s.KeyFile)
@@ -157,8 +157,8 @@ func TestWhatIsRememberedOfAnAccessDecidesNothing(t *testing.T) {
 	}
 }
 
-// TestAListOfOneProgramIsOneTransaction, once the access is in the cache: begin, the comparison of
-// the access, the page, and commit, which go to the database together.
+// TestAListOfOneProgramIsOneTransaction once the access is in the cache: begin, the comparison of
+// the access, the page and commit go to the database together.
 func TestAListOfOneProgramIsOneTransaction(t *testing.T) {
 	t.Parallel()
 	s := servertest.NewCounting(t)

@@ -9,11 +9,11 @@ import (
 	"giftcards/server/servertest"
 )
 
-// things are what a request names in its path, query and body.
+// things are the ids, numbers and codes that a request names in its path, query and body.
 type things struct {
 	program, task, link, receipt, merchant, user, password string
 
-	card, number, code string // a card and what is on it
+	card, number, code string // a card, its number and its security code
 	second             string // the number of another active card of the program
 	entry              string // a redemption of the card
 }
@@ -41,7 +41,7 @@ const (
 	refundName = "POST " + cardPath + "/transactions/{transactionId}/refund"
 )
 
-// attempts has each operation of the document. A test fails if one is missing.
+// attempts has each operation of the document. operations fails the test if one is missing.
 var attempts = map[string]attempt{
 	"GET /healthz":                          {granted: 200},
 	"GET /readyz":                           {granted: 200},
@@ -103,8 +103,8 @@ func checkBalance(x things) string {
 	return fmt.Sprintf(`{"cardNumber":%q,"securityCode":%q}`, x.number, x.code)
 }
 
-// grant carries an operation out as a user who may, on a fresh card of the merchant in the
-// state that it needs.
+// grant carries out an operation as a user who may use it, on a fresh card of the merchant in the
+// state that the operation needs.
 func (w *world) grant(o operation, m *servertest.Merchant, authorization string, header http.Header) servertest.Answer {
 	w.t.Helper()
 	return w.try(o, w.ready(o, m), authorization, header)

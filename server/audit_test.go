@@ -31,9 +31,9 @@ func audited(t *testing.T, s *servertest.Server, merchant string) []store.AuditE
 	return entries
 }
 
-// TestTheAuditLogTellsEveryEffect: an entry has the user, the operation, the number of cards,
-// the subject, the address and the request id.
-func TestTheAuditLogTellsEveryEffect(t *testing.T) {
+// TestTheAuditLogRecordsEveryEffect with the user, the operation, the number of cards, the
+// subject, the address and the request id.
+func TestTheAuditLogRecordsEveryEffect(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
 	m := s.Merchant() // its login is the first entry
@@ -73,8 +73,7 @@ func TestTheAuditLogTellsEveryEffect(t *testing.T) {
 	}
 }
 
-// TestWhatHadNoEffectIsNotAudited: refusals, replays and polls leave no entry.
-func TestWhatHadNoEffectIsNotAudited(t *testing.T) {
+func TestRefusalsReplaysAndPollsAreNotAudited(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
 	m := s.Merchant()
@@ -91,9 +90,9 @@ func TestWhatHadNoEffectIsNotAudited(t *testing.T) {
 	}
 }
 
-// TestTheCallersRequestIDIsKeptBesideOurs: a caller who sends another request's id does not
-// appear under that id, neither in the log nor in the audit log.
-func TestTheCallersRequestIDIsKeptBesideOurs(t *testing.T) {
+// TestTheCallersRequestIDIsKeptBesideTheServers: a caller who sends the id of another request does
+// not appear under that id, neither in the log nor in the audit log.
+func TestTheCallersRequestIDIsKeptBesideTheServers(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
 	m := s.Merchant()

@@ -23,8 +23,8 @@ import (
 	"giftcards/store/keyring"
 )
 
-// badTokens returns tokens that the server must refuse. Each of them would stand for a user
-// of m if the server accepted it.
+// badTokens returns tokens that the server must refuse. A server that accepted one of them would
+// take its bearer for a user of m.
 func badTokens(t *testing.T, s *servertest.Server, m, other *servertest.Merchant) map[string]string {
 	t.Helper()
 	owner, err := pgx.Connect(t.Context(), s.DatabaseURL)
@@ -67,8 +67,8 @@ func badTokens(t *testing.T, s *servertest.Server, m, other *servertest.Merchant
 	return bad
 }
 
-// forged returns tokens made from a good one. Some are signed with the server's own key, so
-// that nothing but the forged part can be the reason to refuse them.
+// forged returns tokens made from a good one. Some are signed with the server's own key, so that
+// only the forged part can be the reason to refuse them.
 func forged(t *testing.T, s *servertest.Server, good string) map[string]string {
 	t.Helper()
 	parts := strings.Split(good, ".")

@@ -82,7 +82,7 @@ type balanceChecks struct {
 // failedNumber is a number that an address has asked for in vain.
 type failedNumber struct {
 	address netip.Prefix
-	number  int64 // all texts that are no number count as one
+	number  int64 // all texts that are not a number count as the same one
 }
 
 func newBalanceChecks(o Options) (*balanceChecks, error) {

@@ -21,7 +21,7 @@ func programCheck(program string) string {
 	return "/v2/giftcards/programs/" + program + "/balance-check"
 }
 
-// checkBalanceAt asks for a balance as somebody without a token does.
+// checkBalanceAt asks for a balance without a token, from an address.
 func checkBalanceAt(t *testing.T, s *servertest.Server, address, path, number, code string) servertest.Answer {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+path, strings.NewReader(fmt.Sprintf(`{"cardNumber":%q,"securityCode":%q}`, number, code)))
@@ -35,7 +35,7 @@ func checkBalanceAt(t *testing.T, s *servertest.Server, address, path, number, c
 	return s.Send(r)
 }
 
-func TestABalanceCheckShowsACardInWhateverStateItIs(t *testing.T) {
+func TestABalanceCheckShowsACardInEveryState(t *testing.T) {
 	t.Parallel()
 	x := shopOn(t, servertest.NewCounting(t))
 	cards := make([]giftCard, len(ways))
@@ -63,8 +63,8 @@ func TestABalanceCheckShowsACardInWhateverStateItIs(t *testing.T) {
 	}
 }
 
-// TestNobodyLearnsByABalanceCheckWhichNumbersExist: all that is wrong has the same answer, and
-// costs the same statements.
+// TestNobodyLearnsByABalanceCheckWhichNumbersExist: every wrong number or code gets the same answer
+// after the same number of statements.
 func TestNobodyLearnsByABalanceCheckWhichNumbersExist(t *testing.T) {
 	t.Parallel()
 	x := shopOn(t, servertest.NewCounting(t))
@@ -138,8 +138,8 @@ func guessAll(handler http.Handler, path string, bodies []string) map[int]int {
 	return statuses
 }
 
-// TestOfManyGuessesAtOnceFiveAreJudged: the right code among them helps only if it is one
-// of the first five. It also ends the count, so four more wrong ones may come before it.
+// TestOfManyGuessesAtOnceFiveAreJudged: the right code is accepted only if it is among the first
+// five. It resets the count, so there can be four wrong codes before it and five after it.
 func TestOfManyGuessesAtOnceFiveAreJudged(t *testing.T) {
 	t.Parallel()
 	x := newShop(t)
@@ -171,7 +171,7 @@ func TestAnAddressChecksFiveBalancesAMinuteOnBothOperationsTogether(t *testing.T
 	x := shopOn(t, s)
 	card := x.sell("25")
 	s.Clock.Stop()
-	for range 20 { // these guess nothing
+	for range 20 { // a malformed request compares no code, and uses none of the quota
 		wantStatus(t, "a malformed request", from(t, s, "192.0.2.1", http.MethodPost, customerCheck, "", `{}`), http.StatusUnprocessableEntity)
 	}
 	for i := range 5 {
@@ -190,8 +190,8 @@ func TestAnAddressChecksFiveBalancesAMinuteOnBothOperationsTogether(t *testing.T
 	wantStatus(t, "the address for everything else", from(t, s, "192.0.2.1", http.MethodGet, "/healthz", "", ""), http.StatusOK)
 }
 
-// TestAnAddressThatTriesManyNumbersInVainIsRefusedForAnHour: the same number counts once, and
-// so do all spellings of it and all texts that are no number.
+// TestAnAddressThatTriesManyNumbersInVainIsRefusedForAnHour: a number counts once, however it is
+// spelled. All texts that are no number count as one number.
 func TestAnAddressThatTriesManyNumbersInVainIsRefusedForAnHour(t *testing.T) {
 	t.Parallel()
 	s := servertest.NewCounting(t, trustHere, balanceChecks(5))
@@ -200,7 +200,7 @@ func TestAnAddressThatTriesManyNumbersInVainIsRefusedForAnHour(t *testing.T) {
 	s.Clock.Stop()
 	fails := func(number string) {
 		t.Helper()
-		s.Clock.Move(12 * time.Second) // so that the quota a minute does not end it
+		s.Clock.Move(12 * time.Second) // so that the quota of a minute is not used up
 		wantStatus(t, number, checkBalanceAt(t, s, "192.0.2.1", customerCheck, number, "000000"), http.StatusNotFound)
 	}
 	for i := range 18 {
@@ -236,9 +236,9 @@ func TestAnAddressThatTriesManyNumbersInVainIsRefusedForAnHour(t *testing.T) {
 	wantStatus(t, "after the hour", checkBalanceAt(t, s, "192.0.2.1", customerCheck, card.number, card.code), http.StatusOK)
 }
 
-// TestTwentyNumbersInVainAreEnough: they need at least three minutes, because only five are
-// free at once. Some places come back in this time, one every 30 seconds.
-func TestTwentyNumbersInVainAreEnough(t *testing.T) {
+// TestAnAddressIsRefusedAfterTwentyNumbersInVain: they need at least three minutes, because an
+// address may check only five at once. In this time some places come back, one every 30 seconds.
+func TestAnAddressIsRefusedAfterTwentyNumbersInVain(t *testing.T) {
 	t.Parallel()
 	s := servertest.NewCounting(t, trustHere, balanceChecks(5))
 	s.Clock.Stop()

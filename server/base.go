@@ -41,7 +41,7 @@ func below(base string, next http.Handler) http.Handler {
 // WithServer puts the server's own address first in a document's list of servers, so that
 // clients made from the document use it. Everything else stays byte for byte.
 func WithServer(document []byte, baseURL string) ([]byte, error) {
-	own, err := json.Marshal(map[string]string{"url": baseURL, "description": "This server"})
+	entry, err := json.Marshal(map[string]string{"url": baseURL, "description": "This server"})
 	if err != nil {
 		return nil, err
 	}
@@ -49,5 +49,5 @@ func WithServer(document []byte, baseURL string) ([]byte, error) {
 	if bytes.Count(document, begin) != 1 {
 		return nil, fmt.Errorf("the document has %d lists of servers, want 1", bytes.Count(document, begin))
 	}
-	return bytes.Replace(document, begin, append(append(begin, own...), ','), 1), nil
+	return bytes.Replace(document, begin, append(append(begin, entry...), ','), 1), nil
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // TestAPathOfTheBaseURLIsHonouredEverywhere: each address in an answer leads back to the server,
-// behind a proxy that strips the path and behind one that passes it on.
+// whether the proxy strips the path or passes it on.
 func TestAPathOfTheBaseURLIsHonouredEverywhere(t *testing.T) {
 	t.Parallel()
 	const base = "https://shop.example/cards-api"

@@ -15,8 +15,8 @@ import (
 	"giftcards/store/money"
 )
 
-// post gives the handler a request. A connection, and comparing the answer with the document,
-// would each cost more than the server itself.
+// post gives the handler a request without a connection, and does not compare the answer with the
+// document. Each of these would cost more than the server itself.
 func post(b *testing.B, s *servertest.Server, m *servertest.Merchant, path string, body []byte, want int) {
 	b.Helper()
 	r, err := http.NewRequestWithContext(b.Context(), http.MethodPost, path, bytes.NewReader(body))
@@ -33,10 +33,10 @@ func post(b *testing.B, s *servertest.Server, m *servertest.Merchant, path strin
 	}
 }
 
-// BenchmarkCreate creates one card at a time through the whole chain, database included. The
-// card's message is for tomorrow, so that no message is sent meanwhile. The allocations are
-// those of the chain and the store, and a few of the request and its recorder. The database
-// of tests is not durable, so only ratios between runs mean anything.
+// BenchmarkCreate creates one card at a time through the whole chain, including the database. The
+// card's message is for tomorrow, so that no message is sent meanwhile. The allocations are those
+// of the chain and the store, and a few of the request and its recorder. The tests' database is
+// not durable, so only ratios between runs mean anything.
 func BenchmarkCreate(b *testing.B) {
 	s := servertest.New(b)
 	m := s.Merchant()
@@ -48,9 +48,8 @@ func BenchmarkCreate(b *testing.B) {
 	}
 }
 
-// BenchmarkBulk50 issues 50 cards by count, the most that are issued at once by default. See
-// BenchmarkCreate. The longest amount may cost at most twice the processor time of a usual
-// one.
+// BenchmarkBulk50 issues 50 cards by count, the most that are issued at once by default. The
+// longest amount may take at most twice the processor time of a usual one. See BenchmarkCreate.
 func BenchmarkBulk50(b *testing.B) {
 	for name, value := range map[string]string{"usual": "25.00", "longest": "25." + strings.Repeat("9", money.MaxDecimals)} {
 		b.Run(name, func(b *testing.B) {
@@ -76,8 +75,8 @@ func processorTime(b *testing.B) time.Duration {
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
-// BenchmarkBulkTask issues 100,000 cards by count, from the request to the completed task. It
-// looks at the task every 10 ms. The allocations are those of the worker.
+// BenchmarkBulkTask issues 100,000 cards by count, from the request to the completed task, which it
+// polls every 10 ms. The allocations are those of the worker.
 func BenchmarkBulkTask(b *testing.B) {
 	const cards = 100_000
 	s := servertest.New(b, func(o *server.Options) { o.BulkMaximum = cards })
@@ -98,8 +97,8 @@ func BenchmarkBulkTask(b *testing.B) {
 	b.ReportMetric(float64(cards*b.N)/b.Elapsed().Seconds(), "cards/s")
 }
 
-// BenchmarkList reads pages of 250 cards through the whole chain, database included. cpu-ns is the
-// processor time of this process for a card. See BenchmarkCreate.
+// BenchmarkList reads pages of 250 cards through the whole chain, including the database. cpu-ns is
+// the processor time of this process for each card. See BenchmarkCreate.
 func BenchmarkList(b *testing.B) {
 	const cards, page = 10_000, 250
 	s := servertest.New(b, func(o *server.Options) { o.BulkMaximum = cards })

@@ -11,8 +11,8 @@ import (
 	"giftcards/store/storetest/full"
 )
 
-// TestBodiesOfEverySizeArriveWhole: with a length and in chunks, also at the bounds of the
-// classes.
+// TestBodiesOfEverySizeArriveWhole, with a length and in chunks, also at the bounds between the
+// size classes.
 func TestBodiesOfEverySizeArriveWhole(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t, func(o *server.Options) { o.BulkBodyLimit = 6 << 20 })
@@ -38,7 +38,7 @@ func TestBodiesOfEverySizeArriveWhole(t *testing.T) {
 	}
 }
 
-// TestACompressedBodyIsA415: after authentication, and before the body is judged.
+// TestACompressedBodyIsA415, after authentication and before the body is judged.
 func TestACompressedBodyIsA415(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)

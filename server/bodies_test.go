@@ -48,7 +48,7 @@ func (r *sending) send(text string) {
 
 func (r *sending) chunk(text string) { r.send(fmt.Sprintf("%x\r\n%s\r\n", len(text), text)) }
 
-// answer waits for the answer, a minute at most.
+// answer waits for the answer. It fails after a minute.
 func (r *sending) answer() servertest.Answer {
 	r.t.Helper()
 	response, err := http.ReadResponse(bufio.NewReader(r.conn), nil)
@@ -72,8 +72,8 @@ func bulkBody(size int, count string) string {
 }
 
 const (
-	inMedium = 1_500_000 // a body of the class below 4 MiB
-	inLarge  = 5 << 20   // a body of the class above it
+	inMedium = 1_500_000 // bytes of a body in the size class below 4 MiB
+	inLarge  = 5 << 20   // bytes of a body in the size class above it
 )
 
 // idle begins requests that never send their bodies.
@@ -84,8 +84,8 @@ func idle(t *testing.T, s *servertest.Server, m *servertest.Merchant, count, siz
 	}
 }
 
-// TestAMerchantsIdleConnectionsKeepNobodyElseOut: bodies that are announced and never sent take
-// at most that merchant's share.
+// TestAMerchantsIdleConnectionsKeepNobodyElseOut: bodies that are announced and never sent use at
+// most the share of that merchant.
 func TestAMerchantsIdleConnectionsKeepNobodyElseOut(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -116,8 +116,8 @@ func TestAMerchantsIdleConnectionsKeepNobodyElseOut(t *testing.T) {
 	}
 }
 
-// TestALargeBodyThatWaitsForLongIsTurnedAway: its 503 says when to come back, and smaller bodies
-// pass meanwhile.
+// TestALargeBodyThatWaitsForLongIsTurnedAway with a 503 that says when to come back. Smaller bodies
+// do not wait behind it.
 func TestALargeBodyThatWaitsForLongIsTurnedAway(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t, func(o *server.Options) { o.BodyWait = 10 * time.Millisecond })
@@ -140,7 +140,8 @@ func TestALargeBodyThatWaitsForLongIsTurnedAway(t *testing.T) {
 	}
 }
 
-// TestABodyGivesItsMemoryBack: however a request ends, the next large body gets the only place.
+// TestABodyGivesItsMemoryBack, however the request ends: there is room for one large body, and the
+// next one gets it.
 func TestABodyGivesItsMemoryBack(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t, func(o *server.Options) { o.Jobs = nil })
@@ -180,7 +181,7 @@ func TestABodyGivesItsMemoryBack(t *testing.T) {
 	}
 }
 
-// TestAccessIsJudgedBeforeALargeBodyComes: a small body is judged before access.
+// TestAccessIsJudgedBeforeALargeBodyComes. A small body is judged before the access.
 func TestAccessIsJudgedBeforeALargeBodyComes(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
@@ -218,7 +219,7 @@ func TestAccessIsJudgedBeforeALargeBodyComes(t *testing.T) {
 }
 
 // TestAClientThatSendsAllBeforeItReadsGetsItsAnswer: the server answers before the body has
-// come, and does not close the connection while the client still sends.
+// arrived, and does not close the connection while the client still sends.
 func TestAClientThatSendsAllBeforeItReadsGetsItsAnswer(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
@@ -229,8 +230,8 @@ func TestAClientThatSendsAllBeforeItReadsGetsItsAnswer(t *testing.T) {
 	wantDetail(t, "a stranger", r.answer(), http.StatusForbidden, "Program belongs to another merchant")
 }
 
-// TestABodyThatDripsIsGivenUp with 408 and a closed connection, long before BodyTimeout.
-func TestABodyThatDripsIsGivenUp(t *testing.T) {
+// TestABodyThatComesTooSlowlyIsGivenUp with 408 and a closed connection, long before BodyTimeout.
+func TestABodyThatComesTooSlowlyIsGivenUp(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
 	m := s.Merchant()
@@ -271,5 +272,17 @@ func TestASteadyBodyIsNotCutOff(t *testing.T) {
 	}
 	if answer := r.answer(); answer.Status != http.StatusCreated {
 		t.Errorf("%d %.200s", answer.Status, answer.Body)
+	}
+}
+
+func TestBodiesThatNobodyWantsAreNotRead(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+"/healthz", strings.NewReader(strings.Repeat("x", 70_000)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if answer := s.Send(r); answer.Status != http.StatusOK {
+		t.Errorf("%d %s", answer.Status, answer.Body)
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"giftcards/server/servertest"
 )
 
-func TestEveryAnswerTellsBrowsersWhatNotToDo(t *testing.T) {
+func TestEveryAnswerHasTheSecurityHeadersForBrowsers(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t, panicWhenAskedIfReady)
 	m := s.Merchant()
@@ -52,7 +52,7 @@ func TestEveryAnswerTellsBrowsersWhatNotToDo(t *testing.T) {
 	}
 }
 
-// TestOnlyTheNamedOriginsMayCall: the test reads the headers as a browser would.
+// TestOnlyTheNamedOriginsMayCall reads the headers as a browser would.
 func TestOnlyTheNamedOriginsMayCall(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t, func(o *server.Options) {
@@ -116,7 +116,7 @@ func TestOnlyTheNamedOriginsMayCall(t *testing.T) {
 	}
 }
 
-func TestWithoutOriginsAPageIsToldNothing(t *testing.T) {
+func TestWithoutOriginsThereAreNoCORSHeaders(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
 	m := s.Merchant()

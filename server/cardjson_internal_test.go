@@ -17,8 +17,8 @@ var awkward = []string{
 	"", "Grace Hopper", `"quoted\`, "<b>&amp;</b>", "Zoë", "\u2028\u2029", "tab\tnew\nline\x00\x1f\x7f", "no \xff UTF-8", "🎁",
 }
 
-// fill sets every field of a struct to the n-th value of its type, and every pointer to nil if
-// n is 0. It fails for a type that it does not know.
+// fill sets every field of a struct to the n-th value of its type. If n is 0, every pointer becomes
+// nil. fill fails for a type that it does not know.
 func fill(t *testing.T, pointer any, n int) {
 	t.Helper()
 	value := reflect.ValueOf(pointer).Elem()
@@ -57,8 +57,8 @@ func fill(t *testing.T, pointer any, n int) {
 	}
 }
 
-// TestAnswersByHandAreWrittenAsTheirTypesAreEncoded, byte for byte.
-func TestAnswersByHandAreWrittenAsTheirTypesAreEncoded(t *testing.T) {
+// TestHandWrittenAnswersAreByteForByteThoseOfEncodingJSON for the generated types.
+func TestHandWrittenAnswersAreByteForByteThoseOfEncodingJSON(t *testing.T) {
 	t.Parallel()
 	same := func(got []byte, encoded any) {
 		t.Helper()

@@ -18,7 +18,7 @@ import (
 	"giftcards/store/storetest/full"
 )
 
-// planted is a card that a test writes into the database as it is.
+// planted is a card that a test writes directly into the database.
 type planted struct {
 	id                   id.ID
 	program              string
@@ -29,7 +29,7 @@ type planted struct {
 	created              time.Time
 	activated, suspended *time.Time // suspended: until then
 	expires              time.Time  // zero: in a year
-	new                  bool       // not in the index of texts yet
+	new                  bool       // the card is not in the index of texts yet
 }
 
 // plant writes cards, and fills in ids, numbers and times that are not set.
@@ -78,8 +78,8 @@ func plant(t *testing.T, s *servertest.Server, cards ...*planted) {
 	})
 }
 
-// plantingFreely lets the transaction, which must be the owner's, plant balances and entries
-// that do not belong together. enforce ends that.
+// plantingFreely lets a transaction of the tables' owner write balances and entries that do not fit
+// together. enforce ends this.
 func plantingFreely(t *testing.T, tx *store.Tx) (enforce func() error, err error) {
 	t.Helper()
 	triggers := func(verb string) error {
@@ -92,7 +92,7 @@ func plantingFreely(t *testing.T, tx *store.Tx) (enforce func() error, err error
 	return func() error { return triggers("enable") }, triggers("disable")
 }
 
-// list gets a list of cards, and returns the ids in it and the address of the next page.
+// list gets a list of cards. It returns the ids in it, and the address of the next page.
 func list(t *testing.T, m *servertest.Merchant, target string) (ids []string, next string) {
 	t.Helper()
 	answer := m.Do(http.MethodGet, target, nil, nil)
@@ -134,9 +134,9 @@ func addProgram(t *testing.T, s *servertest.Server, m *servertest.Merchant) stri
 	}).ID.String()
 }
 
-// TestListsHaveTheNewestCardsFirstAndEachOnOnePage, whichever way one turns the pages: by Link,
-// page or offset. Cards of the same second, and even with the same id in two programs, have
-// one order.
+// TestListsHaveTheNewestCardsFirstAndEachOnOnePage, whether a client follows Link, or counts page
+// or offset. Cards of the same second also have a fixed order, even if they have the same id in
+// two programs.
 func TestListsHaveTheNewestCardsFirstAndEachOnOnePage(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
@@ -229,7 +229,7 @@ func TestPageLimitAndOffsetAreNeverRefused(t *testing.T) {
 	}
 }
 
-// TestAListFiltersByTheStateThatTheCardsHaveNow, not by the one that is stored.
+// TestAListFiltersByTheStateThatTheCardsHaveNow and not by the stored status.
 func TestAListFiltersByTheStateThatTheCardsHaveNow(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
@@ -283,7 +283,7 @@ func TestAListFiltersByTheStateThatTheCardsHaveNow(t *testing.T) {
 	same(t, "cardId in another state", ids, cards, nil)
 }
 
-// same compares ids with those of the named cards, in any order.
+// same fails unless the ids are those of the named cards, in any order.
 func same(t *testing.T, what string, ids []string, cards map[string]*planted, names []string) {
 	t.Helper()
 	var want []string

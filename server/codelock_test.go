@@ -11,8 +11,8 @@ import (
 	"giftcards/store/storetest"
 )
 
-// TestFiveWrongCodesLockANumberWhereverTheyWereGiven: in transfers and in both balance checks,
-// on any instance. The count is there although each of them is refused.
+// TestFiveWrongCodesLockANumberWhereverTheyWereGiven: in transfers and in both balance checks, on
+// any instance. A wrong code counts although its request is refused.
 func TestFiveWrongCodesLockANumberWhereverTheyWereGiven(t *testing.T) {
 	t.Parallel()
 	url, keys := storetest.URL(t), filepath.Join(t.TempDir(), "keys.json")
@@ -59,7 +59,7 @@ func TestFiveWrongCodesLockANumberWhereverTheyWereGiven(t *testing.T) {
 	wantStatus(t, "15 minutes later", x.transfer(card, to.number, "1"), http.StatusOK)
 }
 
-// TestWrongCodesCountForFifteenMinutes, each for itself: the window slides.
+// TestWrongCodesCountForFifteenMinutes each: the window slides.
 func TestWrongCodesCountForFifteenMinutes(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
@@ -86,8 +86,8 @@ func TestWrongCodesCountForFifteenMinutes(t *testing.T) {
 	}
 }
 
-// TestARightCodeEndsTheCount, in a transfer and in a check, and even if the transfer is refused
-// for another reason.
+// TestARightCodeEndsTheCount in a transfer and in a check, even if the transfer is refused for
+// another reason.
 func TestARightCodeEndsTheCount(t *testing.T) {
 	t.Parallel()
 	x := newShop(t)

@@ -10,7 +10,7 @@ import (
 	"giftcards/store/storetest/check"
 )
 
-// limited is a server with a limit of connections, and the connections that it accepted.
+// limited starts a server with a limit of connections, and returns its address.
 func limited(t *testing.T, most int, trusted ...*net.IPNet) (address string) {
 	t.Helper()
 	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -36,8 +36,8 @@ func connect(t *testing.T, address string, within time.Duration) (conn net.Conn,
 	return conn, n > 0
 }
 
-// TestAnAddressGetsAnEighthOfAllConnections: further ones are closed at once. After it closes
-// one, it may open another.
+// TestAnAddressGetsAnEighthOfAllConnections: the server closes further ones at once. When the
+// address has closed one, it may open another.
 func TestAnAddressGetsAnEighthOfAllConnections(t *testing.T) {
 	t.Parallel()
 	address := limited(t, 32)
@@ -59,8 +59,8 @@ func TestAnAddressGetsAnEighthOfAllConnections(t *testing.T) {
 	})
 }
 
-// TestATrustedProxyHasAllConnections: the next one waits until one is closed.
-func TestATrustedProxyHasAllConnections(t *testing.T) {
+// TestATrustedProxyMayOpenAllConnections. A further connection waits until one is closed.
+func TestATrustedProxyMayOpenAllConnections(t *testing.T) {
 	t.Parallel()
 	_, here, err := net.ParseCIDR("127.0.0.0/8")
 	must(t, err)

@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// This file is a second, independent writing of the rules of a card's life, for
-// TestMoneyIsConservedInEveryHistory. Amounts are thousandths, times are hours.
+// This file implements the rules of a card's life a second time, independently of the store, for
+// TestMoneyIsConservedInEveryHistory. Amounts are in thousandths, and times in hours.
 
 type modelEntry struct {
 	kind     string
@@ -24,8 +24,8 @@ type modelCard struct {
 	entries               []modelEntry
 }
 
-// outcome is what a request is answered with: a status, and the sentence or the state in the
-// answer. balance is the one in the answer, -1 if it has none.
+// outcome is the answer to a request: its status, the sentence or the state in it, and the balance
+// in it, or -1 if it has none.
 type outcome struct {
 	status  int
 	words   string
@@ -66,7 +66,7 @@ func (c *modelCard) end(kind string) {
 	c.dead = true
 }
 
-// unless returns the refusal of a card in another state than the wanted ones, or nil.
+// unless returns nil if the card is in one of the wanted states, or the refusal if it is not.
 func (c *modelCard) unless(now int, otherwise string, wanted ...string) *outcome {
 	state, words := c.state(now), otherwise
 	if slices.Contains(wanted, state) {
@@ -122,7 +122,7 @@ func (c *modelCard) reload(now, amount int) outcome {
 func (c *modelCard) refund(n, amount int) outcome {
 	switch {
 	case c.dead:
-		// The entry is looked for first.
+		// The server looks for the entry first.
 		if n >= len(c.entries) {
 			return notFound("Transaction not found")
 		}
@@ -209,7 +209,7 @@ func (c *modelCard) transfer(to *modelCard, now, amount int) outcome {
 	return done("Gift card balance transferred", c.balance)
 }
 
-// consolidate returns the new card too, nil if the cards are not merged.
+// consolidateModel also returns the new card, or nil if the cards are not merged.
 func consolidateModel(sources []*modelCard, now int) (outcome, *modelCard) {
 	merged := &modelCard{owner: sources[0].owner, active: true, expires: now + 365*24}
 	for i, card := range sources {

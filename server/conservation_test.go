@@ -26,11 +26,11 @@ import (
 // one program, whose whole ledger must add up in the end.
 func TestMoneyIsConservedInEveryHistory(t *testing.T) {
 	t.Parallel()
-	// A token must outlive the hours that all histories let pass.
+	// The token must still be valid after all hours of all histories.
 	s := servertest.New(t, func(o *server.Options) { o.TokenLifetime = math.MaxInt64 / 4 })
 	s.Clock.Stop()
 	x := shopOn(t, s)
-	// The library has no other way to set these. A failed history is found again by its seed.
+	// rapid can only be set by flags. The seed that it prints reproduces a failed history.
 	for name, value := range map[string]string{"rapid.checks": strconv.Itoa(full.Size(500, 12)), "rapid.nofailfile": "true"} {
 		must(t, flag.Set(name, value))
 	}
@@ -51,13 +51,13 @@ func TestMoneyIsConservedInEveryHistory(t *testing.T) {
 	}
 }
 
-// history is a number of requests about a few cards, with what they should have done so far.
+// history is a series of requests about a few cards, with the state that they should have led to.
 type history struct {
 	shop
 	*rapid.T
 	now   int // hours since the beginning
 	cards []*modelCard
-	keys  map[string]kept // what was answered under a key, by operation, subject and key
+	keys  map[string]kept // the answers under keys, by operation, subject and key
 	ids   map[string][]string
 }
 
@@ -87,7 +87,7 @@ func (h *history) issue() {
 	}
 }
 
-// at writes an hour of the history, as the server's clock has it.
+// at writes an hour of the history as a time of the server's clock.
 func (h *history) at(hour int) string {
 	return h.s.Clock.Now().Add(time.Duration(hour-h.now) * time.Hour).UTC().Format(time.RFC3339Nano)
 }
@@ -106,8 +106,8 @@ func (h *history) amount(card *modelCard) int {
 	return min(max(drawn, 10), 5_000_000) // the bounds of an amount in a request
 }
 
-// send sends a request, often under a key that was used before, and compares the answer with
-// the model's. judge changes the model, and is not asked if the key has an answer.
+// send sends a request, often under a key that was used before, and compares the answer with the
+// model's. judge changes the model. It is not called if the key already has an answer.
 func (h *history) send(operation string, subject []string, path, body string, judge func() outcome) (answer servertest.Answer, fresh bool) {
 	key := rapid.SampledFrom([]string{"", "", "a", "b"}).Draw(h.T, "key")
 	if operation == "suspend" || operation == "resume" { // these take no key
@@ -139,7 +139,7 @@ func (h *history) send(operation string, subject []string, path, body string, ju
 	return answer, answer.Status == http.StatusOK
 }
 
-// said returns what an answer says.
+// said returns the outcome that an answer states.
 func said(h *history, answer servertest.Answer) outcome {
 	var body struct {
 		Detail, Message, Status   string
@@ -185,7 +185,7 @@ func (h *history) reload(*rapid.T) {
 	h.send("reload", []string{c.id}, "/cards/"+c.id+"/reload", `{"amount":`+thousandths(amount)+`}`, func() outcome { return c.reload(h.now, amount) })
 }
 
-// refund tries any entry of a card, and one that the card does not have, but mostly
+// refund tries any entry of a card, or one that the card does not have. Mostly it tries
 // redemptions.
 func (h *history) refund(r *rapid.T) {
 	c := h.card("card")

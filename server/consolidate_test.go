@@ -22,7 +22,7 @@ import (
 type merging struct {
 	shop
 	b, a, c giftCard
-	expires time.Time // b's; the others expire sooner
+	expires time.Time // the expiry of b; the others expire sooner
 }
 
 const mergedFields = `,"referenceId":"order 9","senderName":"Bob","customMessage":"Enjoy","isPhysical":true,"designTemplate":"birthday"`
@@ -37,7 +37,7 @@ func newMerging(t *testing.T) merging {
 	return m
 }
 
-// merge consolidates the cards. The number of one is spelled otherwise.
+// merge consolidates the cards. It spells the number of one of them in another way.
 func (m merging) merge() servertest.Answer {
 	m.t.Helper()
 	spelled := m.c
@@ -159,7 +159,7 @@ func TestCardsOfOneCustomerHaveTheSameAddressOrElseTheSamePhone(t *testing.T) {
 	}
 }
 
-func TestTheHolderOfAMergedCardIsTheOneAskedForElseTheFirstCards(t *testing.T) {
+func TestTheHolderOfAMergedCardIsTheRequestsOrElseTheFirstCards(t *testing.T) {
 	t.Parallel()
 	x := newShop(t)
 	const phone = "+12025550123"
@@ -188,8 +188,7 @@ func TestTheHolderOfAMergedCardIsTheOneAskedForElseTheFirstCards(t *testing.T) {
 	}
 }
 
-// TestAMergedCardNeverExpiresBeforeItsSources, and lives for a year at least and for five at
-// most.
+// TestAMergedCardNeverExpiresBeforeItsSources. It is valid for at least one year and at most five.
 func TestAMergedCardNeverExpiresBeforeItsSources(t *testing.T) {
 	t.Parallel()
 	x := newShop(t)
@@ -235,8 +234,8 @@ func TestDailyLimitsOnIssuingDoNotApplyToAConsolidation(t *testing.T) {
 	x.says("consolidate", x.consolidate("", "", a, b), "200")
 }
 
-// TestMessagesOfMergedCardsAreDroppedAndTheNewCardsIsSent, and the audit log names the sources
-// and the new card, by which an operator finds its messages.
+// TestMessagesOfMergedCardsAreDroppedAndTheNewCardsIsSent. The audit log names the sources and the
+// new card, so that an operator finds the messages of all of them.
 func TestMessagesOfMergedCardsAreDroppedAndTheNewCardsIsSent(t *testing.T) {
 	t.Parallel()
 	x := newShop(t)

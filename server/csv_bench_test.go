@@ -13,8 +13,8 @@ import (
 	"giftcards/server/servertest"
 )
 
-// BenchmarkCSV downloads the CSV of 50,000 cards. cpu-ns/card is the processor time of this process
-// for a card, without that of PostgreSQL.
+// BenchmarkCSV downloads the CSV of 50,000 cards. cpu-ns/card is the processor time of this process,
+// without PostgreSQL, for each card.
 func BenchmarkCSV(b *testing.B) {
 	count := 50_000
 	s := servertest.New(b, func(o *server.Options) { o.BulkThreshold, o.LinkDownloads = 1, 0 })
@@ -42,7 +42,7 @@ func BenchmarkCSV(b *testing.B) {
 	b.ReportMetric(float64((processorTime(b)-before).Nanoseconds())/float64(b.N*count), "cpu-ns/card")
 }
 
-// discarded is an answer of which only the length is kept.
+// discarded keeps only the status and the length of an answer.
 type discarded struct {
 	header        http.Header
 	status, bytes int

@@ -16,9 +16,9 @@ import (
 	"giftcards/store/storetest/full"
 )
 
-// TestOnlyALinkAsSignedOpensItsCSV: the link works until it expires. The server refuses a link
-// that is changed in any part, put together from several, or signed for another purpose. All
-// refusals are equal, and none asks the database.
+// TestOnlyALinkAsSignedOpensItsCSV: a link works until it expires. The server refuses a link that
+// was changed in any part, put together from several links, or signed for another purpose. All
+// refusals are equal, and none needs the database.
 func TestOnlyALinkAsSignedOpensItsCSV(t *testing.T) {
 	t.Parallel()
 	s := servertest.NewCounting(t)
@@ -106,7 +106,7 @@ func TestOnlyALinkAsSignedOpensItsCSV(t *testing.T) {
 	t.Logf("%d cases", len(bad)+2)
 }
 
-// TestASlowReaderGetsAllOfAStream: it may take longer than WriteTimeout, and holds no
+// TestASlowReaderGetsAllOfAStream: the reader may take longer than WriteTimeout, and occupies no
 // connection to the database meanwhile.
 func TestASlowReaderGetsAllOfAStream(t *testing.T) {
 	t.Parallel()
@@ -131,8 +131,8 @@ func TestASlowReaderGetsAllOfAStream(t *testing.T) {
 	}
 }
 
-// leastBusy returns the number of connections that are in use all the time. It leaves out
-// those that come and go.
+// leastBusy returns the number of connections that are in use all the time. It does not count
+// connections that are used for a moment.
 func leastBusy(s *servertest.Server) int32 {
 	least := s.Store.Pool().Stat().AcquiredConns()
 	for range 100 {
@@ -177,8 +177,8 @@ func TestRecipientsGetMessagesAndNoCSV(t *testing.T) {
 	}
 }
 
-// TestRecipientsOfATaskKeepTheirOrder: their cards are the same as cards that are issued at
-// once.
+// TestRecipientsOfATaskKeepTheirOrder: their cards have the same contents as cards that are issued
+// at once.
 func TestRecipientsOfATaskKeepTheirOrder(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)

@@ -39,8 +39,8 @@ func TestUnderAKeyACardIsSentOnce(t *testing.T) {
 	}
 }
 
-// TestACardGetsAnotherOwner: a digital one has a new code and is mailed; a physical one keeps
-// its code, and nothing is sent. Nothing goes to the owner before any more.
+// TestACardGetsAnotherOwner: a digital card gets a new code, which is sent to the new owner. A
+// physical card keeps its code, and nothing is sent. The former owner gets no more messages.
 func TestACardGetsAnotherOwner(t *testing.T) {
 	t.Parallel()
 	x := shopOn(t, withoutJobs(t))
@@ -62,9 +62,9 @@ func TestACardGetsAnotherOwner(t *testing.T) {
 	}
 }
 
-// TestAnotherOwnerThatCannotBeIsRefused: a name of markup alone, and every customer, because
-// there are none yet, whatever the state of the card is.
-func TestAnotherOwnerThatCannotBeIsRefused(t *testing.T) {
+// TestAnInvalidNewOwnerIsRefused in every state of the card: a name that is only markup, and every
+// customer id, because the server has no customers yet.
+func TestAnInvalidNewOwnerIsRefused(t *testing.T) {
 	t.Parallel()
 	x := shopOn(t, withoutJobs(t))
 	card := x.issue("25")
@@ -76,8 +76,8 @@ func TestAnotherOwnerThatCannotBeIsRefused(t *testing.T) {
 	x.want(x.ask(nowhere, "/transfer-ownership", "", toBob), 404, `{"detail":"Gift card not found"}`)
 }
 
-// TestAResentCardIsInTheOutbox: the worker writes it with its new code under another
-// Message-ID, to the mended address.
+// TestAResentCardIsInTheOutbox: the worker writes the message with the new code, another
+// Message-ID and the corrected address.
 func TestAResentCardIsInTheOutbox(t *testing.T) {
 	t.Parallel()
 	x := newShop(t)
@@ -100,8 +100,8 @@ func TestAResentCardIsInTheOutbox(t *testing.T) {
 	}
 }
 
-// TestAnOperatorsDropOfAUserReachesWhatTheUserResent, and not what another user did.
-func TestAnOperatorsDropOfAUserReachesWhatTheUserResent(t *testing.T) {
+// TestDroppingAUsersMessagesDropsThoseThatTheUserResent, and none that another user resent.
+func TestDroppingAUsersMessagesDropsThoseThatTheUserResent(t *testing.T) {
 	t.Parallel()
 	s := withoutJobs(t)
 	i := newIssuer(t, s, s.Merchant())

@@ -13,7 +13,6 @@ import (
 	"giftcards/store/storetest"
 )
 
-// TestDetailsHaveTheNewestEntriesOfTheLedgerIfTheyAreAskedFor.
 func TestDetailsHaveTheNewestEntriesOfTheLedgerIfTheyAreAskedFor(t *testing.T) {
 	t.Parallel()
 	x := newShop(t)

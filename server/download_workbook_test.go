@@ -20,7 +20,7 @@ import (
 	"giftcards/store/storetest/full"
 )
 
-// sheet is what a reader of ECMA-376 makes of a worksheet.
+// sheet is a worksheet as ECMA-376 defines it.
 type sheet struct {
 	Views []struct {
 		Mirrored bool `xml:"rightToLeft,attr"`
@@ -44,7 +44,7 @@ type sheet struct {
 	} `xml:"sheetData>row"`
 }
 
-// styles are what the cells' styles refer to.
+// styles are the styles that cells refer to.
 type styles struct {
 	Fonts []struct {
 		Bold *struct{} `xml:"b"`
@@ -75,7 +75,7 @@ func part(t *testing.T, book []byte, name string, into any) {
 	}
 }
 
-// issuedCSV is a link to a task's cards, and the lines of its CSV.
+// issuedCSV issues cards by a task. It returns the link to their files, and the lines of the CSV.
 func issuedCSV(t *testing.T, s *servertest.Server, m *servertest.Merchant, cards int) (link string, lines [][]string) {
 	t.Helper()
 	task := bulk(t, m, nil, api.BulkIssueGiftCardRequest{InitialValue: amount(t, "25"), Count: &cards}).JSON202.TaskId
@@ -87,8 +87,8 @@ func issuedCSV(t *testing.T, s *servertest.Server, m *servertest.Merchant, cards
 	return link, lines
 }
 
-// TestAWorkbookHasEveryNumberAndCodeAsText, in the order of the CSV: a spreadsheet
-// makes a number of no cell, so that no digit is lost.
+// TestAWorkbookHasEveryNumberAndCodeAsText in the order of the CSV: a spreadsheet reads no cell as a
+// number, so no digit is lost.
 func TestAWorkbookHasEveryNumberAndCodeAsText(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
@@ -128,7 +128,7 @@ func TestAWorkbookHasEveryNumberAndCodeAsText(t *testing.T) {
 	}
 }
 
-// TestAWorkbookIsADownloadLikeTheCSV: audited, counted, and refused when the link has
+// TestAWorkbookIsADownloadLikeTheCSV: it is audited and counted, and refused when the link has
 // ended.
 func TestAWorkbookIsADownloadLikeTheCSV(t *testing.T) {
 	t.Parallel()
@@ -149,7 +149,7 @@ func TestAWorkbookIsADownloadLikeTheCSV(t *testing.T) {
 	}
 }
 
-// downloads is how many the audit log has of a merchant.
+// downloads returns the number of a merchant's downloads in the audit log.
 func downloads(t *testing.T, s *servertest.Server, m *servertest.Merchant) (n int) {
 	t.Helper()
 	for _, entry := range audited(t, s, m.ID) {
@@ -160,8 +160,8 @@ func downloads(t *testing.T, s *servertest.Server, m *servertest.Merchant) (n in
 	return n
 }
 
-// TestMoreCardsThanASheetHoldsAreNoWorkbook but a 422 that says how many there may be,
-// before a download is counted; the page offers the CSV alone.
+// TestMoreCardsThanASheetHoldsAreNoWorkbook: the request gets a 422 that says how many cards there
+// may be, before a download is counted. The page offers only the CSV.
 func TestMoreCardsThanASheetHoldsAreNoWorkbook(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
@@ -194,8 +194,8 @@ func TestMoreCardsThanASheetHoldsAreNoWorkbook(t *testing.T) {
 	}
 }
 
-// TestAnUnknownFormatIsRefusedAsALiteralIs, in Pydantic's words.
-func TestAnUnknownFormatIsRefusedAsALiteralIs(t *testing.T) {
+// TestAnUnknownFormatIsRefusedLikeAWrongLiteral, in Pydantic's words.
+func TestAnUnknownFormatIsRefusedLikeAWrongLiteral(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
 	m := s.Merchant()

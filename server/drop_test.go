@@ -17,7 +17,7 @@ import (
 	"giftcards/store/id"
 )
 
-// issuer issues cards with messages in all possible ways, on a server whose jobs have
+// issuer is a user who has issued cards with messages in every way, on a server whose jobs have
 // stopped.
 type issuer struct {
 	s              *servertest.Server
@@ -91,7 +91,7 @@ func withoutJobs(t *testing.T, change ...func(*server.Options)) *servertest.Serv
 	return s
 }
 
-// TestAUsersMessagesAreDroppedHoweverTheCardWasIssued, and so are the receipts of the cards: other
+// TestAUsersMessagesAreDroppedHoweverTheCardWasIssued, and so are the receipts of the cards. Other
 // users' messages and receipts stay.
 func TestAUsersMessagesAreDroppedHoweverTheCardWasIssued(t *testing.T) {
 	t.Parallel()
@@ -103,7 +103,7 @@ func TestAUsersMessagesAreDroppedHoweverTheCardWasIssued(t *testing.T) {
 	}
 }
 
-// dropOfIssuers drops messages or receipts of some kinds. Each card has one of each kind.
+// dropOfIssuers drops messages or receipts of the given kinds. Each card has one of each kind.
 func dropOfIssuers(t *testing.T, what string, kinds []string) {
 	t.Helper()
 	s := withoutJobs(t)
@@ -154,8 +154,9 @@ func (i *issuer) card(text string) id.ID {
 	return parsed
 }
 
-// TestAMessageThatIsDroppedWhileItIsSentIsToldAndNotSentAgain: whatever the mail server answers.
-func TestAMessageThatIsDroppedWhileItIsSentIsToldAndNotSentAgain(t *testing.T) {
+// TestAMessageThatIsDroppedWhileItIsSentIsReportedAndNotSentAgain, whatever the mail server
+// answers.
+func TestAMessageThatIsDroppedWhileItIsSentIsReportedAndNotSentAgain(t *testing.T) {
 	t.Parallel()
 	for name, record := range map[string]func(context.Context, *store.Tx, *store.Due) error{
 		"taken":    func(ctx context.Context, tx *store.Tx, due *store.Due) error { return tx.RecordSent(ctx, due) },

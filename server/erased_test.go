@@ -11,9 +11,9 @@ import (
 	"giftcards/store/storetest"
 )
 
-// TestARetryAfterAnErasureIssuesNothingAndTellsNothing: it gets the answer of the first time,
-// without the person. The same key with another recipient is still refused. The second address
-// begins with a letter that is none of ASCII.
+// TestARetryAfterAnErasureIssuesNothingAndTellsNothing: it gets the first answer, without the
+// person. The same key with another recipient is still refused. The second address begins with a
+// letter that is not ASCII.
 func TestARetryAfterAnErasureIssuesNothingAndTellsNothing(t *testing.T) {
 	t.Parallel()
 	for address, named := range map[string]string{"Ada@example.com": "ada@example.com", "Édith@example.com": "Édith@example.com"} {
@@ -24,7 +24,8 @@ func TestARetryAfterAnErasureIssuesNothingAndTellsNothing(t *testing.T) {
 	}
 }
 
-// eraseAndRetry issues a card to an address, erases the person who is named, and sends the request again.
+// eraseAndRetry issues a card to an address, erases the person with the address named, and sends the
+// request again.
 func eraseAndRetry(t *testing.T, address, named string) {
 	t.Helper()
 	s := servertest.New(t)

@@ -10,8 +10,8 @@ import (
 	"giftcards/server/servertest"
 )
 
-// TestExamplesOfTheDocumentAreAccepted: the page at /docs begins with them, and only the
-// merchant's id has to be replaced.
+// TestExamplesOfTheDocumentAreAccepted: the page at /docs shows them, and a reader has to replace
+// only the merchant's id.
 func TestExamplesOfTheDocumentAreAccepted(t *testing.T) {
 	t.Parallel()
 	var document struct {

@@ -25,8 +25,8 @@ import (
 // must ends the test if there is an error.
 var must = check.Must
 
-// trustHere makes the test's own address a trusted proxy's, so that a request can come from
-// any address.
+// trustHere makes the test's own address that of a trusted proxy, so that the test can name any
+// address as the client's.
 func trustHere(o *server.Options) {
 	_, here, _ := net.ParseCIDR("127.0.0.0/8")
 	o.TrustedProxies = []*net.IPNet{here}
@@ -61,7 +61,7 @@ func userAs(t *testing.T, s *servertest.Server, merchant, role string) string {
 	return added.ID.String()
 }
 
-// mint signs a token like a login's.
+// mint signs a token with the claims that a login would give it, except for changes.
 func mint(t *testing.T, s *servertest.Server, user, merchant string, change ...func(*keyring.Claims)) string {
 	t.Helper()
 	c := keyring.Claims{Subject: user, ID: uuid.NewString(), Merchant: merchant, IssuedAt: s.Store.Clock(), ExpiresAt: s.Store.Clock().Add(time.Hour)}
@@ -133,7 +133,7 @@ func get(t *testing.T, s *servertest.Server, address string) servertest.Answer {
 	return s.Send(r)
 }
 
-// from sends a request like a proxy, for a client at an address.
+// from sends a request as a proxy would for a client at an address.
 func from(t *testing.T, s *servertest.Server, address, method, path, token, body string) servertest.Answer {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, s.URL+path, strings.NewReader(body))
@@ -157,7 +157,8 @@ func loginFrom(t *testing.T, s *servertest.Server, address, user, password strin
 	return from(t, s, address, http.MethodPost, "/v2/token", "", url.Values{"username": {user}, "password": {password}}.Encode())
 }
 
-// withKey is the header of a JSON body under an idempotency key, if the key is not empty.
+// withKey returns the headers of a request with a JSON body, and with an idempotency key unless the
+// key is empty.
 func withKey(key string) http.Header {
 	header := jsonHeader.Clone()
 	if key != "" {

@@ -11,8 +11,8 @@ import (
 	"giftcards/server/validate/recordings"
 )
 
-// FuzzAnswers: no input leads to a 5xx, a panic, a 422 whose detail is no list, or an answer
-// that the complete document does not declare.
+// FuzzAnswers looks for an input that leads to a 5xx, a panic, a 422 whose detail is no list, or an
+// answer that the complete document does not declare.
 func FuzzAnswers(f *testing.F) {
 	s := servertest.New(f)
 	m := s.Merchant()

@@ -13,7 +13,7 @@ import (
 	"giftcards/server/servertest"
 )
 
-// TestHeadIsAnsweredAsGetWithoutABody: for all operations that need no token.
+// TestHeadIsAnsweredAsGetWithoutABody for all operations that need no token.
 func TestHeadIsAnsweredAsGetWithoutABody(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
@@ -62,8 +62,8 @@ func TestHeadIsAnsweredAsGetWithoutABody(t *testing.T) {
 	}
 }
 
-// TestALookAtALinkIsNoDownload: HEAD hands out no codes and leaves no audit entry.
-func TestALookAtALinkIsNoDownload(t *testing.T) {
+// TestAHeadOfALinkIsNoDownload: it hands out no codes and leaves no audit entry.
+func TestAHeadOfALinkIsNoDownload(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
 	m := s.Merchant()

@@ -17,8 +17,8 @@ import (
 	"giftcards/store/money"
 )
 
-// still fails the test unless the server goes on serving and has issued nothing.
-func still(t *testing.T, s *servertest.Server, m *servertest.Merchant) {
+// servesOn fails the test unless the server still serves and has issued nothing.
+func servesOn(t *testing.T, s *servertest.Server, m *servertest.Merchant) {
 	t.Helper()
 	if answer := m.Do(http.MethodGet, "/readyz", nil, nil); answer.Status != http.StatusOK {
 		t.Errorf("the server does not serve any more: %d %s", answer.Status, answer.Body)
@@ -49,7 +49,7 @@ func TestTooLargeBodiesAreRefused(t *testing.T) {
 			t.Errorf("%s: %d %s", name, answer.Status, answer.Body)
 		}
 	}
-	still(t, s, m)
+	servesOn(t, s, m)
 }
 
 // raw writes bytes to a new connection and returns the bytes that come back.
@@ -109,7 +109,7 @@ func TestCutOffAndSlowBodiesEndTheRequest(t *testing.T) {
 		})
 	}
 	requests.Wait()
-	still(t, s, m)
+	servesOn(t, s, m)
 }
 
 func TestHugeHeadersAreRefused(t *testing.T) {
@@ -120,7 +120,7 @@ func TestHugeHeadersAreRefused(t *testing.T) {
 	if !strings.HasPrefix(answer, "HTTP/1.1 431 ") {
 		t.Errorf("answer %.80q", answer)
 	}
-	still(t, s, m)
+	servesOn(t, s, m)
 }
 
 func TestDeepNestingIsRefused(t *testing.T) {
@@ -136,7 +136,7 @@ func TestDeepNestingIsRefused(t *testing.T) {
 			t.Errorf("%.20s…: %v", body, errors)
 		}
 	}
-	still(t, s, m)
+	servesOn(t, s, m)
 }
 
 // TestOddTextsAreStoredOrRefused: a text that the schema accepts must not lead to a 500.

@@ -13,8 +13,8 @@ import (
 	"giftcards/store/id"
 )
 
-// TestTheIDsInThePathArePartOfTheRequestOfAKey: in every operation, the same key and body for
-// another card are another request.
+// TestTheIDsInThePathArePartOfTheRequestOfAKey: in every operation, a request with the same key and
+// body for another card is another request.
 func TestTheIDsInThePathArePartOfTheRequestOfAKey(t *testing.T) {
 	t.Parallel()
 	merchant, header := id.New(time.Now()), "k"

@@ -11,7 +11,7 @@ import (
 	"giftcards/server/servertest"
 )
 
-// TestEqualConcurrentRequestsIssueOnce: the later ones wait for the first and get its answer.
+// TestEqualConcurrentRequestsIssueOnce: the later requests wait for the first one and get its answer.
 func TestEqualConcurrentRequestsIssueOnce(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
@@ -52,7 +52,7 @@ func TestEqualConcurrentRequestsIssueOnce(t *testing.T) {
 	}
 }
 
-// TestReplayGivesTheSameBytes: except the CSV link, which is fresh and works.
+// TestReplayGivesTheSameBytes, except for the CSV link, which is fresh and works.
 func TestReplayGivesTheSameBytes(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
@@ -81,9 +81,9 @@ func TestReplayGivesTheSameBytes(t *testing.T) {
 	}
 }
 
-// TestTheRequestCountsNotItsSpelling: a retry may differ in white space, in the order of names
-// and in the spelling of the amount.
-func TestTheRequestCountsNotItsSpelling(t *testing.T) {
+// TestARetryMayBeSpelledDifferently: in white space, in the order of names and in the spelling of
+// the amount.
+func TestARetryMayBeSpelledDifferently(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
 	m := s.Merchant()
@@ -134,8 +134,8 @@ func TestRefusalsLeaveTheKeyFree(t *testing.T) {
 	}
 }
 
-// TestAnAnswerThatNeverArrivedIsReplayed: a request that is cut off before its answer, and sent
-// again with its key, issues no card twice.
+// TestAnAnswerThatNeverArrivedIsReplayed: a request is cut off before its answer and sent again with
+// its key. No card is issued twice.
 func TestAnAnswerThatNeverArrivedIsReplayed(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)

@@ -32,8 +32,8 @@ func Instead(ctx context.Context, answer http.Handler) context.Context {
 	return Beside(ctx, "", answer)
 }
 
-// Beside is Instead for a request that is for no operation of the server. The log has its
-// route, such as /sandbox/worlds/:name.
+// Beside is Instead for a request that asks for no operation of the server. The log line of the
+// request has route, such as /sandbox/worlds/:name.
 func Beside(ctx context.Context, route string, answer http.Handler) context.Context {
 	return context.WithValue(ctx, insteadKey{}, instead{answer, route})
 }

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestMetricsCountMoneyOnce by type and direction: a replay, a refusal and a reload that goes
-// over the limit move none.
+// TestMetricsCountMoneyOnce, by type and direction. A replay, a refusal and a reload above the limit
+// count nothing.
 func TestMetricsCountMoneyOnce(t *testing.T) {
 	t.Parallel()
 	x := newShop(t)

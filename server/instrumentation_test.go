@@ -21,7 +21,7 @@ import (
 	"giftcards/server/servertest"
 )
 
-// requests returns the name of the series of an operation's requests with a status.
+// requests returns the name of the series that counts an operation's requests with a status.
 func requests(operation string, status any) string {
 	return fmt.Sprintf(`giftcards_request_duration_seconds_count{operation=%q,status="%v"}`, operation, status)
 }
@@ -70,8 +70,8 @@ func TestMetricsCountWhatHappened(t *testing.T) {
 	}
 }
 
-// TestARequestCannotMakeASeries: callers must not choose labels, because each series costs
-// memory here and in Prometheus.
+// TestARequestCannotMakeASeries: callers must not choose labels, because each series takes memory in
+// the server and in Prometheus.
 func TestARequestCannotMakeASeries(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
@@ -189,8 +189,9 @@ func TestAnAnswerBrokenOffIsCountedAsSuch(t *testing.T) {
 	t.Errorf("no answer was broken off: %v", s.Metrics()[requests("pollBulkIssuance", "broken_off")])
 }
 
-// TestTheDatabaseAwayShows: a scrape still has all values that do not come from the database.
-func TestTheDatabaseAwayShows(t *testing.T) {
+// TestMetricsShowThatTheDatabaseIsAway. A scrape still has all values that do not come from the
+// database.
+func TestMetricsShowThatTheDatabaseIsAway(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
 	s.Store.Close()
@@ -203,7 +204,7 @@ func TestTheDatabaseAwayShows(t *testing.T) {
 	}
 }
 
-// TestThePublicAddressHasNothingForOperators: it serves only the document's operations.
+// TestThePublicAddressHasNothingForOperators but only the document's operations.
 func TestThePublicAddressHasNothingForOperators(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)

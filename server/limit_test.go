@@ -22,7 +22,7 @@ func wantTooMany(t *testing.T, what string, answer servertest.Answer, policy, st
 	}
 	statements := int64(0)
 	if strings.HasPrefix(policy, `"login"`) {
-		statements = 1 // it asks whether the user is known there
+		statements = 1 // the server asks the database whether the user is known in this network
 	}
 	if answer.Statements != statements {
 		t.Errorf("%s: %d statements for a 429, want %d", what, answer.Statements, statements)
@@ -95,7 +95,7 @@ func TestAnAddressThatAsksTooOftenIsRefusedBeforeAnythingIsDone(t *testing.T) {
 	}
 }
 
-func TestWithoutATrustedProxyNobodySaysWhereTheyComeFrom(t *testing.T) {
+func TestWithoutATrustedProxyTheForwardedAddressIsIgnored(t *testing.T) {
 	t.Parallel()
 	s := servertest.NewCounting(t, func(o *server.Options) { o.AddressRate = 1 })
 	s.Clock.Stop()
@@ -106,9 +106,9 @@ func TestWithoutATrustedProxyNobodySaysWhereTheyComeFrom(t *testing.T) {
 	wantTooMany(t, "the third of as many addresses", last, `"address";q=2;w=2`, `"address";r=0;t=1`, "1")
 }
 
-// TestGuessingIsSlowWhetherOrNotThereIsTheUser: guesses for a user and for nobody get the same
-// answers, one for one, and cost the same.
-func TestGuessingIsSlowWhetherOrNotThereIsTheUser(t *testing.T) {
+// TestGuessingIsSlowWhetherOrNotTheUserExists: guesses for a user and for nobody get the same
+// answers, one by one, and cost the same.
+func TestGuessingIsSlowWhetherOrNotTheUserExists(t *testing.T) {
 	t.Parallel()
 	s := servertest.NewCounting(t, trustHere, func(o *server.Options) { o.FailedLogins = 3 })
 	m := s.Merchant()
@@ -133,7 +133,8 @@ func TestGuessingIsSlowWhetherOrNotThereIsTheUser(t *testing.T) {
 	}
 }
 
-// TestManyAddressesSlowAUserButLockNobodyOut: the user gets in from where they logged in before.
+// TestManyAddressesSlowAUserButLockNobodyOut: the user can still log in from a network where they
+// logged in before.
 func TestManyAddressesSlowAUserButLockNobodyOut(t *testing.T) {
 	t.Parallel()
 	s := servertest.NewCounting(t, trustHere, func(o *server.Options) { o.FailedLogins = 1 })
@@ -187,7 +188,7 @@ func TestGuessesAtTheSameTimeAreNoMoreThanOneByOne(t *testing.T) {
 		wait.Go(func() { guess(fmt.Sprint(i, m.Email)) })
 	}
 	wait.Wait()
-	// The queue refused some, which uses none of the quota.
+	// The queue has refused some guesses, which used none of the quota.
 	for i := 20; i < 25; i++ {
 		if guess(fmt.Sprint(i, m.Email)).Header.Get("RateLimit") != "" {
 			break

@@ -16,7 +16,7 @@ import (
 	"giftcards/store/storetest/check"
 )
 
-// atNoon starts a server whose clock says noon in UTC, so that no test of a day runs over
+// atNoon starts a server whose clock shows noon in UTC, so that no test of a daily limit runs across
 // midnight.
 func atNoon(t *testing.T) *servertest.Server {
 	t.Helper()
@@ -49,9 +49,9 @@ func written(t *testing.T, s *servertest.Server) (rows [7]int) {
 	return rows
 }
 
-// TestAboveADailyLimitIsA403ThatNamesIt: the refusal writes nothing. Faults of the request come
-// first, and a replay gets its answer.
-func TestAboveADailyLimitIsA403ThatNamesIt(t *testing.T) {
+// TestARequestAboveADailyLimitIsA403ThatNamesTheLimit. It writes nothing. A faulty request gets the
+// answer to its faults, and a replay its first answer.
+func TestARequestAboveADailyLimitIsA403ThatNamesTheLimit(t *testing.T) {
 	t.Parallel()
 	s := atNoon(t)
 	m := s.Merchant()
@@ -114,9 +114,9 @@ func TestAboveADailyLimitIsA403ThatNamesIt(t *testing.T) {
 	}
 }
 
-// TestALimitIsToldToNobodyWhoMayNotIssue: a reader and another merchant's user get the same
-// refusals as without a limit, and the limit does not count for another merchant.
-func TestALimitIsToldToNobodyWhoMayNotIssue(t *testing.T) {
+// TestOnlyUsersWhoMayIssueLearnOfALimit: a reader and another merchant's user get the same refusals
+// as without a limit. The limit does not apply to another merchant.
+func TestOnlyUsersWhoMayIssueLearnOfALimit(t *testing.T) {
 	t.Parallel()
 	s := atNoon(t)
 	m, other := s.Merchant(), s.Merchant()
@@ -126,9 +126,9 @@ func TestALimitIsToldToNobodyWhoMayNotIssue(t *testing.T) {
 		if stranger.Status != http.StatusForbidden || string(stranger.Body) != `{"detail":"Program belongs to another merchant"}`+"\n" {
 			t.Errorf("another merchant%s: %d %q", path, stranger.Status, stranger.Body)
 		}
-		own := other.Do(http.MethodPost, other.Cards()+path, jsonHeader, []byte(strings.Replace(body, m.ID, other.ID, 1)))
-		if own.Status != http.StatusCreated {
-			t.Errorf("another merchant's own program%s: %d %s", path, own.Status, own.Body)
+		allowed := other.Do(http.MethodPost, other.Cards()+path, jsonHeader, []byte(strings.Replace(body, m.ID, other.ID, 1)))
+		if allowed.Status != http.StatusCreated {
+			t.Errorf("another merchant's own program%s: %d %s", path, allowed.Status, allowed.Body)
 		}
 	}
 	change(t, s, func(tx *store.Tx) (store.User, error) { return tx.SetRole(t.Context(), m.Email, store.RoleReader) })
@@ -140,8 +140,8 @@ func TestALimitIsToldToNobodyWhoMayNotIssue(t *testing.T) {
 	}
 }
 
-// TestAUsersLimitHoldsFromTheNextRequestOn: for creates and bulk requests, even if the user's
-// access is in the cache.
+// TestAUsersLimitHoldsFromTheNextRequestOn, for creates and bulk requests, even if the user's access
+// is in the cache.
 func TestAUsersLimitHoldsFromTheNextRequestOn(t *testing.T) {
 	t.Parallel()
 	s := atNoon(t)

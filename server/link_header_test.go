@@ -18,7 +18,7 @@ import (
 
 var linkPattern = regexp.MustCompile(`^<(http[^<>]*/v2/giftcards/downloads/[A-Za-z0-9_-]+)>; rel="alternate"; type="text/csv"$`)
 
-// linkedTo is the address in the Link header of an answer, "" without one.
+// linkedTo returns the address in the Link header of an answer, or "" if there is none.
 func linkedTo(t *testing.T, name string, header http.Header) string {
 	t.Helper()
 	link := header.Get("Link")
@@ -32,8 +32,8 @@ func linkedTo(t *testing.T, name string, header http.Header) string {
 	return found[1]
 }
 
-// TestEveryIssuedCardsCodeCanBeRead, also that of a card that nobody is sent: each
-// answer with cards, replayed or not, links its issuer to the CSV of exactly these.
+// TestEveryIssuedCardsCodeCanBeRead, even if nobody is sent the card: each answer with cards,
+// including a replay, has a link for its issuer to the CSV of exactly these cards.
 func TestEveryIssuedCardsCodeCanBeRead(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
@@ -76,7 +76,7 @@ func TestEveryIssuedCardsCodeCanBeRead(t *testing.T) {
 	}
 }
 
-// cardsOf are the ids and numbers in an answer with cards.
+// cardsOf returns the ids and numbers in an answer with cards.
 func cardsOf(t *testing.T, body []byte) (cards []api.BulkIssuedCardSummary) {
 	t.Helper()
 	var answer struct {
@@ -105,8 +105,8 @@ func wantCodes(t *testing.T, s *servertest.Server, name, link string, cards []ap
 	}
 }
 
-// TestAReaderIsLinkedToNoCodes, by no poll of any task.
-func TestAReaderIsLinkedToNoCodes(t *testing.T) {
+// TestAReaderGetsNoLinkToCodes from a poll of any task.
+func TestAReaderGetsNoLinkToCodes(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
 	m := s.Merchant()

@@ -15,7 +15,7 @@ import (
 	"giftcards/store/id"
 )
 
-// links returns a link from each place that gives one: a bulk answer, its replay and a poll.
+// links returns a link from each kind of answer that has one: a bulk answer, its replay and a poll.
 func links(t *testing.T, m *servertest.Merchant, key string) map[string]string {
 	t.Helper()
 	few, many := 2, 60
@@ -27,8 +27,8 @@ func links(t *testing.T, m *servertest.Merchant, key string) map[string]string {
 	}
 }
 
-// wantEnded fails unless the answer is the one to a link that never existed, in every byte
-// except the time and the request id.
+// wantEnded fails unless the answer is that to a link that never existed, in every byte except the
+// time and the request id.
 func wantEnded(t *testing.T, s *servertest.Server, what string, answer servertest.Answer) {
 	t.Helper()
 	never := get(t, s, s.URL+"/v2/giftcards/downloads/never")
@@ -41,8 +41,8 @@ func wantEnded(t *testing.T, s *servertest.Server, what string, answer servertes
 	}
 }
 
-// TestALinkEndsWithTheTokensOfItsUser: the links of a user who may no longer see codes have
-// ended too. The refusal tells nothing and writes nothing.
+// TestALinkEndsWithTheTokensOfItsUser. The links of a user who may no longer see codes end too. The
+// refusal reveals nothing and writes nothing.
 func TestALinkEndsWithTheTokensOfItsUser(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t, func(o *server.Options) { o.LinkDownloads = 1000 })
@@ -119,9 +119,9 @@ func TestALinkOfAUserOfAnotherMerchantIsRefused(t *testing.T) {
 	}
 }
 
-// TestWhatEndedStaysDeadWithinOneSecond: tokens and links have their time in whole seconds, and
-// several changes within one second must end all of them.
-func TestWhatEndedStaysDeadWithinOneSecond(t *testing.T) {
+// TestSeveralChangesWithinOneSecondEndAllTokensAndLinks, although tokens and links have their time
+// only in whole seconds.
+func TestSeveralChangesWithinOneSecondEndAllTokensAndLinks(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
 	s.Clock.Stop()
@@ -154,10 +154,10 @@ func TestWhatEndedStaysDeadWithinOneSecond(t *testing.T) {
 			s.Clock.Move(later)
 			for _, old := range ended {
 				if tokenWorks(t, s, old.token) {
-					t.Errorf("%s: a token of before works %s later", key, later)
+					t.Errorf("%s: an earlier token works %s later", key, later)
 				}
 				for from, link := range old.links {
-					wantEnded(t, s, key+": a link of before from "+from, get(t, s, link))
+					wantEnded(t, s, key+": an earlier link from "+from, get(t, s, link))
 				}
 			}
 			s.Clock.Move(-later)
@@ -194,8 +194,8 @@ func TestRoleAndLogoutHoldWithinOneSecond(t *testing.T) {
 	}
 }
 
-// TestDownloadsOverOneLinkAreLimited: so that nobody can fill the audit log. Every other link,
-// also a fresh one to the same cards, has a quota of its own.
+// TestDownloadsOverOneLinkAreLimited, so that nobody can fill the audit log. Every other link, also
+// a fresh one to the same cards, has its own quota.
 func TestDownloadsOverOneLinkAreLimited(t *testing.T) {
 	t.Parallel()
 	s := servertest.NewCounting(t, func(o *server.Options) { o.LinkDownloads = 3 })
@@ -228,7 +228,7 @@ func TestDownloadsOverOneLinkAreLimited(t *testing.T) {
 	}
 }
 
-// TestADownloadIsItsUsersInTheAuditLog: with the address that downloaded.
+// TestADownloadIsItsUsersInTheAuditLog, with the address of the client that downloaded.
 func TestADownloadIsItsUsersInTheAuditLog(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)

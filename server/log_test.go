@@ -16,9 +16,9 @@ import (
 	"giftcards/server/servertest"
 )
 
-// TestTheLogKeepsSecrets runs a merchant's whole journey and searches the log for everything
-// that it sent and received.
-func TestTheLogKeepsSecrets(t *testing.T) {
+// TestTheLogHasNoSecrets runs a merchant's whole journey, and searches the log for the secrets that
+// the merchant sent and received.
+func TestTheLogHasNoSecrets(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
 	m := s.Merchant()
@@ -78,8 +78,8 @@ func TestTheLogKeepsSecrets(t *testing.T) {
 	}
 }
 
-// TestARefusedLoginLeavesALineWithItsAddress: the line has neither the name nor the password,
-// because people type a password where the name belongs. Nobody can fill the log.
+// TestARefusedLoginLeavesALineWithItsAddress. The line has neither the password nor the name,
+// because people sometimes type their password in place of the name. Nobody can fill the log.
 func TestARefusedLoginLeavesALineWithItsAddress(t *testing.T) {
 	t.Parallel()
 	s := servertest.NewCounting(t, trustHere, failedLogins(1))
@@ -137,7 +137,7 @@ func TestARefusedLoginLeavesALineWithItsAddress(t *testing.T) {
 	}
 }
 
-// TestAPanicIsA500WithItsRequestIDInTheLog: the server serves further requests.
+// TestAPanicIsA500WithItsRequestIDInTheLog. The server goes on serving.
 func TestAPanicIsA500WithItsRequestIDInTheLog(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t, panicWhenAskedIfReady)

@@ -29,9 +29,9 @@ func wantStatus(t *testing.T, what string, answer servertest.Answer, status int)
 	}
 }
 
-// TestWhereAUserLoggedInIsKnownOnEveryInstanceAndAfterARestart: guesses from elsewhere do not
-// lock the user out there. A new password ends that.
-func TestWhereAUserLoggedInIsKnownOnEveryInstanceAndAfterARestart(t *testing.T) {
+// TestANetworkOfALoginIsKnownOnEveryInstanceAndAfterARestart: guesses from elsewhere do not lock the
+// user out of this network. After a new password the network is unknown again.
+func TestANetworkOfALoginIsKnownOnEveryInstanceAndAfterARestart(t *testing.T) {
 	t.Parallel()
 	url, keys := storetest.URL(t), filepath.Join(t.TempDir(), "keys.json")
 	first := servertest.NewOn(t, url, keys, trustHere, failedLogins(1))
@@ -54,7 +54,7 @@ func TestWhereAUserLoggedInIsKnownOnEveryInstanceAndAfterARestart(t *testing.T) 
 	wantStatus(t, "at home after a new password", loginFrom(t, second, "2001:db8:0:1::1", m.Email, "another password"), http.StatusTooManyRequests)
 }
 
-// TestWiderNetworksOfIPv6HaveAQuota: because one attacker can have 65,536 /64s and more.
+// TestWiderNetworksOfIPv6HaveAQuota, because one attacker can have 65,536 networks of /64 and more.
 func TestWiderNetworksOfIPv6HaveAQuota(t *testing.T) {
 	t.Parallel()
 	s := servertest.NewCounting(t, trustHere, failedLogins(2))
@@ -76,9 +76,9 @@ func TestWiderNetworksOfIPv6HaveAQuota(t *testing.T) {
 	}
 }
 
-// TestWhatCannotBeAPasswordCountsAgainstNoUser: such a login costs no hash. If it counted, it
-// would be a cheap way to use up a user's quota or to fill the memory with quotas.
-func TestWhatCannotBeAPasswordCountsAgainstNoUser(t *testing.T) {
+// TestATextThatCannotBeAPasswordCountsAgainstNoUser: such a login needs no hash. If it counted, it
+// would be a cheap way to use up a user's quota, or to fill the memory with quotas.
+func TestATextThatCannotBeAPasswordCountsAgainstNoUser(t *testing.T) {
 	t.Parallel()
 	s := servertest.NewCounting(t, trustHere, failedLogins(1))
 	m := s.Merchant()
@@ -98,7 +98,7 @@ func TestWhatCannotBeAPasswordCountsAgainstNoUser(t *testing.T) {
 	wantStatus(t, "the user from a new address", loginFrom(t, s, "192.0.2.1", m.Email, m.Password), http.StatusOK)
 }
 
-// TestRightPasswordsCountToo: because a right one takes as long to check as a wrong one.
+// TestRightPasswordsCountToo, because a right password takes as long to check as a wrong one.
 func TestRightPasswordsCountToo(t *testing.T) {
 	t.Parallel()
 	s := servertest.NewCounting(t, trustHere, failedLogins(1))
@@ -121,9 +121,9 @@ func TestRightPasswordsCountToo(t *testing.T) {
 	wantStatus(t, "50 seconds later", loginFrom(t, s, "192.0.2.1", m.Email, m.Password), http.StatusOK)
 }
 
-// TestAUserIsLetInWhileOthersFillTheQueue: with hashes that take as long as in production. The
-// attacked user gets in from where they are known, even in the attackers' network. Another
-// user gets in from anywhere.
+// TestAUserIsLetInWhileOthersFillTheQueue with hashes that take as long as in production. The
+// attacked user can log in from a known network, even if it is the attackers'. Another user can log
+// in from anywhere.
 func TestAUserIsLetInWhileOthersFillTheQueue(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t, trustHere)

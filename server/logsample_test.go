@@ -16,8 +16,7 @@ import (
 	"giftcards/store/storetest"
 )
 
-// separateSuccesses makes a server that logs few successful requests or all, to a log of
-// their own.
+// separateSuccesses lets a server log one in sample successful requests, to a separate log.
 func separateSuccesses(sample int, successes *storetest.Log) func(*server.Options) {
 	return func(o *server.Options) {
 		o.LogSample, o.Successes = sample, slog.New(slog.NewJSONHandler(successes, nil))
@@ -55,7 +54,7 @@ func TestEachSuccessfulRequestIsLoggedByDefault(t *testing.T) {
 	}
 }
 
-func TestASampleHasAShareOfTheSuccessesAndEveryRefusal(t *testing.T) {
+func TestASampleLogsAShareOfTheSuccessesAndEveryRefusal(t *testing.T) {
 	t.Parallel()
 	successes := &storetest.Log{}
 	s := servertest.New(t, separateSuccesses(4, successes))
@@ -84,7 +83,7 @@ func TestASampleHasAShareOfTheSuccessesAndEveryRefusal(t *testing.T) {
 	}
 }
 
-// TestABrokenOffAnswerIsNoSuccess: its status was 200 before it was broken off.
+// TestABrokenOffAnswerIsNoSuccess, although its status was 200.
 func TestABrokenOffAnswerIsNoSuccess(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t, separateSuccesses(1_000_000, &storetest.Log{}))

@@ -8,8 +8,8 @@ import (
 	"giftcards/server/servertest"
 )
 
-// TestOpenMemoryCountsWhatIsOpen: streams and bodies count while they are open, and no longer.
-func TestOpenMemoryCountsWhatIsOpen(t *testing.T) {
+// TestOpenMemoryCountsOpenStreamsAndBodies, and none that has ended.
+func TestOpenMemoryCountsOpenStreamsAndBodies(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t, func(o *server.Options) { o.BulkThreshold = 0 })
 	m := s.Merchant()

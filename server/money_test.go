@@ -51,7 +51,7 @@ func (f *traffic) cards(count int) []giftCard {
 // send sends a request to the n-th instance, and returns the status.
 func (f *traffic) send(n int, path, body string) int { return f.answerOf(n, path, body).Code }
 
-// answerOf is send that returns the whole answer.
+// answerOf is send, but returns the whole answer.
 func (f *traffic) answerOf(n int, path, body string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(http.MethodPost, strings.TrimSuffix(f.m.Cards(), "/cards")+path, strings.NewReader(body))
 	r.Header.Set("Content-Type", "application/json")
@@ -72,7 +72,7 @@ func (f *traffic) move(n int, from, to giftCard, amount string) int {
 	return f.send(n, "/cards/"+from.id+"/transfer", transferBody(from.code, to.number, amount))
 }
 
-// wantRefused fails the test if there were other refusals than these.
+// wantRefused fails the test if there were refusals other than the allowed ones.
 func (f *traffic) wantRefused(allowed ...string) {
 	f.t.Helper()
 	for answer, count := range f.refused {
@@ -95,8 +95,8 @@ func (f *traffic) wantSums(total string) {
 	}
 }
 
-// TestTransfersBetweenManyCardsAtOnceLoseNothing: no deadlock reaches a caller, and nobody is
-// told that a card is busy only because others have it for a moment.
+// TestTransfersBetweenManyCardsAtOnceLoseNothing: no caller gets a deadlock, or the answer that a
+// card is busy while others hold it for a moment.
 func TestTransfersBetweenManyCardsAtOnceLoseNothing(t *testing.T) {
 	t.Parallel()
 	f := newTraffic(t)
@@ -135,8 +135,8 @@ func TestOppositeTransfersAtOnceDoNotDeadlock(t *testing.T) {
 	f.wantSums("200.00")
 }
 
-// TestCardsAreMergedBesideTransfersOfThem: each card is merged once, and no money is lost.
-func TestCardsAreMergedBesideTransfersOfThem(t *testing.T) {
+// TestCardsAreMergedDuringTransfersBetweenThem: each card is merged once, and no money is lost.
+func TestCardsAreMergedDuringTransfersBetweenThem(t *testing.T) {
 	t.Parallel()
 	f := newTraffic(t)
 	cards := f.cards(12)
@@ -172,8 +172,8 @@ func TestCardsAreMergedBesideTransfersOfThem(t *testing.T) {
 	}
 }
 
-// TestAsManyRedemptionsSucceedAsTheMoneyAllows, although several times as many are asked for at
-// once, on two instances.
+// TestAsManyRedemptionsSucceedAsTheMoneyAllows when several times as many are sent at once, on two
+// instances.
 func TestAsManyRedemptionsSucceedAsTheMoneyAllows(t *testing.T) {
 	t.Parallel()
 	f := newTraffic(t)

@@ -9,9 +9,9 @@ import (
 	"giftcards/openapi"
 )
 
-// TestStoredNamesOfOperationsAreThoseOfTheDocument: a stored name is the operation's Go name
-// with a small first letter. Go names come from openapi/generate.yaml. A change there must
-// not free the idempotency keys that are stored under the old name.
+// TestStoredNamesOfOperationsAreThoseOfTheDocument: a stored name is the operation's Go name with a
+// small first letter. Go names come from openapi/generate.yaml. If a change there changed a stored
+// name, a retry would no longer find its idempotency key.
 func TestStoredNamesOfOperationsAreThoseOfTheDocument(t *testing.T) {
 	t.Parallel()
 	handlers := reflect.TypeFor[api.StrictServerInterface]()

@@ -16,7 +16,7 @@ import (
 	"giftcards/store"
 )
 
-// browserAccepts are what browsers send when somebody follows a link.
+// browserAccepts are the Accept headers that browsers send when somebody follows a link.
 var browserAccepts = map[string]string{
 	"Chrome":  "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,*/*;q=0.8,application/signed-exchange;v=b3;q=0.7",
 	"Firefox": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
@@ -41,9 +41,9 @@ func browse(t *testing.T, s *servertest.Server, address string) servertest.Answe
 	return getAccepting(t, s, address, browserAccepts["Firefox"])
 }
 
-// TestProgramsGetTheCSVAsEver: whatever does not ask for a page before all else, and
-// also programs in Java, which do so without being told.
-func TestProgramsGetTheCSVAsEver(t *testing.T) {
+// TestProgramsGetTheCSV: every client that does not prefer a page gets the CSV. So does Java's
+// default client, whose Accept header prefers a page although its author did not ask for one.
+func TestProgramsGetTheCSV(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t, func(o *server.Options) { o.LinkDownloads = 0 })
 	m := s.Merchant()
@@ -71,8 +71,8 @@ func TestProgramsGetTheCSVAsEver(t *testing.T) {
 	}
 }
 
-// TestABrowserGetsAPageThatOffersBothFiles, needs nothing else, has no code, and is no
-// download: neither the audit log nor the limit of the link knows of it.
+// TestABrowserGetsAPageThatOffersBothFiles. The page loads nothing else and contains no code. It is
+// no download: it is not in the audit log, and does not count for the limit of the link.
 func TestABrowserGetsAPageThatOffersBothFiles(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t, func(o *server.Options) { o.LinkDownloads = 2 })
@@ -120,7 +120,7 @@ func TestABrowserGetsAPageThatOffersBothFiles(t *testing.T) {
 	if want := "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; "; !strings.HasPrefix(policy, want) {
 		t.Errorf("the policy is %q, want %q first", policy, want)
 	}
-	for _, format := range []string{"csv", "xlsx"} { // both are left of the link's limit
+	for _, format := range []string{"csv", "xlsx"} { // the link's limit still allows both
 		if answer := browse(t, s, link+"?format="+format); answer.Status != http.StatusOK || !strings.HasPrefix(answer.Header.Get("Content-Disposition"), "attachment") {
 			t.Errorf("%s: %d %v", format, answer.Status, answer.Header)
 		}
@@ -132,8 +132,8 @@ func TestABrowserGetsAPageThatOffersBothFiles(t *testing.T) {
 	}
 }
 
-// TestABrowserIsToldInWordsWhyThereIsNoFile, with the status and the sentence that
-// programs get.
+// TestABrowserIsToldInWordsWhyThereIsNoFile. The page has the status and the sentence that programs
+// get.
 func TestABrowserIsToldInWordsWhyThereIsNoFile(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t, func(o *server.Options) { o.LinkDownloads = 1 })

@@ -10,9 +10,8 @@ import (
 	"giftcards/gen/api"
 )
 
-// TestOperatorsAreGivenWhatTheServerMeasures: the dashboard, the alerts and the page about them
-// name only metrics of the server, and the page explains every metric.
-func TestOperatorsAreGivenWhatTheServerMeasures(t *testing.T) {
+// TestDashboardAlertsAndPageNameTheMetricsOfTheServer and no others. The page explains every metric.
+func TestDashboardAlertsAndPageNameTheMetricsOfTheServer(t *testing.T) {
 	t.Parallel()
 	x := newShop(t)
 	s, m := x.s, x.m

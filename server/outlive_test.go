@@ -17,14 +17,14 @@ import (
 	"giftcards/store/storetest"
 )
 
-// guest is a user of the owner with a token. Another instance deactivates the user.
+// guest is a user of the owner's merchant, with a token. Another instance deactivates the user.
 type guest struct {
 	w             *world
 	other         *servertest.Server
 	email, bearer string
 }
 
-// guest makes a guest and puts its access into the cache, by a create.
+// guest makes a guest, and sends a create that puts the guest's access into the cache.
 func (w *world) guest(other *servertest.Server, create operation) guest {
 	w.t.Helper()
 	g := guest{w: w, other: other, email: uuid.NewString() + "@example.com"}
@@ -45,7 +45,7 @@ func (g guest) deactivate() {
 	change(g.w.t, g.other, func(tx *store.Tx) (store.User, error) { return tx.SetActive(g.w.t.Context(), g.email, false) })
 }
 
-// effects counts all rows that operations leave behind.
+// effects counts the rows that operations write.
 func (w *world) effects() (n struct{ cards, changed, entries, tasks, keys, messages, tokens int }) {
 	w.t.Helper()
 	must(w.t, w.s.Store.Pool().QueryRow(w.t.Context(), `select (select count(*) from gift_cards),
@@ -57,8 +57,8 @@ func (w *world) effects() (n struct{ cards, changed, entries, tasks, keys, messa
 
 const createName = "POST " + programPath + "/cards"
 
-// privateOperations returns the operations of the complete document that need a token. One of
-// them is create.
+// privateOperations returns the operations of the complete document that need a token, and the
+// create among them.
 func privateOperations(t *testing.T) (private []operation, create operation) {
 	t.Helper()
 	for _, o := range operations(t) {
@@ -127,8 +127,8 @@ func TestNoBodyOutlivesItsAccess(t *testing.T) {
 	}
 }
 
-// slowly sends a request, and deactivates its user before the last byte of the body. There is
-// no connection, so that the byte comes only when the server reads it.
+// slowly sends a request, and deactivates its user before the last byte of the body. It uses no
+// connection, so the last byte comes only when the server reads it.
 func (g guest) slowly(method, path, body, key string) servertest.Answer {
 	g.w.t.Helper()
 	last := len(body) - 1
@@ -152,7 +152,7 @@ type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
-// isOut checks that an answer is the one to a bad token.
+// isOut fails the test unless the answer is that to a bad token.
 func (w *world) isOut(what string, a servertest.Answer) {
 	w.t.Helper()
 	const want = `{"detail":"Could not validate credentials"}`
@@ -161,8 +161,8 @@ func (w *world) isOut(what string, a servertest.Answer) {
 	}
 }
 
-// TestNoListOutlivesItsAccess, although a list of one program starts from the cache, and although
-// some lists are known to be empty before the database is asked for cards.
+// TestNoListOutlivesItsAccess, although a list of one program starts from the cache, and although the
+// server knows that some lists are empty before it asks the database for cards.
 func TestNoListOutlivesItsAccess(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -33,7 +33,7 @@ func setProgram(t *testing.T, s *servertest.Server, m *servertest.Merchant, chan
 	})
 }
 
-// french are settings of a shop in Lyon.
+// french sets the settings of a shop in Lyon.
 func french(s *store.ProgramSettings) {
 	s.Currency, s.Locale, s.TimeZone = new("EUR"), new("fr-FR"), "Europe/Paris"
 	s.SenderName, s.ReplyTo, s.DefaultDesign = new("La Boutique"), new("bonjour@example.com"), new("noel")
@@ -43,9 +43,9 @@ func french(s *store.ProgramSettings) {
 // varying are the parts of an answer that differ from card to card.
 var varying = regexp.MustCompile(`[0-9a-f]{24}|"lastFourDigits":"\d{4}"|\b\d{16}\b|"\d{6}"|\d{4}-\d\d-\d\dT[0-9:.]+(Z|\+00:00)|downloads/[A-Za-z0-9_-]+`)
 
-// TestNoAnswerOfTheAPIKnowsTheSettingsOfAProgram: a card's whole life is answered with the same
-// bytes, whatever the program's currency, language and zone.
-func TestNoAnswerOfTheAPIKnowsTheSettingsOfAProgram(t *testing.T) {
+// TestNoAnswerOfTheAPIDependsOnTheSettingsOfAProgram: the answers about a card's whole life have the
+// same bytes, whatever the program's currency, language and time zone are.
+func TestNoAnswerOfTheAPIDependsOnTheSettingsOfAProgram(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
 	plain, set := s.Merchant(), s.Merchant()
@@ -91,7 +91,7 @@ func TestNoAnswerOfTheAPIKnowsTheSettingsOfAProgram(t *testing.T) {
 	}
 }
 
-// TestThePageOfADownloadIsInTheProgramsLanguage, with its money, its days and its zone.
+// TestThePageOfADownloadIsInTheProgramsLanguage, with its currency, its date format and its zone.
 func TestThePageOfADownloadIsInTheProgramsLanguage(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
@@ -131,15 +131,16 @@ func TestThePageOfADownloadIsInTheProgramsLanguage(t *testing.T) {
 	}
 }
 
-// TestThePageOfARunningTaskIsInTheProgramsLanguage, with its numbers, and is mirrored for an
-// operator's language that is written from right to left. So is the workbook.
+// TestThePageOfARunningTaskIsInTheProgramsLanguage, with its format of numbers. The page and the
+// workbook are mirrored for an operator's language that is written from right to left.
 func TestThePageOfARunningTaskIsInTheProgramsLanguage(t *testing.T) {
 	t.Parallel()
 	languages, err := texts.Load(filepath.Join("..", "jobs", "message", "testdata", "languages"))
 	check.Must(t, err)
 	s := servertest.New(t, func(o *server.Options) { o.Languages = languages })
 	m := s.Merchant()
-	// It has the merchant's slot, so that the worker waits, and tells progress in its place.
+	// This transaction has the merchant's slot, so that the worker waits. It reports progress in the
+	// worker's place.
 	worker, err := s.Store.Pool().Begin(t.Context())
 	check.Must(t, err)
 	_, err = worker.Exec(t.Context(), "select pg_advisory_xact_lock(hashtextextended('bulk task of ' || $1, 1))", m.ID)

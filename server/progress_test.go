@@ -10,14 +10,14 @@ import (
 	"giftcards/store/storetest/check"
 )
 
-// TestALargeOrderIsWatched: polls tell how many cards are written and wanted, and their link leads
-// a browser to a page with a bar, and to the files when the cards are issued. Before that nobody
-// gets a file, and no download is in the audit log.
-func TestALargeOrderIsWatched(t *testing.T) {
+// TestTheProgressOfALargeTaskCanBeWatched: polls tell how many cards are written and wanted. Their
+// link leads a browser to a page with a progress bar, and to the files when the cards are issued.
+// Before that nobody gets a file, and no download is in the audit log.
+func TestTheProgressOfALargeTaskCanBeWatched(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
 	m := s.Merchant()
-	// This transaction has the merchant's slot, so that the worker waits. It tells progress in the
+	// This transaction has the merchant's slot, so that the worker waits. It reports progress in the
 	// worker's place.
 	worker, err := s.Store.Pool().Begin(t.Context())
 	check.Must(t, err)
@@ -67,8 +67,8 @@ func TestALargeOrderIsWatched(t *testing.T) {
 	}
 }
 
-// TestAFailedOrderHasNoFiles, and its page says so.
-func TestAFailedOrderHasNoFiles(t *testing.T) {
+// TestAFailedTaskHasNoFiles, and its page says so.
+func TestAFailedTaskHasNoFiles(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
 	m := s.Merchant()

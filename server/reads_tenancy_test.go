@@ -10,8 +10,8 @@ import (
 	"giftcards/store/id"
 )
 
-// TestReadsShowNothingOfAnotherMerchant, not even whether a card or merchant exists. Only a
-// program that the caller names is known to exist.
+// TestReadsShowNothingOfAnotherMerchant, not even whether a card or merchant exists. A caller can
+// learn only whether a program exists.
 func TestReadsShowNothingOfAnotherMerchant(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)

@@ -11,7 +11,7 @@ import (
 	"giftcards/store/id"
 )
 
-// receiptOf is a link in a receipt of the merchant's program, without what comes before it.
+// receiptOf returns the signed part of a link in a receipt of the merchant's program.
 func receiptOf(t *testing.T, s *servertest.Server, m *servertest.Merchant) string {
 	t.Helper()
 	program, err := id.Parse(m.ProgramID)
@@ -22,8 +22,8 @@ func receiptOf(t *testing.T, s *servertest.Server, m *servertest.Merchant) strin
 	return link[strings.LastIndex(link, "/")+1:]
 }
 
-// TestOneClickEndsReceipts: a POST as mail programs send it, with no token. A GET only asks, so
-// that a program which looks at links ends nothing.
+// TestOneClickEndsReceipts: a POST without a token, as mail programs send it, ends them. A GET only
+// shows a question, so that a program that follows links ends nothing.
 func TestOneClickEndsReceipts(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)

@@ -12,9 +12,10 @@ import (
 	"giftcards/store/storetest/full"
 )
 
-// TestAnswersAreThoseOfFastAPI sends recorded requests through the whole server and compares the
-// answers with the recorded ones. A refusal has the same words under an idempotency key.
-// Without -full it sends the first of each group and every fifth; package validate judges all.
+// TestAnswersAreThoseOfFastAPI sends recorded requests through the whole server, and compares the
+// answers with the recorded ones. A refusal has the same words under an idempotency key. Without
+// -full it sends only the first request of each group and every fifth one. The tests of package
+// validate judge all of them.
 func TestAnswersAreThoseOfFastAPI(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)

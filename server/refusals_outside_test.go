@@ -11,9 +11,9 @@ import (
 	"giftcards/server/servertest"
 )
 
-// TestRefusalsOutsideTheBody: the answers to bad credentials, paths and methods, and to
-// things that do not exist.
-func TestRefusalsOutsideTheBody(t *testing.T) {
+// TestBadCredentialsPathsAndMethodsAreRefusedInTheDocumentedWords, and so are requests for things
+// that do not exist.
+func TestBadCredentialsPathsAndMethodsAreRefusedInTheDocumentedWords(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
 	m, stranger := s.Merchant(), s.Merchant()
@@ -122,9 +122,9 @@ func TestRefusalsOutsideTheBody(t *testing.T) {
 	}
 }
 
-// TestOddButValidRequestsAreTaken: each of these was once refused by a layer that was stricter
-// than the contract.
-func TestOddButValidRequestsAreTaken(t *testing.T) {
+// TestOddButValidRequestsAreAccepted. Some part of the server that was stricter than the contract
+// has once refused each of them.
+func TestOddButValidRequestsAreAccepted(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
 	m := s.Merchant()

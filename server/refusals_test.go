@@ -30,27 +30,27 @@ func decodeDetail(t *testing.T, answer servertest.Answer) []fault {
 	return body.Detail
 }
 
-// of is the place of a fault: the body, or a field of it.
+// of returns the place of a fault: the body, or a field of it.
 func of(field ...any) []any { return append([]any{"body"}, field...) }
 
-// valueError is the fault that a rule of the server finds, in Pydantic's form.
+// valueError returns the fault that a rule of the server finds, in Pydantic's form.
 func valueError(sentence string, field ...any) fault {
 	return fault{Type: "value_error", Loc: of(field...), Msg: "Value error, " + sentence, Ctx: map[string]any{"error": map[string]any{}}}
 }
 
-// notInFuture is Pydantic's fault of a time in the past.
+// notInFuture returns Pydantic's fault of a time in the past.
 func notInFuture(field string) fault {
 	return fault{Type: "datetime_future", Loc: of(field), Msg: "Input should be in the future"}
 }
 
-// beyond is Pydantic's fault of a number beyond a bound: ge or le.
+// beyond returns Pydantic's fault of a number beyond a bound. bound is ge or le.
 func beyond(bound, kind, words string, field string, value float64) fault {
 	return fault{Type: kind, Loc: of(field), Msg: "Input should be " + words, Ctx: map[string]any{bound: value}}
 }
 
-// TestRulesBeyondTheSchema goes through docs/contract.md#rules-beyond-the-schema, the rules
-// that the document's schemas cannot say, with the words of each refusal.
-func TestRulesBeyondTheSchema(t *testing.T) {
+// TestEachRuleBeyondTheSchemaRefusesInItsWords: docs/contract.md#rules-beyond-the-schema lists these
+// rules, which the document's schemas cannot express.
+func TestEachRuleBeyondTheSchemaRefusesInItsWords(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t, func(o *server.Options) { o.BulkMaximum = 100 })
 	m := s.Merchant()
@@ -113,7 +113,7 @@ func TestRulesBeyondTheSchema(t *testing.T) {
 	}
 }
 
-// TestExpiryBoundsAreInclusive: the server accepts an expiry just within the bounds.
+// TestExpiryBoundsAreInclusive: the server accepts an expiry at each bound.
 func TestExpiryBoundsAreInclusive(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)

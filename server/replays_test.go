@@ -13,12 +13,12 @@ import (
 // keyedChange is an operation on one card that accepts an idempotency key.
 type keyedChange struct {
 	name  string
-	ready func(x shop) giftCard // makes a card for it; nil means an active one
+	ready func(x shop) giftCard // makes a card for the change; nil means an active card
 	path  string                // {card} and {redemption} are filled in
 	body  string                // {number} is filled in, here and below
 	equal string                // the same request in other words
 	other string                // another request
-	ends  bool                  // the card is voided by it, else it is voided before the retry
+	ends  bool                  // the change voids the card; otherwise the test voids it before the retry
 }
 
 var keyedChanges = []keyedChange{
@@ -54,8 +54,8 @@ func expiredCard(x shop) giftCard {
 	return card
 }
 
-// TestAKeyedChangeReplaysAfterTheCardHasChanged byte for byte and changes nothing more; under the
-// same key, another card is another request, and another body is refused.
+// TestAKeyedChangeReplaysAfterTheCardHasChanged, byte for byte, and changes nothing more. Under the
+// same key, a request for another card is another request, and another body is refused.
 func TestAKeyedChangeReplaysAfterTheCardHasChanged(t *testing.T) {
 	t.Parallel()
 	x := shopOn(t, withoutJobs(t))
@@ -108,7 +108,7 @@ func TestARefundOfAnotherRedemptionIsAnotherRequest(t *testing.T) {
 	}
 }
 
-// TestARefusalIsNotKeptUnderItsKey: the same request succeeds once the card allows it.
+// TestARefusalIsNotKeptUnderItsKey: the same request succeeds when the card's state allows it.
 func TestARefusalIsNotKeptUnderItsKey(t *testing.T) {
 	t.Parallel()
 	x := newShop(t)
@@ -121,7 +121,7 @@ func TestARefusalIsNotKeptUnderItsKey(t *testing.T) {
 	}
 }
 
-// TestSuspendAndResumeTakeNoKey: they are done again.
+// TestSuspendAndResumeTakeNoKey: the same request is carried out again.
 func TestSuspendAndResumeTakeNoKey(t *testing.T) {
 	t.Parallel()
 	x := newShop(t)

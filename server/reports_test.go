@@ -13,7 +13,7 @@ import (
 	"giftcards/store/storetest"
 )
 
-// entry writes an entry of the ledger as it is.
+// entry writes an entry directly into the ledger.
 func entry(t *testing.T, s *servertest.Server, card *planted, kind, amount string, at time.Time) {
 	t.Helper()
 	storetest.AsOwner(t, s.Store, func(tx *store.Tx) (struct{}, error) {
@@ -40,7 +40,7 @@ func report[Report any](t *testing.T, m *servertest.Merchant, name string) Repor
 	return decode[Report](t, m.Do(http.MethodGet, "/v2/giftcards/programs/"+m.ProgramID+"/reports/"+name, nil, nil))
 }
 
-// TestTheBusinessReportAddsUp, as computed by hand.
+// TestTheBusinessReportAddsUp to figures that were computed by hand.
 func TestTheBusinessReportAddsUp(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
@@ -103,7 +103,7 @@ func TestTheBusinessReportAddsUp(t *testing.T) {
 	}
 }
 
-// TestEveryIssuedCardIsCounted, however it was issued, and none that was not.
+// TestEveryIssuedCardIsCounted, however it was issued, and no other card.
 func TestEveryIssuedCardIsCounted(t *testing.T) {
 	t.Parallel()
 	x := newShop(t)
@@ -166,7 +166,7 @@ func TestExpirationWarningsNameActiveCardsWithMoneySoonestFirst(t *testing.T) {
 	}
 }
 
-func TestTheEscheatmentReportNamesCardsThatTheirHoldersLeaveAlone(t *testing.T) {
+func TestTheEscheatmentReportNamesCardsThatTheirHoldersDoNotUse(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
 	s.Clock.StopAt(time.Date(2027, time.May, 20, 12, 0, 0, 0, time.UTC))
@@ -221,7 +221,8 @@ func TestTheEscheatmentReportNamesCardsThatTheirHoldersLeaveAlone(t *testing.T) 
 	}
 }
 
-// TestALongReportNamesEachCardOnce: its pages join, also where many cards expire together.
+// TestALongReportNamesEachCardOnce: the pages of the query leave no card out and repeat none, even
+// if many cards expire at the same time.
 func TestALongReportNamesEachCardOnce(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)

@@ -10,7 +10,7 @@ import (
 	"giftcards/server"
 )
 
-// TestAResentCodeReplacesTheOldOne: the body is optional, and what it gives becomes the card's.
+// TestAResentCodeReplacesTheOldOne. The body is optional, and the card gets the recipient in it.
 func TestAResentCodeReplacesTheOldOne(t *testing.T) {
 	t.Parallel()
 	x := shopOn(t, withoutJobs(t))
@@ -39,7 +39,7 @@ func TestAResentCodeReplacesTheOldOne(t *testing.T) {
 	}
 }
 
-// TestACardWithoutARecipientIsNotSent, unless the request names one.
+// TestACardWithoutARecipientIsNotSent unless the request names a recipient.
 func TestACardWithoutARecipientIsNotSent(t *testing.T) {
 	t.Parallel()
 	x := shopOn(t, withoutJobs(t))
@@ -52,8 +52,8 @@ func TestACardWithoutARecipientIsNotSent(t *testing.T) {
 	x.is("messages", x.messages(card), "email card 1 scheduled ada@example.com")
 }
 
-// TestACodeIsResentFiveTimesAnHour: the sixth is told when it may come, and may then. Other
-// cards are not concerned, and neither are replays.
+// TestACodeIsResentFiveTimesAnHour: the sixth request is told when to come back, and succeeds then.
+// The limit does not affect other cards or replays.
 func TestACodeIsResentFiveTimesAnHour(t *testing.T) {
 	t.Parallel()
 	s := withoutJobs(t, func(o *server.Options) { o.TokenLifetime = 24 * time.Hour })

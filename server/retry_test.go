@@ -14,8 +14,8 @@ import (
 	"giftcards/store"
 )
 
-// instances are two servers on one database, with an issuer that has a token of each. Their
-// clocks and settings may differ.
+// instances are two servers on one database, and an issuer who has a token of each. The clocks and
+// settings of the servers may differ.
 type instances struct {
 	t             *testing.T
 	first, second *servertest.Server
@@ -23,7 +23,7 @@ type instances struct {
 	secondToken   string
 }
 
-// newInstances starts the second server with the change, and moves its clock.
+// newInstances starts both servers. It applies change to the second one, and moves its clock.
 func newInstances(t *testing.T, moved time.Duration, change func(*server.Options)) *instances {
 	t.Helper()
 	x := &instances{t: t, first: servertest.New(t)}
@@ -64,17 +64,16 @@ func withoutLink(t *testing.T, body []byte) string {
 
 func unchanged(*server.Options) {}
 
-// TestARetryOfWhatSucceededFindsItThoughItWouldBeRefusedNow: the same request under the same
-// key gets its first answer after time has passed, on an instance whose clock is behind, and
-// after a change of a setting. Under another key it is refused.
-func TestARetryOfWhatSucceededFindsItThoughItWouldBeRefusedNow(t *testing.T) {
+// TestARetryGetsItsFirstAnswerEvenIfItWouldBeRefusedNow: later, on an instance whose clock is
+// behind, and after a change of a setting. Under another key the same request is refused.
+func TestARetryGetsItsFirstAnswerEvenIfItWouldBeRefusedNow(t *testing.T) {
 	t.Parallel()
 	at := func(d time.Duration) string { return time.Now().Add(d).UTC().Format(time.RFC3339Nano) }
 	soon, fiveYears := at(10*time.Minute), time.Now().AddDate(5, 0, 0).UTC().Format(time.RFC3339Nano)
 	recipients := func(n int) string { return `"recipients":[{}` + strings.Repeat(",{}", n-1) + `]}` }
 	fewer := func(o *server.Options) { o.BulkThreshold, o.BulkMaximum = 2, 2 }
 	const create, bulk = `{"initialValue":1,"merchantId":"%s",`, `{"initialValue":1,`
-	// retried is a request, and how it would be refused by the second instance.
+	// retried is a request, and the fault for which the second instance would refuse it.
 	type retried struct {
 		body   string // of a create if it has %s, for the merchant, else of a bulk request
 		status int    // of the first answer
@@ -114,7 +113,7 @@ func TestARetryOfWhatSucceededFindsItThoughItWouldBeRefusedNow(t *testing.T) {
 	}
 }
 
-// wantReplay sends a request under a key, and again to the second instance.
+// wantReplay sends a request under a key to the first instance, and again to the second one.
 func (x *instances) wantReplay(name, body string, status int, fault string) {
 	x.t.Helper()
 	path := x.issuer.Cards() + "/bulk"
@@ -138,8 +137,8 @@ func (x *instances) wantReplay(name, body string, status int, fault string) {
 	}
 }
 
-// TestASettingThatTurnsATaskIntoCardsDoesNotChangeARetry: in both directions.
-func TestASettingThatTurnsATaskIntoCardsDoesNotChangeARetry(t *testing.T) {
+// TestAnotherBulkThresholdDoesNotChangeARetry, whether the first answer was a task or cards.
+func TestAnotherBulkThresholdDoesNotChangeARetry(t *testing.T) {
 	t.Parallel()
 	x := newInstances(t, 0, func(o *server.Options) { o.BulkThreshold = 1 })
 	path, body := x.issuer.Cards()+"/bulk", `{"initialValue":1,"count":3}`
@@ -155,9 +154,9 @@ func TestASettingThatTurnsATaskIntoCardsDoesNotChangeARetry(t *testing.T) {
 	}
 }
 
-// TestWhatIsNoRetryIsRefusedInTheSameWordsWithAKeyAsWithout: each request has an expiry in the
-// past, and another fault because of which it cannot have succeeded before.
-func TestWhatIsNoRetryIsRefusedInTheSameWordsWithAKeyAsWithout(t *testing.T) {
+// TestARequestThatIsNoRetryIsRefusedInTheSameWordsWithAndWithoutAKey: each request has an expiry in
+// the past, and also a fault that shows that it cannot have succeeded before.
+func TestARequestThatIsNoRetryIsRefusedInTheSameWordsWithAndWithoutAKey(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
 	m, stranger := s.Merchant(), s.Merchant()
@@ -189,9 +188,9 @@ func TestWhatIsNoRetryIsRefusedInTheSameWordsWithAKeyAsWithout(t *testing.T) {
 	}
 }
 
-// TestARetryIsAnsweredOnlyToWhoMayMakeTheRequest: a reader gets 403 and a deactivated user 401,
-// even if the access cache still says that they may issue.
-func TestARetryIsAnsweredOnlyToWhoMayMakeTheRequest(t *testing.T) {
+// TestARetryIsAnsweredOnlyIfItsUserMayStillIssue: a reader gets 403 and a deactivated user 401, even
+// if the access cache still says that they may issue.
+func TestARetryIsAnsweredOnlyIfItsUserMayStillIssue(t *testing.T) {
 	t.Parallel()
 	soon := time.Now().Add(10 * time.Minute).UTC().Format(time.RFC3339Nano)
 	for name, c := range map[string]struct {
@@ -226,9 +225,9 @@ func TestARetryIsAnsweredOnlyToWhoMayMakeTheRequest(t *testing.T) {
 	}
 }
 
-// TestRequestsOfWhichTheSameIsStoredAreTheSame: a retry may differ in composed Unicode and in
+// TestARetryMayDifferInPartsThatAreNotStored: in the composition of Unicode characters, and in
 // characters that sanitising removes.
-func TestRequestsOfWhichTheSameIsStoredAreTheSame(t *testing.T) {
+func TestARetryMayDifferInPartsThatAreNotStored(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
 	m := s.Merchant()

@@ -16,8 +16,8 @@ func setRole(t *testing.T, s *servertest.Server, m *servertest.Merchant, role st
 	storetest.AsOwner(t, s.Store, func(tx *store.Tx) (store.User, error) { return tx.SetRole(t.Context(), m.Email, role) })
 }
 
-// TestEachRoleUsesItsOperationsAndNoOthers, for every operation of the document. The program is
-// looked up before the role is judged, so that a stranger learns nothing about roles.
+// TestEachRoleUsesItsOperationsAndNoOthers, for every operation of the document. The server looks
+// the program up before it judges the role, so that a stranger learns nothing about roles.
 func TestEachRoleUsesItsOperationsAndNoOthers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -29,7 +29,7 @@ func TestEachRoleUsesItsOperationsAndNoOthers(t *testing.T) {
 			refusal := map[string]string{store.RoleCashier: attempts[o.name].cashier, store.RoleReader: attempts[o.name].reader}[role]
 			answer := w.try(o, nothing, w.bearer(w.owner), nil)
 			if refusal == "" {
-				// A 422 would come before the role. A dead link is a 403 of its own.
+				// A 422 would come before the role is judged. An ended link also gets a 403.
 				if answer.Status == http.StatusUnprocessableEntity || answer.Status == http.StatusForbidden && !strings.Contains(o.path, "{link}") && !strings.Contains(o.path, "{receipt}") {
 					t.Errorf("%s as %s: %d %s", o.name, role, answer.Status, answer.Body)
 				}
@@ -48,12 +48,12 @@ func TestEachRoleUsesItsOperationsAndNoOthers(t *testing.T) {
 	}
 }
 
-// TestANewRoleHoldsAtOnce, for a user whose access is in the cache, in both directions.
+// TestANewRoleHoldsAtOnce for a user whose access is in the cache, whether it allows more or less.
 func TestANewRoleHoldsAtOnce(t *testing.T) {
 	t.Parallel()
 	x := newShop(t)
 	create := func() servertest.Answer { return x.post("/cards", "", `{"initialValue":1,"merchantId":"`+x.m.ID+`"}`) }
-	// Each of these starts from the cache, and so puts the access there first.
+	// Each of these requests starts from the cache, so it puts the access there first.
 	card := x.active(long)
 	for range 3 {
 		setRole(t, x.s, x.m, store.RoleCashier)

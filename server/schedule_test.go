@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// TestADeliveryIsMoved: to a time, or to now by null and by a past time.
+// TestADeliveryIsMoved to a time. null and a past time move it to now.
 func TestADeliveryIsMoved(t *testing.T) {
 	t.Parallel()
 	s := withoutJobs(t)
@@ -40,7 +40,6 @@ func TestADeliveryIsMoved(t *testing.T) {
 	}
 }
 
-// TestADeliveryThatCannotBeMovedIsRefused.
 func TestADeliveryThatCannotBeMovedIsRefused(t *testing.T) {
 	t.Parallel()
 	x := shopOn(t, withoutJobs(t))
@@ -54,8 +53,8 @@ func TestADeliveryThatCannotBeMovedIsRefused(t *testing.T) {
 	x.want(x.schedule(nowhere, `{"deliverAt":null}`), 404, `{"detail":"Gift card not found"}`)
 }
 
-// TestAMessageThatWasNotSentGetsItsTimeAgain: one that failed, was dropped or is in a file
-// alone. A channel that has reached the recipient stays.
+// TestAMessageThatWasNotSentGetsItsTimeAgain if it has failed, was dropped or was only written to a
+// file. A channel that has reached the recipient stays as it is.
 func TestAMessageThatWasNotSentGetsItsTimeAgain(t *testing.T) {
 	t.Parallel()
 	x := shopOn(t, withoutJobs(t))

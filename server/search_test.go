@@ -47,8 +47,8 @@ func TestASearchFindsCardsByNumberLastFourDigitsAndPartOfNameOrAddress(t *testin
 	same(t, "1234, active", ids, cards, nil)
 }
 
-// TestTheNextPageOfASearchHasTheSameCards, of every kind of search.
-func TestTheNextPageOfASearchHasTheSameCards(t *testing.T) {
+// TestThePagesOfASearchHaveEachCardOnce, for every kind of search.
+func TestThePagesOfASearchHaveEachCardOnce(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
 	m := s.Merchant()

@@ -11,7 +11,7 @@ import (
 	"giftcards/server/servertest"
 )
 
-// TestEachEndOfACardWritesItsEntry: the last entry of the card, after what was done to it.
+// TestEachEndOfACardWritesItsEntry: it is the last entry of the card.
 func TestEachEndOfACardWritesItsEntry(t *testing.T) {
 	t.Parallel()
 	x := newShop(t)
@@ -88,8 +88,8 @@ func TestARefundMayGoOverTheLargestBalance(t *testing.T) {
 	x.want(x.ask(card, "/reload", "", `{"amount":1}`), http.StatusBadRequest, `"availableReloadAmount":0.00`)
 }
 
-// TestARefundIsRefusedWithTheWordsOfItsReason: the state of the card comes after the entry, and
-// before the amount.
+// TestARefundIsRefusedWithTheWordsOfItsReason: the entry is judged first, then the state of the card,
+// and then the amount.
 func TestARefundIsRefusedWithTheWordsOfItsReason(t *testing.T) {
 	t.Parallel()
 	x := newShop(t)
@@ -136,7 +136,7 @@ func TestConcurrentRefundsOfARedemptionNeverExceedIt(t *testing.T) {
 	}
 }
 
-// TestTheEndOfASuspensionMustBeInTheFuture, and at that time the suspension is over.
+// TestTheEndOfASuspensionMustBeInTheFuture. At that time the suspension is over.
 func TestTheEndOfASuspensionMustBeInTheFuture(t *testing.T) {
 	t.Parallel()
 	x := newShop(t)
@@ -163,7 +163,7 @@ func TestTheEndOfASuspensionMustBeInTheFuture(t *testing.T) {
 	x.want(x.ask(card, "/reload", "", `{"amount":1}`), http.StatusOK, `"suspendedReason":null`, `"suspendedAt":null`)
 }
 
-// TestAnEndThatIsAfterTheYear9999InUTCIsTheLastInstantOfIt, because answers cannot name a later one.
+// TestAnEndThatIsAfterTheYear9999InUTCIsTheLastInstantOfIt, because answers cannot name a later time.
 func TestAnEndThatIsAfterTheYear9999InUTCIsTheLastInstantOfIt(t *testing.T) {
 	t.Parallel()
 	x := newShop(t)
@@ -171,7 +171,8 @@ func TestAnEndThatIsAfterTheYear9999InUTCIsTheLastInstantOfIt(t *testing.T) {
 		`"status":"suspended"`, `"suspendedUntil":"9999-12-31T23:59:59.999999Z"`)
 }
 
-// TestAChangeOfACardIsInTheAuditLogUnderTheCard, also a refund, whose key has the entry too.
+// TestAChangeOfACardIsInTheAuditLogUnderTheCard. This also holds for a refund, although its
+// idempotency key belongs to the card and the entry.
 func TestAChangeOfACardIsInTheAuditLogUnderTheCard(t *testing.T) {
 	t.Parallel()
 	x := newShop(t)

@@ -15,7 +15,7 @@ import (
 	"giftcards/store/id"
 )
 
-// shop is a merchant on a server, whose cards a test works on.
+// shop is a merchant on a server. A test works on its cards.
 type shop struct {
 	t *testing.T
 	s *servertest.Server
@@ -32,13 +32,13 @@ func shopOn(t *testing.T, s *servertest.Server) shop {
 	return shop{t, s, s.Merchant()}
 }
 
-// giftCard is a card of a shop, with what is printed on it.
+// giftCard is a card of a shop, with its number and security code.
 type giftCard struct{ id, number, code string }
 
-// nowhere is a card that does not exist. Nothing else has its id, either.
+// nowhere is a card that does not exist. Nothing else has its id either.
 var nowhere = giftCard{"5eb7cf5a86d9755df3a6c596", "9000000000000000", "999999"}
 
-// wrong is a code that is not the card's.
+// wrong returns a code that is not the card's.
 func (c giftCard) wrong() string {
 	if c.code == "000000" {
 		return "000001"
@@ -79,8 +79,8 @@ func (x shop) sell(value string, fields ...string) giftCard {
 	return card
 }
 
-// The lifetimes of cards in the tests, and how far the clock is moved so that the cards with
-// the short one are past their date.
+// The lifetimes of cards in the tests, and the time by which the clock moves to make the cards with
+// the short lifetime expire.
 const (
 	long, short = 365 * 24 * time.Hour, time.Hour
 	pastShort   = short + time.Minute
@@ -92,7 +92,7 @@ func (x shop) lasting(lifetime time.Duration) giftCard {
 	return x.issue("25", toAda, expiring(x.s.Store.Clock().Add(lifetime)))
 }
 
-// active is lasting, with the card activated and 5.00 taken from it.
+// active is lasting, but also activates the card and redeems 5.00 from it.
 func (x shop) active(lifetime time.Duration) giftCard {
 	x.t.Helper()
 	card := x.lasting(lifetime)
@@ -101,8 +101,8 @@ func (x shop) active(lifetime time.Duration) giftCard {
 	return card
 }
 
-// passTime moves the clock until the cards with the short lifetime are past their date, and
-// logs the user in again.
+// passTime moves the clock until the cards with the short lifetime have expired, and logs the user
+// in again.
 func (x shop) passTime() { x.pass(pastShort) }
 
 func (x shop) pass(by time.Duration) {
@@ -144,7 +144,7 @@ func (x shop) schedule(card giftCard, body string) servertest.Answer {
 	return x.m.Do(http.MethodPatch, x.m.Cards()+"/"+card.id+"/schedule", jsonHeader, []byte(body))
 }
 
-// refundOf is the path of a refund of an entry, below the card's.
+// refundOf returns the path of the refund of an entry, below the path of the card.
 func refundOf(entry string) string { return "/transactions/" + entry + "/refund" }
 
 func transferBody(code, destination, amount string) string {
@@ -166,7 +166,7 @@ func (x shop) consolidate(key, fields string, cards ...giftCard) servertest.Answ
 	return x.post("/consolidate", key, fmt.Sprintf(`{"cardNumbers":%s,"merchantId":%q%s}`, mustJSON(x.t, numbers), x.m.ID, fields))
 }
 
-// query returns what a statement finds about a card, as texts.
+// query returns the rows that a statement finds for a card, as texts.
 func (x shop) query(card giftCard, sql string) []string {
 	x.t.Helper()
 	parsed, err := id.Parse(card.id)
@@ -178,7 +178,8 @@ func (x shop) query(card giftCard, sql string) []string {
 	return found
 }
 
-// exec changes a card as no operation could change it so soon.
+// exec changes a card by a statement, for example to a state that operations reach only after a
+// long time.
 func (x shop) exec(card giftCard, sql string) {
 	x.t.Helper()
 	parsed, err := id.Parse(card.id)
@@ -187,7 +188,7 @@ func (x shop) exec(card giftCard, sql string) {
 	must(x.t, err)
 }
 
-// set changes the card's row.
+// set changes columns of the card's row.
 func (x shop) set(card giftCard, assignments string) {
 	x.t.Helper()
 	x.exec(card, "update gift_cards set "+assignments+" where id = $1")
@@ -199,7 +200,7 @@ func (x shop) ledger(card giftCard, columns string) []string {
 	return x.query(card, "select concat_ws(' ', "+columns+") from ledger_entries where card_id = $1 order by id")
 }
 
-// entries are the card's ledger, each as type, amount and balance after it.
+// entries returns the card's ledger as lines of type, amount and balance afterwards.
 func (x shop) entries(card giftCard) string {
 	x.t.Helper()
 	return strings.Join(x.ledger(card, "type, amount, balance_after"), "\n")
@@ -211,13 +212,13 @@ func (x shop) entry(card giftCard, kind string) string {
 	return append(x.query(card, "select encode(id, 'hex') from ledger_entries where card_id = $1 and type = '"+kind+"' order by id"), nowhere.id)[0]
 }
 
-// messages are the card's, each as channel, kind, sequence, status and address.
+// messages returns the card's messages as lines of channel, kind, sequence, status and address.
 func (x shop) messages(card giftCard) string {
 	x.t.Helper()
 	return strings.Join(x.query(card, `select concat_ws(' ', channel, kind, sequence, status, address) from messages where card_id = $1 order by sequence, channel`), "\n")
 }
 
-// code opens the security code of a card, which no answer has.
+// code opens the security code of a card, because no answer contains it.
 func (x shop) code(card string) string {
 	x.t.Helper()
 	parsed, err := id.Parse(card)
@@ -258,7 +259,7 @@ func (x shop) says(what string, answer servertest.Answer, want string) {
 	}
 }
 
-// is compares two texts of lines.
+// is fails the test unless two texts are equal.
 func (x shop) is(what, got, want string) {
 	x.t.Helper()
 	if got != want {

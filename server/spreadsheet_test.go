@@ -14,9 +14,9 @@ import (
 	"giftcards/server/servertest"
 )
 
-// TestLibreOfficeKeepsEveryDigit: it opens a workbook, and what it saves has every
-// number and code as it was issued. Of the CSV this is not so, which shows that
-// LibreOffice would change digits if it took them for numbers.
+// TestLibreOfficeKeepsEveryDigit: LibreOffice opens a workbook and saves it with every number and
+// code as issued. When it does the same with the CSV, some digits change. This proves that
+// LibreOffice would change digits if it read them as numbers.
 func TestLibreOfficeKeepsEveryDigit(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
@@ -42,7 +42,7 @@ func TestLibreOfficeKeepsEveryDigit(t *testing.T) {
 	t.Logf("%d rows; of the CSV %d are changed", len(book), changed)
 }
 
-// savedByLibreOffice opens a file, and reads what LibreOffice saves it as.
+// savedByLibreOffice lets LibreOffice open a file and save it, and returns the saved rows.
 func savedByLibreOffice(t *testing.T, name string, content []byte) [][]string {
 	t.Helper()
 	program, err := exec.LookPath("soffice")
@@ -61,7 +61,7 @@ func savedByLibreOffice(t *testing.T, name string, content []byte) [][]string {
 			t.Fatalf("soffice: %v: %s", err, out)
 		}
 	}
-	// By way of its own format, so that what it took the cells for is what counts.
+	// It first saves in its own format, in which each cell has the type that LibreOffice has read.
 	convert("ods", opened)
 	convert("csv", filepath.Join(saved, "gift-cards.ods"))
 	text, err := os.ReadFile(filepath.Join(saved, "gift-cards.csv"))

@@ -11,8 +11,8 @@ import (
 	"giftcards/server/servertest"
 )
 
-// ways are the states of a card, and how the API brings one there. Cards with the short
-// lifetime are past their date in the end.
+// ways are the states of a card, and the ways in which the API brings a card there. Cards with the
+// short lifetime have expired when the test begins.
 var ways = []struct {
 	name, state string
 	bring       func(x shop) giftCard
@@ -76,8 +76,8 @@ func (a answers) to(name, state string) string {
 	return a[state]
 }
 
-// but returns answers with exceptions: pairs of a way and an answer.
-func (a answers) but(pairs ...string) answers {
+// except returns answers with exceptions, which are pairs of a way and an answer.
+func (a answers) except(pairs ...string) answers {
 	a = maps.Clone(a)
 	for i := 0; i < len(pairs); i += 2 {
 		a[pairs[i]] = pairs[i+1]
@@ -133,7 +133,7 @@ func showsState(state string) string { return `"status":"` + state + `"` }
 
 func showsIsActive(state string) string { return fmt.Sprintf(`"isActive":%t`, state == "active") }
 
-// operationsInStates is section 3 of the rules.
+// operationsInStates is the table of operations and states in the rules of a card's life.
 var operationsInStates = []operationInStates{
 	{name: "details", send: gets("{program}/cards/{card}"), want: reads, shows: showsState},
 	{name: "list", send: gets("cards?cardId={card}"), want: reads, shows: showsState},
@@ -141,7 +141,7 @@ var operationsInStates = []operationInStates{
 	{
 		name: "activate", send: asks("/activate", `{}`), shows: showsState,
 		want: answers{"pending": "active", "active": activated, "suspended": activated, "expired": expired, "voided": voided, "depleted": activated}.
-			but("suspended before activation", notActive),
+			except("suspended before activation", notActive),
 	},
 	{name: "redeem", send: asks("/redeem", `{"amount":1}`), want: onlyActive("active")},
 	{name: "redeem all", send: asks("/redeem", `{"amount":20}`), want: onlyActive("depleted")},
@@ -163,7 +163,7 @@ var operationsInStates = []operationInStates{
 	{
 		name: "resume", send: asks("/resume", ``), shows: showsState,
 		want: answers{"pending": notSuspended, "active": notSuspended, "suspended": "active", "expired": expired, "voided": voided, "depleted": notSuspended}.
-			but("suspended before activation", "pending"),
+			except("suspended before activation", "pending"),
 	},
 	{name: "transfer from", send: transferFrom("1"), want: onlyActive("active")},
 	{name: "transfer all from", send: transferFrom("20"), want: onlyActive("depleted")},
@@ -172,18 +172,18 @@ var operationsInStates = []operationInStates{
 		send: func(x shop, c giftCard) servertest.Answer { return x.transfer(x.active(long), c.number, "1") },
 	},
 	{name: "transfer-ownership", send: asks("/transfer-ownership", toBob), want: onlyActive("active"), shows: showsState},
-	{name: "resend-code", send: asks("/resend-code", `{}`), want: onlyActive("active").but("pending", "pending"), shows: showsState},
+	{name: "resend-code", send: asks("/resend-code", `{}`), want: onlyActive("active").except("pending", "pending"), shows: showsState},
 	{
-		name: "schedule", want: onlyActive("active").but("pending", "pending"), shows: showsState,
+		name: "schedule", want: onlyActive("active").except("pending", "pending"), shows: showsState,
 		send: func(x shop, c giftCard) servertest.Answer { return x.schedule(c, `{"deliverAt":null}`) },
 	},
 	{
 		name: "process-expired extend", send: asks("/process-expired", `{"action":"extend","extensionDays":30}`),
-		want: onlyExpired("active").but("expired before activation", "pending", "expired while suspended", "suspended"),
+		want: onlyExpired("active").except("expired before activation", "pending", "expired while suspended", "suspended"),
 	},
 	{
 		name: "process-expired refund", send: asks("/process-expired", `{"action":"refund","refundReference":"r"}`),
-		want: onlyExpired("voided").but("expired before activation", noBalance),
+		want: onlyExpired("voided").except("expired before activation", noBalance),
 	},
 	{name: "process-expired void", send: asks("/process-expired", `{"action":"void"}`), want: onlyExpired("voided")},
 	{
@@ -192,7 +192,7 @@ var operationsInStates = []operationInStates{
 			return x.ask(c, refundOf(x.entry(c, "REDEMPTION")), "", `{}`)
 		},
 		want: answers{"pending": noSuchEntry, "active": "active", "suspended": "suspended", "expired": "expired", "voided": voided, "depleted": "active"}.
-			but("suspended before activation", noSuchEntry, "expired before activation", noSuchEntry, "depleted before its date", "expired"),
+			except("suspended before activation", noSuchEntry, "expired before activation", noSuchEntry, "depleted before its date", "expired"),
 	},
 	{
 		name: "consolidate", want: onlyActive("voided"),
@@ -207,7 +207,7 @@ var operationsInStates = []operationInStates{
 func TestEveryOperationInEveryStateOfACard(t *testing.T) {
 	t.Parallel()
 	x := shopOn(t, withoutJobs(t))
-	// A card serves until an operation changes it.
+	// A card is used until an operation changes it.
 	cards := make([][]giftCard, len(ways))
 	for i, way := range ways {
 		for _, o := range operationsInStates {
@@ -241,7 +241,7 @@ func (o operationInStates) changes(way, state string) bool {
 	return want != stays && !strings.Contains(want, " ")
 }
 
-// tryInState sends an operation for a card and judges the answer.
+// tryInState requests an operation on a card and judges the answer.
 func (x shop) tryInState(o operationInStates, way, state string, card giftCard) {
 	x.t.Helper()
 	before, want := x.rows(card), o.want.to(way, state)
@@ -262,7 +262,7 @@ func (x shop) tryInState(o operationInStates, way, state string, card giftCard) 
 	}
 }
 
-// rows are all that is stored about a card.
+// rows returns everything that is stored about a card.
 func (x shop) rows(card giftCard) string {
 	x.t.Helper()
 	return strings.Join(x.query(card, `select to_jsonb(c)::text from gift_cards c where id = $1 union all
@@ -270,7 +270,7 @@ func (x shop) rows(card giftCard) string {
 		select to_jsonb(e)::text from ledger_entries e where card_id = $1 order by 1`), "\n")
 }
 
-// TestEveryStateIsCountedInTheReports in the row of the table that is about them.
+// TestEveryStateIsCountedInTheReports as the table of the rules says.
 func TestEveryStateIsCountedInTheReports(t *testing.T) {
 	t.Parallel()
 	x := newShop(t)

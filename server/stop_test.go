@@ -9,7 +9,7 @@ import (
 	"giftcards/store"
 )
 
-// TestATaskThatWasStoppedSaysSo: a poll says that it was stopped, and metrics count it as
+// TestATaskThatWasStoppedSaysSo: a poll says that the task was stopped, and metrics count it as
 // stopped and not as failed.
 func TestATaskThatWasStoppedSaysSo(t *testing.T) {
 	t.Parallel()

@@ -13,7 +13,8 @@ import (
 	"giftcards/store/storetest/check"
 )
 
-// TestAMerchantGetsFromLoginToCardsAndAStrangerDoesNot: the whole journey in a merchant's order.
+// TestAMerchantGetsFromLoginToCardsAndAStrangerDoesNot takes the steps of a merchant's first day in
+// their order.
 func TestAMerchantGetsFromLoginToCardsAndAStrangerDoesNot(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)

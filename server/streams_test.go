@@ -18,9 +18,9 @@ import (
 	"giftcards/server/servertest"
 )
 
-// smallReadBuffer makes connections on which the system reads little ahead. The buffer is set
-// before the connection is made, because the system never takes back a window that it has
-// offered.
+// smallReadBuffer makes connections with a small read buffer, so that the client's system reads
+// little ahead. The buffer is set before the connection is made, because TCP never takes back a
+// window that it has offered.
 var smallReadBuffer = &net.Dialer{Control: func(_, _ string, c syscall.RawConn) error {
 	var err error
 	return errors.Join(c.Control(func(fd uintptr) { err = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 4<<10) }), err)
@@ -40,8 +40,8 @@ func openStream(t *testing.T, s *servertest.Server, path, token, address string)
 	return response.StatusCode, conn
 }
 
-// TestStreamsAtOnceAreBounded: by batch, user and address. The next one gets 429 until another
-// ends. A refused download leaves no audit entry.
+// TestStreamsAtOnceAreBounded by batch, user and address. A further stream gets 429 until another
+// one ends. A refused download leaves no audit entry.
 func TestStreamsAtOnceAreBounded(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -50,7 +50,7 @@ func TestStreamsAtOnceAreBounded(t *testing.T) {
 		poll          bool
 		users         int  // their batches are requested in turn
 		batches       int  // for each user
-		sameAddresses bool // false: each stream has an address of its own
+		sameAddresses bool // false: each stream has another address
 	}{
 		{name: "a link", bound: 8, users: 1, batches: 1},
 		{name: "a user", bound: 16, users: 1, batches: 3, poll: true},
@@ -59,7 +59,7 @@ func TestStreamsAtOnceAreBounded(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			// The streams must outlast the opening of the others, also on a slow machine.
+			// The first streams must still be open when the last one opens, also on a slow machine.
 			s := servertest.New(t, trustHere, func(o *server.Options) { o.BulkThreshold, o.ReadingGrace = 0, time.Minute })
 			useSmallBuffers(t, s)
 			m := s.Merchant()
@@ -142,7 +142,7 @@ func (l smallBuffers) Accept() (net.Conn, error) {
 	return conn, err
 }
 
-// useSmallBuffers lets a server be reached by connections with small buffers, from now on.
+// useSmallBuffers starts the server on a new address, where connections have small buffers.
 func useSmallBuffers(t *testing.T, s *servertest.Server) {
 	t.Helper()
 	front := httptest.NewUnstartedServer(s.Handler)
@@ -153,7 +153,7 @@ func useSmallBuffers(t *testing.T, s *servertest.Server) {
 	s.URL = front.URL
 }
 
-// TestASlowReaderOfAStreamIsCutOff: a client that reads twice as fast as it must is not.
+// TestASlowReaderOfAStreamIsCutOff. A client that reads twice as fast as it must is not cut off.
 func TestASlowReaderOfAStreamIsCutOff(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t, func(o *server.Options) { o.BulkThreshold, o.ReadingGrace = 0, 2*time.Second })

@@ -55,7 +55,7 @@ func operations(t *testing.T) (all []operation) {
 
 var parameterPattern = regexp.MustCompile(`\{\w+\}`)
 
-// try requests an operation on things. It sends an Authorization header unless that is empty.
+// try requests an operation on things. It sends authorization as a header unless it is empty.
 func (w *world) try(o operation, x things, authorization string, header http.Header) servertest.Answer {
 	w.t.Helper()
 	path, body := w.request(o, x)
@@ -100,8 +100,8 @@ func (w *world) send(method, path, body, authorization string, header http.Heade
 	return w.s.Send(r)
 }
 
-// world has two merchants, each with a program, a completed task with a CSV, and a card that
-// was redeemed. It also has ids that nothing has.
+// world has two merchants. Each has a program, a completed task with a CSV, and a card that was
+// redeemed. world also has ids of things that do not exist.
 type world struct {
 	t                    *testing.T
 	s                    *servertest.Server
@@ -138,8 +138,8 @@ func (w *world) bearer(m *servertest.Merchant) string {
 	return "Bearer " + mint(w.t, w.s, decodePart(w.t, strings.Split(m.Token, ".")[1])["sub"].(string), m.ID)
 }
 
-// refused checks that all answers are the same refusal after the same number of statements,
-// so that neither the answer nor its time distinguishes them.
+// refused fails unless all answers are the same refusal after the same number of statements, so that
+// neither the answer nor its time tells the cases apart.
 func (w *world) refused(what string, status int, detail string, answers ...servertest.Answer) {
 	w.t.Helper()
 	for i, a := range answers {
@@ -162,7 +162,7 @@ func (w *world) same(what string, a, b servertest.Answer) {
 	}
 }
 
-// TestMerchantsAreApart tries every operation of the complete document with every caller who
+// TestMerchantsAreApart tries every operation of the complete document as each kind of caller who
 // does not own the things that the request names.
 func TestMerchantsAreApart(t *testing.T) {
 	t.Parallel()
@@ -188,8 +188,8 @@ func TestMerchantsAreApart(t *testing.T) {
 	t.Logf("%d operations, %d bad tokens, %d cases", len(all), len(bad), w.cases)
 }
 
-// withoutToken tries without a good token. The answer must not tell what exists: without -full
-// only an absent token is tried with all things.
+// withoutToken tries an operation without a good token. The answer must not tell which things exist.
+// Without -full, it combines only an absent token with all things.
 func (w *world) withoutToken(o operation, bad map[string]string) {
 	w.t.Helper()
 	anyThings := []things{w.owned, w.foreign, w.void}
@@ -254,7 +254,7 @@ func (w *world) asStranger(o operation) {
 		within(fmt.Sprintf("%%%x", w.owned.program[0])+w.owned.program[1:])...)
 	w.refused(o.name+" in no program", http.StatusNotFound, "Program not found", within(w.void.program)...)
 
-	w.othersInOnesOwnProgram(o, stranger)
+	w.foreignThingsInOwnProgram(o, stranger)
 	if attempts[o.name].body != nil {
 		w.badBodies(o, stranger)
 	}
@@ -263,9 +263,9 @@ func (w *world) asStranger(o operation) {
 	}
 }
 
-// badBodies tries bodies with faults. A body is judged before the program, so that its answer
-// does not tell whether the program exists. A body with a wrong merchant gets the same
-// answer whether or not that merchant exists.
+// badBodies tries bodies with faults. The server judges a body before it looks the program up, so
+// that the answer does not tell whether the program exists. A body with a wrong merchant gets the
+// same answer whether or not that merchant exists.
 func (w *world) badBodies(o operation, stranger string) {
 	w.t.Helper()
 	path := func(program string) string { return strings.ReplaceAll(o.path, "{programId}", program) }
@@ -302,8 +302,8 @@ func (w *world) sameKey(o operation, stranger string) {
 	key := http.Header{"Idempotency-Key": {"shared"}}
 	first := w.grant(o, w.owner, w.bearer(w.owner), key)
 	w.refused(o.name+" under a key of another", http.StatusForbidden, "Program belongs to another merchant", w.try(o, w.owned, stranger, key))
-	own := w.grant(o, w.stranger, stranger, key)
-	if own.Status != first.Status || own.Header.Get("Idempotent-Replayed") != "" || string(own.Body) == string(first.Body) {
-		w.t.Errorf("%s in one's own program under a key that another used: %d %s", o.name, own.Status, own.Body)
+	granted := w.grant(o, w.stranger, stranger, key)
+	if granted.Status != first.Status || granted.Header.Get("Idempotent-Replayed") != "" || string(granted.Body) == string(first.Body) {
+		w.t.Errorf("%s in one's own program under a key that another used: %d %s", o.name, granted.Status, granted.Body)
 	}
 }

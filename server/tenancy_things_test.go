@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// othersInOnesOwnProgram names things of another merchant in one's own program. The answer
+// foreignThingsInOwnProgram names things of another merchant in the caller's own program. The answer
 // must be the one about things that do not exist.
-func (w *world) othersInOnesOwnProgram(o operation, stranger string) {
+func (w *world) foreignThingsInOwnProgram(o operation, stranger string) {
 	w.t.Helper()
 	for _, other := range []struct {
 		what, detail string

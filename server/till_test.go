@@ -13,7 +13,8 @@ import (
 	"giftcards/store/storetest/full"
 )
 
-// TestAllMovementsAtOnceLoseNoCent: what was answered with 200 is exactly what the cards hold.
+// TestAllMovementsAtOnceLoseNoCent: the cards hold exactly the sum of the movements that were
+// answered with 200.
 func TestAllMovementsAtOnceLoseNoCent(t *testing.T) {
 	t.Parallel()
 	f := newTraffic(t)
@@ -55,7 +56,7 @@ func (l *till) pick(random *rand.Rand) giftCard {
 	return l.sold[random.IntN(len(l.sold))]
 }
 
-// mostMerged keeps many of the cards apart, so that there are many to lock.
+// mostMerged limits the consolidations, so that many cards are left to lock.
 const mostMerged = 30
 
 func (l *till) serve(n int, random *rand.Rand) {

@@ -52,7 +52,7 @@ func TestLoginTakesTheRightPasswordOnly(t *testing.T) {
 	}
 }
 
-func TestTokensSayWhoAndHowLong(t *testing.T) {
+func TestATokenNamesItsUserAndItsLifetime(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
 	m := s.Merchant()
@@ -87,8 +87,7 @@ func TestTokensSayWhoAndHowLong(t *testing.T) {
 	}
 }
 
-// TestLogoutAndRotationReachEveryInstance: with two servers on one database and one file of
-// keys.
+// TestLogoutAndRotationReachEveryInstance that has the same database and the same file of keys.
 func TestLogoutAndRotationReachEveryInstance(t *testing.T) {
 	t.Parallel()
 	database, keys := storetest.URL(t), filepath.Join(t.TempDir(), "keys.json")

@@ -10,7 +10,7 @@ import (
 	"giftcards/store/id"
 )
 
-// fullEntry are the columns of an entry that tell who moved what and why.
+// fullEntry are the columns of an entry that describe a movement of money.
 const fullEntry = "type, amount, balance_before, balance_after, coalesce(reference_id, '-'), description"
 
 func TestATransferMovesMoneyOnceAndLeavesTwoEntriesThatBelongTogether(t *testing.T) {
@@ -39,7 +39,7 @@ func TestATransferMovesMoneyOnceAndLeavesTwoEntriesThatBelongTogether(t *testing
 	// The same key for another destination is another request.
 	decode[api.TransferBalanceResponse](t, x.ask(from, "/transfer", "key", fmt.Sprintf(
 		`{"securityCode":%q,"destinationCardNumber":%q,"amount":"20.50","referenceId":"order 7","description":"a gift"}`, from.code, third.number)))
-	// It was the last of it. A replay is the first answer all the same.
+	// This has emptied the source. A replay still gets the first answer.
 	if late := x.ask(from, "/transfer", "key", transferBody(from.code, to.number, "4.5")); string(late.Body) != string(first.Body) {
 		t.Errorf("a late replay: %d %s", late.Status, late.Body)
 	}
@@ -95,8 +95,8 @@ func TestATransferIsRefusedInTheOrderOfTheRules(t *testing.T) {
 	}
 }
 
-// TestAWrongCodeTellsNothingOfTheDestination: the answer is the same whatever else is wrong
-// with the transfer.
+// TestAWrongCodeTellsNothingOfTheDestination: the answer is the same, whatever else is wrong with the
+// transfer.
 func TestAWrongCodeTellsNothingOfTheDestination(t *testing.T) {
 	t.Parallel()
 	x := shopOn(t, servertest.NewCounting(t))
@@ -130,8 +130,7 @@ func TestAWrongCodeTellsNothingOfTheDestination(t *testing.T) {
 	}
 }
 
-// TestAReplayComesBeforeTheLock: a retry gets its answer even while the number is locked.
-func TestAReplayComesBeforeTheLock(t *testing.T) {
+func TestARetryIsReplayedWhileItsNumberIsLocked(t *testing.T) {
 	t.Parallel()
 	x := newShop(t)
 	from, to := x.sell("25"), x.sell("25")

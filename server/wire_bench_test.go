@@ -15,9 +15,9 @@ import (
 )
 
 // BenchmarkOverConnections sends polls and creates over 64 connections that are kept alive, through
-// the whole chain, net/http and the database included. cpu-ns/op is the processor time of this
-// process, which is that of the server and of a client that costs little. allocs/op has the client's
-// too. The database of tests is not durable, so only ratios between runs mean anything.
+// the whole chain, including net/http and the database. cpu-ns/op is the processor time of this
+// process: the server, and a client that costs little. allocs/op also includes the client's
+// allocations. The tests' database is not durable, so only ratios between runs mean anything.
 func BenchmarkOverConnections(b *testing.B) {
 	for _, kind := range []string{"create", "poll"} {
 		b.Run(kind, func(b *testing.B) {

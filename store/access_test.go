@@ -9,8 +9,8 @@ import (
 	"giftcards/store/storetest"
 )
 
-// TestNothingIsDoneForAnAccessThatHasChanged: the statement itself checks the access, so a
-// cached one is never the reason to allow anything.
+// TestNothingIsDoneForAnAccessThatHasChanged: the server caches accesses, so each statement
+// checks the access again.
 func TestNothingIsDoneForAnAccessThatHasChanged(t *testing.T) {
 	t.Parallel()
 	f := sharing(t)

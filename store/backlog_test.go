@@ -15,9 +15,9 @@ func (f fixture) backlog(t *testing.T) store.Backlog {
 	return b
 }
 
-// TestAnEmptyBacklogNamesAllThatCouldWait, with a count and an age of zero, so that a graph of
-// it begins at zero.
-func TestAnEmptyBacklogNamesAllThatCouldWait(t *testing.T) {
+// TestAnEmptyBacklogListsEveryStateAndLane with a count and an age of zero, so that their graphs
+// begin at zero.
+func TestAnEmptyBacklogListsEveryStateAndLane(t *testing.T) {
 	t.Parallel()
 	b := setup(t).backlog(t)
 	if len(b.Tasks) != 2 || len(b.Messages) != len(store.Lanes) || len(b.Jobs) != 2 || b.Jobs[0].State != "available" {
@@ -30,9 +30,8 @@ func TestAnEmptyBacklogNamesAllThatCouldWait(t *testing.T) {
 	}
 }
 
-// TestTheBacklogIsWhatWaits: jobs that are not finished, tasks, and messages that are due and
-// have not failed.
-func TestTheBacklogIsWhatWaits(t *testing.T) {
+// TestTheBacklogCountsUnfinishedJobsTasksAndDueMessages, but no messages that have failed.
+func TestTheBacklogCountsUnfinishedJobsTasksAndDueMessages(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	f.exec(t, `insert into river_job (kind, queue, max_attempts, args, state, scheduled_at, finalized_at) values

@@ -14,10 +14,11 @@ import (
 	"giftcards/store/storetest"
 )
 
-// BenchmarkIssueTask issues the cards of a task of b.N in count mode and, alternating with
-// it, writes the same rows by a bare COPY, the fastest way that PostgreSQL has. It reports
-// medians of five, and their ratio. Below about 10,000 cards it means nothing. With -benchtime=1000000x it needs two minutes and 1 GB; for figures that
-// mean something, set GIFTCARDS_TEST_DATABASE_URL to a server that keeps its data.
+// BenchmarkIssueTask compares a task of b.N cards by count with a bare COPY of the same rows, the
+// fastest way to write them to PostgreSQL. It runs both in turns, and reports the medians of five
+// rounds and their ratio. The ratio means nothing below about 10,000 cards. With
+// -benchtime=1000000x the benchmark needs two minutes and 1 GB. The private PostgreSQL of tests
+// does not write durably: set GIFTCARDS_TEST_DATABASE_URL to a server that does.
 func BenchmarkIssueTask(b *testing.B) {
 	ok := func(err error) {
 		b.Helper()
@@ -37,7 +38,7 @@ func BenchmarkIssueTask(b *testing.B) {
 	value, err := money.Parse("25")
 	ok(err)
 	perSecond := func(do func() error) float64 {
-		_ = conn.Exec(b.Context(), "checkpoint").Close() // the error does not matter: a lesser role may not, and a server for tests keeps nothing
+		_ = conn.Exec(b.Context(), "checkpoint").Close() // an error does not matter: a lesser role may not do this, and a server for tests need not
 		start := time.Now()
 		ok(do())
 		return float64(b.N) / time.Since(start).Seconds()
@@ -69,5 +70,5 @@ func BenchmarkIssueTask(b *testing.B) {
 	b.ReportMetric(issued[2], "issued/s")
 	b.ReportMetric(copied[2], "copied/s")
 	b.ReportMetric(100*issued[2]/copied[2], "%")
-	b.ReportMetric(0, "ns/op") // it would be the time of both, and of the preparation
+	b.ReportMetric(0, "ns/op") // it would include the COPY and the preparation
 }

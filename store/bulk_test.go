@@ -6,7 +6,7 @@ import (
 	"giftcards/store"
 )
 
-// TestATakenNumberCostsATaskOneChunk: the chunks before it stay written.
+// TestATakenNumberCostsATaskOneChunk: the task writes this chunk again, and not the ones before.
 func TestATakenNumberCostsATaskOneChunk(t *testing.T) {
 	t.Parallel()
 	f := setup(t)

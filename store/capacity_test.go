@@ -7,7 +7,7 @@ import (
 	"giftcards/store/storetest"
 )
 
-// TestTheServingRoleReadsTheSettings, which are those that PostgreSQL shows.
+// TestTheServingRoleReadsTheSettings as PostgreSQL shows them.
 func TestTheServingRoleReadsTheSettings(t *testing.T) {
 	t.Parallel()
 	url := storetest.Serving(storetest.URL(t))
@@ -28,7 +28,7 @@ func TestTheServingRoleReadsTheSettings(t *testing.T) {
 	}
 }
 
-func TestAdviceComesOnlyWhenTheIndexOutgrowsASetting(t *testing.T) {
+func TestAdviceIsGivenOnlyIfTheIndexOutgrowsASetting(t *testing.T) {
 	t.Parallel()
 	const mib = 1 << 20
 	for _, c := range []struct {

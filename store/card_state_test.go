@@ -8,14 +8,14 @@ import (
 	"giftcards/store/money"
 )
 
-// stateAt is the time of the tests of states, and moments are around it, to the microsecond,
-// which is as exact as PostgreSQL is.
+// stateAt is the time at which the tests ask for states. moments are this time, and the times one
+// microsecond before and after it. PostgreSQL's times are not more exact.
 var (
 	stateAt = time.Date(2030, 1, 2, 3, 4, 5, 6000, time.UTC)
 	moments = []time.Time{stateAt.Add(-time.Microsecond), stateAt, stateAt.Add(time.Microsecond)}
 )
 
-// everyCard returns a card for every combination of what its state depends on.
+// everyCard returns a card for every combination of the columns that decide about its state.
 func everyCard(t *testing.T) []store.GiftCard {
 	t.Helper()
 	ends := []*time.Time{nil, &moments[0], &moments[1], &moments[2]}
@@ -55,7 +55,7 @@ func TestGoAndSQLAgreeOnTheStateOfEveryCard(t *testing.T) {
 	}
 }
 
-// TestTheFirstReasonGivesTheState: each row fulfils the conditions of all rows after it too.
+// TestTheFirstReasonGivesTheState: each card also fulfils the conditions of the rows after it.
 func TestTheFirstReasonGivesTheState(t *testing.T) {
 	t.Parallel()
 	before, after := &moments[0], &moments[2]

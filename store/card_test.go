@@ -74,7 +74,7 @@ func (f fixture) redeemed(t *testing.T, card id.ID, text string) id.ID {
 	return entry.ID
 }
 
-// refund refunds an amount of an entry, all that is left of it if text is empty.
+// refund refunds an amount of an entry, or all that is left of it if text is empty.
 func (f fixture) refund(t *testing.T, card, entry id.ID, text string) (refund store.Entry, err error) {
 	t.Helper()
 	var wanted *money.Amount
@@ -165,8 +165,8 @@ func TestAVoidDropsTheScheduledMessagesOfItsCardOnly(t *testing.T) {
 	}
 }
 
-// TestAVoidAndTheRecordOfASentMessageWaitForEachOther, and never end in a deadlock, which would
-// leave a sent message to be sent again.
+// TestAVoidAndTheRecordOfASentMessageWaitForEachOther and never end in a deadlock. A deadlock
+// would lose the record, and the message would be sent again.
 func TestAVoidAndTheRecordOfASentMessageWaitForEachOther(t *testing.T) {
 	t.Parallel()
 	f := setup(t)

@@ -263,8 +263,9 @@ const (
 // takes PostgreSQL about 20 ms.
 const shortReach = 25_000
 
-// newestOfEach divides a number of cards among the programs. Of all programs together, only as
-// many cards are sure to be the newest as were walked of each.
+// newestOfEach returns how many of the newest cards a walk reads of each program, so that it
+// reads about cards of them in all. Of the cards that the walks return, only this many are sure
+// to be the newest of all programs together.
 func (q *CardQuery) newestOfEach(cards int64) int64 {
 	return max(cards/int64(len(q.Programs)), newestAtLeast)
 }

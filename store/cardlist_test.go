@@ -31,12 +31,12 @@ func TestACursorIsReadAsItWasWritten(t *testing.T) {
 	}
 }
 
-// TestTheNewestCardsOfACommonTextAreFound, also those that lie beyond the cards that are
-// looked at first.
+// TestTheNewestCardsOfACommonTextAreFound, also if they are not among the cards that the search
+// looks at first.
 func TestTheNewestCardsOfACommonTextAreFound(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
-	// 12,000 cards of which the newest 11,000 are called else; every tenth of all is new.
+	// The newest 11,000 of 12,000 cards have another name. Every tenth card is not searchable yet.
 	sql(t, f, fmt.Sprintf(`insert into gift_cards (program_id, id, card_number, sealed_code, initial_value, is_physical, customer_name, expires_at, created_at, searchable)
 		select '\x%s'::bytea, int4send(1700000000 + i) || '\x0000000000000000'::bytea, i, ''::bytea, 1, true, case when i < 1000 then 'Anna Old' else 'Else' end, now() + interval '1 year', now(), i %% 10 <> 0
 		from generate_series(0, 11999) as i`, f.program))
@@ -58,8 +58,8 @@ func TestTheNewestCardsOfACommonTextAreFound(t *testing.T) {
 	}
 }
 
-// TestAShortTextIsFoundPageByPage: no page looks at more than so many cards, and all pages
-// together have all cards, each once.
+// TestAShortTextIsFoundPageByPage: a page looks at a limited number of cards, and all pages
+// together have each card once.
 func TestAShortTextIsFoundPageByPage(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
@@ -87,7 +87,7 @@ func TestAShortTextIsFoundPageByPage(t *testing.T) {
 	}
 }
 
-// TestNewCardsBecomeSearchable by the sweep, and no work is left.
+// TestNewCardsBecomeSearchable in the sweep, which leaves none of them out.
 func TestNewCardsBecomeSearchable(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
@@ -104,8 +104,8 @@ func TestNewCardsBecomeSearchable(t *testing.T) {
 	}
 }
 
-// TestVersion010IssuesOnTheNewSchema: a statement of the release that may run beside this one
-// names a constraint. It does nothing for a number that is not taken but insert the card.
+// TestVersion010IssuesOnTheNewSchema: version 0.1.0 may run beside this version. Its statement
+// names a constraint, which must exist. Card numbers are unique all the same.
 func TestVersion010IssuesOnTheNewSchema(t *testing.T) {
 	t.Parallel()
 	f := setup(t)

@@ -40,8 +40,8 @@ func mayHaveArrived(messages []Message) bool {
 	})
 }
 
-// firstKind returns the kind of message that tells the holder of the card about it. A holder who
-// took the card over must not read what the sender wrote to the first one.
+// firstKind returns the kind of message that tells the holder of the card about it. A later
+// holder must not read the words that the sender wrote to the first holder.
 func firstKind(messages []Message, history codeHistory) string {
 	switch {
 	case history.Transferred:

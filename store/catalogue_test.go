@@ -9,8 +9,9 @@ import (
 	"giftcards/store/storetest"
 )
 
-// A distributed PostgreSQL keeps a program's rows together, and can then only guarantee that
-// a key is unique if it begins with the program. These do not, each for a reason.
+// keysWithoutProgram has the reason of each unique key that does not begin with the program. A
+// distributed PostgreSQL keeps a program's rows together on a node, and cannot guarantee that such
+// a key is unique.
 var keysWithoutProgram = map[string]string{
 	"merchants_pkey":            "a merchant is above programs",
 	"programs_pkey":             "it is the program's own id",

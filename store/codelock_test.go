@@ -19,8 +19,8 @@ import (
 	"giftcards/store/storetest"
 )
 
-// judgements counts the wrong codes that instances have judged. After each one, an instance asks
-// the database to count it.
+// judgements counts the wrong codes that instances have judged: it sees the statement with which
+// an instance counts a wrong code in the database.
 type judgements struct{ atomic.Int64 }
 
 func (j *judgements) look(sql string) {
@@ -42,7 +42,7 @@ func (j *judgements) TraceBatchQuery(_ context.Context, _ *pgx.Conn, data pgx.Tr
 }
 func (*judgements) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData) {}
 
-// guessed returns stores that share a database and keys, as instances of the server do.
+// guessed returns the stores of count instances, which share a database and keys.
 func guessed(t *testing.T, count int, judged *judgements) []*store.Store {
 	t.Helper()
 	url, keyFile := storetest.URL(t), filepath.Join(t.TempDir(), "keys.json")
@@ -57,8 +57,8 @@ func guessed(t *testing.T, count int, judged *judgements) []*store.Store {
 	return all
 }
 
-// TestNInstancesJudgeNPlusFourWrongCodesOfANumber: 1,000 guesses at once on three instances,
-// by transfers and by balance checks. A caller who hangs up gets no further guess.
+// TestNInstancesJudgeNPlusFourWrongCodesOfANumber when 1,000 callers guess at the same time, by
+// transfers and by balance checks. A caller who hangs up gets no further guess.
 func TestNInstancesJudgeNPlusFourWrongCodesOfANumber(t *testing.T) {
 	t.Parallel()
 	for _, count := range []int{1, 3} {
@@ -121,9 +121,9 @@ func guess(ctx context.Context, s *store.Store, access store.Access, card store.
 	return err
 }
 
-// TestAWrongNumberIsAWrongNumberAfterKeysAreRetired: the code that stands in for that of a
-// missing card is sealed again, with a key that is still there.
-func TestAWrongNumberIsAWrongNumberAfterKeysAreRetired(t *testing.T) {
+// TestAWrongNumberIsRefusedAsBeforeAfterKeysAreRetired: a wrong number is judged with a
+// substitute code, which must be sealed again with a key that still exists.
+func TestAWrongNumberIsRefusedAsBeforeAfterKeysAreRetired(t *testing.T) {
 	t.Parallel()
 	keyFile := filepath.Join(t.TempDir(), "keys.json")
 	keys, err := keyring.Create(keyFile)

@@ -12,9 +12,9 @@ import (
 	"giftcards/store/storetest"
 )
 
-// TestDatabaseErrorsThatPassAreUnavailable, so that the caller may retry. All others are
+// TestPassingDatabaseErrorsAreUnavailable, so that the caller may retry. All other errors are
 // faults of the server.
-func TestDatabaseErrorsThatPassAreUnavailable(t *testing.T) {
+func TestPassingDatabaseErrorsAreUnavailable(t *testing.T) {
 	t.Parallel()
 	for code, passes := range map[string]bool{
 		"08000": true, "08006": true, "08P01": true, // connection
@@ -36,7 +36,8 @@ func TestDatabaseErrorsThatPassAreUnavailable(t *testing.T) {
 	}
 }
 
-// TestDefaultsOfADatabaseChangeNothing, neither those of a database nor those of a role.
+// TestDefaultsOfADatabaseChangeNothing: the store's settings win over those of the database and
+// of the role.
 func TestDefaultsOfADatabaseChangeNothing(t *testing.T) {
 	t.Parallel()
 	url := storetest.URL(t)
@@ -75,7 +76,7 @@ func TestDefaultsOfADatabaseChangeNothing(t *testing.T) {
 	must(t, err)
 }
 
-// TestAConnectionThatCannotWriteIsNotKept, and neither are idle ones.
+// TestAConnectionThatCannotWriteIsNotKept, whether it is in use or idle.
 func TestAConnectionThatCannotWriteIsNotKept(t *testing.T) {
 	t.Parallel()
 	st, err := store.Open(t.Context(), storetest.URL(t), store.Options{MaxConns: 3})

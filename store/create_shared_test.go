@@ -10,7 +10,7 @@ import (
 	"giftcards/store/storetest/check"
 )
 
-func TestALostConnectionFailsThoseWhoShareItAndLeavesNothing(t *testing.T) {
+func TestALostConnectionFailsItsCreatesAndLeavesNothing(t *testing.T) {
 	t.Parallel()
 	f := sharing(t)
 	results := f.together(t, func() {
@@ -49,7 +49,7 @@ func (f fixture) terminate(t *testing.T, pids []int32) {
 	must(t, err)
 }
 
-func TestACreateGivesUpWaitingWithItsCaller(t *testing.T) {
+func TestACreateStopsWaitingWhenItsCallerGivesUp(t *testing.T) {
 	t.Parallel()
 	f := sharing(t)
 	f.together(t, func() {

@@ -15,8 +15,8 @@ import (
 	"giftcards/store/storetest/check"
 )
 
-// together makes all creates wait at the same moment, so that they share transactions, and
-// returns their results. meanwhile, if not nil, runs while they wait.
+// together makes all creates wait at the same moment, so that they share transactions. It returns
+// their results. meanwhile runs while they wait, and may be nil.
 func (f fixture) together(t *testing.T, meanwhile func(), creates ...func() created) []created {
 	t.Helper()
 	lock, err := f.Pool().Begin(t.Context())
@@ -74,8 +74,8 @@ func TestCreatesThatWaitShareATransaction(t *testing.T) {
 	}
 }
 
-// TestAMessageOfACreateIsDueWhenAskedForOrAtOnce: a time in the past counts as now, for a
-// create alone and for creates that share a transaction.
+// TestAMessageOfACreateIsDueWhenAskedForOrAtOnce: a time in the past counts as now. This holds for
+// a create alone and for creates that share a transaction.
 func TestAMessageOfACreateIsDueWhenAskedForOrAtOnce(t *testing.T) {
 	t.Parallel()
 	f := sharing(t)
@@ -104,7 +104,7 @@ func TestAMessageOfACreateIsDueWhenAskedForOrAtOnce(t *testing.T) {
 	}
 }
 
-func TestEachOfThoseThatShareATransactionIsInTheAuditLog(t *testing.T) {
+func TestEachCreateInASharedTransactionIsInTheAuditLog(t *testing.T) {
 	t.Parallel()
 	f := sharing(t)
 	var issuers []fixture
@@ -199,8 +199,8 @@ func TestAClosedStoreRefusesCreates(t *testing.T) {
 	}
 }
 
-// TestCreatesDoNotNeedToShare: without sharing, the same guarantees hold.
-func TestCreatesDoNotNeedToShare(t *testing.T) {
+// TestCreatesThatDoNotShareHaveTheSameGuarantees as creates that share transactions.
+func TestCreatesThatDoNotShareHaveTheSameGuarantees(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	store.NarrowNumbers(f.Store, space, 40)

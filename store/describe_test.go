@@ -9,7 +9,7 @@ import (
 	"giftcards/store"
 )
 
-// TestNoStatementIsPreparedBehindAPooler, whatever the address looks like.
+// TestNoStatementIsPreparedBehindAPooler, in whichever form the address is written.
 func TestNoStatementIsPreparedBehindAPooler(t *testing.T) {
 	t.Parallel()
 	for _, address := range []string{

@@ -15,7 +15,7 @@ import (
 	"giftcards/store/text"
 )
 
-// ada is a recipient with everything that a recipient can have.
+// ada returns a recipient with every field set.
 func ada(email string) store.Recipient {
 	phone, name, sender, words := "+442079460018", text.Clean("Ada Nocturne"), text.Clean("Uncle Nocturne"), text.Clean("Dear Nocturne")
 	return store.Recipient{Email: &email, Phone: &phone, Name: &name, Sender: &sender, Message: &words}
@@ -39,7 +39,8 @@ func (f fixture) erase(t *testing.T, p store.Person) (waiting int, erased store.
 	return waiting, erased
 }
 
-// traces are the tables that have one of the texts in any row, in any encoding that we use.
+// traces returns the tables that contain one of the texts in any row, in any encoding that the
+// server uses.
 func (f fixture) traces(t *testing.T, texts ...string) (tables []string) {
 	t.Helper()
 	rows, err := f.Pool().Query(t.Context(), `select relname from pg_class where relnamespace = current_schema()::regnamespace and relkind = 'r' order by 1`)
@@ -98,8 +99,8 @@ func (f fixture) keyed(t *testing.T, key string, recipient store.Recipient) id.I
 	return card
 }
 
-// TestAnErasedPersonIsNowhereInTheDatabase in whatever way the card was issued, and other
-// people's data, the ledger and the balance stay. A second erasure finds nothing.
+// TestAnErasedPersonIsNowhereInTheDatabase, in whatever way their cards were issued. Other
+// people's data, the ledger and the balances stay. A second erasure finds nothing.
 func TestAnErasedPersonIsNowhereInTheDatabase(t *testing.T) {
 	t.Parallel()
 	const email = "Ada.Lovelace&Co_100%@example.com"
@@ -171,9 +172,9 @@ func TestAnErasedPersonIsNowhereInTheDatabase(t *testing.T) {
 	}
 }
 
-// TestAPersonIsErasedThoughAWorkerHasReadTheirDataBefore: the erasure waits for the worker,
-// and erases the cards that it wrote.
-func TestAPersonIsErasedThoughAWorkerHasReadTheirDataBefore(t *testing.T) {
+// TestAPersonWhoseDataAWorkerHasReadIsErased: the erasure waits for the worker, and erases the
+// cards that it wrote.
+func TestAPersonWhoseDataAWorkerHasReadIsErased(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	p := store.Person{Channel: store.ChannelEmail, Address: "ada@example.com"}
@@ -198,7 +199,8 @@ func TestAPersonIsErasedThoughAWorkerHasReadTheirDataBefore(t *testing.T) {
 	if err := await(50 * time.Millisecond); err == nil {
 		t.Error("the erasure does not wait for the worker")
 	}
-	// A second command finds nothing to erase in the task's recipients, and waits all the same.
+	// A second erasure has nothing to erase among the task's recipients, but waits for the worker
+	// too.
 	commit(t, f.Store, func(tx *store.Tx) (err error) {
 		var erased int
 		if erased, unfinished, err = tx.EraseWaiting(t.Context(), p); erased != 0 {
@@ -217,8 +219,9 @@ func TestAPersonIsErasedThoughAWorkerHasReadTheirDataBefore(t *testing.T) {
 	}
 }
 
-// TestAMessageThatIsBeingSentIsTold, because it may arrive, and its sender records nothing.
-func TestAMessageThatIsBeingSentIsTold(t *testing.T) {
+// TestAnErasureReportsAMessageThatIsBeingSent, because the message may arrive. Its sender records
+// nothing of the person afterwards.
+func TestAnErasureReportsAMessageThatIsBeingSent(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	card := f.addressed(t, nil)
@@ -233,8 +236,8 @@ func TestAMessageThatIsBeingSentIsTold(t *testing.T) {
 	}
 }
 
-// TestRecipientsOfEndedCardsAreKeptForTheProgramsTimeAndNoLonger, and those of other cards and
-// of programs without a limit for ever.
+// TestRecipientsOfEndedCardsAreKeptForTheProgramsTimeAndNoLonger. Recipients of other cards, and
+// of programs without a limit, are kept for ever.
 func TestRecipientsOfEndedCardsAreKeptForTheProgramsTimeAndNoLonger(t *testing.T) {
 	t.Parallel()
 	const day = 24 * time.Hour

@@ -9,16 +9,16 @@ import (
 	"giftcards/store/groupcommit"
 )
 
-// NarrowNumbers leaves the store only size card numbers, so that tests draw taken ones. Their
-// first 15 digits are prefix and the numbers after it.
+// NarrowNumbers leaves the store only size card numbers, so that a test draws numbers that are
+// taken. Their first 15 digits are prefix, prefix+1 and so on.
 func NarrowNumbers(s *Store, prefix uint64, size uint64) {
 	s.numbers = numberSpace{prefix: prefix, size: size}
 }
 
-// WaitingCreates returns how many creates wait for a transaction to share.
+// WaitingCreates returns the number of creates that wait for a transaction to share.
 func WaitingCreates(s *Store) int { return s.creates.Waiting() }
 
-// SharedAtOnce is how many shared transactions of creates run at a time.
+// SharedAtOnce is the number of shared transactions of creates that run at a time.
 const SharedAtOnce = groupcommit.MaxRunning
 
 // WaitingMovements is WaitingCreates for movements.
@@ -27,12 +27,12 @@ func WaitingMovements(s *Store) int { return s.movements.Waiting() }
 // CardFieldNames are the columns of a card in the order of CardTargets.
 func CardFieldNames() []string { return each(cardFields, func(f cardField) string { return f.name }) }
 
-// CardTargets are where the columns of a card are read into.
+// CardTargets returns pointers to the fields that the columns of a card are read into.
 func CardTargets(c *GiftCard) []any {
 	return each(cardFields, func(f cardField) any { return f.target(c) })
 }
 
-// ShortReach is how many cards one page of a search for one or two characters looks at.
+// ShortReach is the number of cards that one page of a search for one or two characters looks at.
 const ShortReach = shortReach
 
 // AskedTask is a task that a caller asks for, and the caller's access.
@@ -41,7 +41,7 @@ type AskedTask struct {
 	Task   uuid.UUID
 }
 
-// FindTasks is FindTask for callers who ask at the same moment. A task that is not there is nil.
+// FindTasks is FindTask for callers who ask at the same moment. A task that does not exist is nil.
 func FindTasks(ctx context.Context, s *Store, asked []AskedTask) ([]*db.FindTaskRow, error) {
 	return s.findTasks(ctx, each(asked, func(a AskedTask) db.FindTaskParams { return taskQuestion(a.Access, a.Task) }))
 }

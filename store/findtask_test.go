@@ -29,7 +29,7 @@ func (q *batchQueries) TraceBatchQuery(context.Context, *pgx.Conn, pgx.TraceBatc
 
 func (q *batchQueries) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData) {}
 
-// TestEqualQuestionsForATaskAreAskedOnce, and each caller gets the answer to their own question.
+// TestEqualQuestionsForATaskAreAskedOnce: the callers share a query, and each gets the right answer.
 func TestEqualQuestionsForATaskAreAskedOnce(t *testing.T) {
 	t.Parallel()
 	queries := &batchQueries{}

@@ -104,7 +104,7 @@ func sharing(t *testing.T) fixture {
 	return setup(t, func(o *store.Options) { o.MaxConns, o.ShareTransactions = 6, true })
 }
 
-// blocked returns the sessions that wait for the lock.
+// blocked returns the process ids of the sessions that wait for a lock.
 func (f fixture) blocked(t *testing.T) []int32 {
 	t.Helper()
 	rows, err := f.Pool().Query(t.Context(), `select pid from pg_stat_activity
@@ -115,7 +115,8 @@ func (f fixture) blocked(t *testing.T) []int32 {
 	return pids
 }
 
-// wantCardsAndKeys fails unless there are so many cards and keys: no key without its effect.
+// wantCardsAndKeys fails unless there are as many cards and idempotency keys as given. It shows that
+// no key is stored without its effect.
 func (f fixture) wantCardsAndKeys(t *testing.T, cards, keys int) {
 	t.Helper()
 	if n, made := f.count(t, "idempotency_keys"), f.count(t, "gift_cards"); n != keys || made != cards {
@@ -150,8 +151,8 @@ func (f fixture) activated(t *testing.T) id.ID {
 	return card
 }
 
-// change locks a card, does something to it and saves it. It returns the card as it is then,
-// and the error of do, after which nothing is saved.
+// change locks a card, lets do change it, and saves it. It returns the changed card. If do fails,
+// change saves nothing and returns the error.
 func (f fixture) change(t *testing.T, card id.ID, do func(*store.Tx, *store.Card) error) (store.Card, error) {
 	t.Helper()
 	return store.Write(t.Context(), f.Store, func(tx *store.Tx) (store.Card, error) {
@@ -176,7 +177,7 @@ func (f fixture) addressed(t *testing.T, deliverAt *time.Time) store.GiftCard {
 	})[0]
 }
 
-// claim claims the mail that has been due longest, nil if none is due.
+// claim claims the mail that has been due longest. It returns nil if no mail is due.
 func (f fixture) claim(t *testing.T) *store.Due {
 	t.Helper()
 	return write(t, f.Store, func(tx *store.Tx) (*store.Due, error) {

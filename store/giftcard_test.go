@@ -51,7 +51,7 @@ func TestNoFreeNumbersIsAnErrorAndIssuesNothing(t *testing.T) {
 	}
 }
 
-func TestATaskMeetsTakenNumbersToo(t *testing.T) {
+func TestATaskDrawsTakenNumbersAnew(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	store.NarrowNumbers(f.Store, space, 900)

@@ -22,8 +22,8 @@ func connect(t *testing.T, url string) *pgx.Conn {
 	return conn
 }
 
-// TestTheServingRoleMayServeAndNoMore: all tests of the server show that the role may serve.
-// This test shows that no table was forgotten, and that nothing else is allowed.
+// TestTheServingRoleMayServeAndNoMore: the server's tests show that the role may serve. This test
+// shows that no table was forgotten, and that the role may do nothing else.
 func TestTheServingRoleMayServeAndNoMore(t *testing.T) {
 	t.Parallel()
 	url := storetest.URL(t)
@@ -63,7 +63,7 @@ func TestTheServingRoleMayServeAndNoMore(t *testing.T) {
 	}
 }
 
-func TestGrantTakesAwayWhatIsTooMuchAndCanBeRepeated(t *testing.T) {
+func TestGrantRevokesOtherPrivilegesAndCanBeRepeated(t *testing.T) {
 	t.Parallel()
 	url := storetest.URL(t)
 	owner, serving := connect(t, url), storetest.Serving(url)
@@ -88,8 +88,7 @@ func TestGrantTakesAwayWhatIsTooMuchAndCanBeRepeated(t *testing.T) {
 	}
 }
 
-// TestALesserRoleOnlyLooksAtTheSchema, and gets an error that says what to do if the schema
-// is not current.
+// TestALesserRoleOnlyLooksAtTheSchema. If the schema is not current, the error says what to do.
 func TestALesserRoleOnlyLooksAtTheSchema(t *testing.T) {
 	t.Parallel()
 	url := storetest.URL(t)

@@ -7,9 +7,9 @@ import (
 	"giftcards/store"
 )
 
-// TestAKeyDoesNotShowItsAnswerToAUserWhoIsOut: an operation by Once finds an answer under its
-// key, but its user was deactivated after the access was read.
-func TestAKeyDoesNotShowItsAnswerToAUserWhoIsOut(t *testing.T) {
+// TestAKeyDoesNotShowItsAnswerToADeactivatedUser: Once finds an answer under the key, but the
+// user was deactivated after the access was read.
+func TestAKeyDoesNotShowItsAnswerToADeactivatedUser(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	ran := 0

@@ -9,12 +9,12 @@ import (
 	"giftcards/store/storetest"
 )
 
-// TestTheFirstStartDecidesWhetherADatabaseIsASandbox, of many at the same moment too.
+// TestTheFirstStartDecidesWhetherADatabaseIsASandbox, also if many servers start at the same moment.
 func TestTheFirstStartDecidesWhetherADatabaseIsASandbox(t *testing.T) {
 	t.Parallel()
 	url := storetest.URL(t)
 	var mutex sync.Mutex
-	marked := map[bool]int{} // by what was asked for: how many starts were accepted
+	marked := map[bool]int{} // how many starts were accepted, as a sandbox and as none
 	var group sync.WaitGroup
 	for i := range 12 {
 		group.Go(func() {

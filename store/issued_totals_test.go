@@ -29,8 +29,8 @@ func TestALimitBeginsAnewAtMidnightInUTC(t *testing.T) {
 	}
 }
 
-// TestAFailedTaskGivesItsCardsBackOnTheDayItWasAdded, once, to the program and the user. A
-// completed task does not.
+// TestAFailedTaskGivesItsCardsBackOnTheDayItWasAdded, to the program and to the user, and only
+// once. A completed task gives nothing back.
 func TestAFailedTaskGivesItsCardsBackOnTheDayItWasAdded(t *testing.T) {
 	t.Parallel()
 	f, _ := instances(t)
@@ -77,7 +77,7 @@ func TestAFailedTaskGivesItsCardsBackOnTheDayItWasAdded(t *testing.T) {
 	want("after today's task failed, too", "0 0", "0 0")
 }
 
-// TestTotalsAreKeptForEightDays, because a task may fail so late.
+// TestTotalsAreKeptForEightDays, because a task may fail as late as that.
 func TestTotalsAreKeptForEightDays(t *testing.T) {
 	t.Parallel()
 	f, _ := instances(t)

@@ -12,7 +12,7 @@ func (f fixture) keyUses(t *testing.T) map[uint32]int64 {
 	return write(t, f.Store, func(tx *store.Tx) (map[uint32]int64, error) { return tx.KeyUses(t.Context()) })
 }
 
-// saveKeyUses saves, and compares the count of the newest key.
+// saveKeyUses saves the counts of seals, and fails unless the newest key has want seals.
 func (f fixture) saveKeyUses(t *testing.T, want int64) {
 	t.Helper()
 	newest, err := f.SaveKeyUses(t.Context())
@@ -22,9 +22,9 @@ func (f fixture) saveKeyUses(t *testing.T, want int64) {
 	}
 }
 
-// TestEverySealCountsOnItsKey, on all servers, for cards that are sealed again, and across a
+// TestEverySealCountsForItsKey, on all servers, also when codes are sealed again, and across a
 // rotation.
-func TestEverySealCountsOnItsKey(t *testing.T) {
+func TestEverySealCountsForItsKey(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	f.saveKeyUses(t, 0)

@@ -22,8 +22,8 @@ func amount(t *testing.T, text string) money.Amount {
 	return read
 }
 
-// refused fails the test unless the database refuses a statement with a constraint, or as
-// append-only if constraint is empty. The statement runs as the owner of the tables.
+// refused fails the test unless the database refuses a statement of the tables' owner. The refusal
+// must name the constraint, or say that the ledger is append-only if constraint is empty.
 func (f fixture) refused(t *testing.T, what, constraint, statement string) {
 	t.Helper()
 	_, err := f.Pool().Exec(t.Context(), statement)
@@ -62,7 +62,7 @@ func sqlBalance(card, entry id.ID, balance string) string {
 	return fmt.Sprintf(`update gift_cards set balance = %s, last_entry_id = '\x%s' where id = '\x%s'`, balance, entry, card)
 }
 
-// TestTheDatabaseRefusesEntriesThatTheCodeMustNeverWrite, also of its owner.
+// TestTheDatabaseRefusesEntriesThatTheCodeMustNeverWrite, even from the owner of the tables.
 func TestTheDatabaseRefusesEntriesThatTheCodeMustNeverWrite(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
@@ -100,7 +100,7 @@ func TestTheDatabaseRefusesEntriesThatTheCodeMustNeverWrite(t *testing.T) {
 	}
 }
 
-// TestABalanceChangesOnlyWithItsEntries, also for the owner of the tables.
+// TestABalanceChangesOnlyWithItsEntries, even if the owner of the tables changes it.
 func TestABalanceChangesOnlyWithItsEntries(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
@@ -131,7 +131,8 @@ func TestABalanceChangesOnlyWithItsEntries(t *testing.T) {
 	}
 }
 
-// TestTheEntriesOfACardAscendAlthoughTheClocksOfServersDiffer: they chain, and no time goes back.
+// TestTheEntriesOfACardAscendAlthoughTheClocksOfServersDiffer: each entry follows the one before,
+// and no time goes back.
 func TestTheEntriesOfACardAscendAlthoughTheClocksOfServersDiffer(t *testing.T) {
 	t.Parallel()
 	f := setup(t)

@@ -19,7 +19,7 @@ import (
 	"giftcards/store/storetest/check"
 )
 
-// instances returns two stores on one database, with one clock that stands still at noon in
+// instances returns two stores on one database. They share a clock, which stands still at noon in
 // UTC.
 func instances(t *testing.T) (f, other fixture) {
 	t.Helper()
@@ -125,8 +125,8 @@ func TestExactlyAsManyCardsAsTheLimitAllowsAreIssued(t *testing.T) {
 	}
 }
 
-// TestALimitHoldsForAllWaysOfIssuingTogether, at the same moment on two instances:
-// creates, bulk requests at once, and tasks, which lock the same two totals.
+// TestALimitHoldsForAllWaysOfIssuingTogether, at the same moment on two instances. Creates, bulk
+// requests that are carried out at once, and tasks lock the same two totals.
 func TestALimitHoldsForAllWaysOfIssuingTogether(t *testing.T) {
 	t.Parallel()
 	f, other := instances(t)
@@ -168,8 +168,8 @@ func TestALimitHoldsForAllWaysOfIssuingTogether(t *testing.T) {
 	}
 }
 
-// TestARequestAboveALimitIsRefusedWhole, in words that name the limit, and nothing is
-// counted. Values are summed exactly.
+// TestARequestAboveALimitIsRefusedWhole: the words name the limit, and nothing is counted. Values
+// are summed exactly.
 func TestARequestAboveALimitIsRefusedWhole(t *testing.T) {
 	t.Parallel()
 	f, _ := instances(t)
@@ -227,9 +227,9 @@ func TestAReplayIsNeitherCountedNorRefused(t *testing.T) {
 	f.wantCardsAndKeys(t, 3, 3)
 }
 
-// TestALimitSetElsewhereHoldsAtOnce, also for a user who shares a transaction with a user
+// TestALimitSetOnAnotherInstanceHoldsAtOnce, also for a user who shares a transaction with a user
 // without a limit. A refused create is not in the audit log.
-func TestALimitSetElsewhereHoldsAtOnce(t *testing.T) {
+func TestALimitSetOnAnotherInstanceHoldsAtOnce(t *testing.T) {
 	t.Parallel()
 	f, other := instances(t)
 	free := f

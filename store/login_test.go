@@ -13,7 +13,7 @@ import (
 	"giftcards/store/storetest"
 )
 
-// loginFrom is a user's successful login from a network.
+// loginFrom records a user's successful login from a network.
 func (f fixture) loginFrom(t *testing.T, email, network string) {
 	t.Helper()
 	login, err := f.FindLogin(t.Context(), email, netip.MustParsePrefix(network))
@@ -68,7 +68,7 @@ func TestALoginMakesItsNetworkKnownForItsUserAlone(t *testing.T) {
 	}
 }
 
-// TestAKnownLoginIsWrittenOnceADay, and is kept for 90 days from the last one.
+// TestAKnownLoginIsWrittenOnceADayAndDeletedAfter90 days without a login.
 func TestAKnownLoginIsWrittenOnceADayAndDeletedAfter90(t *testing.T) {
 	t.Parallel()
 	f := setup(t)

@@ -11,7 +11,7 @@ import (
 	"giftcards/store/id"
 )
 
-// TestTheMessageDueLongestGoesFirst, in either lane, with every plan of PostgreSQL.
+// TestTheMessageDueLongestGoesFirst in either lane, whatever plan PostgreSQL chooses.
 func TestTheMessageDueLongestGoesFirst(t *testing.T) {
 	t.Parallel()
 	for _, lane := range []store.Lane{{Channel: store.ChannelEmail}, {Channel: store.ChannelEmail, Bulk: true}} {
@@ -41,7 +41,7 @@ func TestTheMessageDueLongestGoesFirst(t *testing.T) {
 	}
 }
 
-// TestTheTimeBetweenAttemptsDoublesUpToHalfAnHour, from 15 seconds on.
+// TestTheTimeBetweenAttemptsDoublesUpToHalfAnHour, beginning with 15 seconds.
 func TestTheTimeBetweenAttemptsDoublesUpToHalfAnHour(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
@@ -79,9 +79,9 @@ func TestTheLastAttemptIsADayAfterTheFirst(t *testing.T) {
 	}
 }
 
-// TestAMessageIsHandedOverTwiceAtMostWithoutAWord: an attempt that was refused does not
+// TestAMessageIsHandedOverTwiceAtMostWithoutAConfirmation: an attempt that was refused does not
 // count.
-func TestAMessageIsHandedOverTwiceAtMostWithoutAWord(t *testing.T) {
+func TestAMessageIsHandedOverTwiceAtMostWithoutAConfirmation(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	f.addressed(t, nil)
@@ -96,8 +96,8 @@ func TestAMessageIsHandedOverTwiceAtMostWithoutAWord(t *testing.T) {
 	}
 }
 
-// TestARefusalForGoodFailsAtOnce, and counts as a known outcome.
-func TestARefusalForGoodFailsAtOnce(t *testing.T) {
+// TestAPermanentRefusalFailsAtOnce, and counts as a known outcome.
+func TestAPermanentRefusalFailsAtOnce(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	f.addressed(t, nil)
@@ -173,8 +173,8 @@ func TestAReleasedMessageIsAsItWasAndDueAtOnce(t *testing.T) {
 	}
 }
 
-// TestARecordThatComesLateChangesNothing if the message has ended meanwhile or, unless the
-// record says that it was sent, if another worker has claimed it.
+// TestARecordThatComesLateChangesNothing if the message has ended meanwhile, or if another worker
+// has claimed it. Only the record that it was sent is written despite another worker's claim.
 func TestARecordThatComesLateChangesNothing(t *testing.T) {
 	t.Parallel()
 	records := map[string]func(context.Context, *store.Tx, *store.Due) error{

@@ -27,12 +27,12 @@ var retriedStates = map[Retry][]string{
 	RetryFailed: {MessageFailed}, RetrySent: {MessageFailed, MessageSent, MessageWritten}, RetryWritten: {MessageWritten},
 }
 
-// RetryMessages makes the chosen messages and receipts of some cards, or of all cards if cards is
-// empty, due at once: those of the named kinds or of all. It returns the card of each. A message that had ended starts again
-// like a new one; a message that waits for another attempt keeps its count. A message that
-// is being sent is left alone. Of the messages of a card over a channel only the newest is
-// sent again, and only to the address that the card still has. A receipt that was sent, or may have
-// been taken, is never sent again.
+// RetryMessages makes messages and receipts due at once: those of some cards, or of all cards if
+// cards is empty, and those of the named kinds, or of all kinds. It returns the card of each. A
+// message that had ended starts again like a new one; a message that waits for another attempt
+// keeps its count. A message that is being sent is left alone. Only the newest message of a card
+// over a channel is sent again, and only to the address that the card still has. A receipt that
+// was sent, or that a server may have accepted, is never sent again.
 func (tx *Tx) RetryMessages(ctx context.Context, cards []id.ID, which Retry, kinds ...string) ([]id.ID, error) {
 	var ids [][]byte
 	for _, card := range slices.SortedFunc(slices.Values(cards), id.ID.Compare) {

@@ -23,8 +23,8 @@ func (f fixture) retry(t *testing.T, which store.Retry, cards ...id.ID) []id.ID 
 	return write(t, f.Store, func(tx *store.Tx) ([]id.ID, error) { return tx.RetryMessages(t.Context(), cards, which) })
 }
 
-// TestAWrittenMessageDeliversNoCardUntilItIsSent: when an operator sends it later, it has the
-// first Message-ID, because nobody has received that yet.
+// TestAWrittenMessageDeliversNoCardUntilItIsSent: when an operator sends it later, it has its
+// first Message-ID, because nobody has received that one yet.
 func TestAWrittenMessageDeliversNoCardUntilItIsSent(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
@@ -50,9 +50,9 @@ func TestAWrittenMessageDeliversNoCardUntilItIsSent(t *testing.T) {
 	}
 }
 
-// TestOnlyWhatIsSentOnceMoreOnPurposeCountsOn: the sequence does not change for the program's
-// own attempts, or for a retry of a message that failed or was only written.
-func TestOnlyWhatIsSentOnceMoreOnPurposeCountsOn(t *testing.T) {
+// TestTheSequenceGrowsOnlyWhenAnOperatorSendsASentMessageAgain. It stays when the server tries
+// again, and when an operator retries a message that failed or was only written.
+func TestTheSequenceGrowsOnlyWhenAnOperatorSendsASentMessageAgain(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		status string
@@ -89,8 +89,7 @@ func TestOnlyWhatIsSentOnceMoreOnPurposeCountsOn(t *testing.T) {
 	}
 }
 
-// TestAMendedAddressIsTheCardsToo: card and message get the address.
-func TestAMendedAddressIsTheCardsToo(t *testing.T) {
+func TestAMendedAddressIsStoredInTheMessageAndTheCard(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	card := f.addressed(t, nil)
@@ -129,7 +128,8 @@ func TestAMendedAddressIsTheCardsToo(t *testing.T) {
 	}
 }
 
-// TestACardWithoutAnAddressGetsItsMessage once an operator names one, at its time.
+// TestACardWithoutAnAddressGetsItsMessage at the card's time of delivery, when an operator has set
+// an address.
 func TestACardWithoutAnAddressGetsItsMessage(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
@@ -151,8 +151,8 @@ func TestACardWithoutAnAddressGetsItsMessage(t *testing.T) {
 	}
 }
 
-// TestACopyOfTheDatabaseOwnsNoMessages until an operator says so. A role that may only serve
-// can check it.
+// TestACopyOfTheDatabaseOwnsNoMessages until an operator says so. The serving role can check
+// this.
 func TestACopyOfTheDatabaseOwnsNoMessages(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
@@ -177,7 +177,7 @@ func TestACopyOfTheDatabaseOwnsNoMessages(t *testing.T) {
 	}
 }
 
-func TestAProgramsZoneIsOneThatThereIs(t *testing.T) {
+func TestAProgramsZoneMustExist(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	set := func(program id.ID, zone string) (store.Program, error) {

@@ -8,8 +8,8 @@ import (
 	"giftcards/store/id"
 )
 
-// TestMessagesOfASuspendedCardWait until the suspension is over, and are dropped if the card
-// ends before. A card that is spent is told of all the same.
+// TestMessagesOfASuspendedCardWait until the suspension is over. They are dropped if the card ends
+// before. The message about a depleted card is still sent.
 func TestMessagesOfASuspendedCardWait(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
@@ -74,8 +74,7 @@ func TestMessagesOfASuspendedCardWait(t *testing.T) {
 	})
 }
 
-// TestAHurryLeavesWhatIsNotDueYetAndWhatIsBeingSent alone.
-func TestAHurryLeavesWhatIsNotDueYetAndWhatIsBeingSent(t *testing.T) {
+func TestAHurryChangesNoMessageThatIsNotDueOrIsBeingSent(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	hurry := func(card id.ID) {

@@ -9,8 +9,8 @@ import (
 	"giftcards/store/id"
 )
 
-// TestTheCostOfAMessageDoesNotGrowWithThoseThatWait, even if PostgreSQL has no statistics yet,
-// as in the first minute of a task.
+// TestTheCostOfAMessageDoesNotGrowWithThoseThatWait, even in the first minute of a task, when
+// PostgreSQL has no statistics yet.
 func TestTheCostOfAMessageDoesNotGrowWithThoseThatWait(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
@@ -42,8 +42,8 @@ func TestTheCostOfAMessageDoesNotGrowWithThoseThatWait(t *testing.T) {
 	}
 }
 
-// messagesRead returns how many rows of messages the transaction's connection has read after
-// PostgreSQL last collected its counters.
+// messagesRead returns the number of rows of messages that the transaction's connection has read.
+// The counter begins when PostgreSQL last collected it.
 func messagesRead(t *testing.T, tx *store.Tx) (rows int) {
 	t.Helper()
 	must(t, tx.Unwrap().QueryRow(t.Context(), `
@@ -51,9 +51,9 @@ func messagesRead(t *testing.T, tx *store.Tx) (rows int) {
 	return rows
 }
 
-// TestARetryLeavesAloneWhatIsBeingSent: it retries messages that failed or wait for another
+// TestARetryChangesNoMessageThatIsBeingSent. It retries messages that failed or wait for another
 // attempt and, if asked to, messages that were sent.
-func TestARetryLeavesAloneWhatIsBeingSent(t *testing.T) {
+func TestARetryChangesNoMessageThatIsBeingSent(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	later := f.Clock().Add(time.Hour)

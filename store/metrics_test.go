@@ -29,7 +29,7 @@ func (s *statements) TraceQueryStart(ctx context.Context, _ *pgx.Conn, query pgx
 
 func (s *statements) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
 
-// measured is a store and a reader of its metrics.
+// measured returns a store, the counter of its statements, and a function that reads its metrics.
 func measured(t *testing.T) (fixture, *statements, func() map[string]int64) {
 	t.Helper()
 	keys, err := keyring.Create(filepath.Join(t.TempDir(), "keys.json"))
@@ -69,7 +69,7 @@ func measured(t *testing.T) (fixture, *statements, func() map[string]int64) {
 	}
 }
 
-func TestOnlyWhatIsCommittedCounts(t *testing.T) {
+func TestOnlyCommittedCardsCount(t *testing.T) {
 	t.Parallel()
 	f, _, read := measured(t)
 	f.program = storetest.Program(t, f.Store).ID
@@ -125,8 +125,8 @@ func TestOnlyCommittedEntriesCount(t *testing.T) {
 	}
 }
 
-// TestScrapesDoNotLoadTheDatabase: the backlog is counted at most every 10 seconds, however
-// many scrapes there are. If the database is away, its metrics are missing, and not wrong.
+// TestScrapesDoNotLoadTheDatabase: the backlog is counted at most every 10 seconds, however many
+// scrapes there are. If the database is away, its metrics are missing and not wrong.
 func TestScrapesDoNotLoadTheDatabase(t *testing.T) {
 	t.Parallel()
 	_, asked, read := measured(t)
@@ -149,8 +149,8 @@ func TestScrapesDoNotLoadTheDatabase(t *testing.T) {
 	}
 }
 
-// TestReceiptsAreCountedByKindAndApartFromMessages, so that the alerts about messages do not know of
-// them: what waits, what was given up, and each attempt by its outcome.
+// TestReceiptsAreCountedByKindAndApartFromMessages: the receipts that wait, those that were given
+// up, and each attempt by its outcome. The alerts about messages do not count them.
 func TestReceiptsAreCountedByKindAndApartFromMessages(t *testing.T) {
 	t.Parallel()
 	f, _, read := measured(t)

@@ -33,9 +33,9 @@ func TestMigrateTwiceIsOnce(t *testing.T) {
 	}
 }
 
-// TestAMigrationThatEndedInTheMiddleIsRunAgain: one without a transaction leaves what it did,
-// perhaps an index whose build was killed.
-func TestAMigrationThatEndedInTheMiddleIsRunAgain(t *testing.T) {
+// TestAMigrationThatWasInterruptedIsRunAgain: a migration without a transaction leaves its first
+// steps, and perhaps an index whose build was killed.
+func TestAMigrationThatWasInterruptedIsRunAgain(t *testing.T) {
 	t.Parallel()
 	for name, undo := range map[string][]string{
 		"at the end":    nil,
@@ -69,7 +69,7 @@ func TestAMigrationThatEndedInTheMiddleIsRunAgain(t *testing.T) {
 	}
 }
 
-// TestANewerSchemaIsRefused, ours and River's.
+// TestANewerSchemaIsRefused, whether it is the server's own or River's.
 func TestANewerSchemaIsRefused(t *testing.T) {
 	t.Parallel()
 	for _, newer := range []string{
@@ -84,7 +84,7 @@ func TestANewerSchemaIsRefused(t *testing.T) {
 	}
 }
 
-// TestAnOlderProgramRunsOnANewerSchemaThatSaysSo, and on no other.
+// TestAnOlderProgramRunsOnANewerSchemaThatSaysSo, and on no other newer schema.
 func TestAnOlderProgramRunsOnANewerSchemaThatSaysSo(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -117,7 +117,7 @@ func TestAnOlderProgramRunsOnANewerSchemaThatSaysSo(t *testing.T) {
 	}
 }
 
-// TestTheNewestSchemaSaysWhichProgramsMayRunOnIt: a new migration easily forgets its row.
+// TestTheNewestSchemaSaysWhichProgramsMayRunOnIt: the row is easily forgotten in a new migration.
 func TestTheNewestSchemaSaysWhichProgramsMayRunOnIt(t *testing.T) {
 	t.Parallel()
 	versions, err := store.MigrationVersions(t.Context(), storetest.URL(t))
@@ -167,8 +167,8 @@ func TestMigrationsTakeTurns(t *testing.T) {
 	}
 }
 
-// TestAnEmptyDatabaseGetsTheSchemaOfEachMigrationInTurn: it gets them in one transaction, and
-// any other database one by one.
+// TestAnEmptyDatabaseGetsTheSchemaOfEachMigrationInTurn: an empty database is migrated in one
+// transaction, and any other database one migration at a time, with the same result.
 func TestAnEmptyDatabaseGetsTheSchemaOfEachMigrationInTurn(t *testing.T) {
 	t.Parallel()
 	atOnce, inTurn := emptyDatabase(t), emptyDatabase(t)
@@ -233,7 +233,7 @@ func definitions(t *testing.T, address string) (lines []string) {
 	return lines
 }
 
-// execute runs a statement in a session of its own.
+// execute runs a statement in a new session.
 func execute(t *testing.T, url, statement string, arguments ...any) {
 	t.Helper()
 	ctx := context.WithoutCancel(t.Context()) // also in a cleanup
@@ -244,7 +244,7 @@ func execute(t *testing.T, url, statement string, arguments ...any) {
 	must(t, err)
 }
 
-// migrateDown undoes the migrations after one, the last first.
+// migrateDown undoes the migrations after the one with the number to, beginning with the last.
 func migrateDown(t *testing.T, url string, to int) {
 	t.Helper()
 	files, err := filepath.Glob("migrations/*.sql")
@@ -268,8 +268,8 @@ func migrateDown(t *testing.T, url string, to int) {
 	}
 }
 
-// TestTheKeyOfMessagesIsMadeAgainAfterItWasBrokenOff: a migration that was killed while it
-// built the index has left an invalid one behind.
+// TestTheKeyOfMessagesIsMadeAgainAfterItWasBrokenOff: a migration was killed while it built the
+// index, and has left an invalid index behind.
 func TestTheKeyOfMessagesIsMadeAgainAfterItWasBrokenOff(t *testing.T) {
 	t.Parallel()
 	url := storetest.URL(t)

@@ -13,15 +13,15 @@ import (
 	"giftcards/store/storetest/check"
 )
 
-// sharedMovements makes all movements wait at the same moment, so that they share a
-// transaction, and returns their errors.
+// sharedMovements makes all movements wait at the same moment, so that they share a transaction.
+// It returns their errors.
 func (f fixture) sharedMovements(t *testing.T, movements ...store.Movement) []error {
 	t.Helper()
 	var all sync.WaitGroup
 	running, released := make(chan struct{}), make(chan struct{})
 	release := sync.OnceFunc(func() { close(released) })
 	defer release() // also after a failure, because the store waits for its transactions
-	// These occupy the transactions, with a card of their own.
+	// These movements occupy the transactions. Each has another card.
 	for range store.SharedAtOnce {
 		occupying := f.redemption(f.activated(t), "1")
 		occupying.Apply = func([]*store.Card) (store.Answer, error) {
@@ -46,7 +46,7 @@ func (f fixture) sharedMovements(t *testing.T, movements ...store.Movement) []er
 	return failed
 }
 
-// redemption is a movement that takes an amount from a card.
+// redemption returns a movement that redeems an amount from a card.
 func (f fixture) redemption(card id.ID, text string) store.Movement {
 	return store.Movement{
 		Access: f.access, ProgramID: f.program, Cards: []id.ID{card}, Entry: store.AuditEntry{Operation: "redeemGiftCard", Client: "192.0.2.1"},
@@ -60,8 +60,8 @@ func (f fixture) redemption(card id.ID, text string) store.Movement {
 	}
 }
 
-// TestAMovementThatFailsHalfwayLeavesNothing, although others of its transaction change the same
-// card before and after it.
+// TestAMovementThatFailsHalfwayLeavesNothing, although other movements in its transaction change
+// the same card before and after it.
 func TestAMovementThatFailsHalfwayLeavesNothing(t *testing.T) {
 	t.Parallel()
 	f := sharing(t)
@@ -91,9 +91,9 @@ func TestAMovementThatFailsHalfwayLeavesNothing(t *testing.T) {
 	}
 }
 
-// TestAnAccessFromBeforeAChangeDoesNotPassWithOneFromAfterIt: both have the same token, and share
-// a transaction.
-func TestAnAccessFromBeforeAChangeDoesNotPassWithOneFromAfterIt(t *testing.T) {
+// TestAnOldAccessIsRefusedBesideACurrentOne: both were read for the same token, before and after a
+// change of its user, and share a transaction.
+func TestAnOldAccessIsRefusedBesideACurrentOne(t *testing.T) {
 	t.Parallel()
 	f := sharing(t)
 	card := f.activated(t)

@@ -13,9 +13,9 @@ import (
 	"giftcards/store/storetest"
 )
 
-// people fills the tables with as many people: each has a card, a message and a receipt that were
-// sent, and a stored answer. Of the newest the card is not searchable yet, and the message and the
-// receipt wait. All have mail addresses of one domain.
+// people fills the tables with many people. Each has a card, a sent message, a sent receipt and a
+// stored answer. The newest people have cards that are not searchable yet, and a message and a
+// receipt that wait. All mail addresses have the same domain.
 func people(t testing.TB, s *store.Store, program id.ID, many int) {
 	t.Helper()
 	row := fmt.Sprintf(`select '\x%s'::bytea as program_id, int4send(1700000000) || int8send(i) as card_id, 'grace.hopper.' || i || '@example.com' as address,
@@ -47,7 +47,7 @@ func people(t testing.TB, s *store.Store, program id.ID, many int) {
 	})
 }
 
-// grace is one of the people, by mail address and by number.
+// grace returns one of the people twice: by mail address, and by telephone number.
 func grace(i int) []store.Person {
 	return []store.Person{
 		{Channel: store.ChannelEmail, Address: fmt.Sprintf("Grace.Hopper.%d@example.com", i)},
@@ -55,8 +55,8 @@ func grace(i int) []store.Person {
 	}
 }
 
-// TestAPersonIsFoundByIndexes: no table of cards, messages or receipts is read from one end to the
-// other, neither by an export nor by an erasure. Messages that wait are found too.
+// TestAPersonIsFoundByIndexes: neither an export nor an erasure reads a whole table of cards,
+// messages or receipts. Both also find messages that wait.
 func TestAPersonIsFoundByIndexes(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
@@ -64,7 +64,7 @@ func TestAPersonIsFoundByIndexes(t *testing.T) {
 	people(t, f.Store, f.program, many)
 	for i, of := range []int{7, many} {
 		persons := grace(of)
-		if i == 0 { // one is erased by the mail address, the other one by the number
+		if i == 0 { // the first person is erased by mail address, and the second one by number
 			slices.Reverse(persons)
 		}
 		for j, p := range persons {

@@ -15,7 +15,8 @@ import (
 	"giftcards/store/id"
 )
 
-// ActivationMerchant means that the merchant activates cards, as the API's operation does.
+// ActivationMerchant means that the merchant activates cards, with the API's operation. It is
+// the only value of the setting: there is no operation with which anybody else could.
 const ActivationMerchant = "merchant"
 
 // The codes by which a mail or a printed card shows its number to the scanner of a till. Each is

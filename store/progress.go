@@ -73,8 +73,8 @@ type watched struct {
 // seconds, and some of them less often.
 const watchedFor = 10 * time.Second
 
-// Of returns how many cards of a task are written: all of a completed one, none of one that has
-// failed.
+// Of returns how many cards of a task are written. A completed task has all of them, and a failed
+// task none.
 func (p Progress) Of(task Task) int {
 	switch task.Status {
 	case TaskCompleted:

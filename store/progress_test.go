@@ -6,8 +6,8 @@ import (
 	"giftcards/store"
 )
 
-// TestARunningTaskTellsHowManyOfItsCardsAreWritten before anybody sees the cards, to every session,
-// and nothing of it is left when its transaction ends in either way.
+// TestARunningTaskTellsHowManyOfItsCardsAreWritten to every session, before anybody sees the
+// cards. When its transaction ends, by commit or by rollback, the figure is gone.
 func TestARunningTaskTellsHowManyOfItsCardsAreWritten(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
@@ -42,7 +42,7 @@ func TestARunningTaskTellsHowManyOfItsCardsAreWritten(t *testing.T) {
 			t.Errorf("told were %v", seen)
 		}
 	}
-	// A poll shows what was read last, and only of a task that runs.
+	// A poll shows the figure that was read last, and only for a task that runs.
 	running, done := task, task
 	running.Status, done.Status = store.TaskProcessing, store.TaskCompleted
 	commit(t, f.Store, func(tx *store.Tx) error {

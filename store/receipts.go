@@ -135,7 +135,7 @@ func (tx *Tx) ClaimReceipt(ctx context.Context, channel string) (*DueReceipt, er
 		if err != nil {
 			return nil, fmt.Errorf("claim receipt: %w", err)
 		}
-		// The row is that of before this claim, so it tells of an attempt that has no known end.
+		// The row is as it was before this claim, so it shows an attempt that has no known end.
 		before := Receipt(row)
 		due := &DueReceipt{Receipt: before}
 		due.Attempts++

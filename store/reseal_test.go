@@ -13,8 +13,8 @@ import (
 	"giftcards/store/keyring"
 )
 
-// issue issues n cards of the fixture's program and one of another program. It returns all
-// codes by the ids of their cards.
+// issue issues n cards of the fixture's program, and one card of another program. It returns the
+// codes of all cards by the cards' ids.
 func (f fixture) issue(t *testing.T, n int) map[string]string {
 	t.Helper()
 	commit(t, f.Store, func(tx *store.Tx) error {
@@ -78,15 +78,15 @@ func (f fixture) reopened(t *testing.T, keyFile string) fixture {
 	return f
 }
 
-// rotate rotates the keys and returns a server that has the new ones.
+// rotate rotates the keys, and returns a server that has the new keys.
 func (f fixture) rotate(t *testing.T) fixture {
 	t.Helper()
 	must(t, keyring.Rotate(f.keyFile))
 	return f.reopened(t, f.keyFile)
 }
 
-// TestAfterResealingTheOldKeysAreNotNeeded: every code is unchanged, and could be opened all
-// the time.
+// TestAfterResealingTheOldKeysAreNotNeeded: no code has changed, and every code could be opened
+// all the time.
 func TestAfterResealingTheOldKeysAreNotNeeded(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
@@ -132,7 +132,7 @@ func TestAfterResealingTheOldKeysAreNotNeeded(t *testing.T) {
 	}
 }
 
-// TestResealingGoesOnWhereItWasKilled: the batch of a killed server is rolled back, and the
+// TestResealingGoesOnWhereItWasKilled: the last batch of a killed server is rolled back, and the
 // batches before it are not repeated.
 func TestResealingGoesOnWhereItWasKilled(t *testing.T) {
 	t.Parallel()
@@ -156,7 +156,7 @@ func TestResealingGoesOnWhereItWasKilled(t *testing.T) {
 	}
 }
 
-// TestOneServerResealsAtATime, and the others do not wait for it.
+// TestOneServerResealsAtATime: the other servers do not wait for it.
 func TestOneServerResealsAtATime(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
@@ -186,8 +186,8 @@ func TestOneServerResealsAtATime(t *testing.T) {
 	}
 }
 
-// TestACardThatAppearsBehindTheWalkIsFound: a transaction seals with the old key, and commits
-// when the first pass has gone past its card.
+// TestACardThatAppearsBehindTheWalkIsFound: a transaction seals a code with the old key, and
+// commits after the first pass has gone past the card.
 func TestACardThatAppearsBehindTheWalkIsFound(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
@@ -224,7 +224,7 @@ func TestAServerWithAnOlderKeyFileDoesNotTurnTheWalkBack(t *testing.T) {
 	if step := stale.reseal(t, 10); step != store.ResealLater || f.resealing(t) != before {
 		t.Errorf("step %d, and %+v was %+v", step, f.resealing(t), before)
 	}
-	must(t, keyring.Rotate(f.keyFile)) // a second rotation begins again
+	must(t, keyring.Rotate(f.keyFile)) // after a second rotation, the walk begins again
 	f = f.reopened(t, f.keyFile)
 	f.resealAll(t, 10)
 	if after := f.resealing(t); after.KeyID == before.KeyID || after.Resealed != 4 {

@@ -110,7 +110,7 @@ func untouched(m *Message, now time.Time) bool {
 	return m.Status == MessageScheduled && m.Unconfirmed == 0 && (m.Attempts == 0 || m.SendAt.After(now))
 }
 
-// codeHistory is what the ledger knows of a card's codes and owners.
+// codeHistory is the history of a card's codes and owners, as the ledger has it.
 type codeHistory db.FindCodeHistoryRow
 
 func (tx *Tx) codeHistory(ctx context.Context, card *Card) (codeHistory, error) {

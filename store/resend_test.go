@@ -40,9 +40,9 @@ func (f fixture) recordSent(t *testing.T, due *store.Due) {
 	commit(t, f.Store, func(tx *store.Tx) error { return tx.RecordSent(t.Context(), due) })
 }
 
-// TestTheOutcomeOfAnOldCodesMessageIsNotThatOfTheNewOnes: a resend during the first delivery,
-// whatever the mail server says to the first message.
-func TestTheOutcomeOfAnOldCodesMessageIsNotThatOfTheNewOnes(t *testing.T) {
+// TestTheOutcomeOfAnOldMessageDoesNotCountForTheNewOne: the code is resent while the first message
+// is being sent. The mail server's answer to the first message changes nothing.
+func TestTheOutcomeOfAnOldMessageDoesNotCountForTheNewOne(t *testing.T) {
 	t.Parallel()
 	for name, outcome := range map[string]func(context.Context, *store.Tx, *store.Due) error{
 		"sent":     func(ctx context.Context, tx *store.Tx, due *store.Due) error { return tx.RecordSent(ctx, due) },
@@ -90,9 +90,9 @@ func TestTheOutcomeOfAnOldCodesMessageIsNotThatOfTheNewOnes(t *testing.T) {
 	}
 }
 
-// TestAMessageSaysTheCardUntilOneMayHaveArrived: a recipient whom nobody has told of the card
-// is not told of a new code, and a new owner never reads what the sender wrote.
-func TestAMessageSaysTheCardUntilOneMayHaveArrived(t *testing.T) {
+// TestAMessageAnnouncesTheCardUntilOneMayHaveArrived: only a recipient who may know of the card
+// gets a message about a new code. A new owner never gets the words of the sender.
+func TestAMessageAnnouncesTheCardUntilOneMayHaveArrived(t *testing.T) {
 	t.Parallel()
 	owned := func(t *testing.T, f fixture, card id.ID) {
 		t.Helper()
@@ -141,7 +141,7 @@ func TestAMessageSaysTheCardUntilOneMayHaveArrived(t *testing.T) {
 	}
 }
 
-// TestOfSeveralMessagesOnlyTheNewestIsSentOnceMore, to the address that the card has now.
+// TestOfSeveralMessagesOnlyTheNewestIsSentOnceMore, to the card's present address.
 func TestOfSeveralMessagesOnlyTheNewestIsSentOnceMore(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
@@ -163,8 +163,8 @@ func TestOfSeveralMessagesOnlyTheNewestIsSentOnceMore(t *testing.T) {
 	}
 }
 
-// TestAMessageThatWaitsKeepsItsTimeWhenTheCodeIsResent, and goes to the new address. A channel
-// that is new waits as long.
+// TestAMessageThatWaitsKeepsItsTimeWhenTheCodeIsResent, and goes to the new address. The message
+// of an added channel waits until the same time.
 func TestAMessageThatWaitsKeepsItsTimeWhenTheCodeIsResent(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
@@ -192,7 +192,7 @@ func TestAMessageThatWaitsKeepsItsTimeWhenTheCodeIsResent(t *testing.T) {
 	}
 }
 
-// TestAMessageMovedWhileItIsSentIsNotTriedBeforeItsTime: its sender still holds it, and the
+// TestAMessageMovedWhileItIsSentIsNotTriedBeforeItsTime: a worker still holds the message, and the
 // mail server refuses it for now.
 func TestAMessageMovedWhileItIsSentIsNotTriedBeforeItsTime(t *testing.T) {
 	t.Parallel()
@@ -222,8 +222,8 @@ func TestAMessageMovedWhileItIsSentIsNotTriedBeforeItsTime(t *testing.T) {
 	}
 }
 
-// TestResealingKeepsACodeThatWasResentMeanwhile: it has read the old code, and waits for the
-// card.
+// TestResealingKeepsACodeThatWasResentMeanwhile: resealing has read the old code, and waits for
+// the lock of the card.
 func TestResealingKeepsACodeThatWasResentMeanwhile(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
@@ -265,8 +265,8 @@ func TestResealingKeepsACodeThatWasResentMeanwhile(t *testing.T) {
 	}
 }
 
-// TestStatementsOfVersion010HitNoOtherMessage: beside this version, its servers look for
-// messages by card and channel alone.
+// TestStatementsOfVersion010HitNoOtherMessage: servers of version 0.1.0 may run beside this one,
+// and look for a message only by its card and channel.
 func TestStatementsOfVersion010HitNoOtherMessage(t *testing.T) {
 	t.Parallel()
 	f := setup(t)

@@ -21,12 +21,12 @@ type rows struct {
 	messages map[string]map[string]any
 }
 
-// cardExpiry is not the default.
+// cardExpiry differs from the default.
 var cardExpiry = time.Date(2031, 5, 6, 7, 8, 9, 0, time.UTC)
 
-// TestACardIsTheSameHoweverItIsIssued: alone, with others in one transaction, by a
-// bulk request at once, by a task, and within a daily limit. Each way has a statement of its
-// own, and none may forget a column.
+// TestACardIsTheSameHoweverItIsIssued: alone, in a shared transaction, by a bulk request at once,
+// by a task, and within a daily limit. Each way has its own statement, and none may forget a
+// column.
 func TestACardIsTheSameHoweverItIsIssued(t *testing.T) {
 	t.Parallel()
 	f := sharing(t)
@@ -49,7 +49,7 @@ func TestACardIsTheSameHoweverItIsIssued(t *testing.T) {
 			t.Errorf("%s: %d messages, want one by e-mail and one by SMS", way, len(got.messages))
 		}
 		for channel, message := range got.messages {
-			// Only a task's messages are in the lane that gives way to the others.
+			// Only a task's messages are in the bulk lane, which gives way to the other lane.
 			if message["bulk"] != (way == "by a task") {
 				t.Errorf("%s: messages.bulk (%s) is %v", way, channel, message["bulk"])
 			}

@@ -69,7 +69,7 @@ func catalogue(t *testing.T) []tableOfCatalogue {
 	return tables
 }
 
-// TestEveryTableAndColumnHasAComment of one plain line.
+// TestEveryTableAndColumnHasAComment of one line that ends with a full stop.
 func TestEveryTableAndColumnHasAComment(t *testing.T) {
 	t.Parallel()
 	check := func(name, comment string) {
@@ -89,7 +89,7 @@ func TestEveryTableAndColumnHasAComment(t *testing.T) {
 	}
 }
 
-// TestTheSchemaPageIsCurrent; with -update, it is written.
+// TestTheSchemaPageIsCurrent compares the page with the catalogue. With -update it writes the page.
 func TestTheSchemaPageIsCurrent(t *testing.T) {
 	t.Parallel()
 	var page strings.Builder

@@ -51,7 +51,7 @@ func (tx *Tx) FailTask(ctx context.Context, program id.ID, task uuid.UUID, reaso
 }
 
 // failTask is FailTask with the count to add to. Stopped tasks have their own, because they
-// are no fault that an operator must look into.
+// are not faults that an operator must look into.
 func (tx *Tx) failTask(ctx context.Context, program id.ID, task uuid.UUID, reason string, kind int) (bool, error) {
 	failed, err := tx.q.FailTask(ctx, db.FailTaskParams{
 		ProgramID: program, ID: task, Error: reason, CompletedAt: tx.clock,

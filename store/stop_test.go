@@ -13,7 +13,7 @@ import (
 	"giftcards/store/storetest"
 )
 
-// TestATaskLooksBeforeEachChunkWhetherItMustStop, so that a task that takes minutes ends
+// TestATaskLooksBeforeEachChunkWhetherItMustStop, so that even a task of several minutes stops
 // within a second.
 func TestATaskLooksBeforeEachChunkWhetherItMustStop(t *testing.T) {
 	t.Parallel()
@@ -51,8 +51,8 @@ func TestATaskLooksBeforeEachChunkWhetherItMustStop(t *testing.T) {
 	}
 }
 
-// TestAChangeOfAUserWaitsForATaskThatIsAboutToCommit, so that after a user was deactivated,
-// no further card of that user is issued.
+// TestAChangeOfAUserWaitsForATaskThatIsAboutToCommit, so that no card is issued for a user after
+// the user was deactivated.
 func TestAChangeOfAUserWaitsForATaskThatIsAboutToCommit(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
@@ -79,8 +79,8 @@ func TestAChangeOfAUserWaitsForATaskThatIsAboutToCommit(t *testing.T) {
 	commit(t, f.Store, deactivate)
 }
 
-// TestABacklogStaysBoundedWhenManyAddAtOnce, for each merchant by itself and over all of its
-// programs.
+// TestABacklogStaysBoundedWhenManyAddAtOnce: the bound is that of a merchant, over all of the
+// merchant's programs.
 func TestABacklogStaysBoundedWhenManyAddAtOnce(t *testing.T) {
 	t.Parallel()
 	f := setup(t)

@@ -16,8 +16,8 @@ func (f fixture) sweep(t *testing.T, batch int) int64 {
 	return write(t, f.Store, func(tx *store.Tx) (int64, error) { return tx.DeleteExpired(t.Context(), storetest.Lifetimes, batch) })
 }
 
-// TestThingsLastForTheirTimeAndNoLonger: rows of each kind are there a minute before the end
-// of their lifetime, and gone a minute after it.
+// TestThingsLastForTheirTimeAndNoLonger: rows of each kind still exist a minute before the end of
+// their lifetime, and are gone a minute after it.
 func TestThingsLastForTheirTimeAndNoLonger(t *testing.T) {
 	t.Parallel()
 	const day = 24 * time.Hour
@@ -76,8 +76,8 @@ func TestThingsLastForTheirTimeAndNoLonger(t *testing.T) {
 	}
 }
 
-// TestMessagesAgeFromTheirEnd, because a card may be old when its message is sent. A scheduled
-// message stays, however old it is.
+// TestMessagesAgeFromTheirEnd and not from the card's creation, because a card may be old when its
+// message is sent. A scheduled message stays, however old it is.
 func TestMessagesAgeFromTheirEnd(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
@@ -118,7 +118,7 @@ func TestDeletingIsDoneInBatches(t *testing.T) {
 	}
 }
 
-// TestABatchOfMessagesIsOfAllPrograms together, and not one batch for each.
+// TestABatchOfMessagesIsOfAllPrograms together: there is no batch for each program.
 func TestABatchOfMessagesIsOfAllPrograms(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
@@ -151,8 +151,8 @@ func TestTheDatabaseKeepsTheLast30DaysOfTheAuditLog(t *testing.T) {
 	}
 }
 
-// TestCardsThatVersion010IssuesAreCountedLater: its statements do not count. The recount adds
-// what is missing, once, also while cards are issued.
+// TestCardsThatVersion010IssuesAreCountedLater: the statements of version 0.1.0 do not count cards.
+// The recount adds the missing cards, once, also while other cards are issued.
 func TestCardsThatVersion010IssuesAreCountedLater(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
@@ -180,7 +180,7 @@ func TestCardsThatVersion010IssuesAreCountedLater(t *testing.T) {
 	f.exec(t, `insert into gift_cards (program_id, id, card_number, sealed_code, initial_value, is_physical, expires_at, created_at)
 		select $1, int4send(i) || '\x0000000000000000'::bytea, i, '', 1, true, now() + interval '1 year', now() from generate_series(1, 4) as i`, f.program)
 	counted(3)
-	// Another recount has the lock, and would add the same cards.
+	// While another recount has the lock, this one must not add the same cards.
 	write(t, f.Store, func(tx *store.Tx) (struct{}, error) {
 		wrong, err := tx.RecountCards(t.Context())
 		must(t, err)

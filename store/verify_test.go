@@ -20,7 +20,7 @@ func (f fixture) issueCards(t *testing.T, count int) []store.GiftCard {
 	})
 }
 
-// changeCard changes a card by its methods in a transaction of its own.
+// changeCard lets do change a card in a transaction.
 func (f fixture) changeCard(t *testing.T, card id.ID, do func(*store.Card) error) {
 	t.Helper()
 	must(t, store.Do(t.Context(), f.Store, func(tx *store.Tx) error {
@@ -68,8 +68,8 @@ func TestTheLedgerAddsUp(t *testing.T) {
 	}
 }
 
-// TestALedgerThatDoesNotAddUpIsFound: the faults are made as only the owner of the tables can
-// make them, without the triggers that refuse them.
+// TestALedgerThatDoesNotAddUpIsFound. Only the owner of the tables can make such faults, by
+// switching off the triggers that refuse them.
 func TestALedgerThatDoesNotAddUpIsFound(t *testing.T) {
 	t.Parallel()
 	for what, fault := range map[string]struct{ sql, says string }{

@@ -53,7 +53,7 @@ func (tx *Tx) AddWorld(ctx context.Context, n NewWorld) (World, error) {
 	case count >= MaxWorlds:
 		return World{}, ErrTooManyWorlds
 	}
-	// A statement that violates a constraint ends the transaction, so ask first. Of two that
+	// A statement that violates a constraint ends the transaction, so ask first. If two requests
 	// ask at the same moment, the later one still gets the right error.
 	if _, err := tx.q.FindWorld(ctx, n.Name); !errors.Is(err, pgx.ErrNoRows) {
 		if err == nil {

@@ -13,7 +13,7 @@ import (
 	"giftcards/store/storetest"
 )
 
-// installed returns the database of a sandbox or of a real server.
+// installed returns the address of a new database, of a sandbox or of a real server.
 func installed(t *testing.T, sandbox bool) string {
 	t.Helper()
 	url := storetest.URL(t)
@@ -35,7 +35,7 @@ func TestOnlyADeletedProgramOfASandboxLosesItsLedger(t *testing.T) {
 	for _, c := range []struct {
 		name     string
 		url      string
-		program  bool // there is one
+		program  bool // the program exists
 		deleting string
 	}{
 		{"a real server", installed(t, false), false, "refused"},

@@ -101,9 +101,9 @@ func measure(ctx context.Context, o options, stdout, stderr io.Writer) (err erro
 	return errors.Join(t.print(stdout, b.server.cmd.Process.Pid, b.memory.peak.Load()), t.failed)
 }
 
-// wanted reports whether -only names a line. Without -only it returns unasked.
-func (b *bench) wanted(name string, unasked bool) bool {
-	return slices.Contains(b.only, name) || len(b.only) == 0 && unasked
+// wanted reports whether a line is measured. -only decides if it is given, and byDefault if not.
+func (b *bench) wanted(name string, byDefault bool) bool {
+	return slices.Contains(b.only, name) || len(b.only) == 0 && byDefault
 }
 
 // checkNames fails if one of names is not a line's.

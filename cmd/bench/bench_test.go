@@ -32,7 +32,7 @@ func TestLiteralsHoldNothingThatPgbenchReplaces(t *testing.T) {
 	}
 }
 
-func TestMediansAndPercentiles(t *testing.T) {
+func TestMedianAndPercentileAreValuesOfTheSample(t *testing.T) {
 	t.Parallel()
 	unsorted := []int{5, 1, 4, 2, 3}
 	if got := median(unsorted); got != 3 || unsorted[0] != 5 {
@@ -52,9 +52,9 @@ func TestMediansAndPercentiles(t *testing.T) {
 	}
 }
 
-// TestRowOfTheTable: the printed ratio is the median of the rounds' ratios, and not the
+// TestRatioOfARowIsTheMedianOfItsRounds, and not the
 // ratio of the medians.
-func TestRowOfTheTable(t *testing.T) {
+func TestRatioOfARowIsTheMedianOfItsRounds(t *testing.T) {
 	t.Parallel()
 	r := row{
 		line: line{name: "create", work: "create a card", floor: "pgbench", unit: "requests/s", target: 0.9},
@@ -72,7 +72,7 @@ func TestRowOfTheTable(t *testing.T) {
 	}
 }
 
-func TestUsageAndMemoryOfAProcess(t *testing.T) {
+func TestUsageAndMemoryOfAProcessAreRead(t *testing.T) {
 	t.Parallel()
 	me := os.Getpid()
 	for begin := time.Now(); time.Since(begin) < 5*clockTick; {
@@ -99,7 +99,7 @@ func TestUnusableFlagsAreRefused(t *testing.T) {
 	}
 }
 
-func TestUnknownLineIsRefusedWithTheKnownOnes(t *testing.T) {
+func TestUnknownLineIsRefusedWithAListOfAllLines(t *testing.T) {
 	t.Parallel()
 	var stdout, stderr bytes.Buffer
 	if code := run(t.Context(), []string{"-only=create,nonsense"}, &stdout, &stderr); code != 1 {

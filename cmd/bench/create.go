@@ -49,8 +49,8 @@ func (b *bench) createLines() []line {
 	}
 }
 
-// batchedCreates is how many creates one statement of the batched floor makes, about as many as
-// share a transaction of the server at 64 connections.
+// batchedCreates is the number of creates in one statement of the batched floor. At 64
+// connections, about as many creates share one transaction of the server.
 const batchedCreates = 16
 
 func (b *bench) createBatchedLine() line {
@@ -64,8 +64,8 @@ func (b *bench) createBatchedLine() line {
 	}
 }
 
-// written are the tables that get one row per create.
-var written = []string{"idempotency_keys", "gift_cards", "messages", "audit_log"}
+// createdIn are the tables that get one row for each create.
+var createdIn = []string{"idempotency_keys", "gift_cards", "messages", "audit_log"}
 
 func (b *bench) createBody() string { return b.shop.createBody() }
 
@@ -86,7 +86,7 @@ func (b *bench) runCreates(ctx context.Context, p *process, connections int) (r 
 		return r, err
 	}
 	// Every answered request must have written one row to each table.
-	return r, b.wantRows(ctx, sent, written...)
+	return r, b.wantRows(ctx, sent, createdIn...)
 }
 
 func (b *bench) createLoad(p *process, connections int) load {
@@ -104,50 +104,51 @@ func (b *bench) createLoad(p *process, connections int) load {
 }
 
 // createBare lets pgbench write the same rows to the same tables.
-func (b *bench) createBare(ctx context.Context, clients, each int) (r round, err error) {
+func (b *bench) createBare(ctx context.Context, clients, batch int) (r round, err error) {
 	if err := b.fresh(ctx); err != nil {
 		return r, err
 	}
-	return b.runCreateScript(ctx, clients, each)
+	return b.runCreateScript(ctx, clients, batch)
 }
 
-// runCreateScript runs pgbench's statement, which makes so many creates.
-func (b *bench) runCreateScript(ctx context.Context, clients, each int) (r round, err error) {
-	// The floor gets the same warm-up, and its rows count, too.
+// runCreateScript runs the script of writeCreateScript. batch is the number of creates in its
+// statement.
+func (b *bench) runCreateScript(ctx context.Context, clients, batch int) (r round, err error) {
+	// The floor has the same warm-up as the server, and wantRows also counts the rows of the warm-up.
 	r, sent, err := b.pgbench(ctx, b.createScript(), clients)
 	if err != nil {
 		return r, err
 	}
-	r.rate, r.units = r.rate*float64(each), r.units*each
-	return r, b.wantRows(ctx, sent*each, written...)
+	r.rate, r.units = r.rate*float64(batch), r.units*batch
+	return r, b.wantRows(ctx, sent*batch, createdIn...)
 }
 
 func (b *bench) createScript() string { return filepath.Join(b.dir, "create.sql") }
 
-// writeCreateScript writes pgbench's statement, which makes each creates. It lets the server
-// create one card, and copies the rows that the server wrote. Three values differ from create to
-// create, as the server's do. The key and the card's number are random. The card's id begins
-// with the second, so that it goes to the end of the primary key's index. pgbench's other values
-// are constants of a prepared statement. The server has to send them, which is part of its own
-// cost.
-func (b *bench) writeCreateScript(ctx context.Context, each int) error {
+// writeCreateScript writes a script for pgbench. Its one statement makes batch creates. The
+// statement copies the rows that the server wrote for one card, but each create has its own key,
+// card number and card id. The key and the number are random. The id begins with the current
+// second, so that it goes to the end of the primary key's index, as the server's ids do. All other
+// values are constants of a prepared statement. The server has to send them with each create,
+// which is part of its cost.
+func (b *bench) writeCreateScript(ctx context.Context, batch int) error {
 	if err := b.fresh(ctx); err != nil {
 		return err
 	}
 	if err := b.post(ctx, b.cards(), b.createBody()); err != nil {
 		return err
 	}
-	if err := b.wantRows(ctx, 1, written...); err != nil {
+	if err := b.wantRows(ctx, 1, createdIn...); err != nil {
 		return err
 	}
 	// Each statement selects from the one before, so that all rows are written in one
 	// round trip and only if the key is new.
-	key, err := b.db.insert(ctx, "idempotency_keys", fmt.Sprintf("from generate_series(1, %d)", each), map[string]string{"key": "gen_random_uuid()::text"})
+	key, err := b.db.insert(ctx, "idempotency_keys", fmt.Sprintf("from generate_series(1, %d)", batch), map[string]string{"key": "gen_random_uuid()::text"})
 	if err != nil {
 		return err
 	}
 	card, err := b.db.insert(ctx, "gift_cards", "from (select row_number() over () as i from k) k", map[string]string{
-		"id":          fmt.Sprintf("int4send(extract(epoch from now())::int) || int2send(:run::int2) || int2send(:client_id::int2) || int4send(:n::int * %d + k.i::int)", each),
+		"id":          fmt.Sprintf("int4send(extract(epoch from now())::int) || int2send(:run::int2) || int2send(:client_id::int2) || int4send(:n::int * %d + k.i::int)", batch),
 		"card_number": "9000000000000000 + floor(random() * 1e15)::bigint",
 	})
 	if err != nil {
@@ -170,8 +171,8 @@ m as (%s)
 	return os.WriteFile(b.createScript(), []byte(script), 0o600)
 }
 
-// insert returns a statement that inserts a table's last row again, with other values for
-// some columns.
+// insert returns a statement that inserts a table's last row again. other has SQL expressions for
+// columns that get another value.
 func (d *database) insert(ctx context.Context, table, from string, other map[string]string) (string, error) {
 	//nolint:unqueryvet // the statement needs all columns
 	rows, err := d.admin.Query(ctx, fmt.Sprintf(`

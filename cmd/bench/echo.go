@@ -21,7 +21,7 @@ const (
 	bareCard  = "/v2/giftcards/programs/:programId/cards/:cardId"
 )
 
-// serveEcho serves the floor of work without a database: echo with its router and an answer
+// serveEcho serves the floor of the lines without a database: echo with its router, and answers
 // of the same type and size as the server's. It ends with ctx.
 func serveEcho(ctx context.Context, address string) error {
 	e := echo.New()
@@ -53,7 +53,7 @@ func serveEcho(ctx context.Context, address string) error {
 	return nil
 }
 
-// checkBare answers a balance check of a card that is always the same.
+// checkBare answers every balance check with the same card.
 func checkBare(c echo.Context) error {
 	var asked api.BalanceCheckRequest
 	if err := c.Bind(&asked); err != nil {

@@ -21,7 +21,7 @@ import (
 // shop is the merchant, the program and the token that requests use.
 type shop struct {
 	merchantID, programID string
-	token, colleague      string // of two users
+	token, colleague      string // the tokens of two users
 }
 
 // serverEnvironment is the environment of the server and its commands. The caller's
@@ -50,7 +50,7 @@ func (b *bench) startServer(ctx context.Context, port int, flags ...string) (*pr
 }
 
 // openShop makes a merchant, a program and two users by the operator's commands, starts the
-// server, and logs both in.
+// server, and logs both users in.
 func (b *bench) openShop(ctx context.Context) (s shop, err error) {
 	if err := b.command(ctx, nil, "", "migrate", "up"); err != nil {
 		return s, err

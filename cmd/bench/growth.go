@@ -55,19 +55,19 @@ func (b *bench) measureGrowth(ctx context.Context) (all []growth, creates []crea
 	return all, creates, nil
 }
 
-// growCreates measures creates of 64 connections, and then pgbench's, each on top of the
-// existing cards.
+// growCreates measures creates over 64 connections, and then pgbench's creates, each on top of
+// the existing cards.
 func (b *bench) growCreates(ctx context.Context, existing int) (g createGrowth, err error) {
 	g.existing = existing
 	for range min(b.rounds, growthRounds) {
-		if err := b.deleteOwn(ctx); err != nil {
+		if err := b.deleteShopCards(ctx); err != nil {
 			return g, err
 		}
 		ours, err := b.runCreates(ctx, b.server, 64)
 		if err != nil {
 			return g, err
 		}
-		if err := b.deleteOwn(ctx); err != nil {
+		if err := b.deleteShopCards(ctx); err != nil {
 			return g, err
 		}
 		bare, err := b.runCreateScript(ctx, 32, 1)
@@ -83,7 +83,7 @@ func (b *bench) growCreates(ctx context.Context, existing int) (g createGrowth, 
 // existing cards.
 func (b *bench) grow(ctx context.Context, g *growth) error {
 	// Both halves begin with the existing cards only.
-	if err := b.deleteOwn(ctx); err != nil {
+	if err := b.deleteShopCards(ctx); err != nil {
 		return err
 	}
 	ours, err := b.issue(ctx, g.task)
@@ -93,7 +93,7 @@ func (b *bench) grow(ctx context.Context, g *growth) error {
 	if err := b.keep(ctx, g.task, "gift_cards"); err != nil {
 		return err
 	}
-	if err := b.deleteOwn(ctx); err != nil {
+	if err := b.deleteShopCards(ctx); err != nil {
 		return err
 	}
 	bare, err := b.copyBack(ctx, g.task, "gift_cards")
@@ -107,8 +107,8 @@ func (b *bench) grow(ctx context.Context, g *growth) error {
 // each returns the time per unit.
 func (r round) each() time.Duration { return time.Duration(float64(time.Second) / r.rate) }
 
-// deleteOwn deletes the shop's cards and keeps those of fill.
-func (b *bench) deleteOwn(ctx context.Context) error {
+// deleteShopCards deletes the shop's cards and keeps the cards that fill has written.
+func (b *bench) deleteShopCards(ctx context.Context) error {
 	return b.db.exec(ctx, "delete from gift_cards where "+b.ofShop(), "truncate messages", "truncate idempotency_keys",
 		"set local session_replication_role = replica; truncate audit_log", "vacuum gift_cards", "checkpoint")
 }

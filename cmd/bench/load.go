@@ -40,10 +40,10 @@ func (l load) run(ctx context.Context, duration time.Duration) (latencies []time
 		all.Go(func() {
 			// Each connection collects its own latencies, so that they share no lock under
 			// load.
-			own, err := l.connection(ctx, begin.Add(duration))
+			measured, err := l.connection(ctx, begin.Add(duration))
 			mutex.Lock()
 			defer mutex.Unlock()
-			latencies = append(latencies, own...)
+			latencies = append(latencies, measured...)
 			if err != nil {
 				failed = errors.Join(failed, err)
 				cancel()
@@ -60,7 +60,8 @@ func (l load) run(ctx context.Context, duration time.Duration) (latencies []time
 
 // connection sends one request after another until the deadline.
 func (l load) connection(ctx context.Context, deadline time.Time) ([]time.Duration, error) {
-	// One client per connection, and no retries: an error must be seen.
+	// Each connection has its own client. The client does not retry, because that would hide an
+	// error.
 	client := fasthttp.HostClient{Addr: l.address, MaxConns: 1, ReadTimeout: answerTimeout, MaxIdemponentCallAttempts: 1}
 	defer client.CloseIdleConnections()
 	request, answer := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()

@@ -75,7 +75,8 @@ func (b *bench) checkBalances(ctx context.Context, p *process) (round, error) {
 	return r, err
 }
 
-// detailedEntries is how many entries the card with details has, the activation included.
+// detailedEntries is the number of ledger entries of the card with details, including the
+// activation.
 const detailedEntries = 100
 
 // prepareDetails redeems from a card until it has detailedEntries, gives the answer to the
@@ -137,7 +138,7 @@ func wantCount(text string, n int) func([]byte) error {
 
 const (
 	pageCards = 250
-	// listPlaces is how many pages are read, again and again.
+	// listPlaces is the number of different pages that the line reads, again and again.
 	listPlaces = 500
 )
 
@@ -149,8 +150,8 @@ func (b *bench) listed() int {
 	return b.listCards
 }
 
-// issueToList issues cards by tasks, and returns the ids of random ones. A page follows each
-// of them.
+// issueToList issues cards by tasks, and returns the ids of random cards. The line reads the page
+// after each of them.
 func (b *bench) issueToList(ctx context.Context) ([]string, error) {
 	if err := b.fresh(ctx); err != nil {
 		return nil, err
@@ -191,7 +192,7 @@ func (b *bench) list(ctx context.Context, p *process, places []string) (round, e
 	return r, err
 }
 
-// listBare lets psql read the columns of an answer. The order of the rows is the list's.
+// listBare lets psql read the columns of an answer, in the order of the list.
 func (b *bench) listBare(ctx context.Context, places []string) (r round, err error) {
 	commands := make([]string, len(places))
 	for i, place := range places {

@@ -100,15 +100,16 @@ k as (%s)
 	return os.WriteFile(script, []byte(text), 0o600)
 }
 
-// updateBalance is a statement that adds tillAmount to the balance of a card, or takes it.
+// updateBalance returns a statement that adds tillAmount to the balance of a card (sign "+") or
+// subtracts it ("-").
 func (b *bench) updateBalance(sign, variable, from string) string {
 	return strings.TrimSpace(fmt.Sprintf(`update gift_cards g set balance = g.balance %s %s,
 	last_entry_id = int4send(2147483647) || int8send(nextval('bench.entries')), updated_at = now()
 	%s where g.%s and g.id = %s`, sign, tillAmount, from, b.ofShop(), b.till.sqlID(variable)))
 }
 
-// keyAndAudit returns statements that insert the last key and the last line of the audit log
-// again, with a random key and another subject.
+// keyAndAudit returns two statements: one inserts the last idempotency key again with a random
+// key, and one inserts the last entry of the audit log again. Both get the given subject.
 func (b *bench) keyAndAudit(ctx context.Context, from, subject string) (key, audit string, err error) {
 	key, err = b.db.insert(ctx, "idempotency_keys", from, map[string]string{"key": "gen_random_uuid()::text", "subject": subject})
 	if err != nil {

@@ -15,16 +15,16 @@ import (
 	"giftcards/openapi"
 )
 
-// peerFiles are the program that stands for FastAPI and asyncpg, and what it needs.
+// peerFiles are a program for FastAPI and asyncpg, and the list of the packages that it needs.
 //
 //go:embed peers/twin.py peers/requirements.txt
 var peerFiles embed.FS
 
-// prism is the package of npm that mocks the document, in the version of openapi/contract.
+// prism is the npm package that mocks the document, in the same version as in openapi/contract.
 const prism = "@stoplight/prism-cli@5.14.2"
 
-// peerLines compare the server with what people may use instead of it. Both sides get the
-// same requests in turns.
+// peerLines compare the server with programs that people may use instead of it. Both sides get
+// the same requests in turns.
 func (b *bench) peerLines() []line {
 	var twin, mock *process
 	peer := func(name, work, floor string, connections int, start func(context.Context) (*process, error), p **process, rows bool) line {
@@ -103,7 +103,7 @@ func (b *bench) startPeer(ctx context.Context, port int, program string, env []s
 	return p, err
 }
 
-// install runs a command that installs something.
+// install runs a command in dir. Its error contains the command's output.
 func install(ctx context.Context, dir string, command ...string) error {
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	cmd.Dir = dir

@@ -67,7 +67,7 @@ func listens(ctx context.Context, address string) bool {
 
 // listening returns when the process accepts connections.
 func (p *process) listening(ctx context.Context) error {
-	// 30 seconds, because a first start makes the schema.
+	// The wait is long, 30 seconds, because a first start makes the schema.
 	for range 600 {
 		if listens(ctx, p.address) {
 			return nil

@@ -17,8 +17,8 @@ const (
 	slowRate    = 1_000_000
 )
 
-// readersTasks is how many tasks the readers share, because the server bounds the streams
-// of one task, and those of one user.
+// readersTasks is the number of tasks whose CSVs the readers read. They need several tasks and
+// users, because the server limits the streams of one task and of one user.
 const readersTasks = 3
 
 func (b *bench) createReadersLine() line {
@@ -84,7 +84,8 @@ func (b *bench) issueForReaders(ctx context.Context) (links []string, err error)
 func readSlowly(ctx context.Context, address string) error {
 	client := http.Client{Transport: &http.Transport{
 		DisableKeepAlives: true,
-		// A large buffer would read for the reader, as fast as the server can write.
+		// The kernel would fill a large buffer as fast as the server writes, and then the reader
+		// would not be slow.
 		DialContext: func(ctx context.Context, network, to string) (net.Conn, error) {
 			conn, err := new(net.Dialer).DialContext(ctx, network, to)
 			if tcp, ok := conn.(*net.TCPConn); ok {

@@ -33,7 +33,7 @@ type row struct {
 // newTable records the machine, the date and PostgreSQL's settings.
 func (b *bench) newTable(ctx context.Context) *table {
 	var postgres string
-	// Figures mean nothing without the settings that make commits durable.
+	// The figures depend on the settings that make commits durable.
 	err := b.db.admin.QueryRow(ctx, `
 		select 'PostgreSQL ' || split_part(current_setting('server_version'), ' ', 1) || string_agg(', ' || name || ' ' || current_setting(name), '' order by name)
 		from pg_settings where name in ('fsync', 'synchronous_commit', 'full_page_writes', 'data_checksums', 'shared_buffers', 'max_wal_size')`).Scan(&postgres)
@@ -144,13 +144,13 @@ func spent(rounds []round) (each usage) {
 	return usage{all.server / n, all.postgres / n, all.load / n}
 }
 
-// median returns the middle of values, the lower one of two. It sorts a copy.
+// median returns the middle one of the values, or the lower one of two. It sorts a copy.
 func median[T cmp.Ordered](values []T) T {
 	return percentile(slices.Sorted(slices.Values(values)), 50)
 }
 
-// percentile returns the smallest of the sorted values that at least p percent of them do
-// not exceed.
+// percentile returns the smallest of the sorted values that is greater than or equal to at least
+// p percent of them.
 func percentile[T any](sorted []T, p int) T {
 	// Round up, so that p100 is the last value and an index is never negative.
 	return sorted[max(0, (len(sorted)*p+99)/100-1)]

@@ -17,12 +17,12 @@ import (
 	"giftcards/store/id"
 )
 
-// till is a set of active cards, on which the lines that move money work.
+// till is a set of active cards for the lines that move money.
 type till struct {
 	cards []tillCard // their ids ascend by one
 }
 
-// tillCard is a card as requests name it.
+// tillCard is a card of the till. Requests name it by its id, or by its number and code.
 type tillCard struct {
 	id           id.ID
 	number, code string
@@ -186,8 +186,8 @@ func (b *bench) checkTill(ctx context.Context, sent, entriesOfEach int, redeemed
 	return err
 }
 
-// sqlID is an SQL expression for the id of a card. A variable of pgbench has the card's place
-// in the till, from 1 on.
+// sqlID returns an SQL expression for the id of a card. A variable of pgbench has the card's
+// place in the till, counted from 1.
 func (t *till) sqlID(variable string) string {
 	first := t.cards[0].id
 	return fmt.Sprintf(`('\x%x'::bytea || int8send(('x%x')::bit(64)::bigint + :%s::bigint - 1))`, first[:4], first[4:], variable)

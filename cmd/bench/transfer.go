@@ -39,7 +39,7 @@ func (b *bench) transferLoad(p *process, cards int) load {
 	return l
 }
 
-// pair returns two different cards of the first ones of the till.
+// pair returns two different cards, chosen at random from the first cards of the till.
 func (b *bench) pair(cards int) (from, to tillCard) {
 	i := rand.IntN(cards)                     //nolint:gosec // the load needs no secret numbers
 	j := (i + 1 + rand.IntN(cards-1)) % cards //nolint:gosec // as above
@@ -77,8 +77,8 @@ func (b *bench) deadlocks(ctx context.Context) (n int, err error) {
 }
 
 // writeTransferScript writes pgbench's statement for transfers, as writeRedeemScript does for
-// redemptions. The card with the lower id is locked first, as the server does it, and the
-// money goes from there to the other card. No code is compared.
+// redemptions. As the server does, it locks the card with the lower id first. The money goes from
+// this card to the other one. The statement compares no security code.
 func (b *bench) writeTransferScript(ctx context.Context, script string, cards int) error {
 	if err := b.openTill(ctx); err != nil {
 		return err

@@ -24,8 +24,8 @@ func (s *session) audit(tx *store.Tx, e store.AuditEntry) error {
 // operator returns the account that runs the command and its machine, as account@machine.
 func operator() string {
 	account := strconv.Itoa(os.Getuid())
-	if known, err := user.Current(); err == nil {
-		account = known.Username
+	if current, err := user.Current(); err == nil {
+		account = current.Username
 	}
 	if host, err := os.Hostname(); err == nil {
 		account += "@" + host
@@ -50,7 +50,7 @@ type printedAuditEntry struct {
 	UserID     *id.ID    `json:"userId"` // null for an operator or a worker
 	MerchantID *id.ID    `json:"merchantId"`
 	ProgramID  *id.ID    `json:"programId"`
-	Subject    *string   `json:"subject"` // id of a card, task, user, merchant or program; of a bulk request the first card, of a transfer both cards
+	Subject    *string   `json:"subject"` // id of a card, task, user, merchant or program; the first card of a bulk request; both cards of a transfer
 	Cards      int32     `json:"cards"`
 	Client     string    `json:"client"`
 	RequestID  *string   `json:"requestId"` // made by the server

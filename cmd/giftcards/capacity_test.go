@@ -9,7 +9,7 @@ import (
 	"giftcards/store/storetest"
 )
 
-// TestAdviceOnPostgresIsALineForEachSetting, and nothing for a database that is small enough.
+// TestAdviceOnPostgresIsALineForEachSetting. There is none for a database that is small enough.
 func TestAdviceOnPostgresIsALineForEachSetting(t *testing.T) {
 	t.Parallel()
 	const gib = 1 << 30

@@ -15,7 +15,7 @@ import (
 	"giftcards/store/text"
 )
 
-// physical issues a task of physical cards.
+// physical issues a task of cards, which are physical if physical says so.
 func (s *shop) physical(cards int, physical bool) (task store.Task) {
 	s.t.Helper()
 	name := text.Clean("Ada 🎁")
@@ -30,7 +30,7 @@ func (s *shop) physical(cards int, physical bool) (task store.Task) {
 	return task
 }
 
-// TestOperatorsPrintPhysicalCards that may still be used, into a file that is theirs alone and
+// TestOperatorsPrintPhysicalCards that can still be used. Only the operator can read the file, and it
 // appears whole. Each sheet is in the audit log.
 func TestOperatorsPrintPhysicalCards(t *testing.T) {
 	t.Parallel()
@@ -119,7 +119,7 @@ func TestASheetSpeaksTheLanguageOfItsProgram(t *testing.T) {
 	pdf := func(args ...string) (int, string, string) {
 		return command(t, "", append(append([]string{"cards", "print", "--task=" + task.ID.String(), "--fonts=" + dir}, args...), s.settings...)...)
 	}
-	title := func(words string) string { // in the form in which a PDF has it
+	title := func(words string) string { // encoded as in a PDF
 		var b strings.Builder
 		for _, unit := range utf16.Encode([]rune(words)) {
 			b.Write([]byte{byte(unit >> 8), byte(unit)})

@@ -58,8 +58,8 @@ func (s *shop) activate(access store.Access, cards ...id.ID) {
 	})
 }
 
-// TestOperatorsStopTheCardsOfAThief and no others: a thief who activates or downloads cards of
-// a colleague has not issued them.
+// TestOperatorsStopTheCardsOfAThief and no others. Cards that a thief has only activated or downloaded
+// were issued by a colleague, and stay.
 func TestOperatorsStopTheCardsOfAThief(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
@@ -134,9 +134,9 @@ func (s *shop) spend(card id.ID) {
 	})
 }
 
-// TestALedgerThatDoesNotAddUpFailsTheCommandByTheCardsName: the fault is made as only the
-// owner of the tables can make it, without the triggers that refuse it.
-func TestALedgerThatDoesNotAddUpFailsTheCommandByTheCardsName(t *testing.T) {
+// TestLedgerVerifyFailsWithTheCardWhoseEntriesDoNotAddUp. Only the owner of the tables can make this
+// fault, by switching off the triggers that refuse it.
+func TestLedgerVerifyFailsWithTheCardWhoseEntriesDoNotAddUp(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
 	cards := s.create(s.access, 3)

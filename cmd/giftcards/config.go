@@ -25,7 +25,7 @@ type config struct {
 	Listen      string `env:"GIFTCARDS_LISTEN" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where to listen (${default})."`
 	BaseURL     string `env:"GIFTCARDS_BASE_URL" placeholder:"URL" help:"Address at which clients reach the server, with the path that a proxy serves it at; CSV links begin with it. Default: http:// or https:// and the address of --listen."`
 	DatabaseURL string `env:"DATABASE_URL" placeholder:"URL" help:"PostgreSQL to use. Default: a private one in the state directory."`
-	// The pool's settings are no part of the address, because other programs refuse
+	// The pool's settings are not part of the address, because other programs refuse
 	// an address that has them.
 	DatabaseConnections int    `env:"GIFTCARDS_DATABASE_CONNECTIONS" placeholder:"N" default:"0" help:"Connections to the database, at most. Default: 16."`
 	DatabaseStatements  string `env:"GIFTCARDS_DATABASE_STATEMENTS" default:"prepare" placeholder:"prepare|describe" help:"prepare keeps prepared statements on each connection, describe only the types in them (${default}). Behind a transaction pooler such as PgBouncer: describe."`

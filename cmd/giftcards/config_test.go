@@ -65,7 +65,7 @@ func TestAllBadSettingsAreNamedInOneMessage(t *testing.T) {
 	}
 }
 
-// successors are the errors of settings that are gone.
+// successors are errors about settings that were removed. They name the settings that replace them.
 var successors = []string{
 	"--large-bodies: was removed: set --body-budget", "--key-lifetime: was renamed: set --idempotency-lifetime",
 }
@@ -91,7 +91,7 @@ func TestVariablesThatAreGoneNameTheirSuccessors(t *testing.T) {
 	}
 }
 
-// TestTheBodyBudgetFitsTheLargestBody: the default follows --bulk-body-limit.
+// TestTheBodyBudgetFitsTheLargestBody. Its default follows --bulk-body-limit.
 func TestTheBodyBudgetFitsTheLargestBody(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -131,8 +131,7 @@ func TestLifetimesFitEachOther(t *testing.T) {
 	}
 }
 
-// TestABacklogHasRoomForTheLargestTask: otherwise the largest task would be refused for
-// ever.
+// TestABacklogHasRoomForTheLargestTask, because the largest task would otherwise always be refused.
 func TestABacklogHasRoomForTheLargestTask(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

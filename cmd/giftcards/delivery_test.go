@@ -11,9 +11,8 @@ import (
 	"testing"
 )
 
-// TestSettingsOfMessagesAreRefusedThatWouldLoseOrExposeThem: settings that would lose
-// messages or expose a secret are refused, and no error contains a secret.
-func TestSettingsOfMessagesAreRefusedThatWouldLoseOrExposeThem(t *testing.T) {
+// TestSettingsThatWouldLoseMessagesOrExposeASecretAreRefused. No error contains a secret.
+func TestSettingsThatWouldLoseMessagesOrExposeASecretAreRefused(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "password")
 	if err := os.WriteFile(file, []byte("a secret of a test\n"), 0o600); err != nil {
@@ -82,7 +81,7 @@ func TestSettingsOfMessagesAreRefusedThatWouldLoseOrExposeThem(t *testing.T) {
 	}
 }
 
-// TestOnlyAServerNeedsTheSecretsOfSending: an operator lists messages without them.
+// TestOnlyAServerNeedsTheSecretsOfSending: an operator can list messages without them.
 func TestOnlyAServerNeedsTheSecretsOfSending(t *testing.T) {
 	t.Parallel()
 	settings := []string{"--smtp-url=smtp://user@mail.example.com", "--mail-from=cards@example.com", "--template-dir=/nowhere"}
@@ -91,7 +90,7 @@ func TestOnlyAServerNeedsTheSecretsOfSending(t *testing.T) {
 	}
 }
 
-// dkimKeyFile is a file with a key that can sign mails.
+// dkimKeyFile returns the path of a file with a key that can sign mails.
 func dkimKeyFile(t *testing.T) string {
 	t.Helper()
 	_, key, err := ed25519.GenerateKey(rand.Reader)
@@ -103,7 +102,7 @@ func dkimKeyFile(t *testing.T) string {
 	return file
 }
 
-// brokenTexts is a directory with a file of texts that has a fault in its second line.
+// brokenTexts returns a directory with a file of texts that has a fault in its second line.
 func brokenTexts(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()

@@ -163,18 +163,18 @@ func (s *session) ensureDemo(st *store.Store, fresh demoSecret, serving bool) (d
 	if _, err := private.Dir(s.config.StateDir); err != nil {
 		return demo{}, err
 	}
-	known, err := readDemo(s.demoFile())
+	stored, err := readDemo(s.demoFile())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return demo{}, err
 	}
 	// The demo command prints the address that the server wrote.
-	address := known.BaseURL
+	address := stored.BaseURL
 	if serving || address == "" {
 		address = s.config.BaseURL
 	}
 	chosen := os.Getenv(demoVariable)
-	secret := cmp.Or(chosen, known.Password)
-	works, err := s.demoWorks(st, known, secret, chosen != "")
+	secret := cmp.Or(chosen, stored.Password)
+	works, err := s.demoWorks(st, stored, secret, chosen != "")
 	if err != nil {
 		return demo{}, err
 	}
@@ -186,22 +186,22 @@ func (s *session) ensureDemo(st *store.Store, fresh demoSecret, serving bool) (d
 	}
 	switch {
 	case !works:
-		known, err = makeDemo(s, st, fresh)
+		stored, err = makeDemo(s, st, fresh)
 	// The operator chose the password that the demo has. Setting it anew would end its tokens.
-	case secret != known.Password:
-		known, err = findDemo(s, st, secret)
+	case secret != stored.Password:
+		stored, err = findDemo(s, st, secret)
 	}
 	if err != nil {
 		return demo{}, errors.Join(err, os.Remove(s.demoFile()+demoUnfinished))
 	}
-	known.BaseURL = address
-	return known, finish(known)
+	stored.BaseURL = address
+	return stored, finish(stored)
 }
 
 // demoWorks reports whether the demo user can log in with secret. It returns false, without
 // an error, if the caller may set a new password: no user exists, the operator chose another
 // password, or the password is lost with the only demo.json.
-func (s *session) demoWorks(st *store.Store, known demo, secret string, chosen bool) (bool, error) {
+func (s *session) demoWorks(st *store.Store, stored demo, secret string, chosen bool) (bool, error) {
 	user, err := store.Read(s, st, func(tx *store.Tx) (store.User, error) {
 		return tx.FindUserByEmail(s, demoUser)
 	})
@@ -218,7 +218,7 @@ func (s *session) demoWorks(st *store.Store, known demo, secret string, chosen b
 	switch {
 	case err != nil || works || chosen:
 		return works, err
-	case known != (demo{}):
+	case stored != (demo{}):
 		return false, fmt.Errorf("%s: %w", s.demoFile(), errDemoChanged)
 	// A private database has one state directory, and one demo.json. Any other database may
 	// have several.

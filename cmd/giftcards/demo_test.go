@@ -13,8 +13,8 @@ import (
 	"giftcards/store/storetest"
 )
 
-// TestASecondStateDirectoryLeavesTheDemoAsItIs: a password that is set anew would end the
-// tokens of everybody who uses the demo.
+// TestASecondStateDirectoryLeavesTheDemoAsItIs, because a new password would end the tokens of
+// everybody who uses the demo.
 func TestASecondStateDirectoryLeavesTheDemoAsItIs(t *testing.T) {
 	url := storetest.URL(t)
 	database := "--database-url=" + url
@@ -51,7 +51,7 @@ func TestASecondStateDirectoryLeavesTheDemoAsItIs(t *testing.T) {
 	if again := show(first); again != made {
 		t.Errorf("the demo was %s and is %s", made, again)
 	}
-	// With the right password, the second directory gets a demo.json of its own.
+	// With the right password, the second directory gets its own demo.json.
 	t.Setenv(demoVariable, "a chosen password")
 	if joined := show(second); joined != made || user() != before {
 		t.Errorf("with the demo's password: %s, want %s; the user was %s and is %s", joined, made, before, user())

@@ -19,8 +19,8 @@ import (
 	"giftcards/store/storetest/full"
 )
 
-// TestVariablesForAnotherDatabaseDoNotReachThePrivateOne: each of these variables alone
-// would break the connection of a program that reads it, or change its effect.
+// TestVariablesForAnotherDatabaseDoNotReachThePrivateOne. Each of these variables would break the
+// connection of a program that reads it, or change the effect of its statements.
 func TestVariablesForAnotherDatabaseDoNotReachThePrivateOne(t *testing.T) {
 	t.Parallel()
 	variables := []string{
@@ -46,8 +46,8 @@ func TestVariablesForAnotherDatabaseDoNotReachThePrivateOne(t *testing.T) {
 	must(t, server.Stop(syscall.SIGTERM))
 }
 
-// TestReadyzAnswersWhateverTheDatabaseDoes: /readyz also answers while the database's
-// processes are stopped, and after they continue.
+// TestReadyzAnswersWhateverTheDatabaseDoes, also while the database's processes are stopped, and after
+// they continue.
 func TestReadyzAnswersWhateverTheDatabaseDoes(t *testing.T) {
 	t.Parallel()
 	dir, address := processtest.UsedStateDir(t), processtest.FreeAddress(t)

@@ -32,7 +32,7 @@ func command(t *testing.T, stdin string, args ...string) (code int, stdout, stde
 	return code, out.String(), errors.String()
 }
 
-// onDatabase are the variables of a server on a database that is not private, which writes
+// onDatabase returns the variables of a server on a database that is not private. The server writes
 // messages into its outbox.
 func onDatabase(url string, more ...string) []string {
 	return append([]string{"DATABASE_URL=" + url, "GIFTCARDS_SMTP_URL=outbox", "GIFTCARDS_SMS_URL=outbox"}, more...)

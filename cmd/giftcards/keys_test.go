@@ -119,7 +119,7 @@ func TestOldKeysAreRetiredOnlyWhenNothingNeedsThem(t *testing.T) {
 	if code, stdout, stderr := keysDo("list"); code != 0 || !strings.Contains(stdout, `"retirable": true`) || strings.Contains(stdout, "because") {
 		t.Errorf("keys list: %d %s %s", code, stdout, stderr)
 	}
-	// The longer lifetime of links keeps only the keys of links.
+	// A longer lifetime of links keeps only the keys of links.
 	var some []keyring.Key
 	code, stdout, stderr := keysDo("retire", "--link-lifetime=26h", "--only=codes,tokens") // no link needs these keys
 	if err := json.Unmarshal([]byte(stdout), &some); err != nil || code != 0 || len(some) != 4 {
@@ -139,9 +139,9 @@ func TestOldKeysAreRetiredOnlyWhenNothingNeedsThem(t *testing.T) {
 	refused("there are no old keys")
 }
 
-// TestKeysOfTokensAndLinksGoAtOnce: --now removes new and old keys of tokens and links,
+// TestKeysOfTokensAndLinksCanBeRemovedAtOnce: --now removes new and old keys of tokens and links,
 // refuses keys of codes, and changes nothing else. The audit log has an entry.
-func TestKeysOfTokensAndLinksGoAtOnce(t *testing.T) {
+func TestKeysOfTokensAndLinksCanBeRemovedAtOnce(t *testing.T) {
 	t.Parallel()
 	dir, database := t.TempDir(), storetest.URL(t)
 	file := filepath.Join(dir, "keys.json")

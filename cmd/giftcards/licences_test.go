@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// TestTheProgramTellsTheLicenceOfEveryModule compares the texts in the program with
+// TestTheProgramShowsTheLicenceOfEveryModule compares the texts in the program with
 // docs/dependencies.md. `make verify` proves that both are current.
-func TestTheProgramTellsTheLicenceOfEveryModule(t *testing.T) {
+func TestTheProgramShowsTheLicenceOfEveryModule(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile("../../docs/dependencies.md")
 	must(t, err)

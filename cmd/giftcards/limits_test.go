@@ -25,7 +25,7 @@ func TestAnOperatorLimitsAProgramAndAUser(t *testing.T) {
 		return one
 	}
 	merchant := fmt.Sprint(printed("", "merchant", "create", "Bookshop")["id"])
-	// Programs and users have the same command; only their names and errors differ.
+	// Programs and users have the same command. Only their names and errors differ.
 	for kind, made := range map[string]map[string]any{
 		"program": printed("", "program", "create", "--merchant", merchant, "Gift cards"),
 		"user":    printed("a long password\n", "user", "create", "--merchant", merchant, "ada@example.com"),

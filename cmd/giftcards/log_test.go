@@ -14,8 +14,8 @@ import (
 	"giftcards/store/storetest"
 )
 
-// hammer sends requests over several connections until the server is gone. It returns the
-// ids of those that were answered.
+// hammer sends requests over several connections until the server ends. The returned function waits
+// for this, and returns the ids of the answered requests.
 func hammer(address string) func() []string {
 	var (
 		mu       sync.Mutex
@@ -54,8 +54,7 @@ func answers(client *http.Client, address, id string) bool {
 	return err == nil
 }
 
-// TestAStopLosesNoLogLine: every request that was answered has its line, and the lines of the
-// stop follow.
+// TestAStopLosesNoLogLine: every answered request has its line, and the lines about the stop follow.
 func TestAStopLosesNoLogLine(t *testing.T) {
 	t.Parallel()
 	address := processtest.FreeAddress(t)
@@ -78,7 +77,7 @@ func TestAStopLosesNoLogLine(t *testing.T) {
 	}
 }
 
-// TestARequestIsInTheLogSoon: an operator who follows the log need not wait for more requests.
+// TestARequestIsInTheLogSoon, even if no further request follows.
 func TestARequestIsInTheLogSoon(t *testing.T) {
 	t.Parallel()
 	address := processtest.FreeAddress(t)

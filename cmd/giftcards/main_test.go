@@ -51,7 +51,7 @@ func TestADatabaseThatIsAwayIsWaitedForWithinLimits(t *testing.T) {
 	}
 }
 
-// bookshop is a merchant in a database of the operator's own, without a server.
+// bookshop is a merchant in a database of the operator. No server runs on it.
 type bookshop struct {
 	settings []string
 	merchant string // id
@@ -109,7 +109,7 @@ func TestAnOperatorChangesAUser(t *testing.T) {
 	checkAudit(t, s.settings, s.merchant)
 }
 
-// TestAnOperatorsMistakesAreRefusedWithAReason covers wrong input, and names that do not exist.
+// TestAnOperatorsMistakesAreRefusedWithAReason: wrong input, and names that do not exist.
 func TestAnOperatorsMistakesAreRefusedWithAReason(t *testing.T) {
 	t.Parallel()
 	s := newBookshop(t)
@@ -142,7 +142,7 @@ func TestAnOperatorsMistakesAreRefusedWithAReason(t *testing.T) {
 	}
 }
 
-// TestListsShowTheRowsAndNoPassword: each list has the bookshop's one row.
+// TestListsShowTheRowsAndNoPassword: each list has the one row of the bookshop.
 func TestListsShowTheRowsAndNoPassword(t *testing.T) {
 	t.Parallel()
 	s := newBookshop(t)
@@ -173,7 +173,7 @@ func TestTheDemoAndMigrationsWorkBesideAMerchant(t *testing.T) {
 	}
 }
 
-// checkAudit checks that the merchant's audit log has the commands of newBookshop and of
+// checkAudit fails unless the merchant's audit log has the commands of newBookshop and of
 // TestAnOperatorChangesAUser.
 func checkAudit(t *testing.T, settings []string, merchant string) {
 	t.Helper()
@@ -225,7 +225,7 @@ func TestTheDemoStaysTheSame(t *testing.T) {
 		t.Errorf("the demo was %s and is %s", first, again)
 	}
 	changePassword()
-	// A chosen password is the operator's wish, so that it replaces the changed one.
+	// A chosen password is the operator's wish, so it replaces the changed password.
 	t.Setenv(demoVariable, "a chosen password")
 	if chosen := show(); !strings.Contains(chosen, "a chosen password") {
 		t.Errorf("with a chosen password the demo is %s", chosen)
@@ -242,7 +242,7 @@ func TestTheDemoStaysTheSame(t *testing.T) {
 	}
 }
 
-// TestACommandMakesNoDatabaseInAWrongPlace: only a server makes a database.
+// TestACommandMakesNoDatabaseInAWrongPlace, because only a server makes a database.
 func TestACommandMakesNoDatabaseInAWrongPlace(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "wrong")

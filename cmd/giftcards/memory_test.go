@@ -59,8 +59,8 @@ func memoryLimit(t *testing.T, adminAddress string) int64 {
 	return int64(bytes)
 }
 
-// TestTheMemoryLimitFollowsTheConnections: it is that of an idle server without any, and
-// does not go above the setting.
+// TestTheMemoryLimitFollowsTheConnections: without connections it is the limit of an idle server. It
+// never exceeds the setting.
 func TestTheMemoryLimitFollowsTheConnections(t *testing.T) {
 	t.Parallel()
 	const most = 90 << 20
@@ -90,7 +90,7 @@ func TestTheMemoryLimitFollowsTheConnections(t *testing.T) {
 	until("after them", leastMemory)
 }
 
-func TestTheRuntimesOwnVariableGoesBeforeTheMemoryLimit(t *testing.T) {
+func TestGOMEMLIMITOverridesTheMemoryLimit(t *testing.T) {
 	t.Parallel()
 	adminAddress := processtest.FreeAddress(t)
 	server := processtest.Serve(t, processtest.StateDir(t), processtest.FreeAddress(t),

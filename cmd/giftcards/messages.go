@@ -26,10 +26,10 @@ type messagesCommand struct {
 type kinds []string
 
 func (k kinds) fault() error {
-	known := slices.Concat(store.MessageKinds, store.Receipts)
+	all := slices.Concat(store.MessageKinds, store.Receipts)
 	for _, kind := range k {
-		if !slices.Contains(known, kind) {
-			return fmt.Errorf("--kind: want some of %s", strings.Join(known, ", "))
+		if !slices.Contains(all, kind) {
+			return fmt.Errorf("--kind: want some of %s", strings.Join(all, ", "))
 		}
 	}
 	return nil

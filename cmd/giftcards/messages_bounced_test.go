@@ -10,7 +10,7 @@ import (
 	"giftcards/store/id"
 )
 
-// bounced runs messages bounced with a mail server's report.
+// bounced runs `giftcards messages bounced` with a mail server's report.
 func (s *shop) bounced(card id.ID, sequence int, action string) (printed printedBounce) {
 	s.t.Helper()
 	mail := fmt.Sprintf("To: bounces+%s.%d@example.com\nContent-Type: multipart/report; report-type=delivery-status; boundary=b\n\n--b\n"+
@@ -22,8 +22,8 @@ func (s *shop) bounced(card id.ID, sequence int, action string) (printed printed
 	return printed
 }
 
-// TestAMailThatComesBackIsRecorded once, is listed, and is forgotten when the mail is sent once more.
-// Any other input is ignored.
+// TestAMailThatComesBackIsRecorded once and listed. When the mail is sent again, the record is gone. Any
+// other input is ignored.
 func TestAMailThatComesBackIsRecorded(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)

@@ -8,7 +8,7 @@ import (
 	"giftcards/store"
 )
 
-// receipts queues receipts of a card in different states, each of a kind and an occasion.
+// receipts queues receipts of a card. Each has another state, kind and occasion.
 func (s *shop) receipts(task store.Task) {
 	s.t.Helper()
 	_, err := s.database.Exec(s.t.Context(), `
@@ -20,8 +20,8 @@ func (s *shop) receipts(task store.Task) {
 	must(s.t, err)
 }
 
-// TestOperatorsListRetryAndDropReceipts like other messages, by kind. A receipt that was sent, or
-// may have been taken, is not sent again.
+// TestOperatorsListRetryAndDropReceipts like other messages, by kind. A receipt that was sent, or that a
+// mail server may have accepted, is not sent again.
 func TestOperatorsListRetryAndDropReceipts(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)

@@ -20,7 +20,7 @@ import (
 	"giftcards/store/storetest/check"
 )
 
-// desk is an operator's view: a server with a database of its own, and commands beside it.
+// desk is an operator's desk: a server with its own database, and commands on the same database.
 type desk struct {
 	*testing.T
 	dir, database string
@@ -66,8 +66,8 @@ func (o desk) messages(status string) (rows []map[string]any) {
 	return rows
 }
 
-// TestAnOperatorSendsAMailToAMendedAddress: --to sends a mail with another Message-ID, and
-// stores the address for the card.
+// TestAnOperatorSendsAMailToAMendedAddress: --to sends the mail with another Message-ID, and stores the
+// address in the card.
 func TestAnOperatorSendsAMailToAMendedAddress(t *testing.T) {
 	t.Parallel()
 	o := newDesk(t)
@@ -118,9 +118,9 @@ func TestAnOperatorSendsAMailToAMendedAddress(t *testing.T) {
 	}
 }
 
-// TestWhatWasWrittenIsListedAndSentLater: --sent changes the Message-ID of a written mail,
-// and --written keeps it, because the mail was never sent.
-func TestWhatWasWrittenIsListedAndSentLater(t *testing.T) {
+// TestWrittenMessagesAreListedAndSentLater: --sent changes the Message-ID of a written mail. --written
+// keeps it, because the mail was never sent.
+func TestWrittenMessagesAreListedAndSentLater(t *testing.T) {
 	t.Parallel()
 	o := newDesk(t)
 	card := o.client.issueTo(t, "ada@example.com")
@@ -175,9 +175,9 @@ func TestAnOperatorSetsTheZoneOfAProgram(t *testing.T) {
 	}
 }
 
-// TestATestMessageSaysHowTheSettingsDo: it prints the server's answer, and needs no
+// TestATestMessageShowsWhetherTheSettingsWork: the command prints the server's answer, and needs no
 // database.
-func TestATestMessageSaysHowTheSettingsDo(t *testing.T) {
+func TestATestMessageShowsWhetherTheSettingsWork(t *testing.T) {
 	mails := smtptest.New(t, smtptest.Hooks{Recipient: func(to string) error {
 		if to == "nobody@example.com" {
 			return smtptest.Refuse(550, "no such user")

@@ -32,9 +32,8 @@ func TestANewcomerFindsTheMessage(t *testing.T) {
 	})
 }
 
-// TestAKillBetweenSendingAndRecordingRepeatsTheMailOnce: the server dies after the mail
-// server has the mail and before it reads the answer. The repeated mail has the same
-// Message-ID and code.
+// TestAKillBetweenSendingAndRecordingRepeatsTheMailOnce: the server is killed after the mail server has
+// the mail, and before it reads the answer. The repeated mail has the same Message-ID and code.
 func TestAKillBetweenSendingAndRecordingRepeatsTheMailOnce(t *testing.T) {
 	t.Parallel()
 	taken, dead := make(chan struct{}, 10), make(chan struct{})

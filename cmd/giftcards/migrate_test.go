@@ -37,9 +37,9 @@ func TestServingNeedsNoOwner(t *testing.T) {
 	}
 }
 
-// TestWhatOnlyTheOwnerMayDoSaysSoInOneSentence tries every command that only the owner may
-// run as the serving role.
-func TestWhatOnlyTheOwnerMayDoSaysSoInOneSentence(t *testing.T) {
+// TestCommandsOfTheOwnerSaySoToAnotherRole tries every command that only the owner may run as the
+// serving role. The error is one sentence.
+func TestCommandsOfTheOwnerSaySoToAnotherRole(t *testing.T) {
 	t.Parallel()
 	dir, owner := t.TempDir(), storetest.URL(t)
 	if code, _, stderr := command(t, "", "demo", "--database-url="+owner, "--state-dir="+dir); code != 0 {

@@ -12,7 +12,7 @@ import (
 	"giftcards/cmd/giftcards/processtest"
 )
 
-// TestOperatorsWatchAServer covers the admin address, the traces, and the end of both.
+// TestOperatorsWatchAServer by its admin address and its traces, until the server stops.
 func TestOperatorsWatchAServer(t *testing.T) {
 	t.Parallel()
 	traces := make(chan string, 100)
@@ -41,8 +41,7 @@ func TestOperatorsWatchAServer(t *testing.T) {
 		t.Errorf("the admin address is not told: %s", server.Output())
 	}
 
-	// Two more servers: the default admin address is taken for one, and the chosen one for
-	// the other.
+	// Two more servers: for one the default admin address is taken, and for the other the chosen one.
 	taken, err := net.Listen("tcp", defaultAdminListen)
 	if err == nil {
 		t.Cleanup(func() { _ = taken.Close() })

@@ -25,13 +25,13 @@ import (
 	"giftcards/store/storetest/check"
 )
 
-// production is a machine on which docs/production.md is followed.
+// production is a machine on which the test follows docs/production.md.
 type production struct {
 	t       *testing.T
 	dir     string // what the page has in /usr, /etc, /var and /mnt
 	address string
 	admin   string   // the database's address for a role that may create others
-	fill    []string // what is filled in: pairs of old and new
+	fill    []string // pairs: a text of the page, and the text that takes its place
 	ids     map[string]string
 	shell   io.Writer
 	answers *bufio.Reader
@@ -68,13 +68,13 @@ func newProduction(t *testing.T, mails *smtptest.Server) *production {
 	program := processtest.Program(t)
 	p.standIns(program)
 
-	// Roles are the whole server's, so that each run has its own. The tests' PostgreSQL lets
-	// one role in, which then becomes the other.
+	// Roles belong to the whole server, so each run has its own roles. The tests' PostgreSQL lets only
+	// one role log in, which then takes the other role.
 	suffix := fmt.Sprintf("_test_%08x", rand.Uint32())
 	owner, app, database := "giftcards_owner"+suffix, "giftcards_app"+suffix, "giftcards"+suffix
 	admin, err := url.Parse(storetest.URL(t))
 	must(t, err)
-	as := func(role string) string {
+	urlAs := func(role string) string {
 		u := *admin
 		query := u.Query()
 		query.Set("options", "-c role="+role)
@@ -82,8 +82,8 @@ func newProduction(t *testing.T, mails *smtptest.Server) *production {
 		return u.String()
 	}
 	p.fill = []string{
-		"postgres://giftcards_owner:OWNER-PASSWORD@db.example.com/giftcards?sslmode=verify-full", as(owner),
-		"postgres://giftcards_app:SERVER-PASSWORD@db.example.com/giftcards?sslmode=verify-full", as(app),
+		"postgres://giftcards_owner:OWNER-PASSWORD@db.example.com/giftcards?sslmode=verify-full", urlAs(owner),
+		"postgres://giftcards_app:SERVER-PASSWORD@db.example.com/giftcards?sslmode=verify-full", urlAs(app),
 		"giftcards_owner", owner, "giftcards_app", app, "database giftcards owner", "database " + database + " owner",
 		"/usr/local/bin/", p.dir + "/usr/local/bin/", "/var/lib/giftcards", p.dir + "/var/lib/giftcards", "/mnt/", p.dir + "/mnt/", "/etc/", p.dir + "/etc/",
 		"https://cards.example.com", "http://" + p.address, "http://127.0.0.1:8080", "http://" + p.address,
@@ -99,7 +99,7 @@ func newProduction(t *testing.T, mails *smtptest.Server) *production {
 	return p
 }
 
-// filled is text with everything filled in that the page leaves to its reader.
+// filled returns a text with a value in each place that the page leaves to its reader.
 func (p *production) filled(text string) string {
 	fill := slices.Clone(p.fill)
 	for name, id := range p.ids {
@@ -142,7 +142,7 @@ func (p *production) open(mails *smtptest.Server) {
 	p.t.Cleanup(func() { _ = input.Close(); _ = cmd.Wait() })
 }
 
-// run types a line, or several that are one command, and returns what is printed.
+// run types a command of one or more lines, and returns its output.
 func (p *production) run(command string) string {
 	p.t.Helper()
 	const end = "-- done"
@@ -176,7 +176,7 @@ func (p *production) start(mails *smtptest.Server) {
 		return match[1]
 	}
 	if analyze, err := exec.LookPath("systemd-analyze"); err == nil {
-		// The unit's user is not on this machine, so that the test's user takes its place.
+		// The unit's user does not exist on this machine, so the test's user takes its place.
 		verified := filepath.Join(p.dir, "giftcards.service")
 		must(p.t, os.WriteFile(verified, []byte(strings.Replace(text, "User=giftcards", fmt.Sprint("User=", os.Getuid()), 1)), 0o600))
 		if out, err := exec.Command(analyze, "verify", verified).CombinedOutput(); err != nil || strings.Contains(string(out), verified) {
@@ -212,7 +212,7 @@ func TestAnEmptyPostgreSQLBecomesAServerThatMailsCards(t *testing.T) {
 	for _, block := range regexp.MustCompile("(?s)\n```(\\w+)\n(.*?)```\n").FindAllStringSubmatch(string(page), -1) {
 		language, text := block[1], block[2]
 		if language == "sql" {
-			p.sql(strings.TrimSuffix(p.filled(text+"grant giftcards_app to current_user;\n"), ";\n")) // who becomes it, see as
+			p.sql(strings.TrimSuffix(p.filled(text+"grant giftcards_app to current_user;\n"), ";\n")) // this role then takes the other one, see urlAs
 			continue
 		}
 		for _, typed := range commandsOf(text) {
@@ -251,7 +251,7 @@ func TestAnEmptyPostgreSQLBecomesAServerThatMailsCards(t *testing.T) {
 	p.run(strings.SplitN(strings.TrimSpace(string(job)), " ", 7)[6])
 }
 
-// commandsOf are the commands of a block, each with the lines that belong to it.
+// commandsOf returns the commands of a block. A command may have several lines.
 func commandsOf(block string) (commands []string) {
 	here, continued := false, false
 	for line := range strings.Lines(block) {

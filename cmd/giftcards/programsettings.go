@@ -22,7 +22,7 @@ type setProgram struct {
 	Currency           *string `placeholder:"CODE" help:"Currency of the amounts in messages and downloads, such as EUR. An empty value unsets this and each of the others: --currency=."`
 	Locale             *string `placeholder:"TAG" help:"Language and region of messages and downloads, such as fr or fr-CH."`
 	TimeZone           *string `placeholder:"ZONE" help:"Zone in which the days in messages begin and end, such as Europe/Paris."`
-	Activation         *string `placeholder:"WHO" help:"Who activates cards: merchant."`
+	Activation         *string `placeholder:"WHO" help:"Who activates cards. The only value is merchant, because nobody else can activate a card."`
 	SenderName         *string `placeholder:"NAME" help:"Name of the sender of mails, instead of the merchant's name."`
 	ReplyTo            *string `placeholder:"ADDRESS" help:"Mail address to which answers go."`
 	Design             *string `placeholder:"NAME" help:"Design of messages of cards without a designTemplate."`

@@ -9,8 +9,8 @@ import (
 	"giftcards/store/storetest"
 )
 
-// TestAnOperatorSetsAndSeesTheSettingsOfAProgram: what is set stays, an empty value unsets it, and
-// each change is in the audit log.
+// TestAnOperatorSetsAndSeesTheSettingsOfAProgram. A command changes only the settings that it names, an
+// empty value unsets a setting, and each change is in the audit log.
 func TestAnOperatorSetsAndSeesTheSettingsOfAProgram(t *testing.T) {
 	t.Parallel()
 	database, dir := storetest.URL(t), t.TempDir()
@@ -74,8 +74,8 @@ func TestAnOperatorSetsAndSeesTheSettingsOfAProgram(t *testing.T) {
 	}
 }
 
-// TestASettingThatCannotBeIsRefusedInASentence, and nothing is changed.
-func TestASettingThatCannotBeIsRefusedInASentence(t *testing.T) {
+// TestAnInvalidSettingIsRefusedInASentence, and nothing is changed.
+func TestAnInvalidSettingIsRefusedInASentence(t *testing.T) {
 	t.Parallel()
 	database, dir := storetest.URL(t), t.TempDir()
 	do := func(args ...string) (int, string, string) {

@@ -164,7 +164,7 @@ func TestSettingsThatWouldNotProtectAreRefused(t *testing.T) {
 	}
 }
 
-// TestHelpAndFaultsTellNoSecret: --help and errors contain no secret of the environment.
+// TestHelpAndFaultsTellNoSecret of the environment.
 func TestHelpAndFaultsTellNoSecret(t *testing.T) {
 	secrets := map[string]string{
 		"DATABASE_URL":            "postgres://giftcards:hidden-database-password@127.0.0.1:1/giftcards",

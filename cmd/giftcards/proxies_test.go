@@ -35,8 +35,8 @@ import (
 // slowRequest is longer than the minute after which proxies give up by default.
 const slowRequest = 65 * time.Second
 
-// TestASampleOfAProxyPassesEverythingOn runs the samples in docs/proxies with the test's
-// addresses and certificate.
+// TestASampleOfAProxyPassesEverythingOn runs the samples in docs/proxies with the addresses and the
+// certificate of the test.
 func TestASampleOfAProxyPassesEverythingOn(t *testing.T) {
 	t.Parallel()
 	for name, sample := range map[string]struct {
@@ -82,7 +82,7 @@ func TestASampleOfAProxyPassesEverythingOn(t *testing.T) {
 			text, err := os.ReadFile("../../docs/proxies/" + sample.file)
 			must(t, err)
 			certificate := combinedCertificate(t, dir)
-			// A sample that has changed must fail here, and not run with wrong addresses.
+			// If a sample has changed, the test must fail here and not run it with wrong addresses.
 			pairs := sample.replace(front, back, certificate)
 			for i := 0; i < len(pairs); i += 2 {
 				if !strings.Contains(string(text), pairs[i]) {

@@ -20,7 +20,7 @@ import (
 	"giftcards/store/storetest"
 )
 
-// TestTheCauseOfNotBeingReadyIsLoggedOnce, and no client learns it.
+// TestTheCauseOfNotBeingReadyIsLoggedOnce. No client learns it.
 func TestTheCauseOfNotBeingReadyIsLoggedOnce(t *testing.T) {
 	t.Parallel()
 	dir, address := processtest.UsedStateDir(t), processtest.FreeAddress(t)
@@ -28,7 +28,7 @@ func TestTheCauseOfNotBeingReadyIsLoggedOnce(t *testing.T) {
 	file := filepath.Join(dir, "keys.json")
 	keys, err := os.ReadFile(file)
 	must(t, err)
-	// ready asks until it gets the wanted answer, and then once more.
+	// ready asks until it gets the wanted answer, and then asks once more.
 	ready := func(want string) {
 		t.Helper()
 		var body []byte

@@ -29,7 +29,7 @@ func journey(t *testing.T) string {
 	return blocks[0][1]
 }
 
-// life holds the commands that docs/cards.md adds to the journey, in the same shell.
+// life returns the commands that docs/cards.md adds to the journey in the same shell.
 func life(t *testing.T) string {
 	t.Helper()
 	page, err := os.ReadFile("../../docs/cards.md")
@@ -41,7 +41,7 @@ func life(t *testing.T) string {
 	return all.String()
 }
 
-// shells returns the installed ones of bash, zsh and sh, by their names. bash and zsh are
+// shells returns those of bash, zsh and sh that are installed, by their names. bash and zsh are
 // interactive, as in a terminal, and read no settings of a user.
 func shells() map[string][]string {
 	found := map[string][]string{}
@@ -53,18 +53,18 @@ func shells() map[string][]string {
 	return found
 }
 
-// nobody is a user who has nothing on this machine.
+// nobody is a user without files on this machine.
 var nobody = &syscall.Credential{Uid: 65534, Gid: 65534}
 
-// pasteInto gives text to a shell, and returns what it shows. The shell must still be
-// there afterwards.
-func pasteInto(t *testing.T, shell []string, as *syscall.Credential, env []string, text string) string {
+// pasteInto pastes a text into a shell and returns the output. It fails unless the shell still runs
+// afterwards.
+func pasteInto(t *testing.T, shell []string, account *syscall.Credential, env []string, text string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, shell[0], shell[1:]...)
 	cmd.Dir, cmd.Env = "/", append([]string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C"}, env...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: as, Setsid: true} // so that an interactive shell does not take the terminal of the test
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: account, Setsid: true} // so that an interactive shell does not take the terminal of the test
 	cmd.Stdin = strings.NewReader(text + "\necho the shell is still there\n")
 	out, err := cmd.CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "the shell is still there") {
@@ -73,16 +73,16 @@ func pasteInto(t *testing.T, shell []string, as *syscall.Credential, env []strin
 	return string(out)
 }
 
-// TestTheJourneyOfTheREADMEWorksAsItIsPasted with a state directory that the variable names, and
-// with the default one. For the default one, a test of root takes another user. Without -full
-// only sh tries the default one.
+// TestTheJourneyOfTheREADMEWorksAsItIsPasted, with a state directory that the variable names and with
+// the default one. A test that runs as root takes another user for the default directory. Without
+// -full, only sh tries the default directory.
 func TestTheJourneyOfTheREADMEWorksAsItIsPasted(t *testing.T) {
 	t.Parallel()
 	text := journey(t)
-	check := func(t *testing.T, shells map[string][]string, as *syscall.Credential, env []string) {
+	check := func(t *testing.T, shells map[string][]string, account *syscall.Credential, env []string) {
 		t.Helper()
 		for name, shell := range shells {
-			out := pasteInto(t, shell, as, env, text)
+			out := pasteInto(t, shell, account, env, text)
 			for want, times := range map[string]int{
 				"HTTP/1.1 201 Created\r\n": 2, "HTTP/1.1 202 Accepted\r\n": 2, "HTTP/1.1 422 ": 1,
 				"HTTP/1.1 200 OK\r\n": 4, "HTTP/1.1 400 ": 1, `"remainingBalance":"15.00"`: 2, `"transactionType":`: 3, `"balance":"17.50"`: 1,
@@ -106,28 +106,28 @@ func TestTheJourneyOfTheREADMEWorksAsItIsPasted(t *testing.T) {
 	t.Run("without", func(t *testing.T) {
 		t.Parallel()
 		home := processtest.StateDir(t)
-		var as *syscall.Credential // the state directory of root is this machine's, so the test takes another user's
+		var account *syscall.Credential // root's default state directory may be in use on this machine, so the test runs as another user
 		if os.Geteuid() == 0 {
-			as = nobody
-			must(t, os.Chown(home, int(as.Uid), int(as.Gid)))
+			account = nobody
+			must(t, os.Chown(home, int(account.Uid), int(account.Gid)))
 		}
 		path := processtest.Program(t)
 		address := processtest.FreeAddress(t)
 		processtest.NewServer(t, address, func() *exec.Cmd {
 			cmd := exec.Command(path, "serve", "--listen="+address, "--admin-listen=off")
-			// Programs of PostgreSQL that root has fetched are good for everybody.
+			// Every user may run the programs of PostgreSQL that root has fetched.
 			cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "XDG_CACHE_HOME=/var/cache"}
-			if as == nil {
+			if account == nil {
 				cmd.Env[2] = "XDG_CACHE_HOME=" + os.Getenv("XDG_CACHE_HOME")
 			}
-			cmd.SysProcAttr = &syscall.SysProcAttr{Credential: as}
+			cmd.SysProcAttr = &syscall.SysProcAttr{Credential: account}
 			return cmd
 		}).Start()
 		tried := shells()
 		if !full.Asked() {
 			tried = map[string][]string{"sh": tried["sh"]}
 		}
-		check(t, tried, as, []string{"HOME=" + home})
+		check(t, tried, account, []string{"HOME=" + home})
 	})
 }
 
@@ -150,7 +150,7 @@ func TestTheLifeOfACardWorksAsItIsPasted(t *testing.T) {
 	}
 }
 
-// TestTheJourneyLooksWhereTheServerKeepsItsDemo, also if a variable names the directory.
+// TestTheJourneyLooksWhereTheServerKeepsItsDemo, also if a variable names the state directory.
 func TestTheJourneyLooksWhereTheServerKeepsItsDemo(t *testing.T) {
 	t.Parallel()
 	want, err := embedded.DefaultStateDir()
@@ -171,7 +171,7 @@ func TestTheJourneyLooksWhereTheServerKeepsItsDemo(t *testing.T) {
 func TestTheJourneyEndsWithoutAServer(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	for _, demo := range []string{"", `{"baseUrl": "http://` + processtest.FreeAddress(t) + `"}`} { // none, or of a server that is stopped
+	for _, demo := range []string{"", `{"baseUrl": "http://` + processtest.FreeAddress(t) + `"}`} { // no demo, or the demo of a server that is stopped
 		if demo != "" {
 			must(t, os.WriteFile(filepath.Join(dir, "demo.json"), []byte(demo), 0o600))
 		}
@@ -184,13 +184,13 @@ func TestTheJourneyEndsWithoutAServer(t *testing.T) {
 	}
 }
 
-// TestTheJourneyEndsWhenItsTaskDoesNot, and when it fails.
+// TestTheJourneyEndsWhenItsTaskDoesNot, and when its task fails.
 func TestTheJourneyEndsWhenItsTaskDoesNot(t *testing.T) {
 	t.Parallel()
 	for _, status := range []string{"failed", "pending"} {
 		dir := t.TempDir()
 		for name, script := range map[string]string{
-			// A server whose tasks have the status for ever; each look at one is a line in the file looks.
+			// This server's tasks keep their status for ever. Each poll adds a line to the file looks.
 			"curl": fmt.Sprintf(`#!/bin/sh
 case "$*" in
 */v2/token*) echo '{"accessToken":"x"}' ;;
@@ -216,8 +216,8 @@ esac
 	}
 }
 
-// TestNoCommandInTheDocsHasACommentBehindIt, and no line of a command is a comment: an
-// interactive zsh takes # for a word like any other, and executes the line.
+// TestNoCommandInTheDocsHasACommentBehindIt, and no line is only a comment. An interactive zsh reads #
+// as a word like any other, and executes the line.
 func TestNoCommandInTheDocsHasACommentBehindIt(t *testing.T) {
 	t.Parallel()
 	pages, err := filepath.Glob("../../docs/*.md")

@@ -150,10 +150,10 @@ func (c exportRecipient) Run(s *session) error {
 		printed.Answers, _ = each(found.Answers, nil, func(a store.StoredAnswer) printedKeyAnswer {
 			return printedKeyAnswer{ProgramID: a.ProgramID, Operation: a.Operation, Key: a.Key, CreatedAt: a.CreatedAt.UTC(), Answer: a.Answer}
 		})
-		own, _ := each(found.Cards, nil, func(c store.GiftCard) store.ErasedCard {
+		cards, _ := each(found.Cards, nil, func(c store.GiftCard) store.ErasedCard {
 			return store.ErasedCard{ProgramID: c.ProgramID, ID: c.ID, Email: c.CustomerEmail, Phone: c.CustomerPhone}
 		})
-		files, err := s.outboxFiles(person, own)
+		files, err := s.outboxFiles(person, cards)
 		if err != nil {
 			return printedPerson{}, err
 		}

@@ -18,8 +18,8 @@ func (s *shop) outbox() string {
 	return filepath.Join(strings.TrimPrefix(s.settings[1], "--state-dir="), "outbox")
 }
 
-// TestOperatorsExportAndEraseARecipient by any spelling of the address, with the files of the
-// outbox. Both are in the audit log, without the address.
+// TestOperatorsExportAndEraseARecipient by any spelling of the address, including the files in the
+// outbox. Both commands are in the audit log, without the address.
 func TestOperatorsExportAndEraseARecipient(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
@@ -71,7 +71,7 @@ func TestOperatorsExportAndEraseARecipient(t *testing.T) {
 	if n := s.count("audit_log where operation = 'recipients export' and client like '%@%'"); n != 3 {
 		t.Errorf("%d exports in the audit log, want 3", n)
 	}
-	// One for each command, and one for each program with a card.
+	// There is an entry for each command, and one for each program with a card.
 	if n := s.count("audit_log where operation = 'recipients erase' and (program_id is null) = (cards = 0)"); n != 3 || s.count("audit_log r where r::text like '%ada@%'") != 0 {
 		t.Errorf("%d erasures in the audit log, want 3", n)
 	}
@@ -82,7 +82,7 @@ func TestOperatorsExportAndEraseARecipient(t *testing.T) {
 	}
 }
 
-// TestAnErasureThatWaitsForAFrozenWorkerSaysSo by the task's name.
+// TestAnErasureThatWaitsForAFrozenWorkerSaysSo, and names the task.
 func TestAnErasureThatWaitsForAFrozenWorkerSaysSo(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)

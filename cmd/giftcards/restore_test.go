@@ -20,7 +20,8 @@ import (
 	"giftcards/store/storetest/check"
 )
 
-// client programs of PostgreSQL need an address without pgx's own parameters.
+// postgres runs a client program of PostgreSQL. Such a program does not understand pgx's own
+// parameters in an address.
 func postgres(t *testing.T, program, database string, args ...string) []byte {
 	t.Helper()
 	path, err := exec.LookPath(program)
@@ -48,9 +49,8 @@ func privateURL(t *testing.T) string {
 	return server.URL()
 }
 
-// TestABackupBringsEverythingBack on an empty server with the key file: the cards are the
-// same, codes open, tasks can be polled, idempotency keys replay, and the server issues new
-// cards.
+// TestABackupBringsEverythingBack on an empty server with the same key file: the cards are the same,
+// codes open, tasks can be polled, idempotency keys replay, and the server issues new cards.
 func TestABackupBringsEverythingBack(t *testing.T) {
 	t.Parallel()
 	first, second := privateURL(t), privateURL(t)
@@ -101,7 +101,7 @@ func TestABackupBringsEverythingBack(t *testing.T) {
 		t.Errorf("after the restore: %d %s %v", status, again, err)
 	}
 	if n := countCards(t, second, ""); n != 4 {
-		t.Errorf("%d cards, want the 4 of before the backup", n)
+		t.Errorf("%d cards, want the 4 that existed before the backup", n)
 	}
 	status, replayed, err := c.do(t.Context(), http.MethodPost, "/"+card+"/redeem", "the-key", redeemed)
 	if err != nil || status != http.StatusOK || !strings.Contains(string(replayed), `"remainingBalance":"3.00"`) {
@@ -115,7 +115,7 @@ func TestABackupBringsEverythingBack(t *testing.T) {
 	must(t, server.Stop(syscall.SIGTERM))
 }
 
-// download returns the CSV, with the codes, of a bulk request's answer.
+// download returns the CSV with the codes for the answer to a bulk request.
 func download(t *testing.T, issued []byte) []byte {
 	t.Helper()
 	var answer struct{ CsvDownloadURL string }
@@ -137,8 +137,7 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// checkLedger fails unless the only balance is the one of before the backup, and follows from
-// its entries.
+// checkLedger fails unless the only balance is the one from before the backup, and follows from its entries.
 func checkLedger(t *testing.T, database, dir string) {
 	t.Helper()
 	code, stdout, stderr := command(t, "", "ledger", "verify", "--database-url="+database, "--state-dir="+dir)

@@ -18,7 +18,7 @@ import (
 	"giftcards/store/storetest"
 )
 
-// sent is an answer to a request with one more header, as "Name: value".
+// sent is the answer to a request.
 type sent struct {
 	status int
 	header http.Header
@@ -42,7 +42,7 @@ func (c client) with(t *testing.T, method, path, body, header string) sent {
 	return sent{response.StatusCode, response.Header, answer}
 }
 
-// sandboxPaths are the paths that only the sandbox's document has, and those of its pages.
+// sandboxPaths returns the paths that only the sandbox's document has, and the paths of its pages.
 func sandboxPaths(t *testing.T) []string {
 	t.Helper()
 	paths := []string{"/sandbox", "/sandbox/", "/openapi-sandbox.json"}
@@ -57,8 +57,8 @@ func sandboxPaths(t *testing.T) []string {
 	return paths
 }
 
-// TestWithoutTheFlagNothingOfASandboxIsReachable: its headers are ignored, good or bad, and its
-// paths are unknown.
+// TestWithoutTheFlagNothingOfASandboxIsReachable: its headers are ignored, whether they are right or
+// wrong, and its paths are unknown.
 func TestWithoutTheFlagNothingOfASandboxIsReachable(t *testing.T) {
 	t.Parallel()
 	dir := processtest.UsedStateDir(t)
@@ -98,8 +98,8 @@ func TestWithoutTheFlagNothingOfASandboxIsReachable(t *testing.T) {
 	}
 }
 
-// TestADatabaseOfASandboxStaysOne: a server without the flag refuses it, and the other way
-// round. Migrations and the demo ask for the flag too; the other commands do not.
+// TestADatabaseOfASandboxStaysOne: a server without the flag refuses it, and a server with the flag
+// refuses a real database. Migrations and the demo need the flag too. The other commands do not.
 func TestADatabaseOfASandboxStaysOne(t *testing.T) {
 	t.Parallel()
 	for _, sandbox := range []bool{true, false} {
@@ -135,7 +135,7 @@ func TestADatabaseOfASandboxStaysOne(t *testing.T) {
 	}
 }
 
-// TestASandboxSaysWhatItIsAndServes: its page, its document and an answer of choice.
+// TestASandboxSaysWhatItIsAndServes its page, its document and chosen answers.
 func TestASandboxSaysWhatItIsAndServes(t *testing.T) {
 	t.Parallel()
 	dir := processtest.StateDir(t)
@@ -155,8 +155,8 @@ func TestASandboxSaysWhatItIsAndServes(t *testing.T) {
 	}
 }
 
-// TestASandboxSendsNothing: a setting that sends is refused, and without one messages go to
-// files, also with a database that is not private.
+// TestASandboxSendsNothing: it refuses settings for sending, and writes messages to files, also with a
+// database that is not private.
 func TestASandboxSendsNothing(t *testing.T) {
 	t.Parallel()
 	for setting, want := range map[string]string{
@@ -212,7 +212,7 @@ func TestLimitsOfAnAddressAreOffInASandbox(t *testing.T) {
 		if login.status != http.StatusUnauthorized {
 			t.Errorf("login %d: %d %s", n, login.status, login.body)
 		}
-		// Another number each time, because five wrong codes lock one in any case.
+		// Each check has another number, because five wrong codes lock a number in any case.
 		check := c.with(t, "POST", "/v2/giftcards/customer/balance-check", fmt.Sprintf(`{"cardNumber": "91466094572877%02d", "securityCode": "123456"}`, n), "")
 		if check.status != http.StatusNotFound {
 			t.Errorf("balance check %d: %d %s", n, check.status, check.body)

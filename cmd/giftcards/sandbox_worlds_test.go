@@ -19,7 +19,7 @@ import (
 	"giftcards/store/storetest/full"
 )
 
-// traveller runs the longer journey in a world of its own. All travellers share the client.
+// traveller runs the longer journey in its own world. All travellers share the client.
 type traveller struct {
 	t      *testing.T
 	client *http.Client
@@ -30,8 +30,8 @@ type traveller struct {
 	}
 }
 
-// send sends a request and returns the answer's body. It is nil, and the test has failed, unless
-// the answer has the status.
+// send sends a request and returns the answer's body. If the answer has another status, send fails the
+// test and returns nil.
 func (tr *traveller) send(want int, method, path, body string, headers ...string) []byte {
 	r, err := http.NewRequestWithContext(tr.t.Context(), method, tr.url+path, strings.NewReader(body))
 	if err != nil {
@@ -71,18 +71,18 @@ func (tr *traveller) ask(want int, method, path, body string, headers ...string)
 	return answer
 }
 
-// cardsOf is the path of a program's cards.
+// cardsOf returns the path of a program's cards.
 func cardsOf(program string) string { return "/v2/giftcards/programs/" + program + "/cards" }
 
-// live runs the journey in a new world, and deletes the world. It returns the ids of the cards.
-// stranger is a card of another world, with its path.
+// live runs the journey in a new world, deletes the world, and returns the ids of its cards. stranger is
+// a card of another world, and strangersCards is the path of that world's cards.
 func (tr *traveller) live(name, strangersCards, stranger string) (ids []string) {
 	made := tr.send(http.StatusCreated, http.MethodPost, "/sandbox/worlds", `{"name": "`+name+`"}`)
 	if json.Unmarshal(made, &tr.world) != nil {
 		return nil
 	}
 	cards := cardsOf(tr.world.ProgramID)
-	// The same key everywhere, because worlds must not share those either.
+	// The key is the same in all worlds, because worlds must not share keys either.
 	first := tr.ask(201, http.MethodPost, cards, `{"initialValue": "25.00", "merchantId": "`+tr.world.MerchantID+`"}`, "Idempotency-Key: the same in all worlds").text("id")
 	card := cards + "/" + first
 	tr.ask(200, http.MethodPost, card+"/activate", `{}`)
@@ -114,7 +114,7 @@ func (tr *traveller) live(name, strangersCards, stranger string) (ids []string) 
 	return ids
 }
 
-// sees checks that a list has some of the cards and no others.
+// sees fails unless a list has at least one of the cards, and no others.
 func (tr *traveller) sees(path string, cards ...string) {
 	var listed []struct{ ID string }
 	if answer := tr.send(200, http.MethodGet, path, ""); answer == nil || json.Unmarshal(answer, &listed) != nil || len(listed) == 0 || len(listed) > len(cards) {
@@ -130,7 +130,7 @@ func (tr *traveller) sees(path string, cards ...string) {
 
 const cardsOfTask = 60
 
-// issueByTask issues cards by a task, and returns their ids as the CSV has them.
+// issueByTask issues cards by a task, and returns their ids in the order of the CSV.
 func (tr *traveller) issueByTask(cards string) (ids []string) {
 	task := tr.ask(202, http.MethodPost, cards+"/bulk", fmt.Sprintf(`{"initialValue": "5.00", "count": %d}`, cardsOfTask)).text("taskId")
 	var link string
@@ -149,7 +149,7 @@ func (tr *traveller) issueByTask(cards string) (ids []string) {
 	return ids
 }
 
-// seesOnlyItsRequests checks that the journal of the world has its requests and no others.
+// seesOnlyItsRequests fails unless the world's journal has its own requests and no others.
 func (tr *traveller) seesOnlyItsRequests() {
 	var journal struct{ Requests []struct{ MerchantID string } }
 	answer := tr.send(200, http.MethodGet, "/sandbox/requests?limit=1000&world="+tr.world.Name, "")
@@ -163,9 +163,9 @@ func (tr *traveller) seesOnlyItsRequests() {
 	}
 }
 
-// TestManyWorldsLiveInParallel: each runs the longer journey, sees no other, and is deleted. All
-// of them begin at the same moment. The test prints the time and the most memory that the
-// server's process held.
+// TestManyWorldsLiveInParallel: each world runs the longer journey, sees no other world, and is deleted.
+// All of them begin at the same moment. The test prints the time, and the peak memory of the server's
+// process.
 func TestManyWorldsLiveInParallel(t *testing.T) {
 	t.Parallel()
 	server := processtest.Serve(t, processtest.StateDir(t), processtest.FreeAddress(t), "GIFTCARDS_SANDBOX=true")
@@ -205,7 +205,7 @@ func TestManyWorldsLiveInParallel(t *testing.T) {
 	}
 }
 
-// peakMemory says how much memory a process has held at most, if the system tells.
+// peakMemory returns the peak memory of a process in words, or says that the system does not tell it.
 func peakMemory(t *testing.T, pid int) string {
 	t.Helper()
 	if runtime.GOOS != "linux" {

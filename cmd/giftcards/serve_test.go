@@ -18,8 +18,8 @@ import (
 	"giftcards/store/storetest/full"
 )
 
-// TestATaskSurvivesKill kills the server at random moments of tasks of 5,000 cards. Each
-// task ends with exactly 5,000, even if its request got no answer.
+// TestATaskSurvivesKill kills the server at random moments of tasks of 5,000 cards. Each task ends with
+// exactly 5,000 cards, even if its request got no answer.
 func TestATaskSurvivesKill(t *testing.T) {
 	t.Parallel()
 	dir, address := processtest.UsedStateDir(t), processtest.FreeAddress(t)
@@ -71,7 +71,7 @@ func TestATaskSurvivesKill(t *testing.T) {
 	}
 }
 
-// TestAFirstStartShowsWhatToDo, and a second start finds the data of the first.
+// TestAFirstStartShowsWhatToDo. A second start finds the data of the first.
 func TestAFirstStartShowsWhatToDo(t *testing.T) {
 	t.Parallel()
 	dir, address := processtest.StateDir(t), processtest.FreeAddress(t)
@@ -128,8 +128,8 @@ func TestAFirstStartShowsWhatToDo(t *testing.T) {
 	}
 }
 
-// TestCodesAreNotSealedWithOtherKeys: a server with a missing or wrong key file does not
-// start, because it would seal codes that no other instance can open.
+// TestCodesAreNotSealedWithOtherKeys: a server with a missing or wrong key file does not start, because
+// it would seal codes that no other instance can open.
 func TestCodesAreNotSealedWithOtherKeys(t *testing.T) {
 	t.Parallel()
 	dir, address := processtest.UsedStateDir(t), processtest.FreeAddress(t)

@@ -12,8 +12,7 @@ import (
 	"giftcards/store/storetest"
 )
 
-// TestATakenAddressIsToldBeforeADatabaseIsMade.
-func TestATakenAddressIsToldBeforeADatabaseIsMade(t *testing.T) {
+func TestATakenAddressIsReportedBeforeADatabaseIsMade(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
@@ -28,7 +27,7 @@ func TestATakenAddressIsToldBeforeADatabaseIsMade(t *testing.T) {
 	}
 }
 
-// TestThePoolHasTheConnectionsThatAreSet, by the setting or in the address, and 16 else.
+// TestThePoolHasTheConnectionsThatAreSet by the setting or in the address, and 16 if neither is set.
 func TestThePoolHasTheConnectionsThatAreSet(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ inAddress, setting, want string }{

@@ -18,8 +18,7 @@ import (
 	"giftcards/store/storetest"
 )
 
-// runbook returns the commands below a heading of docs/security.md, as an operator types
-// them.
+// runbook returns the commands below a heading of docs/security.md, as an operator types them.
 func runbook(t *testing.T, heading string) (commands []string) {
 	t.Helper()
 	page, err := os.ReadFile("../../docs/security.md")
@@ -41,7 +40,8 @@ func runbook(t *testing.T, heading string) (commands []string) {
 	return commands
 }
 
-// burgledShop is a merchant, two servers on one database and key file, and a thief's loot.
+// burgledShop is a merchant, two servers on one database and key file, and the tokens, links and keys
+// that a thief has stolen.
 type burgledShop struct {
 	*servertest.Server
 	other    *servertest.Server
@@ -100,7 +100,7 @@ func (s *burgledShop) forge() (token, link string) {
 	return token, at + "/downloads/" + s.keys.SignLink(payload)
 }
 
-// status returns the status of an answer of one of the servers.
+// status returns the status with which one of the servers answers.
 func (s *burgledShop) status(server *servertest.Server, address, token string) int {
 	s.t.Helper()
 	r, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, strings.Replace(address, s.URL, server.URL, 1), nil)
@@ -246,9 +246,9 @@ func (s *burgledShop) wantOnlyTheNewPassword() {
 	}
 }
 
-// TestAfterATheftThePageEndsWhatWasStolen follows each chapter of "When a token, a link, a
-// password or the key file was stolen" literally, beside two servers.
-func TestAfterATheftThePageEndsWhatWasStolen(t *testing.T) {
+// TestTheRunbooksForATheftEndTheStolenCredentials follows each chapter of "When a token, a link, a
+// password or the key file was stolen" literally, while two servers run.
+func TestTheRunbooksForATheftEndTheStolenCredentials(t *testing.T) {
 	t.Parallel()
 	for _, heading := range []string{"A token", "A password", "A CSV link"} {
 		t.Run(heading, func(t *testing.T) {

@@ -19,7 +19,7 @@ import (
 	"giftcards/store/storetest"
 )
 
-// shop is a database with a merchant, on which no server runs.
+// shop is a database with a merchant. No server runs on it.
 type shop struct {
 	t        *testing.T
 	settings []string
@@ -108,8 +108,7 @@ func (s *shop) cancel(args ...string) map[string]string {
 	return outcomes
 }
 
-// TestOperatorsListAndCancelTasks without a server. The output names tasks that were
-// completed before.
+// TestOperatorsListAndCancelTasks without a server. The output says which tasks were completed before.
 func TestOperatorsListAndCancelTasks(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
@@ -152,7 +151,7 @@ func TestOperatorsListAndCancelTasks(t *testing.T) {
 	}
 }
 
-// TestBadCancellationsAreRefused with one sentence, and they cancel nothing.
+// TestBadCancellationsAreRefused with one sentence, and cancel nothing.
 func TestBadCancellationsAreRefused(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
@@ -181,8 +180,8 @@ func TestBadCancellationsAreRefused(t *testing.T) {
 	}
 }
 
-// TestOperatorsDropMessages: the audit log shows it. The server's
-// TestAUsersMessagesAreDropped shows which messages belong to a user.
+// TestOperatorsDropMessages, and the audit log shows it. TestAUsersMessagesAreDroppedHoweverTheCardWasIssued
+// of package server shows which messages belong to a user.
 func TestOperatorsDropMessages(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
@@ -239,7 +238,7 @@ func TestOperatorsDropMessages(t *testing.T) {
 	}
 }
 
-// TestACommandDoesNotWaitForeverForAFrozenWorker: the outcome is stopping, and the request
+// TestACommandDoesNotWaitForeverForAFrozenWorker: it prints the outcome "stopping", and the request
 // stays for the worker.
 func TestACommandDoesNotWaitForeverForAFrozenWorker(t *testing.T) {
 	t.Parallel()

@@ -31,7 +31,7 @@ const upgradeFrom = "GIFTCARDS_UPGRADE_FROM"
 
 const (
 	upgradeDrain = time.Second
-	upgradeCheck = 20 * time.Millisecond // the balancer's checks are much more frequent than upgradeDrain requires
+	upgradeCheck = 20 * time.Millisecond // between two checks of the balancer, much less than upgradeDrain
 	loadPause    = 20 * time.Millisecond // leaves processor time to other tests
 )
 
@@ -131,8 +131,8 @@ func startLoad(t *testing.T, c client) *load {
 	return l
 }
 
-// newerProgram builds this program with one more migration, whose schema this version can
-// use, too. It stands for the next release.
+// newerProgram builds this program with one more migration, in place of the next release. This version
+// can use the new schema too.
 func newerProgram(t *testing.T) string {
 	t.Helper()
 	migrations, err := filepath.Abs("../../store/migrations")
@@ -158,11 +158,11 @@ alter table gift_cards drop column next;
 }
 
 // TestAnUpgradeFailsNoRequest upgrades two servers behind a balancer under load. With -full or
-// upgradeFrom, the first upgrade is from upgradeFrom (by default this version) to this version
-// with its migrations; each old server leaves the balancer before it stops. The next one is to
-// the next version with its migration, and back, as after a bad release. It stops servers while
-// they are in the balancer. The cards of the next version stay. With -full, this version is also
-// restarted in this way before.
+// upgradeFrom, it begins with an upgrade from upgradeFrom (by default this version) to this version
+// and its migrations. Each old server leaves the balancer before it stops. Then follows an upgrade to
+// the next version with its migration, and back, as after a bad release. Here servers stop while they
+// are in the balancer. The cards of the next version stay. With -full, a restart of this version in the
+// same way comes before.
 func TestAnUpgradeFailsNoRequest(t *testing.T) {
 	t.Parallel()
 	private, err := embedded.Start(t.Context(), embedded.Options{Ephemeral: true})
@@ -203,7 +203,7 @@ func TestAnUpgradeFailsNoRequest(t *testing.T) {
 		until := l.created.Load() + more
 		check.Until(t, fmt.Sprintf("%d more cards", more), func() bool { return l.created.Load() >= until || l.failed.Load() > 0 })
 	}
-	// The new server is ready before the old one stops, so that one always serves.
+	// The new server is ready before the old one stops, so one server always serves.
 	roll := func(to string, takeOut bool) {
 		for n, old := range running {
 			running[n] = balancer.add(t, processtest.ServeProgram(t, to, dir, processtest.FreeAddress(t), env...))

@@ -15,8 +15,7 @@ import (
 	"giftcards/store/storetest"
 )
 
-// TestVariablesThatAreNoSettingsAreRefused, and the error names the setting that was
-// probably meant.
+// TestVariablesThatAreNoSettingsAreRefused. The error names the setting that was probably meant.
 func TestVariablesThatAreNoSettingsAreRefused(t *testing.T) {
 	t.Parallel()
 	var p program
@@ -52,7 +51,7 @@ func TestVariablesThatAreNoSettingsAreRefused(t *testing.T) {
 	}
 }
 
-func TestAMistypedVariableIsToldWithTheOtherFaults(t *testing.T) {
+func TestAMistypedVariableIsReportedWithTheOtherFaults(t *testing.T) {
 	t.Setenv("GIFTCARDS_BULK_TRESHOLD", "5")
 	code, _, stderr := command(t, "", "version", "--bulk-maximum=0")
 	if code != 2 || !strings.Contains(stderr, "  GIFTCARDS_BULK_TRESHOLD: there is no such setting, did you mean GIFTCARDS_BULK_THRESHOLD?") || !strings.Contains(stderr, "--bulk-maximum: ") {
@@ -121,7 +120,7 @@ func TestTheVersionIsAFlagToo(t *testing.T) {
 	}
 }
 
-// TestADemoThatCannotBeKeptMakesNothing: otherwise nobody would know its password.
+// TestADemoThatCannotBeKeptMakesNothing, because nobody would know its password.
 func TestADemoThatCannotBeKeptMakesNothing(t *testing.T) {
 	t.Parallel()
 	url, dir := storetest.URL(t), t.TempDir()
@@ -148,8 +147,8 @@ func TestADemoThatCannotBeKeptMakesNothing(t *testing.T) {
 	}
 }
 
-// TestListsAreOfAMerchant: --merchant selects rows, and an unknown merchant is an error.
-func TestListsAreOfAMerchant(t *testing.T) {
+// TestListsCanBeLimitedToAMerchant: --merchant selects rows, and an unknown merchant is an error.
+func TestListsCanBeLimitedToAMerchant(t *testing.T) {
 	t.Parallel()
 	on := []string{"--database-url=" + storetest.URL(t), "--state-dir=" + t.TempDir()}
 	made := func(stdin string, args ...string) (id string) {

@@ -467,8 +467,8 @@ const lockUser = `-- name: LockUser :exec
 select pg_advisory_xact_lock(hashtextextended('user ' || encode(u.id, 'hex'), 0)) from users u where u.email = $1
 `
 
-// Must come before each change of a user. Waits for the transactions that have called
-// ShareUser. Does nothing if nobody has the address.
+// A transaction must call this before it changes a user. It waits for the transactions that
+// have called ShareUser, and does nothing if nobody has the address.
 func (q *Queries) LockUser(ctx context.Context, email string) error {
 	_, err := q.db.Exec(ctx, lockUser, email)
 	return err
@@ -533,9 +533,9 @@ update users u set password_hash = $1,
 where u.email = $3 returning u.id, u.merchant_id, u.email, u.name, u.password_hash, u.role, u.active, u.tokens_valid_after, u.created_at
 `
 
-// Ends all tokens that were given before. tokens_valid_after becomes @tokens_valid_after, or
-// one second more than its present value if that is later, because a token given after an
-// earlier change in the same second holds that value. Deletes the networks that the user
+// Ends all earlier tokens. tokens_valid_after becomes @tokens_valid_after, or one second more
+// than its present value if that is later, because a token that was given after an earlier
+// change in the same second holds the present value. Deletes the networks that the user
 // has logged in from. By users_email_key; no row if nobody has the address.
 func (q *Queries) SetPassword(ctx context.Context, passwordHash string, tokensValidAfter time.Time, email string) (User, error) {
 	row := q.db.QueryRow(ctx, setPassword, passwordHash, tokensValidAfter, email)
@@ -661,9 +661,9 @@ const shareUser = `-- name: ShareUser :exec
 select pg_advisory_xact_lock_shared(hashtextextended('user ' || encode($1::bytea, 'hex'), 0))
 `
 
-// Prevents changes of the user until the transaction ends, and waits for a running one. An
-// advisory lock, because a lock on the row needs the privilege to change users, which a
-// role that serves does not have.
+// Prevents changes of the user until the transaction ends, and waits for a running one. It
+// takes an advisory lock, because a lock on the row needs the privilege to change users, and
+// a role that serves does not have that privilege.
 func (q *Queries) ShareUser(ctx context.Context, argID []byte) error {
 	_, err := q.db.Exec(ctx, shareUser, argID)
 	return err

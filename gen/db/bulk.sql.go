@@ -36,8 +36,8 @@ join bulk_tasks t on t.program_id = o.id and t.status in ('pending', 'processing
 where p.id = $1
 `
 
-// The cards of all unfinished tasks of the program's merchant. It must be a statement of its
-// own after LockBacklog, to see the tasks that were committed during the wait. Uses
+// The number of cards of all unfinished tasks of the program's merchant. LockBacklog cannot
+// do this too: only a later statement sees the tasks that were committed during the wait. Uses
 // bulk_tasks_unfinished_program_idx.
 func (q *Queries) CountBacklog(ctx context.Context, argID id.ID) (int64, error) {
 	row := q.db.QueryRow(ctx, countBacklog, argID)
@@ -144,8 +144,8 @@ type FindPrintedTaskRow struct {
 	MerchantName string
 }
 
-// A task by its id alone, with its program and the name of its merchant. It looks through the
-// tasks, without a lock.
+// A task by its id alone, with its program and the name of its merchant. Reads the whole
+// table, without a lock.
 func (q *Queries) FindPrintedTask(ctx context.Context, argID uuid.UUID) (FindPrintedTaskRow, error) {
 	row := q.db.QueryRow(ctx, findPrintedTask, argID)
 	var i FindPrintedTaskRow
@@ -513,10 +513,10 @@ type LockAbandonedTasksRow struct {
 	NotBefore time.Time
 }
 
-// Locks the unfinished tasks that no worker works on, oldest first: the row is not locked,
-// as it is while cards are written, and the job has ended, is gone, or began more than
-// @grace ago. Uses bulk_tasks_unfinished_idx. not_before is that of the job: a sandbox sets it,
-// and it must outlive the job.
+// Locks the unfinished tasks that no worker works on, oldest first. A worker locks the row
+// while it writes cards, so the row of such a task is not locked; and its job has ended, is
+// gone, or began more than @grace ago. Uses bulk_tasks_unfinished_idx. not_before comes from
+// the job, where a sandbox sets it; a new job must get it too.
 func (q *Queries) LockAbandonedTasks(ctx context.Context, grace time.Duration, batch int32) ([]LockAbandonedTasksRow, error) {
 	rows, err := q.db.Query(ctx, lockAbandonedTasks, grace, batch)
 	if err != nil {
@@ -561,8 +561,8 @@ const lockBacklog = `-- name: LockBacklog :exec
 select pg_advisory_xact_lock(hashtextextended('backlog of ' || encode(p.merchant_id, 'hex'), 0)) from programs p where p.id = $1
 `
 
-// Until this transaction ends, other transactions that add a task of the same merchant wait
-// here.
+// Makes other transactions that add a task of the same merchant wait here until this
+// transaction ends.
 func (q *Queries) LockBacklog(ctx context.Context, argID id.ID) error {
 	_, err := q.db.Exec(ctx, lockBacklog, argID)
 	return err
@@ -603,8 +603,8 @@ const lockTaskOfAnyProgram = `-- name: LockTaskOfAnyProgram :one
 select program_id, id, status, card_count, by_count, initial_value, is_physical, design_template, expires_at, first_card_id, job_id, attempts, error, user_id, tokens_valid_after, counted_in, created_at, completed_at from bulk_tasks where id = $1 for update
 `
 
-// By the second column of the primary key alone, so it reads the whole table; for a sandbox.
-// Waits for the task's worker.
+// Only a sandbox calls this: it knows only the second column of the primary key, so it reads
+// the whole table. Waits for the task's worker.
 func (q *Queries) LockTaskOfAnyProgram(ctx context.Context, argID uuid.UUID) (BulkTask, error) {
 	row := q.db.QueryRow(ctx, lockTaskOfAnyProgram, argID)
 	var i BulkTask
@@ -739,8 +739,8 @@ where p.id = $2 and pg_try_advisory_xact_lock(hashtextextended('bulk task of ' |
 limit 1
 `
 
-// Takes one of the @slots of the program's merchant until the transaction or its connection
-// ends. Does not wait; no row if all are taken.
+// Takes one of the @slots of the program's merchant. The slot is free again when the
+// transaction or its connection ends. Does not wait; no row if all are taken.
 func (q *Queries) TakeSlot(ctx context.Context, slots int32, programID id.ID) (int32, error) {
 	row := q.db.QueryRow(ctx, takeSlot, slots, programID)
 	var slot int32

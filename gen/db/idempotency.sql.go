@@ -78,7 +78,8 @@ type FindKeyRow struct {
 	Answer      []byte
 }
 
-// It must be a statement of its own after ClaimKey, to see what was committed meanwhile.
+// ClaimKey cannot do this too: only a later statement sees an answer that was committed while
+// ClaimKey waited.
 func (q *Queries) FindKey(ctx context.Context, arg FindKeyParams) (FindKeyRow, error) {
 	row := q.db.QueryRow(ctx, findKey,
 		arg.ProgramID,

@@ -126,8 +126,8 @@ where t.program_id = $1 and t.id = $2
   and i.scope = t.counted_in[$3::integer] and i.day = (t.created_at at time zone 'utc')::date
 `
 
-// Subtracts a task from a total that it was counted in: that of its first scope, or of its
-// second. Changes nothing if there is no such scope, or if the total has been deleted.
+// Subtracts a task from one of the two totals that it was counted in. Changes nothing if the
+// task has no such scope, or if the total has been deleted.
 func (q *Queries) GiveBackIssued(ctx context.Context, programID id.ID, taskID uuid.UUID, place int32) error {
 	_, err := q.db.Exec(ctx, giveBackIssued, programID, taskID, place)
 	return err

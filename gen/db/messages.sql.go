@@ -91,8 +91,9 @@ type ClaimTaskMessageParams struct {
 	Now       time.Time
 }
 
-// ClaimMessage for the tasks of a program. It is a statement of its own, because PostgreSQL
-// uses a partial index only for its own condition: messages_task_due_idx.
+// ClaimMessage for the tasks of a program. ClaimMessage cannot do this too, because
+// PostgreSQL uses a partial index, here messages_task_due_idx, only for the condition of the
+// index.
 func (q *Queries) ClaimTaskMessage(ctx context.Context, arg ClaimTaskMessageParams) (Message, error) {
 	row := q.db.QueryRow(ctx, claimTaskMessage,
 		arg.LeaseEnd,
@@ -291,7 +292,8 @@ type DropMessagesRow struct {
 //
 // A user's messages are those of cards in the audit log or in tasks under the user's id. An
 // audit entry has the same time as the messages that it made, so each message costs one look into
-// audit_log_at_idx. All cards of one request, and no others, share their first nine bytes.
+// audit_log_at_idx. The ids of all cards of one request, and of no other cards, have the same
+// first nine bytes.
 func (q *Queries) DropMessages(ctx context.Context, arg DropMessagesParams) ([]DropMessagesRow, error) {
 	rows, err := q.db.Query(ctx, dropMessages,
 		arg.Now,
@@ -437,8 +439,8 @@ type HurryMessagesParams struct {
 	CardIds  [][]byte
 }
 
-// Makes messages that wait for another attempt due, of some cards, or of all cards if
-// @card_ids is null. Leaves a message that is being sent, whose lease ends before @lease_end.
+// Makes the messages due that wait for another attempt: those of some cards, or of all cards if
+// @card_ids is null. Leaves a message that is being sent: its lease ends before @lease_end.
 func (q *Queries) HurryMessages(ctx context.Context, arg HurryMessagesParams) ([]id.ID, error) {
 	rows, err := q.db.Query(ctx, hurryMessages,
 		arg.Now,
@@ -477,8 +479,8 @@ type HurryMessagesOfCardParams struct {
 	LeaseEnd  time.Time
 }
 
-// Makes the messages due that wait although their time has come, as those of a suspended card
-// do. Leaves a message that is being sent, whose lease ends before @lease_end.
+// Makes the messages due whose time has come but which still wait, such as those of a suspended
+// card. Leaves a message that is being sent: its lease ends before @lease_end.
 func (q *Queries) HurryMessagesOfCard(ctx context.Context, arg HurryMessagesOfCardParams) error {
 	_, err := q.db.Exec(ctx, hurryMessagesOfCard,
 		arg.Now,
@@ -674,8 +676,8 @@ type MoveMessageParams struct {
 	Sequence  int16
 }
 
-// Gives a scheduled message another time, and a day of attempts from then on. While it may be
-// being sent, nobody else claims it before its lease ends. By primary key.
+// Gives a scheduled message another time, and a day of attempts from then on. If a worker may
+// be sending the message, nobody else claims it before the worker's lease ends. By primary key.
 func (q *Queries) MoveMessage(ctx context.Context, arg MoveMessageParams) error {
 	_, err := q.db.Exec(ctx, moveMessage,
 		arg.SendAt,
@@ -706,8 +708,8 @@ type PostponeMessageParams struct {
 	Attempt       int16
 }
 
-// Takes a claim back and lets the message wait, with a new day of attempts after that. No row
-// as SetMessageUnsent.
+// Takes a claim back and lets the message wait. After the wait it has a whole day of attempts
+// again. Changes nothing in the cases in which SetMessageUnsent has no row.
 func (q *Queries) PostponeMessage(ctx context.Context, arg PostponeMessageParams) error {
 	_, err := q.db.Exec(ctx, postponeMessage,
 		arg.NextAttemptAt,
@@ -769,8 +771,8 @@ type ReplaceMessagesParams struct {
 	Channels   []string
 }
 
-// Drops the messages of a card over some channels that are not sent, because newer ones take
-// their place. A sender that holds one of them records no outcome any more.
+// Drops the unsent messages of a card over some channels, because newer ones take their place.
+// If a sender holds one of them, it does not record its outcome.
 func (q *Queries) ReplaceMessages(ctx context.Context, arg ReplaceMessagesParams) error {
 	_, err := q.db.Exec(ctx, replaceMessages,
 		arg.Now,
@@ -846,8 +848,9 @@ where c.program_id = $2 and c.id = $3 and not c.delivered and not exists (
         and n.sequence > m.sequence))
 `
 
-// Changes the card if the newest message of each channel that the recipient has an address
-// for is sent. Needs LockCard, so that of two channels the later one sees the earlier one.
+// Changes the card if the newest message is sent on each channel that the recipient has an
+// address for. Needs LockCard: if two channels end at the same time, the second one then sees
+// the first.
 func (q *Queries) SetCardDelivered(ctx context.Context, now time.Time, programID id.ID, cardID id.ID) error {
 	_, err := q.db.Exec(ctx, setCardDelivered, now, programID, cardID)
 	return err
@@ -998,8 +1001,8 @@ type SetMessageBouncedParams struct {
 	Sequence  int16
 }
 
-// Of a mail that was sent and is not known to have come back. By the first columns of the primary
-// key; of a card's mails only one has the sequence.
+// Records that a sent mail came back; no row if that is known already. By the first columns of
+// the primary key, because only one of a card's mails has the sequence.
 func (q *Queries) SetMessageBounced(ctx context.Context, arg SetMessageBouncedParams) (int64, error) {
 	result, err := q.db.Exec(ctx, setMessageBounced,
 		arg.BouncedAt,
@@ -1040,7 +1043,7 @@ type SetMessageSentParams struct {
 	Sequence  int16
 }
 
-// Whichever worker has claimed the message. No row if it has ended. The condition is not
+// Also if another worker has claimed the message. No row if it has ended. The condition is not
 // status = 'scheduled', because a planner without statistics would then walk through all
 // due messages instead of using the primary key.
 func (q *Queries) SetMessageSent(ctx context.Context, arg SetMessageSentParams) (int64, error) {
@@ -1081,8 +1084,8 @@ type SetMessageUnsentParams struct {
 }
 
 // No row if the message was claimed again after @attempt, or has ended. By primary key, as
-// SetMessageSent. The next attempt is not before the message's time, which may have moved
-// while it was being sent.
+// SetMessageSent. The next attempt is never before the message's time, which somebody may have
+// moved while the message was being sent.
 func (q *Queries) SetMessageUnsent(ctx context.Context, arg SetMessageUnsentParams) (int64, error) {
 	result, err := q.db.Exec(ctx, setMessageUnsent,
 		arg.Status,

@@ -74,9 +74,9 @@ type AuditLog struct {
 	MerchantID id.ID
 	// The program that the change is about; null: none.
 	ProgramID id.ID
-	// The id of the card, task or user that the change is about; an id of 16 bytes is a task's.
+	// The id of the card, task, user, merchant or program that the entry is about. 12 bytes are one id, and 16 bytes are the id of a task. An operation on several cards has their ids one after the other: a transfer has 24 bytes, first the id of the card that gives the value. A bulk request that needs no task has the id of its first card, and so has a download.
 	Subject []byte
-	// How many cards were issued.
+	// How many cards were issued, or how many cards a command or a download read or changed; 0: the entry counts none.
 	Cards int32
 	// The network address of the caller, or the account of the operator.
 	Client string
@@ -382,7 +382,7 @@ type Program struct {
 	Currency *string
 	// The language and region of messages and downloads (BCP 47); null: English.
 	Locale *string
-	// The party that activates cards: merchant.
+	// The party that activates cards. The only value is merchant, because nobody else can activate a card.
 	Activation string
 	// The name of the sender of mails; null: the merchant's name.
 	SenderName *string

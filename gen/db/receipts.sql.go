@@ -47,7 +47,8 @@ type ClaimReceiptRow struct {
 
 // Claims the receipt of the channel that has been due longest, and leaves it to the caller until
 // @lease_end. Skips receipts that others are claiming. No row if none is due. By receipts_due_idx.
-// Returns the row of before, so that the caller sees whether an attempt at it has no known end.
+// Returns the row as it was before, so that the caller sees whether an earlier attempt has no
+// known outcome.
 func (q *Queries) ClaimReceipt(ctx context.Context, channel string, now time.Time, leaseEnd time.Time) (ClaimReceiptRow, error) {
 	row := q.db.QueryRow(ctx, claimReceipt, channel, now, leaseEnd)
 	var i ClaimReceiptRow
@@ -357,8 +358,8 @@ where status = 'scheduled' and attempts > 0 and not unconfirmed and next_attempt
 returning card_id
 `
 
-// Makes receipts that wait for another attempt due, of some cards, or of all cards if @card_ids is
-// null. Leaves a receipt that is being sent.
+// Makes the receipts due that wait for another attempt: those of some cards, or of all cards if
+// @card_ids is null. Leaves a receipt that is being sent.
 func (q *Queries) HurryReceipts(ctx context.Context, now time.Time, kinds []string, cardIds [][]byte) ([]id.ID, error) {
 	rows, err := q.db.Query(ctx, hurryReceipts, now, kinds, cardIds)
 	if err != nil {
@@ -507,8 +508,8 @@ type QueueRemindersRow struct {
 }
 
 // Queues reminders of cards that expire within a window, of programs that ask for them, and returns
-// where it stopped: at most @batch cards, by gift_cards_activated_expiry_idx. A card that has its
-// reminder already gets no other one.
+// where it stopped: at most @batch cards, by gift_cards_activated_expiry_idx. A card that has the
+// reminder already does not get it again.
 func (q *Queries) QueueReminders(ctx context.Context, arg QueueRemindersParams) ([]QueueRemindersRow, error) {
 	rows, err := q.db.Query(ctx, queueReminders,
 		arg.Now,
@@ -543,7 +544,7 @@ insert into receipt_refusals (program_id, address_hash, created_at) values ($1, 
 on conflict on constraint receipt_refusals_pkey do nothing
 `
 
-// Again is no change.
+// Does nothing if the address has refused already.
 func (q *Queries) RefuseReceipts(ctx context.Context, programID id.ID, addressHash []byte, createdAt time.Time) error {
 	_, err := q.db.Exec(ctx, refuseReceipts, programID, addressHash, createdAt)
 	return err
@@ -564,8 +565,8 @@ type RetryReceiptsParams struct {
 	CardIds  [][]byte
 }
 
-// Makes receipts in @states due like new ones, of some cards, or of all cards if @card_ids is null.
-// Leaves a receipt that may have been taken.
+// Makes the receipts in @states due like new ones: those of some cards, or of all cards if
+// @card_ids is null. Leaves a receipt that a server may have accepted already.
 func (q *Queries) RetryReceipts(ctx context.Context, arg RetryReceiptsParams) ([]id.ID, error) {
 	rows, err := q.db.Query(ctx, retryReceipts,
 		arg.Now,

@@ -573,8 +573,8 @@ const lockRecipients = `-- name: LockRecipients :one
 select recipients from task_recipients where program_id = $1 and task_id = $2 and first = $3 for update
 `
 
-// FindRecipients, and nobody else changes the chunk until this transaction ends. A worker may
-// read it meanwhile.
+// FindRecipients with a lock: nobody else changes the chunk until this transaction ends, but a
+// worker may read it.
 func (q *Queries) LockRecipients(ctx context.Context, programID id.ID, taskID uuid.UUID, first int32) ([]byte, error) {
 	row := q.db.QueryRow(ctx, lockRecipients, programID, taskID, first)
 	var recipients []byte

@@ -26,8 +26,9 @@ type FindRefundableRow struct {
 	Refunded    money.Amount
 }
 
-// An entry of a card, and the sum of its refunds, by ledger_entries_refunds_idx. Money that was
-// paid out elsewhere has a REFUND below 0, whose reference is the caller's, so it does not count.
+// An entry of a card, and the sum of its refunds, by ledger_entries_refunds_idx. A REFUND below
+// 0 is money that was paid out elsewhere. Its reference is a text of the caller, not the id of
+// an entry, so it does not count.
 func (q *Queries) FindRefundable(ctx context.Context, programID id.ID, cardID id.ID, iD id.ID) (FindRefundableRow, error) {
 	row := q.db.QueryRow(ctx, findRefundable, programID, cardID, iD)
 	var i FindRefundableRow

@@ -40,10 +40,10 @@ type ListDormantRow struct {
 	MovedAt       time.Time
 }
 
-// The cards with a balance whose holder has not moved money since @since, by id, @batch of them
-// after a card. By gift_cards_used_idx. A card that was activated later cannot be among them, so
-// its entries are not read. The balance of a card that a consolidation made came with its
-// activation.
+// The cards with a balance whose holder has not moved money since @since, in the order of ids:
+// at most @batch cards after a card. By gift_cards_used_idx. A card that was activated after
+// @since has moved money, so its entries are not read. A card that a consolidation made got its
+// balance when it was activated.
 func (q *Queries) ListDormant(ctx context.Context, arg ListDormantParams) ([]ListDormantRow, error) {
 	rows, err := q.db.Query(ctx, listDormant,
 		arg.ProgramID,
@@ -101,7 +101,7 @@ type ListExpiringRow struct {
 	Balance       money.Amount
 }
 
-// The active cards with a balance that expire until @until, soonest first, @batch of them: those
+// The active cards with a balance that expire until @until, soonest first: at most @batch cards
 // after a place in this order. By gift_cards_activated_expiry_idx.
 func (q *Queries) ListExpiring(ctx context.Context, arg ListExpiringParams) ([]ListExpiringRow, error) {
 	rows, err := q.db.Query(ctx, listExpiring,
@@ -183,9 +183,9 @@ type ReportBusinessRow struct {
 	SoldThisMonth      money.Amount
 }
 
-// The figures of a program at a time. Cards that were used are counted by gift_cards_used_idx,
-// and the others are all of card_totals without these. gift_cards_expires_at_idx leads to those
-// that expired unused. The consolidated balance of a new card is no sale.
+// The figures of a program at a time. It counts used cards with gift_cards_used_idx. The number
+// of unused cards is the one in card_totals less the used ones. gift_cards_expires_at_idx leads
+// to the cards that expired unused. The balance that a consolidation gives a new card is no sale.
 func (q *Queries) ReportBusiness(ctx context.Context, programID id.ID, now time.Time, month time.Time) (ReportBusinessRow, error) {
 	row := q.db.QueryRow(ctx, reportBusiness, programID, now, month)
 	var i ReportBusinessRow

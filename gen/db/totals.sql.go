@@ -16,8 +16,8 @@ insert into card_totals (program_id, session, cards) values ($1, pg_backend_pid(
 on conflict on constraint card_totals_pkey do update set cards = card_totals.cards + excluded.cards
 `
 
-// Adds cards that this session has issued to the total of the program. It waits for nobody,
-// because the row is the session's own.
+// Adds cards that this session has issued to the total of the program. It never waits, because
+// each session has its own row.
 func (q *Queries) CountCards(ctx context.Context, programID id.ID, cards int64) error {
 	_, err := q.db.Exec(ctx, countCards, programID, cards)
 	return err
@@ -32,10 +32,10 @@ where c.cards <> coalesce(t.cards, 0)
 on conflict on constraint card_totals_pkey do update set cards = card_totals.cards + excluded.cards
 `
 
-// Sets the totals of the programs whose cards are not all counted, and returns how many these
-// are. One snapshot has the cards and the totals, so that no card that is issued meanwhile
-// counts as missing. It reads the whole primary key. Only one transaction at a time may run it,
-// because two would both add what is missing: see TryRecount.
+// Corrects the totals of the programs whose cards are not all counted, and returns the number of
+// these programs. It reads cards and totals in one snapshot, so that a card that is issued
+// meanwhile does not seem to be missing. It reads the whole primary key. Two transactions at the
+// same time would both add the missing cards: TryRecount prevents this.
 func (q *Queries) RecountCards(ctx context.Context) (int64, error) {
 	result, err := q.db.Exec(ctx, recountCards)
 	if err != nil {
@@ -48,7 +48,8 @@ const tryRecount = `-- name: TryRecount :one
 select pg_try_advisory_xact_lock(hashtextextended('recount of cards', 0))
 `
 
-// Whether this transaction may recount. No other one may until it ends.
+// Whether this transaction may call RecountCards. If so, no other transaction may until this
+// one ends.
 func (q *Queries) TryRecount(ctx context.Context) (bool, error) {
 	row := q.db.QueryRow(ctx, tryRecount)
 	var pg_try_advisory_xact_lock bool

@@ -94,7 +94,8 @@ type InsertWorldParams struct {
 	CreatedAt   time.Time
 }
 
-// Fails on worlds_pkey if there is a world of the name. Waits for a concurrent one.
+// Fails on worlds_pkey if there is a world with the name. Waits for a transaction that is
+// inserting one.
 func (q *Queries) InsertWorld(ctx context.Context, arg InsertWorldParams) error {
 	_, err := q.db.Exec(ctx, insertWorld,
 		arg.Name,
@@ -110,8 +111,8 @@ const listUsersOfMerchants = `-- name: ListUsersOfMerchants :many
 select id, merchant_id, email, name, password_hash, role, active, tokens_valid_after, created_at from users where merchant_id = any ($1::bytea[]) order by created_at, role, email
 `
 
-// Oldest first, and those of the same time by role and address, without a lock. Reads the
-// whole table.
+// Oldest first, and users of the same time by role and address. Reads the whole table, without
+// a lock.
 func (q *Queries) ListUsersOfMerchants(ctx context.Context, merchants [][]byte) ([]User, error) {
 	rows, err := q.db.Query(ctx, listUsersOfMerchants, merchants)
 	if err != nil {

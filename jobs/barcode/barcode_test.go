@@ -13,7 +13,8 @@ import (
 	"giftcards/jobs/barcode"
 )
 
-// TestAPictureIsSmallAndHasItsQuietZone: white all around, so that it is read on a dark page.
+// TestAPictureIsSmallAndHasItsQuietZone: it is white all around, so that a till reads it on a dark
+// page.
 func TestAPictureIsSmallAndHasItsQuietZone(t *testing.T) {
 	t.Parallel()
 	for symbology, quiet := range map[barcode.Symbology]int{barcode.QR: 24, barcode.Code128: 20} {
@@ -47,7 +48,7 @@ func TestAPictureIsSmallAndHasItsQuietZone(t *testing.T) {
 	}
 }
 
-// TestEveryNumberHasACodeOfItsOwn of the same size, so that zeros at the beginning count.
+// TestEveryNumberHasACodeOfItsOwn, of the same size: zeros at the beginning count.
 func TestEveryNumberHasACodeOfItsOwn(t *testing.T) {
 	t.Parallel()
 	for _, symbology := range []barcode.Symbology{barcode.QR, barcode.Code128} {
@@ -74,7 +75,8 @@ func TestEveryNumberHasACodeOfItsOwn(t *testing.T) {
 	}
 }
 
-// TestAQRCodeIsThatOfAnotherLibrary: squares, correction and mask are those of the standard.
+// TestAQRCodeIsThatOfAnotherLibrary: its squares, its error correction and its mask are those of the
+// standard.
 func TestAQRCodeIsThatOfAnotherLibrary(t *testing.T) {
 	t.Parallel()
 	for i := range 200 {

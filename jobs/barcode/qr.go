@@ -49,8 +49,9 @@ func qrCode(digits string) (best Code, err error) {
 	return best, nil
 }
 
-// penalty grows with what hinders a scanner: long runs, blocks, what looks like a corner's square,
-// and more black than white or the reverse. The lines have a bit for each black square.
+// penalty is larger if a picture is harder to scan. It counts long runs, blocks, patterns that
+// look like the square in a corner, and more black than white or the reverse. The lines have a
+// bit for each black square.
 func penalty(rows, columns []uint32) (bad int) {
 	size := len(rows)
 	for _, lines := range [][]uint32{rows, columns} {

@@ -13,8 +13,8 @@ import (
 	"giftcards/jobs/message"
 )
 
-// TestEveryMailShowsItsNumberToATill as an image with words for those who do not see it. The words
-// and the address of the image have neither number nor code, and the image is the number's.
+// TestEveryMailShowsItsNumberToATill as an image of the card's number. The image has words for
+// readers who cannot see it. The words and the image's address have neither number nor code.
 func TestEveryMailShowsItsNumberToATill(t *testing.T) {
 	t.Parallel()
 	templates := load(t, "")
@@ -55,7 +55,7 @@ func TestEveryMailShowsItsNumberToATill(t *testing.T) {
 	}
 }
 
-// TestADesignWithoutTheImageCarriesNone: it would be an attachment.
+// TestADesignWithoutTheImageCarriesNone, because mail programs would show it as an attachment.
 func TestADesignWithoutTheImageCarriesNone(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -69,7 +69,7 @@ func TestADesignWithoutTheImageCarriesNone(t *testing.T) {
 	}
 }
 
-// BenchmarkCompose makes the mail of another card each time, in the language of a program.
+// BenchmarkCompose composes the mail of another card each time, in the language of a program.
 func BenchmarkCompose(b *testing.B) {
 	templates, err := message.Load("", builtIn(b))
 	if err != nil {

@@ -7,8 +7,8 @@ import (
 	_ "time/tzdata" // the tests need all zones on every machine
 )
 
-// TestValidUntilIsTheLastWholeDay in the program's zone, or the instant with its offset if
-// no whole day is left. Mail and text message show the same.
+// TestValidUntilIsTheLastWholeDay in the program's zone. If no whole day is left, it is the instant
+// with its offset. Mail and text message show the same.
 func TestValidUntilIsTheLastWholeDay(t *testing.T) {
 	t.Parallel()
 	templates := load(t, "")

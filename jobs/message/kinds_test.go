@@ -40,8 +40,9 @@ func TestEveryKindHasTheCardAndSaysWhatItIs(t *testing.T) {
 	}
 }
 
-// TestOnlyTheCardItselfHasItsSendersWords, also in a template that knows of no kinds.
-func TestOnlyTheCardItselfHasItsSendersWords(t *testing.T) {
+// TestOnlyTheFirstMessageOfACardHasItsSendersWords, also with a template that does not distinguish
+// kinds.
+func TestOnlyTheFirstMessageOfACardHasItsSendersWords(t *testing.T) {
 	t.Parallel()
 	old := load(t, write(t, map[string]string{
 		"default.html": `{{if .Sender}}{{.Sender}} sent this{{end}}{{range .Message}}{{.}}{{end}} {{.Code}}`,

@@ -14,12 +14,12 @@ import (
 // locales are those of the built-in languages, with their currencies.
 var locales = map[string]string{"en-GB": "GBP", "en-US": "USD", "de-DE": "EUR", "fr-FR": "EUR", "es-ES": "EUR", "it-IT": "EUR", "nl-NL": "EUR"}
 
-// gsm is the alphabet of text messages (GSM 03.38) with its extension. A message with another
-// character is sent in UCS-2, of which fewer than half as many fit.
+// gsm is the alphabet of text messages (GSM 03.38) with its extension. A message with any other
+// character is sent in UCS-2, and then fewer than half as many characters fit.
 const gsm = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà^{}\\[~]|€"
 
-// TestEveryLanguageTellsAllOfTheGiftInEveryKind: number, code, amount, day and names are in every
-// form, and nothing is left in English or to be filled in.
+// TestEveryLanguageTellsAllOfTheGiftInEveryKind: number, code, amount, date and names are in every
+// form. No word is left in English, and no place is left unfilled.
 func TestEveryLanguageTellsAllOfTheGiftInEveryKind(t *testing.T) {
 	t.Parallel()
 	templates := load(t, "")
@@ -61,7 +61,7 @@ func TestEveryLanguageTellsAllOfTheGiftInEveryKind(t *testing.T) {
 	}
 }
 
-// TestATextMessageStaysInTheCheapAlphabet in every language, as long as the names do.
+// TestATextMessageStaysInTheCheapAlphabet in every language, if the names do.
 func TestATextMessageStaysInTheCheapAlphabet(t *testing.T) {
 	t.Parallel()
 	templates := load(t, "")
@@ -79,7 +79,7 @@ func TestATextMessageStaysInTheCheapAlphabet(t *testing.T) {
 	}
 }
 
-// withArabic are the templates with an operator's Arabic file.
+// withArabic returns the templates with an operator's Arabic file.
 func withArabic(t *testing.T) *message.Templates {
 	t.Helper()
 	languages, err := texts.Load(filepath.Join("testdata", "languages"))
@@ -93,8 +93,8 @@ func withArabic(t *testing.T) *message.Templates {
 	return templates
 }
 
-// TestARightToLeftLanguageIsMirrored: the layout is, numbers and codes stay in order, and amounts
-// and Latin names do not change the order of the words around them.
+// TestARightToLeftLanguageIsMirrored: the layout is mirrored. Numbers and codes stay in order.
+// Amounts and Latin names do not change the order of the words around them.
 func TestARightToLeftLanguageIsMirrored(t *testing.T) {
 	t.Parallel()
 	g := gift()
@@ -148,7 +148,8 @@ func TestALongArabicNameStaysApartFromGermanWords(t *testing.T) {
 	}
 }
 
-// TestNothingTypedBecomesMarkupInAnyLanguage: the texts of a language are filled in as English ones are.
+// TestNothingTypedBecomesMarkupInAnyLanguage, because the texts of every language are filled in like
+// the English ones.
 func TestNothingTypedBecomesMarkupInAnyLanguage(t *testing.T) {
 	t.Parallel()
 	templates := withArabic(t)

@@ -13,7 +13,7 @@ import (
 	"giftcards/jobs/message"
 )
 
-// noted returns a typed message as its recipient reads it.
+// noted returns a sender's message as its recipient reads it.
 func noted(t *testing.T, templates *message.Templates, typed string) string {
 	t.Helper()
 	g := gift()
@@ -68,9 +68,8 @@ func TestAddressesAreBrokenUpWhereTheyJoin(t *testing.T) {
 	}
 }
 
-// TestNoLinkHidesBehindWhatStandsBesideIt: an address is broken up whatever character is
-// before or after it.
-func TestNoLinkHidesBehindWhatStandsBesideIt(t *testing.T) {
+// TestAnAddressIsBrokenUpBesideAnyCharacter, before it or after it.
+func TestAnAddressIsBrokenUpBesideAnyCharacter(t *testing.T) {
 	t.Parallel()
 	templates := load(t, "")
 	links := regexp.MustCompile(`evil\.com|://`)

@@ -10,8 +10,7 @@ import (
 	"giftcards/jobs/message"
 )
 
-// TestANameOfWhichNothingIsSeenIsNone: a name without visible characters counts as no name.
-func TestANameOfWhichNothingIsSeenIsNone(t *testing.T) {
+func TestANameWithoutVisibleCharactersCountsAsNone(t *testing.T) {
 	t.Parallel()
 	templates := load(t, "")
 	for _, r := range "\u00a0\u00ad\u034f\u061c\u115f\u1160\u1680\u17b4\u180b\u180e\u2000\u200b\u200c\u200d\u200e\u202f\u2060\u2064\u206a\u2800\u3000\u3164\ufe00\ufe0f\ufeff\uffa0\U0001d159\U0001d173\U000e0001\U000e0041\U000e0100\U000e0fff" {
@@ -31,9 +30,9 @@ func TestANameOfWhichNothingIsSeenIsNone(t *testing.T) {
 	}
 }
 
-// TestNothingOfAGiftKeepsTheMailWiderThanItsWindow: every text of a card or an operator can
-// break into lines, and an amount can break between its digits.
-func TestNothingOfAGiftKeepsTheMailWiderThanItsWindow(t *testing.T) {
+// TestNoTextOfAGiftMakesTheMailWiderThanItsWindow: every text of a card or an operator can break into
+// lines, and an amount can break between its digits.
+func TestNoTextOfAGiftMakesTheMailWiderThanItsWindow(t *testing.T) {
 	t.Parallel()
 	templates := load(t, "")
 	for i, value := range []string{"0.01", "10000.00", "5000." + strings.Repeat("0", 99) + "1", "0.02"} {

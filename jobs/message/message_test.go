@@ -54,8 +54,8 @@ func gift() message.Gift {
 	}
 }
 
-// page is the HTML as a mail program parses it: the elements, their attributes, and the
-// visible text.
+// page parses the HTML as a mail program does. It returns the elements with their attributes, and
+// the visible text.
 func page(t *testing.T, source string) (elements []string, seen string) {
 	t.Helper()
 	root, err := html.Parse(strings.NewReader(source))
@@ -96,7 +96,7 @@ func TestEveryFormTellsAllOfTheGift(t *testing.T) {
 	}
 }
 
-func TestNothingIsMissedWhereNothingIsKnown(t *testing.T) {
+func TestAGiftWithoutNamesAndWordsReadsWell(t *testing.T) {
 	t.Parallel()
 	g := gift()
 	g.Sender, g.Recipient, g.Note = " ", "", "\u202e"
@@ -106,7 +106,7 @@ func TestNothingIsMissedWhereNothingIsKnown(t *testing.T) {
 	}
 }
 
-// relaxed matches texts that a mail program may make links of.
+// relaxed matches texts that a mail program may turn into links.
 var relaxed = sync.OnceValue(xurls.Relaxed)
 
 // hostile are texts that a sender may type into any field.
@@ -133,7 +133,7 @@ var hostile = map[string]string{
 	"no UTF-8":         "\xff\xfe\xf0\x9f",
 }
 
-// hostileInEveryKind yields the texts by their names and the kinds of messages.
+// hostileInEveryKind yields each hostile text for each kind of message, with the names of both.
 func hostileInEveryKind() iter.Seq2[[2]string, string] {
 	return func(yield func([2]string, string) bool) {
 		for name, typed := range hostile {

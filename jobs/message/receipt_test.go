@@ -24,8 +24,8 @@ func composeReceipt(t *testing.T, templates *message.Templates, r message.Receip
 	return content
 }
 
-// TestEveryLanguageTellsOfEveryMovement: what was taken or added, what is left, and the link that
-// ends such mails; text messages stay in the cheap alphabet.
+// TestEveryLanguageTellsOfEveryMovement: the amount that was redeemed or added, the balance, and the
+// link that ends such mails. Text messages stay in the cheap alphabet.
 func TestEveryLanguageTellsOfEveryMovement(t *testing.T) {
 	t.Parallel()
 	templates := withArabic(t)
@@ -66,7 +66,7 @@ func TestEveryLanguageTellsOfEveryMovement(t *testing.T) {
 	}
 }
 
-// TestNothingTypedBecomesMarkupInAReceipt, and no design of a card is the receipts'.
+// TestNothingTypedBecomesMarkupInAReceipt. A card cannot have the design of receipts.
 func TestNothingTypedBecomesMarkupInAReceipt(t *testing.T) {
 	t.Parallel()
 	templates, links := load(t, ""), relaxed()

@@ -15,8 +15,8 @@ import (
 	"giftcards/jobs/message"
 )
 
-// TestATillReadsTheNumberInAMail from a telephone's screen, light and dark, and from print. The
-// number is all that it reads.
+// TestATillReadsTheNumberInAMail from a telephone's screen, light and dark, and from paper. It reads
+// nothing else.
 func TestATillReadsTheNumberInAMail(t *testing.T) {
 	t.Parallel()
 	templates := load(t, "")
@@ -57,7 +57,7 @@ func run(t *testing.T, name string, args ...string) string {
 	t.Helper()
 	var complaints strings.Builder
 	cmd := exec.CommandContext(t.Context(), name, args...)
-	cmd.Stderr = &complaints // some of which are not about the test, such as a missing D-Bus
+	cmd.Stderr = &complaints // some do not concern the test, such as a missing D-Bus
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatalf("%s: %v: %s", name, err, complaints.String())

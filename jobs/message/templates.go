@@ -41,11 +41,11 @@ var fileName = regexp.MustCompile(`^([a-z0-9-]{1,100})\.(html|txt)$`)
 // executed, has a name that no design can have, or contains text that no message would show.
 func Load(dir string, languages *texts.Languages) (*Templates, error) {
 	t := &Templates{languages: languages, html: map[string]*htmltemplate.Template{}, text: map[string]*texttemplate.Template{}}
-	own, err := fs.Sub(embedded, "templates")
+	builtIn, err := fs.Sub(embedded, "templates")
 	if err != nil {
 		return nil, err
 	}
-	if _, err := t.add(own); err != nil || dir == "" {
+	if _, err := t.add(builtIn); err != nil || dir == "" {
 		return t, err
 	}
 	designs, err := t.add(os.DirFS(dir))
@@ -83,8 +83,8 @@ func (t *Templates) add(dir fs.FS) (designs []string, err error) {
 		base := texttemplate.New("")
 		// The clone has the default's blocks, and Parse replaces those that the source
 		// defines.
-		if known := t.text[Default]; known != nil {
-			if base, err = known.Clone(); err != nil {
+		if inherited := t.text[Default]; inherited != nil {
+			if base, err = inherited.Clone(); err != nil {
 				return err
 			}
 		}
@@ -175,9 +175,9 @@ func (t *Templates) tryDesign(design string) error {
 func (t *Templates) tryReceipts(string) error {
 	for _, kind := range Receipts {
 		for _, locale := range append(t.languages.Names(), "") {
-			for _, known := range []string{"", "x"} {
+			for _, optional := range []string{"", "x"} {
 				_, err := t.ComposeReceipt(Receipt{
-					Kind: kind, Merchant: "M", Recipient: known, Refuse: known, Amount: "1.00", Balance: "2.00", LastFour: "0000",
+					Kind: kind, Merchant: "M", Recipient: optional, Refuse: optional, Amount: "1.00", Balance: "2.00", LastFour: "0000",
 					ExpiresAt: time.Unix(0, 0), Zone: time.UTC, Locale: locale,
 				})
 				if err != nil {

@@ -7,13 +7,13 @@ import (
 	"giftcards/store/text"
 )
 
-// TestWordsInBracketsShowAsTheyAreStored in every form of a message: names keep them
-// as typed, a note as sanitising leaves it.
+// TestWordsInBracketsShowAsTheyAreStored in every form of a message. A name is stored as typed, and a
+// note as sanitising leaves it.
 func TestWordsInBracketsShowAsTheyAreStored(t *testing.T) {
 	t.Parallel()
-	known := gift()
-	known.Note = "one line"
-	plain, _ := page(t, compose(t, load(t, ""), known).HTML)
+	usual := gift()
+	usual.Note = "one line"
+	plain, _ := page(t, compose(t, load(t, ""), usual).HTML)
 	for _, typed := range []string{
 		"5 < 6 && a<b", "x<y>z", "a<b and c>d", "Love, <your friends>", "<Happy Birthday>", "Tom & Jerry <3", "&lt;b&gt; &amp;lt;b",
 		"<y onload=alert(1)>",

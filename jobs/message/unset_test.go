@@ -33,15 +33,14 @@ func unset() map[string]message.Gift {
 // forTheTill is the line with the image of the number.
 var forTheTill = regexp.MustCompile(`<p [^>]*><img src="cid:[^>]*></p>\n`)
 
-// wholly is a message in one text, without the image of the number.
+// wholly returns all parts of a message in one text, without the image of the number.
 func wholly(c message.Content) string {
 	return strings.Join([]string{c.From, c.Subject, c.Text, c.SMS, forTheTill.ReplaceAllString(c.HTML, "")}, "\n--------\n")
 }
 
-// TestAProgramWithoutSettingsGetsTheMessagesOfVersionsBefore, byte for byte except for the image and
-// for sentences that en.txt has put into better English. The files were made by the program before
-// there were settings and images, and only such sentences were replaced in them later.
-func TestAProgramWithoutSettingsGetsTheMessagesOfVersionsBefore(t *testing.T) {
+// TestAProgramWithoutSettingsGetsTheMessagesOfOlderVersions, byte for byte except for the image. A
+// version without settings and images has written the files.
+func TestAProgramWithoutSettingsGetsTheMessagesOfOlderVersions(t *testing.T) {
 	t.Parallel()
 	templates := load(t, "")
 	for name, g := range unset() {

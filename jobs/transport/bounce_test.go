@@ -41,7 +41,7 @@ Subject: Your gift card
 --b--
 `
 
-// TestAReportTellsWhichMailDidNotArriveAndWhy, however the mail server has delivered it.
+// TestAReportTellsWhichMailDidNotArriveAndWhy, in whichever way the mail server delivers the report.
 func TestAReportTellsWhichMailDidNotArriveAndWhy(t *testing.T) {
 	t.Parallel()
 	const reason = "5.1.1 550 5.1.1 <ada@example.net>: Recipient address rejected"
@@ -85,7 +85,7 @@ func TestAnyOtherMailIsNoReport(t *testing.T) {
 	}
 }
 
-// TestTheEnvelopeOfAReceiptHasNoMark, because with its ID the part before the @ would be too long.
+// TestTheEnvelopeOfAReceiptHasNoMark, because its ID would make the part before the @ too long.
 func TestTheEnvelopeOfAReceiptHasNoMark(t *testing.T) {
 	t.Parallel()
 	server := smtptest.New(t, smtptest.Hooks{})
@@ -98,8 +98,8 @@ func TestTheEnvelopeOfAReceiptHasNoMark(t *testing.T) {
 	}
 }
 
-// TestTheEnvelopeHasAMarkOfItsMail if there is an address for reports, also where the sender that
-// people see has none. A report to that address names the mail.
+// TestTheEnvelopeHasAMarkOfItsMail if there is an address for reports. A report to this address names
+// the mail. The sender that people see has no mark.
 func TestTheEnvelopeHasAMarkOfItsMail(t *testing.T) {
 	t.Parallel()
 	server := smtptest.New(t, smtptest.Hooks{})

@@ -20,7 +20,7 @@ import (
 	"giftcards/jobs/transport/smtptest"
 )
 
-// signer returns a signer of mails for example.com, and what DNS says of its key.
+// signer returns a signer of mails for example.com, and the DNS record of its key.
 func signer(t *testing.T, key crypto.Signer) (*transport.DKIM, string) {
 	t.Helper()
 	private, err := x509.MarshalPKCS8PrivateKey(key)
@@ -35,7 +35,7 @@ func signer(t *testing.T, key crypto.Signer) (*transport.DKIM, string) {
 	return d, "v=DKIM1; k=rsa; p=" + base64.StdEncoding.EncodeToString(public)
 }
 
-// signedMail is a mail as an SMTP server gets it.
+// signedMail returns a mail as an SMTP server gets it.
 func signedMail(t *testing.T, d *transport.DKIM) []byte {
 	t.Helper()
 	server := smtptest.New(t, smtptest.Hooks{})
@@ -52,7 +52,7 @@ func signedMail(t *testing.T, d *transport.DKIM) []byte {
 	return server.Mails()[0].Raw
 }
 
-// keys are a key of each kind.
+// keys returns a key of each kind.
 func keys(t *testing.T) map[string]crypto.Signer {
 	t.Helper()
 	long, err := rsa.GenerateKey(rand.Reader, 2048)
@@ -62,8 +62,8 @@ func keys(t *testing.T) map[string]crypto.Signer {
 	return map[string]crypto.Signer{"rsa": long, "ed25519": edwards}
 }
 
-// TestASignedMailIsVerifiedAsItArrives, and no other one is: not one whose text, recipient or
-// Reply-To was changed on the way.
+// TestASignedMailIsVerifiedAsItArrives. A mail whose text, recipient or Reply-To was changed on the way
+// is not verified.
 func TestASignedMailIsVerifiedAsItArrives(t *testing.T) {
 	t.Parallel()
 	for kind, key := range keys(t) {
@@ -99,7 +99,6 @@ func TestASignedMailIsVerifiedAsItArrives(t *testing.T) {
 	}
 }
 
-// TestAKeyThatCannotSignIsRefused.
 func TestAKeyThatCannotSignIsRefused(t *testing.T) {
 	t.Parallel()
 	public, err := x509.MarshalPKIXPublicKey(keys(t)["rsa"].Public())

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// dkimpy verifies the mail in a file with the record of DNS in another one.
+// dkimpy verifies the mail in a file with the DNS record in another file.
 const dkimpy = `
 import dkim, sys
 mail, record = open(sys.argv[1], "rb").read(), open(sys.argv[2], "rb").read()

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// BenchmarkWrite writes a mail as large as a card's, as it goes over the wire.
+// BenchmarkWrite writes a mail of the size of a card's, in the form in which it is sent.
 func BenchmarkWrite(b *testing.B) {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {

@@ -15,8 +15,8 @@ import (
 	"giftcards/jobs/transport"
 )
 
-// TestAnImageIsAPartOfTheMail beside its HTML (multipart/related), under the address that the HTML
-// names it by, and no attachment. A mail without an image has no such part.
+// TestAnImageIsAPartOfTheMail beside its HTML (multipart/related), with the address that the HTML uses.
+// It is no attachment. A mail without an image has no such part.
 func TestAnImageIsAPartOfTheMail(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "outbox")

@@ -51,8 +51,8 @@ func TestAnEncodedWordIsShownAsTyped(t *testing.T) {
 	}
 }
 
-// TestAMailSentOnceMoreOnPurposeHasAnotherID, and replaces the file.
-func TestAMailSentOnceMoreOnPurposeHasAnotherID(t *testing.T) {
+// TestAMailThatAnOperatorSendsAgainHasAnotherID, and replaces the file.
+func TestAMailThatAnOperatorSendsAgainHasAnotherID(t *testing.T) {
 	t.Parallel()
 	for sequence, want := range []string{"<6b03889f7c62afe844000004@example.com>", "<6b03889f7c62afe844000004.1@example.com>", "<6b03889f7c62afe844000004.2@example.com>"} {
 		m := gift("ada@example.com")
@@ -63,7 +63,7 @@ func TestAMailSentOnceMoreOnPurposeHasAnotherID(t *testing.T) {
 	}
 }
 
-// TestAnswersGoToTheReplyTo, in one header of one address; without one there is no header.
+// TestAnswersGoToTheReplyTo, which is one header with one address. Without an address there is no header.
 func TestAnswersGoToTheReplyTo(t *testing.T) {
 	t.Parallel()
 	if header := mailed(t, gift("ada@example.com")); header.Get("Reply-To") != "" {

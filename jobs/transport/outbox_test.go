@@ -43,7 +43,7 @@ func TestTheOutboxHoldsWholeFilesForTheirOwnerAlone(t *testing.T) {
 	}
 }
 
-func TestAnOutboxThatCannotBeWrittenFailsForNow(t *testing.T) {
+func TestAnOutboxThatCannotBeWrittenFailsTemporarily(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "file")
 	must(t, os.WriteFile(file, nil, 0o600))

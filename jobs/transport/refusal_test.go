@@ -7,9 +7,9 @@ import (
 	"giftcards/jobs/transport"
 )
 
-// TestOnlyWhatSpeaksOfTheRecipientsAddressIsFinal: all other refusals can be mended by an
-// operator or by the server's people, and are retried until then.
-func TestOnlyWhatSpeaksOfTheRecipientsAddressIsFinal(t *testing.T) {
+// TestOnlyARefusalOfTheRecipientsAddressIsFinal: an operator or the mail server's administrator can
+// mend the cause of any other refusal, and the message is retried until then.
+func TestOnlyARefusalOfTheRecipientsAddressIsFinal(t *testing.T) {
 	t.Parallel()
 	// Answers at every stage, with and without an enhanced status code.
 	for _, c := range []struct {

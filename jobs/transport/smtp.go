@@ -196,12 +196,12 @@ func (s *SMTP) greet(raw net.Conn) (*smtp.Client, error) {
 		return client, nil
 	}
 	offered, mechanisms := client.Extension("AUTH")
-	known := strings.Fields(strings.ToUpper(mechanisms))
+	methods := strings.Fields(strings.ToUpper(mechanisms))
 	insecure := s.options.Security == Plain // lets the library authenticate without TLS
 	switch {
-	case offered && slices.Contains(known, "PLAIN"):
+	case offered && slices.Contains(methods, "PLAIN"):
 		err = client.Auth(smtp.PlainAuth("", s.options.Username, s.options.Password, s.host, insecure))
-	case offered && slices.Contains(known, "LOGIN"):
+	case offered && slices.Contains(methods, "LOGIN"):
 		err = client.Auth(smtp.LoginAuth(s.options.Username, s.options.Password, s.host, insecure))
 	default:
 		err = errors.New("the server offers neither AUTH PLAIN nor LOGIN")

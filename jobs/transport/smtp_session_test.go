@@ -15,8 +15,8 @@ import (
 	"giftcards/jobs/transport/smtptest"
 )
 
-// TestAMissingLoginIsNoPermanentRefusal, although its code is permanent, because an operator
-// can mend the login.
+// TestAMissingLoginIsNoPermanentRefusal although its code is permanent, because an operator can mend
+// the login.
 func TestAMissingLoginIsNoPermanentRefusal(t *testing.T) {
 	t.Parallel()
 	for _, code := range []int{530, 534, 535, 538} {
@@ -27,8 +27,7 @@ func TestAMissingLoginIsNoPermanentRefusal(t *testing.T) {
 	}
 }
 
-// TestEitherWayOfLoggingInIsUnderstood covers PLAIN and LOGIN, also with TLS from the first
-// byte.
+// TestEitherWayOfLoggingInIsUnderstood: PLAIN and LOGIN, also with TLS from the first byte.
 func TestEitherWayOfLoggingInIsUnderstood(t *testing.T) {
 	t.Parallel()
 	web := httptest.NewTLSServer(nil) // only for its certificate
@@ -54,7 +53,7 @@ func TestEitherWayOfLoggingInIsUnderstood(t *testing.T) {
 	}
 }
 
-func TestAServerThatSaysTooMuchIsLeft(t *testing.T) {
+func TestAServerWithTooLongAnswersIsLeft(t *testing.T) {
 	t.Parallel()
 	s, err := transport.NewSMTP(transport.SMTPOptions{
 		Address: script(t, strings.Repeat("x", 1<<20)), Security: transport.Plain, From: "cards@example.com", Timeout: time.Hour,
@@ -77,9 +76,9 @@ func TestAStopEndsConnecting(t *testing.T) {
 	}
 }
 
-// TestOnlyAWholeMailIsWaitedFor: a stop does not wait for an incomplete mail, even after a
-// complete one over the same connection.
-func TestOnlyAWholeMailIsWaitedFor(t *testing.T) {
+// TestAStopWaitsOnlyForACompleteMail: it does not wait for an incomplete mail, even after a complete
+// one over the same connection.
+func TestAStopWaitsOnlyForACompleteMail(t *testing.T) {
 	t.Parallel()
 	server := smtptest.New(t, smtptest.Hooks{})
 	s := sender(t, server)
@@ -95,7 +94,7 @@ func TestOnlyAWholeMailIsWaitedFor(t *testing.T) {
 	}
 }
 
-// TestMailsAtOnceShareNoConnection, and consecutive mails do.
+// TestMailsAtOnceShareNoConnection, but consecutive mails do.
 func TestMailsAtOnceShareNoConnection(t *testing.T) {
 	t.Parallel()
 	const atOnce, rounds = 8, 3
@@ -117,9 +116,9 @@ func TestMailsAtOnceShareNoConnection(t *testing.T) {
 	}
 }
 
-// TestTheServerIsToldANameThatServersTake: EHLO has the sender's domain, or the configured
-// name, before and after STARTTLS.
-func TestTheServerIsToldANameThatServersTake(t *testing.T) {
+// TestEHLONamesTheSendersDomainOrTheConfiguredName, before and after STARTTLS, because mail servers
+// refuse other names.
+func TestEHLONamesTheSendersDomainOrTheConfiguredName(t *testing.T) {
 	t.Parallel()
 	for set, want := range map[string]string{"": "example.com", "mail.example.net": "mail.example.net", "[192.0.2.1]": "[192.0.2.1]"} {
 		server := smtptest.New(t, smtptest.Hooks{})

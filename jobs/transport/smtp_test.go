@@ -73,7 +73,7 @@ func TestMailIsHandedOverEncryptedAuthenticatedAndWithAStableID(t *testing.T) {
 	}
 }
 
-func TestARefusalIsForGoodOrForNowAsTheServerSays(t *testing.T) {
+func TestARefusalIsPermanentOrTemporaryAsTheServerSays(t *testing.T) {
 	t.Parallel()
 	refuseRecipient := func(code int) smtptest.Hooks {
 		return smtptest.Hooks{Recipient: func(string) error { return smtptest.Refuse(code, "no") }}
@@ -108,7 +108,7 @@ func TestARefusalIsForGoodOrForNowAsTheServerSays(t *testing.T) {
 	}
 }
 
-// TestARefusalLeavesTheNextMailAlone on the same sender.
+// TestARefusalLeavesTheNextMailAlone: the same sender sends it.
 func TestARefusalLeavesTheNextMailAlone(t *testing.T) {
 	t.Parallel()
 	server := smtptest.New(t, smtptest.Hooks{Recipient: func(to string) error {
@@ -126,7 +126,7 @@ func TestARefusalLeavesTheNextMailAlone(t *testing.T) {
 	}
 }
 
-func TestADomainBeyondASCIITravelsAsDNSHasIt(t *testing.T) {
+func TestADomainThatIsNotASCIIIsSentInPunycode(t *testing.T) {
 	t.Parallel()
 	for sent, got := range map[string]string{
 		"ada@bücher.example":    "ada@xn--bcher-kva.example",
@@ -142,8 +142,8 @@ func TestADomainBeyondASCIITravelsAsDNSHasIt(t *testing.T) {
 	}
 }
 
-// TestConnectingFailsForNow, because an operator can mend it and the mail is not at fault.
-func TestConnectingFailsForNow(t *testing.T) {
+// TestAFailureToConnectIsTemporary, because an operator can mend it and the mail is not at fault.
+func TestAFailureToConnectIsTemporary(t *testing.T) {
 	t.Parallel()
 	server := smtptest.New(t, smtptest.Hooks{})
 	closed, err := net.Listen("tcp", "127.0.0.1:0")
@@ -179,8 +179,8 @@ func TestConnectingFailsForNow(t *testing.T) {
 	}
 }
 
-// script is a server that sends the first line at once and each other line after a line
-// that it reads. Then it is silent.
+// script starts a server and returns its address. The server sends the first line at once, and each
+// other line after a line that it reads. Then it is silent.
 func script(t *testing.T, answers ...string) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -217,7 +217,7 @@ func follow(t *testing.T, listener net.Listener, answers []string) {
 	}()
 }
 
-func TestNonsenseIsUnconfirmedOnlyOnceTheMailIsWhole(t *testing.T) {
+func TestAnUnreadableAnswerIsUnconfirmedOnlyAfterTheWholeMail(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		answers []string
@@ -253,7 +253,7 @@ func TestNonsenseIsUnconfirmedOnlyOnceTheMailIsWhole(t *testing.T) {
 	}
 }
 
-// TestAStalledServerIsLeft when the time-out of the sender or of its caller is over.
+// TestAStalledServerIsLeft when the time-out of the sender or of its caller ends.
 func TestAStalledServerIsLeft(t *testing.T) {
 	t.Parallel()
 	server := smtptest.New(t, smtptest.Hooks{Recipient: func(string) error { <-t.Context().Done(); return nil }})
@@ -264,8 +264,8 @@ func TestAStalledServerIsLeft(t *testing.T) {
 	}
 }
 
-// TestAStopDoesNotWaitForASilentServer, even if the kept connection worked before and is
-// being checked.
+// TestAStopDoesNotWaitForASilentServer, even while a kept connection that worked before is being
+// checked.
 func TestAStopDoesNotWaitForASilentServer(t *testing.T) {
 	t.Parallel()
 	address := script(t, "220 hi\r\n", "250 localhost\r\n", "250 ok\r\n", "250 ok\r\n", "354 go\r\n", "250 taken\r\n")
@@ -279,9 +279,8 @@ func TestAStopDoesNotWaitForASilentServer(t *testing.T) {
 	}
 }
 
-// TestAMailThatIsWholeIsWaitedFor by a stop, because the mail might otherwise be sent
-// twice.
-func TestAMailThatIsWholeIsWaitedFor(t *testing.T) {
+// TestAStopWaitsForTheAnswerToACompleteMail, because the mail might otherwise be sent twice.
+func TestAStopWaitsForTheAnswerToACompleteMail(t *testing.T) {
 	t.Parallel()
 	ctx, stop := context.WithCancel(t.Context())
 	server := smtptest.New(t, smtptest.Hooks{Data: func(smtptest.Mail) error {
@@ -292,7 +291,8 @@ func TestAMailThatIsWholeIsWaitedFor(t *testing.T) {
 	must(t, sender(t, server).Send(ctx, gift("a@example.com")))
 }
 
-// TestAServerThatHungUpMeanwhileIsCalledAgain, because the kept connection is broken.
+// TestAServerThatHungUpMeanwhileIsCalledAgain: the kept connection is broken, and the mail is sent over
+// a new one.
 func TestAServerThatHungUpMeanwhileIsCalledAgain(t *testing.T) {
 	t.Parallel()
 	server := smtptest.New(t, smtptest.Hooks{})

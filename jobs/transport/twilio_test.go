@@ -43,7 +43,7 @@ func TestTextMessagesSpeakTheProvidersProtocol(t *testing.T) {
 	}
 }
 
-func TestARefusalOfAProviderIsForNowIfAnOperatorCanMendIt(t *testing.T) {
+func TestARefusalOfAProviderIsTemporaryIfAnOperatorCanMendIt(t *testing.T) {
 	t.Parallel()
 	// Statuses and Twilio's codes; only faults of the recipient or the text are permanent.
 	for name, c := range map[string]struct {
@@ -86,8 +86,8 @@ func TestARefusalOfAProviderIsForNowIfAnOperatorCanMendIt(t *testing.T) {
 	}
 }
 
-// TestATextMessageIsUnconfirmedOnlyIfAProviderMayHaveIt, and otherwise it is retried.
-func TestATextMessageIsUnconfirmedOnlyIfAProviderMayHaveIt(t *testing.T) {
+// TestATextMessageIsUnconfirmedOnlyIfTheProviderMayHaveIt. Otherwise it is retried.
+func TestATextMessageIsUnconfirmedOnlyIfTheProviderMayHaveIt(t *testing.T) {
 	t.Parallel()
 	untrusted := httptest.NewTLSServer(http.NotFoundHandler())
 	defer untrusted.Close()
@@ -120,9 +120,8 @@ func TestANumberWithAnExtensionGetsNoTextMessage(t *testing.T) {
 	}
 }
 
-// TestATextMessageThatIsHandedOverIsWaitedFor by a stop, and one that is not is given up at
-// once.
-func TestATextMessageThatIsHandedOverIsWaitedFor(t *testing.T) {
+// TestAStopWaitsForTheAnswerToATextMessageThatWasHandedOver. It gives up any other text message at once.
+func TestAStopWaitsForTheAnswerToATextMessageThatWasHandedOver(t *testing.T) {
 	t.Parallel()
 	ctx, stop := context.WithCancel(t.Context())
 	provider := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

@@ -72,8 +72,8 @@ func TestOperatorsFindEverything(t *testing.T) {
 	}
 }
 
-// TestPagesElsewhereReachNothing: not even through the operator's browser.
-func TestPagesElsewhereReachNothing(t *testing.T) {
+// TestPagesOfOtherSitesReachNothing, not even through the operator's browser.
+func TestPagesOfOtherSitesReachNothing(t *testing.T) {
 	t.Parallel()
 	ask, _ := setup(t)
 	for host, want := range map[string]int{
@@ -99,8 +99,8 @@ func TestPagesElsewhereReachNothing(t *testing.T) {
 	}
 }
 
-// TestOtherSitesMayOnlyLinkHere: requests to embed or fetch are refused before they cost
-// anything, reads included.
+// TestOtherSitesMayOnlyLinkHere: requests to embed or fetch a page, including reads, are refused
+// before they cost anything.
 func TestOtherSitesMayOnlyLinkHere(t *testing.T) {
 	t.Parallel()
 	ask, _ := setup(t)

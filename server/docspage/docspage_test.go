@@ -35,7 +35,7 @@ func body(t *testing.T, response *http.Response) string {
 	return string(data)
 }
 
-// scripts are the paths of the page's scripts, Scalar's first.
+// scripts returns the paths of the page's scripts: Scalar, and the one that starts it.
 func scripts(t *testing.T) (scalar, start string) {
 	t.Helper()
 	found := regexp.MustCompile(`<script src="([^"]+)" defer>`).FindAllStringSubmatch(body(t, call(t, "GET", "/docs", nil)), -1)
@@ -59,8 +59,8 @@ func TestPageIsServedAtBothAddressesAndReadsTheDocument(t *testing.T) {
 	}
 }
 
-// TestThePageRenamesOnlyOperationsThatAreThere: one that is not would stop the page.
-func TestThePageRenamesOnlyOperationsThatAreThere(t *testing.T) {
+// TestThePageRenamesOnlyOperationsThatExist, because an unknown one would stop the page.
+func TestThePageRenamesOnlyOperationsThatExist(t *testing.T) {
 	t.Parallel()
 	var document struct {
 		Paths map[string]map[string]json.RawMessage

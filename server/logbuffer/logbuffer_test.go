@@ -14,7 +14,7 @@ import (
 	"giftcards/server/logbuffer"
 )
 
-// output is a log file. While it is stalled, writes wait; while it is broken, they fail.
+// output is a log file. While it is stalled, writes wait. While it is broken, writes fail.
 type output struct {
 	stalled sync.RWMutex
 	mu      sync.Mutex
@@ -63,7 +63,7 @@ func eventually(t *testing.T, out *output, text string) {
 	}
 }
 
-// within fails if done is not closed soon.
+// within fails if done is not closed within 30 seconds.
 func within(t *testing.T, what string, done <-chan struct{}) {
 	t.Helper()
 	select {
@@ -113,7 +113,7 @@ func TestCloseWritesEverythingAndLaterLinesAtOnce(t *testing.T) {
 	}
 }
 
-// TestAStalledOutputLosesOnlySuccesses, says how many, and holds up no successful request.
+// TestAStalledOutputLosesOnlySuccesses. The log says how many, and no successful request waits.
 func TestAStalledOutputLosesOnlySuccesses(t *testing.T) {
 	t.Parallel()
 	out := &output{}
@@ -130,7 +130,7 @@ func TestAStalledOutputLosesOnlySuccesses(t *testing.T) {
 	}()
 	within(t, "logging of successes on a stalled output", dropping)
 	lost := b.Lost()
-	// Two buffers of half a megabyte hold some 4,000 of these lines.
+	// Two buffers of half a megabyte hold about 4,000 of these lines.
 	if lost < successes/2 || lost == successes {
 		t.Errorf("%d of %d lines are lost", lost, successes)
 	}

@@ -29,8 +29,8 @@ func TestOnlyTheSamePasswordMatches(t *testing.T) {
 	}
 }
 
-// TestOneWordTypedInTwoWaysIsOnePassword: a Mac and a PC encode it differently. A hash from
-// before passwords were normalised still works.
+// TestOneWordTypedInTwoWaysIsOnePassword: a Mac and a PC encode the same letters differently. Hashes
+// of passwords that were not normalised still work.
 func TestOneWordTypedInTwoWaysIsOnePassword(t *testing.T) {
 	t.Parallel()
 	const composed, decomposed, wide = "Zoë's Käsekuchen", "Zoe\u0308's Ka\u0308sekuchen", "Zoë's Käseｋuchen"

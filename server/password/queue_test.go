@@ -12,17 +12,17 @@ import (
 	"giftcards/server/password"
 )
 
-// line is a queue whose only turn is taken, and the order in which others get it.
+// line is a queue whose only turn is taken. It records the order in which others get a turn.
 type line struct {
 	*password.Queue
 	*testing.T
-	leave func() // gives the turn to the others
+	leave func() // ends the turn that is taken
 	wait  sync.WaitGroup
 	mutex sync.Mutex
 	order []string
 }
 
-// full runs test in a synctest bubble on a queue without a free turn.
+// full runs a test in a synctest bubble, with a queue that has no free turn.
 func full(t *testing.T, test func(*line)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -58,7 +58,7 @@ func (l *line) run() []string {
 	return l.order
 }
 
-func TestThoseThatGoFirstWaitForNoOthersThanOneInFour(t *testing.T) {
+func TestTurnsThatGoFirstGetThreeOfFourTurns(t *testing.T) {
 	t.Parallel()
 	full(t, func(l *line) {
 		for i := range 4 {
@@ -74,8 +74,8 @@ func TestThoseThatGoFirstWaitForNoOthersThanOneInFour(t *testing.T) {
 	})
 }
 
-// TestAFullQueueKeepsNoPlaceFromThoseThatGoFirst: their number is bounded too.
-func TestAFullQueueKeepsNoPlaceFromThoseThatGoFirst(t *testing.T) {
+// TestAFullQueueStillTakesTurnsThatGoFirst, up to a bound of their own.
+func TestAFullQueueStillTakesTurnsThatGoFirst(t *testing.T) {
 	t.Parallel()
 	full(t, func(l *line) {
 		for range 64 {

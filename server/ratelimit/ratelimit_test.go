@@ -11,7 +11,7 @@ import (
 
 var start = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
-func TestAQuotaIsThereAtOnceAndComesBackEvenly(t *testing.T) {
+func TestAQuotaCanBeTakenAtOnceAndComesBackEvenly(t *testing.T) {
 	t.Parallel()
 	l := ratelimit.New[string](4, 8*time.Second, 10)
 	for left := 3; left >= 0; left-- {
@@ -55,7 +55,7 @@ func TestWhatIsGivenBackCanBeTakenAgain(t *testing.T) {
 	}
 }
 
-// TestAClockSetBackLocksNobodyOut: for example if an operator sets it back by an hour.
+// TestAClockSetBackLocksNobodyOut, for example if an operator sets it back by an hour.
 func TestAClockSetBackLocksNobodyOut(t *testing.T) {
 	t.Parallel()
 	l := ratelimit.New[string](2, 2*time.Second, 10)
@@ -66,11 +66,11 @@ func TestAClockSetBackLocksNobodyOut(t *testing.T) {
 		t.Errorf("just after: %+v", got)
 	}
 	if got := l.Take("a", back.Add(time.Second)); !got.OK {
-		t.Errorf("when one is there again: %+v", got)
+		t.Errorf("when one has come back: %+v", got)
 	}
 }
 
-// TestAKeyIsForgottenOnlyOnceItsQuotaIsWhole: however many other keys come, and whenever it is
+// TestAKeyIsForgottenOnlyOnceItsQuotaIsWhole, however many other keys come, and whenever the key is
 // used in between.
 func TestAKeyIsForgottenOnlyOnceItsQuotaIsWhole(t *testing.T) {
 	t.Parallel()
@@ -100,7 +100,7 @@ func TestAKeyIsForgottenOnlyOnceItsQuotaIsWhole(t *testing.T) {
 	}
 }
 
-// TestNewKeysShareOneQuotaWhileNoPlaceIsFree: so that memory stays bounded.
+// TestNewKeysShareOneQuotaWhileNoPlaceIsFree, so that memory stays bounded.
 func TestNewKeysShareOneQuotaWhileNoPlaceIsFree(t *testing.T) {
 	t.Parallel()
 	l := ratelimit.New[int](2, time.Minute, 2)
@@ -121,7 +121,7 @@ func TestNewKeysShareOneQuotaWhileNoPlaceIsFree(t *testing.T) {
 	}
 }
 
-// TestAClockSetBackLeavesPlacesForNewKeys: after one window.
+// TestAClockSetBackLeavesPlacesForNewKeys after one window.
 func TestAClockSetBackLeavesPlacesForNewKeys(t *testing.T) {
 	t.Parallel()
 	l := ratelimit.New[int](2, time.Minute, 2)
@@ -190,7 +190,7 @@ func BenchmarkTake(b *testing.B) {
 	}
 }
 
-// BenchmarkTakeOfNewKeys is a flood of unknown keys, each of which replaces another one.
+// BenchmarkTakeOfNewKeys takes from the quotas of unknown keys, each of which replaces another key.
 func BenchmarkTakeOfNewKeys(b *testing.B) {
 	l := ratelimit.New[int](10, time.Second, 1<<10)
 	key, now := 0, start
@@ -202,7 +202,8 @@ func BenchmarkTakeOfNewKeys(b *testing.B) {
 	}
 }
 
-// BenchmarkTakeOfKeysThatFindNoPlace is a flood of unknown keys while all places are in use.
+// BenchmarkTakeOfKeysThatFindNoPlace takes from the quotas of unknown keys while all places are in
+// use.
 func BenchmarkTakeOfKeysThatFindNoPlace(b *testing.B) {
 	l := ratelimit.New[int](10, time.Hour, 1<<16)
 	for key := range 1 << 16 {

@@ -25,10 +25,10 @@ func (b *box) audited(merchant string) []store.AuditEntry {
 	return entries
 }
 
-// TestTheAuditLogTellsOfWorldsAndStates: an entry has the operation, the merchant, the subject,
+// TestTheAuditLogRecordsWorldsAndStates: an entry has the operation, the merchant, the subject,
 // the address and the ids of the request. The requests that make a state have entries of their
 // own, and the entry of a deleted world outlives it.
-func TestTheAuditLogTellsOfWorldsAndStates(t *testing.T) {
+func TestTheAuditLogRecordsWorldsAndStates(t *testing.T) {
 	t.Parallel()
 	b := newBox(t)
 	made := b.want(http.StatusCreated, "POST", "/sandbox/worlds", "", `{"name": "w"}`, "X-Request-Id: the-request")
@@ -68,8 +68,7 @@ func TestTheAuditLogTellsOfWorldsAndStates(t *testing.T) {
 	}
 }
 
-// TestWhatTheSandboxRefusesIsNotAudited, whether it is a world or a state.
-func TestWhatTheSandboxRefusesIsNotAudited(t *testing.T) {
+func TestARefusedWorldOrStateIsNotAudited(t *testing.T) {
 	t.Parallel()
 	b := newBox(t)
 	w := b.world(`{"name": "w"}`)
@@ -82,8 +81,8 @@ func TestWhatTheSandboxRefusesIsNotAudited(t *testing.T) {
 	}
 }
 
-// TestTheSandboxItselfIsLoggedAsTheServerIs: with the route, and without what a path holds.
-func TestTheSandboxItselfIsLoggedAsTheServerIs(t *testing.T) {
+// TestARequestToTheSandboxItselfIsLogged with its route, and without the values in its path.
+func TestARequestToTheSandboxItselfIsLogged(t *testing.T) {
 	t.Parallel()
 	b := newBox(t)
 	b.world(`{"name": "secret-name"}`)

@@ -20,8 +20,8 @@ import (
 
 var must = check.Must
 
-// box is a running sandbox. Its requests go through the sandbox, and its answers are judged by
-// the sandbox's document.
+// box is a running sandbox. It sends requests to the sandbox, and judges each answer by the
+// sandbox's document.
 type box struct {
 	*servertest.Server
 	URL     string       // of the sandbox; Server.URL is that of the server without it
@@ -56,7 +56,7 @@ type answer struct {
 	body   []byte
 }
 
-// detail returns the sentence of a refusal, "" if it is none.
+// detail returns the sentence of a refusal, or "" if the answer is no refusal.
 func (a answer) detail() string {
 	var body struct{ Detail string }
 	_ = json.Unmarshal(a.body, &body)

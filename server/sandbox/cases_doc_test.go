@@ -70,7 +70,7 @@ func (b *box) difference(values made, s step) string {
 		name, value, _ := strings.Cut(fill(header), ": ")
 		r.Header.Set(name, value)
 	}
-	// A connection of its own, because Go's client retries on one that was used before.
+	// A new connection, because Go's client sends a request again if a used connection breaks.
 	response, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(r)
 	switch {
 	case s.none && err == nil:
@@ -102,7 +102,8 @@ func (b *box) difference(values made, s step) string {
 	return ""
 }
 
-// compare says how an answer differs from the promised one. broken is the error of its body.
+// compare says how an answer differs from the promised one. broken is the error of reading its
+// body, nil if the body is complete.
 func (s step) compare(response *http.Response, body []byte, broken error) string {
 	switch {
 	case response.StatusCode != s.status:
@@ -127,8 +128,8 @@ func (s step) compare(response *http.Response, body []byte, broken error) string
 	return ""
 }
 
-// TestTheTableOfCasesHasEachStatusAndEachControl, so that a client's author finds each kind of
-// answer that the document declares, and each header of the sandbox.
+// TestTheTableOfCasesHasEachStatusAndEachControl: the author of a client finds each status that
+// the document declares, and each header of the sandbox.
 func TestTheTableOfCasesHasEachStatusAndEachControl(t *testing.T) {
 	t.Parallel()
 	promised, controls := map[string]bool{}, map[string]bool{}
@@ -160,8 +161,8 @@ func TestTheTableOfCasesHasEachStatusAndEachControl(t *testing.T) {
 	}
 }
 
-// TestTheTableOfCasesHasEachRefusalOfACard: each sentence with which the store refuses what a
-// client asks of a card or a program.
+// TestTheTableOfCasesHasEachRefusalOfACard: each sentence with which the store refuses an
+// operation on a card or a program.
 func TestTheTableOfCasesHasEachRefusalOfACard(t *testing.T) {
 	t.Parallel()
 	source, err := os.ReadFile("../../store/errors.go")

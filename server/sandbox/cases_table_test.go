@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// The table of docs/testing-against.md says for each case that a client must handle what to
-// send and what comes back. cases_doc_test.go sends it. The form of the table:
+// The table of docs/testing-against.md lists the cases that a client must handle. Each row gives
+// the requests and their answers. cases_doc_test.go sends them. The form of the table:
 //   - state: the name of a state, and its parameters; "a world" if it is empty.
 //   - send: requests, with ", then " between them. The first code span of a request has method,
 //     path and body, and the others are headers. "without a token" leaves the token out.
@@ -38,9 +38,9 @@ type step struct {
 
 	status  int
 	none    bool          // no answer comes
-	within  time.Duration // how long the client waits for none; 0: for ever
-	cut     int           // the body ends after so many bytes; -1: it is whole
-	atLast  bool          // the request is repeated until the answer is this one
+	within  time.Duration // how long the client waits for an answer that does not come; 0: for ever
+	cut     int           // the body ends after so many bytes; -1: it is complete
+	atLast  bool          // the request is repeated until this answer comes
 	answers []string      // headers and parts of the body
 }
 

@@ -89,8 +89,8 @@ func uncontrolled(h http.Header) error {
 	return nil
 }
 
-// fit returns an error if the operation has no answer of the chosen code, or if another control
-// has no meaning beside it. The error is a sentence for the client.
+// fit returns an error if the operation does not declare the chosen code, or if another control
+// has no meaning together with it. The error is a sentence for the client.
 func (c controls) fit(op operation) error {
 	atOnce := c.answer == http.StatusCreated && op.acts(c.answer)
 	switch {
@@ -137,8 +137,8 @@ func preferredCode(values []string) (int, error) {
 	code := 0
 	for _, value := range values {
 		for _, preference := range splitOutsideQuotes(value, ',') {
-			// Parameters of a preference follow a semicolon. A code has none, and others are
-			// ignored.
+			// A semicolon begins the parameters of a preference. A code has no parameters, and
+			// those of other preferences are ignored.
 			preference = splitOutsideQuotes(preference, ';')[0]
 			name, text, _ := strings.Cut(preference, "=")
 			if !strings.EqualFold(strings.TrimSpace(name), "code") {

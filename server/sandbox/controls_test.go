@@ -74,9 +74,8 @@ func TestALargeBodyWithABadControlGetsItsAnswer(t *testing.T) {
 	}
 }
 
-// TestTheDocumentHasAControlWhereItHasAMeaning: an operation has the parameter Sandbox-Now or
-// Sandbox-Task exactly if it takes it.
-func TestTheDocumentHasAControlWhereItHasAMeaning(t *testing.T) {
+// TestTheDocumentDeclaresAControlExactlyWhereItIsAccepted: Sandbox-Now and Sandbox-Task.
+func TestTheDocumentDeclaresAControlExactlyWhereItIsAccepted(t *testing.T) {
 	t.Parallel()
 	b := newBox(t)
 	m := b.Merchant()

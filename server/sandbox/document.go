@@ -12,14 +12,14 @@ import (
 	"giftcards/server/docspage"
 )
 
-// documentPath is the path of the document that also has the sandbox's own part.
+// documentPath is the path of the document that also describes the sandbox's own operations.
 const documentPath = "/openapi-sandbox.json"
 
-// registerDocument registers the document, and the page that shows it in place of the complete
-// one.
+// registerDocument registers the document, and the docs page. The page shows this document and
+// not the complete one.
 func (s *Sandbox) registerDocument() error {
 	document := openapi.Sandbox
-	if s.operations.base != "" { // then clients reach the server at a path that the document must name
+	if s.operations.base != "" { // the document must name the path at which clients reach the server
 		var err error
 		if document, err = server.WithServer(document, s.BaseURL); err != nil {
 			return fmt.Errorf("%s: %w", documentPath, err)
@@ -27,9 +27,9 @@ func (s *Sandbox) registerDocument() error {
 	}
 	sum := sha256.Sum256(document)
 	tag := `"` + hex.EncodeToString(sum[:16]) + `"`
-	s.own.HandleFunc("GET "+documentPath, func(w http.ResponseWriter, r *http.Request) {
+	s.ownMux.HandleFunc("GET "+documentPath, func(w http.ResponseWriter, r *http.Request) {
 		header := w.Header()
-		header.Set("Cache-Control", "no-cache") // cache it, but ask first
+		header.Set("Cache-Control", "no-cache") // a browser may keep it if it asks each time whether it has changed
 		header.Set("ETag", tag)
 		if r.Header.Get("If-None-Match") == tag {
 			w.WriteHeader(http.StatusNotModified)
@@ -41,7 +41,7 @@ func (s *Sandbox) registerDocument() error {
 		s.note(err)
 	})
 	docs := docspage.Handler(documentPath)
-	s.own.Handle("/docs", docs)
-	s.own.Handle("/docs/", docs)
+	s.ownMux.Handle("/docs", docs)
+	s.ownMux.Handle("/docs/", docs)
 	return nil
 }

@@ -14,8 +14,8 @@ import (
 	"giftcards/store/storetest"
 )
 
-// TestDownIsAnsweredAsIfTheDatabaseWereAway: byte for byte what a server answers whose database
-// is away, and without effect.
+// TestDownIsAnsweredAsIfTheDatabaseWereAway: each answer is byte for byte that of a server without
+// its database, and nothing changes.
 func TestDownIsAnsweredAsIfTheDatabaseWereAway(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, func(o *server.Options) { o.LinkDownloads = 0 })
@@ -80,8 +80,8 @@ func TestDownIsAnsweredAsIfTheDatabaseWereAway(t *testing.T) {
 	}
 }
 
-// TestRequestsBesideOneThatIsDownGoOn: requests share transactions, and must not share a fault.
-func TestRequestsBesideOneThatIsDownGoOn(t *testing.T) {
+// TestTheFaultDownHitsNoOtherRequest, although concurrent requests share transactions.
+func TestTheFaultDownHitsNoOtherRequest(t *testing.T) {
 	t.Parallel()
 	b := newBox(t)
 	m := b.Merchant()

@@ -14,7 +14,7 @@ import (
 	"giftcards/store/id"
 )
 
-// The subjects of the examples. The ids in a request's path replace them.
+// The ids and numbers in the examples. Ids in a request's path replace them.
 const (
 	exampleCard        = "5eb7cf5a86d9755df3a6c593"
 	exampleOther       = "5eb7cf5a86d9755df3a6c594"
@@ -42,7 +42,7 @@ func (s *Sandbox) newExample(op operation, code int, r *http.Request) *example {
 	return &example{sandbox: s, op: op, code: code, request: r, now: s.Store.Clock().Truncate(time.Second)}
 }
 
-// param returns an id of the request's path, or an example in place of what is no id.
+// param returns an id from the request's path, or an example if the path has no valid one.
 func (e *example) param(name string) string {
 	if value, err := id.Parse(e.op.params[name]); err == nil {
 		return value.String()
@@ -90,7 +90,7 @@ func (e *example) content() (any, error) {
 	return success(e), nil
 }
 
-// writePage answers with one of the pages that people see: instead of a download, or to end
+// writePage answers with a page for people: the one before a download, or the one that ends
 // receipts.
 func (e *example) writePage(w http.ResponseWriter) error {
 	switch {
@@ -105,9 +105,9 @@ func (e *example) writePage(w http.ResponseWriter) error {
 	})
 }
 
-// line is the card in a file.
+// line returns the fields of the example's card in a downloaded file.
 func (e *example) line() []string {
-	return []string{exampleNumber, "482915", "25.00", e.at(e.expiry()), exampleCard}
+	return []string{exampleNumber, "482915", "25.00", e.timestamp(e.expiry()), exampleCard}
 }
 
 func (e *example) workbook() ([]byte, error) {
@@ -135,15 +135,17 @@ func (e *example) workbook() ([]byte, error) {
 // object is a JSON object.
 type object map[string]any
 
-func (e *example) at(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
+// timestamp returns a time as answers write it.
+func (e *example) timestamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 
 func (e *example) expiry() time.Time { return e.now.AddDate(1, 0, 0) }
 
-// card is a card in a state, with what else differs from an active one with 25.00.
+// card returns a card with a status. Its other properties are those of an active card with 25.00,
+// except for changes.
 func (e *example) card(status string, changes object) object {
 	card := object{
 		"id": e.param("cardId"), "cardNumber": exampleNumber, "lastFourDigits": exampleNumber[12:], "balance": "25.00", "initialValue": "25.00",
-		"status": status, "createdAt": e.at(e.now.Add(-time.Hour)), "updatedAt": e.at(e.now), "activatedAt": e.at(e.now.Add(-time.Minute)), "expiresAt": e.at(e.expiry()),
+		"status": status, "createdAt": e.timestamp(e.now.Add(-time.Hour)), "updatedAt": e.timestamp(e.now), "activatedAt": e.timestamp(e.now.Add(-time.Minute)), "expiresAt": e.timestamp(e.expiry()),
 		"suspendedReason": nil, "suspendedUntil": nil, "suspendedAt": nil, "customerId": nil,
 		"customerEmail": "ada@example.com", "customerPhone": nil, "customerName": "Ada", "senderName": nil,
 		"merchantId": exampleMerchant, "merchantName": "Example", "programId": e.param("programId"),
@@ -153,11 +155,11 @@ func (e *example) card(status string, changes object) object {
 	return card
 }
 
-// transaction is an entry of the card's ledger.
+// transaction returns an entry of the card's ledger.
 func (e *example) transaction() object {
 	return object{
 		"id": exampleTransaction, "transactionType": "ACTIVATION", "amount": "25.00", "balanceBefore": "0.00", "balanceAfter": "25.00",
-		"referenceId": nil, "description": "Gift card activation", "createdAt": e.at(e.now), "processedAt": e.at(e.now),
+		"referenceId": nil, "description": "Gift card activation", "createdAt": e.timestamp(e.now), "processedAt": e.timestamp(e.now),
 		"merchantId": exampleMerchant, "posTransactionId": nil, "cashierId": nil, "terminalId": nil,
 	}
 }

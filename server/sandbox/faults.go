@@ -12,11 +12,11 @@ import (
 	"giftcards/store"
 )
 
-// fault is what goes wrong with one request. The zero value is none.
+// fault is a failure that a client asks for. The zero value is no fault.
 type fault struct {
 	kind  faultKind
 	delay time.Duration // of faultSlow
-	bytes int           // of faultCut: how many of the body leave
+	bytes int           // of faultCut: how many bytes of the body are sent
 }
 
 type faultKind int
@@ -75,7 +75,7 @@ func (f fault) fit(method string, answer int) error {
 	return nil
 }
 
-// serveFault answers a request by next, and lets the fault happen.
+// serveFault lets next answer a request, and makes the fault happen.
 func (s *Sandbox) serveFault(w http.ResponseWriter, r *http.Request, f fault, next http.Handler) {
 	switch f.kind {
 	case noFault:
@@ -104,7 +104,7 @@ func (s *Sandbox) serveFault(w http.ResponseWriter, r *http.Request, f fault, ne
 	}
 }
 
-// lostAnswer takes an answer that never leaves. The server behind it does not notice.
+// lostAnswer takes an answer and sends nothing of it. The server behind it does not notice.
 type lostAnswer struct {
 	inner  http.ResponseWriter
 	header http.Header
@@ -131,7 +131,7 @@ func (a *lostAnswer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// FlushError does nothing, because nothing may leave.
+// FlushError does nothing, because nothing may be sent.
 func (a *lostAnswer) FlushError() error { return nil }
 
 // SetWriteDeadline does nothing, because nothing is written.
@@ -147,23 +147,23 @@ const (
 	heldOfLate = 64 << 10
 )
 
-// heldAnswer holds an answer back until it ends or has more than most bytes. So a short answer
-// leaves after the server has ended the request: the server has freed its memory by then, and
-// its log has its own time without the delay.
+// heldAnswer holds an answer back until the answer ends or has more than most bytes. A short
+// answer is sent after the server has finished the request. By then the server has freed its
+// memory, and the duration in its log does not include the delay.
 type heldAnswer struct {
 	http.ResponseWriter
 
 	most   int
-	before func()        // called once before anything leaves; may be nil
+	before func()        // called once before the first byte is sent; may be nil
 	delay  time.Duration // by which before delays the answer
 
-	limited bool // only left more bytes of the body may leave
+	limited bool // only left more bytes of the body may be sent
 	left    int
 	isCut   bool // bytes of the body were dropped
 
 	status int
 	held   bytes.Buffer
-	open   bool // the answer has begun to leave
+	open   bool // the first byte was sent
 }
 
 // WriteHeader keeps the status.
@@ -176,7 +176,7 @@ func (a *heldAnswer) WriteHeader(status int) {
 	}
 }
 
-// Write holds bytes back, or sends them if the answer has begun to leave.
+// Write holds bytes back, or sends them if the answer is no longer held back.
 func (a *heldAnswer) Write(p []byte) (int, error) {
 	a.WriteHeader(http.StatusOK)
 	if !a.open && a.held.Len()+len(p) <= a.most {
@@ -188,7 +188,7 @@ func (a *heldAnswer) Write(p []byte) (int, error) {
 	return a.send(p)
 }
 
-// leave sends what was held back.
+// leave sends the bytes that were held back.
 func (a *heldAnswer) leave() error {
 	if a.open {
 		return nil
@@ -203,7 +203,7 @@ func (a *heldAnswer) leave() error {
 	return err
 }
 
-// send sends as many bytes as may leave, and drops the others.
+// send sends as many bytes as it may, and drops the others.
 func (a *heldAnswer) send(p []byte) (int, error) {
 	most := len(p)
 	if a.limited {
@@ -222,7 +222,7 @@ func (a *heldAnswer) send(p []byte) (int, error) {
 }
 
 // end sends an answer that is still held back. It sets the length of a short answer, as
-// net/http would, because a client sees by the length that the answer was cut.
+// net/http would, because a client recognises a cut answer by its length.
 func (a *heldAnswer) end() {
 	if a.open {
 		return
@@ -234,7 +234,7 @@ func (a *heldAnswer) end() {
 	_ = a.leave() // the client has gone
 }
 
-// FlushError does nothing before the answer leaves by itself.
+// FlushError does nothing while the answer is held back.
 func (a *heldAnswer) FlushError() error {
 	if !a.open {
 		return nil

@@ -18,8 +18,8 @@ import (
 	"giftcards/store/storetest/check"
 )
 
-// TestALostAnswerHasItsEffectAndTheRetryGetsTheAnswer: the client sees a broken connection, and
-// under the same key the answer that it missed.
+// TestALostAnswerHasItsEffectAndTheRetryGetsTheAnswer: the client sees a broken connection. A
+// retry under the same key gets the answer that was lost.
 func TestALostAnswerHasItsEffectAndTheRetryGetsTheAnswer(t *testing.T) {
 	t.Parallel()
 	b := newBox(t)
@@ -114,8 +114,8 @@ func headersOf(response *http.Response) http.Header {
 	return header
 }
 
-// TestASlowAnswerComesLateAndItsEffectDoesNot: the card is there while the client waits, and a
-// client that leaves ends the wait.
+// TestASlowAnswerComesLateAndItsEffectDoesNot: the card exists while the client waits. The wait
+// ends when the client leaves.
 func TestASlowAnswerComesLateAndItsEffectDoesNot(t *testing.T) {
 	t.Parallel()
 	b := newBox(t)
@@ -153,7 +153,7 @@ func TestASlowAnswerComesLateAndItsEffectDoesNot(t *testing.T) {
 func TestASlowAnswerIsTheSameAnswer(t *testing.T) {
 	t.Parallel()
 	const grace, delay = 2 * time.Second, 2500 * time.Millisecond
-	b := newBox(t, func(o *server.Options) { o.LinkDownloads, o.ReadingGrace = 0, grace }) // a client that reads nothing is given up before the delay ends
+	b := newBox(t, func(o *server.Options) { o.LinkDownloads, o.ReadingGrace = 0, grace }) // the server gives up a client that reads nothing before the delay ends
 	kinds := kindsOfAnswers(t, b, b.Merchant())
 	var all sync.WaitGroup
 	for _, p := range protocols(t, b) {

@@ -13,7 +13,7 @@ const (
 	keptOfBody      = 16 << 10 // bytes of a request's body and of an answer's
 	keptOfHeaders   = 8 << 10  // bytes of the headers of a request and of an answer
 	keptOfPath      = 2 << 10  // bytes of a path with its query
-	recordCost      = 1 << 10  // bytes of what a record has beside these
+	recordCost      = 1 << 10  // bytes that a record takes beside these
 )
 
 // journal keeps the last requests in memory, the oldest first. Each instance has its own.
@@ -30,7 +30,7 @@ type journal struct {
 func newJournal(budget int64) *journal {
 	return &journal{
 		budget: budget, records: list.New(), worlds: map[string]*list.List{},
-		// Numbers grow over a restart too, for a client that asks for those after a number.
+		// Numbers also grow across a restart, because a client may ask for the records after one.
 		last: uint64(time.Now().UnixMilli()),
 	}
 }
@@ -46,7 +46,7 @@ func (j *journal) add(r *record) {
 	j.take(r, recordCost)
 }
 
-// join makes a record one of a merchant's. The mutex must be held.
+// join adds a record to the list of a merchant. The mutex must be held.
 func (j *journal) join(r *record, merchant string) {
 	world := j.worlds[merchant]
 	if world == nil {
@@ -59,7 +59,7 @@ func (j *journal) join(r *record, merchant string) {
 	}
 }
 
-// leave takes a record out of its merchant's. The mutex must be held.
+// leave removes a record from the list of its merchant. The mutex must be held.
 func (j *journal) leave(r *record) {
 	world := j.worlds[r.merchant]
 	world.Remove(r.inWorld)
@@ -68,9 +68,9 @@ func (j *journal) leave(r *record) {
 	}
 }
 
-// take counts bytes that a record is about to hold, and drops the oldest records until all of
-// them fit. It returns false if the record itself was dropped: then it may hold nothing. The
-// mutex must be held.
+// take counts bytes that a record is about to hold, and drops the oldest records until the
+// others fit into the budget. It returns false if the record itself was dropped, and so may hold
+// nothing. The mutex must be held.
 func (j *journal) take(r *record, bytes int64) bool {
 	if r.inJournal == nil {
 		return false
@@ -83,8 +83,8 @@ func (j *journal) take(r *record, bytes int64) bool {
 	return r.inJournal != nil
 }
 
-// drop forgets a record. Its request may be under way, so its texts are given up at once. The
-// mutex must be held.
+// drop removes a record. Its request may still be under way and refer to it, so drop also frees
+// the texts of the record. The mutex must be held.
 func (j *journal) drop(r *record) {
 	j.records.Remove(r.inJournal)
 	j.leave(r)

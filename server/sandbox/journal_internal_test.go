@@ -19,7 +19,8 @@ import (
 	"giftcards/store/storetest/check"
 )
 
-// held returns the bytes that the records really hold, and checks that each is in its place.
+// held returns the bytes that the records really hold, and checks that each record is in the
+// right lists.
 func (j *journal) held(t *testing.T) (bytes int64) {
 	t.Helper()
 	j.mutex.Lock()
@@ -98,7 +99,7 @@ func TestTheJournalStaysWithinItsBudget(t *testing.T) {
 	s.journal.held(t)
 	runtime.GC()
 	runtime.ReadMemStats(&during)
-	// Beside the journal: stacks are not in the heap, but requests and buffers of 4 KiB are.
+	// Each request also holds up to 12 KiB beside the journal, mostly in buffers of 4 KiB.
 	if grown := int64(during.HeapAlloc) - int64(before.HeapAlloc); grown > journalBudget+requests*(12<<10) {
 		t.Errorf("the heap grew by %d MiB", grown>>20)
 	}
@@ -118,15 +119,15 @@ type endless struct{}
 
 func (endless) Read(p []byte) (int, error) { return len(p), nil }
 
-// nowhere takes an answer and keeps nothing of it.
+// nowhere discards an answer.
 type nowhere struct{ header http.Header }
 
 func (n nowhere) Header() http.Header       { return n.header }
 func (nowhere) WriteHeader(int)             {}
 func (nowhere) Write(p []byte) (int, error) { return len(p), nil }
 
-// TestAWorldHasTheLastThousandRequests, and pushes no others out.
-func TestAWorldHasTheLastThousandRequests(t *testing.T) {
+// TestAWorldKeepsItsLastThousandRequests, and they push out no requests of other worlds.
+func TestAWorldKeepsItsLastThousandRequests(t *testing.T) {
 	t.Parallel()
 	s := bare(t, nil)
 	next := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })

@@ -14,14 +14,15 @@ import (
 	"giftcards/store/storetest/check"
 )
 
-// kindOfAnswer is a request whose answer is written in a way of its own.
+// kindOfAnswer is a request. The server writes the answer to each kind by different code.
 type kindOfAnswer struct {
 	name, method, path, body string
 	header                   http.Header
 	status                   int
 }
 
-// kindsOfAnswers makes what the requests need: short and long JSON, and each kind of stream.
+// kindsOfAnswers returns requests for short and long JSON and for each kind of stream, and makes
+// the cards and tasks that they need.
 func kindsOfAnswers(t *testing.T, b *box, m *servertest.Merchant) []kindOfAnswer {
 	t.Helper()
 	cards := "/v2/giftcards/programs/" + m.ProgramID + "/cards"
@@ -51,9 +52,8 @@ func kindsOfAnswers(t *testing.T, b *box, m *servertest.Merchant) []kindOfAnswer
 	}
 }
 
-// protocol is how a client reaches the sandbox. Each request has a connection of its own,
-// because Go's client sends a request with an idempotency key again if its connection, used
-// before, breaks.
+// protocol is a way to reach the sandbox. Each request has its own connection, because Go's
+// client sends a request with an idempotency key again if a used connection breaks.
 type protocol struct {
 	name   string
 	url    string

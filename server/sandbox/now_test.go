@@ -14,7 +14,7 @@ import (
 	"giftcards/store/storetest"
 )
 
-// at is a Sandbox-Now so long after the real time.
+// at returns the header Sandbox-Now for a time after the real one.
 func at(b *box, after time.Duration) string {
 	return "Sandbox-Now: " + b.Store.Clock().Add(after).Format(time.RFC3339Nano)
 }
@@ -55,8 +55,7 @@ func waitForTask(t *testing.T, b *box, m *servertest.Merchant, task string) answ
 	}
 }
 
-// TestACardExpiresInTheTimeOfTheRequest, and only there: the same request without a time of
-// its own works.
+// TestACardExpiresInTheTimeOfTheRequest: the same request without Sandbox-Now still works.
 func TestACardExpiresInTheTimeOfTheRequest(t *testing.T) {
 	t.Parallel()
 	b := newBox(t)
@@ -83,8 +82,8 @@ func TestACardExpiresInTheTimeOfTheRequest(t *testing.T) {
 	}
 }
 
-// TestTheRulesOfARequestFollowItsTime: a date that is past there is refused, and one that is
-// near there is not.
+// TestTheRulesOfARequestFollowItsTime: dates are judged by the time of the request, and not by
+// the clock.
 func TestTheRulesOfARequestFollowItsTime(t *testing.T) {
 	t.Parallel()
 	b := newBox(t)
@@ -110,8 +109,8 @@ func TestTheRulesOfARequestFollowItsTime(t *testing.T) {
 	}
 }
 
-// TestATimeBeforeTheCardsLastEventIsRefused, and nothing changes. The second of the event is
-// not before it.
+// TestATimeBeforeTheCardsLastEventIsRefused, and nothing changes. The second of the last event
+// is accepted.
 func TestATimeBeforeTheCardsLastEventIsRefused(t *testing.T) {
 	t.Parallel()
 	b := newBox(t)
@@ -150,14 +149,14 @@ func mustTime(t *testing.T, text string) time.Time {
 	return parsed
 }
 
-// TestADeliveryIsNoEventOfACardsTime: messages follow the clock, and a card of another time can
-// still be used in its own.
-func TestADeliveryIsNoEventOfACardsTime(t *testing.T) {
+// TestADeliveryDoesNotMoveTheTimeOfACard: messages follow the clock. A card that was made at
+// another time can still be used at that time afterwards.
+func TestADeliveryDoesNotMoveTheTimeOfACard(t *testing.T) {
 	t.Parallel()
 	b := newBox(t)
 	m := b.Merchant()
 	path, _ := card(b, m, `, "customerEmail": "ada@example.com"`, "Sandbox-Now: 2021-05-01T12:00:00Z")
-	// As the record of a delivery does. The outbox of a test delivers nothing.
+	// The outbox of a test delivers nothing, so this does what the record of a delivery does.
 	storetest.AsOwner(t, b.Store, func(tx *store.Tx) (any, error) {
 		return tx.Unwrap().Exec(t.Context(), "update gift_cards set delivered = true, updated_at = now()")
 	})
@@ -167,9 +166,9 @@ func TestADeliveryIsNoEventOfACardsTime(t *testing.T) {
 	}
 }
 
-// TestWhatFollowsTheClockDoesSoInAnotherTime: a token and a key still work after years, and a
-// card of the past is sent now.
-func TestWhatFollowsTheClockDoesSoInAnotherTime(t *testing.T) {
+// TestTokensKeysAndMessagesFollowTheClock in a request of another time: a token and a key still
+// work after years, and the message about a card of the past is sent now.
+func TestTokensKeysAndMessagesFollowTheClock(t *testing.T) {
 	t.Parallel()
 	b := newBox(t)
 	m := b.Merchant()
@@ -197,8 +196,8 @@ func TestWhatFollowsTheClockDoesSoInAnotherTime(t *testing.T) {
 	}
 }
 
-// TestTimesOfRequestsAtTheSameMomentDoNotMix, although movements share transactions.
-func TestTimesOfRequestsAtTheSameMomentDoNotMix(t *testing.T) {
+// TestTimesOfConcurrentRequestsDoNotMix, although movements share transactions.
+func TestTimesOfConcurrentRequestsDoNotMix(t *testing.T) {
 	t.Parallel()
 	b := newBox(t)
 	m := b.Merchant()
@@ -207,11 +206,11 @@ func TestTimesOfRequestsAtTheSameMomentDoNotMix(t *testing.T) {
 	for i := range paths {
 		paths[i] = activated(b, m)
 	}
-	own := func(i int) time.Time { return b.Store.Clock().Truncate(time.Second).AddDate(0, 0, 1+i) }
+	timeOf := func(i int) time.Time { return b.Store.Clock().Truncate(time.Second).AddDate(0, 0, 1+i) }
 	times := make([]time.Time, cards)
 	var group sync.WaitGroup
 	for i, path := range paths {
-		times[i] = own(i)
+		times[i] = timeOf(i)
 		group.Go(func() {
 			var headers []string
 			if i%2 == 0 { // the others have the time of the clock

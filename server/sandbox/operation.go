@@ -20,11 +20,11 @@ const (
 	loginOperation = "login_for_access_token_v2_token_post"
 )
 
-// operation is the operation of the complete document that a request is for. It is zero for a
-// request that is for none, such as one to an unknown path or with another method.
+// operation is the operation of the complete document that a request calls. It is zero if the
+// document has none for the request's path and method.
 type operation struct {
 	id       string // operationId
-	method   string // as the document has it, so GET for a HEAD
+	method   string // the method in the document, which is GET for a HEAD
 	path     string // template, such as /v2/giftcards/programs/{programId}/cards
 	declared *openapi3.Operation
 	params   map[string]string // values of the path's parameters, decoded
@@ -63,14 +63,14 @@ func (o operation) listCodes() string {
 	return strings.Join(texts[:last], ", ") + " and " + texts[last]
 }
 
-// acts reports whether an answer that a client chooses has its effect: a bulk request is
-// carried out at once for 201, and as a task for 202.
+// acts reports whether the server carries the request out although the client has chosen the
+// code of the answer. Only a bulk request is carried out: at once for 201, and by a task for 202.
 func (o operation) acts(code int) bool {
 	return o.id == bulkOperation && (code == http.StatusCreated || code == http.StatusAccepted)
 }
 
-// followsClock reports whether the operation has no use for another time: it is about logins,
-// links, tasks or the server itself.
+// followsClock reports whether the operation always uses the real time, because it is about
+// logins, links, tasks or the server itself.
 func (o operation) followsClock() bool {
 	if !slices.Contains(o.declared.Tags, "Gift Cards") {
 		return true
@@ -151,7 +151,8 @@ func (o *operations) find(r *http.Request) operation {
 	return op
 }
 
-// below returns the request without the path of the base URL, if it has that.
+// below returns the request without the path of the base URL. It returns r itself if r is not
+// below that path.
 func (o *operations) below(r *http.Request) *http.Request {
 	rest, ok := strings.CutPrefix(r.URL.Path, o.base)
 	if o.base == "" || !ok || !strings.HasPrefix(rest, "/") {

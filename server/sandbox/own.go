@@ -33,7 +33,8 @@ func (e notFoundError) Error() string { return string(e) }
 
 func notFound(sentence string) error { return notFoundError(sentence) }
 
-// answering makes a handler of an operation that returns its answer or an error.
+// answering turns an operation, which returns its answer or an error, into a handler. A nil body
+// is an answer without a body.
 func (s *Sandbox) answering(operation func(http.ResponseWriter, *http.Request) (status int, body any, err error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		status, body, err := operation(w, r)
@@ -48,8 +49,8 @@ func (s *Sandbox) answering(operation func(http.ResponseWriter, *http.Request) (
 	}
 }
 
-// fail answers with an error. An error that is not the client's is logged, and its text is not
-// told.
+// fail answers with an error. If the client has not caused the error, fail logs it and does not
+// show its text.
 func (s *Sandbox) fail(w http.ResponseWriter, r *http.Request, err error) {
 	status, detail := refusalOf(err)
 	switch status {
@@ -94,7 +95,7 @@ func refusalOf(err error) (status int, detail string) {
 	return http.StatusInternalServerError, http.StatusText(http.StatusInternalServerError)
 }
 
-// statusOf has the kinds of errors that are no 400.
+// statusOf has the status of each kind of error whose status is not 400.
 var statusOf = map[store.Kind]int{
 	store.NotFound:    http.StatusNotFound,
 	store.Conflict:    http.StatusConflict,
@@ -109,7 +110,7 @@ func decode(w http.ResponseWriter, r *http.Request, target any) error {
 	return decodeBody(w, r, target, (*json.Decoder).DisallowUnknownFields)
 }
 
-// decodeKnown is decode without that refusal.
+// decodeKnown is decode, but it ignores properties that target does not have.
 func decodeKnown(w http.ResponseWriter, r *http.Request, target any) error {
 	return decodeBody(w, r, target, func(*json.Decoder) {})
 }
@@ -129,7 +130,7 @@ func decodeBody(w http.ResponseWriter, r *http.Request, target any, restrict fun
 	decoder.UseNumber()
 	restrict(decoder)
 	if err = decoder.Decode(target); err == nil {
-		// Something after the object would have no effect either.
+		// A second value after the object would have no effect either.
 		if _, more := decoder.Token(); !errors.Is(more, io.EOF) {
 			return badRequest("The body must be one JSON object")
 		}
@@ -147,7 +148,7 @@ func decodeBody(w http.ResponseWriter, r *http.Request, target any, restrict fun
 	return badRequest("The body is not JSON: " + err.Error())
 }
 
-// shortened returns at most 100 characters of a text of the client's, for a sentence.
+// shortened cuts a text from the client to 100 characters, for use in a sentence.
 func shortened(text string) string {
 	const most = 100
 	characters := []rune(text)

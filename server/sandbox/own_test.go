@@ -37,8 +37,8 @@ func TestAnOperationOfTheSandboxItselfHasNoControls(t *testing.T) {
 	b.want(http.StatusOK, "GET", "/sandbox/worlds", "", "", "Prefer: return=minimal")
 }
 
-// TestANameThatNoWorldCanHaveIsNotFound: the database is not asked for characters that it does
-// not have, and no name is too long.
+// TestANameThatNoWorldCanHaveIsNotFound: neither a character that the database refuses nor a long
+// name causes an error of the server.
 func TestANameThatNoWorldCanHaveIsNotFound(t *testing.T) {
 	t.Parallel()
 	b := newBox(t)
@@ -77,9 +77,9 @@ func TestAUserOfAWorldHasANameThatCanBeStored(t *testing.T) {
 	}
 }
 
-// TestOnlyOneOfManyMakesOrDeletesAWorld of a name: the others are told that it exists, or that
-// there is none.
-func TestOnlyOneOfManyMakesOrDeletesAWorld(t *testing.T) {
+// TestOnlyOneOfConcurrentRequestsMakesOrDeletesAWorld: the others are told that the world exists,
+// or that there is none.
+func TestOnlyOneOfConcurrentRequestsMakesOrDeletesAWorld(t *testing.T) {
 	t.Parallel()
 	b := newBox(t)
 	for _, c := range []struct {
@@ -147,8 +147,8 @@ func TestAHugeBodyIsRefusedAndNotKept(t *testing.T) {
 	}
 }
 
-// TestAWorldIsDeletedWhileItIsUsed: no request of it ends in an error of the server, and nothing
-// stays that somebody can reach.
+// TestAWorldIsDeletedWhileItIsUsed: no request to the world ends in an error of the server, and
+// afterwards nobody can reach anything of it.
 func TestAWorldIsDeletedWhileItIsUsed(t *testing.T) {
 	t.Parallel()
 	b := newBox(t)

@@ -28,10 +28,10 @@ const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img
 func (s *Sandbox) registerPage() {
 	// A browser resolves a relative address against the last slash of the page's own.
 	for pattern, root := range map[string]string{"GET /sandbox": "sandbox/", "GET /sandbox/{$}": "./"} {
-		s.own.HandleFunc(pattern, pageFile("text/html; charset=utf-8", []byte(strings.ReplaceAll(pageText, "{{root}}", root))))
+		s.ownMux.HandleFunc(pattern, pageFile("text/html; charset=utf-8", []byte(strings.ReplaceAll(pageText, "{{root}}", root))))
 	}
-	s.own.HandleFunc("GET /sandbox/page.css", pageFile("text/css; charset=utf-8", pageStyle))
-	s.own.HandleFunc("GET /sandbox/page.js", pageFile("text/javascript; charset=utf-8", pageScript))
+	s.ownMux.HandleFunc("GET /sandbox/page.css", pageFile("text/css; charset=utf-8", pageStyle))
+	s.ownMux.HandleFunc("GET /sandbox/page.js", pageFile("text/javascript; charset=utf-8", pageScript))
 }
 
 // pageFile serves a file that a browser may keep if it asks each time whether it has changed.

@@ -18,7 +18,8 @@ const appliedHeader = "Preference-Applied"
 
 func applied(code int) string { return fmt.Sprintf("code=%d", code) }
 
-// carryOut lets the server carry a bulk request out at once for 201, and by a task for 202.
+// carryOut returns a handler by which the server carries out a bulk request: at once for 201, and
+// by a task for 202.
 func (s *Sandbox) carryOut(code int) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx := server.WithBulkTask(r.Context(), code == http.StatusAccepted)
@@ -26,8 +27,8 @@ func (s *Sandbox) carryOut(code int) http.Handler {
 	})
 }
 
-// appliedWriter says that the preference was followed if the answer has the preferred code. A
-// refused request has another one, and so has a replay of an answer that was given before.
+// appliedWriter adds Preference-Applied if the answer has the preferred code. A refusal has
+// another code, and the replay of an earlier answer may have another one.
 type appliedWriter struct {
 	http.ResponseWriter
 	code int
@@ -44,8 +45,8 @@ func (w *appliedWriter) WriteHeader(status int) {
 // Unwrap returns the writer that http.ResponseController works on.
 func (w *appliedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// chosen answers with a status that the document declares for the operation, and does nothing
-// else.
+// chosen returns a handler that answers with a status that the document declares for the
+// operation. The request has no effect.
 func (s *Sandbox) chosen(op operation, code int) http.Handler {
 	answer := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		example := s.newExample(op, code, r)
@@ -55,7 +56,7 @@ func (s *Sandbox) chosen(op operation, code int) http.Handler {
 				header.Set(name, value)
 			}
 		}
-		// The state "an exhausted rate limit" chooses an answer that no client has preferred.
+		// The state "an exhausted rate limit" also uses this handler, without a preference.
 		if preferred, _ := preferredCode(r.Header.Values(preferHeader)); preferred == code {
 			header.Set(appliedHeader, applied(code))
 		}
@@ -75,20 +76,20 @@ func (s *Sandbox) chosen(op operation, code int) http.Handler {
 		_, err = w.Write(body) //nolint:gosec // JSON, CSV or a workbook; nothing of the request but ids
 		s.note(err)
 	})
-	// Through the server, so that the answer has the headers that all answers have.
+	// The answer goes through the server, so that it has the headers of all answers.
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.Next.ServeHTTP(w, r.WithContext(server.Instead(r.Context(), answer)))
 	})
 }
 
-// note logs that an answer was not sent, if there is an error.
+// note logs the error of sending an answer, if there is one.
 func (s *Sandbox) note(err error) {
 	if err != nil {
 		s.Logger.Info("answer not sent", "error", err)
 	}
 }
 
-// header returns the value of a declared header, "" for one that the answer does not have.
+// header returns the value of a declared header, or "" if this answer does not have it.
 func (e *example) header(name string) string {
 	switch name {
 	case "Retry-After":
@@ -100,7 +101,7 @@ func (e *example) header(name string) string {
 	case "WWW-Authenticate":
 		return "Bearer"
 	case "Idempotent-Replayed":
-		// A first answer does not have it, and neither does one to a request without a key.
+		// Only an answer to a request with a key can be a replay.
 		if e.request.Header.Get("Idempotency-Key") == "" {
 			return ""
 		}
@@ -130,7 +131,7 @@ func (e *example) retryAfter() string {
 	return "2"
 }
 
-// link returns the link to the next page of a list, or to the file of cards that were issued.
+// link returns the link to the next page of a list, or to the file of the issued cards.
 func (e *example) link() string {
 	if strings.HasPrefix(e.op.id, "getGiftCards_") || strings.HasPrefix(e.op.id, "searchGiftCards_") {
 		path := strings.Replace(e.op.path, "{programId}", e.param("programId"), 1)
@@ -143,8 +144,8 @@ func (e *example) csvURL() string {
 	return e.sandbox.BaseURL + "/v2/giftcards/downloads/" + exampleLink
 }
 
-// mediaType returns the one of the declared media types that the client accepts. A download
-// may also name its format in the query.
+// mediaType returns the declared media type that the client accepts. The query of a download may
+// also choose the format.
 func (e *example) mediaType() string {
 	content := e.op.declared.Responses.Status(e.code).Value.Content
 	declared := func(mediaType string) bool { return content[mediaType] != nil }

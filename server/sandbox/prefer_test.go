@@ -24,7 +24,7 @@ type declaredAnswer struct {
 	public               bool
 }
 
-// declaredAnswers returns all of the complete document.
+// declaredAnswers returns all answers that the complete document declares.
 func declaredAnswers(t *testing.T) (all []declaredAnswer) {
 	t.Helper()
 	var document struct {
@@ -62,8 +62,8 @@ func filled(path string) string {
 	).Replace(path)
 }
 
-// TestEveryDeclaredAnswerCanBeChosen, with its headers and in each media type, for every
-// operation, and without a token, a body or an effect.
+// TestEveryDeclaredAnswerCanBeChosen for every operation, with its headers and in each media
+// type. The client needs no token and no body, and nothing changes.
 func TestEveryDeclaredAnswerCanBeChosen(t *testing.T) {
 	t.Parallel()
 	b := newBox(t)
@@ -122,8 +122,7 @@ func TestEveryDeclaredAnswerCanBeChosen(t *testing.T) {
 	}
 }
 
-// TestAChosenAnswerIsAboutWhatWasAskedFor: the ids in the path are in the body.
-func TestAChosenAnswerIsAboutWhatWasAskedFor(t *testing.T) {
+func TestAChosenAnswerHasTheIDsOfThePath(t *testing.T) {
 	t.Parallel()
 	b := newBox(t)
 	path := filled("/v2/giftcards/programs/{programId}/cards/{cardId}")
@@ -137,17 +136,18 @@ func TestAChosenAnswerIsAboutWhatWasAskedFor(t *testing.T) {
 	}
 }
 
-// TestACodeThatIsNotDeclaredIsRefused: the sentence lists what is.
+// TestACodeThatIsNotDeclaredIsRefused: the sentence lists the declared codes.
 func TestACodeThatIsNotDeclaredIsRefused(t *testing.T) {
 	t.Parallel()
 	b := newBox(t)
-	got := b.send(http.MethodGet, "/healthz", "", "", "Prefer: code=418")
+	got := b.send(http.MethodGet, "/readyz", "", "", "Prefer: code=418")
 	if want := "Prefer: this operation has no answer 418; it declares 200, 429, 500 and 503"; got.status != http.StatusBadRequest || got.detail() != want {
 		t.Errorf("%d %s, want %s", got.status, got.body, want)
 	}
 }
 
-// TestPreferIsReadAsRFC7240Says: in any case, in quotes, among others, over several lines.
+// TestPreferIsReadAsRFC7240Says: in capitals, in quotes, among other preferences, and in several
+// headers.
 func TestPreferIsReadAsRFC7240Says(t *testing.T) {
 	t.Parallel()
 	b := newBox(t)
@@ -187,9 +187,8 @@ func TestPreferIsReadAsRFC7240Says(t *testing.T) {
 	}
 }
 
-// TestABulkRequestGoesAsPreferred, at once or by a task, whatever the threshold is, and with
-// its effect.
-func TestABulkRequestGoesAsPreferred(t *testing.T) {
+// TestABulkRequestIsCarriedOutAsPreferred, at once or by a task, whatever the threshold is.
+func TestABulkRequestIsCarriedOutAsPreferred(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, func(o *server.Options) { o.BulkThreshold = 2 })
 	m := b.Merchant()
@@ -229,8 +228,8 @@ func TestABulkRequestGoesAsPreferred(t *testing.T) {
 	}
 }
 
-// TestOperationsAreFoundAsTheServerFindsThem: below the base path too, and unknown paths and
-// methods get the server's own answer.
+// TestOperationsAreFoundAsTheServerFindsThem, also below the base path. Unknown paths and methods
+// get the server's own answer.
 func TestOperationsAreFoundAsTheServerFindsThem(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, func(o *server.Options) { o.BaseURL += "/cards" })

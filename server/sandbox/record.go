@@ -12,9 +12,9 @@ import (
 	"time"
 )
 
-// record is what the journal has of one request. The journal's mutex protects everything that
-// changes while the request is under way. All methods may be called on nil, which is the
-// record of a request that is not kept.
+// record is the journal's entry for one request. The journal's mutex protects everything that
+// changes while the request is under way. The journal does not keep every request: answer,
+// answerBody, lose and cutOff do nothing on a nil record.
 type record struct {
 	journal   *journal
 	inJournal *list.Element // nil: the record was dropped
@@ -30,7 +30,7 @@ type record struct {
 	path      string // with the query
 	pathCut   bool
 	sent      message
-	sentBytes int64 // that the server has read
+	sentBytes int64 // bytes of the request's body that the server has read
 	status    int   // 0 while there is no answer
 	answered  message
 	arrival   arrival
@@ -56,14 +56,13 @@ const (
 
 type recordKey struct{}
 
-// recordOf returns the record of the request that the context belongs to, nil if it has none.
+// recordOf returns the record of the request that the context belongs to, or nil if it has none.
 func recordOf(ctx context.Context) *record {
 	r, _ := ctx.Value(recordKey{}).(*record)
 	return r
 }
 
-// record answers a request by next and keeps both in the journal. op is zero for a request
-// that is for no operation.
+// record lets next answer a request, and keeps the request and the answer in the journal.
 func (s *Sandbox) record(w http.ResponseWriter, r *http.Request, op operation, next http.Handler) {
 	if !s.isKept(r) {
 		next.ServeHTTP(w, r)
@@ -73,7 +72,7 @@ func (s *Sandbox) record(w http.ResponseWriter, r *http.Request, op operation, n
 	kept := &record{at: start.UTC(), merchant: s.merchantOf(r.Header.Get("Authorization")), operation: op, method: r.Method, arrival: arrivedWhole}
 	s.journal.add(kept)
 	kept.ask(r)
-	// Deferred, because an answer that is broken off ends in a panic.
+	// This is deferred, because an answer that is broken off ends in a panic.
 	defer func() { s.end(kept, time.Since(start)) }()
 	r = r.WithContext(context.WithValue(r.Context(), recordKey{}, kept))
 	if r.Body != nil {
@@ -83,7 +82,8 @@ func (s *Sandbox) record(w http.ResponseWriter, r *http.Request, op operation, n
 	kept.readRest(w, r)
 }
 
-// end records that a request is over. The token of a login says whose login it was.
+// end records that a request is over. A login has no token in its request, so its record gets the
+// merchant of the token in the answer.
 func (s *Sandbox) end(kept *record, duration time.Duration) {
 	kept.end(duration)
 	if kept.operation.id != loginOperation {
@@ -94,8 +94,8 @@ func (s *Sandbox) end(kept *record, duration time.Duration) {
 	}
 }
 
-// isKept reports whether the journal keeps a request. Probes and pages would push out what
-// clients sent.
+// isKept reports whether the journal keeps a request. Probes and pages would push out the
+// requests of clients.
 func (s *Sandbox) isKept(r *http.Request) bool {
 	path := s.operations.below(r).URL.Path
 	switch path {
@@ -130,7 +130,7 @@ func (r *record) token() string {
 	return answer.AccessToken
 }
 
-// belong makes a record one of a merchant's.
+// belong moves a record to the list of a merchant.
 func (r *record) belong(merchant string) {
 	r.journal.mutex.Lock()
 	defer r.journal.mutex.Unlock()
@@ -184,8 +184,8 @@ func (r *record) answerBody(p []byte) {
 	r.keep(&r.answered, p)
 }
 
-// keep adds to a body what there is room for. Its buffer doubles, and is counted before it is
-// made. The mutex must be held.
+// keep adds as many bytes to a body as there is room for. The buffer of the body doubles when it
+// is full, and its bytes are counted before it is made. The mutex must be held.
 func (r *record) keep(m *message, p []byte) {
 	room := keptOfBody - len(m.body)
 	if len(p) > room {
@@ -236,7 +236,7 @@ func keepHeaders(header http.Header) (kept [][2]string, cut bool) {
 			if size += len(name) + len(value); size > keptOfHeaders {
 				return kept, true
 			}
-			// A copy, because a header may be a part of a larger text.
+			// Clone, because a header may share the memory of a larger text.
 			kept = append(kept, [2]string{strings.Clone(name), strings.Clone(value)})
 		}
 	}
@@ -270,9 +270,9 @@ func (b *recordedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// readRest reads a short body that the server has refused unread, because a test wants to see
-// it. net/http would read and discard it at this point. It does not wait for a client that
-// sends it only when it is asked to.
+// readRest reads a short body that the server has refused without reading it, because a test
+// wants to see it. net/http would read and discard the body after this. readRest does not wait
+// for a client with the header Expect, which sends its body only on demand.
 func (r *record) readRest(w http.ResponseWriter, request *http.Request) {
 	r.journal.mutex.Lock()
 	isShort := r.sentBytes < request.ContentLength && request.ContentLength <= keptOfBody

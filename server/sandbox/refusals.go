@@ -65,7 +65,7 @@ var stateRefusals = map[string]*store.Error{
 	"consolidateGiftCards":       store.ErrOtherCustomer,
 }
 
-// missing returns the refusal of what the operation did not find.
+// missing returns the refusal for the card, entry, task or program that the operation does not find.
 func (e *example) missing() *store.Error {
 	switch path := e.op.path; {
 	case strings.HasSuffix(path, "/{taskId}"):
@@ -78,8 +78,8 @@ func (e *example) missing() *store.Error {
 	return store.ErrProgramNotFound
 }
 
-// invalid returns what the server finds in a request that is not as the document says. It
-// judges requests that are wrong in one way until it finds faults.
+// invalid returns errors that the server finds in a request that breaks the document. It judges
+// several requests, each wrong in one way, until one of them has errors.
 func (e *example) invalid() validate.Errors {
 	judge, ok := e.sandbox.validator.Operation(e.op.method, e.op.path)
 	if !ok {
@@ -115,6 +115,6 @@ func (e *example) invalid() validate.Errors {
 			return faults
 		}
 	}
-	// The document declares a 422 although nothing of the request can be wrong.
+	// The document declares a 422 for an operation without anything that could be wrong.
 	return validate.Errors{{Type: "missing", Loc: validate.Loc{"header", "authorization"}, Msg: "Field required", Input: []byte("null")}}
 }

@@ -19,13 +19,13 @@ import (
 // registerJournal registers the operations on the journal.
 func (s *Sandbox) registerJournal() {
 	s.journal = newJournal(journalBudget)
-	s.own.HandleFunc("GET /sandbox/requests", s.listRequests)
-	s.own.HandleFunc("DELETE /sandbox/requests", s.answering(s.forgetRequests))
+	s.ownMux.HandleFunc("GET /sandbox/requests", s.listRequests)
+	s.ownMux.HandleFunc("DELETE /sandbox/requests", s.answering(s.forgetRequests))
 }
 
-// requestFilter chooses records of the journal. A zero field chooses all.
+// requestFilter chooses records of the journal. A zero field chooses all records.
 type requestFilter struct {
-	merchants []string // of the world; nil for all, also for requests without a token
+	merchants []string // of the world; nil for all requests, also those without a token
 	operation string
 	status    int
 	key       string
@@ -111,7 +111,8 @@ func (s *Sandbox) parseFilter(ctx context.Context, query string) (f requestFilte
 	return f, err
 }
 
-// merchantsIn returns the merchants of a world, which is named or given as the id of one.
+// merchantsIn returns the ids of the merchants whose requests belong to a world. world is the
+// name of a world, or the id of a merchant, which is then the only one.
 func (s *Sandbox) merchantsIn(ctx context.Context, world string) ([]string, error) {
 	found, err := s.findWorld(ctx, world)
 	if err == nil {

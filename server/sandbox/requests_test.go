@@ -55,15 +55,15 @@ type keptMessage struct {
 	BodyBytes           int64
 }
 
-// requests returns the journal, as a query chooses.
+// requests returns the records of the journal that a query chooses.
 func (b *box) requests(query string) []kept {
 	b.t.Helper()
 	got := b.want(http.StatusOK, http.MethodGet, "/sandbox/requests?"+query, "", "")
 	return decoded[struct{ Requests []kept }](b.t, got).Requests
 }
 
-// TestTheJournalShowsThatARetryHadTheSameKey: what a client's test asserts, in the order of the
-// requests, the newest first.
+// TestTheJournalShowsThatARetryHadTheSameKey, so that a client's test can assert it. The newest
+// request comes first.
 func TestTheJournalShowsThatARetryHadTheSameKey(t *testing.T) {
 	t.Parallel()
 	b := newBox(t)
@@ -173,8 +173,8 @@ func TestTheJournalHasNoTokenAndNoPassword(t *testing.T) {
 	}
 }
 
-// TestEachWorldSeesAndForgetsItsOwnRequests. Those without a token belong to none, and are
-// listed with all.
+// TestEachWorldSeesAndForgetsItsOwnRequests: requests without a token belong to no world, and are
+// listed only together with all others.
 func TestEachWorldSeesAndForgetsItsOwnRequests(t *testing.T) {
 	t.Parallel()
 	b := newBox(t)
@@ -202,7 +202,8 @@ func TestEachWorldSeesAndForgetsItsOwnRequests(t *testing.T) {
 	b.want(http.StatusNoContent, http.MethodDelete, "/sandbox/requests?world="+one.ID, "", "")
 	count("world="+one.ID, 0)
 	count("", 2)
-	// A world has a name, and a neighbour whose requests are its own too. They go with it.
+	// A world may be given by its name. The requests of its neighbour belong to it, and are
+	// forgotten with its own.
 	w := b.world(`{"name": "named"}`)
 	b.send(http.MethodGet, "/v2/token", w.Token, "")
 	b.send(http.MethodGet, "/v2/token", w.Neighbour.Token, "")
@@ -213,8 +214,8 @@ func TestEachWorldSeesAndForgetsItsOwnRequests(t *testing.T) {
 	count("", 2)
 }
 
-// TestTheJournalSaysWhatArrived of an answer, and keeps only the beginning of a long one.
-func TestTheJournalSaysWhatArrived(t *testing.T) {
+// TestTheJournalSaysHowMuchOfAnAnswerArrived, and keeps only the beginning of a long answer.
+func TestTheJournalSaysHowMuchOfAnAnswerArrived(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, func(o *server.Options) { o.LinkDownloads = 0 })
 	m := b.Merchant()
@@ -248,7 +249,7 @@ func TestTheJournalSaysWhatArrived(t *testing.T) {
 	}
 }
 
-// TestARequestIsInTheJournalBeforeItsAnswer, so that a test that has the answer finds it.
+// TestARequestIsInTheJournalBeforeItsAnswer: a test that has the answer finds the request.
 func TestARequestIsInTheJournalBeforeItsAnswer(t *testing.T) {
 	t.Parallel()
 	b := newBox(t)

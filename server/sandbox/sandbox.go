@@ -2,9 +2,9 @@
 // behind it, so that a team can test how its code meets every case. Only a server that was
 // started with --sandbox has this handler in front of it.
 //
-// A request to an operation of the document goes through journal.go (what was asked, for
-// assertions), controls.go (what the client asks for in headers), and the files named after
-// each control. The sandbox's own operations are below /sandbox.
+// A request to an operation of the document goes through journal.go, which keeps it for the
+// assertions of a test, through controls.go, which reads the headers for the sandbox, and through
+// the files named after each control. The sandbox's own operations are below /sandbox.
 package sandbox
 
 import (
@@ -22,7 +22,7 @@ import (
 	"giftcards/store/keyring"
 )
 
-// Options are what a Sandbox needs. All of them are required.
+// Options are the parts that a Sandbox needs. All of them are required.
 type Options struct {
 	// Next is the server. It answers everything that is not below /sandbox.
 	Next   http.Handler
@@ -41,14 +41,14 @@ type Options struct {
 type Sandbox struct {
 	Options
 	operations *operations
-	own        *http.ServeMux // the sandbox's own operations
+	ownMux     *http.ServeMux // the sandbox's own operations
 	validator  *validate.Validator
 	english    texts.Style // of the examples of pages
 	journal    *journal
 	exhausted  exhausted
 }
 
-// ownPaths is the pattern of what is the sandbox's own and has no operation.
+// ownPaths matches requests to the sandbox itself that none of its operations matches.
 const ownPaths = "/sandbox/"
 
 // New makes the handler of a sandbox.
@@ -61,10 +61,10 @@ func New(o Options) (*Sandbox, error) {
 		return nil, err
 	}
 	s := &Sandbox{
-		Options: o, operations: operations, own: http.NewServeMux(), exhausted: newExhausted(),
+		Options: o, operations: operations, ownMux: http.NewServeMux(), exhausted: newExhausted(),
 		validator: o.Validator, english: o.Languages.Style(texts.Settings{Zone: time.UTC}),
 	}
-	s.own.HandleFunc(ownPaths, s.refuseUnknown)
+	s.ownMux.HandleFunc(ownPaths, s.refuseUnknown)
 	if err := s.registerDocument(); err != nil {
 		return nil, err
 	}
@@ -79,7 +79,7 @@ func New(o Options) (*Sandbox, error) {
 // ServeHTTP answers a request.
 func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	below := s.operations.below(r)
-	if _, pattern := s.own.Handler(below); pattern != "" {
+	if _, pattern := s.ownMux.Handler(below); pattern != "" {
 		s.serveOwn(w, below, pattern)
 		return
 	}
@@ -93,7 +93,7 @@ var routes = strings.NewReplacer("{$}", "", "{", ":", "}", "")
 // serveOwn answers a request to the sandbox itself. It goes through the server, so that the
 // answer has the headers of all answers, and the log has a line.
 func (s *Sandbox) serveOwn(w http.ResponseWriter, r *http.Request, pattern string) {
-	var answer http.Handler = s.own                                       // the handler of the pattern alone would get no path values
+	var answer http.Handler = s.ownMux                                    // the handler of the pattern alone would get no path values
 	if err := uncontrolled(r.Header); err != nil && pattern != ownPaths { // an unknown operation is a 404 in any case
 		answer = s.refusal(err)
 	}
@@ -109,9 +109,9 @@ func (s *Sandbox) refusal(err error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { s.refuse(w, http.StatusBadRequest, err.Error()) })
 }
 
-// control answers a request to the server as the client asks for in its headers.
+// control answers a request to the server, and follows the sandbox's headers in it.
 func (s *Sandbox) control(w http.ResponseWriter, r *http.Request, op operation) {
-	if !op.known() { // the server says that it has no such operation
+	if !op.known() { // the server refuses an unknown operation itself
 		s.Next.ServeHTTP(w, r)
 		return
 	}
@@ -137,13 +137,14 @@ func (s *Sandbox) control(w http.ResponseWriter, r *http.Request, op operation) 
 	s.serveFault(w, r.WithContext(withTask(ctx, c.task)), c.fault, next)
 }
 
-// refuseUnknown answers a request below /sandbox that is for no operation.
+// refuseUnknown answers a request below /sandbox that matches no operation: 405 if another method
+// matches one, and 404 otherwise.
 func (s *Sandbox) refuseUnknown(w http.ResponseWriter, r *http.Request) {
 	var allowed []string
 	for _, method := range []string{http.MethodDelete, http.MethodGet, http.MethodHead, http.MethodPatch, http.MethodPost, http.MethodPut} {
 		asked := r.Clone(r.Context())
 		asked.Method = method
-		if _, pattern := s.own.Handler(asked); pattern != ownPaths {
+		if _, pattern := s.ownMux.Handler(asked); pattern != ownPaths {
 			allowed = append(allowed, method)
 		}
 	}

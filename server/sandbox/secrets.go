@@ -23,8 +23,8 @@ var (
 
 func withoutTokens(text string) string { return tokenPattern.ReplaceAllLiteralString(text, leftOut) }
 
-// withoutSecretInHeader returns a header's value. Of credentials only the scheme stays, such
-// as "Bearer (left out)".
+// withoutSecretInHeader returns a header's value without secrets. It keeps the scheme of
+// credentials, as in "Bearer (left out)".
 func withoutSecretInHeader(name, value string) string {
 	switch http.CanonicalHeaderKey(name) {
 	case "Authorization", "Proxy-Authorization":
@@ -52,7 +52,7 @@ func withoutSecretsInForm(form string) string {
 	pairs := strings.Split(form, "&")
 	for i, pair := range pairs {
 		name, _, _ := strings.Cut(pair, "=")
-		// A name that cannot be decoded is no name of a secret.
+		// The server does not read a parameter whose name cannot be decoded.
 		if decoded, err := url.QueryUnescape(name); err == nil && secretNames[strings.ToLower(decoded)] {
 			pairs[i] = name + "=" + leftOut
 		}
@@ -60,8 +60,8 @@ func withoutSecretsInForm(form string) string {
 	return withoutTokens(strings.Join(pairs, "&"))
 }
 
-// withoutPassword returns the body of a login. Only of a form it is known where the password
-// is.
+// withoutPassword returns the body of a login without its password. It leaves out a body that is
+// not a form, because the password may stand anywhere in it.
 func withoutPassword(headers [][2]string, body string) string {
 	for _, h := range headers {
 		if h[0] == "Content-Type" && strings.HasPrefix(strings.ToLower(h[1]), "application/x-www-form-urlencoded") {
@@ -74,7 +74,7 @@ func withoutPassword(headers [][2]string, body string) string {
 	return leftOut
 }
 
-// expiryOf returns when a token expires by its own word.
+// expiryOf returns the time at which a token says that it expires. It does not verify the token.
 func expiryOf(token string) (time.Time, bool) {
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {

@@ -41,7 +41,7 @@ type shownMessage struct {
 	BodyCut    bool                `json:"bodyCut"`
 }
 
-// shownAnswer is an answer, and how much of it left.
+// shownAnswer is an answer, and how much of it reached the client.
 type shownAnswer struct {
 	Status  int     `json:"status"`
 	Arrived arrival `json:"arrived"`
@@ -64,7 +64,8 @@ func (e shownError) statement() string {
 	return strings.Join(at, ".") + ": " + e.Msg
 }
 
-// show returns what is answered of a record, and false if it was dropped.
+// show converts a record for the answer to GET /sandbox/requests. It returns false if the record
+// was dropped.
 func (r *record) show() (shownRequest, bool) {
 	r.journal.mutex.Lock()
 	defer r.journal.mutex.Unlock()
@@ -113,7 +114,7 @@ func (m message) header(name string) string {
 	return ""
 }
 
-// show returns what is answered of a message. isLogin says that the body may be a password.
+// show converts a message for the answer. isLogin says that the body may contain a password.
 func (m message) show(isLogin bool) shownMessage {
 	shown := shownMessage{Headers: map[string][]string{}, HeadersCut: m.headersCut, BodyBytes: m.bytes, BodyCut: m.bodyCut}
 	for _, h := range m.headers {
@@ -135,7 +136,7 @@ func (m message) show(isLogin bool) shownMessage {
 	return shown
 }
 
-// wholeCharacters returns a text without the beginning of a character at its end.
+// wholeCharacters returns a text without an incomplete character at its end.
 func wholeCharacters(text []byte) []byte {
 	for i := 1; i < utf8.UTFMax && i <= len(text); i++ {
 		if tail := text[len(text)-i:]; utf8.RuneStart(tail[0]) {
@@ -148,8 +149,8 @@ func wholeCharacters(text []byte) []byte {
 	return text
 }
 
-// errorsIn returns the errors in the body of a 422, as far as the body was kept. It reads their
-// parts one by one, because the last error may be cut in its input.
+// errorsIn returns the errors in the body of a 422, as far as the body was kept. It reads the
+// parts of each error one by one, because the kept body may end within the last error's input.
 func errorsIn(body []byte) []shownError {
 	found := []shownError{}
 	decoder := json.NewDecoder(bytes.NewReader(body))
@@ -171,7 +172,7 @@ func errorsIn(body []byte) []shownError {
 	return found
 }
 
-// read reads one error, and reports whether it was whole.
+// read reads one error, and reports whether the error was complete.
 func (e *shownError) read(decoder *json.Decoder) bool {
 	if _, err := decoder.Token(); err != nil { // {
 		return false

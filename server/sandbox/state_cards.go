@@ -18,8 +18,8 @@ import (
 
 const day = 24 * time.Hour
 
-// issue creates a card by the scene's parameters at a time, the present one if it is zero.
-// more are further properties of the request.
+// issue creates a card with the scene's parameters. at is the time of the request, and zero means
+// now. more are further properties of the request.
 func (c *scene) issue(at time.Time, more map[string]any) (api.GiftCardResponse, error) {
 	body := map[string]any{"initialValue": c.params["amount"], "merchantId": c.values["merchantId"]}
 	for param, property := range map[string]string{"email": "customerEmail", "phone": "customerPhone", "customerName": "customerName", "expiresAt": "expiresAt"} {
@@ -36,9 +36,9 @@ func (c *scene) issue(at time.Time, more map[string]any) (api.GiftCardResponse, 
 	return card, err
 }
 
-// change sends a request that changes a card.
-func (c *scene) change(card api.GiftCardResponse, what string, body map[string]any, at time.Time) error {
-	return c.do(step{method: http.MethodPost, path: "/cards/" + card.Id + "/" + what, body: body, at: at}, nil)
+// change sends a request that changes a card. operation is the end of the path, such as redeem.
+func (c *scene) change(card api.GiftCardResponse, operation string, body map[string]any, at time.Time) error {
+	return c.do(step{method: http.MethodPost, path: "/cards/" + card.Id + "/" + operation, body: body, at: at}, nil)
 }
 
 // issueActive creates a card at a time and activates it.
@@ -50,8 +50,8 @@ func (c *scene) issueActive(at time.Time, more map[string]any) (api.GiftCardResp
 	return card, err
 }
 
-// began returns the time before the present one at which a state begins.
-func (c *scene) began(before time.Duration) time.Time { return c.sandbox.Store.Clock().Add(-before) }
+// ago returns a time before now, or after now if the duration is negative.
+func (c *scene) ago(d time.Duration) time.Time { return c.sandbox.Store.Clock().Add(-d) }
 
 func pendingCard(c *scene) error {
 	card, err := c.issue(time.Time{}, nil)
@@ -70,10 +70,10 @@ func activeCard(c *scene) error {
 }
 
 // changedCard makes an active card and changes it once more.
-func (c *scene) changedCard(what string, body map[string]any) error {
+func (c *scene) changedCard(operation string, body map[string]any) error {
 	card, err := c.issueActive(time.Time{}, nil)
 	if err == nil {
-		err = c.change(card, what, body, time.Time{})
+		err = c.change(card, operation, body, time.Time{})
 	}
 	if err != nil {
 		return err
@@ -96,7 +96,7 @@ func suspendedCard(c *scene) error {
 }
 
 func onceSuspendedCard(c *scene) error {
-	begin, end := c.began(3*day), c.began(day)
+	begin, end := c.ago(3*day), c.ago(day)
 	card, err := c.issueActive(begin, nil)
 	if err == nil {
 		err = c.change(card, "suspend", map[string]any{"reason": "Reported lost", "suspendedUntil": end}, begin)
@@ -107,9 +107,9 @@ func onceSuspendedCard(c *scene) error {
 	return c.tell(card.Id)
 }
 
-// expired makes a card a month ago that expired yesterday.
+// expired makes a card that was issued a month ago and expired yesterday.
 func (c *scene) expired(issue func(time.Time, map[string]any) (api.GiftCardResponse, error)) error {
-	card, err := issue(c.began(30*day), map[string]any{"expiresAt": c.began(day)})
+	card, err := issue(c.ago(30*day), map[string]any{"expiresAt": c.ago(day)})
 	if err != nil {
 		return err
 	}
@@ -121,24 +121,24 @@ func expiredCard(c *scene) error { return c.expired(c.issue) }
 func expiredCardWithMoney(c *scene) error { return c.expired(c.issueActive) }
 
 func expiringCard(c *scene) error {
-	card, err := c.issueActive(time.Time{}, map[string]any{"expiresAt": c.began(-c.days())})
+	card, err := c.issueActive(time.Time{}, map[string]any{"expiresAt": c.ago(-c.days())})
 	if err != nil {
 		return err
 	}
 	return c.tell(card.Id)
 }
 
-// days returns the parameter of this name. It was judged before.
+// days returns the parameter "days", whose form parameter.read has checked.
 func (c *scene) days() time.Duration { return time.Duration(c.counted("days")) * day }
 
-// counted returns a whole number that was judged before.
+// counted returns a parameter that is a whole number, whose form parameter.read has checked.
 func (c *scene) counted(param string) int {
 	n, _ := strconv.Atoi(c.params[param])
 	return n
 }
 
 func dormantCard(c *scene) error {
-	begin := c.began(c.days())
+	begin := c.ago(c.days())
 	card, err := c.issueActive(begin, map[string]any{"expiresAt": store.LatestExpiry(begin)})
 	if err != nil {
 		return err
@@ -146,8 +146,8 @@ func dormantCard(c *scene) error {
 	return c.tell(card.Id)
 }
 
-// cardWithLedger moves a cent away and back in one transaction, because so many requests
-// would take seconds.
+// cardWithLedger redeems and reloads a cent in turn until the ledger has as many entries as the
+// client wants. It does so in one transaction, because as many requests would take seconds.
 func cardWithLedger(c *scene) error {
 	card, err := c.issueActive(time.Time{}, nil)
 	if err != nil {
@@ -184,7 +184,7 @@ func cardWithLedger(c *scene) error {
 func laterCard(c *scene) error {
 	deliverAt := c.params["deliverAt"]
 	if deliverAt == "" {
-		deliverAt = c.began(-7 * day).Truncate(time.Second).Format(time.RFC3339)
+		deliverAt = c.ago(-7 * day).Truncate(time.Second).Format(time.RFC3339)
 	}
 	card, err := c.issue(time.Time{}, map[string]any{"deliverAt": deliverAt})
 	if err != nil {
@@ -236,7 +236,8 @@ func refundedRedemption(c *scene) error {
 	return c.tell(card)
 }
 
-// lockedCode asks the store and not the server, whose limits of an address would count.
+// lockedCode asks the store and not the server, because the server would also count the wrong
+// codes against the client's address.
 func lockedCode(c *scene) error {
 	if err := activeCard(c); err != nil {
 		return err

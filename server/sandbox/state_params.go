@@ -18,7 +18,8 @@ type parameter struct {
 	about string
 }
 
-// The kinds of parameters. All but flags and counts are JSON strings.
+// The kinds of parameters. Each value may be sent as a JSON string, and a flag or a number also
+// as such.
 const (
 	amountKind = "amount" // a decimal such as 25.00, as a string or a number
 	countKind  = "count"  // a whole number above 0
@@ -32,12 +33,13 @@ const mostCounted = 1000
 
 const mostTextLength = 255
 
-// patterns are what each kind looks like in the name of a state.
+// patterns match a value of each kind in the name of a state.
 var patterns = map[string]string{amountKind: `[0-9]+(?:\.[0-9]+)?`, countKind: `[0-9]+`, timeKind: `[0-9T:.Z+-]+`, flagKind: `true|false`, textKind: `.+`}
 
 var wholeAmount = regexp.MustCompile(`^` + patterns[amountKind] + `$`)
 
-// read returns a parameter's value in its one spelling. null is no value.
+// read returns a parameter's value as a text, and "" for null. It fails with a sentence for the
+// client if the value is not of the parameter's kind.
 func (p parameter) read(sent any) (string, error) {
 	var value string
 	switch sent := sent.(type) {
@@ -92,7 +94,7 @@ func parameters(list string) []parameter {
 	var all []parameter
 	for name := range strings.FieldsSeq(list) {
 		name, value, _ := strings.Cut(name, "=")
-		p, ok := known[name]
+		p, ok := parametersByName[name]
 		if !ok {
 			panic("no parameter " + name)
 		}
@@ -102,9 +104,9 @@ func parameters(list string) []parameter {
 	return all
 }
 
-// known says what each parameter is.
-var known = map[string]parameter{
-	"world":        {kind: textKind, about: "The world's name. It is made if there is none. Default: the consumer's name, with hyphens for what a name must not have."},
+// parametersByName has the kind and the description of each parameter.
+var parametersByName = map[string]parameter{
+	"world":        {kind: textKind, about: "The world's name. The world is made if it does not exist. Default: the consumer's name, with hyphens in place of characters that a name must not have."},
 	"program":      {kind: textKind, about: "The name or the id of a program of the world. Default: the world's first one."},
 	"amount":       {kind: amountKind, about: "The value of each card."},
 	"redeemed":     {kind: amountKind, about: "What was redeemed."},

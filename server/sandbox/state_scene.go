@@ -19,19 +19,19 @@ import (
 	"giftcards/store/id"
 )
 
-// A scene is where a state is made. It sends requests through the server as an issuer of the
-// world. The journal does not have them.
+// scene makes one state for a client. It sends requests through the server as an issuer of the
+// world. The journal does not keep these requests.
 type scene struct {
 	sandbox *Sandbox
-	request *http.Request // the client's, whose address and end the scene's requests have
+	request *http.Request // the client's; the scene's requests have its address and its context
 	world   store.World
 	program id.ID
-	token   string // of whoever the scene's requests come from
+	token   string // of the user who sends the scene's requests
 	params  map[string]string
 	values  map[string]any // what the client gets
 }
 
-// newScene finds or makes the world of a name.
+// newScene prepares a scene in the world of a name, which it makes if there is none.
 func (s *Sandbox) newScene(r *http.Request, name string, params map[string]string) (*scene, error) {
 	world, err := s.findOrMakeWorld(r.Context(), name)
 	if err != nil {
@@ -91,8 +91,8 @@ type step struct {
 	at           time.Time // for Sandbox-Now; zero for none
 }
 
-// audit writes that the scene made or ended its state. The subject is what the client is told
-// of: a card, a task, a user, or else the merchant.
+// audit writes an entry that the scene made or ended its state. The entry's subject is the card,
+// the task or the user that the client gets, or else the merchant.
 func (c *scene) audit(ctx context.Context, operation string) error {
 	entry := c.world.Audited(server.AuditEntry(ctx, operation))
 	entry.ProgramID = c.program
@@ -143,7 +143,7 @@ func (c *scene) do(st step, answer any) error {
 	if !st.at.IsZero() {
 		r.Header.Set(nowHeader, st.at.UTC().Format(time.RFC3339Nano))
 	}
-	// Below the journal, because a test looks there for its own requests.
+	// control is behind the journal, in which a test looks for its own requests only.
 	got := &kept{header: http.Header{}, status: http.StatusOK}
 	c.sandbox.control(got, r, c.sandbox.operations.find(r))
 	if got.status >= http.StatusMultipleChoices {
@@ -158,8 +158,8 @@ func (c *scene) do(st step, answer any) error {
 	return nil
 }
 
-// stateRefusedError says that the server has refused a request that makes a state, mostly because
-// a parameter is not as the contract wants it.
+// stateRefusedError says that the server has refused a request that makes a state, usually
+// because a parameter breaks the contract.
 type stateRefusedError struct {
 	status int
 	body   []byte
@@ -185,14 +185,14 @@ func (k *kept) WriteHeader(status int) { k.status = status }
 // Write keeps a part of the body.
 func (k *kept) Write(part []byte) (int, error) { return k.body.Write(part) }
 
-// tell gives the client a card as it is now, with its code.
+// tell adds a card as it is now, with its security code, to the values for the client.
 func (c *scene) tell(card string) error {
 	cardID, err := id.Parse(card)
 	if err != nil {
 		return err
 	}
 	ctx := c.request.Context()
-	// Only a locked card has its sealed code.
+	// Only LockCard reads a card with its sealed code.
 	found, err := store.Write(ctx, c.sandbox.Store, func(tx *store.Tx) (*store.Card, error) { return tx.LockCard(ctx, c.program, cardID) })
 	if err != nil {
 		return err

@@ -16,9 +16,8 @@ const (
 	userValues = "userId email password"
 )
 
-// states are all states there are. This table is their only home: the names that clients send,
-// GET /sandbox/states and the documentation come from it. The first one is made for a client
-// that names none.
+// states are all states. The names that clients send, GET /sandbox/states and the documentation
+// come from this table alone. The first state is made for a client that names none.
 var states = []state{
 	entry("a world", "A world without cards.", everyState, "", emptyWorld),
 	entry("an empty program", "A program of the world without cards.", everyState, "", emptyProgram),
@@ -63,27 +62,27 @@ var states = []state{
 	entry("an exhausted daily limit", "A user who may issue no more cards today. The token is theirs.", inProgram, userValues, exhaustedDay),
 }
 
-// entry makes a state of lists of parameters and values.
+// entry returns a state. params and values are lists of names with blanks between them.
 func entry(name, about, params, values string, do func(*scene) error) state {
 	st := state{name: name, about: about, params: parameters(params), values: strings.Fields(values), make: do}
 	pattern := regexp.MustCompile(`\\\{(\w+)\\\}`).ReplaceAllStringFunc(regexp.QuoteMeta(name), func(quoted string) string {
 		param := strings.Trim(quoted, `\{}`)
-		return "(?P<" + param + ">" + patterns[known[param].kind] + ")"
+		return "(?P<" + param + ">" + patterns[parametersByName[param].kind] + ")"
 	})
 	st.pattern = regexp.MustCompile("^" + pattern + "$")
 	return st
 }
 
-// ending adds to a state what ends it.
+// ending returns the state with a function that ends it.
 func ending(st state, undo func(*scene) error) state {
 	st.undo = undo
 	return st
 }
 
-// worldValues are the names of what a client gets with every state.
+// worldValues are the names of the values that a client gets with every state.
 var worldValues = []string{"world", "merchantId", "programId", "token", "cashierToken", "readerToken"}
 
-// meanings says what each value is.
+// meanings describes each value.
 //
 //nolint:gosec // it says what a password is
 var meanings = map[string]string{

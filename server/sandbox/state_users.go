@@ -35,7 +35,7 @@ func otherUser(c *scene) error {
 	return err
 }
 
-// deactivatedUser gives the token of a user who is deactivated after that.
+// deactivatedUser gives the client the token of a user, and then deactivates the user.
 func deactivatedUser(c *scene) error {
 	user, err := c.addUser(c.params["role"])
 	if err != nil {
@@ -48,7 +48,7 @@ func deactivatedUser(c *scene) error {
 	})
 }
 
-// endedToken logs out with a token of its own, so that the world's others stay.
+// endedToken logs out with the scene's own token, so that the other tokens of the world stay valid.
 func endedToken(c *scene) error {
 	c.values["token"] = c.token
 	return c.do(step{method: http.MethodPost, path: "/v2/token/logout"}, nil)
@@ -90,8 +90,8 @@ func exhaustedDay(c *scene) error {
 // whose last request is longest ago.
 const mostExhausted = 10_000
 
-// exhausted are the users whose rate limit the sandbox pretends to be exhausted. A test could not
-// count on the real limit, because that comes back within milliseconds.
+// exhausted are the users whose requests the sandbox refuses as if their rate limit were
+// exhausted. A test could not rely on the real limit, because it recovers within milliseconds.
 type exhausted struct {
 	users *lru.Cache[string, *exhaustion]
 }
@@ -137,7 +137,8 @@ func endExhausted(c *scene) error {
 	return nil
 }
 
-// refuses reports whether a request with a token is one too many, and counts it.
+// refuses reports whether the sandbox refuses a request for an exhausted rate limit, and counts
+// the request.
 func (s *Sandbox) refuses(r *http.Request) bool {
 	if s.exhausted.users.Len() == 0 {
 		return false

@@ -18,19 +18,20 @@ import (
 // sends a request, and gets the values that it writes into the request. The states are in
 // state_table.go, and how they are made in the files state_….go.
 
-// A state is something that a test begins with.
+// state is a situation that a test begins with.
 type state struct {
 	name   string             // such as "an active card with {amount}"; {…} is a parameter
 	about  string             // a sentence
-	params []parameter        // beside those in the name, which are among them
-	values []string           // names of what the client gets, beside worldValues
+	params []parameter        // all parameters, also those in the name
+	values []string           // names of the values that the client gets, beside worldValues
 	make   func(*scene) error // makes the state in the scene's world
-	undo   func(*scene) error // ends what would outlive the test; nil: nothing would
+	undo   func(*scene) error // ends what would outlive the test; nil if nothing would
 
 	pattern *regexp.Regexp // of name, with a group for each parameter
 }
 
-// stateRequest is the body of POST /sandbox/states. A verifier may send more.
+// stateRequest is the body of POST /sandbox/states. Other properties are ignored, because
+// verifiers may send more.
 type stateRequest struct {
 	State    string         `json:"state"`
 	Params   map[string]any `json:"params"`
@@ -45,8 +46,8 @@ const (
 
 // registerStates registers the operations on states.
 func (s *Sandbox) registerStates() {
-	s.own.HandleFunc("POST /sandbox/states", s.answering(s.makeState))
-	s.own.HandleFunc("GET /sandbox/states", s.answering(s.listStates))
+	s.ownMux.HandleFunc("POST /sandbox/states", s.answering(s.makeState))
+	s.ownMux.HandleFunc("GET /sandbox/states", s.answering(s.listStates))
 }
 
 func (s *Sandbox) makeState(w http.ResponseWriter, r *http.Request) (int, any, error) {
@@ -80,7 +81,7 @@ func (s *Sandbox) makeState(w http.ResponseWriter, r *http.Request) (int, any, e
 	if asked.Action == teardown {
 		return http.StatusOK, struct{}{}, s.undoState(r, wanted, name, params)
 	}
-	// After every judgement of the request, because this may make the world.
+	// newScene may make the world, so it comes after all checks: a refused request has no effect.
 	scene, err := s.newScene(r, name, params)
 	if err != nil {
 		return 0, nil, err
@@ -110,8 +111,8 @@ func (s *Sandbox) undoState(r *http.Request, made *state, name string, params ma
 	return ended.audit(r.Context(), "endState")
 }
 
-// findState returns the state of a name, and the parameters that the name holds. No name is
-// that of the first state: a verifier sends it for an interaction that needs none.
+// findState returns the state of a name, and the parameters that the name holds. An empty name
+// means the first state: a verifier sends it for an interaction that needs no state.
 func findState(name string) (*state, map[string]string, error) {
 	name = strings.TrimSpace(name)
 	if name == "" {
@@ -137,8 +138,8 @@ func findState(name string) (*state, map[string]string, error) {
 	return nil, nil, unknownState(name)
 }
 
-// longestGuessed is the longest name for which unknownState looks for a similar one, because
-// that takes as many steps as both names have characters, multiplied.
+// longestGuessed is the longest name for which unknownState looks for a similar one, because the
+// number of steps is the product of the lengths of both names.
 const longestGuessed = 200
 
 // unknownState is the refusal of a name that no state has.
@@ -156,8 +157,8 @@ func unknownState(name string) error {
 	return notFound(fmt.Sprintf("There is no state %q.%s GET /sandbox/states lists all of them", shortened(name), meant))
 }
 
-// read returns the parameters of a request by their names, complete with defaults. Those in
-// the state's name are the same as others.
+// read returns the values of all parameters by their names: the defaults, replaced by the values
+// that were sent, replaced by the values in the state's name.
 func (st *state) read(sent map[string]any, named map[string]string) (map[string]string, error) {
 	read := map[string]string{}
 	for _, p := range st.params {
@@ -207,7 +208,7 @@ func (st *state) listParameters() string {
 // one for the consumer.
 func worldOf(asked, consumer string) (string, error) {
 	if asked == "" {
-		// A consumer's name may have blanks and more.
+		// A consumer's name may have blanks and other characters that a world's name must not have.
 		asked = strings.Trim(unfit.ReplaceAllString(consumer, "-"), "-._")
 		asked = cmp.Or(asked[:min(len(asked), 100)], "states")
 	}
@@ -219,7 +220,7 @@ func worldOf(asked, consumer string) (string, error) {
 
 var unfit = regexp.MustCompile(`[^A-Za-z0-9._-]+`)
 
-// listedState and listedValue are a state as GET /sandbox/states tells it.
+// The answer to GET /sandbox/states lists each state in these forms.
 type (
 	listedState struct {
 		State       string            `json:"state"`

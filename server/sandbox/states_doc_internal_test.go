@@ -17,7 +17,7 @@ const (
 	statesEnd   = "<!-- /states -->\n"
 )
 
-// stateTable is the table of states as the documentation has it.
+// stateTable returns the table of states in Markdown, as the documentation must have it.
 func stateTable() string {
 	var table strings.Builder
 	table.WriteString("\n| state | what it is | parameters | values |\n|---|---|---|---|\n")
@@ -66,8 +66,7 @@ func TestTheDocumentedStatesAreThoseOfTheTable(t *testing.T) {
 	}
 }
 
-// TestEveryParameterAndValueOfAStateIsExplained, so that GET /sandbox/states says something of
-// each.
+// TestEveryParameterAndValueOfAStateIsExplained in GET /sandbox/states.
 func TestEveryParameterAndValueOfAStateIsExplained(t *testing.T) {
 	t.Parallel()
 	for _, st := range states {

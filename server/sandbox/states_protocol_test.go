@@ -50,7 +50,7 @@ func TestAStateThatCannotBeMadeIsRefusedInASentence(t *testing.T) {
 	if got := b.send("POST", "/sandbox/states?world=%12", "", `{"params": {"world": "w"}}`); got.status != 400 || got.detail() != badName {
 		t.Errorf("a bad world in the query: %d %q", got.status, got.detail())
 	}
-	// A refusal of the contract is told in its own words.
+	// A refusal of the server is passed on in its own words.
 	got := b.send("POST", "/sandbox/states", "", `{"state": "an active card with 10000.01"}`)
 	if got.status != 400 || !strings.HasPrefix(got.detail(), "The server refuses to make the state: 422 ") || !strings.Contains(got.detail(), "less_than_equal") {
 		t.Errorf("%d %s", got.status, got.body)
@@ -76,7 +76,7 @@ func TestAStateIsMadeInTheWorldThatItsRequestNames(t *testing.T) {
 	if got := decoded[made](t, b.want(200, "POST", "/sandbox/states", "", "")); got["world"] != "states" {
 		t.Errorf("world %s", got["world"])
 	}
-	// Many ask for the same new world at the same moment.
+	// Concurrent requests for the same new world get the same world.
 	var all sync.WaitGroup
 	for range 8 {
 		all.Go(func() {
@@ -104,12 +104,12 @@ func TestTeardownEndsWhatWouldOutliveTheTest(t *testing.T) {
 	b.isTask(task, "failed")
 	b.is(card, 200, "GET", card.card(), "")
 	b.is(elsewhere, 429, "GET", "/v2/token", "")
-	// A world that there is not has nothing to end, and is not made.
+	// In a world that does not exist there is nothing to end, and the world is not made.
 	b.want(200, "POST", "/sandbox/states?world=nowhere", "", `{"state": "a task in progress", "action": "teardown"}`)
 	b.want(404, "GET", "/sandbox/worlds/nowhere", "", "")
 }
 
-func TestTimesOfAStateAreThoseOfItsName(t *testing.T) {
+func TestAStateHasTheTimesOfItsName(t *testing.T) {
 	t.Parallel()
 	b := newBox(t)
 	m := b.state("w", "a card that expires in 9 days", "")

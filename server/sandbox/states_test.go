@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// listed is a state as GET /sandbox/states tells it.
+// listed is a state in the answer to GET /sandbox/states.
 type listed struct {
 	State, Description string
 	Params             []struct{ Name, Type, Default, Description string }
@@ -26,7 +26,7 @@ func (b *box) states() []listed {
 	return decoded[struct{ States []listed }](b.t, b.want(http.StatusOK, "GET", "/sandbox/states", "", "")).States
 }
 
-// made are the values of a state.
+// made are the values of a state that was made, by their names.
 type made map[string]any
 
 func (m made) text(name string) string { return fmt.Sprint(m[name]) }
@@ -69,7 +69,7 @@ func (b *box) is(m made, status int, method, path, body string, parts ...string)
 	}
 }
 
-// checks show for each state that it is what its name says.
+// checks has for each state a check that the state is as its name says.
 var checks = map[string]func(b *box, m made){
 	"a world": func(b *box, m made) { b.is(m, 200, "GET", "/v2/giftcards/programs/cards", "", "[]") },
 	"an empty program": func(b *box, m made) {
@@ -167,7 +167,7 @@ var checks = map[string]func(b *box, m made){
 	},
 }
 
-// isCard checks a card, also with its number and its code.
+// isCard checks a card, its number and its security code.
 func (b *box) isCard(m made, status, balance, initialValue string) {
 	b.t.Helper()
 	state, money := `"status":"`+status+`"`, `"balance":"`+balance+`"`
@@ -228,7 +228,7 @@ func TestEveryStateIsWhatItsNameSays(t *testing.T) {
 	}
 }
 
-func TestParametersChooseWhatAStateIsLike(t *testing.T) {
+func TestParametersChangeAState(t *testing.T) {
 	t.Parallel()
 	b := newBox(t)
 	b.world(`{"name": "w", "programs": ["Books", "Christmas"]}`)
@@ -248,7 +248,7 @@ func TestParametersChooseWhatAStateIsLike(t *testing.T) {
 	}
 }
 
-func TestTheAnswerOfAnExhaustedLimitIsThatOfTheServer(t *testing.T) {
+func TestAnExhaustedLimitIsAnsweredAsByTheServer(t *testing.T) {
 	t.Parallel()
 	b := newBox(t)
 	got := b.want(429, "GET", "/v2/token", b.state("w", "an exhausted rate limit", "").text("token"), "")

@@ -2,18 +2,17 @@ package sandbox
 
 import "github.com/google/uuid"
 
-// successes are the bodies of the answers that carry a request out, by the name of the
-// operation. The server's own answers have the same words. A bulk request has none, because
-// it is carried out.
+// successes are the bodies of successful answers, by the name of the operation. Their sentences
+// are those of the server. A bulk request has no example, because it is carried out.
 var successes = map[string]func(*example) any{
 	"createGiftCard": func(e *example) any {
-		return e.card("pending", object{"id": exampleCard, "balance": "0.00", "createdAt": e.at(e.now), "updatedAt": nil, "activatedAt": nil, "delivered": false})
+		return e.card("pending", object{"id": exampleCard, "balance": "0.00", "createdAt": e.timestamp(e.now), "updatedAt": nil, "activatedAt": nil, "delivered": false})
 	},
 	"pollBulkIssuance": func(e *example) any {
 		return object{
 			"taskId": e.task(), "status": "completed", "issuedCount": 1,
 			"cards":          []object{{"id": exampleCard, "cardNumber": exampleNumber, "lastFourDigits": exampleNumber[12:]}},
-			"csvDownloadUrl": e.csvURL(), "failedCount": nil, "error": nil, "completedAt": e.at(e.now),
+			"csvDownloadUrl": e.csvURL(), "failedCount": nil, "error": nil, "completedAt": e.timestamp(e.now),
 		}
 	},
 	"getGiftCards":    func(e *example) any { return []object{e.card("active", nil)} },
@@ -26,16 +25,16 @@ var successes = map[string]func(*example) any{
 		return e.card("active", object{"transactions": transactions})
 	},
 	"reloadGiftCardByNumber":     func(e *example) any { return e.card("active", object{"balance": "35.00"}) },
-	"activateGiftCard":           func(e *example) any { return e.card("active", object{"activatedAt": e.at(e.now)}) },
+	"activateGiftCard":           func(e *example) any { return e.card("active", object{"activatedAt": e.timestamp(e.now)}) },
 	"reloadGiftCard":             func(e *example) any { return e.card("active", object{"balance": "35.00"}) },
 	"resumeGiftCard":             func(e *example) any { return e.card("active", nil) },
 	"resendGiftCardSecurityCode": func(e *example) any { return e.card("active", object{"delivered": false}) },
 	"voidGiftCard":               func(e *example) any { return e.card("voided", object{"balance": "0.00"}) },
 	"suspendGiftCard": func(e *example) any {
-		return e.card("suspended", object{"suspendedReason": "Reported as lost", "suspendedAt": e.at(e.now)})
+		return e.card("suspended", object{"suspendedReason": "Reported as lost", "suspendedAt": e.timestamp(e.now)})
 	},
 	"scheduleGiftCardDelivery": func(e *example) any {
-		return e.card("pending", object{"balance": "0.00", "activatedAt": nil, "delivered": false, "deliverAt": e.at(e.now.AddDate(0, 0, 7))})
+		return e.card("pending", object{"balance": "0.00", "activatedAt": nil, "delivered": false, "deliverAt": e.timestamp(e.now.AddDate(0, 0, 7))})
 	},
 	"transferGiftCardOwnership": func(e *example) any {
 		return e.card("active", object{"customerName": "Grace", "customerEmail": "grace@example.com", "delivered": false})
@@ -62,7 +61,7 @@ var successes = map[string]func(*example) any{
 	"processExpiredCard": func(e *example) any {
 		return object{
 			"success": true, "cardId": e.param("cardId"), "action": "extend", "message": "Gift card extended",
-			"newExpiresAt": e.at(e.expiry()), "transactionId": nil,
+			"newExpiresAt": e.timestamp(e.expiry()), "transactionId": nil,
 		}
 	},
 	"consolidateGiftCards": func(e *example) any {
@@ -81,19 +80,19 @@ var successes = map[string]func(*example) any{
 	},
 	"getExpirationWarnings": func(e *example) any {
 		return object{
-			"reportId": exampleOther, "generatedAt": e.at(e.now), "count30d": 1, "count60d": 0, "count90d": 0,
+			"reportId": exampleOther, "generatedAt": e.timestamp(e.now), "count30d": 1, "count60d": 0, "count90d": 0,
 			"warnings": []object{{
 				"cardId": exampleCard, "cardNumber": exampleNumber, "customerEmail": "ada@example.com", "customerName": "Ada",
-				"daysUntilExpiry": 14, "warningLevel": "30d", "expiresAt": e.at(e.now.AddDate(0, 0, 14)), "balance": "25.00",
+				"daysUntilExpiry": 14, "warningLevel": "30d", "expiresAt": e.timestamp(e.now.AddDate(0, 0, 14)), "balance": "25.00",
 			}},
 		}
 	},
 	"getEscheatmentReport": func(e *example) any {
 		return object{
-			"reportId": exampleOther, "generatedAt": e.at(e.now), "jurisdiction": "unspecified", "dormancyThresholdDays": 1095,
+			"reportId": exampleOther, "generatedAt": e.timestamp(e.now), "jurisdiction": "unspecified", "dormancyThresholdDays": 1095,
 			"totalLiability": "25.00", "entriesCount": 1,
 			"entries": []object{{
-				"cardId": exampleCard, "cardNumber": exampleNumber, "balance": "25.00", "lastActivityDate": e.at(e.now.AddDate(0, 0, -1100)), "dormancyDays": 1100,
+				"cardId": exampleCard, "cardNumber": exampleNumber, "balance": "25.00", "lastActivityDate": e.timestamp(e.now.AddDate(0, 0, -1100)), "dormancyDays": 1100,
 				"jurisdiction": "unspecified", "liabilityAmount": "25.00", "customerEmail": "ada@example.com", "merchantId": exampleMerchant,
 			}},
 		}
@@ -115,7 +114,7 @@ var successes = map[string]func(*example) any{
 func checkedCard(e *example) any {
 	return object{
 		"id": exampleCard, "programId": e.param("programId"), "cardNumber": exampleNumber, "lastFourDigits": exampleNumber[12:],
-		"balance": "25.00", "status": "active", "expiresAt": e.at(e.expiry()), "isActive": true,
+		"balance": "25.00", "status": "active", "expiresAt": e.timestamp(e.expiry()), "isActive": true,
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 	"giftcards/server"
 )
 
-// taskBehaviour is how the task of a bulk request goes. The zero value is as always.
+// taskBehaviour says how the task of a bulk request ends. The zero value changes nothing.
 type taskBehaviour jobs.Fate
 
 var errTask = errors.New(taskHeader + " must be failed, stuck or slow=10s (1ms to 60s)")
@@ -33,8 +33,8 @@ func parseTask(value string) (taskBehaviour, error) {
 	return taskBehaviour{}, errTask
 }
 
-// withTask returns a context in which the server adds a task that goes as asked. A bulk request
-// becomes a task in this context, however few cards it asks for.
+// withTask returns a context in which a bulk request becomes a task, however few cards it asks
+// for, and in which the task behaves as b says.
 func withTask(ctx context.Context, b taskBehaviour) context.Context {
 	if b == (taskBehaviour{}) {
 		return ctx
@@ -44,7 +44,7 @@ func withTask(ctx context.Context, b taskBehaviour) context.Context {
 
 // registerTasks registers the operations on tasks.
 func (s *Sandbox) registerTasks() {
-	s.own.HandleFunc("POST /sandbox/tasks/{taskId}/release", s.answering(s.releaseTask))
+	s.ownMux.HandleFunc("POST /sandbox/tasks/{taskId}/release", s.answering(s.releaseTask))
 }
 
 // releaseTask lets a stuck task go on.

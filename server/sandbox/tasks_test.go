@@ -48,8 +48,8 @@ func completed(t *testing.T, b *box, m *servertest.Merchant, path string) {
 	})
 }
 
-// TestATaskFailsAsARealOneDoes, also one of few cards that would be issued at once.
-func TestATaskFailsAsARealOneDoes(t *testing.T) {
+// TestAChosenFailureIsThatOfARealTask, also for a few cards that would be issued at once.
+func TestAChosenFailureIsThatOfARealTask(t *testing.T) {
 	t.Parallel()
 	b := newBox(t)
 	m := b.Merchant()
@@ -77,8 +77,8 @@ func TestATaskFailsAsARealOneDoes(t *testing.T) {
 	}
 }
 
-// TestAStuckTaskStaysInProgressUntilItIsLetGo, on every instance, and holds up no other task.
-func TestAStuckTaskStaysInProgressUntilItIsLetGo(t *testing.T) {
+// TestAStuckTaskStaysInProgressUntilItIsReleased, on every instance, and delays no other task.
+func TestAStuckTaskStaysInProgressUntilItIsReleased(t *testing.T) {
 	t.Parallel()
 	b := newBox(t)
 	m := b.Merchant()
@@ -99,7 +99,7 @@ func TestAStuckTaskStaysInProgressUntilItIsLetGo(t *testing.T) {
 	if n := storetest.Count(t, b.Store, "gift_cards"); n != 4*2160 {
 		t.Errorf("%d cards, want those of the other tasks only", n)
 	}
-	// The other instance lets them go.
+	// The other instance releases them.
 	handler, err := sandbox.New(sandbox.Options{
 		Next: other.Handler, Store: other.Store, Jobs: other.Jobs, Keys: other.Keys, Logger: b.options.Logger, BaseURL: b.URL,
 		Validator: other.Handler.Validator(), Languages: other.Handler.Languages,
@@ -121,7 +121,7 @@ func TestAStuckTaskStaysInProgressUntilItIsLetGo(t *testing.T) {
 	}
 }
 
-// TestASlowTaskIsInProgressForItsTime, and then completed.
+// TestASlowTaskIsInProgressForItsTime, and is completed then.
 func TestASlowTaskIsInProgressForItsTime(t *testing.T) {
 	t.Parallel()
 	b := newBox(t)

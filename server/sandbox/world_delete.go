@@ -12,7 +12,7 @@ func (s *Sandbox) deleteWorld(_ http.ResponseWriter, r *http.Request) (int, any,
 	return http.StatusNoContent, nil, s.forget(r.Context(), r.PathValue("name"))
 }
 
-// forgetTimeout is longer than a worker needs to see that its task's user is out.
+// forgetTimeout is longer than a worker needs to notice that its task's user was deactivated.
 const forgetTimeout = time.Minute
 
 // forget deletes a world with everything that is in it. It goes on if the client hangs up,

@@ -48,8 +48,8 @@ func (b *box) tables(of world) map[string]int {
 	return found
 }
 
-// TestADeletedWorldLeavesNothing fills a world by every state there is, and looks for its ids
-// in every table.
+// TestADeletedWorldLeavesNothing makes every state in a world, deletes the world, and looks for
+// its ids in every table.
 func TestADeletedWorldLeavesNothing(t *testing.T) {
 	t.Parallel()
 	b := newBox(t)

@@ -29,7 +29,7 @@ const (
 	tokenLifetime = 24 * time.Hour
 )
 
-// worldName is what a world may be called. A name needs no escaping in a path.
+// worldName matches the names that a world may have. A name needs no escaping in a path.
 var worldName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)
 
 var errWorldName = badRequest("name must have 1 to 100 letters, digits, dots, hyphens and underscores, and begin with a letter or a digit")
@@ -37,7 +37,7 @@ var errWorldName = badRequest("name must have 1 to 100 letters, digits, dots, hy
 // worldRequest is the body of POST /sandbox/worlds. Each property may be left out.
 type worldRequest struct {
 	Name     string         `json:"name"`     // default: one at random
-	Replace  bool           `json:"replace"`  // whether a world of the name is deleted first
+	Replace  bool           `json:"replace"`  // whether an existing world of the name is deleted first
 	Merchant string         `json:"merchant"` // default: the name
 	Programs []string       `json:"programs"` // default: one
 	Users    []*userRequest `json:"users"`    // default: one of each role; nil for null
@@ -50,7 +50,7 @@ type userRequest struct {
 	Password string `json:"password"` // default: one at random
 }
 
-// worldAnswer is a world as clients are told of it.
+// worldAnswer is a world in an answer.
 type worldAnswer struct {
 	Name       string            `json:"name"`
 	CreatedAt  time.Time         `json:"createdAt"`
@@ -87,10 +87,10 @@ type neighbourAnswer struct {
 
 // registerWorlds registers the operations on worlds.
 func (s *Sandbox) registerWorlds() {
-	s.own.HandleFunc("POST /sandbox/worlds", s.answering(s.createWorld))
-	s.own.HandleFunc("GET /sandbox/worlds", s.answering(s.listWorlds))
-	s.own.HandleFunc("GET /sandbox/worlds/{name}", s.answering(s.getWorld))
-	s.own.HandleFunc("DELETE /sandbox/worlds/{name}", s.answering(s.deleteWorld))
+	s.ownMux.HandleFunc("POST /sandbox/worlds", s.answering(s.createWorld))
+	s.ownMux.HandleFunc("GET /sandbox/worlds", s.answering(s.listWorlds))
+	s.ownMux.HandleFunc("GET /sandbox/worlds/{name}", s.answering(s.getWorld))
+	s.ownMux.HandleFunc("DELETE /sandbox/worlds/{name}", s.answering(s.deleteWorld))
 }
 
 func (s *Sandbox) createWorld(w http.ResponseWriter, r *http.Request) (int, any, error) {
@@ -134,8 +134,8 @@ func (s *Sandbox) addWorld(ctx context.Context, n store.NewWorld) (store.World, 
 	})
 }
 
-// findWorld returns the world of a name. It fails with store.ErrWorldNotFound. A name that no
-// world can have may have characters that the database cannot look for.
+// findWorld returns the world of a name, and fails with store.ErrWorldNotFound. It does not ask the
+// database for a name that no world can have, because PostgreSQL may refuse its characters.
 func (s *Sandbox) findWorld(ctx context.Context, name string) (store.World, error) {
 	if !worldName.MatchString(name) {
 		return store.World{}, store.ErrWorldNotFound
@@ -227,7 +227,7 @@ func (q userRequest) plan() (user store.User, secret string, err error) {
 	if reason != "" {
 		return store.User{}, "", badRequest(fmt.Sprintf("%q is not an e-mail address: %s", shortened(q.Email), reason))
 	}
-	// Without what the database cannot store.
+	// text.Line replaces the characters that the database cannot store.
 	if q.Name = strings.TrimSpace(text.Line(q.Name)); q.Name == "" {
 		q.Name = strings.ToUpper(q.Role[:1]) + q.Role[1:]
 	}
@@ -272,8 +272,8 @@ func (s *Sandbox) toWorld(world store.World) (answer worldAnswer, err error) {
 	return answer, err
 }
 
-// sign returns a token of a user that lasts for a time from now on. It is signed as a login
-// signs it, without a password. With a negative lifetime it has expired.
+// sign returns a token of a user, as a login would return it, but without a password. The token
+// is valid for lifetime from now on. It has expired if lifetime is negative.
 func (s *Sandbox) sign(user store.User, lifetime time.Duration) (string, error) {
 	issued := store.TokenTime(user, s.Store.Clock())
 	expires := issued.Add(lifetime)

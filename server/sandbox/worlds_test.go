@@ -31,7 +31,7 @@ func (w world) newCard() string {
 	return fmt.Sprintf(`{"initialValue": "25.00", "merchantId": "%s"}`, w.MerchantID)
 }
 
-// world makes a world by a body.
+// world makes a world with the body of a request.
 func (b *box) world(body string) world {
 	b.t.Helper()
 	return decoded[world](b.t, b.want(http.StatusCreated, "POST", "/sandbox/worlds", "", body))
@@ -47,7 +47,7 @@ func (b *box) want(status int, method, path, token, body string, headers ...stri
 	return got
 }
 
-// login asks for a token by a password.
+// login asks for a token with a password.
 func (b *box) login(email, password string) answer {
 	b.t.Helper()
 	form := strings.NewReader(url.Values{"username": {email}, "password": {password}}.Encode())
@@ -80,7 +80,7 @@ func TestAWorldHasAMerchantAProgramAndAUserOfEachRole(t *testing.T) {
 	if w.Token != w.Tokens[store.RoleIssuer] {
 		t.Error("token is not the issuer's")
 	}
-	// The tokens that a later answer has are others of the same users.
+	// A later answer has other tokens of the same users.
 	again := decoded[world](t, b.want(http.StatusOK, "GET", "/sandbox/worlds/"+w.Name, "", ""))
 	if again.MerchantID != w.MerchantID || again.ProgramID != w.ProgramID || len(again.Users) != len(w.Users) || again.Token == w.Token {
 		t.Errorf("first %+v, then %+v", w, again)
@@ -107,7 +107,7 @@ func TestAUserOfAWorldCanLogIn(t *testing.T) {
 	}
 }
 
-func TestTheMakerOfAWorldChoosesItsNames(t *testing.T) {
+func TestTheRequestForAWorldChoosesItsNames(t *testing.T) {
 	t.Parallel()
 	b := newBox(t)
 	w := b.world(`{"name": "Check-out.1", "merchant": "Bookshop", "programs": ["Books", "Christmas"]}`)
@@ -125,7 +125,7 @@ func TestTheMakerOfAWorldChoosesItsNames(t *testing.T) {
 	}
 }
 
-func TestAWorldThatCannotBeIsRefusedInASentence(t *testing.T) {
+func TestABadWorldIsRefusedInASentence(t *testing.T) {
 	t.Parallel()
 	b := newBox(t)
 	b.world(`{"name": "taken", "users": [{"email": "taken@example.com"}]}`)
@@ -169,7 +169,7 @@ func TestAWorldThatCannotBeIsRefusedInASentence(t *testing.T) {
 	}
 }
 
-func TestAWorldIsReplacedOnlyIfItsMakerSaysSo(t *testing.T) {
+func TestAWorldIsReplacedOnlyOnRequest(t *testing.T) {
 	t.Parallel()
 	b := newBox(t)
 	first := b.world(`{"name": "again"}`)
@@ -186,7 +186,7 @@ func TestAWorldIsReplacedOnlyIfItsMakerSaysSo(t *testing.T) {
 func TestWorldsInParallelDoNotSeeEachOther(t *testing.T) {
 	t.Parallel()
 	b := newBox(t)
-	// One that the others try to reach.
+	// The other worlds try to reach this one.
 	victim := b.world(`{"name": "victim"}`)
 	card := b.want(http.StatusCreated, "POST", victim.cards(), victim.Token, victim.newCard()).field(t, "id")
 	var all sync.WaitGroup
@@ -208,8 +208,8 @@ func TestWorldsInParallelDoNotSeeEachOther(t *testing.T) {
 	}
 }
 
-// liveAlone makes a world, in which the same card and key are used as in all others, and looks
-// for the things of others.
+// liveAlone makes a world, uses the same key for the same card as all other worlds, and checks
+// that it sees nothing of them.
 func (b *box) liveAlone(name string, victim world, card string) {
 	made := b.send("POST", "/sandbox/worlds", "", `{"name": "`+name+`"}`)
 	if made.status != http.StatusCreated {

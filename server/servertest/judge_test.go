@@ -7,14 +7,13 @@ import (
 	"testing"
 )
 
-// TestTheJudgeFindsWhatIsNotDeclared keeps the judge itself honest.
-func TestTheJudgeFindsWhatIsNotDeclared(t *testing.T) {
+func TestTheJudgeFindsAnswersThatAreNotDeclared(t *testing.T) {
 	t.Parallel()
 	const token, poll = "/v2/token", "/v2/giftcards/programs/5eb7cf5a86d9755df3a6c593/cards/bulk/x"
 	for name, c := range map[string]struct {
 		method, path, header, body string
 		status                     int
-		want                       string // "" if all is as declared
+		want                       string // "" if the answer is as declared
 	}{
 		"as declared":              {"GET", poll, "", `{"taskId":"x","status":"pending","cards":null}`, 200, ""},
 		"null where anything goes": {"GET", poll, "", `{"detail":[{"loc":["body",1],"msg":"m","type":"t","input":null}]}`, 422, ""},

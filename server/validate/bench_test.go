@@ -101,7 +101,8 @@ func BenchmarkCreate(b *testing.B) {
 	}
 }
 
-// BenchmarkCreateWithoutPhone is BenchmarkCreate without a phone number: it leaves out what libphonenumber takes.
+// BenchmarkCreateWithoutPhone is BenchmarkCreate without a phone number, and so without the
+// time in libphonenumber.
 func BenchmarkCreateWithoutPhone(b *testing.B) {
 	o := operation(b, createPath)
 	r := post(b, createPath, nil)
@@ -148,8 +149,8 @@ func manyRecipients(count int) []byte {
 	return b.Bytes()
 }
 
-// BenchmarkBulk100k reads, validates and decodes 100,000 recipients. It reports the memory then
-// in use, in multiples of the body's size and with the body.
+// BenchmarkBulk100k reads, validates and decodes 100,000 recipients. It reports the memory that
+// is in use afterwards, including the body, in multiples of the body's size.
 func BenchmarkBulk100k(b *testing.B) {
 	o := operation(b, bulkPath)
 	before := inUse()

@@ -6,16 +6,16 @@ import (
 	"runtime"
 )
 
-// walk is one walk over a value of a request. It collects the errors and knows its place in
-// the request.
+// walk judges the parameters or the body of one request. It collects the errors, and keeps the
+// place in the request of the value that it judges.
 type walk struct {
 	ctx    context.Context
 	tape   *tape
 	errors Errors
 	place  []step
-	space  [8]step // holds place, except in deeper bodies
+	space  [8]step // the first array of place, so that usual bodies need no allocation
 
-	longLists bool // judge the items even of lists that have too many
+	longLists bool // judge the items of a list even if it is too long
 	unjudged  bool // the items of some list were not judged
 	echoed    int  // bytes of all inputs in errors
 }
@@ -53,8 +53,8 @@ func (w *walk) refuse(i uint32, err *ErrorDetail) {
 	w.add(*err)
 }
 
-// input returns the node i as JSON for an error, or nil if the errors have enough inputs.
-// A body has 1,000 errors at most, but their inputs could be as large as the body.
+// input returns the node i as JSON for an error, or nil if the errors already echo more than
+// maxInputs bytes. maxErrors alone would not bound the answer, because each input can be large.
 func (w *walk) input(i uint32) json.RawMessage {
 	if w.echoed > maxInputs {
 		return nil
@@ -64,8 +64,8 @@ func (w *walk) input(i uint32) json.RawMessage {
 	return input
 }
 
-// missing adds the error that there is no value at the place of the walk. within is the JSON
-// of the object that lacks it.
+// missing adds the error for a required value that was not sent. within is the JSON of the
+// object that lacks it.
 func (w *walk) missing(within []byte) {
 	w.add(ErrorDetail{Type: "missing", Loc: w.loc(), Msg: "Field required", Input: within})
 }
@@ -91,8 +91,8 @@ func (w *walk) property(p *property, i uint32) {
 }
 
 // bounded judges the length of the list i by a rule, and reports whether the walk should
-// judge its items too. An error about too many items is provisional, because a setting may
-// have allowed them before.
+// judge its items too. An error about too many items is provisional, because the maximum is a
+// setting and may have been higher when the request was first sent.
 func (w *walk) bounded(bounds *ListBounds, i uint32) bool {
 	if w.length(i, bounds.Least, bounds.Most) {
 		return true
@@ -202,7 +202,7 @@ func (w *walk) array(s *schema, i uint32) bool {
 		w.refuse(i, fault("list_type", "Input should be a valid list"))
 		return false
 	}
-	// Pydantic counts too many items at once, and too few only after it has judged them.
+	// Pydantic refuses too many items before it judges them, and too few items afterwards.
 	if s.maxLength >= 0 && !w.length(i, 0, s.maxLength) {
 		return false
 	}

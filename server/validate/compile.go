@@ -31,7 +31,8 @@ func newCompiler(doc *openapi3.T, raw []byte, o Options) (*compiler, error) {
 	return &compiler{document: document, options: o, used: map[string]bool{}, schemas: map[string]*schema{}}, nil
 }
 
-// unused fails if a rule belongs to nothing in the document, and names it.
+// unused returns an error if a rule belongs to nothing in the document. The error names the
+// first such rule.
 func (c *compiler) unused() error {
 	var names []string
 	for name := range c.options.Fields {
@@ -124,7 +125,8 @@ func (c *compiler) body(o *Operation, from *openapi3.RequestBody) error {
 		if s.kind != schemaObject {
 			return errors.New("only an object is supported")
 		}
-		// Pydantic gives an optional body the default null, so the document has both or none.
+		// In Pydantic's documents a body is either required or nullable, because null is the
+		// default of an optional body.
 		if s.nullable == from.Required || o.form && s.nullable {
 			return errors.New("a body must be either required, or optional and nullable")
 		}
@@ -148,11 +150,11 @@ func (c *compiler) schema(ref *openapi3.SchemaRef) (*schema, error) {
 		}
 		return c.compile("", ref.Value)
 	}
-	if known, ok := c.schemas[name]; ok {
-		return known, nil
+	if s, ok := c.schemas[name]; ok {
+		return s, nil
 	}
 	s := &schema{}
-	c.schemas[name] = s // before compiling it, because it may refer to itself
+	c.schemas[name] = s // stored before it is compiled, because it may refer to itself
 	compiled, err := c.compile(name, ref.Value)
 	if err != nil {
 		return nil, fmt.Errorf("schema %s: %w", name, err)

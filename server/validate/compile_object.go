@@ -15,7 +15,7 @@ func (c *compiler) compileObject(s *schema, name string, from *openapi3.Schema) 
 	if err != nil {
 		return err
 	}
-	// kin-openapi has properties in a map, so their order comes from the raw document.
+	// kin-openapi keeps properties in a map, so their order comes from the raw document.
 	s.kind = schemaObject
 	s.object = &object{name: name, index: map[string]int{}, plans: &planCache{}}
 	for _, property := range order {
@@ -57,7 +57,7 @@ func (c *compiler) property(object, name string, ref *openapi3.SchemaRef) (prope
 	return p, nil
 }
 
-// preset returns the document's default as a tape of its own, nil if there is none.
+// preset returns the document's default as a tape of its own, or nil if there is none.
 func (c *compiler) preset(ref *openapi3.SchemaRef) (*tape, error) {
 	if ref.Ref != "" || ref.Value.Default == nil {
 		return nil, nil
@@ -74,7 +74,7 @@ func (c *compiler) preset(ref *openapi3.SchemaRef) (*tape, error) {
 	if syntax != nil {
 		return nil, fmt.Errorf("default: %s", syntax.reason)
 	}
-	w := newWalk(context.Background(), t) //nolint:forbidigo // a default is no request's
+	w := newWalk(context.Background(), t) //nolint:forbidigo // a default belongs to no request
 	if !w.value(s, 0) {
 		return nil, fmt.Errorf("default: %w", w.errors)
 	}

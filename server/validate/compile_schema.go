@@ -58,7 +58,8 @@ func (c *compiler) compile(name string, from *openapi3.Schema) (*schema, error) 
 	return nil, fmt.Errorf("type %v is not supported", from.Type.Slice())
 }
 
-// unsupported fails if a schema has a keyword that this package does not judge, and names it.
+// unsupported returns an error if a schema has a keyword that this package does not judge. The
+// error names the keyword.
 func unsupported(s *openapi3.Schema) error {
 	keywords := map[string]bool{
 		"oneOf": len(s.OneOf) > 0, "allOf": len(s.AllOf) > 0, "not": s.Not != nil, "const": s.Const != nil,

@@ -19,7 +19,7 @@ const smallDocument = `{"openapi": "3.1.0", "info": {"title": "t", "version": "1
 		"name": {"type": "string"}, "flag": {"type": "boolean"},
 		"children": {"type": "array", "items": {"$ref": "#/components/schemas/Thing"}, "maxItems": 2}}}}}}`
 
-func TestCompileRefusesWhatItCannotJudge(t *testing.T) {
+func TestCompileRefusesSchemasThatItCannotJudge(t *testing.T) {
 	t.Parallel()
 	for schema, want := range map[string]string{
 		`{"type": "number"}`: "type [number] is not supported", `{}`: "is not supported", `{"type": "string", "format": "uri"}`: "format uri",
@@ -77,7 +77,7 @@ func TestCompileRefusesAnotherRawDocument(t *testing.T) {
 	}
 }
 
-func TestOperationsAreThoseOfTheDocument(t *testing.T) {
+func TestOperationsListsThoseOfTheDocument(t *testing.T) {
 	t.Parallel()
 	v := compileText(t, []byte(smallDocument), validate.Options{})
 	all := v.Operations()

@@ -50,8 +50,8 @@ func (s *schema) checkDateTime(t *tape, i uint32) *ErrorDetail {
 
 func datetimeType() *ErrorDetail { return fault("datetime_type", "Input should be a valid datetime") }
 
-// checkTimestamp refuses a number. If the number names no time, the error is Pydantic's; if
-// it names one, the error says that a text is needed.
+// checkTimestamp refuses every number, because the contract wants a text. If Pydantic would
+// refuse the number too, the error is Pydantic's. Otherwise the error is datetime_type.
 func checkTimestamp(number string, k kind) *ErrorDetail {
 	if n, fits := parseInt(number); k == kindInt && fits {
 		if _, reason := fromTimestamp(n); reason != "" {
@@ -128,7 +128,8 @@ func parseDateTime(text string) (time.Time, *ErrorDetail) {
 	} else if reason == reasonYearZero {
 		return time.Time{}, datetimeParsing(reason)
 	}
-	// Pydantic then tries the text as a date alone, and its error is about that.
+	// Pydantic then tries to read the text as a date without a time, and reports the error of
+	// that attempt.
 	if reason := dateOnlyReason(text); reason != "" {
 		return time.Time{}, &ErrorDetail{
 			Type: "datetime_from_date_parsing",
@@ -163,8 +164,8 @@ func dateOnlyReason(text string) string {
 	return reason
 }
 
-// parseTimestampText reads a text of digits as a timestamp, and returns Pydantic's reason if
-// that names no time.
+// parseTimestampText reads a text of digits as a timestamp. It returns Pydantic's reason if the
+// timestamp is out of range.
 func parseTimestampText(text string) (reason string, isTimestamp bool) {
 	if n, ok := timestampInt(text); ok {
 		_, reason = fromTimestamp(n)

@@ -19,8 +19,9 @@ var (
 	lastInstant  = time.Date(9999, 12, 31, 23, 59, 59, 999_999_000, time.UTC)
 )
 
-// time returns the instant in UTC. An offset can move it out of the years that answers can name.
-// It is then the first or the last instant of these, less than a day away.
+// time returns the instant in UTC. An offset can move it out of the years that answers can
+// name. time then returns the first or the last instant of those years, which is less than a
+// day away.
 func (p *dateTimeParser) time() time.Time {
 	at := time.Date(p.year, time.Month(p.month), p.day, p.hour, p.minute, p.second-p.offset, p.nanosecond, time.UTC)
 	switch {

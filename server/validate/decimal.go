@@ -55,8 +55,8 @@ func (s *schema) checkDecimal(t *tape, i uint32) *ErrorDetail {
 		source := t.source(i)
 		d, _ := parseDecimal(source, buffer[:0])
 		if t.nodes[i].kind == kindFloat {
-			// Python reads such a number as a float. One that is too large is infinite, and one
-			// that is too small is 0.
+			// Python reads such a number as a float. A number that is too large becomes infinite,
+			// and one that is too small becomes 0.
 			switch f, _ := strconv.ParseFloat(source, 64); {
 			case math.IsInf(f, 0):
 				return fault("finite_number", "Input should be a finite number")
@@ -208,13 +208,15 @@ func (d decimal) trimmed() decimal {
 }
 
 // plain writes d without an exponent or a plus sign. If there is a point, it has a digit on
-// either side. The text is as long as the number is large.
+// either side. The text has a character for each zero of a large exponent, so callers bound the
+// number first.
 func (d decimal) plain() string {
 	var b strings.Builder
 	if d.sign() < 0 {
 		b.WriteByte('-')
 	}
-	// whole is the number of digits before the point; below 0 zeros follow the point.
+	// whole is the number of digits before the point. If it is negative, that many zeros follow
+	// the point.
 	whole := int64(len(d.digits)) + min(d.exponent, 0)
 	if whole <= 0 {
 		b.WriteByte('0')

@@ -81,7 +81,7 @@ func (o *object) plan(typ reflect.Type) (*plan, error) {
 }
 
 func (p *plan) decode(t *tape, i uint32, dst reflect.Value) error {
-	// The array keeps the list of usual objects off the heap.
+	// An array of fixed size serves usual objects, so that the list needs no allocation.
 	var space [64]bool
 	sent := space[:]
 	if len(p.fields) > len(sent) {
@@ -124,8 +124,8 @@ var (
 )
 
 // newSetter returns the setter that stores a value of a schema in a field of a type. It fails
-// if the two do not fit, so that a mistake shows at the first request and not at a rare
-// value.
+// if the two do not fit. So a mistake in a struct shows at the first request, and not only when
+// a rare value arrives.
 func newSetter(s *schema, typ reflect.Type) (setter, error) {
 	if typ.Kind() == reflect.Pointer {
 		set, err := newSetter(s, typ.Elem())

@@ -65,7 +65,7 @@ func TestListsAndIntegersAreDecoded(t *testing.T) {
 	}
 }
 
-func TestSchemaThatHoldsItselfIsDecoded(t *testing.T) {
+func TestSchemaThatRefersToItselfIsDecoded(t *testing.T) {
 	t.Parallel()
 	type thing struct {
 		Name     string  `json:"name"`

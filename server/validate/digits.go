@@ -11,8 +11,8 @@ func asciiDigit(r rune) rune {
 	if r < utf8.RuneSelf || !unicode.IsDigit(r) {
 		return r
 	}
-	// Unicode has the ten digits of a script in a row, so the place in the row gives the value.
-	// A longer row has several scripts or styles, ten digits each.
+	// Unicode keeps the ten digits of a script in a row, so the place in the row gives the
+	// value. A longer row holds several scripts or styles, each with ten digits.
 	for _, row := range unicode.Nd.R16 {
 		if rune(row.Lo) <= r && r <= rune(row.Hi) {
 			return '0' + (r-rune(row.Lo))%10

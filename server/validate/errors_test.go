@@ -27,8 +27,8 @@ func TestLargeInputIsLeftOut(t *testing.T) {
 	}
 }
 
-// TestAnErrorHoldsNoCopyOfALargeBody: the memory for a body would otherwise be exceeded by its
-// refusal.
+// TestAnErrorHoldsNoCopyOfALargeBody: a refusal must not take more memory than the server
+// reserves for the body.
 func TestAnErrorHoldsNoCopyOfALargeBody(t *testing.T) {
 	t.Parallel()
 	v := compile(t, cardRules())
@@ -45,7 +45,8 @@ func TestAnErrorHoldsNoCopyOfALargeBody(t *testing.T) {
 	}
 }
 
-// TestInputsOfAnAnswerAreBounded: each is small enough, but all of them are as large as a body.
+// TestInputsOfAnAnswerAreBounded: each input is small enough, but all together are as large as
+// the body.
 func TestInputsOfAnAnswerAreBounded(t *testing.T) {
 	t.Parallel()
 	body := `{"initialValue": 25, "recipients": [` + strings.Repeat(`{"customerName": ["`+strings.Repeat("x", 10_000)+`"]},`, 1000) + `{}]}`

@@ -10,8 +10,8 @@ import (
 	"giftcards/server/validate"
 )
 
-// A rule that the schema cannot state is asked beside the schema's own, and all
-// faults of a request come in one list, in the order of the document.
+// Options add a rule that the schema cannot state. All faults of a request come in one list, in
+// the order of the document.
 func Example() {
 	document, err := openapi.Load()
 	if err != nil {

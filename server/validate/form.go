@@ -54,8 +54,8 @@ func unquote(s string) string {
 	return decodeUTF8(string(decoded))
 }
 
-// decodeUTF8 replaces bytes that are not UTF-8. As in Python, each longest beginning of a
-// sequence becomes one U+FFFD.
+// decodeUTF8 replaces bytes that are not UTF-8. As in Python, a sequence that is cut short
+// becomes one U+FFFD, however many bytes it has.
 func decodeUTF8(s string) string {
 	if utf8.ValidString(s) {
 		return s
@@ -85,7 +85,7 @@ func truncated(s string) int {
 
 // formBody reads a form as Starlette does. A body of another content type has no fields. On
 // the tape the form is an object with the last value of each field that the document has.
-// An empty value is left out, because FastAPI takes it for none.
+// An empty value is left out, because FastAPI treats it as absent.
 func formBody(contentType string, raw []byte, o *object) body {
 	t := &tape{nodes: []node{{kind: kindObject}}}
 	form := url.Values{}

@@ -43,7 +43,7 @@ func TestFormFieldsAreJudgedByName(t *testing.T) {
 	}
 }
 
-func TestFormIsHandedOnAsSent(t *testing.T) {
+func TestFormReachesTheHandlerAsSent(t *testing.T) {
 	t.Parallel()
 	request, errs := send(t, compile(t, cardRules()), http.MethodPost, "/v2/token",
 		map[string]string{"content-type": "application/x-www-form-urlencoded; charset=utf-8"}, []byte("username=a+b&password=%C3%A9&username=c&other=1"))

@@ -7,8 +7,8 @@ import (
 	"unicode"
 )
 
-// maxIntLength is the length up to which Pydantic reads a text as an integer, with its minus
-// sign.
+// maxIntLength is the most characters, including a minus sign, of a text that Pydantic reads as
+// an integer.
 const maxIntLength = 4300
 
 // integerBounds are the bounds of an integer; nil is no bound.
@@ -142,7 +142,7 @@ func isJSONInt(s string) bool {
 // cleanInt removes everything that Pydantic allows around an integer in a text: white space, a
 // plus sign, leading zeros, a fraction of zeros and single underscores.
 func cleanInt(text string) (string, bool) {
-	// The order is Pydantic's: "+-5" and "-+5" must fail, although each sign alone may go.
+	// The order is Pydantic's: "+-5" and "-+5" must fail, although each sign is allowed alone.
 	s := strings.TrimFunc(text, unicode.IsSpace)
 	if rest, plus := strings.CutPrefix(s, "+"); plus {
 		if strings.HasPrefix(rest, "-") {

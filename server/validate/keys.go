@@ -11,7 +11,7 @@ type keySet struct {
 	seen  map[string]struct{} // nil while the object is small
 }
 
-// repeated reports whether the object has the key that was scanned last already.
+// repeated reports whether the key that was scanned last occurs earlier in the object too.
 func (k *keySet) repeated(s *scanner) bool {
 	t := tape{text: s.text, nodes: s.nodes}
 	last := uint32(len(s.nodes) - 1)

@@ -9,8 +9,8 @@ import (
 	"giftcards/server/validate"
 )
 
-// TestAListOfTooManyIsRefusedBeforeItsItems: as in Pydantic, no item is judged.
-func TestAListOfTooManyIsRefusedBeforeItsItems(t *testing.T) {
+// TestAListThatIsTooLongIsRefusedBeforeItsItems: as in Pydantic, no item is judged.
+func TestAListThatIsTooLongIsRefusedBeforeItsItems(t *testing.T) {
 	t.Parallel()
 	o := cardRules()
 	o.Lists = map[string]validate.ListBounds{"BulkIssueGiftCardRequest.recipients": {Least: 1, Most: 2}}
@@ -20,9 +20,8 @@ func TestAListOfTooManyIsRefusedBeforeItsItems(t *testing.T) {
 	}
 }
 
-// TestARequestWhoseContextEndedIsNotJudgedOn: it is neither accepted nor refused, although its
-// first item is wrong.
-func TestARequestWhoseContextEndedIsNotJudgedOn(t *testing.T) {
+// The first of the requests has wrong items, and the second has right ones.
+func TestAfterItsContextEndsARequestIsNeitherAcceptedNorRefused(t *testing.T) {
 	t.Parallel()
 	v := compile(t, cardRules())
 	ctx, cancel := context.WithCancel(t.Context())
@@ -36,8 +35,8 @@ func TestARequestWhoseContextEndedIsNotJudgedOn(t *testing.T) {
 	}
 }
 
-// TestTheContextIsAskedWithinAList: the walk stops when the client hangs up.
-func TestTheContextIsAskedWithinAList(t *testing.T) {
+// TestALongListIsNoLongerJudgedAfterTheClientHangsUp: the context ends while the list is judged.
+func TestALongListIsNoLongerJudgedAfterTheClientHangsUp(t *testing.T) {
 	t.Parallel()
 	v := compile(t, cardRules())
 	operation, _ := v.Operation(http.MethodPost, bulkPath)

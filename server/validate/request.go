@@ -15,7 +15,7 @@ type Request struct {
 	body      Value
 	form      url.Values
 
-	longLists bool // judge the items even of lists that have too many
+	longLists bool // judge the items of a list even if it is too long
 	unjudged  bool // the items of some list were not judged
 }
 
@@ -43,18 +43,18 @@ func (r *Request) Form() url.Values { return r.form }
 // in use.
 //
 // If the body is not JSON, that is the only error. Otherwise the errors come in the order
-// path, query, header, body. The rule on the whole body runs only if there are no others.
+// path, query, header, body. The rule on the whole body runs only if there are no other errors.
 //
-// Beside errors the Request is nil, unless all errors are provisional: then the caller may
-// look for an earlier answer, but must not carry the request out. If the context of r ends
-// before everything is judged, Validate returns neither a Request nor errors.
+// If there are errors, the Request is nil, unless all of them are provisional. The caller may
+// then look for an earlier answer, but must not carry the request out. If the context of r
+// ends before everything is judged, Validate returns neither a Request nor errors.
 func (o *Operation) Validate(r *http.Request, path func(name string) string, body []byte) (*Request, Errors) {
 	return o.validate(r, path, body, false)
 }
 
-// ValidateRetry is Validate for a request that was accepted under its key, perhaps when lists
-// could be longer. It also judges the items of a list that has too many. Validate does not,
-// because they may cost far more than the request is worth.
+// ValidateRetry is Validate for the retry of a request that was accepted under its idempotency
+// key, perhaps when a setting allowed longer lists. It also judges the items of a list that is
+// too long. Validate does not, because a refusal must not cost the work on all items.
 func (o *Operation) ValidateRetry(r *http.Request, path func(name string) string, body []byte) (*Request, Errors) {
 	return o.validate(r, path, body, true)
 }

@@ -195,7 +195,7 @@ func TestParamsAreReadBack(t *testing.T) {
 	}
 }
 
-func TestOperationWithoutBodyIgnoresOne(t *testing.T) {
+func TestOperationWithoutABodyIgnoresASentBody(t *testing.T) {
 	t.Parallel()
 	request, errs := send(t, compile(t, cardRules()), http.MethodGet, cards+"/bulk/task", jsonHeader(), []byte("{"))
 	if len(errs) > 0 {
@@ -206,7 +206,7 @@ func TestOperationWithoutBodyIgnoresOne(t *testing.T) {
 	}
 }
 
-func TestErrorOfAHandlerHasTheSameShape(t *testing.T) {
+func TestErrorOfAHandlerHasTheShapeOfAValidationError(t *testing.T) {
 	t.Parallel()
 	input := "5eb7cf5a86d9755df3a6c594"
 	errs := validate.ValueError("merchantId must be the program's merchant").At(validate.Loc{"body", "merchantId"}, &input)
@@ -226,9 +226,9 @@ func TestErrorOfAHandlerHasTheSameShape(t *testing.T) {
 	}
 }
 
-// TestARequestStandsBesideFaultsOnlyIfAllAreProvisional: so that no other request can be taken
-// for one that succeeded before.
-func TestARequestStandsBesideFaultsOnlyIfAllAreProvisional(t *testing.T) {
+// TestARequestWithFaultsIsReturnedOnlyIfAllAreProvisional: the server looks for an earlier
+// answer to such a request, and a wrong request has none.
+func TestARequestWithFaultsIsReturnedOnlyIfAllAreProvisional(t *testing.T) {
 	t.Parallel()
 	rules := cardRules()
 	rules.Fields["CreateGiftCardRequest.expiresAt"] = func(context.Context, validate.Value) *validate.ErrorDetail {

@@ -157,7 +157,7 @@ func TestObjectIDIsLowerCaseHexadecimal(t *testing.T) {
 	}
 }
 
-func TestEnumNamesWhatItExpects(t *testing.T) {
+func TestEnumErrorListsTheAllowedValues(t *testing.T) {
 	t.Parallel()
 	s := &schema{kind: schemaEnum, enumType: "enum", enum: []string{"a", "b", "c"}}
 	if got, _ := check(t, s, `"b"`); got != "" {

@@ -60,12 +60,12 @@ const (
 	bytesPerNode = 8
 )
 
-// estimate guesses the number of nodes of a text. It is exact for most texts, but so small
-// for a text of commas that the nodes take at most twice its size up front.
+// estimate guesses the number of nodes of a text. It is exact for most texts. A limit applies
+// to texts of nothing but commas, so that the nodes first take at most twice the text's size.
 func estimate(text string) int {
 	nodes := 1
-	for _, before := range []string{",", ":", "[", "{"} {
-		nodes += strings.Count(text, before)
+	for _, delimiter := range []string{",", ":", "[", "{"} { // a value follows each
+		nodes += strings.Count(text, delimiter)
 	}
 	return min(nodes, len(text)/bytesPerNode+8)
 }
@@ -99,7 +99,7 @@ func (s *scanner) space(i int) int {
 
 // value reads one value that starts at i.
 func (s *scanner) value(i int) int {
-	// Bounds the memory while it is taken, not after the whole text is read.
+	// This bounds the memory while it grows, not only after the whole text is read.
 	if len(s.nodes) > manyNodes && len(s.nodes) > len(s.text)/bytesPerNode {
 		return s.fail(i, "Too many values")
 	}
@@ -132,7 +132,7 @@ func (s *scanner) container(start int, k kind) int {
 	if s.depth++; s.depth > maxDepth {
 		return s.fail(start, "Too many nested brackets")
 	}
-	own := len(s.nodes)
+	index := len(s.nodes)
 	s.add(k, start, 0)
 	i := s.space(start + 1)
 	switch {
@@ -146,8 +146,8 @@ func (s *scanner) container(start int, k kind) int {
 		return i
 	}
 	s.depth--
-	s.nodes[own].end = uint32(i + 1)
-	s.nodes[own].link = uint32(len(s.nodes))
+	s.nodes[index].end = uint32(i + 1)
+	s.nodes[index].link = uint32(len(s.nodes))
 	return i + 1
 }
 
@@ -187,8 +187,8 @@ func (s *scanner) members(i int) int {
 		if i = s.string(i); s.reason != "" {
 			return i
 		}
-		// Python takes the last of duplicate keys. Here they are refused, because for an amount
-		// nobody can know which one the client means.
+		// Python takes the last of duplicate keys. This package refuses them, because nobody can
+		// know which of two amounts the client means.
 		if keys.repeated(s) {
 			return s.fail(start, "Duplicate key")
 		}

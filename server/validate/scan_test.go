@@ -86,7 +86,7 @@ func TestScanBoundsNesting(t *testing.T) {
 	}
 }
 
-func TestTapeReadsWhatStandsInTheText(t *testing.T) {
+func TestTapeReadsTheValuesOfTheText(t *testing.T) {
 	t.Parallel()
 	got, err := scan(`{"a": [1, -2.5e3, {"b": null}], "c\n": "\u00e9\ud83d\ude00\"", "d": true, "e": false}`)
 	if err != nil {
@@ -140,7 +140,7 @@ func FuzzScanAgreesWithEncodingJSON(f *testing.F) {
 	})
 }
 
-func TestABodyOfNothingButValuesIsRefused(t *testing.T) {
+func TestABodyOfMillionsOfValuesIsRefused(t *testing.T) {
 	t.Parallel()
 	_, refused := scan("[" + strings.Repeat("1,", 3<<20) + "1]")
 	if refused == nil || refused.reason != "Too many values" {

@@ -27,9 +27,9 @@ import (
 type FieldRule func(context.Context, Value) *ErrorDetail
 
 // BodyRule judges a whole request body, and runs only if the request has no other error. The
-// context is the request's. It returns nil, or an ErrorDetail with Type, Msg, Ctx and Loc. Loc is the path from the body
-// to the value at fault, and empty for the body itself. The validator completes Loc and
-// fills in Input.
+// context is the request's. It returns nil, or an ErrorDetail with Type, Msg, Ctx and Loc. Loc
+// is the path from the body to the value at fault, and empty for the body itself. The validator
+// completes Loc and fills in Input.
 type BodyRule func(context.Context, Value) *ErrorDetail
 
 // ListBounds are the least and the largest number of items of a list. They are judged before

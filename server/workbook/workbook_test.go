@@ -11,7 +11,7 @@ import (
 	"giftcards/server/workbook"
 )
 
-// TestAWorkbookIsWrittenAsItsRowsComeIn: rows need no memory beyond that of the compressor.
+// TestAWorkbookIsWrittenAsItsRowsComeIn, and rows need no memory beyond that of the compressor.
 //
 //nolint:paralleltest // it counts the bytes that the whole process allocates
 func TestAWorkbookIsWrittenAsItsRowsComeIn(t *testing.T) {
@@ -55,7 +55,7 @@ func TestAWorkbookHasOneTo26Columns(t *testing.T) {
 	}
 }
 
-// failing fails once it has taken so many bytes.
+// failing is a writer that fails after as many bytes as its value.
 type failing int
 
 var errFull = errors.New("full")

@@ -180,7 +180,7 @@ func (a account) command(ctx context.Context, program string, args ...string) *e
 }
 
 // own makes the account the owner of path.
-func (a account) own(path string) error {
+func (a account) chown(path string) error {
 	if a.credential == nil {
 		return nil
 	}

@@ -16,18 +16,18 @@ import (
 func TestPostgreSQLNeverRunsAsRoot(t *testing.T) {
 	t.Parallel()
 	s := &Server{ephemeral: true, logger: slog.New(slog.DiscardHandler)}
-	as, err := s.chooseAccount(t.Context(), filepath.Join(t.TempDir(), "data"))
+	runAs, err := s.chooseAccount(t.Context(), filepath.Join(t.TempDir(), "data"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if root := os.Geteuid() == 0; root != (as.credential != nil) {
-		t.Errorf("as root %v we would use %+v", root, as)
+	if root := os.Geteuid() == 0; root != (runAs.credential != nil) {
+		t.Errorf("as root %v we would use %+v", root, runAs)
 	}
-	if as.credential != nil && as.credential.Uid == 0 {
+	if runAs.credential != nil && runAs.credential.Uid == 0 {
 		t.Error("it would run as root")
 	}
-	if as.name == "" || as.name == "root" || as.name == "postgres" && as.credential != nil {
-		t.Errorf("it would run as %q", as.name)
+	if runAs.name == "" || runAs.name == "root" || runAs.name == "postgres" && runAs.credential != nil {
+		t.Errorf("it would run as %q", runAs.name)
 	}
 }
 
@@ -46,7 +46,7 @@ func TestDirectoryThatIsNoClusterIsLeftAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := &Server{ephemeral: true, logger: slog.New(slog.DiscardHandler)}
-	as, err := s.chooseAccount(t.Context(), data)
+	runAs, err := s.chooseAccount(t.Context(), data)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +57,7 @@ func TestDirectoryThatIsNoClusterIsLeftAlone(t *testing.T) {
 	if err := os.WriteFile(file, []byte("x"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := as.own(data); err != nil {
+	if err := runAs.chown(data); err != nil {
 		t.Fatal(err)
 	}
 	_, err = Start(t.Context(), Options{StateDir: state})
@@ -83,17 +83,17 @@ func TestSocketPathsStayShortEnough(t *testing.T) {
 	}
 }
 
-// TestOnlyRootsServersMakeAUser and those of tests never do.
+// TestOnlyRootsServersMakeAUser, and servers of tests never do.
 func TestOnlyRootsServersMakeAUser(t *testing.T) {
 	t.Parallel()
 	var log strings.Builder
 	s := &Server{ephemeral: true, logger: slog.New(slog.NewTextHandler(&log, nil))}
 	_, lookupErr := user.Lookup(ownUser)
-	as, err := s.ownAccount(t.Context())
+	runAs, err := s.ownAccount(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := map[bool]string{true: ownUser, false: sharedUser}[lookupErr == nil]; as.name != want || log.Len() > 0 {
-		t.Errorf("user %s, want %s; log %s", as.name, want, &log)
+	if want := map[bool]string{true: ownUser, false: sharedUser}[lookupErr == nil]; runAs.name != want || log.Len() > 0 {
+		t.Errorf("user %s, want %s; log %s", runAs.name, want, &log)
 	}
 }

@@ -43,7 +43,7 @@ type finder struct {
 	path                        bool    // look in PATH as well
 	builds                      []build // builds that may be downloaded
 	platform                    string  // this machine's, as builds name it
-	as                          account // the account that must be able to run them
+	runAs                       account // the account that must be able to run them
 	log                         *slog.Logger
 }
 
@@ -143,12 +143,12 @@ func (f finder) examine(ctx context.Context, dir string) (programs, error) {
 			return programs{}, fmt.Errorf("%s does not hold both initdb and postgres: %w", dir, err)
 		}
 	}
-	out, err := f.as.command(ctx, filepath.Join(dir, "postgres"), "--version").Output()
+	out, err := f.runAs.command(ctx, filepath.Join(dir, "postgres"), "--version").Output()
 	if err != nil {
 		if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 			err = fmt.Errorf("%w: %s", err, bytes.TrimSpace(exit.Stderr))
 		}
-		return programs{}, fmt.Errorf("user %s cannot run %s/postgres: %w", f.as.name, dir, err)
+		return programs{}, fmt.Errorf("user %s cannot run %s/postgres: %w", f.runAs.name, dir, err)
 	}
 	match := versionPattern.FindSubmatch(out)
 	if match == nil {

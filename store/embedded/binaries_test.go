@@ -22,7 +22,7 @@ import (
 
 const data = "/state/data"
 
-func TestMissingProgramsAreToldWithTheWayOut(t *testing.T) {
+func TestErrorAboutMissingProgramsSaysWhatToDo(t *testing.T) {
 	t.Parallel()
 	f := newFinder(t)
 	f.platform = "plan9-mips"
@@ -91,18 +91,18 @@ func TestFetchedProgramsAreKept(t *testing.T) {
 	}
 }
 
-func TestFetchRefuses(t *testing.T) {
+func TestFetchRefusesBuildsThatAreNotAsExpected(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		jar     []byte
 		hashed  bool
 		message string
 	}{
-		"what has not the pinned hash": {fakeJar(t, "bin"), false, "is not the expected build: its SHA-256 is "},
-		"what leads outside":           {fakeJar(t, "../../bin"), true, "path escapes from parent"},
-		"what is no jar":               {[]byte("hello"), true, "not a valid zip file"},
-		"a jar without archive":        {zipOf(t, "README", nil), true, "no .txz archive in it"},
-		"a missing build":              {nil, true, "404 Not Found"},
+		"another hash than the pinned one": {fakeJar(t, "bin"), false, "is not the expected build: its SHA-256 is "},
+		"a path out of the directory":      {fakeJar(t, "../../bin"), true, "path escapes from parent"},
+		"a file that is no jar":            {[]byte("hello"), true, "not a valid zip file"},
+		"a jar without an archive":         {zipOf(t, "README", nil), true, "no .txz archive in it"},
+		"a missing build":                  {nil, true, "404 Not Found"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -141,7 +141,7 @@ func TestMirrorOfCentralIsFoundInMavenSettings(t *testing.T) {
 	}
 }
 
-func TestBuildsArePinned(t *testing.T) {
+func TestEveryBuildHasAPinnedHash(t *testing.T) {
 	t.Parallel()
 	for _, b := range builds {
 		if sum, err := hex.DecodeString(b.sha256); err != nil || len(sum) != sha256.Size {
@@ -156,10 +156,10 @@ func TestBuildsArePinned(t *testing.T) {
 	}
 }
 
-// newFinder finds nothing yet.
+// newFinder returns a finder whose directories are empty.
 func newFinder(t *testing.T) finder {
 	t.Helper()
-	as, err := (&Server{ephemeral: true, logger: slog.New(slog.DiscardHandler)}).chooseAccount(t.Context(), filepath.Join(t.TempDir(), "data"))
+	runAs, err := (&Server{ephemeral: true, logger: slog.New(slog.DiscardHandler)}).chooseAccount(t.Context(), filepath.Join(t.TempDir(), "data"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +173,7 @@ func newFinder(t *testing.T) finder {
 	}
 	return finder{
 		cacheDir: filepath.Join(dir, "cache"), installDirs: []string{install + "/%d/bin"},
-		platform: "test", as: as, log: slog.New(slog.DiscardHandler),
+		platform: "test", runAs: runAs, log: slog.New(slog.DiscardHandler),
 	}
 }
 
@@ -195,8 +195,8 @@ func installFake(t *testing.T, f finder, major int) string {
 	return dir
 }
 
-// serveBuild makes jar, if any, the only build that f can fetch. It returns the
-// paths requested, in one string.
+// serveBuild makes jar the only build that f can fetch. A nil jar is not found. It returns the
+// paths that were requested, in one string.
 func serveBuild(t *testing.T, f *finder, jar []byte, hashed bool) *string {
 	t.Helper()
 	var requests string

@@ -64,13 +64,13 @@ func exists(path string) bool {
 
 // makeCluster makes data. The directory appears complete and durable, or not at all, because
 // an interrupted initdb leaves a cluster that starts but lacks its last steps.
-func (s *Server) makeCluster(ctx context.Context, data string, p programs, as account) error {
+func (s *Server) makeCluster(ctx context.Context, data string, p programs, runAs account) error {
 	fresh, err := os.MkdirTemp(s.stateDir, "data.new-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(fresh) // does nothing after the rename
-	if err := as.own(fresh); err != nil {
+	if err := runAs.chown(fresh); err != nil {
 		return err
 	}
 	args := []string{"-D", fresh, "-U", superuser, "-A", "peer", "-E", "UTF8", "--data-checksums", "--no-sync"}
@@ -79,10 +79,10 @@ func (s *Server) makeCluster(ctx context.Context, data string, p programs, as ac
 	if p.major >= 17 {
 		locale = []string{"--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"}
 	}
-	err = s.initdb(ctx, p, as, append(args, locale...))
+	err = s.initdb(ctx, p, runAs, append(args, locale...))
 	// A minimal image has only the locale C.
 	if err != nil && strings.Contains(err.Error(), "invalid locale name") {
-		err = s.initdb(ctx, p, as, append(args, "--locale=C"))
+		err = s.initdb(ctx, p, runAs, append(args, "--locale=C"))
 	}
 	if err != nil {
 		return fmt.Errorf("make the database cluster in %s: %w", fresh, err)
@@ -100,13 +100,13 @@ func (s *Server) makeCluster(ctx context.Context, data string, p programs, as ac
 	return private.SyncDir(s.stateDir)
 }
 
-func (s *Server) initdb(ctx context.Context, p programs, as account, args []string) error {
+func (s *Server) initdb(ctx context.Context, p programs, runAs account, args []string) error {
 	begin, err := s.log.Seek(0, io.SeekEnd)
 	if err != nil {
 		return err
 	}
 	// initdb's output goes to the log, and withLog adds it to an error.
-	cmd := as.command(ctx, filepath.Join(p.dir, "initdb"), args...)
+	cmd := runAs.command(ctx, filepath.Join(p.dir, "initdb"), args...)
 	cmd.Stdout, cmd.Stderr = s.log, s.log
 	child, err := launch(cmd, syscall.SIGKILL)
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 // a new one, because a postmaster whose data were removed notices it only after minutes and
 // then removes its socket by name. If the path would be too long for a socket, the directory
 // is in the directory for temporary files.
-func makeSocketDir(stateDir string, as account) (string, error) {
+func makeSocketDir(stateDir string, runAs account) (string, error) {
 	const longest = 103 // bytes of a socket's path on macOS; Linux allows 107
 	for _, pattern := range []string{filepath.Join(stateDir, "sock-"), filepath.Join(os.TempDir(), "giftcards-sock-")} {
 		parent, prefix := filepath.Split(pattern)
@@ -28,7 +28,7 @@ func makeSocketDir(stateDir string, as account) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		return dir, as.own(dir)
+		return dir, runAs.chown(dir)
 	}
 	return "", fmt.Errorf("the paths of %s and %s are too long for a socket: choose a shorter state directory or set DATABASE_URL", stateDir, os.TempDir())
 }

@@ -63,18 +63,18 @@ func (s *Server) start(ctx context.Context, o Options) error {
 		return err
 	}
 	data := filepath.Join(s.stateDir, "data")
-	as, err := s.chooseAccount(ctx, data)
+	runAs, err := s.chooseAccount(ctx, data)
 	if err != nil {
 		return err
 	}
-	if err := as.enter(ctx, s.stateDir); err != nil {
+	if err := runAs.enter(ctx, s.stateDir); err != nil {
 		return err
 	}
 	major, err := clusterMajor(data)
 	if err != nil {
 		return err
 	}
-	p, err := s.finder(o, as).find(ctx, major, data)
+	p, err := s.finder(o, runAs).find(ctx, major, data)
 	if err != nil {
 		return err
 	}
@@ -87,7 +87,7 @@ func (s *Server) start(ctx context.Context, o Options) error {
 	}
 	if major == 0 {
 		s.logger.DebugContext(ctx, "making a database cluster", "directory", data, "major", p.major)
-		if err := s.makeCluster(ctx, data, p, as); err != nil {
+		if err := s.makeCluster(ctx, data, p, runAs); err != nil {
 			return err
 		}
 	}
@@ -95,23 +95,23 @@ func (s *Server) start(ctx context.Context, o Options) error {
 		return err
 	}
 	// The socket's directory is new, so that waitReady recognizes this start.
-	if s.socketDir, err = makeSocketDir(s.stateDir, as); err != nil {
+	if s.socketDir, err = makeSocketDir(s.stateDir, runAs); err != nil {
 		return err
 	}
-	if err := s.startPostmaster(ctx, data, p, as); err != nil {
+	if err := s.startPostmaster(ctx, data, p, runAs); err != nil {
 		return err
 	}
 	return s.ensureDatabase(ctx)
 }
 
-func (s *Server) finder(o Options, as account) finder {
+func (s *Server) finder(o Options, runAs account) finder {
 	cache := o.CacheDir
 	if cache == "" {
 		cache = defaultCacheDir()
 	}
 	return finder{
 		binDir: o.BinDir, cacheDir: cache, mirrorURL: o.MirrorURL,
-		installDirs: installDirs, path: true, builds: builds, platform: thisPlatform(), as: as, log: s.logger,
+		installDirs: installDirs, path: true, builds: builds, platform: thisPlatform(), runAs: runAs, log: s.logger,
 	}
 }
 

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestALogThatGrewTooLongStartsAnew: what it held is kept in another file, and a process that has
-// it open goes on writing into it.
+// TestALogThatGrewTooLongStartsAnew: its old content is kept in another file, and a process that
+// has the log open goes on writing into the new log.
 func TestALogThatGrewTooLongStartsAnew(t *testing.T) {
 	t.Parallel()
 	s := &Server{stateDir: t.TempDir()}

@@ -13,9 +13,9 @@ import (
 
 // startPostmaster starts PostgreSQL. It retries for 5 seconds if sessions of a killed
 // postmaster have not ended yet.
-func (s *Server) startPostmaster(ctx context.Context, data string, p programs, as account) error {
+func (s *Server) startPostmaster(ctx context.Context, data string, p programs, runAs account) error {
 	for deadline := time.Now().Add(5 * time.Second); ; {
-		err := s.tryPostmaster(ctx, data, p, as)
+		err := s.tryPostmaster(ctx, data, p, runAs)
 		if err == nil || !strings.Contains(err.Error(), "pre-existing shared memory block") || time.Now().After(deadline) {
 			return err
 		}
@@ -27,7 +27,7 @@ func (s *Server) startPostmaster(ctx context.Context, data string, p programs, a
 	}
 }
 
-func (s *Server) tryPostmaster(ctx context.Context, data string, p programs, as account) error {
+func (s *Server) tryPostmaster(ctx context.Context, data string, p programs, runAs account) error {
 	begin, err := s.log.Seek(0, io.SeekEnd)
 	if err != nil {
 		return err
@@ -41,7 +41,7 @@ func (s *Server) tryPostmaster(ctx context.Context, data string, p programs, as 
 		onOurDeath = syscall.SIGQUIT
 	}
 	// The server must outlive ctx, which bounds only the start.
-	cmd := as.command(context.WithoutCancel(ctx), filepath.Join(p.dir, "postgres"), args...)
+	cmd := runAs.command(context.WithoutCancel(ctx), filepath.Join(p.dir, "postgres"), args...)
 	cmd.Stdout, cmd.Stderr = s.log, s.log
 	if s.postmaster, err = launch(cmd, onOurDeath); err != nil {
 		return err

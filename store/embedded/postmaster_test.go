@@ -18,7 +18,7 @@ import (
 // stoppedCluster is a state directory with a cluster that no PostgreSQL runs on.
 type stoppedCluster struct {
 	state, data string
-	as          account // the owner of the data
+	runAs       account // the owner of the data
 }
 
 // newStoppedCluster copies one cluster for all tests, because initdb is slow.
@@ -33,16 +33,16 @@ func newStoppedCluster(t *testing.T) stoppedCluster {
 	if out, err := exec.Command("cp", "-Rp", filepath.Join(clusterDir, "state"), state).CombinedOutput(); err != nil {
 		t.Fatalf("copy the cluster: %v %s", err, out)
 	}
-	as, err := (&Server{}).chooseAccount(t.Context(), data)
+	runAs, err := (&Server{}).chooseAccount(t.Context(), data)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return stoppedCluster{state: state, data: data, as: as}
+	return stoppedCluster{state: state, data: data, runAs: runAs}
 }
 
 var (
 	once       sync.Once
-	clusterDir string // has the state directory that newStoppedCluster copies
+	clusterDir string // the state directory that newStoppedCluster copies
 	errCluster error
 )
 
@@ -61,13 +61,13 @@ func makeCluster(ctx context.Context) (dir string, err error) {
 	return dir, s.Stop(ctx)
 }
 
-// TestAStalePidFileDoesNotKeepPostgreSQLFromStarting, and the process that it names is not
-// stopped unless it is a postmaster on the data. The cases share a cluster, because each
-// leaves it stopped.
+// TestAStalePidFileDoesNotKeepPostgreSQLFromStarting: the process that the file names is stopped
+// only if it is a postmaster on the data. The cases share a cluster, because each leaves it
+// stopped.
 func TestAStalePidFileDoesNotKeepPostgreSQLFromStarting(t *testing.T) {
 	t.Parallel()
 	c := newStoppedCluster(t)
-	idle := helper(t, c.as, "idle", "idle")
+	idle := helper(t, c.runAs, "idle", "idle")
 	run(t, idle)
 	for name, content := range map[string]string{
 		"an empty pid file":                     "",
@@ -81,7 +81,7 @@ func TestAStalePidFileDoesNotKeepPostgreSQLFromStarting(t *testing.T) {
 		"a ready line of a process that is not": "99999999\n" + c.data + "\n1\n5432\n/nowhere\n\n\nready   \n",
 	} {
 		t.Run(name, func(t *testing.T) {
-			writePidFile(t, c.as, c.data, content)
+			writePidFile(t, c.runAs, c.data, content)
 			stop(t, start(t, c.state))
 			if !alive(idle.Process.Pid) {
 				t.Error("a process that is not a postmaster was stopped")
@@ -94,15 +94,15 @@ func TestAStalePidFileDoesNotKeepPostgreSQLFromStarting(t *testing.T) {
 func TestAnOrphanIsStoppedAndReplaced(t *testing.T) {
 	t.Parallel()
 	c := newStoppedCluster(t)
-	p, err := (&Server{}).finder(Options{}, c.as).find(t.Context(), 0, c.data)
+	p, err := (&Server{}).finder(Options{}, c.runAs).find(t.Context(), 0, c.data)
 	if err != nil {
 		t.Fatal(err)
 	}
-	socketDir, err := makeSocketDir(c.state, c.as)
+	socketDir, err := makeSocketDir(c.state, c.runAs)
 	if err != nil {
 		t.Fatal(err)
 	}
-	orphan := c.as.command(t.Context(), filepath.Join(p.dir, "postgres"), "-D", c.data, "-k", socketDir, "-c", "listen_addresses=")
+	orphan := c.runAs.command(t.Context(), filepath.Join(p.dir, "postgres"), "-D", c.data, "-k", socketDir, "-c", "listen_addresses=")
 	child, err := launch(orphan, syscall.SIGQUIT)
 	if err != nil {
 		t.Fatal(err)
@@ -121,14 +121,14 @@ func TestAnOrphanIsStoppedAndReplaced(t *testing.T) {
 	stop(t, s)
 }
 
-// TestStartFailsIfAProcessMayBeAPostmasterOnTheData, because two of them would destroy the
+// TestStartFailsIfAProcessMayBeAPostmasterOnTheData, because two postmasters would destroy the
 // data. The process is not stopped.
 func TestStartFailsIfAProcessMayBeAPostmasterOnTheData(t *testing.T) {
 	t.Parallel()
 	c := newStoppedCluster(t)
-	perhaps := helper(t, c.as, "idle", "/usr/bin/postgres", "-D", "elsewhere")
+	perhaps := helper(t, c.runAs, "idle", "/usr/bin/postgres", "-D", "elsewhere")
 	run(t, perhaps)
-	writePidFile(t, c.as, c.data, fmt.Sprintln(perhaps.Process.Pid))
+	writePidFile(t, c.runAs, c.data, fmt.Sprintln(perhaps.Process.Pid))
 	_, err := Start(t.Context(), Options{StateDir: c.state})
 	wantError(t, err, fmt.Sprintf("process %d may be a PostgreSQL server on %s: stop it, or remove", perhaps.Process.Pid, c.data))
 	if !alive(perhaps.Process.Pid) {
@@ -186,12 +186,12 @@ func TestLeftoverFileWithOurProcessIDIsNotReadiness(t *testing.T) {
 	}
 }
 
-func writePidFile(t *testing.T, as account, data, content string) {
+func writePidFile(t *testing.T, runAs account, data, content string) {
 	t.Helper()
 	if err := os.WriteFile(pidFilePath(data), []byte(content), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := as.own(pidFilePath(data)); err != nil {
+	if err := runAs.chown(pidFilePath(data)); err != nil {
 		t.Fatal(err)
 	}
 }

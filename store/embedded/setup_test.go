@@ -18,7 +18,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-const helperVariable = "GIFTCARDS_TEST_HELPER" // what the test binary is to be instead
+const helperVariable = "GIFTCARDS_TEST_HELPER" // the program as which the test binary runs
 
 func TestMain(m *testing.M) {
 	switch os.Getenv(helperVariable) {
@@ -26,14 +26,14 @@ func TestMain(m *testing.M) {
 		code := m.Run()
 		_ = os.RemoveAll(clusterDir)
 		os.Exit(code)
-	case "serve": // keeps a server on the directory given until it is killed
+	case "serve": // keeps a server on the given directory until it is killed
 		s, err := Start(context.Background(), Options{StateDir: os.Args[1]}) //nolint:forbidigo // this is its main
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
 		fmt.Fprintln(os.Stdout, s.URL())
-	case "watch": // has a shell watch it on behalf of a child, until it is killed
+	case "watch": // starts a child, and a shell that ends the child when this process is killed
 		child := exec.Command("/bin/sleep", "3600")
 		if err := child.Start(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -44,20 +44,21 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 		fmt.Fprintln(os.Stdout, child.Process.Pid)
-	case "idle": // is some other program
+	case "idle": // does nothing, as a program that is not PostgreSQL
 		fmt.Fprintln(os.Stdout, "idle")
 	}
-	_, _ = io.Copy(io.Discard, os.Stdin) // ends with the test at the latest
+	_, _ = io.Copy(io.Discard, os.Stdin) // the end of the test closes the pipe
 }
 
-// helper prepares the test binary as another program, under a name of choice.
-func helper(t *testing.T, as account, kind string, args ...string) *exec.Cmd {
+// helper prepares the test binary to run as another program. kind chooses the program in TestMain,
+// and args are its arguments, of which the first is its name.
+func helper(t *testing.T, runAs account, kind string, args ...string) *exec.Cmd {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if as.credential != nil { // who cannot enter the directory of test binaries
+	if runAs.credential != nil { // this account cannot enter the directory of test binaries
 		binary, err := os.ReadFile(self)
 		if err != nil {
 			t.Fatal(err)
@@ -67,14 +68,14 @@ func helper(t *testing.T, as account, kind string, args ...string) *exec.Cmd {
 			t.Fatal(err)
 		}
 	}
-	cmd := as.command(t.Context(), self)
+	cmd := runAs.command(t.Context(), self)
 	cmd.Args = args
 	cmd.Env = append(os.Environ(), helperVariable+"="+kind, "GORACE=atexit_sleep_ms=0")
 	cmd.Stderr = os.Stderr
 	return cmd
 }
 
-// run starts a helper and returns the line it says once it is up.
+// run starts a helper and returns the line that it prints when it is ready.
 func run(t *testing.T, cmd *exec.Cmd) string {
 	t.Helper()
 	if _, err := cmd.StdinPipe(); err != nil {
@@ -101,14 +102,15 @@ func startHelper(t *testing.T, kind, arg string) (*exec.Cmd, string) {
 	return cmd, run(t, cmd)
 }
 
-// newStateDir names a directory to be, in one that PostgreSQL's user can enter.
+// newStateDir returns the path of a state directory that does not exist yet. PostgreSQL's user
+// can enter its parent.
 func newStateDir(t *testing.T) string {
 	t.Helper()
 	var in string
 	if hasRoom(sharedMemory) {
 		in = sharedMemory
 	}
-	parent, err := os.MkdirTemp(in, "embedded-") //nolint:usetesting // where only we could enter
+	parent, err := os.MkdirTemp(in, "embedded-") //nolint:usetesting // only this account could enter t.TempDir
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -194,8 +196,8 @@ func pidIn(t *testing.T, data string) int {
 	return found.pid
 }
 
-// waitGone returns when no such process runs; one that init has yet to reap
-// counts as gone. It waits for a minute at most.
+// waitGone returns when the process has ended, even if init has not reaped it yet. It fails after
+// a minute.
 func waitGone(t *testing.T, pid int) {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); alive(pid); time.Sleep(pollEvery) {

@@ -16,8 +16,8 @@ import (
 	"giftcards/store/private"
 )
 
-// makeClusterFlushing makes a cluster in a new state directory, and returns its data
-// directory, which may be missing.
+// makeClusterFlushing makes a cluster in a new state directory, and flushes files by flush. It
+// returns the path of the data directory, which does not exist if flush fails.
 func makeClusterFlushing(t *testing.T, flush func(*os.File) error) (data string, err error) {
 	t.Helper()
 	state, err := private.Dir(newStateDir(t))
@@ -30,19 +30,19 @@ func makeClusterFlushing(t *testing.T, flush func(*os.File) error) (data string,
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.log.Close() })
-	as, err := (&Server{ephemeral: true, logger: s.logger}).chooseAccount(t.Context(), data)
+	runAs, err := (&Server{ephemeral: true, logger: s.logger}).chooseAccount(t.Context(), data)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := s.finder(Options{}, as).find(t.Context(), 0, data)
+	p, err := s.finder(Options{}, runAs).find(t.Context(), 0, data)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return data, s.makeCluster(t.Context(), data, p, as)
+	return data, s.makeCluster(t.Context(), data, p, runAs)
 }
 
-// TestNewDataAreDurableBeforeTheyHaveTheirName: a power loss leaves a whole cluster, or none,
-// which the next start makes anew.
+// TestNewDataAreDurableBeforeTheyHaveTheirName: a power loss leaves either a complete cluster or
+// none, and then the next start makes it.
 func TestNewDataAreDurableBeforeTheyHaveTheirName(t *testing.T) {
 	t.Parallel()
 	var (

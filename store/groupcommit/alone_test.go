@@ -10,8 +10,8 @@ import (
 
 type valueKey struct{}
 
-// TestAloneSharesWithNobodyAndWaitsForNobody, gets the values of its own context, and is not
-// ended by it.
+// TestAloneSharesWithNobodyAndWaitsForNobody: it gets the values of its context, and goes on when
+// that context ends.
 func TestAloneSharesWithNobodyAndWaitsForNobody(t *testing.T) {
 	t.Parallel()
 	held, release := make(chan struct{}, groupcommit.MaxRunning), make(chan struct{})

@@ -56,7 +56,8 @@ var (
 	errLost       = errors.New("connection lost")
 )
 
-// database is a fake that keeps what was committed. Transactions wait until it goes on.
+// database is a fake that keeps the committed transactions. A transaction waits until the test
+// lets the database go on.
 type database struct {
 	mutex        sync.Mutex
 	transactions [][]int // committed ones
@@ -87,7 +88,7 @@ func (d *database) run(ctx context.Context, in []int) ([]int, error) {
 	return out, nil
 }
 
-// largest returns how many callers the largest transaction had.
+// largest returns the number of callers in the largest transaction.
 func (d *database) largest() (most int) {
 	for _, inputs := range d.transactions {
 		most = max(most, len(inputs))
@@ -102,14 +103,14 @@ func (d *database) group(off bool) *groupcommit.Group[int, int] {
 	})
 }
 
-// result is what one caller got.
+// result is the output or the error that one caller got.
 type result struct {
 	out int
 	err error
 }
 
-// all calls Do with 1 to n, one after the other, and lets the database go on when every
-// caller waits. The result of input i is at i.
+// all lets n callers call Do with 1 to n, one after the other, and lets the database go on when
+// all of them wait. The result of input i is at index i.
 func all(t *testing.T, d *database, g *groupcommit.Group[int, int], n int) []result {
 	t.Helper()
 	results := make([]result, n+1)
@@ -174,7 +175,7 @@ func TestABadInputFailsAlone(t *testing.T) {
 	})
 }
 
-// TestAnUnknownOutcomeIsNotTriedAgain, because some of it could be done twice.
+// TestAnUnknownOutcomeIsNotTriedAgain, because the transaction may have been committed.
 func TestAnUnknownOutcomeIsNotTriedAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -198,7 +199,7 @@ func TestACallerThatGivesUpDoesNotEndTheOthers(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		var gaveUp error
 		var callers sync.WaitGroup
-		for range groupcommit.MaxRunning { // these give up, too, while their transactions run
+		for range groupcommit.MaxRunning { // these callers give up too, while their transactions run
 			callers.Go(func() { _, _ = g.Do(ctx, 1) })
 		}
 		synctest.Wait()

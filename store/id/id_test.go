@@ -39,9 +39,9 @@ func TestIDsAreDistinct(t *testing.T) {
 	}
 }
 
-// TestIDsTellNothingOfOthers: a merchant who makes one card now and one later must
-// not see how many cards were made between, nor which process made them.
-func TestIDsTellNothingOfOthers(t *testing.T) {
+// TestAnIDRevealsNothingAboutOthers: a merchant who makes one card now and one later must not
+// learn how many cards were made in between, nor which process made them.
+func TestAnIDRevealsNothingAboutOthers(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_800_000_000, 0)
 	for _, first := range []func() id.ID{

@@ -2,5 +2,5 @@ package keyring
 
 import "time"
 
-// SetUptime gives the ring another clock for when to look at its file.
+// SetUptime replaces the clock by which the ring decides when to look at its file.
 func (r *Ring) SetUptime(uptime func() time.Duration) { r.uptime = uptime }

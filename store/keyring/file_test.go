@@ -94,7 +94,7 @@ func TestBrokenKeyFileIsRefusedAndLeftAsItIs(t *testing.T) {
 		t.Fatal(err)
 	}
 	whole := string(data)
-	// A refused file may be the only copy of the keys, so that nothing may change it.
+	// A refused file may be the only copy of the keys, so nothing may change it.
 	for name, content := range map[string]string{
 		"empty":             "",
 		"a new line":        "\n",

@@ -184,7 +184,7 @@ func (r *Ring) keyedHash(purpose, text string) [8]byte {
 // keys returns the keys for sealing and signing. Every lookEvery, one caller reads the file.
 func (r *Ring) keys() *keys {
 	now, last := r.uptime(), r.looked.Load()
-	// Of concurrent callers, only the one that wins the swap reads the file.
+	// If several callers come here at once, only the one that wins the swap reads the file.
 	if now-time.Duration(last) >= lookEvery && r.looked.CompareAndSwap(last, int64(now)) {
 		return r.look()
 	}

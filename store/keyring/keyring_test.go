@@ -136,7 +136,7 @@ func TestLinkIsRefusedUnlessItIsExactlyTheOneSigned(t *testing.T) {
 	}
 }
 
-func TestNothingPrintedHoldsASecret(t *testing.T) {
+func TestARingPrintsNoSecret(t *testing.T) {
 	t.Parallel()
 	ring, path := create(t)
 	seal(t, ring, "012345")
@@ -156,7 +156,7 @@ func TestNothingPrintedHoldsASecret(t *testing.T) {
 	}
 	slog.New(slog.NewTextHandler(&printed, nil)).Info("x", "ring", ring)
 	slog.New(slog.NewJSONHandler(&printed, nil)).Info("x", "ring", ring)
-	asJSON, err := json.Marshal(ring) //nolint:staticcheck // that nothing of it is exported is the point
+	asJSON, err := json.Marshal(ring) //nolint:staticcheck // a ring exports no field, and this test shows it
 	printed.Write(asJSON)
 	if err != nil || !strings.Contains(printed.String(), "keyring "+path) {
 		t.Errorf("printed: %s, %v", printed.String(), err)
@@ -177,7 +177,7 @@ func TestNothingPrintedHoldsASecret(t *testing.T) {
 	}
 }
 
-// BenchmarkSeal is the security code of a card.
+// BenchmarkSeal seals the security code of a card.
 func BenchmarkSeal(b *testing.B) {
 	ring, _ := create(b)
 	for b.Loop() {
@@ -187,7 +187,7 @@ func BenchmarkSeal(b *testing.B) {
 	}
 }
 
-// BenchmarkSignLink is a signature, without what it signs.
+// BenchmarkSignLink signs a link. It does not make the payload.
 func BenchmarkSignLink(b *testing.B) {
 	ring, _ := create(b)
 	payload := []byte("task 01890a5d-ac96-774b-bcce-b302099a8057 until 1700000000")
@@ -196,8 +196,8 @@ func BenchmarkSignLink(b *testing.B) {
 	}
 }
 
-// BenchmarkVerifyToken is a token that was seen before: its signature is not verified
-// again.
+// BenchmarkVerifyToken verifies a token that the ring has seen before. The ring does not verify
+// its signature again.
 func BenchmarkVerifyToken(b *testing.B) {
 	ring, _ := create(b)
 	token := sign(b, ring, someClaims())
@@ -208,8 +208,8 @@ func BenchmarkVerifyToken(b *testing.B) {
 	}
 }
 
-// BenchmarkVerifyTokenRefused is a token that has expired, which is not remembered:
-// its signature is verified each time.
+// BenchmarkVerifyTokenRefused verifies a token that has expired. The ring does not remember it,
+// and verifies its signature each time.
 func BenchmarkVerifyTokenRefused(b *testing.B) {
 	ring, _ := create(b)
 	token := sign(b, ring, someClaims())
@@ -220,7 +220,7 @@ func BenchmarkVerifyTokenRefused(b *testing.B) {
 	}
 }
 
-// TestAPseudonymIsTheSameEverywhereUntilKeysAreRotated and tells nothing without them.
+// TestAPseudonymIsTheSameEverywhereUntilKeysAreRotated. Nobody can compute it without the keys.
 func TestAPseudonymIsTheSameEverywhereUntilKeysAreRotated(t *testing.T) {
 	t.Parallel()
 	ring, path := create(t)
@@ -235,7 +235,7 @@ func TestAPseudonymIsTheSameEverywhereUntilKeysAreRotated(t *testing.T) {
 	}
 }
 
-// TestTheHashOfANumberIsTheSameOnEveryInstance and is no pseudonym.
+// TestTheHashOfANumberIsTheSameOnEveryInstance, and differs from its pseudonym.
 func TestTheHashOfANumberIsTheSameOnEveryInstance(t *testing.T) {
 	t.Parallel()
 	ring, path := create(t)

@@ -10,7 +10,7 @@ import (
 	"giftcards/store/keyring"
 )
 
-func TestRetiringRefusesWhatOldKeysMadeAndKeepsTheRest(t *testing.T) {
+func TestRetiringEndsEverythingThatOldKeysMadeAndNothingElse(t *testing.T) {
 	t.Parallel()
 	ring, path := create(t)
 	before := makeAll(t, ring)
@@ -71,9 +71,9 @@ func TestRetiringSomeKeysetsLeavesTheOthers(t *testing.T) {
 	}
 }
 
-// TestRenewedKeysEndWhatTheOnesBeforeMade: on every instance that has the file open,
-// within a second, also for a token that it has verified before; and nothing else.
-func TestRenewedKeysEndWhatTheOnesBeforeMade(t *testing.T) {
+// TestRenewedKeysEndTokensAndLinksOfTheOldKeys within a second, on every instance that has the
+// file open, also a token that the instance has verified before. Nothing else ends.
+func TestRenewedKeysEndTokensAndLinksOfTheOldKeys(t *testing.T) {
 	t.Parallel()
 	oldest, path := create(t)
 	first := makeAll(t, oldest)
@@ -108,8 +108,8 @@ func TestRenewedKeysEndWhatTheOnesBeforeMade(t *testing.T) {
 	must(t, accepts(running, makeAll(t, running)))
 }
 
-// TestKeysOfCodesAreNotRenewed, also together with others: what they sealed would
-// never open again.
+// TestKeysOfCodesAreNotRenewed, neither alone nor together with others, because the codes that
+// they sealed would never open again.
 func TestKeysOfCodesAreNotRenewed(t *testing.T) {
 	t.Parallel()
 	_, path := create(t)

@@ -12,7 +12,7 @@ import (
 	"giftcards/store/keyring"
 )
 
-// made is one thing of each kind, made with a ring's keys of the time.
+// made has a sealed code, a token and a link that a ring made.
 type made struct {
 	sealed      []byte
 	token, link string
@@ -23,7 +23,7 @@ func makeAll(t testing.TB, ring *keyring.Ring) made {
 	return made{sealed: seal(t, ring, "012345"), token: sign(t, ring, someClaims()), link: ring.SignLink([]byte("payload"))}
 }
 
-// accepts reports what of it the ring refuses.
+// accepts returns an error for each part of m that the ring refuses.
 func accepts(ring *keyring.Ring, m made) error {
 	_, codeErr := ring.Unseal(m.sealed, cardID)
 	_, tokenErr := ring.VerifyToken(m.token, noon)
@@ -31,13 +31,13 @@ func accepts(ring *keyring.Ring, m made) error {
 	return errors.Join(codeErr, tokenErr, linkErr)
 }
 
-// keyOf names the keys that made m: Tink puts 5 bytes for the key first.
+// keyOf returns the keys that made m, as the first 5 bytes, which Tink writes for the key.
 func keyOf(t testing.TB, m made) [3]string {
 	t.Helper()
 	return [3]string{string(m.sealed[:5]), part(t, m.token, 0)["kid"].(string), m.link[:6]}
 }
 
-func TestRotationKeepsTheOldAndMakesTheNewWithNewKeys(t *testing.T) {
+func TestRotationKeepsOldKeysAndUsesNewOnes(t *testing.T) {
 	t.Parallel()
 	ring, path := create(t)
 	before := makeAll(t, ring)
@@ -175,7 +175,7 @@ func TestRingGoesOnWhenItsFileIsBrokenAndSaysSo(t *testing.T) {
 		if err := errors.Join(os.Rename(path, aside), breakIt()); err != nil {
 			t.Fatal(err)
 		}
-		// The broken file must not take the keys away that the ring has.
+		// With a broken file, the ring keeps the keys that it has.
 		if err := accepts(ring, before); err != nil {
 			t.Errorf("%s: what was made before: %v", name, err)
 		}

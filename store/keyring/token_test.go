@@ -36,7 +36,7 @@ func sign(t testing.TB, ring *keyring.Ring, claims keyring.Claims) string {
 	return token
 }
 
-// part is the decoded header (0) or payload (1) of a token.
+// part returns the decoded header (0) or payload (1) of a token.
 func part(t testing.TB, token string, i int) map[string]any {
 	t.Helper()
 	data, err := base64.RawURLEncoding.DecodeString(strings.Split(token, ".")[i])

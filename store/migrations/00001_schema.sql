@@ -169,7 +169,7 @@ comment on column bulk_tasks.counted_in is 'The scopes of issued_totals in which
 comment on column bulk_tasks.created_at is 'When the task was added.';
 comment on column bulk_tasks.completed_at is 'When the task was completed or failed; null: it is unfinished.';
 
--- Thousands of recipients go into one row, because a row each cost more than the cards.
+-- Thousands of recipients go into one row, because one row for each cost more than the cards.
 create table task_recipients (
     program_id bytea   not null,
     task_id    uuid    not null,
@@ -184,8 +184,8 @@ comment on column task_recipients.task_id is 'The task.';
 comment on column task_recipients.first is 'The position in the request, from 0, of the first recipient of the chunk.';
 comment on column task_recipients.recipients is 'The recipients as a JSON array, compressed with S2.';
 
--- A worker keeps the task's own row locked for its whole transaction, and reads this table
--- meanwhile. There is no foreign key, because that would lock the task's row too.
+-- A worker locks the task's row for its whole transaction, and still reads this table. So there
+-- is no foreign key: an insert would wait for the lock on the task's row.
 create table task_cancellations (
     program_id bytea       not null,
     task_id    uuid        not null,
@@ -370,9 +370,9 @@ create trigger audit_log_append_only before update or delete on audit_log
 create trigger audit_log_no_truncate before truncate on audit_log
     for each statement execute function refuse_audit_change();
 
--- A role that serves may not delete from the audit log. This function, which runs as the
--- owner, is its only way to expire entries: it deletes a batch (or a little more) of the
--- oldest entries before a time, and returns how many.
+-- A role that serves may not delete from the audit log. It can only call this function, which
+-- runs as the owner: the function deletes a batch (or a little more) of the oldest entries
+-- before a time, and returns their number.
 -- +goose StatementBegin
 create function expire_audit_log(before timestamptz, batch integer) returns bigint
 language plpgsql security definer as $$
@@ -439,7 +439,8 @@ comment on column reseals.card_id is 'The card that this pass looked at last; nu
 comment on column reseals.resealed is 'How many codes were sealed again, in all passes.';
 comment on column reseals.finished_at is 'When no code was sealed with another key any more; null: not yet.';
 
--- Each later migration adds its row. A program does not start on a newer schema without one.
+-- Each later migration adds its row. If the row is missing, older programs do not start on the
+-- schema.
 create table schema_compatibility (
     schema         bigint not null,
     oldest_program bigint not null,

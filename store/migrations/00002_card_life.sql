@@ -80,8 +80,8 @@ create trigger ledger_entries_append_only before update or delete on ledger_entr
 create trigger ledger_entries_no_truncate before truncate on ledger_entries
     for each statement execute function refuse_ledger_change();
 
--- An entry goes on where the newest one of its card ends. The trigger sees the rows that the
--- same statement has inserted before.
+-- An entry begins with the balance with which the newest entry of its card ends. The trigger
+-- also sees rows that the same statement has inserted.
 -- +goose StatementBegin
 create function check_entry_chains() returns trigger language plpgsql as $$
 declare
@@ -132,8 +132,8 @@ create trigger gift_cards_issued_balance_is_posted after insert on gift_cards
     for each row when (new.balance <> 0 or new.last_entry_id is not null)
     execute function check_balance_is_posted();
 
--- card_state is the state that callers are told, at a time. StateOf in Go is the same. A
--- single expression, so that PostgreSQL puts it into the query that calls it.
+-- card_state is the state that callers are told, at a time. StateOf in Go gives the same. The
+-- function is a single expression, so that PostgreSQL inlines it into the query that calls it.
 create function card_state(status text, activated_at timestamptz, balance numeric, expires_at timestamptz, suspended_until timestamptz, at timestamptz)
 returns text language sql immutable parallel safe as $$
     select case

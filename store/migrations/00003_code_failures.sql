@@ -16,8 +16,8 @@ comment on column code_failures.number_hash is 'A keyed hash of the number; the 
 comment on column code_failures.failed_at is 'When the wrong codes were given, oldest first.';
 comment on column code_failures.last_at is 'The last of them.';
 
--- A consolidation may make a card of less than a cent. Requests that issue cards are still
--- held to 0.01. Not valid, so that the table is not read while it is locked.
+-- A consolidation may make a card of less than a cent. The least value of a request that issues
+-- cards is still 0.01. The check is not valid, so that the table is not read while it is locked.
 alter table gift_cards drop constraint gift_cards_initial_value_check,
     add constraint gift_cards_initial_value_check check (initial_value > 0 and initial_value <= 10000) not valid;
 

@@ -2,9 +2,10 @@
 -- +goose Up
 
 -- A card may have several messages over a channel: the card itself, a new security code, the
--- card for a new owner. This migration adds what tells them apart and builds the index of the
--- new primary key while requests go on; migration 5 makes it the primary key. No statement
--- waits for a table of millions of rows, and each may run again after it was broken off.
+-- card for a new owner. This migration adds the column that distinguishes them, and builds the
+-- index of the new primary key while requests go on; migration 5 makes it the primary key. No
+-- statement locks the table while it reads millions of rows. Each statement may run again after
+-- the migration was broken off.
 alter table messages add column if not exists kind text not null default 'card';
 alter table messages drop constraint if exists messages_kind_check,
     add constraint messages_kind_check check (kind in ('card', 'code', 'owner', 'consolidation')) not valid;

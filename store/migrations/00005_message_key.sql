@@ -1,7 +1,8 @@
 -- +goose Up
 
--- The exchange needs the table for a moment only. Rather than let requests queue up behind it
--- while it waits for a long transaction, such as a dump, it fails, and can be run again.
+-- The exchange of the keys locks the table for a moment only. But while it waits for a long
+-- transaction, such as a dump, all requests wait behind it. So it gives up after 5 seconds, and
+-- can be run again.
 set local lock_timeout = '5s';
 alter table messages drop constraint messages_pkey,
     add constraint messages_pkey primary key using index messages_kind_key;
@@ -10,15 +11,15 @@ comment on column messages.kind is 'What it says: card (the gift card), code (th
 comment on column messages.sequence is 'How often the card had been sent over this channel on purpose before, in whatever kind of message; part of the Message-ID. An operator''s retry of what was sent counts it on in place.';
 comment on column messages.created_at is 'When the message was made: for the first one, when the card was issued.';
 
--- Servers of version 0.1.0 look for messages by card and channel alone. Beside this version
--- they would do three things wrong, and this trigger leaves out the rows concerned:
+-- Servers of version 0.1.0 look for messages by card and channel alone. While they run beside
+-- servers of this version, they would do two things wrong. This trigger prevents both:
 --   They claim all messages of the card over the channel, and send the first one that they
---   get, perhaps to the address of an owner before. So a message that has ended stays as it
---   is, unless it changes its status, and only the scheduled one is found.
---   They record a message as sent that has replaced the one they sent. So only a message that
---   was claimed becomes sent or written.
--- Their command messages retry --sent may fail on the primary key, or send a message of before
--- once more: use the command of this version. They make no messages of other kinds.
+--   get, perhaps to the address of an earlier owner. So a message that has ended can only
+--   change its status, and they find only the scheduled one.
+--   They send a message, and then mark another one as sent that has replaced it. So only a
+--   message that was claimed can become sent or written.
+-- Their command messages retry --sent may fail on the primary key, or send an earlier message
+-- again: use the command of this version. They make no messages of other kinds.
 -- A later version drops the trigger.
 -- +goose StatementBegin
 create function skip_message_change() returns trigger language plpgsql as $$

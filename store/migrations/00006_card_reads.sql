@@ -7,12 +7,12 @@
 
 -- Issuing a card must not pay for searching it. So a card with a name or an e-mail address is
 -- issued with searchable = false, and enters the large index of texts at its next change, or
--- within an hour. Meanwhile the small index of new cards has it. A row that anything else
--- inserts is in the large one at once.
+-- within an hour. Until then the small index of new cards has it. If another program inserts a
+-- row, the default of the column puts it into the large index at once.
 alter table gift_cards add column if not exists searchable boolean not null default true;
 comment on column gift_cards.searchable is 'Whether the index of names and e-mail addresses has the card; false: it is new, and a search looks at each such card.';
 
--- All parts of three characters, without the same one twice.
+-- All sequences of three characters in a text, each once.
 -- +goose StatementBegin
 create or replace function search_grams(content text) returns text[] language sql immutable strict parallel safe as $$
     select coalesce(array_agg(distinct substr(content, i, 3)), '{}') from generate_series(1, length(content) - 2) as i
@@ -32,16 +32,16 @@ create index concurrently gift_cards_used_idx on gift_cards (program_id, id) whe
 drop index concurrently if exists gift_cards_activated_expiry_idx;
 create index concurrently gift_cards_activated_expiry_idx on gift_cards (program_id, expires_at, id) where activated_at is not null;
 
--- Where cards that nobody used lie whose date may have passed. It costs an insert nothing,
--- because it has one entry for many pages.
+-- This index finds the pages that may have unused cards whose date has passed. It costs an
+-- insert nothing, because it has one entry for many pages.
 drop index concurrently if exists gift_cards_expires_at_idx;
 create index concurrently gift_cards_expires_at_idx on gift_cards using brin (expires_at) with (autosummarize = on);
 
--- A number is unique by an index that has the last four digits first, so that it also finds
--- cards by these. It takes the place of the constraint gift_cards_card_number_key, because a
--- second index would make issuing slower. The primary key takes the constraint's name: a
--- statement of version 0.1.0, which may run beside this one, says "on conflict on constraint
--- gift_cards_card_number_key do nothing".
+-- This unique index has the last four digits of a number first, so that it also finds cards by
+-- these digits. It replaces the constraint gift_cards_card_number_key, because two indexes
+-- would make issuing slower. The primary key gets the name of the constraint: a statement of
+-- version 0.1.0, whose servers may run beside those of this version, says "on conflict on
+-- constraint gift_cards_card_number_key do nothing".
 drop index concurrently if exists gift_cards_number_idx;
 create unique index concurrently gift_cards_number_idx on gift_cards ((card_number % 10000 * 1000000000000 + card_number / 10000));
 -- +goose StatementBegin
@@ -54,11 +54,12 @@ begin
 end $$;
 -- +goose StatementEnd
 
--- How many cards there are. Ten million rows cannot be counted within a second. Each session
--- counts in a row of its own, because sessions that issue cards must not wait for each other.
--- A trigger would make issuing many cards a fifth dearer, so the statements that issue cards
--- count them. Those of version 0.1.0, which may run beside this one, do not. Servers of this
--- version compare the sums with the cards every hour.
+-- The number of cards, because ten million rows cannot be counted within a second. Each session
+-- has its own row, because sessions that issue cards must not wait for each other. The
+-- statements that issue cards also count them: a trigger would make the issue of many cards
+-- cost a fifth more. The statements of version 0.1.0, whose servers may run beside those of
+-- this version, do not count. So servers of this version compare the sums with the cards every
+-- hour.
 create table if not exists card_totals (
     program_id bytea   not null,
     session    integer not null,

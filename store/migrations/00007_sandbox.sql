@@ -1,6 +1,6 @@
 -- +goose Up
 
--- One row, which the first start writes. It never changes: a sandbox is one for ever.
+-- The first start writes the one row. It never changes, so a sandbox always stays a sandbox.
 create table installation (
     one     boolean not null default true,
     sandbox boolean not null,

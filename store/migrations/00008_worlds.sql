@@ -1,6 +1,7 @@
 -- +goose Up
 
--- A world is what one suite of tests has of a sandbox. Only a sandbox has any.
+-- A world is the part of a sandbox that one suite of tests uses: merchants of its own. Only a
+-- sandbox has worlds.
 create table worlds (
     name         text        not null,
     merchant_id  bytea       not null,
@@ -19,8 +20,8 @@ comment on column worlds.program_id is 'The program of the merchant that is mean
 comment on column worlds.neighbour_id is 'Another merchant, so that a test has something that it must not reach.';
 comment on column worlds.created_at is 'When the world was made.';
 
--- The ledger and the audit log are append-only. A sandbox may delete them with their world,
--- so what a database was installed as must never change.
+-- The ledger and the audit log are append-only. Only a sandbox may delete their entries, with
+-- their world. So a real database must never become a sandbox.
 -- +goose StatementBegin
 create function refuse_installation_change() returns trigger language plpgsql as $$
 begin
@@ -30,8 +31,8 @@ end $$;
 create trigger installation_never_changes before update or delete or truncate on installation
     for each statement execute function refuse_installation_change();
 
--- In a sandbox an entry may be deleted after its program was. Nothing deletes the program of
--- a real server. The entries of a program that exists are append-only in a sandbox, too.
+-- In a sandbox an entry may be deleted after its program was deleted. As long as the program
+-- exists, its entries are append-only in a sandbox, too. A real server never deletes a program.
 -- +goose StatementBegin
 create or replace function refuse_ledger_change() returns trigger language plpgsql as $$
 begin
@@ -61,8 +62,8 @@ begin
 end $$;
 -- +goose StatementEnd
 
--- The functions ask the tables of this schema, whatever search_path their caller has set:
--- a caller must not lead them to an installation of their own.
+-- The functions read the tables of this schema, whatever search_path the caller has set. Else a
+-- caller could let them read another table called installation, and pass for a sandbox.
 -- +goose StatementBegin
 do $$
 begin

@@ -1,7 +1,7 @@
 -- +goose Up
 
--- Servers of versions before know none of these columns, and go on without them.
--- Each statement can be run again, as those of the migrations before.
+-- Servers of earlier versions do not use these columns, and run on this schema as before.
+-- Each statement may run again after the migration was broken off.
 alter table programs
     add column if not exists currency text constraint programs_currency_check check (currency ~ '^[A-Z]{3}$'),
     add column if not exists locale text,
@@ -23,8 +23,8 @@ comment on column programs.default_design is 'The design of messages of cards wi
 comment on column programs.receipts is 'The receipts that recipients get: of activated, redeemed, reloaded and expiring.';
 comment on column programs.recipient_retention is 'How long names and addresses of recipients are kept after a card has ended; null: for ever.';
 
--- Receipts are not in messages, because they must neither delay the message of a card nor count
--- when it is decided whether a card was delivered. A server of a version before does not see them.
+-- Receipts have their own table, because they must not delay the message of a card, and because
+-- they do not count as a delivery of the card. Servers of earlier versions do not see them.
 create table if not exists receipts (
     program_id      bytea       not null,
     card_id         bytea       not null,

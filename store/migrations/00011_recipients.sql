@@ -9,8 +9,9 @@ create index concurrently gift_cards_ended_idx on gift_cards (program_id, update
     where (status = 'voided' or activated_at is not null and balance = 0)
       and num_nonnulls(customer_email, customer_phone, customer_name, sender_name, custom_message) > 0;
 
--- No card gets a date in the past, so the cards that expired before a time are erased once.
--- The table is not programs, because a server may not change that.
+-- No card gets a date in the past. So once all cards are erased that expired before a time,
+-- nobody has to look for such cards again. The time has its own table, because a server may not
+-- change the table programs.
 create table if not exists recipient_erasures (
     program_id    bytea       not null,
     expired_until timestamptz not null,
@@ -20,11 +21,12 @@ comment on table recipient_erasures is 'How far the recipients of expired cards 
 comment on column recipient_erasures.program_id is 'The program.';
 comment on column recipient_erasures.expired_until is 'The recipients of cards that expired until then are erased.';
 
--- Mail servers may refuse a mail after another one has taken it.
+-- A mail may come back: one mail server accepts it, and the next one refuses it.
 alter table messages add column if not exists bounced_at timestamptz, add column if not exists bounce text;
 comment on column messages.bounced_at is 'When a mail server reported that the mail did not reach its recipient; null: nothing was reported.';
 comment on column messages.bounce is 'The words of that mail server.';
--- The trigger of migration 5 left out every change of a sent message that keeps its status.
+-- The trigger of migration 5 prevents every change of a sent message that keeps its status.
+-- From now on it lets a mail be marked as come back.
 -- +goose StatementBegin
 do $$
 begin

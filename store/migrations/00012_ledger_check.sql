@@ -2,9 +2,9 @@
 -- +goose Up
 
 -- Each statement may run again after the migration was broken off.
--- PostgreSQL reads the text of a check again in each statement that inserts, and that of an entry's
--- type was so long that reading it took a sixth of a redemption. It keeps a function in plpgsql
--- compiled for the session. The check itself is the same.
+-- PostgreSQL parses a check again in each statement that inserts. The check of an entry's type
+-- was so long that this took a sixth of a redemption. PostgreSQL compiles a function in plpgsql
+-- only once for each session. The rule itself stays the same.
 -- +goose StatementBegin
 create or replace function entry_fits_type(type text, amount numeric, balance_before numeric, balance_after numeric) returns boolean
 language plpgsql immutable parallel safe as $$
@@ -25,8 +25,8 @@ begin
 end $$;
 -- +goose StatementEnd
 
--- Both in one statement, so that no entry is written without a check. Not valid, so that the
--- table is not read while it is locked.
+-- One statement exchanges the checks, so that no entry is written without one. The new check is
+-- not valid, so that the table is not read while it is locked.
 alter table ledger_entries drop constraint if exists ledger_entries_type_check,
     add constraint ledger_entries_type_check check (entry_fits_type(type, amount, balance_before, balance_after)) not valid;
 alter table ledger_entries validate constraint ledger_entries_type_check;

@@ -17,9 +17,9 @@ comment on column programs.till_code is 'The code that mails and printed cards s
 drop index concurrently if exists receipts_failed_idx;
 create index concurrently receipts_failed_idx on receipts (kind) where status = 'failed';
 
--- A person is found by an address. A row enters these indexes when its message has ended, or when
--- its card enters the index of texts, so that they cost nothing when cards are issued. They keep a
--- hash of the address, not the address.
+-- These indexes find a person by an address. A row enters them when its message has ended, or
+-- when its card enters the index of texts, so that they cost nothing when cards are issued. They
+-- have a hash of the address, not the address.
 drop index concurrently if exists messages_address_idx;
 create index concurrently messages_address_idx on messages using hash (lower(address)) where status <> 'scheduled';
 drop index concurrently if exists receipts_address_idx;

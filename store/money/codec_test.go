@@ -10,7 +10,7 @@ import (
 	"giftcards/store/money"
 )
 
-// TestAnAmountIsWrittenAndReadAsByPgx, alone and in an array: each reads what the other writes.
+// TestAnAmountIsWrittenAndReadAsByPgx, alone and in an array: each side reads the other's bytes.
 func TestAnAmountIsWrittenAndReadAsByPgx(t *testing.T) {
 	t.Parallel()
 	ours, theirs := newMap(), pgtype.NewMap()
@@ -45,7 +45,7 @@ func TestAnAmountIsWrittenAndReadAsByPgx(t *testing.T) {
 	}
 }
 
-// FuzzNumericBytesAreReadAsByPgx, also those that are no numeric.
+// FuzzNumericBytesAreReadAsByPgx, also bytes that are no numeric.
 func FuzzNumericBytesAreReadAsByPgx(f *testing.F) {
 	numeric := func(weight int16, sign, decimals uint16, digits ...uint16) []byte {
 		var b []byte

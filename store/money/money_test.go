@@ -64,7 +64,7 @@ func TestParseKeepsValueAndScaleAndPrintsAtLeastTwoDecimals(t *testing.T) {
 	}
 }
 
-func TestParseRefusesWhatIsNotADecimalNumber(t *testing.T) {
+func TestParseRefusesTextsThatAreNoDecimalNumber(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{
 		"", "+", "-", ".", "+.", "-.", "+-5", "--5", "5-", " 5", "5 ", "5\n", "1_000", "1,000", "5,5", "1.2.3",
@@ -171,7 +171,7 @@ func TestJSONRefusesEverythingElseAndKeepsTheAmount(t *testing.T) {
 	}
 }
 
-func TestTextIsWhatParseAndStringSay(t *testing.T) {
+func TestTextFormIsThatOfParseAndString(t *testing.T) {
 	t.Parallel()
 	amount := parse(t, "1")
 	if err := amount.UnmarshalText([]byte("12.345")); err != nil {
@@ -199,7 +199,7 @@ func TestCopiesAreIndependent(t *testing.T) {
 	}
 }
 
-func FuzzWhatIsPrintedReadsBackAsTheSame(f *testing.F) {
+func FuzzPrintedAmountReadsBackAsTheSame(f *testing.F) {
 	for _, text := range []string{"25", "+4.24", "054.600", ".5", "5.", "2.5e1", "-0", "1e-9", "99999999999999999999.5", "e", "1e999"} {
 		f.Add(text)
 	}
@@ -250,7 +250,7 @@ func decimals(t *testing.T, n int) []string {
 	return texts
 }
 
-// BenchmarkParse is a usual amount, from text.
+// BenchmarkParse parses a usual amount.
 func BenchmarkParse(b *testing.B) {
 	for b.Loop() {
 		if _, err := money.Parse("1234.56"); err != nil {
@@ -259,7 +259,7 @@ func BenchmarkParse(b *testing.B) {
 	}
 }
 
-// BenchmarkString is a usual amount, to text.
+// BenchmarkString writes a usual amount as a text.
 func BenchmarkString(b *testing.B) {
 	amount := parse(b, "1234.56")
 	for b.Loop() {
@@ -267,8 +267,8 @@ func BenchmarkString(b *testing.B) {
 	}
 }
 
-// BenchmarkParseAndCompareTheLongest compares a parsed digit with a number that has
-// as many decimals as an amount can have.
+// BenchmarkParseAndCompareTheLongest parses a digit and compares it with a number that has as many
+// decimals as an amount can have.
 func BenchmarkParseAndCompareTheLongest(b *testing.B) {
 	limit := parse(b, "9."+strings.Repeat("9", money.MaxDecimals))
 	for b.Loop() {

@@ -9,7 +9,7 @@ import (
 	"giftcards/store/money"
 )
 
-// newMap is as the connections of the store have it.
+// newMap returns a map of types as the store's connections have it.
 func newMap() *pgtype.Map {
 	m := pgtype.NewMap()
 	money.RegisterCodec(m)

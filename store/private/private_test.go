@@ -68,7 +68,7 @@ func octal(mode fs.FileMode) string {
 	return string(digits)
 }
 
-// ownedBy is a file of another user, which only root could make.
+// ownedBy is the information about a file of another user, because only root could make such a file.
 type ownedBy struct {
 	fs.FileInfo
 	uid uint32

@@ -17,14 +17,14 @@ from users u cross join programs p
 where u.id = @user_id and p.id = @program_id;
 
 -- name: ShareUser :exec
--- Prevents changes of the user until the transaction ends, and waits for a running one. An
--- advisory lock, because a lock on the row needs the privilege to change users, which a
--- role that serves does not have.
+-- Prevents changes of the user until the transaction ends, and waits for a running one. It
+-- takes an advisory lock, because a lock on the row needs the privilege to change users, and
+-- a role that serves does not have that privilege.
 select pg_advisory_xact_lock_shared(hashtextextended('user ' || encode(@id::bytea, 'hex'), 0));
 
 -- name: LockUser :exec
--- Must come before each change of a user. Waits for the transactions that have called
--- ShareUser. Does nothing if nobody has the address.
+-- A transaction must call this before it changes a user. It waits for the transactions that
+-- have called ShareUser, and does nothing if nobody has the address.
 select pg_advisory_xact_lock(hashtextextended('user ' || encode(u.id, 'hex'), 0)) from users u where u.email = @email;
 
 -- name: RevokeToken :exec
@@ -90,9 +90,9 @@ delete from known_logins where (user_id, network) in (
 );
 
 -- name: SetPassword :one
--- Ends all tokens that were given before. tokens_valid_after becomes @tokens_valid_after, or
--- one second more than its present value if that is later, because a token given after an
--- earlier change in the same second holds that value. Deletes the networks that the user
+-- Ends all earlier tokens. tokens_valid_after becomes @tokens_valid_after, or one second more
+-- than its present value if that is later, because a token that was given after an earlier
+-- change in the same second holds the present value. Deletes the networks that the user
 -- has logged in from. By users_email_key; no row if nobody has the address.
 with forgotten as (
     delete from known_logins k using users o where o.email = @email and k.user_id = o.id

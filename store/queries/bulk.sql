@@ -7,13 +7,13 @@ values (@program_id, @id, @card_count, @by_count, @initial_value, @is_physical, 
 returning *;
 
 -- name: LockBacklog :exec
--- Until this transaction ends, other transactions that add a task of the same merchant wait
--- here.
+-- Makes other transactions that add a task of the same merchant wait here until this
+-- transaction ends.
 select pg_advisory_xact_lock(hashtextextended('backlog of ' || encode(p.merchant_id, 'hex'), 0)) from programs p where p.id = $1;
 
 -- name: CountBacklog :one
--- The cards of all unfinished tasks of the program's merchant. It must be a statement of its
--- own after LockBacklog, to see the tasks that were committed during the wait. Uses
+-- The number of cards of all unfinished tasks of the program's merchant. LockBacklog cannot
+-- do this too: only a later statement sees the tasks that were committed during the wait. Uses
 -- bulk_tasks_unfinished_program_idx.
 select coalesce(sum(t.card_count), 0)::bigint as cards
 from programs p
@@ -47,8 +47,8 @@ select set_config('lock_timeout', @wait::text, true);
 select * from bulk_tasks where program_id = $1 and id = $2 for update;
 
 -- name: LockTaskOfAnyProgram :one
--- By the second column of the primary key alone, so it reads the whole table; for a sandbox.
--- Waits for the task's worker.
+-- Only a sandbox calls this: it knows only the second column of the primary key, so it reads
+-- the whole table. Waits for the task's worker.
 select * from bulk_tasks where id = $1 for update;
 
 -- name: IsJobScheduled :one
@@ -110,8 +110,8 @@ where self.program_id = @program_id and self.id = @task_id
   and t.status in ('pending', 'processing') and j.queue = @queue and j.state <> 'retryable';
 
 -- name: TakeSlot :one
--- Takes one of the @slots of the program's merchant until the transaction or its connection
--- ends. Does not wait; no row if all are taken.
+-- Takes one of the @slots of the program's merchant. The slot is free again when the
+-- transaction or its connection ends. Does not wait; no row if all are taken.
 select n::int as slot from programs p, generate_series(1, @slots::int) n
 where p.id = @program_id and pg_try_advisory_xact_lock(hashtextextended('bulk task of ' || encode(p.merchant_id, 'hex'), n))
 limit 1;
@@ -140,10 +140,10 @@ update bulk_tasks set status = 'failed', error = @error::text, completed_at = @c
 where program_id = @program_id and id = @id and status in ('pending', 'processing');
 
 -- name: LockAbandonedTasks :many
--- Locks the unfinished tasks that no worker works on, oldest first: the row is not locked,
--- as it is while cards are written, and the job has ended, is gone, or began more than
--- @grace ago. Uses bulk_tasks_unfinished_idx. not_before is that of the job: a sandbox sets it,
--- and it must outlive the job.
+-- Locks the unfinished tasks that no worker works on, oldest first. A worker locks the row
+-- while it writes cards, so the row of such a task is not locked; and its job has ended, is
+-- gone, or began more than @grace ago. Uses bulk_tasks_unfinished_idx. not_before comes from
+-- the job, where a sandbox sets it; a new job must get it too.
 select sqlc.embed(t),
     coalesce((select j.args ->> 'not_before' from river_job j where j.id = t.job_id), 'epoch')::timestamptz as not_before
 from bulk_tasks t
@@ -182,8 +182,8 @@ with deleted as (
 select count(*) from deleted;
 
 -- name: FindPrintedTask :one
--- A task by its id alone, with its program and the name of its merchant. It looks through the
--- tasks, without a lock.
+-- A task by its id alone, with its program and the name of its merchant. Reads the whole
+-- table, without a lock.
 select sqlc.embed(t), sqlc.embed(p), m.name as merchant_name from bulk_tasks t
 join programs p on p.id = t.program_id join merchants m on m.id = p.merchant_id where t.id = $1;
 

@@ -6,7 +6,8 @@ values (@program_id, @operation, @key, @subject, @request_hash, 0, ''::bytea, @c
 on conflict on constraint idempotency_keys_pkey do nothing;
 
 -- name: FindKey :one
--- It must be a statement of its own after ClaimKey, to see what was committed meanwhile.
+-- ClaimKey cannot do this too: only a later statement sees an answer that was committed while
+-- ClaimKey waited.
 select request_hash, status, answer from idempotency_keys
 where program_id = @program_id and operation = @operation and key = @key and subject = @subject;
 

@@ -23,8 +23,8 @@ from counted c join issuing_limits l on l.scope = c.scope cross join asked a
 order by of_program desc;
 
 -- name: GiveBackIssued :exec
--- Subtracts a task from a total that it was counted in: that of its first scope, or of its
--- second. Changes nothing if there is no such scope, or if the total has been deleted.
+-- Subtracts a task from one of the two totals that it was counted in. Changes nothing if the
+-- task has no such scope, or if the total has been deleted.
 update issued_totals i set cards = i.cards - t.card_count, value = i.value - t.card_count * t.initial_value
 from bulk_tasks t
 where t.program_id = @program_id and t.id = @task_id

@@ -63,8 +63,9 @@ from due where m.program_id = due.program_id and m.card_id = due.card_id and m.c
 returning m.*;
 
 -- name: ClaimTaskMessage :one
--- ClaimMessage for the tasks of a program. It is a statement of its own, because PostgreSQL
--- uses a partial index only for its own condition: messages_task_due_idx.
+-- ClaimMessage for the tasks of a program. ClaimMessage cannot do this too, because
+-- PostgreSQL uses a partial index, here messages_task_due_idx, only for the condition of the
+-- index.
 with due as materialized (
     select d.program_id, d.card_id, d.channel, d.kind, d.sequence from messages d
     where d.status = 'scheduled' and d.bulk and d.channel = @channel and d.program_id = @program_id
@@ -87,7 +88,7 @@ join merchants m on m.id = p.merchant_id
 where c.program_id = $1 and c.id = $2;
 
 -- name: SetMessageSent :execrows
--- Whichever worker has claimed the message. No row if it has ended. The condition is not
+-- Also if another worker has claimed the message. No row if it has ended. The condition is not
 -- status = 'scheduled', because a planner without statistics would then walk through all
 -- due messages instead of using the primary key.
 update messages set status = 'sent', sent_at = @sent_at::timestamptz, last_error = null
@@ -105,8 +106,9 @@ where program_id = @program_id and card_id = @card_id and channel = @channel and
 select from gift_cards where program_id = $1 and id = $2 for no key update;
 
 -- name: SetCardDelivered :exec
--- Changes the card if the newest message of each channel that the recipient has an address
--- for is sent. Needs LockCard, so that of two channels the later one sees the earlier one.
+-- Changes the card if the newest message is sent on each channel that the recipient has an
+-- address for. Needs LockCard: if two channels end at the same time, the second one then sees
+-- the first.
 update gift_cards c set delivered = true, searchable = true, updated_at = greatest(c.updated_at, @now::timestamptz)
 where c.program_id = @program_id and c.id = @card_id and not c.delivered and not exists (
     select from messages m where m.program_id = c.program_id and m.card_id = c.id and m.status <> 'sent'
@@ -117,8 +119,8 @@ where c.program_id = @program_id and c.id = @card_id and not c.delivered and not
 
 -- name: SetMessageUnsent :execrows
 -- No row if the message was claimed again after @attempt, or has ended. By primary key, as
--- SetMessageSent. The next attempt is not before the message's time, which may have moved
--- while it was being sent.
+-- SetMessageSent. The next attempt is never before the message's time, which somebody may have
+-- moved while the message was being sent.
 update messages
 set status = @status, attempts = @attempts, unconfirmed = @unconfirmed,
     next_attempt_at = greatest(@next_attempt_at::timestamptz, send_at), last_error = @last_error
@@ -126,8 +128,8 @@ where program_id = @program_id and card_id = @card_id and channel = @channel and
   and status not in ('sent', 'written', 'failed', 'dropped') and attempts = @attempt;
 
 -- name: PostponeMessage :exec
--- Takes a claim back and lets the message wait, with a new day of attempts after that. No row
--- as SetMessageUnsent.
+-- Takes a claim back and lets the message wait. After the wait it has a whole day of attempts
+-- again. Changes nothing in the cases in which SetMessageUnsent has no row.
 update messages
 set attempts = attempts - 1, unconfirmed = unconfirmed - 1, next_attempt_at = @next_attempt_at, give_up_at = null, last_error = @last_error
 where program_id = @program_id and card_id = @card_id and channel = @channel and kind = @kind and sequence = @sequence
@@ -142,8 +144,8 @@ select * from messages where status = @status and kind = any (@kinds::text[]) or
 select * from messages where bounced_at is not null order by bounced_at desc, card_id desc, sequence desc limit @up_to;
 
 -- name: SetMessageBounced :execrows
--- Of a mail that was sent and is not known to have come back. By the first columns of the primary
--- key; of a card's mails only one has the sequence.
+-- Records that a sent mail came back; no row if that is known already. By the first columns of
+-- the primary key, because only one of a card's mails has the sequence.
 update messages set bounced_at = @bounced_at::timestamptz, bounce = @bounce::text
 where program_id = @program_id and card_id = @card_id and channel = 'email' and sequence = @sequence
   and status = 'sent' and bounced_at is null;
@@ -167,8 +169,8 @@ where m.status = any (@states::text[]) and m.kind = any (@kinds::text[])
 returning m.card_id;
 
 -- name: HurryMessages :many
--- Makes messages that wait for another attempt due, of some cards, or of all cards if
--- @card_ids is null. Leaves a message that is being sent, whose lease ends before @lease_end.
+-- Makes the messages due that wait for another attempt: those of some cards, or of all cards if
+-- @card_ids is null. Leaves a message that is being sent: its lease ends before @lease_end.
 update messages set next_attempt_at = @now
 where status = 'scheduled' and attempts > 0 and next_attempt_at > @lease_end::timestamptz and kind = any (@kinds::text[])
   and (sqlc.narg('card_ids')::bytea[] is null or card_id = any (sqlc.narg('card_ids')::bytea[]))
@@ -180,7 +182,8 @@ returning card_id;
 --
 -- A user's messages are those of cards in the audit log or in tasks under the user's id. An
 -- audit entry has the same time as the messages that it made, so each message costs one look into
--- audit_log_at_idx. All cards of one request, and no others, share their first nine bytes.
+-- audit_log_at_idx. The ids of all cards of one request, and of no other cards, have the same
+-- first nine bytes.
 with found as materialized (
     select m.program_id, m.card_id, m.channel, m.kind, m.sequence,
         (m.status = 'scheduled' and m.unconfirmed > 0 and m.next_attempt_at > @now::timestamptz
@@ -246,24 +249,24 @@ update messages set address = @address, next_attempt_at = greatest(send_at, @now
 where program_id = @program_id and card_id = @card_id and channel = @channel and kind = @kind and sequence = @sequence;
 
 -- name: MoveMessage :exec
--- Gives a scheduled message another time, and a day of attempts from then on. While it may be
--- being sent, nobody else claims it before its lease ends. By primary key.
+-- Gives a scheduled message another time, and a day of attempts from then on. If a worker may
+-- be sending the message, nobody else claims it before the worker's lease ends. By primary key.
 update messages
 set send_at = @send_at::timestamptz, give_up_at = null,
     next_attempt_at = case when unconfirmed > 0 then greatest(next_attempt_at, @send_at::timestamptz) else @send_at::timestamptz end
 where program_id = @program_id and card_id = @card_id and channel = @channel and kind = @kind and sequence = @sequence;
 
 -- name: ReplaceMessages :exec
--- Drops the messages of a card over some channels that are not sent, because newer ones take
--- their place. A sender that holds one of them records no outcome any more.
+-- Drops the unsent messages of a card over some channels, because newer ones take their place.
+-- If a sender holds one of them, it does not record its outcome.
 update messages set status = 'dropped', next_attempt_at = @now,
     last_error = case when unconfirmed > 0 then @late_reason::text else @reason::text end
 where program_id = @program_id and card_id = @card_id and channel = any (@channels::text[])
   and status in ('scheduled', 'failed', 'written');
 
 -- name: HurryMessagesOfCard :exec
--- Makes the messages due that wait although their time has come, as those of a suspended card
--- do. Leaves a message that is being sent, whose lease ends before @lease_end.
+-- Makes the messages due whose time has come but which still wait, such as those of a suspended
+-- card. Leaves a message that is being sent: its lease ends before @lease_end.
 update messages set next_attempt_at = @now
 where program_id = @program_id and card_id = @card_id and status = 'scheduled' and send_at <= @now and next_attempt_at > @now
   and not (unconfirmed > 0 and next_attempt_at <= @lease_end::timestamptz);

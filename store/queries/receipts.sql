@@ -14,7 +14,8 @@ select count(*) from (
 -- name: ClaimReceipt :one
 -- Claims the receipt of the channel that has been due longest, and leaves it to the caller until
 -- @lease_end. Skips receipts that others are claiming. No row if none is due. By receipts_due_idx.
--- Returns the row of before, so that the caller sees whether an attempt at it has no known end.
+-- Returns the row as it was before, so that the caller sees whether an earlier attempt has no
+-- known outcome.
 with due as materialized (
     select * from receipts d
     where d.status = 'scheduled' and d.channel = @channel and d.next_attempt_at <= @now::timestamptz
@@ -48,16 +49,16 @@ select * from receipts where status = @status and kind = any (@kinds::text[])
 order by created_at desc, card_id desc, kind, occasion desc, channel limit @up_to;
 
 -- name: RetryReceipts :many
--- Makes receipts in @states due like new ones, of some cards, or of all cards if @card_ids is null.
--- Leaves a receipt that may have been taken.
+-- Makes the receipts in @states due like new ones: those of some cards, or of all cards if
+-- @card_ids is null. Leaves a receipt that a server may have accepted already.
 update receipts set status = 'scheduled', attempts = 0, next_attempt_at = @now::timestamptz, give_up_at = @give_up_at::timestamptz
 where status = any (@states::text[]) and kind = any (@kinds::text[]) and not unconfirmed
   and (sqlc.narg('card_ids')::bytea[] is null or card_id = any (sqlc.narg('card_ids')::bytea[]))
 returning card_id;
 
 -- name: HurryReceipts :many
--- Makes receipts that wait for another attempt due, of some cards, or of all cards if @card_ids is
--- null. Leaves a receipt that is being sent.
+-- Makes the receipts due that wait for another attempt: those of some cards, or of all cards if
+-- @card_ids is null. Leaves a receipt that is being sent.
 update receipts set next_attempt_at = @now::timestamptz
 where status = 'scheduled' and attempts > 0 and not unconfirmed and next_attempt_at > @now and kind = any (@kinds::text[])
   and (sqlc.narg('card_ids')::bytea[] is null or card_id = any (sqlc.narg('card_ids')::bytea[]))
@@ -107,8 +108,8 @@ select f.kind, count(*) as receipts from (select kind from receipts where status
 
 -- name: QueueReminders :many
 -- Queues reminders of cards that expire within a window, of programs that ask for them, and returns
--- where it stopped: at most @batch cards, by gift_cards_activated_expiry_idx. A card that has its
--- reminder already gets no other one.
+-- where it stopped: at most @batch cards, by gift_cards_activated_expiry_idx. A card that has the
+-- reminder already does not get it again.
 with cards as materialized (
     select c.program_id, c.id, c.expires_at, c.balance, c.customer_email, c.customer_phone,
         card_state(c.status, c.activated_at, c.balance, c.expires_at, c.suspended_until, @now::timestamptz) as state
@@ -133,6 +134,6 @@ delete from receipts r using (
 where r.program_id = ended.program_id and r.card_id = ended.card_id and r.kind = ended.kind and r.occasion = ended.occasion and r.channel = ended.channel;
 
 -- name: RefuseReceipts :exec
--- Again is no change.
+-- Does nothing if the address has refused already.
 insert into receipt_refusals (program_id, address_hash, created_at) values (@program_id, @address_hash, @created_at)
 on conflict on constraint receipt_refusals_pkey do nothing;

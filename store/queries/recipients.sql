@@ -97,8 +97,8 @@ where r.program_id = found.program_id and r.card_id = found.card_id and r.kind =
 select program_id, task_id, first from task_recipients order by program_id, task_id, first;
 
 -- name: LockRecipients :one
--- FindRecipients, and nobody else changes the chunk until this transaction ends. A worker may
--- read it meanwhile.
+-- FindRecipients with a lock: nobody else changes the chunk until this transaction ends, but a
+-- worker may read it.
 select recipients from task_recipients where program_id = $1 and task_id = $2 and first = $3 for update;
 
 -- name: SetRecipients :exec

@@ -1,7 +1,7 @@
 -- name: ReportBusiness :one
--- The figures of a program at a time. Cards that were used are counted by gift_cards_used_idx,
--- and the others are all of card_totals without these. gift_cards_expires_at_idx leads to those
--- that expired unused. The consolidated balance of a new card is no sale.
+-- The figures of a program at a time. It counts used cards with gift_cards_used_idx. The number
+-- of unused cards is the one in card_totals less the used ones. gift_cards_expires_at_idx leads
+-- to the cards that expired unused. The balance that a consolidation gives a new card is no sale.
 select totals.cards, used.active, used.depleted, used.voided,
     (used.expired + unused.expired)::bigint as expired,
     greatest(totals.cards - used.cards - unused.expired + used.pending, 0)::bigint as pending,
@@ -33,7 +33,7 @@ from (
 ) money;
 
 -- name: ListExpiring :many
--- The active cards with a balance that expire until @until, soonest first, @batch of them: those
+-- The active cards with a balance that expire until @until, soonest first: at most @batch cards
 -- after a place in this order. By gift_cards_activated_expiry_idx.
 select g.id, g.card_number, g.customer_email, g.customer_name, g.expires_at, g.balance from gift_cards g
 where g.program_id = @program_id and g.activated_at is not null
@@ -42,10 +42,10 @@ where g.program_id = @program_id and g.activated_at is not null
 order by g.expires_at, g.id limit @batch;
 
 -- name: ListDormant :many
--- The cards with a balance whose holder has not moved money since @since, by id, @batch of them
--- after a card. By gift_cards_used_idx. A card that was activated later cannot be among them, so
--- its entries are not read. The balance of a card that a consolidation made came with its
--- activation.
+-- The cards with a balance whose holder has not moved money since @since, in the order of ids:
+-- at most @batch cards after a card. By gift_cards_used_idx. A card that was activated after
+-- @since has moved money, so its entries are not read. A card that a consolidation made got its
+-- balance when it was activated.
 select g.id, g.card_number, g.customer_email, g.balance, coalesce(moved.at, g.activated_at)::timestamptz as moved_at from gift_cards g
 cross join lateral (
     select max(e.created_at) as at from ledger_entries e

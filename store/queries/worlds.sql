@@ -1,5 +1,6 @@
 -- name: InsertWorld :exec
--- Fails on worlds_pkey if there is a world of the name. Waits for a concurrent one.
+-- Fails on worlds_pkey if there is a world with the name. Waits for a transaction that is
+-- inserting one.
 insert into worlds (name, merchant_id, program_id, neighbour_id, created_at)
 values (@name, @merchant_id, @program_id, @neighbour_id, @created_at);
 
@@ -16,8 +17,8 @@ select count(*) from worlds;
 select * from worlds order by name;
 
 -- name: ListUsersOfMerchants :many
--- Oldest first, and those of the same time by role and address, without a lock. Reads the
--- whole table.
+-- Oldest first, and users of the same time by role and address. Reads the whole table, without
+-- a lock.
 select * from users where merchant_id = any (@merchants::bytea[]) order by created_at, role, email;
 
 -- name: LockUsersOfMerchants :exec

@@ -75,7 +75,7 @@ func TestDatabaseIsDroppedThoughSessionsAreOpen(t *testing.T) {
 	}
 }
 
-// Of the processes that TestEachProcessHasAServerToTestWithOrFails starts.
+// TestProbe runs in the processes that TestEachProcessHasAServerToTestWithOrFails starts.
 func TestProbe(t *testing.T) {
 	t.Parallel()
 	if os.Getenv("STORETEST_PROBE") != "" {
@@ -99,7 +99,7 @@ func TestEachProcessHasAServerToTestWithOrFails(t *testing.T) {
 		if host(t, theirs) == host(t, ours) {
 			t.Fatalf("server %s, which is ours", theirs)
 		}
-		// The private server ends with its process, so that connections fail after a moment.
+		// The private server ends with its process, so connections fail after a moment.
 		for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
 			if time.Now().After(deadline) {
 				t.Fatal("after a minute the server still takes connections")
@@ -187,7 +187,7 @@ func query(t *testing.T, address, sql string) (value string) {
 	return value
 }
 
-// BenchmarkURL is what a test pays for a database of its own, without dropping it.
+// BenchmarkURL makes a database for a test. It does not drop it.
 func BenchmarkURL(b *testing.B) {
 	storetest.URL(b)
 	for b.Loop() {

@@ -14,7 +14,7 @@ import (
 	"giftcards/store/text"
 )
 
-// checkMessage fails unless Message keeps its promises for s.
+// checkMessage fails unless Message returns clean and short text for s, and is idempotent.
 func checkMessage(t *testing.T, s string) {
 	t.Helper()
 	message := text.Message(s)
@@ -62,14 +62,14 @@ func checkInert(t *testing.T, s, message string) {
 	}
 }
 
-// pages are where a message may be put, in the place of "%".
+// pages are pages with a place for a message, which is marked by "%".
 var pages = []string{
 	"<p>%</p>", "<b title=x>%", "<table><tr><td>%</table>", "<textarea>%</textarea>", "<title>%</title><p>", "<style>%</style><p>",
 	"<script>%</script><p>", "<!-- % --><p>", "<svg><text>%</text></svg>", "<math><mtext>%</mtext></math>", "<noscript>%</noscript>",
 	"<svg><style>%</style></svg>", "<select><option>%</select>", "<template>%</template>",
 }
 
-// emptyPages are the shapes of pages with a message without any bracket.
+// emptyPages are the shapes of the pages with a message that has no brackets.
 var emptyPages = func() map[string]string {
 	shapes := map[string]string{}
 	for _, page := range pages {
@@ -78,7 +78,7 @@ var emptyPages = func() map[string]string {
 	return shapes
 }()
 
-// shape is the elements of a page around a message, with their attributes.
+// shape returns the elements of a page around a message, with their attributes.
 func shape(page, message string) string {
 	document, err := html.Parse(strings.NewReader(strings.Replace(page, "%", message, 1)))
 	if err != nil {
@@ -93,8 +93,8 @@ func shape(page, message string) string {
 	return elements.String()
 }
 
-// firstTag is the first thing in s that is not text, also when the page around
-// s closes it.
+// firstTag returns the first part of s that is not text, even if only the page around s closes
+// it.
 func firstTag(s string) string {
 	if !strings.Contains(s, "<") {
 		return ""

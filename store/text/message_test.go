@@ -152,8 +152,8 @@ func TestMessageBreaksUpATagThatIsNeverClosed(t *testing.T) {
 	}
 }
 
-// TestMessageDropsBracketsWhereThereIsNoRoomForSpaces: what is stored is no longer
-// than what may be sent.
+// TestMessageDropsBracketsWhereThereIsNoRoomForSpaces, because the stored text must not be longer
+// than the text that was sent.
 func TestMessageDropsBracketsWhereThereIsNoRoomForSpaces(t *testing.T) {
 	t.Parallel()
 	for s, want := range map[string]string{
@@ -187,7 +187,7 @@ func TestMessageRemovesControlCharactersButNewlineAndTab(t *testing.T) {
 	}
 }
 
-func TestMessageThatHidesTooDeepLosesWhatCouldHide(t *testing.T) {
+func TestMessageThatIsNestedTooDeepLosesItsMarkup(t *testing.T) {
 	t.Parallel()
 	deep := "a &" + strings.Repeat("amp;", 40) + "lt;script> b"
 	if got := text.Message(deep); strings.ContainsAny(got, "<&") || !strings.HasPrefix(got, "a ") {
@@ -230,7 +230,7 @@ func FuzzMessage(f *testing.F) {
 	})
 }
 
-// BenchmarkMessage sanitises what is usual, and what is made to cost.
+// BenchmarkMessage sanitises a usual message, and messages that are made to cost time.
 func BenchmarkMessage(b *testing.B) {
 	for name, s := range map[string]string{
 		"ordinary": "Happy birthday, Zoë! Enjoy your gift. Love, Tom & Jerry",

@@ -7,9 +7,9 @@ import (
 	"giftcards/store/text"
 )
 
-// payloads are attacks by a message, of every known kind: elements, handlers on elements and on
-// unknown tags, SVG and MathML, texts that end where a parser does not expect it, markup in
-// markup, entities in entities, and characters that some readers take for others.
+// payloads are messages with attacks of every known kind: elements, handlers on elements and on
+// unknown tags, SVG and MathML, texts that end where a parser does not expect an end, markup in
+// markup, entities in entities, and characters that some programs read as others.
 var payloads = []string{
 	"<script>alert(1)</script>",
 	"<SCRIPT>alert(1)</SCRIPT>",
@@ -283,8 +283,8 @@ func TestMessageOfEveryKnownAttackIsInert(t *testing.T) {
 	}
 }
 
-// TestMessageOfAHalvedAttackIsInert: of two messages that a page shows side by side,
-// neither opens what the other one closes.
+// TestMessageOfAHalvedAttackIsInert: a page shows two messages side by side, and neither opens an
+// element that the other one closes.
 func TestMessageOfAHalvedAttackIsInert(t *testing.T) {
 	t.Parallel()
 	for _, payload := range payloads {

@@ -117,7 +117,7 @@ async def authenticated(authorization: Annotated[str, Header()]) -> None:
 
 
 def card_number() -> str:
-    """16 digits from 9 on, of which the last one passes the Luhn test."""
+    """Return a 9, random digits and the check digit of Luhn, 16 digits in all."""
     payload = "9" + f"{secrets.randbelow(10**14):014d}"
     total = 0
     for place, digit in enumerate(reversed(payload)):

@@ -7,9 +7,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// TestTheAuditFindsWhatIsWrong damages a database step by step. The audit must report at
-// least one more exception after each step.
-func TestTheAuditFindsWhatIsWrong(t *testing.T) {
+// TestTheAuditFindsEachDamage damages a database step by step. The audit must report at least one more
+// exception after each step.
+func TestTheAuditFindsEachDamage(t *testing.T) {
 	t.Parallel()
 	tr := newTrial(t, "sabotage")
 	l, _, database := tr.newLoadHere()
@@ -23,7 +23,7 @@ func TestTheAuditFindsWhatIsWrong(t *testing.T) {
 	tr.must(err)
 	defer conn.Close(tr.ctx)
 	tr.sabotaged = true
-	for _, table := range []string{"gift_cards", "ledger_entries"} { // whose triggers would refuse the damage
+	for _, table := range []string{"gift_cards", "ledger_entries"} { // the triggers of these tables would refuse the damage
 		_, err := conn.Exec(tr.ctx, "alter table "+table+" disable trigger user")
 		tr.must(err)
 	}
@@ -35,7 +35,7 @@ func TestTheAuditFindsWhatIsWrong(t *testing.T) {
 		return "encode(id, 'hex') = '" + answer.ID + "'"
 	}
 	before := int64(0)
-	// Damages add up, so that each must raise the number of exceptions.
+	// All damage stays, so each step must raise the number of exceptions.
 	for _, damage := range []string{
 		"update gift_cards set balance = balance + 1 where balance > 0",
 		"delete from ledger_entries where type = 'REFUND'",

@@ -20,8 +20,8 @@ type issued struct {
 	CsvDownloadURL                 string
 }
 
-// audit compares the database with the answers: each order had its effect once, and nothing
-// exists without an order. The servers must be running.
+// audit compares the database with the answers. Each order must have had its effect once, and nothing
+// may exist without an order. The servers must be running.
 func (l *load) audit(database string) {
 	l.trial.Helper()
 	a := &audit{load: l, trial: l.trial, answered: map[string]string{}, owner: map[string]string{}}
@@ -84,7 +84,7 @@ func (a *audit) tasks() {
 			tasks = append(tasks, o)
 			continue
 		}
-		if o.entry != "" { // it changes a card of another order
+		if o.entry != "" { // the order changes a card of another order
 			continue
 		}
 		var answer issued
@@ -220,7 +220,7 @@ func (a *audit) keysIn(conn *pgx.Conn) {
 	}
 }
 
-// restIn counts the other rows of the orders' effects.
+// restIn checks the number of the other rows that the orders write.
 func (a *audit) restIn(conn *pgx.Conn) {
 	tasks := 0
 	for _, o := range a.orders {

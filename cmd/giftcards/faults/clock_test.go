@@ -10,9 +10,9 @@ import (
 	"giftcards/store/storetest/full"
 )
 
-// jumpingClock moves the server's clock back and forth by up to twelve days, within the
-// lifetime of idempotency keys, while cards are created, replayed and issued by tasks. The
-// server runs in this process, because the clock of a single program cannot be moved.
+// jumpingClock moves the server's clock back and forth while cards are created, replayed and issued by
+// tasks. It moves by up to twelve days, which is within the lifetime of idempotency keys. The server
+// runs in this process, because nobody can move the clock of a single program.
 func jumpingClock(tr *trial) {
 	tr.Helper()
 	l, s, database := tr.newLoadHere()

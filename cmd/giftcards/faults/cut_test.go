@@ -10,9 +10,9 @@ import (
 	"giftcards/store/storetest/full"
 )
 
-// cutConnections breaks the connection between server and database at every boundary
-// between the statements of a card, of a movement of its money, of a small bulk request and of
-// a task. It does so in every way: before the statement, while it runs, before its answer and after it.
+// cutConnections breaks the connection between server and database at every boundary between the
+// statements of a create, of a movement of money, of a small bulk request and of a task. It breaks it
+// in every way: before the statement, while it runs, before its answer and after its answer.
 func cutConnections(tr *trial) {
 	tr.Helper()
 	dir := processtest.StateDir(tr)
@@ -46,8 +46,8 @@ type cutter struct {
 	database string
 }
 
-// every makes concurrent orders for each boundary, until the orders end before their
-// boundary is reached.
+// every cuts at one boundary after another while concurrent orders run. It ends when the orders end
+// before they reach the next boundary.
 func (c *cutter) every(order func() []*order) {
 	for mode := range modes {
 		for n := 1; c.once(cut{mode: mode, left: n}, order()); n++ {
@@ -72,8 +72,8 @@ func (c *cutter) once(what cut, orders []*order) bool {
 	return true
 }
 
-// rest cuts at the boundaries that every has missed because other statements came between.
-// Some are too rare to hit, such as those of River's clean-up.
+// rest cuts at the boundaries that every has missed because other statements came in between. Some
+// boundaries are too rare to hit, such as those of River's clean-up.
 func (c *cutter) rest() {
 	for range 2 {
 		for _, missed := range c.proxy.uncut() {

@@ -12,9 +12,8 @@ import (
 	"giftcards/cmd/giftcards/processtest"
 )
 
-// fullDisk fills PostgreSQL's disk while cards are issued, and then frees it. The disk is a
-// small one in memory. Without the right to mount one, a limit on the size of files
-// replaces it.
+// fullDisk fills PostgreSQL's disk while cards are issued, and then frees it. The disk is a small file
+// system in memory. If this process may not mount one, a limit on the size of files takes its place.
 func fullDisk(tr *trial) {
 	tr.Helper()
 	dir := processtest.StateDir(tr)

@@ -20,13 +20,13 @@ import (
 	"giftcards/store/storetest/full"
 )
 
-// floodMemory is the largest resident memory of a flooded server with default settings, in
+// floodMemory is the most resident memory that a flooded server with default settings may use, in
 // bytes.
 const floodMemory = 256 << 20
 
-// floodedServer lets users of one merchant flood a server: with unfinished requests, with
-// answers that they read slowly, and with the bodies that cost most to validate. The server's
-// memory must stay bounded, and another merchant must still be served, though more slowly.
+// floodedServer lets users of one merchant flood a server with unfinished requests, with answers that
+// they read slowly, and with bodies that cost most to validate. The server's memory must stay bounded,
+// and the server must still serve another merchant, perhaps more slowly.
 func floodedServer(tr *trial) {
 	tr.Helper()
 	tr.needFiles(uint64(full.Size(4_000, 400)))
@@ -64,7 +64,7 @@ func floodedServer(tr *trial) {
 	if peak > floodMemory {
 		tr.exceptionf("the server had %d MiB resident, more than %d", peak>>20, floodMemory>>20)
 	}
-	if full.Asked() && p99(flooded) > 10*p99(quiet) { // the slice is too short to measure p99
+	if full.Asked() && p99(flooded) > 10*p99(quiet) { // without -full, the time is too short to measure p99
 		tr.exceptionf("a create's p99 is %s in the flood, %s without", p99(flooded), p99(quiet))
 	}
 	cards, err := ask[int64](tr.ctx, pg.adminIn(), "select count(*) from gift_cards where encode(program_id, 'hex') = $1", victim.ProgramID)
@@ -161,8 +161,8 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// unfinished keeps requests open whose bodies lack one byte. Their user is a reader, and
-// their program does not exist.
+// unfinished keeps requests open whose bodies lack one byte. The user is a reader, and the program in
+// the requests does not exist.
 func (f *flood) unfinished(ctx context.Context, count int) {
 	body := strings.Repeat(" ", 1<<20-2)
 	head := fmt.Sprintf("POST /v2/giftcards/programs/%024d/cards/bulk HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n",
@@ -236,8 +236,8 @@ func (f *flood) csvLink(count int) (path string) {
 	return path
 }
 
-// newUser makes a user with the operator's commands. The user gets a new merchant and
-// program, or those of another user.
+// newUser makes a user by the operator's commands. The user gets the merchant and program of another
+// user, or a new merchant and program.
 func (tr *trial) newUser(state, database, role string, of merchant) merchant {
 	tr.Helper()
 	m := of

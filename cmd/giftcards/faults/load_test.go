@@ -19,12 +19,12 @@ type order struct {
 	key, path, body string
 	cards, messages int // the numbers that its effect creates
 	task            bool
-	// blind orders have no idempotency key and are sent once. Without an answer the effect
-	// is one card or none.
+	// A blind order has no idempotency key and is sent once. Without an answer, it has made one
+	// card or none.
 	blind bool
-	// entry is the type of the ledger entry that the order makes on an existing card, "" for none.
+	// entry is the type of the ledger entry that the order adds to an existing card, or "".
 	entry string
-	// next makes the order that follows this one's answer; nil: none does.
+	// next makes the order that follows when this one is answered. It is nil if none follows.
 	next func(answer []byte) *order
 
 	status int // status of the first 2xx answer
@@ -95,10 +95,10 @@ func (l *load) bulk(cards int, told bool) *order {
 	return o
 }
 
-// threshold is the server's default. A task issues more cards than these.
+// threshold is the server's default of --bulk-threshold. A task issues more cards.
 const threshold = 50
 
-// any makes an order at random, mostly of one card.
+// any makes a random order, mostly for one card.
 func (l *load) any() *order {
 	switch n := l.trial.roll(20); {
 	case n < 1:

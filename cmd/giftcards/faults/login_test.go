@@ -18,10 +18,9 @@ import (
 	"giftcards/store/storetest/full"
 )
 
-// TestAUserGetsInWhileLoginsAreAttacked: a user who has logged in from an address before
-// can log in from it at the first try, whatever attackers send from any number of
-// addresses.
-func TestAUserGetsInWhileLoginsAreAttacked(t *testing.T) {
+// TestAUserCanLogInWhileLoginsAreAttacked, at the first try, from an address of an earlier login,
+// whatever attackers send from any number of addresses.
+func TestAUserCanLogInWhileLoginsAreAttacked(t *testing.T) {
 	t.Parallel()
 	all := newTrial(t, "logins")
 	dir := processtest.StateDir(all)
@@ -129,14 +128,14 @@ func (g *siege) victim() {
 	g.note = fmt.Sprintf("%d logins: median %s, slowest %s", len(took), took[len(took)/2].Round(time.Millisecond), took[len(took)-1].Round(time.Millisecond))
 }
 
-// rightPasswords is a user of the merchant who logs in over and over.
+// rightPasswords attacks as a user of the merchant who logs in over and over.
 func rightPasswords(g *siege) {
 	const name, password = "other@example.com", "the right password"
 	g.command(g.server.state, g.server.database, password+"\n", "user", "create", "--merchant="+g.merchant.MerchantID, name)
 	g.keepOn(8*25, func(i, _ int) (string, string, string) { return fmt.Sprintf("198.51.%d.1", i%8), name, password })
 }
 
-// unknownUsers is one network of IPv6 whose every request comes from another /64.
+// unknownUsers attacks from an IPv6 network. Each request comes from another /64 in it.
 func unknownUsers(g *siege) {
 	g.keepOn(200, func(i, n int) (string, string, string) {
 		return fmt.Sprintf("2001:db8:0:%x::1", (i+200*n)%(1<<16)), fmt.Sprintf("nobody-%d-%d@example.com", i, n), "a wrong password"
@@ -181,8 +180,8 @@ func longPasswords(g *siege) {
 	})
 }
 
-// usedUp is six addresses that use up the victim's wrong passwords, on a server that
-// has forgotten everything by a restart.
+// usedUp attacks from six addresses, which use up the victim's wrong passwords. A restart has made the
+// server forget everything in its memory before.
 func usedUp(g *siege) {
 	g.server.Kill()
 	g.server.Start()

@@ -20,7 +20,7 @@ import (
 
 var seed = flag.Uint64("seed", 0, "begins the dice; 0 draws one")
 
-// TestMain prints the sum of all kinds at the end.
+// TestMain prints the sum over all kinds of faults at the end.
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if *seed == 0 {
@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// TestFaults tries every kind of fault, or a slice of them without -full.
+// TestFaults tries every kind of fault. Without -full it tries only a part of them.
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []struct {
@@ -79,7 +79,7 @@ func (c *tally) print(name string) {
 		name, c.faults.Load(), c.requests.Load(), c.cards.Load(), c.exceptions.Load(), *seed, note)
 }
 
-// trial is one kind of fault being tried.
+// trial is the trial of one kind of fault.
 type trial struct {
 	*testing.T
 	tally
@@ -88,7 +88,7 @@ type trial struct {
 	sabotaged bool // the test expects exceptions
 }
 
-// newTrial starts the count of a kind; its line is printed when the test ends.
+// newTrial starts the count for a kind of fault. Its line is printed when the test ends.
 func newTrial(t *testing.T, name string) *trial {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())

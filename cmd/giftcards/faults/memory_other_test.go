@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// residentMemory returns the resident memory of a process in bytes. Only Linux knows its
-// peak.
+// residentMemory returns the resident memory of a process in bytes. peak is 0, because only Linux
+// tells it.
 func residentMemory(tr *trial, pid int) (now, peak int64) {
 	tr.Helper()
 	out, err := exec.Command("ps", "-o", "rss=", "-p", fmt.Sprint(pid)).Output()

@@ -13,7 +13,8 @@ import (
 // moved is the part of an answer that describes a card or a movement of its money.
 type moved struct{ ID, TransactionID, GiftCardID string }
 
-// spentCard orders a card, and then its activation, a redemption, and a refund of a part of it.
+// spentCard orders a card, and then its activation, a redemption, and a refund of a part of the
+// redemption.
 func (l *load) spentCard() *order {
 	o := l.card()
 	o.next = func(answer []byte) *order {
@@ -36,7 +37,7 @@ func decoded(answer []byte) (m moved) {
 	return m
 }
 
-// after returns the order that follows this one, nil if none does or this one failed.
+// after returns the order that follows this one. It is nil if none follows or this one failed.
 func (o *order) after() *order {
 	if o.next == nil || o.answer == nil {
 		return nil
@@ -44,7 +45,7 @@ func (o *order) after() *order {
 	return o.next(o.answer)
 }
 
-// before carries out the first steps of a card that is spent, and returns the step after them.
+// before carries out the first orders of a spentCard, and returns the next one.
 func (l *load) before(steps int) *order {
 	o := l.spentCard()
 	for range steps {

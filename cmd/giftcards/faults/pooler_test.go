@@ -12,9 +12,9 @@ import (
 	"giftcards/store/storetest/check"
 )
 
-// transactionPooler has two servers reach the database through PgBouncer,
-// which lends a connection for one transaction at a time, with the settings of
-// docs/deployment.md, and kills servers, pooler and database in turn.
+// transactionPooler kills two servers, a pooler and the database in turn. The servers reach the
+// database through PgBouncer, which lends a connection for one transaction at a time. The settings are
+// those of docs/deployment.md.
 func transactionPooler(tr *trial) {
 	tr.Helper()
 	dir := processtest.StateDir(tr)
@@ -66,9 +66,9 @@ func (tr *trial) newPooler(dir string, pg *postgres) *pooler {
 		tr.Fatal("PgBouncer is not installed: `apt-get install pgbouncer`, or your system's package of that name")
 	}
 	port := processtest.FreePort(tr)
-	own := tr.give(filepath.Join(dir, "pooler"))
-	p := &pooler{trial: tr, program: found, ini: filepath.Join(own, "pgbouncer.ini"), address: fmt.Sprintf("127.0.0.1:%d", port)}
-	users := filepath.Join(own, "users.txt")
+	home := tr.give(filepath.Join(dir, "pooler"))
+	p := &pooler{trial: tr, program: found, ini: filepath.Join(home, "pgbouncer.ini"), address: fmt.Sprintf("127.0.0.1:%d", port)}
+	users := filepath.Join(home, "users.txt")
 	tr.must(os.WriteFile(users, []byte(`"giftcards" ""`+"\n"), 0o644))
 	tr.must(os.WriteFile(p.ini, fmt.Appendf(nil, `[databases]
 giftcards = host=127.0.0.1 port=%d dbname=giftcards

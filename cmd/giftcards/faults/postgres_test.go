@@ -32,7 +32,7 @@ type postgres struct {
 // installed is a stopped cluster. Each test starts a copy of it.
 var installed struct {
 	sync.Mutex
-	bin  string // PostgreSQL's programs, which the private server uses
+	bin  string // directory of PostgreSQL's programs, which the private server uses too
 	data string // a directory that initdb made
 }
 
@@ -56,8 +56,8 @@ func (tr *trial) install() (bin, data string) {
 	return installed.bin, installed.data
 }
 
-// newPostgres makes and starts a server with an empty database giftcards, which
-// belongs to the role of that name.
+// newPostgres makes and starts a server with an empty database giftcards, which belongs to the role
+// giftcards.
 func (tr *trial) newPostgres(dir string) *postgres {
 	tr.Helper()
 	bin, made := tr.install()
@@ -118,7 +118,7 @@ func (p *postgres) crash() { _ = p.Stop(syscall.SIGQUIT) }
 
 func (p *postgres) address() string { return fmt.Sprintf("127.0.0.1:%d", p.port) }
 
-// url is the database's address for its owner, and adminURL the one for the superuser.
+// url is the database's address for its owner. adminURL is the server's address for the superuser.
 func (p *postgres) url() string { return databaseURL("giftcards", p.address(), "") }
 func (p *postgres) adminURL() string {
 	return fmt.Sprintf("postgres://postgres@%s/postgres?sslmode=disable", p.address())

@@ -54,14 +54,14 @@ func (tr *trial) give(dir string) string {
 	return dir
 }
 
-// giftcards is a `giftcards serve` on a database. It is started, killed and started again.
+// giftcards runs `giftcards serve` on a database. It can be started, killed and started again.
 type giftcards struct {
 	*processtest.Server
 
 	state, database string
 }
 
-// newGiftcards starts a server with more variables of its environment. Servers with one
+// newGiftcards starts a server with additional variables in its environment. Servers with the same
 // state directory share their keys.
 func (tr *trial) newGiftcards(state, database string, env ...string) *giftcards {
 	tr.Helper()

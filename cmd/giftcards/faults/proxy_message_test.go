@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// read reads a message: a type, which the first message does not have, a length and the
-// content.
+// read reads a message: its type, its length and its content. The first message of a connection has no
+// type.
 func read(from *bufio.Reader, first bool) (kind byte, raw []byte, err error) {
 	head := 5
 	if first {

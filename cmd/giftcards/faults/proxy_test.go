@@ -10,9 +10,8 @@ import (
 	"giftcards/cmd/giftcards/processtest"
 )
 
-// proxy is a proxy between a server and PostgreSQL that can break connections. It parses
-// just enough of the protocol to find the beginning of a statement and the end of its
-// answer.
+// proxy is a proxy between a server and PostgreSQL that can break connections. It parses the protocol
+// just enough to find the beginning of a statement and the end of its answer.
 type proxy struct {
 	trial    *trial
 	listener net.Listener
@@ -29,7 +28,7 @@ type mode int
 
 const (
 	unsent     mode = iota // the statement never reaches the database
-	sent                   // the database gets it, and the client's connection breaks at once, perhaps before the database is done
+	sent                   // the database gets it, and the client's connection breaks at once, perhaps while it still runs
 	unanswered             // the database has executed it, and the answer is lost
 	answered               // after the answer
 	modes
@@ -39,12 +38,12 @@ func (m mode) String() string {
 	return [...]string{"unsent", "sent", "unanswered", "answered"}[m]
 }
 
-// cut is one break at the n-th boundary from now on, of any connection.
+// cut is a break at the n-th boundary of any connection from now on.
 type cut struct {
 	mode  mode
 	only  string // the statement whose boundaries count; "" for all
 	left  int
-	all   bool // breaks every connection and not only that one
+	all   bool // breaks all connections, and not only the one that has reached the boundary
 	fired chan struct{}
 	what  string
 }
@@ -108,7 +107,7 @@ func (p *proxy) disarm(c *cut) bool {
 	return over(c.fired)
 }
 
-// boundary returns the cut to make at a statement that was just read completely, or nil.
+// boundary returns the cut to make at a statement that was just read, or nil if there is none.
 func (p *proxy) boundary(statement string) *cut {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
@@ -146,7 +145,7 @@ func (p *proxy) execute(c *cut, at *pair) {
 	close(c.fired)
 }
 
-// pair is a connection of a client and the one to the database that serves it.
+// pair is a client's connection, and the connection to the database that serves it.
 type pair struct {
 	proxy            *proxy
 	client, database net.Conn
@@ -250,7 +249,7 @@ func (at *pair) pass(kind byte, statement string, group []byte) bool {
 	return err == nil
 }
 
-// copies reports whether a part of a COPY is a boundary: it has no answer.
+// copies reports whether a part of a COPY is a boundary. Such a part has no answer.
 func (at *pair) copies() bool {
 	at.proxy.mutex.Lock()
 	defer at.proxy.mutex.Unlock()

@@ -11,8 +11,8 @@ import (
 	"giftcards/store/storetest/check"
 )
 
-// promotedStandby kills the primary under load and promotes its synchronous
-// standby, five times back and forth. The server knows both by one address.
+// promotedStandby kills the primary under load and promotes its synchronous standby, five times back
+// and forth. Both have the same address for the server.
 func promotedStandby(tr *trial) {
 	tr.Helper()
 	dir := processtest.StateDir(tr)
@@ -49,9 +49,9 @@ func promotedStandby(tr *trial) {
 	l.audit(primary.adminIn())
 }
 
-// mistakenAddress lets the server's only address lead to a standby for a second, ten times,
-// as a name that is changed too early. Sessions that begin meanwhile cannot write, and must
-// end with the mistake.
+// mistakenAddress lets the server's only address lead to a standby for a second, ten times, like a DNS
+// name that is changed too early. Sessions that begin in this time cannot write. They must end when
+// the address is right again.
 func mistakenAddress(tr *trial) {
 	tr.Helper()
 	dir := processtest.StateDir(tr)

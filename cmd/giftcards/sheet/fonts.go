@@ -26,11 +26,11 @@ type Fonts struct {
 // LoadFonts returns the fonts of a directory or, if it is "", of this machine. It fails if there
 // is no such directory.
 func LoadFonts(dir string) (*Fonts, error) {
-	own, err := font.ParseTTF(bytes.NewReader(goregular.TTF))
+	goRegular, err := font.ParseTTF(bytes.NewReader(goregular.TTF))
 	if err != nil {
 		return nil, err
 	}
-	f := &Fonts{faces: []*font.Face{own}, runes: map[rune]*font.Face{}}
+	f := &Fonts{faces: []*font.Face{goRegular}, runes: map[rune]*font.Face{}}
 	dirs := []string{dir}
 	if dir == "" {
 		// A machine without fonts has no directory, which is no fault.

@@ -15,8 +15,8 @@ import (
 	"giftcards/jobs/barcode"
 )
 
-// TestATillReadsEveryNumberOfASheet from print, on both papers, in both codes, mirrored and not, and
-// nothing else.
+// TestATillReadsEveryNumberOfASheet from paper, and nothing else: on both sizes of paper, in both codes,
+// and with the layout mirrored or not.
 func TestATillReadsEveryNumberOfASheet(t *testing.T) {
 	t.Parallel()
 	arabic := sheet.Design{Title: "بطاقات هدايا", Number: "رقم البطاقة", Code: "رمز الأمان", Until: "صالحة حتى", Mirrored: true}
@@ -31,7 +31,7 @@ func TestATillReadsEveryNumberOfASheet(t *testing.T) {
 	}
 }
 
-// readSheet writes a sheet of a name, prints it, and reads its codes.
+// readSheet makes a sheet of cards for a merchant of the name, prints it, and reads its codes.
 func readSheet(t *testing.T, paper sheet.Paper, name string, design sheet.Design) {
 	t.Helper()
 	list := cards(13)
@@ -80,7 +80,7 @@ func run(t *testing.T, name string, args ...string) string {
 	t.Helper()
 	var complaints strings.Builder
 	cmd := exec.CommandContext(t.Context(), name, args...)
-	cmd.Stderr = &complaints // some of which are not about the test, such as a missing D-Bus
+	cmd.Stderr = &complaints // some do not concern the test, such as a missing D-Bus
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatalf("%s: %v: %s (on Debian: zbar-tools, poppler-utils)", name, err, complaints.String())

@@ -32,8 +32,8 @@ func cards(count int) []sheet.Card {
 	return list
 }
 
-// TestASheetHasAPageForAsManyCardsAsFit and no empty one.
-func TestASheetHasAPageForAsManyCardsAsFit(t *testing.T) {
+// TestASheetHasAsManyPagesAsItsCardsNeed, and no empty page.
+func TestASheetHasAsManyPagesAsItsCardsNeed(t *testing.T) {
 	t.Parallel()
 	for paper, onPage := range map[sheet.Paper]int{sheet.A4: 10, sheet.Letter: 8} {
 		for _, c := range []struct{ cards, pages int }{{1, 1}, {onPage, 1}, {onPage + 1, 2}, {3 * onPage, 3}} {
@@ -46,8 +46,8 @@ func TestASheetHasAPageForAsManyCardsAsFit(t *testing.T) {
 	}
 }
 
-// TestCharactersWithoutAFontAreTold each once, and the rest is printed.
-func TestCharactersWithoutAFontAreTold(t *testing.T) {
+// TestCharactersWithoutAFontAreReported, each once. The rest is printed.
+func TestCharactersWithoutAFontAreReported(t *testing.T) {
 	t.Parallel()
 	list := cards(2)
 	list[0].Recipient, list[1].Recipient = "Ада 陳大文", "陳 🎁"
@@ -60,7 +60,7 @@ func TestCharactersWithoutAFontAreTold(t *testing.T) {
 	}
 }
 
-// TestALongNameKeepsToItsCard: a name of the most characters that the API takes.
+// TestALongNameKeepsToItsCard, even a name as long as the API accepts.
 func TestALongNameKeepsToItsCard(t *testing.T) {
 	t.Parallel()
 	list := cards(1)
@@ -76,7 +76,7 @@ func TestALongNameKeepsToItsCard(t *testing.T) {
 	}
 }
 
-// TestABadNumberIsNotPrinted, because its code would be another one's.
+// TestABadNumberIsNotPrinted, because a till would read another number.
 func TestABadNumberIsNotPrinted(t *testing.T) {
 	t.Parallel()
 	list := cards(1)
@@ -86,8 +86,8 @@ func TestABadNumberIsNotPrinted(t *testing.T) {
 	}
 }
 
-// TestTheWordsOfASheetAreInItsFileOnce, so that a sheet of many cards stays small, and they may be
-// of any language.
+// TestTheWordsOfASheetAreInItsFileOnce, so that a sheet of many cards stays small. The words may be of
+// any language.
 func TestTheWordsOfASheetAreInItsFileOnce(t *testing.T) {
 	t.Parallel()
 	for name, d := range map[string]sheet.Design{

@@ -11,7 +11,7 @@ import (
 	"giftcards/jobs/message/texts"
 )
 
-// dir makes a directory of files.
+// dir makes a directory with files, by their names.
 func dir(t *testing.T, files map[string]string) string {
 	t.Helper()
 	d := t.TempDir()
@@ -42,7 +42,7 @@ func zone(t *testing.T, name string) *time.Location {
 	return z
 }
 
-// arabic is the whole file of another test.
+// arabic returns the Arabic file of the tests of package message.
 func arabic(t *testing.T) string {
 	t.Helper()
 	content, err := os.ReadFile(filepath.Join("..", "testdata", "languages", "ar.txt"))
@@ -52,7 +52,7 @@ func arabic(t *testing.T) string {
 	return string(content)
 }
 
-// TestABrokenFileIsRefusedWithFileAndLine, in words that say what is wrong.
+// TestABrokenFileIsRefusedWithFileAndLine, and with words that say what is wrong.
 func TestABrokenFileIsRefusedWithFileAndLine(t *testing.T) {
 	t.Parallel()
 	whole := arabic(t)
@@ -93,8 +93,8 @@ func TestABrokenFileIsRefusedWithFileAndLine(t *testing.T) {
 	}
 }
 
-// TestAFileOfAnOperatorReplacesTextsAndAddsLanguages, and the file of a region needs only what
-// differs.
+// TestAFileOfAnOperatorReplacesTextsAndAddsLanguages. The file of a region needs only the texts that
+// differ.
 func TestAFileOfAnOperatorReplacesTextsAndAddsLanguages(t *testing.T) {
 	t.Parallel()
 	languages := load(t, dir(t, map[string]string{
@@ -168,7 +168,8 @@ func TestMoneyIsExactAndInTheFormOfItsLocale(t *testing.T) {
 	}
 }
 
-// TestATimeHasItsZoneInEachLanguage, and the first of a month its own form where there is one.
+// TestATimeHasItsZoneInEachLanguage. The first day of a month has its own form in languages that
+// have one.
 func TestATimeHasItsZoneInEachLanguage(t *testing.T) {
 	t.Parallel()
 	languages := load(t, "")
@@ -190,7 +191,7 @@ func TestATimeHasItsZoneInEachLanguage(t *testing.T) {
 	}
 }
 
-// TestThePluralIsThatOfTheLanguage: French counts nothing as one, and Arabic has six forms.
+// TestThePluralIsThatOfTheLanguage: French uses the singular for zero, and Arabic has six forms.
 func TestThePluralIsThatOfTheLanguage(t *testing.T) {
 	t.Parallel()
 	languages := load(t, dir(t, map[string]string{"ar.txt": arabic(t)}))

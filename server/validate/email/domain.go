@@ -31,7 +31,7 @@ func normalizeDomain(domain string) (international, ascii string, err error) {
 	if err := checkDomain(domain, ascii); err != nil {
 		return "", "", err
 	}
-	// The answer has the form that the ASCII form decodes to, not the form that was typed.
+	// The normal form is decoded from the ASCII form. It may differ from the form that was typed.
 	if international, err = toUnicode(ascii); err != nil {
 		return "", "", faultf("The part after the @-sign is not valid IDNA (%s).", err)
 	}
@@ -78,8 +78,8 @@ func isHostLabel(label string) bool {
 	return label != "" && label[0] != '-' && label[len(label)-1] != '-'
 }
 
-// isMappable reports whether the mapping of UTS 46 may see a character. It must not see
-// invisible ones, nor one that hides a period.
+// isMappable reports whether a character may be given to the mapping of UTS 46. Invisible
+// characters may not, nor characters that contain a period.
 func isMappable(c rune) bool {
 	switch {
 	case 0x80 <= c && c <= 0x9F:
@@ -141,7 +141,7 @@ func toASCII(domain string) (string, error) {
 	if isHostName(domain) {
 		return domain, nil
 	}
-	// A domain in ASCII skips this, as in email-validator, so that IDNA's rules do not apply.
+	// An ASCII domain has returned above, as in email-validator: IDNA's rules do not apply to it.
 	labels := strings.Split(domain, ".")
 	for i, label := range labels {
 		ascii, err := encodeLabel(label)

@@ -37,8 +37,8 @@ func Normalize(address string) (normalized, reason string) {
 		return "", fmt.Sprintf("Length must not exceed %d characters", maxInput)
 	}
 	// Pydantic takes the address out of the brackets after a display name and strips white
-	// space. If it refuses that address, its reason is the answer. If it accepts it, the text
-	// as a whole must still be an address.
+	// space. A fault of this inner address is reported first. If there is none, the whole text
+	// must still be an address.
 	inner := address
 	if match := withName.FindStringSubmatch(address); match != nil {
 		inner = match[3]
@@ -55,8 +55,8 @@ func Normalize(address string) (normalized, reason string) {
 	return normalized, ""
 }
 
-// NotUnicode returns the reason to refuse a text with halves of surrogate pairs, which is no
-// Unicode. In text they are U+FFFD.
+// NotUnicode returns the reason to refuse a text that contains half a surrogate pair, which
+// Unicode does not allow. In text, U+FFFD stands for each such half.
 func NotUnicode(text string) string {
 	if _, reason := Normalize(text); reason != "" {
 		return reason
@@ -137,7 +137,7 @@ func normalize(address string) (string, error) {
 	if err := checkLength(parts.local+"@"+parts.domain, normalized, local+"@"+ascii); err != nil {
 		return "", err
 	}
-	// Last, because faults of the address itself come before the fault that it has a name.
+	// This check is the last, because a fault of the address is reported before its display name.
 	if parts.named {
 		return "", fault("A display name and angle brackets around the email address are not permitted here.")
 	}
@@ -156,7 +156,7 @@ func normalizeLocal(local string, quoted bool) (string, error) {
 		}
 		local = normal
 	}
-	// After the checks, because faults inside the quotes come first.
+	// This follows the checks, because a fault inside the quotes is reported first.
 	if quoted {
 		return "", fault("Quoting the part before the @-sign is not allowed here.")
 	}
@@ -174,8 +174,7 @@ func isRole(local string) bool {
 	}, local)
 }
 
-// isSpecial reports whether a domain is, or is in, one that IANA keeps for special
-// use.
+// isSpecial reports whether IANA reserves the top-level domain of a domain for special use.
 func isSpecial(domain string) bool {
 	last := domain[strings.LastIndexByte(domain, '.')+1:]
 	return slices.Contains([]string{"arpa", "invalid", "local", "localhost", "onion", "test"}, last)

@@ -76,7 +76,7 @@ func TestNormalizeSaysWhyItRefuses(t *testing.T) {
 	}
 }
 
-// x/text parts so many marks, with U+034F.
+// TestNormalFormHoldsManyMarks: x/text would insert U+034F into such a long run of marks.
 func TestNormalFormHoldsManyMarks(t *testing.T) {
 	t.Parallel()
 	marks := strings.Repeat("\u0327", 31)
@@ -124,7 +124,7 @@ func TestNotUnicodeIsAlwaysRefused(t *testing.T) {
 	}
 }
 
-func FuzzNormalFormIsItsOwn(f *testing.F) {
+func FuzzNormalizeKeepsANormalForm(f *testing.F) {
 	for _, seed := range []string{"a@b.co", "INFO@BÜCHER.de", "a@xn--bcher-kva.de", "e\u0301@b.co", "<a@b.co>", `"q"@b.co`, "a@[1.2.3.4]", "a@[IPv6:::]"} {
 		f.Add(seed)
 	}

@@ -172,8 +172,8 @@ func checkLabel(label string) error {
 
 // checkBidi judges a label with characters written from right to left by RFC 5893.
 func checkBidi(label string, runes []rune) error {
-	// Rule 1 and the others hold only for labels with a character from right to left. Python's
-	// tables do not know the direction of characters that are newer than they are.
+	// The rules apply only to a label with at least one right-to-left character. Python's tables
+	// do not know the direction of a character that is newer than the tables.
 	isBidi := false
 	for i, c := range runes {
 		if unicode.Is(unicode15, c) {
@@ -196,20 +196,20 @@ func checkBidi(label string, runes []rune) error {
 	default:
 		return faultf("First codepoint in label %s must be directionality L, R or AL", repr(label))
 	}
-	// Rules 3 and 6: marks (NSM) at the end do not count, so they leave fineEnd as it is.
-	fineEnd := false
+	// Rules 3 and 6: marks (NSM) at the end do not count, so they leave mayEnd as it is.
+	mayEnd := false    // the label may end after the last character
 	numbers := bidi.ON // the kind of digits seen; ON for none
 	for i, c := range runes {
 		class := direction(c)
 		switch class {
 		case bidi.EN:
-			fineEnd = true
+			mayEnd = true
 		case bidi.R, bidi.AL, bidi.AN:
-			fineEnd = rightToLeft
+			mayEnd = rightToLeft
 		case bidi.L:
-			fineEnd = !rightToLeft
+			mayEnd = !rightToLeft
 		case bidi.ES, bidi.CS, bidi.ET, bidi.ON, bidi.BN:
-			fineEnd = false
+			mayEnd = false
 		}
 		// Rules 2 and 5: each direction has its own classes.
 		switch {
@@ -226,7 +226,7 @@ func checkBidi(label string, runes []rune) error {
 			numbers = class
 		}
 	}
-	if !fineEnd {
+	if !mayEnd {
 		return fault("Label ends with illegal codepoint directionality")
 	}
 	return nil

@@ -12,7 +12,7 @@ const (
 	maxLabel   = 63
 )
 
-// tooMany says by how much a length exceeds its limit.
+// tooMany returns the words for the number of characters above a limit.
 func tooMany(excess int) string {
 	return fmt.Sprintf("(%d character%s too many)", excess, plural(excess))
 }
@@ -24,8 +24,8 @@ func plural(count int) string {
 	return "s"
 }
 
-// checkLength judges the address as given, normalised, and with its domain in
-// ASCII.
+// checkLength judges the length of three forms of an address: as given, normalised, and with
+// its domain in ASCII.
 func checkLength(given, normalized, ascii string) error {
 	if excess := len(given) - maxAddress; excess > 0 {
 		// The limit is in bytes. The sentence is in characters, so it gives a range if they have

@@ -23,7 +23,7 @@ func checkLocal(local string, quoted bool) error {
 		}
 		return checkUnsafe(local, true)
 	}
-	// It is certainly wrong here. The rest finds the reason.
+	// The local part is certainly wrong now. The rest finds the reason.
 	bad := displayed(local, func(c rune) bool { return c == '.' || isAtext(c) || c >= 0x80 })
 	if bad != "" {
 		return fault("The email address contains invalid characters before the @-sign: " + bad + ".")

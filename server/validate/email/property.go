@@ -44,7 +44,7 @@ func property(c rune) idnaProperty {
 // folded.
 func unstable(c rune) bool {
 	text := string(c)
-	// The usual characters are their own folded form, which shows without a copy.
+	// Most characters are their own folded form, and this check needs no copy of the text.
 	if _, err := cases.Fold().Span([]byte(text), true); err == nil && norm.NFKC.IsNormalString(text) {
 		return false
 	}
@@ -60,7 +60,7 @@ func ignorable(c rune) bool {
 }
 
 // joinerAllowed is RFC 5892's rule for the zero-width joiners. It leaves out the part that
-// needs the joining types of scripts, so that it refuses a domain that relies on them.
+// needs the joining types of scripts, so it refuses a domain that relies on that part.
 func joinerAllowed(label []rune, i int) bool {
 	const virama = 9
 	return i > 0 && norm.NFC.PropertiesString(string(label[i-1])).CCC() == virama
@@ -69,7 +69,7 @@ func joinerAllowed(label []rune, i int) bool {
 // contextAllowed is RFC 5892's rule for the other characters that are valid only beside
 // certain characters.
 func contextAllowed(label []rune, i int) bool {
-	beside := func(j int) rune {
+	characterAt := func(j int) rune { // 0 outside of the label
 		if j < 0 || j >= len(label) {
 			return 0
 		}
@@ -77,11 +77,11 @@ func contextAllowed(label []rune, i int) bool {
 	}
 	switch c := label[i]; c {
 	case 0xB7: // middle dot
-		return beside(i-1) == 'l' && beside(i+1) == 'l'
+		return characterAt(i-1) == 'l' && characterAt(i+1) == 'l'
 	case 0x375: // Greek lower numeral sign
-		return unicode.Is(unicode.Greek, beside(i+1))
+		return unicode.Is(unicode.Greek, characterAt(i+1))
 	case 0x5F3, 0x5F4: // Hebrew punctuation
-		return unicode.Is(unicode.Hebrew, beside(i-1))
+		return unicode.Is(unicode.Hebrew, characterAt(i-1))
 	case 0x30FB: // Katakana middle dot
 		for _, other := range label {
 			if other != c && unicode.In(other, unicode.Hiragana, unicode.Katakana, unicode.Han) {

@@ -44,13 +44,13 @@ func split(text string) (address, error) {
 	return a, err
 }
 
-// splitAt splits before the first special character. It skips those in quotes, and those that
-// Unicode joins with a mark after them into another character.
+// splitAt splits before the first special character. It skips a character in quotes, and one
+// that Unicode composes with the mark after it into another character.
 func splitAt(text, specials string) (left, right string, err error) {
 	inQuotes, escaped := false, false
 	for i, c := range text {
 		switch {
-		case composes(text[i:], c): // with a mark after it, "<" or "@" is another character
+		case composes(text[i:], c): // for example, "<" and U+0338 are "≮" in form C
 		case inQuotes:
 			if c == '"' && !escaped {
 				inQuotes = false
@@ -72,8 +72,8 @@ func splitAt(text, specials string) (left, right string, err error) {
 	return "", "", fault("An email address must have an @-sign.")
 }
 
-// composes reports whether the first character c of text is another one in
-// Unicode's form C, alone or with what follows.
+// composes reports whether Unicode's form C changes c, the first character of text, alone or
+// together with the marks after it.
 func composes(text string, c rune) bool {
 	size := utf8.RuneLen(c)
 	if c < utf8.RuneSelf && (len(text) == size || text[size] < utf8.RuneSelf) {

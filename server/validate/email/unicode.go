@@ -8,8 +8,8 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// Python 3.11 has Unicode 14, Go 1.26 has Unicode 15: isVisible, isMark and
-// isPrint are Python's.
+// Python 3.11 has Unicode 14, and Go 1.26 has Unicode 15. isVisible, isMark and isPrint answer
+// as Python does.
 
 func isVisible(c rune) bool {
 	return unicode.In(c, unicode.L, unicode.N, unicode.P, unicode.S) && !unicode.Is(unicode15, c)

@@ -39,7 +39,7 @@ type Case struct {
 	Detail json.RawMessage // the detail of the 422; nil if any words will do
 }
 
-// Expectation is what the answer to a recorded request must be.
+// Expectation says which statuses are right for a recorded request.
 type Expectation int
 
 // The expectations.

@@ -44,7 +44,7 @@ func TestDifferenceComparesByValue(t *testing.T) {
 	}
 }
 
-func TestLoadReadsWhatIsExpected(t *testing.T) {
+func TestLoadReadsRequestsAndExpectations(t *testing.T) {
 	t.Parallel()
 	directory := t.TempDir()
 	write(t, directory, "a.jsonl", `{"id": "create/x/1", "method": "POST", "path": "/p", "headers": {"a": "b"}, "body": "x", "expect": {"status": "2xx"}}

@@ -12,7 +12,7 @@ import (
 	"giftcards/store/storetest"
 )
 
-// TestMain makes the test binary the command itself when a test asks for it.
+// TestMain runs the command instead of the tests when a test starts this binary for it.
 func TestMain(m *testing.M) {
 	if os.Getenv("WITHSERVER") != "" {
 		main()
