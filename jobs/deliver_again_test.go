@@ -104,7 +104,7 @@ func TestANewOwnerGetsTheCardAndNothingOfItsSender(t *testing.T) {
 	mails := p.mailsOf(card)
 	last := mails[len(mails)-1]
 	raw := string(last.Raw)
-	if last.To != "bob@example.com" || last.Header.Get("Subject") != "A gift card from Blackwood Books is now yours" ||
+	if last.To != "bob@example.com" || last.Header.Get("Subject") != "A gift card from Blackwood Books is yours now" ||
 		!strings.Contains(raw, "14.50") || !strings.Contains(raw, p.code(p.present(card))) || strings.Contains(raw, "Grace") || strings.Contains(raw, string(note)) {
 		t.Errorf("mail %s", raw)
 	}

@@ -75,7 +75,7 @@ func TestEachMovementIsToldOnceIfTheProgramAsks(t *testing.T) {
 	mails := p.receiptMails()
 	for subject, want := range map[string][]string{
 		"Your gift card from Blackwood Books is ready to use": {"Your gift card has £25.00 on it, to spend at Blackwood Books."},
-		"You paid with your gift card from Blackwood Books":   {"You paid £7.50 with your gift card at Blackwood Books. You have £17.50 left.", "You paid £0.50 with your gift card at Blackwood Books. You have £17.00 left."},
+		"You paid with your gift card from Blackwood Books":   {"£7.50 was paid with your gift card at Blackwood Books. £17.50 is left.", "£0.50 was paid with your gift card at Blackwood Books. £17.00 is left."},
 		"Your gift card from Blackwood Books was topped up":   {"£10.00 was added to your gift card at Blackwood Books. It now has £27.00 on it."},
 	} {
 		all := strings.NewReplacer("<bdi>", "", "</bdi>", "").Replace(strings.Join(strings.Fields(strings.Join(mails[subject], "\n")), " "))
@@ -97,7 +97,7 @@ func TestEachMovementIsToldOnceIfTheProgramAsks(t *testing.T) {
 		t.Errorf("%d kinds of receipts", n)
 	}
 	bodies := strings.Join(p.texts.bodies, "\n")
-	if !strings.Contains(bodies, "You paid £7.50 with your gift card from Blackwood Books. You have £17.50 left.\nCard ending in "+number[12:]) {
+	if !strings.Contains(bodies, "£7.50 was paid with your gift card from Blackwood Books. £17.50 is left.\nCard ending in "+number[12:]) {
 		t.Errorf("text messages:\n%s", bodies)
 	}
 	if !p.present(card).Delivered {

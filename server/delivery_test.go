@@ -95,7 +95,7 @@ func TestAResentCardIsInTheOutbox(t *testing.T) {
 	x.want(x.ask(card, "/resend-code", "", `{"customerEmail":"ada@example.net"}`), 200, `"delivered":false`)
 	mail("To: <ada@example.net>", "Message-ID: <"+card.id+".1@example.com>", "Subject: New security code for your gift card", x.code(card.id))
 	x.want(x.ask(card, "/transfer-ownership", "", toBob), 200, `"customerEmail":"bob@example.com"`)
-	if text := mail("To: <bob@example.com>", "Message-ID: <"+card.id+".2@example.com>", "Subject: A gift card from Test merchant is now yours", x.code(card.id)); strings.Contains(text, "Grace") {
+	if text := mail("To: <bob@example.com>", "Message-ID: <"+card.id+".2@example.com>", "Subject: A gift card from Test merchant is yours now", x.code(card.id)); strings.Contains(text, "Grace") {
 		t.Errorf("the new owner reads of the sender: %s", text)
 	}
 }

@@ -14,8 +14,8 @@ func TestEveryKindHasTheCardAndSaysWhatItIs(t *testing.T) {
 	says := map[string]struct{ subject, words string }{
 		"card":          {"Grace sent you a gift card from Blackwood Books", "Grace sent you a gift card"},
 		"code":          {"New security code for your gift card from Blackwood Books", "no longer work"},
-		"owner":         {"A gift card from Blackwood Books is now yours", "now yours"},
-		"consolidation": {"Your gift cards from Blackwood Books are now one card", "now one card"},
+		"owner":         {"A gift card from Blackwood Books is yours now", "yours now"},
+		"consolidation": {"Your gift cards from Blackwood Books are one card now", "one card now"},
 	}
 	for _, kind := range message.Kinds {
 		g := gift()

@@ -114,7 +114,7 @@ func (e *example) workbook() ([]byte, error) {
 	var file bytes.Buffer
 	w, err := workbook.New(&file, []workbook.Column{
 		{Name: "Card number", Width: 20}, {Name: "Security code", Width: 14}, {Name: "Initial value", Width: 13},
-		{Name: "Expires at", Width: 30}, {Name: "Card ID", Width: 28},
+		{Name: "Expires at", Width: 30}, {Name: "Card id", Width: 28},
 	}, false)
 	if err != nil {
 		return nil, err

@@ -60,7 +60,6 @@ var faults = map[string][]fault{
 	},
 	"en": {
 		{` [:;!?%]`, "Question ?", "no blank belongs before the mark"},
-		{`(?i)by mail|telephone`, "by mail", "mail is what a postman brings: email, phone"},
 	},
 	"es": {
 		{` [:;!?]`, "¿Qué ?", "no blank belongs before the mark"},
