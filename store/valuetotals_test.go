@@ -14,6 +14,7 @@ import (
 
 // reload is a movement that adds an amount to a card.
 func (f fixture) reload(t *testing.T, card id.ID, text string) store.Movement {
+	t.Helper()
 	added := amount(t, text)
 	return store.Movement{
 		Access: f.access, ProgramID: f.program, Cards: []id.ID{card}, Adds: added, Entry: store.AuditEntry{Operation: "reloadGiftCard", Client: "192.0.2.1"},
