@@ -131,8 +131,8 @@ func TestMarksOnANameReachNoOtherCard(t *testing.T) {
 		case area != nil:
 			names, clipped = names+1, true
 			const point = 72 / 25.4 // of a millimetre
-			if height, err := strconv.ParseFloat(area[4], 64); err != nil || -height > 10*point {
-				t.Errorf("%s: a name has more than 10 mm (%v)", line, err)
+			if height, err := strconv.ParseFloat(area[4], 64); err != nil || -height > 10.1*point {
+				t.Errorf("%s: a name has more than 10 mm of height (%v)", line, err)
 			}
 		case line == "Q":
 			clipped = false
@@ -170,9 +170,8 @@ func page(t *testing.T, pdf []byte) (longest string) {
 func TestALongNameEndsWithAWholeCharacter(t *testing.T) {
 	t.Parallel()
 	for _, character := range []string{"e\u0301\u0323", "👩\u200d👩\u200d👧", "🇩🇪"} {
-		for _, beginning := range sheet.OfWholeCharacters("Zo" + strings.Repeat(character, 3)) {
-			rest := strings.TrimPrefix(beginning, "Zo")
-			if len(beginning) >= 2 && len(rest)%len(character) != 0 {
+		for _, beginning := range sheet.OfWholeCharacters(strings.Repeat(character+" ", 3)) {
+			if rest := strings.ReplaceAll(strings.ReplaceAll(beginning, character, ""), " ", ""); rest != "" {
 				t.Errorf("%q is cut to %q", character, beginning)
 			}
 		}
