@@ -71,7 +71,7 @@ func (v *valueTotals) addValue(m *Movement) error {
 		}
 		left := total.limit.Sub(total.before).Sub(total.added)
 		if m.Adds.Cmp(left) > 0 {
-			if left.Sign() < 0 { // the limit was lowered
+			if left.Sign() <= 0 { // below 0, the limit was lowered
 				left = money.Amount{}
 			}
 			return v.limitRefused(i == 0, valueLimit(*total.limit, left))
