@@ -8,6 +8,7 @@ import (
 	"giftcards/gen/api"
 	"giftcards/store"
 	"giftcards/store/id"
+	"giftcards/store/money"
 )
 
 // change is a request to change cards that exist.
@@ -19,6 +20,7 @@ type change struct {
 	key       *string          // the header idempotency-key; nil for none
 	stored    any              // what would be stored of the body; a retry must have the same
 	code      *store.GivenCode // of the first card; nil: none is asked for. Only move judges it
+	adds      money.Amount     // that no card had before; 0: none. Only move counts it
 }
 
 // begin adds the card in the path to the cards, and returns the caller's program and the
@@ -63,7 +65,7 @@ func (s *Server) move(ctx context.Context, c change, apply func(cards []*store.C
 		return changed{}, err
 	}
 	answer, err := s.Store.Move(ctx, store.Movement{
-		Access: who.access, ProgramID: program.ID, Cards: c.cards, Key: key, Code: c.code,
+		Access: who.access, ProgramID: program.ID, Cards: c.cards, Key: key, Code: c.code, Adds: c.adds,
 		Entry: who.auditEntry(c.operation, program.ID, c.subject(), 0),
 		Apply: func(cards []*store.Card) (store.Answer, error) {
 			body, err := apply(cards)

@@ -71,7 +71,7 @@ func (s *Server) ReloadGiftCardByNumber(ctx context.Context, request api.ReloadG
 
 func (s *Server) reload(ctx context.Context, c change, body api.ReloadRequest) (changed, error) {
 	details := store.Details{ReferenceID: line(body.ReferenceId), Description: line(body.Description)}
-	c.stored = []any{body.Amount, details}
+	c.stored, c.adds = []any{body.Amount, details}, body.Amount
 	return s.move(ctx, c, func(cards []*store.Card) (any, error) {
 		_, err := cards[0].Reload(body.Amount, details)
 		return nil, err

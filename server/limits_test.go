@@ -12,6 +12,7 @@ import (
 	"giftcards/server/servertest"
 	"giftcards/store"
 	"giftcards/store/id"
+	"giftcards/store/money"
 	"giftcards/store/storetest"
 	"giftcards/store/storetest/check"
 )
@@ -111,6 +112,51 @@ func TestARequestAboveADailyLimitIsA403ThatNamesTheLimit(t *testing.T) {
 	m.Token = s.Login(m.Email, m.Password) // the token before has expired
 	if tomorrow := post("", "tomorrow", card); tomorrow.Status != http.StatusCreated {
 		t.Errorf("on the next day: %d %s", tomorrow.Status, tomorrow.Body)
+	}
+}
+
+// TestAReloadAboveADailyLimitIsA403 in both ways to reload, and changes nothing. Money that is on
+// cards already can still be spent, given back and moved.
+func TestAReloadAboveADailyLimitIsA403(t *testing.T) {
+	t.Parallel()
+	s := atNoon(t)
+	m := s.Merchant()
+	post := func(path, key, body string) servertest.Answer {
+		return m.Do(http.MethodPost, m.Cards()+path, withKey(key), []byte(body))
+	}
+	var card api.GiftCardResponse
+	if err := json.Unmarshal(post("", "create", `{"initialValue":10,"merchantId":"`+m.ID+`"}`).Body, &card); err != nil {
+		t.Fatal(err)
+	}
+	program, err := id.Parse(m.ProgramID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	limit, err := money.Parse("20")
+	if err != nil {
+		t.Fatal(err)
+	}
+	storetest.AsOwner(t, s.Store, func(tx *store.Tx) (struct{}, error) {
+		return struct{}{}, tx.SetLimits(t.Context(), program, store.Limits{ValuePerDay: &limit})
+	})
+	const words = `{"detail":"Daily limit of the program reached: value is limited to 20.00 a day, 0.00 left until midnight UTC"}`
+	for _, c := range []struct {
+		what, path, key, body string
+		status                int
+		says                  string
+	}{
+		{"activation", "/" + card.Id + "/activate", "a", `{}`, 200, `"balance":"10.00"`},
+		{"reload up to the limit", "/" + card.Id + "/reload", "b", `{"amount":20}`, 200, `"balance":"30.00"`},
+		{"reload above it", "/" + card.Id + "/reload", "c", `{"amount":0.01}`, 403, words},
+		{"reload by number", "/reload-by-number", "d", `{"cardNumber":"` + card.CardNumber + `","amount":0.01}`, 403, words},
+		{"the first reload again", "/" + card.Id + "/reload", "b", `{"amount":20}`, 200, `"balance":"30.00"`},
+		{"redemption", "/" + card.Id + "/redeem", "e", `{"amount":30}`, 200, `"remainingBalance":"0.00"`},
+		{"reload of a card that cannot be reloaded", "/" + card.Id + "/reload", "f", `{"amount":1}`, 400, "Gift card is not active"},
+		{"creation", "", "g", `{"initialValue":1,"merchantId":"` + m.ID + `"}`, 403, words},
+	} {
+		if got := post(c.path, c.key, c.body); got.Status != c.status || !strings.Contains(string(got.Body), c.says) {
+			t.Errorf("%s: %d %s, want %d %s", c.what, got.Status, got.Body, c.status, c.says)
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -90,7 +91,8 @@ type Erased struct {
 	Cards    []ErasedCard
 	Messages int
 	Answers  int
-	// BeingSent are the cards whose message was being sent at that moment, so that it may arrive.
+	// BeingSent are the cards with a message or a receipt that was being sent at that moment, so that
+	// it may arrive.
 	BeingSent []id.ID
 }
 
@@ -126,13 +128,17 @@ func (tx *Tx) ErasePerson(ctx context.Context, p Person) (erased Erased, err err
 		about.addAddresses(row.ID, row.CustomerEmail, row.CustomerPhone)
 		erased.Messages += int(row.Messages)
 		if row.BeingSent {
-			erased.BeingSent = append(erased.BeingSent, row.ID)
+			erased.sending(row.ID)
 		}
 	}
 	// EraseRecipients has deleted the receipts of the person's cards, but not those of a card that
 	// has another recipient by now.
-	if _, err := tx.q.DeleteReceiptsTo(ctx, p.Address); err != nil {
+	receipts, err := tx.q.DeleteReceiptsTo(ctx, p.Address, tx.now)
+	if err != nil {
 		return erased, fmt.Errorf("delete receipts to person: %w", err)
+	}
+	for _, card := range receipts {
+		erased.sending(card)
 	}
 	messages, err := tx.q.DeleteMessagesTo(ctx, tx.now, p.Address)
 	if err != nil {
@@ -141,11 +147,18 @@ func (tx *Tx) ErasePerson(ctx context.Context, p Person) (erased Erased, err err
 	erased.Messages += len(messages)
 	for _, message := range messages {
 		if message.BeingSent {
-			erased.BeingSent = append(erased.BeingSent, message.CardID)
+			erased.sending(message.CardID)
 		}
 	}
 	erased.Answers, err = tx.eraseAnswers(ctx, about)
 	return erased, err
+}
+
+// sending notes once that something about a card was being sent.
+func (e *Erased) sending(card id.ID) {
+	if !slices.Contains(e.BeingSent, card) {
+		e.BeingSent = append(e.BeingSent, card)
+	}
 }
 
 // isNone reports whether a statement found no row.

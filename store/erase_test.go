@@ -12,6 +12,7 @@ import (
 
 	"giftcards/store"
 	"giftcards/store/id"
+	"giftcards/store/storetest"
 	"giftcards/store/text"
 )
 
@@ -233,6 +234,38 @@ func TestAnErasureReportsAMessageThatIsBeingSent(t *testing.T) {
 	f.recordSent(t, due)
 	if f.count(t, "messages") != 0 || f.count(t, "gift_cards where customer_email is null") != 1 {
 		t.Error("the sender has brought the person back")
+	}
+}
+
+// TestAReceiptThatIsBeingSentIsTold by its card, also if the card has another recipient by now. A
+// receipt that waits is not.
+func TestAReceiptThatIsBeingSentIsTold(t *testing.T) {
+	t.Parallel()
+	for what, now := range map[string]string{"a card of the person": "ada@example.com", "a card that was passed on": "bo@example.com"} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			f := setup(t)
+			storetest.AsOwner(t, f.Store, func(tx *store.Tx) (store.Program, error) {
+				return tx.SetProgram(t.Context(), f.program, func(s *store.ProgramSettings) error {
+					s.Receipts = []string{store.ReceiptRedeemed}
+					return nil
+				})
+			})
+			sent, waits := f.newCard(t), f.newCard(t)
+			f.exec(t, "update gift_cards set customer_email = 'ada@example.com'")
+			f.exec(t, `insert into receipts (program_id, card_id, kind, occasion, channel, address, amount, balance, status, next_attempt_at, give_up_at, created_at)
+				select $1, r.card, 'redeemed', 'sale', 'email', 'ada@example.com', -1, 4, 'scheduled', now() - r.age, now() + interval '1 day', now()
+				from (values ($2::bytea, interval '2 hours'), ($3, interval '1 hour')) as r (card, age)`, f.program, sent, waits)
+			due := write(t, f.Store, func(tx *store.Tx) (*store.DueReceipt, error) { return tx.ClaimReceipt(t.Context(), store.ChannelEmail) })
+			f.exec(t, "update gift_cards set customer_email = $1", now)
+			if _, erased := f.erase(t, store.Person{Channel: store.ChannelEmail, Address: "ADA@example.com"}); !slices.Equal(erased.BeingSent, []id.ID{sent}) {
+				t.Errorf("being sent: %v, want %v", erased.BeingSent, sent)
+			}
+			commit(t, f.Store, func(tx *store.Tx) error { return tx.EndReceipt(t.Context(), due, store.MessageSent, "") })
+			if n := f.count(t, "receipts"); n != 0 {
+				t.Errorf("%d receipts are left", n)
+			}
+		})
 	}
 }
 

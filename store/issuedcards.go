@@ -14,34 +14,48 @@ import (
 // CardRef names a card in its program.
 type CardRef struct{ Program, Card id.ID }
 
-// CardsOfTask returns the cards that a task has issued, by program and id. It fails with
-// ErrTaskNotFound if there is no such task, or if it was deleted.
-func (tx *Tx) CardsOfTask(ctx context.Context, task uuid.UUID, since time.Time) ([]CardRef, error) {
+// IssuedCards are the cards that a task or a user has issued, by program and id. Call what returns
+// them in Read, so that no task ends between the two.
+type IssuedCards struct {
+	Cards []CardRef
+	// Unfinished is the number of tasks that may still issue cards.
+	Unfinished int
+}
+
+// CardsOfTask returns the cards that a task has issued. It fails with ErrTaskNotFound if there is no
+// such task, or if it was deleted.
+func (tx *Tx) CardsOfTask(ctx context.Context, task uuid.UUID, since time.Time) (IssuedCards, error) {
 	var found bool
 	if err := tx.tx.QueryRow(ctx, "select exists (select from bulk_tasks where id = $1)", task).Scan(&found); err != nil {
-		return nil, fmt.Errorf("find task: %w", err)
+		return IssuedCards{}, fmt.Errorf("find task: %w", err)
 	}
 	if !found {
-		return nil, ErrTaskNotFound
+		return IssuedCards{}, ErrTaskNotFound
 	}
 	return tx.issuedCards(ctx, task, nil, since)
 }
 
-// CardsOfUser returns the cards that a user has issued since a time, by program and id. Cards of
-// the user's tasks are among them as long as the tasks are kept. The others, which the user
+// CardsOfUser returns the cards that a user has issued since a time. Cards of the user's tasks are
+// among them as long as the tasks are kept. The others, which the user
 // issued at once or by a consolidation, are as far back as the audit log goes.
-func (tx *Tx) CardsOfUser(ctx context.Context, user id.ID, since time.Time) ([]CardRef, error) {
+func (tx *Tx) CardsOfUser(ctx context.Context, user id.ID, since time.Time) (IssuedCards, error) {
 	return tx.issuedCards(ctx, nil, user, since)
 }
 
-func (tx *Tx) issuedCards(ctx context.Context, task, user any, since time.Time) ([]CardRef, error) {
+func (tx *Tx) issuedCards(ctx context.Context, task, user any, since time.Time) (issued IssuedCards, err error) {
+	err = tx.tx.QueryRow(ctx, unfinishedTasksSQL, task, user).Scan(&issued.Unfinished)
+	if err != nil {
+		return issued, fmt.Errorf("count unfinished tasks: %w", err)
+	}
 	rows, err := tx.tx.Query(ctx, issuedCardsSQL, task, user, since)
 	if err != nil {
-		return nil, fmt.Errorf("find issued cards: %w", err)
+		return issued, fmt.Errorf("find issued cards: %w", err)
 	}
-	found, err := pgx.CollectRows(rows, pgx.RowToStructByPos[CardRef])
-	return found, wrap(err, "find issued cards")
+	issued.Cards, err = pgx.CollectRows(rows, pgx.RowToStructByPos[CardRef])
+	return issued, wrap(err, "find issued cards")
 }
+
+const unfinishedTasksSQL = "select count(*) from bulk_tasks where (id = $1::uuid or user_id = $2::bytea) and status in ('pending', 'processing')"
 
 // issuedCardsSQL looks for cards by ranges of their ids, because all cards of one request, and
 // no others, share their first nine bytes. It compares times too, because an entry of the audit

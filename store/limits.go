@@ -11,11 +11,12 @@ import (
 	"giftcards/store/money"
 )
 
-// Limits bound the cards that may be promised on one day, in UTC, in a program or by a user.
-// A card is promised when it is created, or when the task that will issue it is added.
+// Limits bound the cards that may be promised on one day, in UTC, in a program or by a user, and
+// the value of these cards and of the day's reloads. A card is promised when it is created, or when
+// the task that will issue it is added.
 type Limits struct {
 	CardsPerDay *int64        // 0 or more; nil: no limit
-	ValuePerDay *money.Amount // of initial values together, 0 or more; nil: no limit
+	ValuePerDay *money.Amount // of initial values and reloads together, 0 or more; nil: no limit
 }
 
 // Limits returns the limits of all programs and users that have one, by the id of the program
@@ -67,15 +68,24 @@ func (tx *Tx) countIssued(ctx context.Context, terms Terms, cards int) ([][]byte
 
 // limitReached counts a refusal, and returns the error for the caller.
 func (s *Store) limitReached(row db.CountIssuedRow) error {
+	if row.TooManyCards {
+		return s.limitRefused(row.OfProgram, fmt.Sprintf("cards are limited to %d a day, %d left", *row.CardsPerDay, row.CardsLeft))
+	}
+	return s.limitRefused(row.OfProgram, valueLimit(*row.ValuePerDay, row.ValueLeft))
+}
+
+// valueLimit says what a limit of value is, and what is left of it.
+func valueLimit(limit, left money.Amount) string {
+	return fmt.Sprintf("value is limited to %s a day, %s left", limit, left)
+}
+
+// limitRefused is limitReached for a limit of a program or of a user, in words.
+func (s *Store) limitRefused(ofProgram bool, limit string) error {
 	whose, kind := "user", refusedByUserLimit
-	if row.OfProgram {
+	if ofProgram {
 		whose, kind = "program", refusedByProgramLimit
 	}
 	s.counts[kind].Add(1) // not in the tally, because the transaction is rolled back
-	limit := fmt.Sprintf("value is limited to %s a day, %s left", row.ValuePerDay, row.ValueLeft)
-	if row.TooManyCards {
-		limit = fmt.Sprintf("cards are limited to %d a day, %d left", *row.CardsPerDay, row.CardsLeft)
-	}
 	return &Error{Kind: Forbidden, Message: fmt.Sprintf("Daily limit of the %s reached: %s until midnight UTC", whose, limit)}
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"giftcards/store/id"
+	"giftcards/store/money"
 )
 
 // Movement is a change of a few cards that depends on nothing but the cards themselves, such
@@ -23,7 +24,10 @@ type Movement struct {
 	Key *IdempotencyKey
 	// Code is the security code that the caller has given for the first card; nil: none is
 	// asked for. It is judged before Apply, and counts even if Apply fails.
-	Code  *GivenCode
+	Code *GivenCode
+	// Adds is the money that Apply puts on cards and takes from none, such as a reload. It counts
+	// towards the daily limits on value of the program and of the user.
+	Adds  money.Amount
 	Entry AuditEntry
 	// Apply changes the cards by their methods and returns the answer. If it fails, nothing of
 	// what it did to the cards is written. It gets the cards in the order of Cards, nil for one
@@ -55,7 +59,8 @@ const lockWait = 2 * time.Second
 // If the key has an answer already, Move returns that and changes nothing. It fails with
 // what Apply fails with, with ErrCardNotFound if the first card does not exist, with
 // ErrKeyReused, with ErrAccessChanged if token or user have changed, and with ErrCardBusy.
-// With a Code, it also fails with ErrWrongCode, and with a *NumberLockedError.
+// With a Code, it also fails with ErrWrongCode, and with a *NumberLockedError. With Adds, it fails
+// with a Forbidden error that names a daily limit if the money would go over it.
 func (s *Store) Move(ctx context.Context, m Movement) (Answer, error) {
 	if m.Code != nil {
 		m.Code.hash = s.hashNumber(FormatNumber(m.Code.CardNumber))
@@ -96,7 +101,7 @@ func (s *Store) move(ctx context.Context, asked []Movement) ([]moved, error) {
 	// Release closes a connection that is still in a transaction, as after an error.
 	defer conn.Release()
 	round := newMovementRound(s.moment(ctx), asked)
-	round.codeMatches, round.receipts = s.codeMatches, &s.receipts
+	round.codeMatches, round.receipts, round.limitRefused = s.codeMatches, &s.receipts, s.limitRefused
 	if err := conn.SendBatch(ctx, round.reads()).Close(); err != nil {
 		return nil, errors.Join(fmt.Errorf("lock cards: %w", err), rollBack(ctx, conn.Conn()))
 	}

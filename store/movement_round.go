@@ -30,6 +30,8 @@ type movementRound struct {
 	failures    map[numberHash]codeFailures // of these numbers: found, and counted in this round
 	tries       []codeTry                   // to write, in their order
 	codeMatches func(card id.ID, sealed []byte, code string) (bool, error)
+
+	valueTotals
 }
 
 // cardKey is a card's primary key, and scopedKey an idempotency key's. accessKey is all that an
@@ -83,6 +85,7 @@ func newMovementRound(at moment, asked []Movement) *movementRound {
 		if m.Code != nil {
 			r.numbers = append(r.numbers, m.Code.hash[:])
 		}
+		r.want(&m)
 		if key := m.Access.key(); !seen[key] {
 			seen[key] = true
 			r.accesses = append(r.accesses, m.Access)
@@ -95,9 +98,9 @@ func newMovementRound(at moment, asked []Movement) *movementRound {
 	return r
 }
 
-// reads begins the transaction, locks the cards, and then reads the rest. Keys, wrong codes
-// and accesses are read by later statements than the lock, so that they see what was
-// committed while it waited.
+// reads begins the transaction, locks the cards and the totals of daily limits, and then reads the
+// rest. Keys, wrong codes and accesses are read by later statements than the locks, so that they see
+// what was committed while these waited.
 func (r *movementRound) reads() *pgx.Batch {
 	batch := &pgx.Batch{}
 	batch.Queue("begin")
@@ -110,6 +113,7 @@ func (r *movementRound) reads() *pgx.Batch {
 		}
 		return err
 	})
+	r.lockTotals(batch, r.clock)
 	if len(r.keys) > 0 {
 		f := formOf(len(r.keys))
 		batch.Queue(findKeysSQL[f], arguments(keyColumns, r.keys, f)...).Query(r.collectAnswers)
@@ -187,6 +191,9 @@ func (r *movementRound) applyOne(m *Movement) (Answer, error) {
 	}
 	before := each(cards, (*Card).copied)
 	answer, err := m.Apply(cards)
+	if err == nil {
+		err = r.addValue(m)
+	}
 	if err != nil {
 		// Back to the state before. The card itself may still be written, because earlier
 		// movements of this round may have changed it.
@@ -225,6 +232,7 @@ func (r *movementRound) writes() *pgx.Batch {
 		}
 	}
 	queueCards(batch, &r.tally, r.receipts, r.clock, cards)
+	r.saveTotals(batch, r.clock)
 	if len(r.entries) > 0 {
 		f := formOf(len(r.given), len(r.entries))
 		batch.Queue(insertAnswersSQL[f], append(arguments(answerColumns, r.given, f), arguments(auditColumns, r.entries, f)...)...)

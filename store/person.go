@@ -31,7 +31,12 @@ type PersonalData struct {
 	Receipts []Receipt
 	Waiting  []WaitingRecipient
 	Answers  []StoredAnswer
+	Refusals []Refusal
 }
+
+// Refusal says that the person wants no receipts of a program. The database has it with a hash of the
+// address, and an erasure leaves it.
+type Refusal struct{ db.FindRefusalsRow }
 
 // WaitingRecipient is a recipient of a card that an unfinished task will issue.
 type WaitingRecipient struct {
@@ -45,7 +50,8 @@ type WaitingRecipient struct {
 type StoredAnswer struct{ db.FindAnswersWithRow }
 
 // PersonalData returns what the database has about the person: the person's cards, the messages
-// and receipts to the address, and what tasks and stored answers have about the person.
+// and receipts to the address, what tasks and stored answers have about the person, and whose
+// receipts the person has refused.
 func (tx *Tx) PersonalData(ctx context.Context, p Person) (found PersonalData, err error) {
 	if found.Cards, err = tx.cardsOf(ctx, p); err != nil {
 		return found, err
@@ -56,6 +62,12 @@ func (tx *Tx) PersonalData(ctx context.Context, p Person) (found PersonalData, e
 	if found.Receipts, err = tx.q.FindReceiptsTo(ctx, p.Address); err != nil {
 		return found, fmt.Errorf("find receipts to person: %w", err)
 	}
+	hash := AddressHash(p.Address)
+	refusals, err := tx.q.FindRefusals(ctx, hash[:])
+	if err != nil {
+		return found, fmt.Errorf("find refusals of person: %w", err)
+	}
+	found.Refusals = each(refusals, func(r db.FindRefusalsRow) Refusal { return Refusal{r} })
 	err = tx.eachWaitingChunk(ctx, func(c db.ListWaitingRecipientsRow, recipients []Recipient) error {
 		for i, recipient := range recipients {
 			if p.is(recipient.Email) || p.is(recipient.Phone) {

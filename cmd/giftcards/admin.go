@@ -107,7 +107,7 @@ func (listMerchants) Run(s *session) error {
 type programCommand struct {
 	Create createProgram `cmd:"" help:"Create a gift-card program of a merchant."`
 	List   listPrograms  `cmd:"" help:"List all programs, or those of a merchant."`
-	Limits limitProgram  `cmd:"" help:"Limit how much may be issued in a program a day."`
+	Limits limitProgram  `cmd:"" help:"Limit how much may be issued and reloaded in a program a day."`
 	Show   showProgram   `cmd:"" help:"Print a program with all of its settings."`
 	Set    setProgram    `cmd:"" help:"Change a program's settings: currency, language, time zone, mails, receipts, retention."`
 	Rename renameProgram `cmd:"" help:"Give a program another name."`

@@ -50,6 +50,8 @@ type printedChange struct {
 	Changed int `json:"changed"`
 	// Refused is the number of cards that stay as they are, by reason.
 	Refused map[string]int `json:"refused"`
+	// UnfinishedTasks is the number of tasks that may still issue cards, which then stay as they are.
+	UnfinishedTasks int `json:"unfinishedTasks"`
 }
 
 // cardsAtOnce is the number of cards that one transaction locks. A till waits for the end of
@@ -63,13 +65,17 @@ func (c issuedBy) change(s *session, operation string, do func(*store.Card) erro
 		return errors.New("name --task or --user")
 	}
 	return printResult(s, func(st *store.Store) (printedChange, error) {
+		// Such a time is that of another zone or another year, and would leave the cards as they are.
+		if c.Since.After(st.Clock()) {
+			return printedChange{}, fmt.Errorf("--since: %s is in the future", c.Since.Format(time.RFC3339))
+		}
 		entry := store.AuditEntry{Operation: operation}
-		issued, err := store.Read(s, st, func(tx *store.Tx) ([]store.CardRef, error) { return c.issued(s, tx, &entry) })
+		issued, err := store.Read(s, st, func(tx *store.Tx) (store.IssuedCards, error) { return c.issued(s, tx, &entry) })
 		if err != nil {
 			return printedChange{}, err
 		}
-		printed := printedChange{Cards: len(issued), Refused: map[string]int{}}
-		for batch := range slices.Chunk(issued, cardsAtOnce) {
+		printed := printedChange{Cards: len(issued.Cards), Refused: map[string]int{}, UnfinishedTasks: issued.Unfinished}
+		for batch := range slices.Chunk(issued.Cards, cardsAtOnce) {
 			did, err := store.Write(s, st, func(tx *store.Tx) (printedChange, error) { return changeCards(s, tx, batch, entry, do) })
 			if err != nil {
 				return printedChange{}, fmt.Errorf("%d cards are changed, and the command can be repeated: %w", printed.Changed, err)
@@ -84,7 +90,7 @@ func (c issuedBy) change(s *session, operation string, do func(*store.Card) erro
 }
 
 // issued returns the cards, and makes the task or the user the subject of the entry.
-func (c issuedBy) issued(s *session, tx *store.Tx, entry *store.AuditEntry) ([]store.CardRef, error) {
+func (c issuedBy) issued(s *session, tx *store.Tx, entry *store.AuditEntry) (store.IssuedCards, error) {
 	if c.Task != uuid.Nil {
 		entry.Subject = c.Task[:]
 		cards, err := tx.CardsOfTask(s, c.Task, c.Since)
@@ -92,7 +98,7 @@ func (c issuedBy) issued(s *session, tx *store.Tx, entry *store.AuditEntry) ([]s
 	}
 	user, err := userNamed(s, tx, c.User)
 	if err != nil {
-		return nil, err
+		return store.IssuedCards{}, err
 	}
 	entry.Subject = user.ID[:]
 	return tx.CardsOfUser(s, user.ID, c.Since)

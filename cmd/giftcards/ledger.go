@@ -21,9 +21,14 @@ type printedLedger struct {
 	ByType  map[string]money.Amount `json:"byType"`
 }
 
+// Run fails for a program that does not exist, because a mistyped id would look like a ledger that
+// adds up.
 func (c verifyLedger) Run(s *session) error {
 	return printRead(s, func(tx *store.Tx) (printedLedger, error) {
 		figures, err := tx.VerifyLedger(s, c.Program)
-		return printedLedger(figures), err
+		if err == nil && !c.Program.IsZero() {
+			_, err = tx.FindProgram(s, c.Program)
+		}
+		return printedLedger(figures), naming(c.Program.String(), err)
 	})
 }

@@ -13,7 +13,7 @@ import (
 // dailyLimits are the flags of the commands that set daily limits.
 type dailyLimits struct {
 	CardsPerDay *int64  `placeholder:"N" help:"Most cards that may be issued in a day (UTC). The other limit stays unchanged."`
-	ValuePerDay *string `placeholder:"AMOUNT" help:"Largest sum of the initial values of cards issued in a day (UTC), such as 500 or 99.50. The other limit stays unchanged."`
+	ValuePerDay *string `placeholder:"AMOUNT" help:"Largest sum of the initial values of cards issued in a day (UTC) and of the reloads of that day, such as 500 or 99.50. The other limit stays unchanged."`
 	None        bool    `help:"Remove both limits."`
 }
 

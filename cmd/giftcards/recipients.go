@@ -19,7 +19,7 @@ import (
 )
 
 type recipientsCommand struct {
-	Export exportRecipient `cmd:"" help:"Print as JSON what the server has about a recipient: cards, messages, receipts, waiting tasks, stored answers, and the names of files in the outbox."`
+	Export exportRecipient `cmd:"" help:"Print as JSON what the server has about a recipient: cards, messages, receipts, waiting tasks, stored answers, refusals of receipts, and the names of files in the outbox."`
 	Erase  eraseRecipient  `cmd:"" help:"Erase a recipient's names, addresses and messages for good. The cards and the ledger stay, and can be used."`
 }
 
@@ -60,6 +60,8 @@ type printedPerson struct {
 	Receipts []printedReceipt   `json:"receipts"`
 	Waiting  []printedWaiting   `json:"waiting"`
 	Answers  []printedKeyAnswer `json:"answers"`
+	// Refusals are the programs whose receipts the person does not want.
+	Refusals []printedRefusal `json:"refusals"`
 	// Files are messages in the outbox of this machine.
 	Files []string `json:"files"`
 }
@@ -125,6 +127,12 @@ type printedKeyAnswer struct {
 	Answer    json.RawMessage `json:"answer"`
 }
 
+// printedRefusal is kept with a hash of the address only.
+type printedRefusal struct {
+	ProgramID id.ID     `json:"programId"`
+	CreatedAt time.Time `json:"createdAt"`
+}
+
 func (c exportRecipient) Run(s *session) error {
 	person, err := c.person()
 	if err != nil {
@@ -149,6 +157,9 @@ func (c exportRecipient) Run(s *session) error {
 		})
 		printed.Answers, _ = each(found.Answers, nil, func(a store.StoredAnswer) printedKeyAnswer {
 			return printedKeyAnswer{ProgramID: a.ProgramID, Operation: a.Operation, Key: a.Key, CreatedAt: a.CreatedAt.UTC(), Answer: a.Answer}
+		})
+		printed.Refusals, _ = each(found.Refusals, nil, func(r store.Refusal) printedRefusal {
+			return printedRefusal{ProgramID: r.ProgramID, CreatedAt: r.CreatedAt.UTC()}
 		})
 		cards, _ := each(found.Cards, nil, func(c store.GiftCard) store.ErasedCard {
 			return store.ErasedCard{ProgramID: c.ProgramID, ID: c.ID, Email: c.CustomerEmail, Phone: c.CustomerPhone}

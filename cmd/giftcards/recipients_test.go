@@ -41,8 +41,15 @@ func TestOperatorsExportAndEraseARecipient(t *testing.T) {
 	must(t, texts.Send(t.Context(), transport.Message{ID: cards[0].ID.String(), To: phone, Text: "Hello"}))
 	must(t, os.WriteFile(filepath.Join(s.outbox(), ".new-1"), []byte("To: "+phone+"\n\nHal"), 0o600))
 
+	s.write(func(tx *store.Tx) error {
+		return tx.RefuseReceipts(t.Context(), s.program.ID, store.AddressHash("Ada@bücher.example"))
+	})
+
 	var found printedPerson
 	s.do(&found, "recipients", "export", "ADA@XN--BCHER-KVA.example")
+	if len(found.Refusals) != 1 || found.Refusals[0].ProgramID != s.program.ID {
+		t.Errorf("refusals: %+v", found.Refusals)
+	}
 	if len(found.Cards) != 1 || found.Cards[0].CardID != cards[0].ID || *found.Cards[0].CustomerPhone != phone || len(found.Messages) != 1 ||
 		len(found.Waiting) != 1 || *found.Waiting[0].Recipient.Phone != phone || len(found.Files) != 2 {
 		t.Errorf("export: %+v", found)
@@ -52,7 +59,7 @@ func TestOperatorsExportAndEraseARecipient(t *testing.T) {
 		t.Errorf("export by number: %+v", found)
 	}
 	s.do(&found, "recipients", "export", "nobody@example.com")
-	if len(found.Cards)+len(found.Messages)+len(found.Waiting)+len(found.Answers)+len(found.Files) != 0 || found.Answers == nil || found.Files == nil {
+	if len(found.Cards)+len(found.Messages)+len(found.Waiting)+len(found.Answers)+len(found.Refusals)+len(found.Files) != 0 || found.Answers == nil || found.Refusals == nil || found.Files == nil {
 		t.Errorf("export of nobody: %+v", found)
 	}
 

@@ -228,7 +228,7 @@ type Installation struct {
 	Sandbox bool
 }
 
-// The cards promised on each day in programs and by users that had a limit at that time.
+// The cards promised on each day, and their value and that of reloads, in programs and by users that had a limit at that time.
 type IssuedTotal struct {
 	// The id of the program or user.
 	Scope id.ID
@@ -236,17 +236,17 @@ type IssuedTotal struct {
 	Day time.Time
 	// How many cards were promised.
 	Cards int64
-	// The sum of their initial values.
+	// The sum of their initial values and of the reloads.
 	Value money.Amount
 }
 
-// The limits on the cards that may be promised on one day, in a program or by a user.
+// The limits on the cards that may be promised on one day, and on their value and that of reloads, in a program or by a user.
 type IssuingLimit struct {
 	// The id of the program or user.
 	Scope id.ID
 	// The highest number of cards; null: no limit.
 	CardsPerDay *int64
-	// The highest sum of initial values; null: no limit.
+	// The highest sum of initial values and reloads; null: no limit.
 	ValuePerDay *money.Amount
 }
 

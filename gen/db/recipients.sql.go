@@ -69,22 +69,38 @@ func (q *Queries) DeleteMessagesTo(ctx context.Context, now time.Time, address s
 	return items, nil
 }
 
-const deleteReceiptsTo = `-- name: DeleteReceiptsTo :execrows
+const deleteReceiptsTo = `-- name: DeleteReceiptsTo :many
+with deleted as (
 delete from receipts r using (
     select e.program_id, e.card_id, e.kind, e.occasion, e.channel from receipts e where e.status <> 'scheduled' and lower(e.address) = lower($1::text)
     union all
     select w.program_id, w.card_id, w.kind, w.occasion, w.channel from receipts w where w.status = 'scheduled' and lower(w.address) = lower($1)) found
 where r.program_id = found.program_id and r.card_id = found.card_id and r.kind = found.kind and r.occasion = found.occasion and r.channel = found.channel
+returning r.card_id, r.status = 'scheduled' and r.unconfirmed and r.next_attempt_at > $2::timestamptz as being_sent
+)
+select distinct card_id from deleted where being_sent
 `
 
-// Deletes the receipts to an address, in capital or small letters. It uses the indexes of
-// FindReceiptsTo.
-func (q *Queries) DeleteReceiptsTo(ctx context.Context, address string) (int64, error) {
-	result, err := q.db.Exec(ctx, deleteReceiptsTo, address)
+// Deletes the receipts to an address, in capital or small letters, and returns the cards of those
+// that were being sent. It uses the indexes of FindReceiptsTo.
+func (q *Queries) DeleteReceiptsTo(ctx context.Context, address string, now time.Time) ([]id.ID, error) {
+	rows, err := q.db.Query(ctx, deleteReceiptsTo, address, now)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	return result.RowsAffected(), nil
+	defer rows.Close()
+	var items []id.ID
+	for rows.Next() {
+		var card_id id.ID
+		if err := rows.Scan(&card_id); err != nil {
+			return nil, err
+		}
+		items = append(items, card_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const eraseEndedRecipients = `-- name: EraseEndedRecipients :execrows
@@ -182,6 +198,7 @@ with asked as (
     returning m.program_id, m.card_id, m.status = 'scheduled' and m.unconfirmed > 0 and m.next_attempt_at > $4::timestamptz as being_sent
 ), unreceipted as (
     delete from receipts r using erased e where r.program_id = e.program_id and r.card_id = e.id
+    returning r.program_id, r.card_id, r.status = 'scheduled' and r.unconfirmed and r.next_attempt_at > $4 as being_sent
 ), changed as (
     update gift_cards c
     set customer_email = null, customer_phone = null, customer_name = null, sender_name = null, custom_message = null,
@@ -189,7 +206,8 @@ with asked as (
     from erased e where c.program_id = e.program_id and c.id = e.id
 )
 select e.program_id, e.id, e.customer_email, e.customer_phone, count(d.card_id) as messages,
-    coalesce(bool_or(d.being_sent), false)::boolean as being_sent
+    (coalesce(bool_or(d.being_sent), false)
+        or exists (select from unreceipted u where u.program_id = e.program_id and u.card_id = e.id and u.being_sent))::boolean as being_sent
 from erased e left join deleted d on d.program_id = e.program_id and d.card_id = e.id
 group by 1, 2, 3, 4 order by 1, 2
 `
@@ -212,7 +230,7 @@ type EraseRecipientsRow struct {
 
 // Erases the recipients of the cards that still have the address, and deletes the messages of
 // these cards to any address of theirs, and their receipts. Locks the cards in the order of the primary key.
-// Returns the addresses that each card had, and whether one of its messages was being sent.
+// Returns the addresses that each card had, and whether one of its messages or receipts was being sent.
 func (q *Queries) EraseRecipients(ctx context.Context, arg EraseRecipientsParams) ([]EraseRecipientsRow, error) {
 	rows, err := q.db.Query(ctx, eraseRecipients,
 		arg.ProgramIds,
@@ -494,6 +512,37 @@ func (q *Queries) FindReceiptsTo(ctx context.Context, address string) ([]Receipt
 			&i.LastError,
 			&i.CreatedAt,
 		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const findRefusals = `-- name: FindRefusals :many
+select program_id, created_at from receipt_refusals where address_hash = $1 order by created_at, program_id
+`
+
+type FindRefusalsRow struct {
+	ProgramID id.ID
+	CreatedAt time.Time
+}
+
+// The programs whose receipts an address has refused, the earliest refusal first. It reads the whole
+// table, without a lock.
+func (q *Queries) FindRefusals(ctx context.Context, addressHash []byte) ([]FindRefusalsRow, error) {
+	rows, err := q.db.Query(ctx, findRefusals, addressHash)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []FindRefusalsRow
+	for rows.Next() {
+		var i FindRefusalsRow
+		if err := rows.Scan(&i.ProgramID, &i.CreatedAt); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

@@ -29,7 +29,7 @@ order by send_at, card_id, channel, sequence;
 -- name: EraseRecipients :many
 -- Erases the recipients of the cards that still have the address, and deletes the messages of
 -- these cards to any address of theirs, and their receipts. Locks the cards in the order of the primary key.
--- Returns the addresses that each card had, and whether one of its messages was being sent.
+-- Returns the addresses that each card had, and whether one of its messages or receipts was being sent.
 with asked as (
     select unnest(@program_ids::bytea[]) as program_id, unnest(@card_ids::bytea[]) as id
 ), erased as materialized (
@@ -43,6 +43,7 @@ with asked as (
     returning m.program_id, m.card_id, m.status = 'scheduled' and m.unconfirmed > 0 and m.next_attempt_at > @now::timestamptz as being_sent
 ), unreceipted as (
     delete from receipts r using erased e where r.program_id = e.program_id and r.card_id = e.id
+    returning r.program_id, r.card_id, r.status = 'scheduled' and r.unconfirmed and r.next_attempt_at > @now as being_sent
 ), changed as (
     update gift_cards c
     set customer_email = null, customer_phone = null, customer_name = null, sender_name = null, custom_message = null,
@@ -50,7 +51,8 @@ with asked as (
     from erased e where c.program_id = e.program_id and c.id = e.id
 )
 select e.program_id, e.id, e.customer_email, e.customer_phone, count(d.card_id) as messages,
-    coalesce(bool_or(d.being_sent), false)::boolean as being_sent
+    (coalesce(bool_or(d.being_sent), false)
+        or exists (select from unreceipted u where u.program_id = e.program_id and u.card_id = e.id and u.being_sent))::boolean as being_sent
 from erased e left join deleted d on d.program_id = e.program_id and d.card_id = e.id
 group by 1, 2, 3, 4 order by 1, 2;
 
@@ -83,14 +85,23 @@ union all
 select w.* from receipts w where w.status = 'scheduled' and lower(w.address) = lower(@address)
 order by created_at, card_id, kind, occasion, channel;
 
--- name: DeleteReceiptsTo :execrows
--- Deletes the receipts to an address, in capital or small letters. It uses the indexes of
--- FindReceiptsTo.
+-- name: FindRefusals :many
+-- The programs whose receipts an address has refused, the earliest refusal first. It reads the whole
+-- table, without a lock.
+select program_id, created_at from receipt_refusals where address_hash = @address_hash order by created_at, program_id;
+
+-- name: DeleteReceiptsTo :many
+-- Deletes the receipts to an address, in capital or small letters, and returns the cards of those
+-- that were being sent. It uses the indexes of FindReceiptsTo.
+with deleted as (
 delete from receipts r using (
     select e.program_id, e.card_id, e.kind, e.occasion, e.channel from receipts e where e.status <> 'scheduled' and lower(e.address) = lower(@address::text)
     union all
     select w.program_id, w.card_id, w.kind, w.occasion, w.channel from receipts w where w.status = 'scheduled' and lower(w.address) = lower(@address)) found
-where r.program_id = found.program_id and r.card_id = found.card_id and r.kind = found.kind and r.occasion = found.occasion and r.channel = found.channel;
+where r.program_id = found.program_id and r.card_id = found.card_id and r.kind = found.kind and r.occasion = found.occasion and r.channel = found.channel
+returning r.card_id, r.status = 'scheduled' and r.unconfirmed and r.next_attempt_at > @now::timestamptz as being_sent
+)
+select distinct card_id from deleted where being_sent;
 
 -- name: ListWaitingRecipients :many
 -- The chunks of recipients of all unfinished tasks, without the recipients. Without a lock.

@@ -97,11 +97,20 @@ func (s *writer) begin(x, wide, width float64) float64 {
 	return x
 }
 
-// name draws a name, at most wide millimetres of it.
+// The parts of a name that may be above and below its base line, in its size.
+const above, below = 1.4, 0.6
+
+// name draws a name, at most wide millimetres of it. It cuts off what is far above or below the line,
+// because a letter may have hundreds of marks, which would cover the code of this card or another one.
 func (s *writer) name(name string, x, y, size, wide float64) {
 	shaped, missing := s.fonts.fit(name, size, wide)
 	s.missing = append(s.missing, missing...)
+	if len(shaped.runs) == 0 {
+		return
+	}
+	s.pdf.ClipRect(x, y-above*size, wide, (above+below)*size, false)
 	shaped.draw(s.pdf, s.begin(x, wide, shaped.width*size), y, size)
+	s.pdf.ClipEnd()
 }
 
 // sharedText is a text that many cards have, and sharedLine what is drawn for it.

@@ -2,7 +2,11 @@ package sheet_test
 
 import (
 	"bytes"
+	"compress/zlib"
 	"fmt"
+	"io"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -104,6 +108,72 @@ func TestTheWordsOfASheetAreInItsFileOnce(t *testing.T) {
 		}
 		if n, m := bytes.Count(few.Bytes(), []byte("/Subtype /Form")), bytes.Count(many.Bytes(), []byte("/Subtype /Form")); n != 5 || m != 5 {
 			t.Errorf("%s: %d texts are drawn for 3 cards and %d for 100, want 5", name, n, m)
+		}
+	}
+}
+
+// TestMarksOnANameReachNoOtherCard: hundreds of marks on a letter are a tower that would cover the
+// code of the card above. Outlines have curves, and nothing else on a page has.
+func TestMarksOnANameReachNoOtherCard(t *testing.T) {
+	t.Parallel()
+	list := cards(10)
+	list[4].Recipient = "A" + strings.Repeat("\u0308\u0323", 126) + "da"
+	list[5].Merchant = strings.Repeat("e\u0301\u0302\u0303\u0304\u0305", 42)
+	var pdf bytes.Buffer
+	if _, _, err := sheet.Write(&pdf, sheet.A4, fonts(t, t.TempDir()), design, list); err != nil {
+		t.Fatal(err)
+	}
+	clip := regexp.MustCompile(`^q ([0-9.]+) ([0-9.]+) ([0-9.]+) (-[0-9.]+) re W n$`)
+	names, clipped := 0, false
+	for line := range strings.Lines(page(t, pdf.Bytes())) {
+		line = strings.TrimSpace(line)
+		switch area := clip.FindStringSubmatch(line); {
+		case area != nil:
+			names, clipped = names+1, true
+			const point = 72 / 25.4 // of a millimetre
+			if height, err := strconv.ParseFloat(area[4], 64); err != nil || -height > 10.1*point {
+				t.Errorf("%s: a name has more than 10 mm of height (%v)", line, err)
+			}
+		case line == "Q":
+			clipped = false
+		case strings.HasSuffix(line, " c") && !clipped:
+			t.Fatalf("%s: a letter of a name may be drawn anywhere", line)
+		}
+	}
+	if names != 2*len(list) {
+		t.Errorf("%d names, want %d", names, 2*len(list))
+	}
+}
+
+// page returns the drawing of the first page of a PDF, which is its longest stream.
+func page(t *testing.T, pdf []byte) (longest string) {
+	t.Helper()
+	for _, part := range bytes.Split(pdf, []byte("\nstream\n"))[1:] {
+		compressed, _, _ := bytes.Cut(part, []byte("\nendstream"))
+		reader, err := zlib.NewReader(bytes.NewReader(compressed))
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(text) > len(longest) {
+			longest = string(text)
+		}
+	}
+	return longest
+}
+
+// TestALongNameEndsWithAWholeCharacter and an ellipsis: an accent or a part of an emoji that is cut
+// off would make another name of it.
+func TestALongNameEndsWithAWholeCharacter(t *testing.T) {
+	t.Parallel()
+	for _, character := range []string{"e\u0301\u0323", "👩\u200d👩\u200d👧", "🇩🇪"} {
+		for _, beginning := range sheet.OfWholeCharacters(strings.Repeat(character+" ", 3)) {
+			if rest := strings.ReplaceAll(strings.ReplaceAll(beginning, character, ""), " ", ""); rest != "" {
+				t.Errorf("%q is cut to %q", character, beginning)
+			}
 		}
 	}
 }

@@ -2,11 +2,13 @@ package sheet
 
 import (
 	"slices"
+	"sort"
 	"unicode"
 
 	"codeberg.org/go-pdf/fpdf"
 	"github.com/go-text/typesetting/di"
 	"github.com/go-text/typesetting/font/opentype"
+	"github.com/go-text/typesetting/segmenter"
 	"github.com/go-text/typesetting/shaping"
 	"golang.org/x/image/math/fixed"
 	"golang.org/x/text/unicode/bidi"
@@ -28,7 +30,7 @@ func (f *Fonts) shape(text string) (l line, missing []rune) {
 		return line{}, nil
 	}
 	for _, r := range runes {
-		if !f.Has(r) && unicode.IsGraphic(r) && !unicode.IsSpace(r) {
+		if !f.Has(r) && inked(r) {
 			missing = append(missing, r)
 		}
 	}
@@ -62,6 +64,15 @@ func (f *Fonts) shape(text string) (l line, missing []rune) {
 	return l, missing
 }
 
+// inked reports whether readers expect to see something for a character, such as a letter, an emoji
+// that Go does not know yet, or one for private use.
+func inked(r rune) bool {
+	if unicode.Is(unicode.Prepended_Concatenation_Mark, r) {
+		return true
+	}
+	return !unicode.In(r, unicode.White_Space, unicode.Cc, unicode.Cf, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
+}
+
 // fit shapes a text that is at most wide millimetres wide in a size. A longer one ends with an
 // ellipsis.
 func (f *Fonts) fit(text string, size, wide float64) (l line, missing []rune) {
@@ -69,17 +80,29 @@ func (f *Fonts) fit(text string, size, wide float64) (l line, missing []rune) {
 	if l.width*size <= wide {
 		return l, missing
 	}
-	runes := []rune(text)
-	shortest, longest := 0, len(runes) // the length that fits is in between
-	for longest-shortest > 1 {
-		middle := (shortest + longest) / 2
-		if shorter, _ := f.shape(string(runes[:middle]) + "…"); shorter.width*size <= wide {
-			shortest = middle
-		} else {
-			longest = middle
-		}
+	beginnings := ofWholeCharacters(text)
+	// The one that fits is the last one before the first that is too wide.
+	fitting := sort.Search(len(beginnings), func(i int) bool {
+		shorter, _ := f.shape(beginnings[i] + "…")
+		return shorter.width*size > wide
+	}) - 1
+	if fitting < 0 {
+		return f.shape("…")
 	}
-	return f.shape(string(runes[:shortest]) + "…")
+	return f.shape(beginnings[fitting] + "…")
+}
+
+// ofWholeCharacters returns the beginnings of a text that end with a whole character, as readers
+// count them: a letter with its marks, or an emoji of several. The shortest one is first.
+func ofWholeCharacters(text string) (beginnings []string) {
+	runes := []rune(text)
+	var segments segmenter.Segmenter
+	segments.Init(runes)
+	for characters := segments.GraphemeIterator(); characters.Next(); {
+		character := characters.Grapheme()
+		beginnings = append(beginnings, string(runes[:character.Offset+len(character.Text)]))
+	}
+	return beginnings
 }
 
 // draw fills the outlines of a line whose base line begins at x, y, in millimetres. Outlines are
