@@ -7,8 +7,6 @@ import (
 	"slices"
 
 	"github.com/jackc/pgx/v5"
-
-	"giftcards/gen/db"
 )
 
 // chunkSize is how many cards one COPY writes, and how many recipients are in one row. More
@@ -40,7 +38,7 @@ func (tx *Tx) writeChunks(ctx context.Context, task Task, terms Terms, written f
 			return err
 		}
 		if len(chunk.messages) > 0 {
-			if _, err := tx.q.CopyMessages(ctx, chunk.messages); err != nil {
+			if err := copyRows(ctx, tx.tx, "messages", messageColumns, chunk.messages); err != nil {
 				return fmt.Errorf("copy messages: %w", err)
 			}
 		}
@@ -59,7 +57,7 @@ func (tx *Tx) writeChunks(ctx context.Context, task Task, terms Terms, written f
 // chunk is rows that are not written yet, or the error that prevented them.
 type chunk struct {
 	cards    []*GiftCard // as inNumberOrder
-	messages []db.CopyMessagesParams
+	messages []*Message
 	err      error
 }
 
@@ -113,9 +111,7 @@ func (tx *Tx) copyCards(ctx context.Context, cards []*GiftCard) error {
 	for range maxNumberRounds {
 		// A savepoint, because an error would otherwise end the whole transaction.
 		err := pgx.BeginFunc(ctx, tx.tx, func(savepoint pgx.Tx) error {
-			_, err := savepoint.CopyFrom(ctx, pgx.Identifier{"gift_cards"}, names(cardColumns),
-				pgx.CopyFromSlice(len(cards), func(i int) ([]any, error) { return values(cardColumns, cards[i]), nil }))
-			return err
+			return copyRows(ctx, savepoint, "gift_cards", cardColumns, cards)
 		})
 		if err == nil {
 			return nil
