@@ -1,10 +1,8 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -56,7 +54,7 @@ func (tx *Tx) writeChunks(ctx context.Context, task Task, terms Terms, written f
 
 // chunk is rows that are not written yet, or the error that prevented them.
 type chunk struct {
-	cards    []*GiftCard // as inNumberOrder
+	cards    []*GiftCard
 	messages []*Message
 	err      error
 }
@@ -86,23 +84,13 @@ func (tx *Tx) makeRows(task Task, terms Terms, encoded []byte, start, count int)
 	if err != nil {
 		return chunk{err: err}
 	}
-	return chunk{cards: inNumberOrder(cards), messages: tx.newMessages(cards, MessageCard, true)}
-}
-
-// inNumberOrder returns the cards in the order of gift_cards_number_idx, in which PostgreSQL
-// inserts them faster. It sorts numbers with their places, because following a pointer for each
-// comparison costs more.
-func inNumberOrder(cards []GiftCard) []*GiftCard {
-	type numbered struct {
-		number int64
-		card   int
-	}
-	order := make([]numbered, len(cards))
+	// In the order of the ids, in which they are read. Stored in the order of the numbers, a page of
+	// cards cost PostgreSQL two thirds more.
+	rows := make([]*GiftCard, len(cards))
 	for i := range cards {
-		order[i] = numbered{numberOrder(cards[i].CardNumber), i}
+		rows[i] = &cards[i]
 	}
-	slices.SortFunc(order, func(a, b numbered) int { return cmp.Compare(a.number, b.number) })
-	return each(order, func(o numbered) *GiftCard { return &cards[o.card] })
+	return chunk{cards: rows, messages: tx.newMessages(cards, MessageCard, true)}
 }
 
 // copyCards writes cards by COPY. COPY has no ON CONFLICT, so if a number is taken, the whole
