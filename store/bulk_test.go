@@ -43,3 +43,21 @@ func TestATakenNumberCostsATaskOneChunk(t *testing.T) {
 		t.Errorf("told of %d cards", told)
 	}
 }
+
+// TestATaskStoresItsCardsInTheOrderOfTheirIDs, so that a page of them is in few blocks.
+func TestATaskStoresItsCardsInTheOrderOfTheirIDs(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	commit(t, f.Store, func(tx *store.Tx) error {
+		task, err := tx.AddTask(t.Context(), store.Access{}, f.terms(t), 500, nil)
+		if err != nil {
+			return err
+		}
+		return tx.IssueTask(t.Context(), task.ProgramID, task.ID, func(int) {})
+	})
+	var stored bool
+	must(t, f.Pool().QueryRow(t.Context(), "select array_agg(id order by ctid) = array_agg(id order by id) from gift_cards").Scan(&stored))
+	if !stored {
+		t.Error("the cards are stored in another order")
+	}
+}

@@ -107,6 +107,8 @@ type column[Row any] struct {
 	name, sqlType string
 	value         func(Row) any   // of one row
 	array         func([]Row) any // of many rows, as a slice
+	// copied appends the value of one row as COPY has it.
+	copied func([]byte, Row) ([]byte, error)
 }
 
 func columnOf[Row, Value any](name, sqlType string, value func(Row) Value) column[Row] {
@@ -114,7 +116,8 @@ func columnOf[Row, Value any](name, sqlType string, value func(Row) Value) colum
 		name: name, sqlType: sqlType,
 		value: func(row Row) any { return value(row) },
 		// A slice of the value's own type, because pgx encodes nulls in it.
-		array: func(rows []Row) any { return each(rows, value) },
+		array:  func(rows []Row) any { return each(rows, value) },
+		copied: func(b []byte, row Row) ([]byte, error) { return appendCopied(b, value(row)) },
 	}
 }
 

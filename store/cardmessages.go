@@ -71,7 +71,7 @@ func (tx *Tx) replaceMessage(ctx context.Context, card *Card, last *Message, nex
 		sequence = max(sequence, last.Sequence+1)
 	}
 	card.Delivered = false
-	return tx.insertMessages(ctx, []db.CopyMessagesParams{{
+	return tx.insertMessages(ctx, []*Message{{
 		ProgramID: card.ProgramID, CardID: card.ID, Channel: next.channel, Kind: next.kind, Sequence: sequence,
 		Address: next.address, SendAt: next.sendAt, NextAttemptAt: next.sendAt, CreatedAt: tx.clock,
 	}})

@@ -2,22 +2,24 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"iter"
+	"strings"
 	"time"
 
-	"giftcards/gen/db"
+	"github.com/jackc/pgx/v5"
+
+	"giftcards/store/id"
 )
 
 // newMessages returns the first messages of cards: one for each channel that the recipient has
 // an address for, due at the card's deliver_at or at once.
-func (tx *Tx) newMessages(cards []GiftCard, kind string, bulk bool) []db.CopyMessagesParams {
-	var messages []db.CopyMessagesParams
+func (tx *Tx) newMessages(cards []GiftCard, kind string, bulk bool) []*Message {
+	var messages []*Message
 	for i := range cards {
 		card := &cards[i]
 		for channel, address := range addresses(card) {
-			messages = append(messages, db.CopyMessagesParams{
+			messages = append(messages, &Message{
 				ProgramID: card.ProgramID, CardID: card.ID, Channel: channel, Kind: kind, Address: address, Bulk: bulk,
 				SendAt: tx.due(card), NextAttemptAt: tx.due(card), CreatedAt: tx.clock,
 			})
@@ -48,20 +50,34 @@ func (tx *Tx) due(card *GiftCard) time.Time {
 	return tx.clock
 }
 
+// messageColumns are the columns of messages that are written when a message is made. The others
+// have their defaults.
+var messageColumns = []column[*Message]{
+	columnOf("program_id", "bytea", func(m *Message) id.ID { return m.ProgramID }),
+	columnOf("card_id", "bytea", func(m *Message) id.ID { return m.CardID }),
+	columnOf("channel", "text", func(m *Message) string { return m.Channel }),
+	columnOf("kind", "text", func(m *Message) string { return m.Kind }),
+	columnOf("sequence", "smallint", func(m *Message) int16 { return m.Sequence }),
+	columnOf("address", "text", func(m *Message) string { return m.Address }),
+	columnOf("bulk", "boolean", func(m *Message) bool { return m.Bulk }),
+	columnOf("send_at", "timestamptz", func(m *Message) time.Time { return m.SendAt }),
+	columnOf("next_attempt_at", "timestamptz", func(m *Message) time.Time { return m.NextAttemptAt }),
+	columnOf("created_at", "timestamptz", func(m *Message) time.Time { return m.CreatedAt }),
+}
+
+// insertMessageSQL fails on messages_pkey if the card has such a message over the channel.
+var insertMessageSQL = fmt.Sprintf("insert into messages (%s) values (%s)",
+	strings.Join(names(messageColumns), ", "), parameters(messageColumns, 1, oneRow))
+
 // insertMessages inserts messages of cards that were not issued by a task.
-func (tx *Tx) insertMessages(ctx context.Context, messages []db.CopyMessagesParams) error {
+func (tx *Tx) insertMessages(ctx context.Context, messages []*Message) error {
 	if len(messages) == 0 {
 		return nil
 	}
-	// One round trip for all messages; COPY would need one more, to read the columns' types.
-	batch := make([]db.InsertMessageParams, len(messages))
-	for i, m := range messages {
-		batch[i] = db.InsertMessageParams(m)
+	// One round trip for all messages; COPY would need one more.
+	batch := &pgx.Batch{}
+	for _, message := range messages {
+		batch.Queue(insertMessageSQL, values(messageColumns, message)...)
 	}
-	var failed error
-	tx.q.InsertMessage(ctx, batch).Exec(func(_ int, err error) { failed = errors.Join(failed, err) })
-	if failed != nil {
-		return fmt.Errorf("insert messages: %w", failed)
-	}
-	return nil
+	return wrap(tx.tx.SendBatch(ctx, batch).Close(), "insert messages")
 }

@@ -142,8 +142,7 @@ func (b *bench) kept(table string, rows int) string {
 }
 
 // keep checks the number of rows in tables, and writes the rows to files for copyBack. The
-// files are in the order of the request, which is the order of a plain import. The server
-// writes in the order of the card numbers' index, which is faster; the floor does not.
+// files are in the order of the request, in which the server writes too.
 func (b *bench) keep(ctx context.Context, rows int, tables ...string) error {
 	if err := b.wantRows(ctx, rows, tables...); err != nil {
 		return err

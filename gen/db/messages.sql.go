@@ -126,19 +126,6 @@ func (q *Queries) ClaimTaskMessage(ctx context.Context, arg ClaimTaskMessagePara
 	return i, err
 }
 
-type CopyMessagesParams struct {
-	ProgramID     id.ID
-	CardID        id.ID
-	Channel       string
-	Kind          string
-	Sequence      int16
-	Address       string
-	Bulk          bool
-	SendAt        time.Time
-	NextAttemptAt time.Time
-	CreatedAt     time.Time
-}
-
 const countDueMessages = `-- name: CountDueMessages :one
 select (select count(*) from (
         select from messages m

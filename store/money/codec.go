@@ -111,6 +111,14 @@ func (p writePlan) Encode(value any, buffer []byte) ([]byte, error) {
 	return p.usual.Encode(value, buffer)
 }
 
+// AppendNumeric appends the amount in PostgreSQL's binary format.
+func (a Amount) AppendNumeric(buffer []byte) ([]byte, error) {
+	if written, ok := a.appendDigits(buffer); ok {
+		return written, nil
+	}
+	return pgtype.NumericCodec{}.PlanEncode(nil, pgtype.NumericOID, pgtype.BinaryFormatCode, a).Encode(a, buffer)
+}
+
 // appendDigits appends a numeric of a few digits. For any other one it reports false.
 func (a Amount) appendDigits(buffer []byte) ([]byte, bool) {
 	decimals := a.Decimals()
