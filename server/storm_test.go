@@ -61,7 +61,7 @@ func TestEachKeyMovesMoneyOnceWhileLimitsAndAccessChange(t *testing.T) {
 		t.Errorf("%s was reloaded, the limit has counted %s and was %d at most", reloaded, counted, highest)
 	}
 	for _, kind := range []string{store.EntryRedemption, store.EntryTransferIn, store.EntryConsolidation, store.EntryVoid} {
-		if _, any := figures.ByType[kind]; !any {
+		if _, moved := figures.ByType[kind]; !moved {
 			t.Errorf("there is no entry %s: the test proves nothing about it", kind)
 		}
 	}

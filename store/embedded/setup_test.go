@@ -64,7 +64,12 @@ func helper(t *testing.T, runAs account, kind string, args ...string) *exec.Cmd 
 			t.Fatal(err)
 		}
 		self = filepath.Join(filepath.Dir(newStateDir(t)), "helper")
-		if err := os.WriteFile(self, binary, 0o755); err != nil {
+		// A process that another test forks meanwhile would keep the file open for writing, and
+		// the system executes no such file.
+		syscall.ForkLock.RLock()
+		err = os.WriteFile(self, binary, 0o755)
+		syscall.ForkLock.RUnlock()
+		if err != nil {
 			t.Fatal(err)
 		}
 	}
