@@ -69,7 +69,7 @@ func (r *copyReader[Row]) encode(row Row) (err error) {
 // type that no copied column has yet.
 func appendCopied[Value any](b []byte, value Value) ([]byte, error) {
 	switch v := any(value).(type) {
-	case id.ID:
+	case id.ID: // the columns have null where an id is zero
 		if v.IsZero() {
 			return appendNull(b), nil
 		}
