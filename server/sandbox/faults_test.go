@@ -152,7 +152,7 @@ func TestASlowAnswerComesLateAndItsEffectDoesNot(t *testing.T) {
 // TestASlowAnswerIsTheSameAnswer, and never comes before its time.
 func TestASlowAnswerIsTheSameAnswer(t *testing.T) {
 	t.Parallel()
-	const grace, delay = 2 * time.Second, 2500 * time.Millisecond
+	const grace, delay = 5 * time.Second, 5500 * time.Millisecond
 	b := newBox(t, func(o *server.Options) { o.LinkDownloads, o.ReadingGrace = 0, grace }) // the server gives up a client that reads nothing before the delay ends
 	kinds := kindsOfAnswers(t, b, b.Merchant())
 	var all sync.WaitGroup
