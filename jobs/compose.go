@@ -3,10 +3,10 @@ package jobs
 import (
 	"cmp"
 	"context"
-	"time"
 
 	"giftcards/jobs/barcode"
 	"giftcards/jobs/message"
+	"giftcards/jobs/message/texts"
 	"giftcards/jobs/transport"
 	"giftcards/store"
 )
@@ -14,7 +14,8 @@ import (
 // send composes the message and hands it to the lane's sender.
 func (c *courier) send(ctx context.Context, due *store.Due, code string) error {
 	// The store has checked the zone, but this machine may lack its time-zone data.
-	zone, err := time.LoadLocation(due.Program.TimeZone)
+	program := due.Program
+	settings, err := texts.NewSettings(program.Locale, program.Currency, program.TimeZone)
 	if err != nil {
 		return err
 	}
@@ -23,11 +24,10 @@ func (c *courier) send(ctx context.Context, due *store.Due, code string) error {
 	if due.Kind != store.MessageCard && due.Card.ActivatedAt != nil {
 		value = due.Card.Balance
 	}
-	program := due.Program
 	gift := message.Gift{
 		ID: due.CardID.String(), Kind: due.Kind, Merchant: due.MerchantName, From: orEmpty(program.SenderName), Sender: orEmpty(due.Card.SenderName), Recipient: orEmpty(due.Card.CustomerName), Note: orEmpty(due.Card.CustomMessage),
 		Value: value.String(), Number: store.FormatNumber(due.Card.CardNumber), Code: code,
-		ExpiresAt: due.Card.ExpiresAt, Now: c.store.Clock(), Zone: zone, Locale: orEmpty(program.Locale), Currency: orEmpty(program.Currency),
+		ExpiresAt: due.Card.ExpiresAt, Now: c.store.Clock(), Settings: settings,
 		Design: cmp.Or(orEmpty(due.Card.DesignTemplate), orEmpty(program.DefaultDesign)), Symbology: barcode.Symbology(program.TillCode),
 	}
 	compose := c.templates.ComposeMail

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"giftcards/jobs/message"
+	"giftcards/jobs/message/texts"
 	"giftcards/jobs/transport"
 	"giftcards/store"
 	"giftcards/store/id"
@@ -159,7 +160,7 @@ func (c *receiptCourier) recordReceipt(ctx context.Context, tx *store.Tx, due *s
 
 // composeReceipt makes the message of a receipt.
 func (c *receiptCourier) composeReceipt(due *store.DueReceipt) (transport.Message, error) {
-	zone, err := time.LoadLocation(due.Program.TimeZone)
+	settings, err := texts.NewSettings(due.Program.Locale, due.Program.Currency, due.Program.TimeZone)
 	if err != nil {
 		return transport.Message{}, err
 	}
@@ -175,7 +176,7 @@ func (c *receiptCourier) composeReceipt(due *store.DueReceipt) (transport.Messag
 	content, err := compose(message.Receipt{
 		Kind: due.Kind, Merchant: due.MerchantName, From: orEmpty(due.Program.SenderName), Recipient: orEmpty(due.Card.CustomerName),
 		Amount: due.Amount.String(), Balance: due.Balance.String(), LastFour: number[len(number)-4:], ExpiresAt: due.Card.ExpiresAt,
-		Now: c.store.Clock(), Zone: zone, Locale: orEmpty(due.Program.Locale), Currency: orEmpty(due.Program.Currency), Refuse: refuse,
+		Now: c.store.Clock(), Settings: settings, Refuse: refuse,
 	})
 	if err != nil {
 		return transport.Message{}, err

@@ -70,7 +70,7 @@ func (c tryMessage) Run(s *session) error {
 	content, err := delivery.Templates.Compose(message.Gift{
 		Merchant: "Test", Note: "This message is a test of the settings. There is no such gift card.",
 		Value: "0.00", Number: strings.Repeat("0", 16), Code: strings.Repeat("0", 6),
-		ExpiresAt: now.AddDate(0, 0, 1), Now: now, Zone: time.UTC,
+		ExpiresAt: now.AddDate(0, 0, 1), Now: now,
 	})
 	if err != nil {
 		return err

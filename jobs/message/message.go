@@ -25,6 +25,8 @@ const card = "card"
 
 // Gift is the content of a message. An empty text is unknown.
 type Gift struct {
+	texts.Settings // the program's; the zone decides on which day the card expires
+
 	ID                      string // of the card, to name the image
 	Kind                    string // one of Kinds; empty: card
 	Merchant                string // the name that the operator chose
@@ -34,10 +36,8 @@ type Gift struct {
 	Number                  string // 16 digits
 	Code                    string // 6 digits
 	ExpiresAt               time.Time
-	Now                     time.Time      // time of the message
-	Zone                    *time.Location // the program's; it decides on which day the card expires
-	Locale, Currency        string         // the program's, as texts.Settings has them
-	Design                  string         // slug of a template, as typed
+	Now                     time.Time // time of the message
+	Design                  string    // slug of a template, as typed
 	// Symbology is how the number is drawn for a till; empty: barcode.QR.
 	Symbology barcode.Symbology
 }
@@ -96,7 +96,7 @@ func (t *Templates) Compose(g Gift) (Content, error) {
 
 // ComposeMail is Compose without SMS.
 func (t *Templates) ComposeMail(g Gift) (Content, error) {
-	style := t.languages.Style(texts.Settings{Locale: g.Locale, Currency: g.Currency, Zone: g.Zone})
+	style := t.languages.Style(g.Settings)
 	content, typed, err := composeMail(lookup(t.html, g.Design), lookup(t.text, g.Design), style, func(f form) *data { return g.data(style, f) })
 	if err != nil {
 		return Content{}, err
@@ -110,7 +110,7 @@ func (t *Templates) ComposeMail(g Gift) (Content, error) {
 
 // ComposeSMS is Compose of SMS alone.
 func (t *Templates) ComposeSMS(g Gift) (Content, error) {
-	style := t.languages.Style(texts.Settings{Locale: g.Locale, Currency: g.Currency, Zone: g.Zone})
+	style := t.languages.Style(g.Settings)
 	return composeSMS(lookup(t.text, g.Design), style, func(f form) *data { return g.data(style, f) })
 }
 

@@ -50,7 +50,7 @@ func gift() message.Gift {
 	return message.Gift{
 		Merchant: "Blackwood Books", Sender: "Grace", Recipient: "Ada", Note: "Happy birthday!\nYours, Grace",
 		Value: "50.00", Number: "9849474666052496", Code: "046275", ExpiresAt: time.Date(2027, 11, 24, 12, 0, 0, 0, time.UTC),
-		Now: time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC), Zone: time.UTC,
+		Now: time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC), Settings: texts.Settings{Zone: time.UTC},
 	}
 }
 

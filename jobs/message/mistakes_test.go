@@ -56,8 +56,8 @@ func TestATextMessageIsCheapInEveryMonth(t *testing.T) {
 	}
 }
 
-// TestATextMessageOfAShopIsOnePart of 160 characters, of which some count twice, in the longest
-// month, without a sender's words. The message of a new code takes two parts in some languages.
+// TestATextMessageOfAShopIsOnePart: it fits into 160 characters, although some count twice, in the
+// longest month and without a sender's words. The message of a new code takes two parts in some languages.
 func TestATextMessageOfAShopIsOnePart(t *testing.T) {
 	t.Parallel()
 	end := time.Date(2027, 9, 30, 23, 59, 59, 0, time.UTC)

@@ -18,18 +18,18 @@ const receiptDesign = "receipt"
 // Receipt is the content of a message about what has become of a card. It has no security code,
 // and of the number only the last digits.
 type Receipt struct {
-	Kind             string // one of Receipts
-	Merchant         string // the name that the operator chose
-	From             string // the program's name for the sender of mails; empty: the merchant
-	Recipient        string // as typed
-	Amount           string // what was taken or added, a decimal
-	Balance          string // what is left, a decimal
-	LastFour         string // digits of the number
-	ExpiresAt        time.Time
-	Now              time.Time      // time of the message
-	Zone             *time.Location // the program's
-	Locale, Currency string         // the program's, as texts.Settings has them
-	Refuse           string         // the address at which the recipient refuses receipts; empty: none
+	texts.Settings // the program's
+
+	Kind      string // one of Receipts
+	Merchant  string // the name that the operator chose
+	From      string // the program's name for the sender of mails; empty: the merchant
+	Recipient string // as typed
+	Amount    string // what was taken or added, a decimal
+	Balance   string // what is left, a decimal
+	LastFour  string // digits of the number
+	ExpiresAt time.Time
+	Now       time.Time // time of the message
+	Refuse    string    // the address at which the recipient refuses receipts; empty: none
 }
 
 // ComposeReceipt executes the templates of receipts, for all forms.
@@ -45,7 +45,7 @@ func (t *Templates) ComposeReceipt(r Receipt) (Content, error) {
 
 // ComposeReceiptMail is ComposeReceipt without SMS.
 func (t *Templates) ComposeReceiptMail(r Receipt) (Content, error) {
-	style := t.languages.Style(texts.Settings{Locale: r.Locale, Currency: r.Currency, Zone: r.Zone})
+	style := t.languages.Style(r.Settings)
 	content, _, err := composeMail(t.html[receiptDesign], t.text[receiptDesign], style, r.input(style))
 	content.From = sender(r.From, r.Merchant)
 	return content, err
@@ -53,14 +53,14 @@ func (t *Templates) ComposeReceiptMail(r Receipt) (Content, error) {
 
 // ComposeReceiptSMS is ComposeReceipt of SMS alone.
 func (t *Templates) ComposeReceiptSMS(r Receipt) (Content, error) {
-	style := t.languages.Style(texts.Settings{Locale: r.Locale, Currency: r.Currency, Zone: r.Zone})
+	style := t.languages.Style(r.Settings)
 	return composeSMS(t.text[receiptDesign], style, r.input(style))
 }
 
 // input returns what makes the templates' input: that of a card without number and code.
 func (r Receipt) input(style texts.Style) func(form) *data {
 	g := Gift{
-		Kind: r.Kind, Merchant: r.Merchant, Recipient: r.Recipient, Value: r.Balance, ExpiresAt: r.ExpiresAt, Now: r.Now, Zone: r.Zone,
+		Kind: r.Kind, Merchant: r.Merchant, Recipient: r.Recipient, Value: r.Balance, ExpiresAt: r.ExpiresAt, Now: r.Now, Settings: r.Settings,
 	}
 	return func(f form) *data {
 		d := g.data(style, f)

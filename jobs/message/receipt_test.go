@@ -6,12 +6,13 @@ import (
 	"time"
 
 	"giftcards/jobs/message"
+	"giftcards/jobs/message/texts"
 )
 
 func receipt(kind string) message.Receipt {
 	return message.Receipt{
 		Kind: kind, Merchant: "Blackwood Books", Recipient: "Ada", Amount: "-7.50", Balance: "42.50", LastFour: "2496", Refuse: "https://cards.example.com/stop/x",
-		ExpiresAt: time.Date(2027, 11, 24, 12, 0, 0, 0, time.UTC), Now: time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC), Zone: time.UTC,
+		ExpiresAt: time.Date(2027, 11, 24, 12, 0, 0, 0, time.UTC), Now: time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC), Settings: texts.Settings{Zone: time.UTC},
 	}
 }
 

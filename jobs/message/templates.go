@@ -178,7 +178,7 @@ func (t *Templates) tryReceipts(string) error {
 			for _, optional := range []string{"", "x"} {
 				_, err := t.ComposeReceipt(Receipt{
 					Kind: kind, Merchant: "M", Recipient: optional, Refuse: optional, Amount: "1.00", Balance: "2.00", LastFour: "0000",
-					ExpiresAt: time.Unix(0, 0), Zone: time.UTC, Locale: locale,
+					ExpiresAt: time.Unix(0, 0), Settings: texts.Settings{Locale: locale},
 				})
 				if err != nil {
 					return err
@@ -192,8 +192,8 @@ func (t *Templates) tryReceipts(string) error {
 func (t *Templates) tryOne(design, kind, locale string, present int) error {
 	has := func(bit int, typed string) string { return strings.Repeat(typed, present>>bit&1) }
 	_, err := t.Compose(Gift{
-		Kind: kind, Merchant: "M", Sender: has(0, "S"), Recipient: has(1, "R"), Note: has(2, "N"), Locale: locale,
-		Value: "1.00", Number: "9000000000000000", Code: "000000", ExpiresAt: time.Unix(0, 0), Zone: time.UTC, Design: design,
+		Kind: kind, Merchant: "M", Sender: has(0, "S"), Recipient: has(1, "R"), Note: has(2, "N"), Settings: texts.Settings{Locale: locale},
+		Value: "1.00", Number: "9000000000000000", Code: "000000", ExpiresAt: time.Unix(0, 0), Design: design,
 	})
 	return err
 }

@@ -48,20 +48,19 @@ var endsSentence = regexp.MustCompile(`[.!?…。؟](</bdi>|\x{2069})*$`)
 // stop that follows a place is left out if the value ends a sentence itself.
 func (p phrase) fill(words func(string) string, value func(name string) string) string {
 	var b strings.Builder
-	ended := false
+	filled := "" // the place before
 	for _, piece := range p {
 		if piece.name != "" {
-			filled := value(piece.name)
+			filled = value(piece.name)
 			b.WriteString(filled)
-			ended = endsSentence.MatchString(filled)
 			continue
 		}
 		between := piece.words
-		if ended {
-			between = strings.TrimPrefix(between, ".")
+		if strings.HasPrefix(between, ".") && endsSentence.MatchString(filled) {
+			between = between[1:]
 		}
 		b.WriteString(words(between))
-		ended = false
+		filled = ""
 	}
 	return b.String()
 }
