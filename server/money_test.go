@@ -3,6 +3,7 @@ package server_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -53,11 +54,7 @@ func (f *traffic) send(n int, path, body string) int { return f.answerOf(n, path
 
 // answerOf is send, but returns the whole answer.
 func (f *traffic) answerOf(n int, path, body string) *httptest.ResponseRecorder {
-	r := httptest.NewRequest(http.MethodPost, strings.TrimSuffix(f.m.Cards(), "/cards")+path, strings.NewReader(body))
-	r.Header.Set("Content-Type", "application/json")
-	r.Header.Set("Authorization", "Bearer "+f.m.Token)
-	answer := httptest.NewRecorder()
-	f.servers[n%len(f.servers)].Handler.ServeHTTP(answer, r)
+	answer := f.exchange(n, path, f.m.Token, nil, body)
 	if answer.Code != http.StatusOK {
 		f.mutex.Lock()
 		defer f.mutex.Unlock()
@@ -66,6 +63,32 @@ func (f *traffic) answerOf(n int, path, body string) *httptest.ResponseRecorder 
 		f.refused[fmt.Sprint(answer.Code, " ", body.Detail)]++
 	}
 	return answer
+}
+
+// exchange sends a request with a token and further headers to the n-th instance, and counts nothing.
+func (f *traffic) exchange(n int, path, token string, header http.Header, body string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(http.MethodPost, strings.TrimSuffix(f.m.Cards(), "/cards")+path, strings.NewReader(body))
+	maps.Copy(r.Header, header)
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Authorization", "Bearer "+token)
+	answer := httptest.NewRecorder()
+	f.servers[n%len(f.servers)].Handler.ServeHTTP(answer, r)
+	return answer
+}
+
+// serveAll calls serve for 0 to total-1, in so many clients at the same moment. Each client has
+// random numbers of its own.
+func serveAll(clients, total int, seed uint64, serve func(n int, random *rand.Rand)) {
+	var all sync.WaitGroup
+	for client := range clients {
+		random := rand.New(rand.NewPCG(seed, uint64(client)))
+		all.Go(func() {
+			for n := client; n < total; n += clients {
+				serve(n, random)
+			}
+		})
+	}
+	all.Wait()
 }
 
 func (f *traffic) move(n int, from, to giftCard, amount string) int {

@@ -131,20 +131,21 @@ func TestThePageOfADownloadIsInTheProgramsLanguage(t *testing.T) {
 	}
 }
 
+// withArabic starts a server to which an operator has added Arabic.
+func withArabic(t *testing.T) *servertest.Server {
+	t.Helper()
+	languages, err := texts.Load(filepath.Join("..", "jobs", "message", "testdata", "languages"))
+	check.Must(t, err)
+	return servertest.New(t, func(o *server.Options) { o.Languages = languages })
+}
+
 // TestThePageOfARunningTaskIsInTheProgramsLanguage, with its format of numbers. The page and the
 // workbook are mirrored for an operator's language that is written from right to left.
 func TestThePageOfARunningTaskIsInTheProgramsLanguage(t *testing.T) {
 	t.Parallel()
-	languages, err := texts.Load(filepath.Join("..", "jobs", "message", "testdata", "languages"))
-	check.Must(t, err)
-	s := servertest.New(t, func(o *server.Options) { o.Languages = languages })
+	s := withArabic(t)
 	m := s.Merchant()
-	// This transaction has the merchant's slot, so that the worker waits. It reports progress in the
-	// worker's place.
-	worker, err := s.Store.Pool().Begin(t.Context())
-	check.Must(t, err)
-	_, err = worker.Exec(t.Context(), "select pg_advisory_xact_lock(hashtextextended('bulk task of ' || $1, 1))", m.ID)
-	check.Must(t, err)
+	worker := takeSlot(t, s, m)
 	many := 12_345
 	task := bulk(t, m, nil, api.BulkIssueGiftCardRequest{InitialValue: amount(t, "5"), Count: &many}).JSON202.TaskId
 	link, _, _ := strings.Cut(strings.TrimPrefix(m.Do(http.MethodGet, m.Cards()+"/bulk/"+task, nil, nil).Header.Get("Link"), "<"), ">")
@@ -155,10 +156,7 @@ func TestThePageOfARunningTaskIsInTheProgramsLanguage(t *testing.T) {
 	if waiting := page("de-DE"); !strings.Contains(waiting, "Wartet auf den Start") || !strings.Contains(waiting, "<title>0 % · Geschenkkarten</title>") {
 		t.Errorf("before the task begins:\n%s", waiting)
 	}
-	_, err = s.Store.Pool().Exec(t.Context(), "update bulk_tasks set status = 'processing'")
-	check.Must(t, err)
-	_, err = worker.Exec(t.Context(), "select set_config('application_name', $1, true)", "giftcards task "+task+" 5000")
-	check.Must(t, err)
+	reportProgress(t, s, worker, task, 5000)
 	check.Until(t, "the progress of the task", func() bool { return strings.Contains(page("en"), `value="5000"`) })
 	for locale, want := range map[string][]string{
 		"en":    {`<html lang="en" dir="ltr">`, "<title>40% · Gift cards</title>", "Your gift cards are being issued", "Issued so far: 5,000 of 12,345"},
@@ -185,9 +183,7 @@ func TestThePageOfARunningTaskIsInTheProgramsLanguage(t *testing.T) {
 // TestTheWorkbookIsInTheDirectionOfTheProgramsLanguage: columns go from right to left in Arabic.
 func TestTheWorkbookIsInTheDirectionOfTheProgramsLanguage(t *testing.T) {
 	t.Parallel()
-	languages, err := texts.Load(filepath.Join("..", "jobs", "message", "testdata", "languages"))
-	check.Must(t, err)
-	s := servertest.New(t, func(o *server.Options) { o.Languages = languages })
+	s := withArabic(t)
 	m := s.Merchant()
 	link, _ := issuedCSV(t, s, m, 60)
 	for locale, mirrored := range map[string]bool{"ar": true, "de-DE": false} {

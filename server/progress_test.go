@@ -1,14 +1,36 @@
 package server_test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/jackc/pgx/v5"
 
 	"giftcards/gen/api"
 	"giftcards/server/servertest"
 	"giftcards/store/storetest/check"
 )
+
+// takeSlot begins a transaction that has the merchant's slot, so that the worker waits.
+func takeSlot(t *testing.T, s *servertest.Server, m *servertest.Merchant) pgx.Tx {
+	t.Helper()
+	worker, err := s.Store.Pool().Begin(t.Context())
+	check.Must(t, err)
+	_, err = worker.Exec(t.Context(), "select pg_advisory_xact_lock(hashtextextended('bulk task of ' || $1, 1))", m.ID)
+	check.Must(t, err)
+	return worker
+}
+
+// reportProgress reports in the worker's place that cards of the only task are written.
+func reportProgress(t *testing.T, s *servertest.Server, worker pgx.Tx, task string, written int) {
+	t.Helper()
+	_, err := s.Store.Pool().Exec(t.Context(), "update bulk_tasks set status = 'processing'")
+	check.Must(t, err)
+	_, err = worker.Exec(t.Context(), "select set_config('application_name', $1, true)", fmt.Sprint("giftcards task ", task, " ", written))
+	check.Must(t, err)
+}
 
 // TestTheProgressOfALargeTaskCanBeWatched: polls tell how many cards are written and wanted. Their
 // link leads a browser to a page with a progress bar, and to the files when the cards are issued.
@@ -17,12 +39,7 @@ func TestTheProgressOfALargeTaskCanBeWatched(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
 	m := s.Merchant()
-	// This transaction has the merchant's slot, so that the worker waits. It reports progress in the
-	// worker's place.
-	worker, err := s.Store.Pool().Begin(t.Context())
-	check.Must(t, err)
-	_, err = worker.Exec(t.Context(), "select pg_advisory_xact_lock(hashtextextended('bulk task of ' || $1, 1))", m.ID)
-	check.Must(t, err)
+	worker := takeSlot(t, s, m)
 	cards := 2_345
 	task := bulk(t, m, nil, api.BulkIssueGiftCardRequest{InitialValue: amount(t, "5"), Count: &cards}).JSON202.TaskId
 	poll := func() servertest.Answer { return m.Do(http.MethodGet, m.Cards()+"/bulk/"+task, nil, nil) }
@@ -33,10 +50,7 @@ func TestTheProgressOfALargeTaskCanBeWatched(t *testing.T) {
 	if told(waiting) != "0 of 2345" {
 		t.Errorf("before the task begins: %s", told(waiting))
 	}
-	_, err = s.Store.Pool().Exec(t.Context(), "update bulk_tasks set status = 'processing'")
-	check.Must(t, err)
-	_, err = worker.Exec(t.Context(), "select set_config('application_name', $1, true)", "giftcards task "+task+" 500")
-	check.Must(t, err)
+	reportProgress(t, s, worker, task, 500)
 	check.Until(t, "the progress of the task", func() bool { return told(poll()) == "500 of 2345" })
 
 	link, kind, _ := strings.Cut(strings.TrimPrefix(poll().Header.Get("Link"), "<"), ">")
@@ -72,14 +86,11 @@ func TestAFailedTaskHasNoFiles(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
 	m := s.Merchant()
-	worker, err := s.Store.Pool().Begin(t.Context())
-	check.Must(t, err)
-	_, err = worker.Exec(t.Context(), "select pg_advisory_xact_lock(hashtextextended('bulk task of ' || $1, 1))", m.ID)
-	check.Must(t, err)
+	worker := takeSlot(t, s, m)
 	cards := 2001
 	task := bulk(t, m, nil, api.BulkIssueGiftCardRequest{InitialValue: amount(t, "5"), Count: &cards}).JSON202.TaskId
 	link, _, _ := strings.Cut(strings.TrimPrefix(m.Do(http.MethodGet, m.Cards()+"/bulk/"+task, nil, nil).Header.Get("Link"), "<"), ">")
-	_, err = s.Store.Pool().Exec(t.Context(), "update bulk_tasks set status = 'failed', error = 'x', completed_at = now()")
+	_, err := s.Store.Pool().Exec(t.Context(), "update bulk_tasks set status = 'failed', error = 'x', completed_at = now()")
 	check.Must(t, err)
 	check.Must(t, worker.Rollback(t.Context()))
 	const sentence = "The task has failed and has no cards"

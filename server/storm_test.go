@@ -33,17 +33,7 @@ func TestEachKeyMovesMoneyOnceWhileLimitsAndAccessChange(t *testing.T) {
 	s.limit(program, highest)
 	stop, operator := make(chan struct{}), sync.WaitGroup{}
 	operator.Go(func() { s.operate(program, highest, stop) })
-	var clients sync.WaitGroup
-	total := full.Size(6_000, 1_200)
-	for client := range 24 {
-		random := rand.New(rand.NewPCG(9, uint64(client)))
-		clients.Go(func() {
-			for n := client; n < total; n += 24 {
-				s.serve(n, random)
-			}
-		})
-	}
-	clients.Wait()
+	serveAll(24, full.Size(6_000, 1_200), 9, s.serve)
 	close(stop)
 	operator.Wait()
 	for answer, count := range f.refused {
@@ -149,14 +139,10 @@ func (s *storm) replace(old giftCard) {
 // keyed sends a request under one of few keys, and compares a success with the one before.
 func (s *storm) keyed(n int, random *rand.Rand, path, body string) {
 	key := fmt.Sprint(random.IntN(12))
-	r := httptest.NewRequest(http.MethodPost, strings.TrimSuffix(s.m.Cards(), "/cards")+path, strings.NewReader(body))
-	r.Header.Set("Content-Type", "application/json")
-	r.Header.Set("Idempotency-Key", key)
 	s.mutex.Lock()
-	r.Header.Set("Authorization", "Bearer "+s.token)
+	token := s.token
 	s.mutex.Unlock()
-	answer := httptest.NewRecorder()
-	s.servers[n%len(s.servers)].Handler.ServeHTTP(answer, r)
+	answer := s.exchange(n, path, token, http.Header{"Idempotency-Key": {key}}, body)
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	if answer.Code != http.StatusOK {

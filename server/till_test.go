@@ -19,17 +19,7 @@ func TestAllMovementsAtOnceLoseNoCent(t *testing.T) {
 	t.Parallel()
 	f := newTraffic(t)
 	till := &till{traffic: f, sold: f.cards(50)}
-	total := full.Size(10_000, 1_000)
-	var clients sync.WaitGroup
-	for client := range 64 {
-		random := rand.New(rand.NewPCG(4, uint64(client)))
-		clients.Go(func() {
-			for n := client; n < total; n += 64 {
-				till.serve(n, random)
-			}
-		})
-	}
-	clients.Wait()
+	serveAll(64, full.Size(10_000, 1_000), 4, till.serve)
 	f.wantRefused(insufficient, notActive, voided, "400 This transaction has already been processed.")
 	f.wantSums(fmt.Sprintf("%d.00", 50*100+till.reloaded.Load()-till.redeemed.Load()+till.refunded.Load()))
 	if till.redeemed.Load() == 0 || till.refunded.Load() == 0 || till.reloaded.Load() == 0 || till.merged.Load() == 0 {
