@@ -91,7 +91,7 @@ func (v *valueTotals) saveTotals(batch *pgx.Batch, day time.Time) {
 	var added []money.Amount
 	for scope, total := range v.totals {
 		if !total.added.IsZero() {
-			scopes, added = append(scopes, bytes.Clone(scope[:])), append(added, total.added)
+			scopes, added = append(scopes, scope[:]), append(added, total.added)
 		}
 	}
 	if len(scopes) > 0 {

@@ -179,7 +179,7 @@ func (a account) command(ctx context.Context, program string, args ...string) *e
 	return cmd
 }
 
-// own makes the account the owner of path.
+// chown makes the account the owner of path.
 func (a account) chown(path string) error {
 	if a.credential == nil {
 		return nil

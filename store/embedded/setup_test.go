@@ -50,8 +50,8 @@ func TestMain(m *testing.M) {
 	_, _ = io.Copy(io.Discard, os.Stdin) // the end of the test closes the pipe
 }
 
-// helper prepares the test binary to run as another program. kind chooses the program in TestMain,
-// and args are its arguments, of which the first is its name.
+// helper prepares the test binary to run as another program. kind chooses the program in TestMain.
+// args are its arguments, and args[0] is its name.
 func helper(t *testing.T, runAs account, kind string, args ...string) *exec.Cmd {
 	t.Helper()
 	self, err := os.Executable()

@@ -81,21 +81,19 @@ func (f *Fonts) fit(text string, size, wide float64) (l line, missing []rune) {
 		return l, missing
 	}
 	beginnings := ofWholeCharacters(text)
-	// The one that fits is the last one before the first that is too wide.
-	fitting := sort.Search(len(beginnings), func(i int) bool {
-		shorter, _ := f.shape(beginnings[i] + "…")
+	// The one before the first that is too wide. The empty one is taken even if it does not fit.
+	fitting := sort.Search(len(beginnings)-1, func(i int) bool {
+		shorter, _ := f.shape(beginnings[i+1] + "…")
 		return shorter.width*size > wide
-	}) - 1
-	if fitting < 0 {
-		return f.shape("…")
-	}
+	})
 	return f.shape(beginnings[fitting] + "…")
 }
 
 // ofWholeCharacters returns the beginnings of a text that end with a whole character, as readers
-// count them: a letter with its marks, or an emoji of several. The shortest one is first.
-func ofWholeCharacters(text string) (beginnings []string) {
-	runes := []rune(text)
+// count them: a letter with its marks, or an emoji of several. The empty one is first, and each is
+// longer than the one before.
+func ofWholeCharacters(text string) []string {
+	beginnings, runes := []string{""}, []rune(text)
 	var segments segmenter.Segmenter
 	segments.Init(runes)
 	for characters := segments.GraphemeIterator(); characters.Next(); {
