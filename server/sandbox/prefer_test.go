@@ -140,7 +140,7 @@ func TestAChosenAnswerHasTheIDsOfThePath(t *testing.T) {
 func TestACodeThatIsNotDeclaredIsRefused(t *testing.T) {
 	t.Parallel()
 	b := newBox(t)
-	got := b.send(http.MethodGet, "/readyz", "", "", "Prefer: code=418")
+	got := b.send(http.MethodGet, "/healthz", "", "", "Prefer: code=418")
 	if want := "Prefer: this operation has no answer 418; it declares 200, 429, 500 and 503"; got.status != http.StatusBadRequest || got.detail() != want {
 		t.Errorf("%d %s, want %s", got.status, got.body, want)
 	}
