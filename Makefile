@@ -44,9 +44,10 @@ test: ## run all tests, against a PostgreSQL started for them
 
 # Tests wait more than they compute, so that twice as many run at once as there are processors.
 # The detector of races sleeps at the end of each test binary, by default for a second. It
-# makes collecting garbage expensive, so that tests collect it less often. Each test binary is
-# linked anew, which takes a third less time without what only a debugger reads (-w).
-TEST = umask 022; CGO_ENABLED=$(if $(RACE),1,0) GORACE=atexit_sleep_ms=100 GOGC=400 $(BIN)/withserver go test $(RACE) -ldflags=-w -parallel $$((2 * $$(getconf _NPROCESSORS_ONLN)))
+# makes collecting garbage expensive, so that tests collect it less often. The test binaries stay
+# in bin/tests, so that Go links only those that have changed. They are without what only a
+# debugger reads (-s -w).
+TEST = umask 022; mkdir -p $(BIN)/tests; CGO_ENABLED=$(if $(RACE),1,0) GORACE=atexit_sleep_ms=100 GOGC=800 $(BIN)/withserver go test $(RACE) -o $(BIN)/tests/ -ldflags='-s -w' -parallel $$((2 * $$(getconf _NPROCESSORS_ONLN)))
 
 # The tests that look at -full, each as "Test…", with "|" between them.
 SLOW = $(shell awk '/^func Test/ { sub(/[^A-Za-z0-9].*/, "", $$2); test = $$2 } /full[.](Size|Asked)/ { print test }' $(wildcard $(SLOWIN:%=%/*_test.go)) | sort -u | paste -sd '|' -)

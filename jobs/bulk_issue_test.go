@@ -256,7 +256,7 @@ func TestATaskThatTakesTooLongIsGivenUpInTheEnd(t *testing.T) {
 		_, err := tx.Unwrap().Exec(t.Context(), "lock table gift_cards in share mode")
 		return err
 	})()
-	work := f.prepare(t, func(o *jobs.Options) { o.TaskTimeout = 100 * time.Millisecond })
+	work := f.prepare(t, func(o *jobs.Options) { o.TaskTimeout = 500 * time.Millisecond })
 	task := f.add(t, work, 60)
 	f.exec(t, "update bulk_tasks set attempts = 6") // two attempts are left
 	f.run(t, work)

@@ -70,7 +70,7 @@ func TestAMessageIsSentAtItsTimeAlsoAfterARestart(t *testing.T) {
 	}
 	p.clock.Move(10 * time.Second)
 	sent := p.reach(store.MessageSent, 2)
-	if late := sent[0].SentAt.Sub(later); late < 0 || late > 10*time.Second {
+	if late := sent[0].SentAt.Sub(later); late < 0 || late > time.Minute {
 		t.Errorf("sent %s after its time", late)
 	}
 }

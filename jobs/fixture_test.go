@@ -58,7 +58,7 @@ func (f fixture) run(t *testing.T, work *jobs.Jobs) {
 func (f fixture) prepare(t *testing.T, change ...func(*jobs.Options)) *jobs.Jobs {
 	t.Helper()
 	options := jobs.Options{
-		Logger: slog.New(slog.DiscardHandler), Lifetimes: store.Lifetimes{Keys: time.Hour, Tasks: time.Hour, Messages: time.Hour, Audit: 30 * 24 * time.Hour}, SweepEvery: 20 * time.Millisecond,
+		Logger: slog.New(slog.DiscardHandler), Lifetimes: store.Lifetimes{Keys: time.Hour, Tasks: time.Hour, Messages: time.Hour, Audit: 30 * 24 * time.Hour}, SweepEvery: 50 * time.Millisecond,
 	}
 	for _, f := range change {
 		f(&options)

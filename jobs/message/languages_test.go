@@ -154,7 +154,7 @@ func TestNothingTypedBecomesMarkupInAnyLanguage(t *testing.T) {
 	t.Parallel()
 	templates := withArabic(t)
 	links := relaxed()
-	for _, locale := range []string{"de", "ar", "fr", "es", "it", "nl"}[:full.Size(6, 2)] {
+	for _, locale := range []string{"ar", "de", "fr", "es", "it", "nl"}[:full.Size(6, 1)] {
 		g := gift()
 		g.Locale = locale
 		g.Note = "one line"
