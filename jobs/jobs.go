@@ -73,7 +73,7 @@ type Jobs struct {
 
 	stopLoops  context.CancelFunc // lets loops finish their current work
 	cancelSend context.CancelFunc // also interrupts messages that are being sent
-	loops      sync.WaitGroup     // sweep, watch, reseal, countSeals, receipts and deliver; River has its own
+	loops      sync.WaitGroup     // sweep, index, watch, reseal, countSeals, receipts and deliver; River has its own
 	mutex      sync.Mutex
 	running    bool
 }
@@ -143,6 +143,7 @@ func (j *Jobs) Start(ctx context.Context) error {
 	loopCtx, stopLoops := context.WithCancel(sendCtx)
 	j.stopLoops, j.cancelSend = stopLoops, cancelSend
 	j.loops.Go(func() { j.sweep(loopCtx) })
+	j.loops.Go(func() { j.index(loopCtx) })
 	j.loops.Go(func() { j.watch(loopCtx) })
 	j.loops.Go(func() { j.reseal(loopCtx) })
 	j.loops.Go(func() { j.countSeals(loopCtx) })

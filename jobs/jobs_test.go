@@ -56,7 +56,7 @@ func TestATaskInWorkIsNotTakenUp(t *testing.T) {
 	_, err = tx.Exec(t.Context(), "select from bulk_tasks for update")
 	must(t, err)
 	f.start(t)
-	time.Sleep(300 * time.Millisecond) // enough for a dozen sweeps
+	time.Sleep(300 * time.Millisecond) // enough for six sweeps
 	if n := f.count(t, "river_job"); n != 1 {
 		t.Errorf("%d jobs for a running task", n)
 	}
@@ -92,6 +92,19 @@ func TestStopWaitsForWorkAndReportsNotRunning(t *testing.T) {
 	if task = f.ended(t, task); task.Status != store.TaskCompleted {
 		t.Errorf("task %s after an orderly stop", task.Status)
 	}
+}
+
+// TestNewCardsEnterTheIndexesOfAddresses soon after the start.
+func TestNewCardsEnterTheIndexesOfAddresses(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	phone := "+33612345678"
+	f.issueTask(t, []store.Recipient{{Phone: &phone}})
+	if f.count(t, "gift_cards where not searchable") != 1 {
+		t.Fatal("the card was in the indexes from the beginning")
+	}
+	f.start(t)
+	check.Until(t, "a card in the indexes", func() bool { return f.count(t, "gift_cards where searchable") == 1 })
 }
 
 func TestExpiredKeysAndTokensAreDeleted(t *testing.T) {

@@ -11,37 +11,39 @@ const (
 	sweepBatch   = 100
 	cleanEvery   = time.Hour
 	cleanBatch   = 10_000
+	indexEvery   = time.Minute // until then, 1,000 new cards make a search 1.6 ms slower
 	indexBatch   = 1000
 	eraseBatch   = 1000 // a till waits for the end of such a transaction
 	sweepTimeout = time.Minute
 	watchEvery   = time.Second
 )
 
-// sweep enqueues abandoned tasks again, and every hour deletes expired rows, makes new cards
-// searchable, recounts all cards, and erases recipients whom their program keeps no longer,
-// until ctx ends. Every instance sweeps; row locks keep the instances apart.
+// sweep does the work that no request asks for, each at its own interval, until ctx ends. The
+// first time of each is right after the start. Every instance sweeps; row locks keep the instances
+// apart.
 func (j *Jobs) sweep(ctx context.Context) {
 	tick := time.NewTicker(j.options.SweepEvery)
 	defer tick.Stop()
-	var cleaned time.Time
+	works := []struct {
+		what  string
+		every time.Duration
+		do    func(context.Context) error
+		last  time.Time
+	}{
+		{what: "looking for abandoned tasks", do: j.enqueueAbandoned},
+		{what: "deleting expired rows", every: cleanEvery, do: j.deleteExpired},
+		{what: "recounting cards", every: cleanEvery, do: j.recountCards},
+		{what: "erasing recipients of ended cards", every: cleanEvery, do: j.eraseEnded},
+	}
 	for {
-		if err := j.enqueueAbandoned(ctx); err != nil && ctx.Err() == nil {
-			j.options.Logger.WarnContext(ctx, "looking for abandoned tasks failed", "error", err)
-		}
-		// The first clean-up comes right after the start.
-		if time.Since(cleaned) >= cleanEvery {
-			cleaned = time.Now()
-			if err := j.deleteExpired(ctx); err != nil && ctx.Err() == nil {
-				j.options.Logger.WarnContext(ctx, "deleting expired rows failed", "error", err)
+		for i := range works {
+			work := &works[i]
+			if time.Since(work.last) < work.every {
+				continue
 			}
-			if err := j.makeSearchable(ctx); err != nil && ctx.Err() == nil {
-				j.options.Logger.WarnContext(ctx, "making cards searchable failed", "error", err)
-			}
-			if err := j.recountCards(ctx); err != nil && ctx.Err() == nil {
-				j.options.Logger.WarnContext(ctx, "recounting cards failed", "error", err)
-			}
-			if err := j.eraseEnded(ctx); err != nil && ctx.Err() == nil {
-				j.options.Logger.WarnContext(ctx, "erasing recipients of ended cards failed", "error", err)
+			work.last = time.Now()
+			if err := work.do(ctx); err != nil && ctx.Err() == nil {
+				j.options.Logger.WarnContext(ctx, work.what+" failed", "error", err)
 			}
 		}
 		select {
@@ -102,10 +104,23 @@ func (j *Jobs) deleteExpired(ctx context.Context) error {
 	})
 }
 
-// makeSearchable puts new cards into the index of texts. A card that was changed before is in it
-// already, because each change puts it there.
-func (j *Jobs) makeSearchable(ctx context.Context) error {
-	return j.untilNone(ctx, func(ctx context.Context, tx *store.Tx) (int64, error) { return tx.MakeSearchable(ctx, indexBatch) })
+// index puts new cards into the index of texts, every minute until ctx ends. A card that was
+// changed before is in it already, because each change puts it there. It is no part of sweep,
+// because a million cards take minutes, and abandoned tasks must not wait for them.
+func (j *Jobs) index(ctx context.Context) {
+	tick := time.NewTicker(indexEvery)
+	defer tick.Stop()
+	for {
+		err := j.untilNone(ctx, func(ctx context.Context, tx *store.Tx) (int64, error) { return tx.MakeSearchable(ctx, indexBatch) })
+		if err != nil && ctx.Err() == nil {
+			j.options.Logger.WarnContext(ctx, "making cards searchable failed", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
 }
 
 // recountCards counts the cards that a server of an older version has issued beside this one.

@@ -7,7 +7,7 @@
 
 -- Issuing a card must not pay for searching it. So a card with a name or an e-mail address is
 -- issued with searchable = false, and enters the large index of texts at its next change, or
--- within an hour. Until then the small index of new cards has it. If another program inserts a
+-- within minutes. Until then the small index of new cards has it. If another program inserts a
 -- row, the default of the column puts it into the large index at once.
 alter table gift_cards add column if not exists searchable boolean not null default true;
 comment on column gift_cards.searchable is 'Whether the index of names and e-mail addresses has the card; false: it is new, and a search looks at each such card.';
