@@ -22,7 +22,8 @@ type bench struct {
 	server *process // serves all lines that have no flags of their own
 	echo   *process
 	shop   shop
-	till   *till // nil until a line needs it
+	till   *till   // nil until a line needs it
+	listed *listed // nil until a line needs it
 	peers  []*process
 	memory runtimeMemory
 	warmUp time.Duration
@@ -50,7 +51,7 @@ type line struct {
 }
 
 func (b *bench) lines() []line {
-	return slices.Concat(b.createLines(), b.moneyLines(), b.bulkLines(), b.readLines(), b.lookupLines(), b.startLines(), b.peerLines())
+	return slices.Concat(b.createLines(), b.moneyLines(), b.bulkLines(), b.readLines(), b.lookupLines(), b.listLines(), b.startLines(), b.peerLines())
 }
 
 // measure runs the wanted lines and prints the result.

@@ -19,6 +19,7 @@ const (
 	bareCheck = "/v2/giftcards/programs/:programId/balance-check"
 	bareCards = "/v2/giftcards/programs/:programId/cards"
 	bareCard  = "/v2/giftcards/programs/:programId/cards/:cardId"
+	bareList  = "/v2/giftcards/programs/cards"
 )
 
 // serveEcho serves the floor of the lines without a database: echo with its router, and answers
@@ -37,20 +38,27 @@ func serveEcho(ctx context.Context, address string) error {
 	})
 	e.POST(bareCheck, checkBare)
 	e.POST(bareCards, refuseBare)
-	var details api.GiftCardDetailsResponse // given by PUT before the first GET
-	e.PUT(bareCard, func(c echo.Context) error {
-		if err := c.Bind(&details); err != nil {
-			return err
-		}
-		return c.NoContent(http.StatusNoContent)
-	})
-	e.GET(bareCard, func(c echo.Context) error { return c.JSON(http.StatusOK, &details) })
+	keepAnswer[api.GiftCardDetailsResponse](e, bareCard)
+	keepAnswer[[]api.GiftCardResponse](e, bareList)
 	server := &http.Server{Addr: address, Handler: e, ReadHeaderTimeout: time.Minute}
 	defer context.AfterFunc(ctx, func() { _ = server.Close() })()
 	if err := server.ListenAndServe(); ctx.Err() == nil {
 		return err
 	}
 	return nil
+}
+
+// keepAnswer lets PUT give the answer that GET encodes, as a value of the server's own type.
+func keepAnswer[T any](e *echo.Echo, route string) {
+	var answer T
+	e.PUT(route, func(c echo.Context) error {
+		answer = *new(T) // decoding would keep the fields that the new answer does not have
+		if err := c.Bind(&answer); err != nil {
+			return err
+		}
+		return c.NoContent(http.StatusNoContent)
+	})
+	e.GET(route, func(c echo.Context) error { return c.JSON(http.StatusOK, &answer) })
 }
 
 // checkBare answers every balance check with the same card.

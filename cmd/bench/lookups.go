@@ -7,9 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"sync/atomic"
-	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/valyala/fasthttp"
 
 	"giftcards/gen/api"
@@ -17,7 +15,6 @@ import (
 
 func (b *bench) lookupLines() []line {
 	var detailed string // path of the details
-	var places []string // ids of the cards after which pages begin
 	return []line{
 		{
 			name: "balance-check", unit: "requests/s", target: 0.30,
@@ -37,17 +34,6 @@ func (b *bench) lookupLines() []line {
 			},
 			ours: func(ctx context.Context, p *process) (round, error) { return b.details(ctx, p, detailed) },
 			bare: func(ctx context.Context) (round, error) { return b.details(ctx, b.echo, detailed) },
-		},
-		{
-			name: "list", unit: "cards/s", target: 0.50,
-			work:  fmt.Sprintf("pages of %d cards at random places among %s, 1 connection", pageCards, number(float64(b.listed()))),
-			floor: "`\\copy (select …) to '/dev/null'` of pages at the same places, 1 session",
-			setUp: func(ctx context.Context) (err error) {
-				places, err = b.issueToList(ctx)
-				return err
-			},
-			ours: func(ctx context.Context, p *process) (round, error) { return b.list(ctx, p, places) },
-			bare: func(ctx context.Context) (round, error) { return b.listBare(ctx, places) },
 		},
 	}
 }
@@ -103,15 +89,20 @@ func (b *bench) prepareDetails(ctx context.Context) (path string, err error) {
 	if answer.Transactions == nil || len(*answer.Transactions) != detailedEntries {
 		return "", fmt.Errorf("want %d entries: %s", detailedEntries, body.Bytes())
 	}
-	request, err := b.request(ctx, http.MethodPut, b.echo.address, path, body.Bytes())
+	return path, b.giveEcho(ctx, path, body.Bytes())
+}
+
+// giveEcho gives the echo server the answer for a path.
+func (b *bench) giveEcho(ctx context.Context, path string, body []byte) error {
+	request, err := b.request(ctx, http.MethodPut, b.echo.address, path, body)
 	if err != nil {
-		return "", err
+		return err
 	}
 	kept, err := do(request)
 	if err != nil {
-		return "", err
+		return err
 	}
-	return path, kept.Body.Close()
+	return kept.Body.Close()
 }
 
 func (b *bench) details(ctx context.Context, p *process, path string) (round, error) {
@@ -134,82 +125,4 @@ func wantCount(text string, n int) func([]byte) error {
 		}
 		return nil
 	}
-}
-
-const (
-	pageCards = 250
-	// listPlaces is the number of different pages that the line reads, again and again.
-	listPlaces = 500
-)
-
-// listed is the number of cards that the line "list" reads pages of.
-func (b *bench) listed() int {
-	if b.quick {
-		return b.sizes.bulk
-	}
-	return b.listCards
-}
-
-// issueToList issues cards by tasks, and returns the ids of random cards. The line reads the page
-// after each of them.
-func (b *bench) issueToList(ctx context.Context) ([]string, error) {
-	if err := b.fresh(ctx); err != nil {
-		return nil, err
-	}
-	for left := b.listed(); left > 0; left -= b.sizes.bulk {
-		if _, err := b.issue(ctx, min(left, b.sizes.bulk)); err != nil {
-			return nil, err
-		}
-	}
-	if err := b.db.exec(ctx, "vacuum (analyze) gift_cards", "checkpoint"); err != nil {
-		return nil, err
-	}
-	// The sample is twice as large as needed, because its number of rows is random. It leaves out
-	// the oldest cards, because the page after one of them would be too short.
-	rows, err := b.db.admin.Query(ctx, `
-		select encode(id, 'hex') from gift_cards tablesample bernoulli ($1)
-		where id >= (select id from gift_cards where `+b.ofShop()+` order by id offset $2 limit 1)
-		order by random() limit $3`, min(100, 200*float64(listPlaces)/float64(b.listed())), pageCards, listPlaces)
-	if err != nil {
-		return nil, err
-	}
-	return pgx.CollectRows(rows, pgx.RowTo[string])
-}
-
-func (b *bench) list(ctx context.Context, p *process, places []string) (round, error) {
-	n := 0
-	r, _, err := b.under(ctx, p, load{
-		address: p.address, connections: 1,
-		prepare: func(request *fasthttp.Request) { request.Header.Set("Authorization", "Bearer "+b.shop.token) },
-		each: func(request *fasthttp.Request) {
-			n++
-			request.SetRequestURI(fmt.Sprintf("http://%s/v2/giftcards/programs/cards?programId=%s&limit=%d&after=%s%[2]s",
-				p.address, b.shop.programID, pageCards, places[n%len(places)]))
-		},
-		check: wantCount(`"cardNumber"`, pageCards),
-	})
-	r.rate, r.units = r.rate*pageCards, r.units*pageCards
-	return r, err
-}
-
-// listBare lets psql read the columns of an answer, in the order of the list.
-func (b *bench) listBare(ctx context.Context, places []string) (r round, err error) {
-	commands := make([]string, len(places))
-	for i, place := range places {
-		commands[i] = fmt.Sprintf(`\copy (select id, card_number, balance, initial_value, status, created_at, updated_at, activated_at, expires_at, `+
-			`suspended_reason, suspended_until, suspended_at, customer_email, customer_phone, customer_name, sender_name, custom_message, is_physical, design_template, deliver_at, delivered `+
-			`from gift_cards where %s and id < '\x%s' order by id desc limit %d) to '/dev/null'`, b.ofShop(), place, pageCards)
-	}
-	// A session reads each page once. One session follows another until the round is full.
-	var total time.Duration
-	units := 0
-	for total < b.duration {
-		elapsed, err := b.db.psqlTime(ctx, commands...)
-		if err != nil {
-			return r, err
-		}
-		total, units = total+elapsed, units+len(places)*pageCards
-	}
-	r.took(units, total)
-	return r, nil
 }
