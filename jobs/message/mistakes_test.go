@@ -96,6 +96,35 @@ func TestANameMayEndWithAMark(t *testing.T) {
 	}
 }
 
+// TestAnAmountMayEndWithAMark: the sign of a currency may, as that of the dirham in Arabic, which an
+// invisible mark of its direction follows. No full stop follows it in any form of a message.
+func TestAnAmountMayEndWithAMark(t *testing.T) {
+	t.Parallel()
+	templates := withArabic(t)
+	twice := regexp.MustCompile(`\.\p{Cf}*\.`)
+	judge := func(kind string, c message.Content) {
+		_, seen := page(t, c.HTML)
+		for form, text := range map[string]string{"subject": c.Subject, "text": c.Text, "HTML": seen, "SMS": c.SMS} {
+			if form != "subject" && !strings.Contains(text, "د.إ.") {
+				t.Errorf("the %s of %s has no amount:\n%s", form, kind, text)
+			}
+			if twice.MatchString(text) {
+				t.Errorf("the %s of %s has two full stops:\n%+q", form, kind, text)
+			}
+		}
+	}
+	for _, kind := range message.Kinds {
+		g := gift()
+		g.Kind, g.Locale, g.Currency = kind, "ar", "AED"
+		judge(kind, compose(t, templates, g))
+	}
+	for _, kind := range message.Receipts {
+		r := receipt(kind)
+		r.Locale, r.Currency = "ar", "AED"
+		judge(kind, composeReceipt(t, templates, r))
+	}
+}
+
 // TestTheTemplatesWriteNoMarkOfTheirOwn: each French colon has its no-break space, so a template
 // takes its colons from the texts. Hours and addresses have none.
 func TestTheTemplatesWriteNoMarkOfTheirOwn(t *testing.T) {

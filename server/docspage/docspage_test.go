@@ -2,6 +2,7 @@ package docspage_test
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"encoding/json"
 	"io"
@@ -59,27 +60,45 @@ func TestPageIsServedAtBothAddressesAndReadsTheDocument(t *testing.T) {
 	}
 }
 
-// TestThePageRenamesOnlyOperationsThatExist, because an unknown one would stop the page.
-func TestThePageRenamesOnlyOperationsThatExist(t *testing.T) {
+// TestEveryOperationOfThePageHasATitleInWords: none shows the published names, such as Getgiftcards.
+// Each operation that the page renames exists, because an unknown one would stop the page.
+func TestEveryOperationOfThePageHasATitleInWords(t *testing.T) {
 	t.Parallel()
 	var document struct {
-		Paths map[string]map[string]json.RawMessage
+		Paths map[string]map[string]struct{ Summary, OperationID string }
 	}
 	if err := json.Unmarshal(openapi.Complete, &document); err != nil {
 		t.Fatal(err)
 	}
 	_, start := scripts(t)
-	renamed := regexp.MustCompile(`(?m)^    "(/v2/[^"]+)": \{ (.*) \},$`).FindAllStringSubmatch(body(t, call(t, "GET", start, nil)), -1)
-	if len(renamed) != 5 {
-		t.Errorf("%d paths are renamed, want 5", len(renamed))
-	}
-	for _, path := range renamed {
-		for _, method := range regexp.MustCompile(`(\w+): "`).FindAllStringSubmatch(path[2], -1) {
-			if document.Paths[path[1]][method[1]] == nil {
-				t.Errorf("there is no %s %s", method[1], path[1])
+	source := body(t, call(t, "GET", start, nil))
+	titles := map[string]string{}
+	for _, path := range regexp.MustCompile(`(?m)^    "(/v2/[^"]+)": \{ (.*) \},$`).FindAllStringSubmatch(source, -1) {
+		for _, title := range regexp.MustCompile(`(\w+): "([^"]+)"`).FindAllStringSubmatch(path[2], -1) {
+			if document.Paths[path[1]][title[1]].OperationID == "" {
+				t.Errorf("there is no %s %s", title[1], path[1])
 			}
+			titles[title[1]+" "+path[1]] = title[2]
 		}
 	}
+	shown := map[string]string{}
+	for path, methods := range document.Paths {
+		for method, operation := range methods {
+			name, _, _ := strings.Cut(operation.OperationID, "_v2")
+			title := cmp.Or(titles[method+" "+path], operation.Summary)
+			if title == "" || strings.EqualFold(title, name) {
+				t.Errorf("%s %s has the title %q", method, path, title)
+			}
+			if other := shown[title]; other != "" {
+				t.Errorf("%s %s has the title of %s: %q", method, path, other, title)
+			}
+			shown[title] = method + " " + path
+		}
+	}
+}
+
+func TestThePageHasItsOwnTitle(t *testing.T) {
+	t.Parallel()
 	if page := body(t, call(t, "GET", "/docs", nil)); !strings.Contains(page, "<title>giftcards</title>") {
 		t.Errorf("the title is another: %s", page)
 	}

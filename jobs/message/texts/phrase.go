@@ -40,9 +40,9 @@ func parsePhrase(text string) (phrase, error) {
 	return p, nil
 }
 
-// endsSentence matches a value that ends with a mark of its own, such as the name Smith & Co.,
-// also within the isolates of HTML and of plain text.
-var endsSentence = regexp.MustCompile(`[.!?…。؟](</bdi>|\x{2069})*$`)
+// endsSentence matches a value that ends with a mark of its own, such as the name Smith & Co. or the
+// amount 42.50 د.إ., also within the isolates of HTML and before the invisible marks of directions.
+var endsSentence = regexp.MustCompile(`[.!?…。؟](</bdi>|\p{Cf})*$`)
 
 // fill returns the text with all places filled in. words changes what stands between them. A full
 // stop that follows a place is left out if the value ends a sentence itself.
