@@ -36,11 +36,11 @@ build: ## build bin/giftcards
 	$(call first,giftcards,giftcards,two minutes)
 	@go build -ldflags '-X main.version=$(VERSION)' -o $(BIN)/giftcards ./cmd/giftcards
 
-test: ## run all tests, against a PostgreSQL started for them
+test: ## run the tests, against a PostgreSQL started for them
 	$(call first,withserver,the program and its tests,eight minutes)
 	@go build -o $(BIN)/withserver ./store/storetest/withserver
 	@$(if $(RACE),,echo 'No C compiler: tests do not look for data races.')
-	@$(TEST) ./...
+	@$(TEST) -skip '^($(call marked,Only))$$' ./...
 
 # Tests wait more than they compute, so that twice as many run at once as there are processors.
 # The detector of races sleeps at the end of each test binary, by default for a second. It
@@ -49,13 +49,13 @@ test: ## run all tests, against a PostgreSQL started for them
 # debugger reads (-s -w).
 TEST = umask 022; mkdir -p $(BIN)/tests; CGO_ENABLED=$(if $(RACE),1,0) GORACE=atexit_sleep_ms=100 GOGC=800 $(BIN)/withserver go test $(RACE) -o $(BIN)/tests/ -ldflags='-s -w' -parallel $$((2 * $$(getconf _NPROCESSORS_ONLN)))
 
-# The tests that look at -full, each as "Test…", with "|" between them.
-SLOW = $(shell awk '/^func Test/ { sub(/[^A-Za-z0-9].*/, "", $$2); test = $$2 } /full[.](Size|Asked)/ { print test }' $(wildcard $(SLOWIN:%=%/*_test.go)) | sort -u | paste -sd '|' -)
+# The tests that call one of these functions of package full, as "TestA|TestB".
+marked = $(shell awk '/^func Test/ { sub(/[^A-Za-z0-9].*/, "", $$2); test = $$2 } /full[.]($(1))[^a-z]/ { print test }' $(wildcard $(SLOWIN:%=%/*_test.go)) | sort -u | paste -sd '|' -)
 SLOWIN = cmd/giftcards server jobs jobs/message
 
 test-full: ## run the slow tests in full, of which `make test` runs a part (for those of faults: `make faults`)
 	@go build -o $(BIN)/withserver ./store/storetest/withserver
-	@$(TEST) -run '^($(SLOW))$$' $(SLOWIN:%=./%) -args -full
+	@$(TEST) -run '^($(call marked,Size|Asked|Only))$$' $(SLOWIN:%=./%) -args -full
 
 lint: ## vet, for other systems too, and lint
 	$(call first,golangci-lint,the linter,eight minutes)

@@ -9,12 +9,14 @@ import (
 
 	"giftcards/cmd/giftcards/processtest"
 	"giftcards/store/storetest"
+	"giftcards/store/storetest/full"
 )
 
 // TestTheGoExampleOfTheSandboxRuns runs docs/examples/sandbox/go as a team would, against a
 // sandbox. `make examples` runs the other languages too.
 func TestTheGoExampleOfTheSandboxRuns(t *testing.T) {
 	t.Parallel()
+	full.Only()
 	server := processtest.Serve(t, processtest.StateDir(t), processtest.FreeAddress(t), "GIFTCARDS_SANDBOX=true", "DATABASE_URL="+storetest.URL(t))
 	cmd := exec.CommandContext(t.Context(), "go", "test", "-count=1", "-v", "./...")
 	cmd.Dir = "../../docs/examples/sandbox/go"

@@ -134,6 +134,7 @@ func TestTheJourneyOfTheREADMEWorksAsItIsPasted(t *testing.T) {
 // TestTheLifeOfACardWorksAsItIsPasted after the journey. docs/cards.md shows the same answers.
 func TestTheLifeOfACardWorksAsItIsPasted(t *testing.T) {
 	t.Parallel()
+	full.Only()
 	dir := processtest.UsedStateDir(t)
 	processtest.Serve(t, dir, processtest.FreeAddress(t))
 	out := pasteInto(t, []string{"sh"}, nil, []string{"HOME=" + dir, "GIFTCARDS_STATE_DIR=" + dir}, journey(t)+"echo the life begins\n"+life(t))
@@ -187,6 +188,7 @@ func TestTheJourneyEndsWithoutAServer(t *testing.T) {
 // TestTheJourneyEndsWhenItsTaskDoesNot, and when its task fails.
 func TestTheJourneyEndsWhenItsTaskDoesNot(t *testing.T) {
 	t.Parallel()
+	full.Only()
 	for _, status := range []string{"failed", "pending"} {
 		dir := t.TempDir()
 		for name, script := range map[string]string{

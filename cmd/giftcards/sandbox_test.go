@@ -16,6 +16,7 @@ import (
 	"giftcards/cmd/giftcards/processtest"
 	"giftcards/openapi"
 	"giftcards/store/storetest"
+	"giftcards/store/storetest/full"
 )
 
 // sent is the answer to a request.
@@ -178,6 +179,7 @@ func TestASandboxSendsNothing(t *testing.T) {
 // TestTheSandboxsPageWorksAsItIsPasted: the commands of docs/sandbox.md, in one shell.
 func TestTheSandboxsPageWorksAsItIsPasted(t *testing.T) {
 	t.Parallel()
+	full.Only()
 	page, err := os.ReadFile("../../docs/sandbox.md")
 	must(t, err)
 	var text strings.Builder

@@ -16,6 +16,7 @@ import (
 	"giftcards/store/keyring"
 	"giftcards/store/money"
 	"giftcards/store/storetest"
+	"giftcards/store/storetest/full"
 )
 
 // runbook returns the commands below a heading of docs/security.md, as an operator types them.
@@ -250,6 +251,7 @@ func (s *burgledShop) wantOnlyTheNewPassword() {
 // password or the key file was stolen" literally, while two servers run.
 func TestTheRunbooksForATheftEndTheStolenCredentials(t *testing.T) {
 	t.Parallel()
+	full.Only()
 	for _, heading := range []string{"A token", "A password", "A CSV link"} {
 		t.Run(heading, func(t *testing.T) {
 			t.Parallel()

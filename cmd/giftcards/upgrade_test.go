@@ -165,6 +165,7 @@ alter table gift_cards drop column next;
 // same way comes before.
 func TestAnUpgradeFailsNoRequest(t *testing.T) {
 	t.Parallel()
+	full.Only()
 	private, err := embedded.Start(t.Context(), embedded.Options{Ephemeral: true})
 	must(t, err)
 	t.Cleanup(func() { _ = private.Stop(context.WithoutCancel(t.Context())) })

@@ -32,7 +32,7 @@ func TestAUserCanLogInWhileLoginsAreAttacked(t *testing.T) {
 		attack  func(*siege)
 	}{
 		{"one user's right password from eight addresses", false, rightPasswords},
-		{"unknown users from all of a /48", true, unknownUsers},
+		{"unknown users from all of a /48", false, unknownUsers},
 		{"passwords that are too long, of many names", false, longPasswords},
 		{"the user's wrong passwords used up, and a restart", true, usedUp},
 	} {

@@ -1,6 +1,6 @@
 // Package full declares the flag -full for test packages with slow tests. Without the flag,
 // such a test shows its guarantee once. With the flag, it tries everything:
-// `make test-full` and `make faults` give it.
+// `make test-full` and `make faults` give it. A test that has no smaller part is Only in them.
 package full
 
 import "flag"
@@ -17,3 +17,7 @@ func Size(all, slice int) int {
 	}
 	return slice
 }
+
+// Only marks a test that `make test` leaves out, because it takes long and cannot be cut into a
+// part: the Makefile looks for the call. `make test-full` and a plain `go test` run it.
+func Only() {}
