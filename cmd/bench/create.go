@@ -36,6 +36,7 @@ func (b *bench) createLines() []line {
 		create("create", 64, 32, 0.90),
 		create("create-unshared", 64, 32, 0.45, "--no-share-transactions"),
 		create("create-single", 1, 1, 0.50),
+		b.createEchoLine(),
 		b.createBatchedLine(),
 		{
 			name: "create-1024", unit: "requests/s", target: 0.90,

@@ -22,8 +22,8 @@ const (
 	bareList  = "/v2/giftcards/programs/cards"
 )
 
-// serveEcho serves the floor of the lines without a database: echo with its router, and answers
-// of the same type and size as the server's. It ends with ctx.
+// serveEcho serves floors: echo with its router, and answers of the same type and size as the
+// server's. Only serveCreates uses the database. It ends with ctx.
 func serveEcho(ctx context.Context, address string) error {
 	e := echo.New()
 	e.GET(barePoll, func(c echo.Context) error {
@@ -40,6 +40,7 @@ func serveEcho(ctx context.Context, address string) error {
 	e.POST(bareCards, refuseBare)
 	keepAnswer[api.GiftCardDetailsResponse](e, bareCard)
 	keepAnswer[[]api.GiftCardResponse](e, bareList)
+	serveCreates(ctx, e)
 	server := &http.Server{Addr: address, Handler: e, ReadHeaderTimeout: time.Minute}
 	defer context.AfterFunc(ctx, func() { _ = server.Close() })()
 	if err := server.ListenAndServe(); ctx.Err() == nil {
