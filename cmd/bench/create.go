@@ -38,6 +38,8 @@ func (b *bench) createLines() []line {
 		create("create-single", 1, 1, 0.50),
 		b.createEchoLine(),
 		b.createBatchedLine(),
+		// The floor is no pgbench, because the line shows whether the server is slower with more
+		// connections.
 		{
 			name: "create-1024", unit: "requests/s", target: 0.90,
 			work:  "create a card with an e-mail recipient and a key, 1,024 connections",
