@@ -43,7 +43,7 @@ func (j *Jobs) sweep(ctx context.Context) {
 			}
 			work.last = time.Now()
 			if err := work.do(ctx); err != nil && ctx.Err() == nil {
-				j.options.Logger.WarnContext(ctx, work.what+" failed", "error", err)
+				j.options.Logger.WarnContext(ctx, "a work of the sweep failed", "work", work.what, "error", err)
 			}
 		}
 		select {

@@ -104,7 +104,7 @@ func serveCreates(ctx context.Context, e *echo.Echo) {
 		if _, err := io.Copy(io.Discard, c.Request().Body); err != nil {
 			return err
 		}
-		if _, err := pool.Exec(c.Request().Context(), learned.Statement, creates.Add(1)); err != nil {
+		if _, err := pool.Exec(ctx, learned.Statement, creates.Add(1)); err != nil {
 			return err
 		}
 		return c.JSONBlob(http.StatusCreated, learned.Answer)
