@@ -3,6 +3,7 @@ package store_test
 import (
 	"strings"
 	"testing"
+	"time"
 	"unicode"
 
 	"giftcards/store"
@@ -86,5 +87,23 @@ func TestAStoredAnswerIsFoundByEverySpelling(t *testing.T) {
 				t.Errorf("%d answers and %d messages are erased", erased.Answers, erased.Messages)
 			}
 		})
+	}
+}
+
+// TestAMessageInAnotherSpellingIsErasedWithItsCard: a till has written the address in capital letters
+// since the message was sent, and the card is found by its number.
+func TestAMessageInAnotherSpellingIsErasedWithItsCard(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	email, phone, capitals := "ada@example.com", "+442079460018", "ADA@example.com"
+	card := f.keyed(t, "ada", store.Recipient{Email: &email})
+	f.clock.Move(time.Minute)
+	must(t, f.readdress(t, card, store.ChannelSMS, phone, false))
+	f.changed(t, card, func(_ *store.Tx, c *store.Card) error { return c.Activate(&capitals, nil) })
+	if _, erased := f.erase(t, store.Person{Channel: store.ChannelSMS, Address: phone}); len(erased.Cards) != 1 || erased.Messages != 2 {
+		t.Errorf("%d cards and %d messages are erased", len(erased.Cards), erased.Messages)
+	}
+	if tables := f.traces(t, email); len(tables) > 0 {
+		t.Errorf("the person is still in %v", tables)
 	}
 }
