@@ -150,6 +150,7 @@ func TestCardsOfOneCustomerHaveTheSameAddressOrElseTheSamePhone(t *testing.T) {
 	}{
 		"one address, two phones":           {to("a@example.com", one), to("A@EXAMPLE.com", other), "200"},
 		"two addresses, one phone":          {to("a@example.com", one), to("b@example.com", one), "400"},
+		"s and the long s":                  {to("sam@example.com", one), to("ſam@example.com", one), "400"},
 		"one phone, an address is missing":  {to("a@example.com", one), to("", one), "200"},
 		"two phones, an address is missing": {to("a@example.com", one), to("", other), "400"},
 		"nobody":                            {to("", ""), to("", ""), "200"},

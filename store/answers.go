@@ -85,8 +85,8 @@ func spelling(address string) []byte {
 	pattern := []byte{'%'}
 	for _, r := range address[:domain] {
 		switch {
-		// Letters have several lengths in bytes: the lower case of the Kelvin sign is k.
-		case r >= utf8.RuneSelf || r == 'k' || r == 'K':
+		// Letters have several lengths in bytes: the lower case of the Kelvin sign is k, and that of İ is i.
+		case r >= utf8.RuneSelf || strings.ContainsRune("kKiI", r):
 			pattern = append(pattern, '%')
 		case r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z':
 			pattern = append(pattern, '_')
@@ -191,7 +191,7 @@ func (a *answersAbout) isAbout(texts map[string]string) bool {
 		return true
 	}
 	return slices.ContainsFunc(a.cards[texts["id"]], func(address string) bool {
-		return strings.EqualFold(address, email) || strings.EqualFold(address, phone)
+		return SameAddress(address, email) || SameAddress(address, phone)
 	})
 }
 

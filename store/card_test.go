@@ -62,6 +62,57 @@ func TestTheNextChangeClearsASuspensionThatIsOver(t *testing.T) {
 	}
 }
 
+// TestAStoppedCardIsSuspendedWhenItCouldBeUsedAgain: a refund of a depleted card and an extension of an
+// expired one do not lift the suspension. The merchant's own resume does.
+func TestAStoppedCardIsSuspendedWhenItCouldBeUsedAgain(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	change := func(card id.ID, do func(*store.Card) error) string {
+		t.Helper()
+		c, err := f.change(t, card, func(_ *store.Tx, c *store.Card) error { return do(c) })
+		must(t, err)
+		return c.State()
+	}
+	stop := func(c *store.Card) error { return c.Stop(new("stolen")) }
+	depleted, expired, voided := f.activated(t), f.activated(t), f.activated(t)
+	spent := f.redeemed(t, depleted, "25")
+	if state := change(depleted, stop); state != store.CardDepleted {
+		t.Errorf("a depleted card is %s after it was stopped", state)
+	}
+	_, err := f.refund(t, depleted, spent, "5")
+	must(t, err)
+	f.exec(t, "update gift_cards set expires_at = $2 where id = $1", expired, f.Clock())
+	if state := change(expired, stop); state != store.CardExpired {
+		t.Errorf("an expired card is %s after it was stopped", state)
+	}
+	for what, card := range map[string]id.ID{"refunded": depleted, "extended": expired} {
+		if what == "extended" {
+			change(card, func(c *store.Card) error { return c.Extend(time.Hour) })
+		}
+		state := change(card, func(c *store.Card) error {
+			_, err := c.Redeem(amount(t, "1"), store.Details{})
+			if !errors.Is(err, store.ErrCardNotActive) {
+				t.Errorf("%s, the card is spent: %v", what, err)
+			}
+			return nil
+		})
+		if state != store.CardSuspended {
+			t.Errorf("%s, the card is %s", what, state)
+		}
+		if state := change(card, func(c *store.Card) error { return c.Resume() }); state != store.CardActive {
+			t.Errorf("%s and resumed, the card is %s", what, state)
+		}
+	}
+	change(voided, func(c *store.Card) error {
+		_, err := c.Void(nil)
+		return err
+	})
+	_, err = f.change(t, voided, func(_ *store.Tx, c *store.Card) error { return stop(c) })
+	if !errors.Is(err, store.ErrCardVoided) {
+		t.Errorf("a voided card: %v", err)
+	}
+}
+
 // redeemed redeems an amount of a card and returns the entry's id.
 func (f fixture) redeemed(t *testing.T, card id.ID, text string) id.ID {
 	t.Helper()

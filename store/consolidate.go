@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"slices"
-	"strings"
 	"time"
 
 	"giftcards/store/id"
@@ -95,7 +94,7 @@ func ofOneCustomer(cards []*Card) bool {
 			}
 		}
 		if known == len(cards) {
-			return !slices.ContainsFunc(cards, func(c *Card) bool { return !strings.EqualFold(*contact(c), *first) })
+			return !slices.ContainsFunc(cards, func(c *Card) bool { return !SameAddress(*contact(c), *first) })
 		}
 	}
 	return !slices.ContainsFunc(cards, func(c *Card) bool { return c.CustomerEmail != nil || c.CustomerPhone != nil })
@@ -124,7 +123,7 @@ func (tx *Tx) newMergedCard(ctx context.Context, program id.ID, asked Consolidat
 // because the phone may then be somebody else's.
 func mergedHolder(asked Recipient, first *Card) Recipient {
 	asked.Phone = first.CustomerPhone
-	if asked.Email != nil && first.CustomerEmail != nil && !strings.EqualFold(*asked.Email, *first.CustomerEmail) {
+	if asked.Email != nil && first.CustomerEmail != nil && !SameAddress(*asked.Email, *first.CustomerEmail) {
 		asked.Phone = nil
 	}
 	if asked.Email == nil {

@@ -17,12 +17,19 @@ type Person struct {
 	Address string // a mail address, or a number in E.164
 }
 
-// Has reports whether an address is the person's. Capital and small letters are the same, as in
-// a search.
-func (p Person) Has(address string) bool { return strings.EqualFold(p.Address, address) }
+// Has reports whether an address is the person's.
+func (p Person) Has(address string) bool { return SameAddress(p.Address, address) }
 
 // is reports whether an optional address is the person's.
 func (p Person) is(address *string) bool { return address != nil && p.Has(*address) }
+
+// SameAddress reports whether two mail addresses or numbers differ in capital and small letters at
+// most.
+func SameAddress(a, b string) bool { return lower(a) == lower(b) }
+
+// lower is what PostgreSQL's lower is for an address, by which searches and indexes find it.
+// strings.EqualFold has another rule: for it ſam@example.com is sam@example.com.
+func lower(address string) string { return strings.ToLower(address) }
 
 // PersonalData is what the database has about a person.
 type PersonalData struct {

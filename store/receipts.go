@@ -215,7 +215,7 @@ func (tx *Tx) ListReceipts(ctx context.Context, status string, limit int, kinds 
 }
 
 // AddressHash identifies a mail address or number without its text.
-func AddressHash(address string) [32]byte { return sha256.Sum256([]byte(strings.ToLower(address))) }
+func AddressHash(address string) [32]byte { return sha256.Sum256([]byte(lower(address))) }
 
 // RefuseReceipts records that an address wants no receipts of a program.
 func (tx *Tx) RefuseReceipts(ctx context.Context, program id.ID, address [32]byte) error {

@@ -28,7 +28,7 @@ type issuedBy struct {
 type suspendCards struct{ issuedBy }
 
 func (c suspendCards) Run(s *session) error {
-	return c.change(s, "cards suspend", func(card *store.Card) error { return card.Suspend(new(stoppedReason), nil) })
+	return c.change(s, "cards suspend", func(card *store.Card) error { return card.Stop(new(stoppedReason)) })
 }
 
 type voidCards struct{ issuedBy }

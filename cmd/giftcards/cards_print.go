@@ -116,8 +116,12 @@ func toSheetCard(st *store.Store, style texts.Style, merchant string, card *stor
 	if err != nil {
 		return sheet.Card{}, err
 	}
+	value := card.InitialValue
+	if card.ActivatedAt != nil { // a buyer must not pay for what has been spent
+		value = card.Balance
+	}
 	printed := sheet.Card{
-		Merchant: merchant, Value: style.Text("brand", nil) + " " + style.Money(card.InitialValue.String()), Number: store.FormatNumber(card.CardNumber), Code: code,
+		Merchant: merchant, Value: style.Text("brand", nil) + " " + style.Money(value.String()), Number: store.FormatNumber(card.CardNumber), Code: code,
 		// A sheet and a message must not name different days.
 		ValidUntil: style.ValidUntil(card.ExpiresAt, st.Clock()),
 	}

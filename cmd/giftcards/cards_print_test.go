@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf16"
 
 	"giftcards/cmd/giftcards/sheet"
@@ -138,6 +139,39 @@ func TestASheetSpeaksTheLanguageOfItsProgram(t *testing.T) {
 	}
 	if n := s.count("audit_log where operation = 'cards print'"); n != 2 {
 		t.Errorf("%d sheets are in the audit log, want 2", n)
+	}
+}
+
+// TestAPrintedCardHasTheValueThatIsLeft, as the ledger has it: with every digit, after a redemption
+// and after a reload. A card that was not activated has the value that it will get.
+func TestAPrintedCardHasTheValueThatIsLeft(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	task := s.physical(3, true)
+	s.issue(task)
+	used, reloaded := task.FirstCardID, task.FirstCardID.Plus(1)
+	s.activate(s.access, used, reloaded)
+	s.write(func(tx *store.Tx) error {
+		cards, err := tx.LockCards(t.Context(), s.program.ID, used, reloaded)
+		if err != nil {
+			return err
+		}
+		if _, err := cards[0].Redeem(s.value("3.0005"), store.Details{}); err != nil {
+			return err
+		}
+		if _, err := cards[1].Reload(s.value("10"), store.Details{}); err != nil {
+			return err
+		}
+		return tx.SaveCards(t.Context(), cards...)
+	})
+	issued, err := store.Read(t.Context(), s.store, func(tx *store.Tx) (store.PhysicalCards, error) { return tx.PhysicalCards(t.Context(), task.ID, 10) })
+	must(t, err)
+	languages, err := texts.Load("")
+	must(t, err)
+	for i, want := range []string{"Gift card 1.9995", "Gift card 15.00", "Gift card 5.00"} {
+		if card, err := toSheetCard(s.store, languages.Style(texts.Settings{Zone: time.UTC}), "Bookshop", &issued.Cards[i]); err != nil || card.Value != want {
+			t.Errorf("card %d: %q, want %q (%v)", i, card.Value, want, err)
+		}
 	}
 }
 

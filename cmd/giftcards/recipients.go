@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -46,7 +45,7 @@ func (s *session) outboxFiles(p store.Person, cards []store.ErasedCard) ([]strin
 		}
 	}
 	return transport.OutboxFiles(s.outbox(), func(id, to string) bool {
-		is := func(address string) bool { return strings.EqualFold(transport.InHeaders(address), to) }
+		is := func(address string) bool { return store.SameAddress(transport.InHeaders(address), to) }
 		return is(p.Address) || slices.ContainsFunc(addresses[id], is)
 	})
 }

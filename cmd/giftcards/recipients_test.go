@@ -89,6 +89,21 @@ func TestOperatorsExportAndEraseARecipient(t *testing.T) {
 	}
 }
 
+// TestAFileToAnotherLetterStaysInTheOutbox, because ſam is not Sam.
+func TestAFileToAnotherLetterStaysInTheOutbox(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	mails := transport.NewMailOutbox(s.outbox(), "cards@example.com")
+	for i, to := range []string{"SAM@example.com", "ſam@example.com"} {
+		must(t, mails.Send(t.Context(), transport.Message{ID: s.program.ID.Plus(i).String(), To: to, Date: time.Now(), Text: "Hello", HTML: "Hello"}))
+	}
+	var erased printedErasure
+	s.do(&erased, "recipients", "erase", "sam@example.com")
+	if files, err := os.ReadDir(s.outbox()); err != nil || erased.Files != 1 || len(files) != 1 || files[0].Name() != s.program.ID.Plus(1).String()+".eml" {
+		t.Errorf("%+v; left in the outbox: %v (%v)", erased, files, err)
+	}
+}
+
 // TestAnErasureThatWaitsForAFrozenWorkerSaysSo, and names the task.
 func TestAnErasureThatWaitsForAFrozenWorkerSaysSo(t *testing.T) {
 	t.Parallel()

@@ -194,7 +194,7 @@ with asked as (
     order by c.program_id, c.id for no key update of c
 ), deleted as (
     delete from messages m using erased e
-    where m.program_id = e.program_id and m.card_id = e.id and m.address in (e.customer_email, e.customer_phone)
+    where m.program_id = e.program_id and m.card_id = e.id and lower(m.address) in (lower(e.customer_email), e.customer_phone)
     returning m.program_id, m.card_id, m.status = 'scheduled' and m.unconfirmed > 0 and m.next_attempt_at > $4::timestamptz as being_sent
 ), unreceipted as (
     delete from receipts r using erased e where r.program_id = e.program_id and r.card_id = e.id

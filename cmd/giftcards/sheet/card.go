@@ -103,7 +103,7 @@ const above, below = 1.4, 0.6
 // name draws a name, at most wide millimetres of it. It cuts off what is far above or below the line,
 // because a letter may have hundreds of marks, which would cover the code of this card or another one.
 func (s *writer) name(name string, x, y, size, wide float64) {
-	shaped, missing := s.fonts.fit(name, size, wide)
+	shaped, missing := s.fonts.fit(strings.TrimSpace(name), size, wide)
 	s.missing = append(s.missing, missing...)
 	if len(shaped.runs) == 0 {
 		return

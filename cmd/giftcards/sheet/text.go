@@ -6,6 +6,7 @@ import (
 	"unicode"
 
 	"codeberg.org/go-pdf/fpdf"
+	textbidi "github.com/go-text/typesetting/bidi"
 	"github.com/go-text/typesetting/di"
 	"github.com/go-text/typesetting/font/opentype"
 	"github.com/go-text/typesetting/segmenter"
@@ -47,21 +48,45 @@ func (f *Fonts) shape(text string) (l line, missing []rune) {
 	}
 	var segmenter shaping.Segmenter
 	var shaper shaping.HarfbuzzShaper
-	var shaped []shaping.Output
 	input := shaping.Input{Text: runes, RunEnd: len(runes), Direction: direction, Size: fixed.I(shapedSize)}
 	for _, run := range segmenter.Split(input, f) {
-		shaped = append(shaped, shaper.Shape(run))
+		l.runs = append(l.runs, shaper.Shape(run))
 	}
-	var wrapper shaping.LineWrapper
-	lines, _ := wrapper.WrapParagraph(shaping.WrapConfig{Direction: direction}, 1<<24, runes, shaping.NewSliceIterator(shaped))
-	for _, wrapped := range lines { // one, because nothing is that wide
-		l.runs = append(l.runs, wrapped...)
-	}
-	slices.SortStableFunc(l.runs, func(a, b shaping.Output) int { return int(a.VisualIndex - b.VisualIndex) })
+	toOrderOfEye(l.runs, runes, direction)
 	for _, run := range l.runs {
 		l.width += float64(run.Advance) / 64 / shapedSize
 	}
 	return l, missing
+}
+
+// toOrderOfEye puts runs, which are in the order of reading, into the order in which they are seen from
+// left to right (rule L2 of UAX #9). The library's own order has no levels: it leaves a number between
+// two Hebrew words of a Latin name at the wrong side of them.
+func toOrderOfEye(runs []shaping.Output, text []rune, direction di.Direction) {
+	base := textbidi.LeftToRight
+	if direction == di.DirectionRTL {
+		base = textbidi.RightToLeft
+	}
+	var paragraph textbidi.Paragraph
+	levelled := paragraph.Segment(text, base)
+	levels, next := make([]textbidi.Level, len(runs)), 0
+	for i := range runs { // a run never goes beyond the end of a level
+		for levelled.Run(next).End <= runs[i].Runes.Offset {
+			next++
+		}
+		levels[i] = levelled.Run(next).Level
+	}
+	for level := slices.Max(levels); level > 0; level-- {
+		for begin := 0; begin < len(runs); {
+			end := begin
+			for end < len(runs) && levels[end] >= level {
+				end++
+			}
+			slices.Reverse(runs[begin:end])
+			slices.Reverse(levels[begin:end])
+			begin = end + 1 // the run between has a lower level
+		}
+	}
 }
 
 // inked reports whether readers expect to see something for a character, such as a letter, an emoji
