@@ -168,6 +168,7 @@ func (tr *traveller) seesOnlyItsRequests() {
 // process.
 func TestManyWorldsLiveInParallel(t *testing.T) {
 	t.Parallel()
+	full.Only()
 	server := processtest.Serve(t, processtest.StateDir(t), processtest.FreeAddress(t), "GIFTCARDS_SANDBOX=true")
 	count := full.Size(200, 8)
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: count}, Timeout: 5 * time.Minute}

@@ -22,6 +22,7 @@ import (
 // exactly 5,000 cards, even if its request got no answer.
 func TestATaskSurvivesKill(t *testing.T) {
 	t.Parallel()
+	full.Only()
 	dir, address := processtest.UsedStateDir(t), processtest.FreeAddress(t)
 	server := processtest.Serve(t, dir, address)
 	c := login(t, dir)
