@@ -73,7 +73,7 @@ type Jobs struct {
 
 	stopLoops  context.CancelFunc // lets loops finish their current work
 	cancelSend context.CancelFunc // also interrupts messages that are being sent
-	loops      sync.WaitGroup     // sweep, index, watch, reseal, countSeals, receipts and deliver; River has its own
+	loops      sync.WaitGroup     // every, reseal, countSeals, receipts and deliver; River has its own
 	mutex      sync.Mutex
 	running    bool
 }
@@ -142,9 +142,15 @@ func (j *Jobs) Start(ctx context.Context) error {
 	sendCtx, cancelSend := context.WithCancel(ctx)
 	loopCtx, stopLoops := context.WithCancel(sendCtx)
 	j.stopLoops, j.cancelSend = stopLoops, cancelSend
-	j.loops.Go(func() { j.sweep(loopCtx) })
-	j.loops.Go(func() { j.index(loopCtx) })
-	j.loops.Go(func() { j.watch(loopCtx) })
+	j.loops.Go(func() {
+		j.every(loopCtx, j.options.SweepEvery, work{"looking for abandoned tasks", j.enqueueAbandoned})
+	})
+	j.loops.Go(func() { j.every(loopCtx, watchEvery, work{"reading the progress of tasks", j.watchProgress}) })
+	j.loops.Go(func() { j.every(loopCtx, indexEvery, work{"making cards searchable", j.makeSearchable}) })
+	j.loops.Go(func() {
+		j.every(loopCtx, cleanEvery, work{"deleting expired rows", j.deleteExpired}, work{"recounting cards", j.recountCards},
+			work{"erasing recipients of ended cards", j.eraseEnded})
+	})
 	j.loops.Go(func() { j.reseal(loopCtx) })
 	j.loops.Go(func() { j.countSeals(loopCtx) })
 	j.loops.Go(func() { j.followReceipts(loopCtx) })

@@ -18,32 +18,22 @@ const (
 	watchEvery   = time.Second
 )
 
-// sweep does the work that no request asks for, each at its own interval, until ctx ends. The
-// first time of each is right after the start. Every instance sweeps; row locks keep the instances
-// apart.
-func (j *Jobs) sweep(ctx context.Context) {
-	tick := time.NewTicker(j.options.SweepEvery)
+// work is done from time to time, and no request asks for it. Every instance does it; row locks keep
+// instances that write apart.
+type work struct {
+	name string
+	do   func(context.Context) error
+}
+
+// every does works one after the other, at once and then at each interval, until ctx ends. Works that
+// must not wait for each other have an every of their own.
+func (j *Jobs) every(ctx context.Context, interval time.Duration, works ...work) {
+	tick := time.NewTicker(interval)
 	defer tick.Stop()
-	works := []struct {
-		what  string
-		every time.Duration
-		do    func(context.Context) error
-		last  time.Time
-	}{
-		{what: "looking for abandoned tasks", do: j.enqueueAbandoned},
-		{what: "deleting expired rows", every: cleanEvery, do: j.deleteExpired},
-		{what: "recounting cards", every: cleanEvery, do: j.recountCards},
-		{what: "erasing recipients of ended cards", every: cleanEvery, do: j.eraseEnded},
-	}
 	for {
-		for i := range works {
-			work := &works[i]
-			if time.Since(work.last) < work.every {
-				continue
-			}
-			work.last = time.Now()
-			if err := work.do(ctx); err != nil && ctx.Err() == nil {
-				j.options.Logger.WarnContext(ctx, "a work of the sweep failed", "work", work.what, "error", err)
+		for _, w := range works {
+			if err := w.do(ctx); err != nil && ctx.Err() == nil {
+				j.options.Logger.WarnContext(ctx, "periodic work failed", "work", w.name, "error", err)
 			}
 		}
 		select {
@@ -54,23 +44,12 @@ func (j *Jobs) sweep(ctx context.Context) {
 	}
 }
 
-// watch reads how far running tasks are while somebody polls them, until ctx ends.
-func (j *Jobs) watch(ctx context.Context) {
-	tick := time.NewTicker(watchEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		limited, cancel := context.WithTimeout(ctx, sweepTimeout)
-		// After a fault, polls show the numbers of the time before.
-		if err := j.store.WatchProgress(limited); err != nil && ctx.Err() == nil {
-			j.options.Logger.WarnContext(ctx, "reading the progress of tasks failed", "error", err)
-		}
-		cancel()
-	}
+// watchProgress reads how far running tasks are while somebody polls them. After a fault, polls show
+// the numbers of the time before.
+func (j *Jobs) watchProgress(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, sweepTimeout)
+	defer cancel()
+	return j.store.WatchProgress(ctx)
 }
 
 // enqueueAbandoned enqueues a new job for each task whose worker has died.
@@ -104,23 +83,10 @@ func (j *Jobs) deleteExpired(ctx context.Context) error {
 	})
 }
 
-// index puts new cards into the index of texts, every minute until ctx ends. A card that was
-// changed before is in it already, because each change puts it there. It is no part of sweep,
-// because a million cards take minutes, and abandoned tasks must not wait for them.
-func (j *Jobs) index(ctx context.Context) {
-	tick := time.NewTicker(indexEvery)
-	defer tick.Stop()
-	for {
-		err := j.untilNone(ctx, func(ctx context.Context, tx *store.Tx) (int64, error) { return tx.MakeSearchable(ctx, indexBatch) })
-		if err != nil && ctx.Err() == nil {
-			j.options.Logger.WarnContext(ctx, "making cards searchable failed", "error", err)
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
+// makeSearchable puts new cards into the index of texts. A card that was changed before is in it
+// already, because each change puts it there.
+func (j *Jobs) makeSearchable(ctx context.Context) error {
+	return j.untilNone(ctx, func(ctx context.Context, tx *store.Tx) (int64, error) { return tx.MakeSearchable(ctx, indexBatch) })
 }
 
 // recountCards counts the cards that a server of an older version has issued beside this one.

@@ -27,8 +27,8 @@ func (p Person) is(address *string) bool { return address != nil && p.Has(*addre
 // most.
 func SameAddress(a, b string) bool { return lower(a) == lower(b) }
 
-// lower is what PostgreSQL's lower is for an address, by which searches and indexes find it.
-// strings.EqualFold has another rule: for it ſam@example.com is sam@example.com.
+// lower changes an address as PostgreSQL's lower does, because searches and indexes compare addresses
+// by it. strings.EqualFold has another rule: for it ſam@example.com is sam@example.com.
 func lower(address string) string { return strings.ToLower(address) }
 
 // PersonalData is what the database has about a person.
