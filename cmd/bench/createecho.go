@@ -28,7 +28,7 @@ func (b *bench) createEchoLine() line {
 	}
 }
 
-// bareCreate is what PUT gives to the echo server, so that it can create.
+// bareCreate is the body of a PUT. It has all that the echo server needs to create a card.
 type bareCreate struct {
 	Address   string // of the database
 	Statement string // with a number for $1 that no create before had
@@ -79,11 +79,7 @@ func (b *bench) createByEcho(ctx context.Context) (round, error) {
 		prepare(request)
 		request.SetRequestURI("http://" + b.echo.address + bareCreatePath)
 	}
-	r, sent, err := b.under(ctx, b.echo, l)
-	if err != nil {
-		return r, err
-	}
-	return r, b.wantRows(ctx, sent, createdIn...)
+	return b.runCreateLoad(ctx, b.echo, l)
 }
 
 // serveCreates lets the echo server learn a statement by PUT, and carry it out by POST.

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/valyala/fasthttp"
+
 	"giftcards/server/password"
 )
 
@@ -150,6 +152,11 @@ func (s shop) request(ctx context.Context, method, address, path string, body []
 	request.Header.Set("Authorization", "Bearer "+s.token)
 	request.Header.Set("Content-Type", "application/json")
 	return request, nil
+}
+
+// authorize gives a request of a load the shop's token.
+func (b *bench) authorize(request *fasthttp.Request) {
+	request.Header.Set("Authorization", "Bearer "+b.shop.token)
 }
 
 // accepted sends a bulk request and returns the task's path.

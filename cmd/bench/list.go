@@ -18,7 +18,7 @@ const (
 	listPlaces = 500
 )
 
-// listed is a list of the shop's cards, of which a fifth has recipients.
+// listed has some of the cards that the lines here read. A fifth of all cards has recipients.
 type listed struct {
 	places  []string // ids of the cards after which pages begin
 	numbers []string // of the same cards
@@ -27,8 +27,8 @@ type listed struct {
 // search is a line that reads pages of one kind, as a person in a shop would.
 type search struct {
 	name, work string
-	least      int                               // of the cards of each answer
-	query      func(cards *listed, n int) string // of the request n
+	least      int                // of the cards of each answer
+	query      func(n int) string // of the request n
 }
 
 func (b *bench) listLines() []line {
@@ -42,11 +42,11 @@ func (b *bench) listLines() []line {
 		bare:  b.listBare,
 	}}
 	for _, s := range []search{
-		{"list-first", fmt.Sprintf("the first page of %d cards", pageCards), pageCards, func(*listed, int) string { return "" }},
-		{"search-number", "cards found by number", 1, func(cards *listed, n int) string { return cards.numbers[n%len(cards.numbers)] }},
+		{"list-first", fmt.Sprintf("the first page of %d cards", pageCards), pageCards, func(int) string { return "" }},
+		{"search-number", "cards found by number", 1, func(n int) string { return b.listed.numbers[n%len(b.listed.numbers)] }},
 		// The prime number lets the requests of a round look for different cards.
-		{"search-last-four", "cards found by the last four digits", 0, func(_ *listed, n int) string { return fmt.Sprintf("%04d", n*7919%10_000) }},
-		{"search-text", "cards found by a part of an e-mail address", 1, func(_ *listed, n int) string { return fmt.Sprintf("hopper.%d@", n*7919%b.sizes.recipients) }},
+		{"search-last-four", "cards found by the last four digits", 0, func(n int) string { return fmt.Sprintf("%04d", n*7919%10_000) }},
+		{"search-text", "cards found by a part of an e-mail address", 1, func(n int) string { return fmt.Sprintf("hopper.%d@", n*7919%b.sizes.recipients) }},
 	} {
 		lines = append(lines, line{
 			name: s.name, unit: "requests/s", work: s.work + among,
@@ -143,22 +143,25 @@ func (b *bench) awaitIndex(ctx context.Context) error {
 }
 
 func (b *bench) list(ctx context.Context, p *process) (round, error) {
-	n := 0
-	r, _, err := b.under(ctx, p, load{
-		address: p.address, connections: 1,
-		prepare: b.authorize,
-		each: func(request *fasthttp.Request) {
-			n++
-			request.SetRequestURI("http://" + p.address + b.page("after="+b.listed.places[n%len(b.listed.places)]+b.shop.programID))
-		},
-		check: wantCount(`"cardNumber"`, pageCards),
-	})
+	r, err := b.readPages(ctx, p, func(n int) string {
+		return b.page("after=" + b.listed.places[n%len(b.listed.places)] + b.shop.programID)
+	}, wantCount(`"cardNumber"`, pageCards))
 	r.rate, r.units = r.rate*pageCards, r.units*pageCards
 	return r, err
 }
 
-func (b *bench) authorize(request *fasthttp.Request) {
-	request.Header.Set("Authorization", "Bearer "+b.shop.token)
+// readPages reads one page after another over one connection. path is that of the request n.
+func (b *bench) readPages(ctx context.Context, p *process, path func(n int) string, check func([]byte) error) (round, error) {
+	n := 0
+	r, _, err := b.under(ctx, p, load{
+		address: p.address, connections: 1, check: check,
+		prepare: b.authorize,
+		each: func(request *fasthttp.Request) {
+			n++
+			request.SetRequestURI("http://" + p.address + path(n))
+		},
+	})
+	return r, err
 }
 
 // page returns the path of a page of the shop's cards, which one more parameter chooses.
@@ -193,7 +196,7 @@ func (b *bench) prepareSearch(ctx context.Context, s search) error {
 	if err := b.issueToList(ctx); err != nil {
 		return err
 	}
-	path := b.page("q=" + url.QueryEscape(s.query(b.listed, 0)))
+	path := b.found(s, 0)
 	var body bytes.Buffer
 	if err := b.get(ctx, b.shop.token, path, &body); err != nil {
 		return err
@@ -201,21 +204,14 @@ func (b *bench) prepareSearch(ctx context.Context, s search) error {
 	return b.giveEcho(ctx, path, body.Bytes())
 }
 
+// found returns the path of the cards that the request n looks for.
+func (b *bench) found(s search, n int) string { return b.page("q=" + url.QueryEscape(s.query(n))) }
+
 func (b *bench) search(ctx context.Context, p *process, s search) (round, error) {
-	n := 0
-	r, _, err := b.under(ctx, p, load{
-		address: p.address, connections: 1,
-		prepare: b.authorize,
-		each: func(request *fasthttp.Request) {
-			n++
-			request.SetRequestURI("http://" + p.address + b.page("q="+url.QueryEscape(s.query(b.listed, n))))
-		},
-		check: func(body []byte) error {
-			if got := bytes.Count(body, []byte(`"cardNumber"`)); got < s.least {
-				return fmt.Errorf("%d cards are in the answer, want at least %d", got, s.least)
-			}
-			return nil
-		},
+	return b.readPages(ctx, p, func(n int) string { return b.found(s, n) }, func(body []byte) error {
+		if got := bytes.Count(body, []byte(`"cardNumber"`)); got < s.least {
+			return fmt.Errorf("%d cards are in the answer, want at least %d", got, s.least)
+		}
+		return nil
 	})
-	return r, err
 }

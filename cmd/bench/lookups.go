@@ -110,7 +110,7 @@ func (b *bench) details(ctx context.Context, p *process, path string) (round, er
 		address: p.address, connections: 64,
 		prepare: func(request *fasthttp.Request) {
 			request.SetRequestURI("http://" + p.address + path)
-			request.Header.Set("Authorization", "Bearer "+b.shop.token)
+			b.authorize(request)
 		},
 		check: wantCount(`"transactionType"`, detailedEntries),
 	})

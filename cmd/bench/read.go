@@ -81,7 +81,7 @@ func (b *bench) poll(ctx context.Context, p *process, task string) (round, error
 		address: p.address, connections: 64,
 		prepare: func(request *fasthttp.Request) {
 			request.SetRequestURI("http://" + p.address + task)
-			request.Header.Set("Authorization", "Bearer "+b.shop.token)
+			b.authorize(request)
 		},
 		// Only a running task's answer has the size of the floor's.
 		check: func(body []byte) error {

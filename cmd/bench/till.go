@@ -154,7 +154,7 @@ func (b *bench) tillLoad(p *process, connections int) load {
 	return load{address: p.address, connections: connections, prepare: func(request *fasthttp.Request) {
 		request.Header.SetMethod(http.MethodPost)
 		request.Header.SetContentType("application/json")
-		request.Header.Set("Authorization", "Bearer "+b.shop.token)
+		b.authorize(request)
 	}}
 }
 
