@@ -49,7 +49,7 @@ test: ## run the tests, against a PostgreSQL started for them
 # test binaries stay in bin/tests, so that Go links only those that have changed. They are without
 # what only a debugger reads (-s -w).
 RACING = $(if $(RACE),-race -gcflags=all=-d=checkptr=0 -gcflags=giftcards/...=)
-TEST = umask 022; mkdir -p $(BIN)/tests; CGO_ENABLED=$(if $(RACE),1,0) GORACE=atexit_sleep_ms=100 GOGC=800 \
+TEST = umask 022; mkdir -p $(BIN)/tests; CGO_ENABLED=$(if $(RACE),1,0) GORACE=atexit_sleep_ms=100 GOGC=400 \
 	$(BIN)/withserver go test $(RACING) -o $(BIN)/tests/ -ldflags='-s -w' -parallel $$((2 * $$(getconf _NPROCESSORS_ONLN)))
 
 # The tests that call one of these functions of package full, as "TestA|TestB".
