@@ -10,6 +10,7 @@ import (
 
 	"giftcards/store"
 	"giftcards/store/id"
+	"giftcards/store/storetest"
 )
 
 func sql(t *testing.T, f fixture, statement string) {
@@ -55,6 +56,37 @@ func TestTheNewestCardsOfACommonTextAreFound(t *testing.T) {
 	}
 	if seen != 1000 {
 		t.Errorf("%d cards, want 1000", seen)
+	}
+}
+
+// TestASearchAsksTheIndexForTheRarestPartsOfAText, for any four of them without statistics.
+func TestASearchAsksTheIndexForTheRarestPartsOfAText(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	rarest := func() (grams []string) {
+		must(t, store.Do(t.Context(), f.Store, func(tx *store.Tx) error {
+			// A server's role may not read the statistics.
+			if _, err := tx.Unwrap().Exec(t.Context(), "set local role "+storetest.ServingRole); err != nil {
+				return err
+			}
+			return tx.Unwrap().QueryRow(t.Context(), "select rarest_grams('jo@example.com')").Scan(&grams)
+		}))
+		return grams
+	}
+	if got := rarest(); len(got) != 4 {
+		t.Errorf("without statistics: %q", got)
+	}
+	sql(t, f, fmt.Sprintf(`insert into gift_cards (program_id, id, card_number, sealed_code, initial_value, is_physical, customer_email, expires_at, created_at, searchable)
+		select '\x%s'::bytea, int4send(1700000000 + i) || '\x0000000000000000'::bytea, i, ''::bytea, 1, true, case when i = 0 then 'JO@' else 'ada.' || i || '@' end || 'example.com', now() + interval '1 year', now(), true
+		from generate_series(0, 499) as i`, f.program))
+	sql(t, f, "analyze gift_cards")
+	if got := rarest(); !slices.Contains(got, "jo@") || !slices.Contains(got, "o@e") {
+		t.Errorf("with statistics: %q, want the parts that only one card has", got)
+	}
+	page, err := f.ListCards(t.Context(), f.access, store.CardQuery{Programs: []id.ID{f.program}, Search: store.ParseSearch("jo@example.com"), Limit: 5})
+	must(t, err)
+	if len(page.Cards) != 1 || page.Cards[0].CardNumber != 0 {
+		t.Errorf("found %v, want card 0", page.Cards)
 	}
 }
 

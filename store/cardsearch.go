@@ -86,7 +86,7 @@ func (f Search) indexes(s *statement) []string {
 	case searchText:
 		return []string{
 			"g.searchable and (g.customer_email is not null or g.customer_name is not null) and " +
-				"search_grams(lower(coalesce(g.customer_email, '') || E'\\n' || coalesce(g.customer_name, ''))) @> search_grams(lower(" + s.arg(f.text) + "))",
+				"search_grams(lower(coalesce(g.customer_email, '') || E'\\n' || coalesce(g.customer_name, ''))) @> rarest_grams(lower(" + s.arg(f.text) + "))",
 			"not g.searchable",
 		}
 	}

@@ -317,7 +317,7 @@ func (q *Queries) FindAnswersWith(ctx context.Context, spellings [][]byte, texts
 const findCardsByEmail = `-- name: FindCardsByEmail :many
 select g.program_id, g.id, g.card_number, g.sealed_code, g.status, g.balance, g.initial_value, g.is_physical, g.design_template, g.customer_email, g.customer_phone, g.customer_name, g.sender_name, g.custom_message, g.deliver_at, g.delivered, g.expires_at, g.created_at, g.updated_at, g.activated_at, g.suspended_at, g.suspended_until, g.suspended_reason, g.last_entry_id, g.searchable from gift_cards g
 where g.searchable and (g.customer_email is not null or g.customer_name is not null)
-  and search_grams(lower(coalesce(g.customer_email, '') || E'\n' || coalesce(g.customer_name, ''))) @> search_grams(lower($1::text))
+  and search_grams(lower(coalesce(g.customer_email, '') || E'\n' || coalesce(g.customer_name, ''))) @> rarest_grams(lower($1::text))
   and lower(g.customer_email) = lower($1)
 union all
 select n.program_id, n.id, n.card_number, n.sealed_code, n.status, n.balance, n.initial_value, n.is_physical, n.design_template, n.customer_email, n.customer_phone, n.customer_name, n.sender_name, n.custom_message, n.deliver_at, n.delivered, n.expires_at, n.created_at, n.updated_at, n.activated_at, n.suspended_at, n.suspended_until, n.suspended_reason, n.last_entry_id, n.searchable from gift_cards n where not n.searchable and lower(n.customer_email) = lower($1)

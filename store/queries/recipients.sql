@@ -3,7 +3,7 @@
 -- gift_cards_text_idx and gift_cards_unsearchable_idx, without a lock.
 select g.* from gift_cards g
 where g.searchable and (g.customer_email is not null or g.customer_name is not null)
-  and search_grams(lower(coalesce(g.customer_email, '') || E'\n' || coalesce(g.customer_name, ''))) @> search_grams(lower(@address::text))
+  and search_grams(lower(coalesce(g.customer_email, '') || E'\n' || coalesce(g.customer_name, ''))) @> rarest_grams(lower(@address::text))
   and lower(g.customer_email) = lower(@address)
 union all
 select n.* from gift_cards n where not n.searchable and lower(n.customer_email) = lower(@address);
