@@ -3,7 +3,10 @@ package server
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -104,11 +107,19 @@ func appendTaskStatus(b []byte, t *api.BulkIssuanceTaskStatus) []byte {
 	return append(b, '}')
 }
 
+// plain has the bytes that a JSON string has as they are. Everything that needs an escape, or may
+// need one, is left to encoding/json.
+var plain = func() (plain [256]bool) {
+	for c := byte(' '); c < utf8.RuneSelf; c++ {
+		plain[c] = !strings.ContainsRune(`"\<>&`, rune(c))
+	}
+	return plain
+}()
+
 // appendText appends a JSON string.
 func appendText(b []byte, text string) []byte {
 	for i := range len(text) {
-		// Everything that needs an escape, or may need one, is left to encoding/json.
-		if c := text[i]; c < ' ' || c >= utf8.RuneSelf || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
+		if !plain[text[i]] {
 			escaped, _ := json.Marshal(text) //nolint:errchkjson // a string never fails
 			return append(b, escaped...)
 		}
@@ -154,7 +165,25 @@ func (a encodedAnswer) write(w http.ResponseWriter) error {
 	header.Set(echo.HeaderContentLength, strconv.Itoa(len(a.body)))
 	w.WriteHeader(http.StatusOK)
 	_, err := w.Write(a.body)
+	if cap(a.body) >= sentBytes {
+		sent.Put(&a.body)
+	}
 	return err
+}
+
+// sent has the memory of large answers that were sent. A page of cards takes 250 KiB, and each
+// would be cleared before its use and collected after it.
+var sent = sync.Pool{New: func() any { return new([]byte) }}
+
+// sentBytes is the capacity from which on memory is used again.
+const sentBytes = 16 << 10
+
+// newBody returns an empty body with room for an answer.
+func newBody(capacity int) []byte {
+	if capacity < sentBytes {
+		return make([]byte, 0, capacity)
+	}
+	return slices.Grow((*sent.Get().(*[]byte))[:0], capacity) //nolint:forcetypeassert // only write puts
 }
 
 // VisitGetGiftCardDetailsResponse writes the answer.

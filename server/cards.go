@@ -33,7 +33,7 @@ func (s *Server) GetGiftCardDetails(ctx context.Context, request api.GetGiftCard
 		return nil, err
 	}
 	shown := toGiftCard(&card, s.Store.Now(ctx), newIssuer(program.ID, program.MerchantID, who.access.MerchantName))
-	body := make([]byte, 0, cardBytes+entryBytes*len(entries))
+	body := newBody(cardBytes + entryBytes*len(entries))
 	return encodedAnswer{body: append(appendDetails(body, &shown, entries), '\n')}, nil
 }
 
@@ -94,7 +94,7 @@ func (s *Server) listCards(ctx context.Context, path string, programs []store.Me
 	if err != nil {
 		return answer, err
 	}
-	body := append(make([]byte, 0, 2+cardBytes*len(page.Cards)), '[')
+	body := append(newBody(2+cardBytes*len(page.Cards)), '[')
 	for i := range page.Cards {
 		if i > 0 {
 			body = append(body, ',')

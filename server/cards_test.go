@@ -1,12 +1,14 @@
 package server_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -299,4 +301,30 @@ func same(t *testing.T, what string, ids []string, cards map[string]*planted, na
 			}
 		}
 	}
+}
+
+// TestPagesSentAtOnceDoNotMix: large answers use the memory of those that were sent before.
+func TestPagesSentAtOnceDoNotMix(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t)
+	var group sync.WaitGroup
+	for range 2 {
+		m, many := s.Merchant(), 40
+		bulk(t, m, nil, api.BulkIssueGiftCardRequest{InitialValue: amount(t, "7"), Count: &many})
+		path := "/v2/giftcards/programs/cards?limit=40"
+		want := m.Do(http.MethodGet, path, nil, nil).Body
+		if got := strings.Count(string(want), m.ProgramID); got != many {
+			t.Fatalf("%d cards are on the page, want %d", got, many)
+		}
+		for range 2 {
+			group.Go(func() {
+				for range 5 {
+					if got := m.Do(http.MethodGet, path, nil, nil).Body; !bytes.Equal(got, want) {
+						t.Errorf("page of %s: %.300s", m.ProgramID, got)
+					}
+				}
+			})
+		}
+	}
+	group.Wait()
 }
