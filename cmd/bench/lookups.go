@@ -73,7 +73,7 @@ func (b *bench) prepareDetails(ctx context.Context) (path string, err error) {
 	}
 	card := b.cards() + "/" + b.till.cards[0].id.String()
 	for range detailedEntries - 1 {
-		if err := b.post(ctx, card+"/redeem", redeemBody); err != nil {
+		if err := b.post(ctx, card+"/redeem", redemption.body); err != nil {
 			return "", err
 		}
 	}

@@ -14,29 +14,43 @@ import (
 )
 
 func (b *bench) moneyLines() []line {
-	redeem := func(name, work, floor string, connections, clients, cards int, target float64) line {
+	move := func(m movement, name, work, floor string, connections, clients, cards int, target float64) line {
 		script := filepath.Join(b.dir, name+".sql")
 		return line{
 			name: name, unit: "requests/s", target: target, work: work, floor: floor,
-			setUp: func(ctx context.Context) error { return b.writeRedeemScript(ctx, script, cards) },
+			setUp: func(ctx context.Context) error { return b.writeScript(ctx, m, script, cards) },
 			ours: func(ctx context.Context, p *process) (round, error) {
-				return b.redeem(ctx, p, connections, cards)
+				return b.move(ctx, m, p, connections, cards)
 			},
-			bare: func(ctx context.Context) (round, error) { return b.redeemBare(ctx, script, clients) },
+			bare: func(ctx context.Context) (round, error) { return b.moveBare(ctx, m, script, clients) },
 		}
 	}
 	const same = "pgbench, one statement that writes the same rows, "
 	return []line{
-		redeem("redeem", "redeem with a key, 64 connections, "+number(float64(b.sizes.till))+" cards", same+"32 clients", 64, 32, b.sizes.till, 0.90),
-		redeem("redeem-single", "redeem with a key, 1 connection", same+"1 client", 1, 1, b.sizes.till, 0.50),
-		redeem("redeem-one", "redeem with a key, 64 connections, all from one card", same+"32 clients, one card", 64, 32, 1, 0.90),
+		move(redemption, "redeem", "redeem with a key, 64 connections, "+number(float64(b.sizes.till))+" cards", same+"32 clients", 64, 32, b.sizes.till, 0.90),
+		move(redemption, "redeem-single", "redeem with a key, 1 connection", same+"1 client", 1, 1, b.sizes.till, 0.50),
+		move(redemption, "redeem-one", "redeem with a key, 64 connections, all from one card", same+"32 clients, one card", 64, 32, 1, 0.90),
+		move(reload, "reload", "reload with a key, 64 connections, "+number(float64(b.sizes.till))+" cards", same+"32 clients", 64, 32, b.sizes.till, 0.90),
+		move(reload, "reload-single", "reload with a key, 1 connection", same+"1 client", 1, 1, b.sizes.till, 0.50),
 		b.transferLine(),
 	}
 }
 
-// redeem takes money from the first cards of the till, in turns, so that no two requests in
+// movement is an operation that moves tillAmount to a card or from it.
+type movement struct {
+	operation string // the end of its path
+	sign      string // "-" takes money from the card, "+" puts it there
+	body      string
+}
+
+var (
+	redemption = movement{"redeem", "-", `{"amount":"` + tillAmount + `","posTransactionId":"S-2026-000417","cashierId":"grace","terminalId":"till-3"}`}
+	reload     = movement{"reload", "+", `{"amount":"` + tillAmount + `"}`}
+)
+
+// move moves money of the first cards of the till, in turns, so that no two requests in
 // flight have the same card unless there are fewer cards than connections.
-func (b *bench) redeem(ctx context.Context, p *process, connections, cards int) (r round, err error) {
+func (b *bench) move(ctx context.Context, m movement, p *process, connections, cards int) (r round, err error) {
 	if err := b.restoreTill(ctx); err != nil {
 		return r, err
 	}
@@ -44,20 +58,18 @@ func (b *bench) redeem(ctx context.Context, p *process, connections, cards int) 
 	l := b.tillLoad(p, connections)
 	l.each = func(request *fasthttp.Request) {
 		card := b.till.cards[int(next.Add(1))%cards]
-		b.tillRequest(request, p.address, card.id.String(), "redeem", uuid.NewString())
-		request.SetBodyString(redeemBody)
+		b.tillRequest(request, p.address, card.id.String(), m.operation, uuid.NewString())
+		request.SetBodyString(m.body)
 	}
 	r, sent, err := b.under(ctx, p, l)
 	if err != nil {
 		return r, err
 	}
-	return r, b.checkTill(ctx, sent, 1, true)
+	return r, b.checkTill(ctx, sent, 1, m.sign+tillAmount)
 }
 
-const redeemBody = `{"amount":"` + tillAmount + `","posTransactionId":"S-2026-000417","cashierId":"grace","terminalId":"till-3"}`
-
-// redeemBare lets pgbench write the same rows to the same tables.
-func (b *bench) redeemBare(ctx context.Context, script string, clients int) (r round, err error) {
+// moveBare lets pgbench write the same rows to the same tables.
+func (b *bench) moveBare(ctx context.Context, m movement, script string, clients int) (r round, err error) {
 	if err := b.restoreTill(ctx); err != nil {
 		return r, err
 	}
@@ -65,24 +77,24 @@ func (b *bench) redeemBare(ctx context.Context, script string, clients int) (r r
 	if err != nil {
 		return r, err
 	}
-	return r, b.checkTill(ctx, sent, 1, true)
+	return r, b.checkTill(ctx, sent, 1, m.sign+tillAmount)
 }
 
-// writeRedeemScript writes pgbench's statement for redemptions from the first cards of the
-// till. As for create, it lets the server redeem once and copies the rows. The triggers of
-// the ledger check pgbench's rows too.
-func (b *bench) writeRedeemScript(ctx context.Context, script string, cards int) error {
+// writeScript writes pgbench's statement for movements of the first cards of the till. As for
+// create, it lets the server move money once and copies the rows. The triggers of the ledger
+// check pgbench's rows too.
+func (b *bench) writeScript(ctx context.Context, m movement, script string, cards int) error {
 	if err := b.openTill(ctx); err != nil {
 		return err
 	}
-	if err := b.post(ctx, b.cards()+"/"+b.till.cards[0].id.String()+"/redeem", redeemBody); err != nil {
+	if err := b.post(ctx, b.cards()+"/"+b.till.cards[0].id.String()+"/"+m.operation, m.body); err != nil {
 		return err
 	}
-	if err := b.checkTill(ctx, 1, 1, true); err != nil {
+	if err := b.checkTill(ctx, 1, 1, m.sign+tillAmount); err != nil {
 		return err
 	}
 	entry, err := b.db.insert(ctx, "ledger_entries", "from c", map[string]string{
-		"card_id": "c.id", "id": "c.last_entry_id", "balance_before": "c.balance + " + tillAmount, "balance_after": "c.balance",
+		"card_id": "c.id", "id": "c.last_entry_id", "balance_before": "c.balance - (" + m.sign + tillAmount + ")", "balance_after": "c.balance",
 	})
 	if err != nil {
 		return err
@@ -96,7 +108,7 @@ with c as (%s returning id, balance, last_entry_id),
 e as (%s),
 k as (%s)
 %s;
-`, cards, b.updateBalance("-", "card", ""), entry, key, audit)
+`, cards, b.updateBalance(m.sign, "card", ""), entry, key, audit)
 	return os.WriteFile(script, []byte(text), 0o600)
 }
 

@@ -68,7 +68,7 @@ func (b *bench) withoutDeadlocks(ctx context.Context, transfers func() (round, i
 	if err == nil && after != before {
 		err = fmt.Errorf("%d deadlocks", after-before)
 	}
-	return r, errors.Join(err, b.checkTill(ctx, sent, 2, false))
+	return r, errors.Join(err, b.checkTill(ctx, sent, 2, "0"))
 }
 
 func (b *bench) deadlocks(ctx context.Context) (n int, err error) {
@@ -87,7 +87,7 @@ func (b *bench) writeTransferScript(ctx context.Context, script string, cards in
 	if err := b.post(ctx, b.cards()+"/"+from.id.String()+"/transfer", transferBody(from, to)); err != nil {
 		return err
 	}
-	if err := b.checkTill(ctx, 1, 2, false); err != nil {
+	if err := b.checkTill(ctx, 1, 2, "0"); err != nil {
 		return err
 	}
 	entry, err := b.db.insert(ctx, "ledger_entries", "from (select 'TRANSFER_OUT' as type, -"+tillAmount+" as amount, f.* from f union all select 'TRANSFER_IN', "+tillAmount+", t.* from t) c", map[string]string{
