@@ -288,7 +288,9 @@ func matches(t *testing.T, pattern, pointer string) bool {
 }
 
 // escape makes a part of a JSON pointer of a key.
-func escape(key string) string { return strings.NewReplacer("~", "~0", "/", "~1").Replace(key) }
+func escape(key string) string { return pointerEscapes.Replace(key) }
+
+var pointerEscapes = strings.NewReplacer("~", "~0", "/", "~1")
 
 func at(list []any, i int) any {
 	if i < len(list) {
