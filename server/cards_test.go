@@ -308,10 +308,10 @@ func TestPagesSentAtOnceDoNotMix(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
 	var group sync.WaitGroup
+	const path = allCards + "?limit=40"
 	for range 2 {
 		m, many := s.Merchant(), 40
 		bulk(t, m, nil, api.BulkIssueGiftCardRequest{InitialValue: amount(t, "7"), Count: &many})
-		path := "/v2/giftcards/programs/cards?limit=40"
 		want := m.Do(http.MethodGet, path, nil, nil).Body
 		if got := strings.Count(string(want), m.ProgramID); got != many {
 			t.Fatalf("%d cards are on the page, want %d", got, many)

@@ -71,13 +71,12 @@ func (b *bench) prepareDetails(ctx context.Context) (path string, err error) {
 	if err := b.openTill(ctx); err != nil {
 		return "", err
 	}
-	card := b.cards() + "/" + b.till.cards[0].id.String()
 	for range detailedEntries - 1 {
-		if err := b.post(ctx, card+"/redeem", redemption.body); err != nil {
+		if err := b.moveOnce(ctx, redemption); err != nil {
 			return "", err
 		}
 	}
-	path = card + "?include_transactions=true"
+	path = b.cards() + "/" + b.till.cards[0].id.String() + "?include_transactions=true"
 	var body bytes.Buffer
 	if err := b.get(ctx, b.shop.token, path, &body); err != nil {
 		return "", err

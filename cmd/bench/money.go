@@ -87,7 +87,7 @@ func (b *bench) writeScript(ctx context.Context, m movement, script string, card
 	if err := b.openTill(ctx); err != nil {
 		return err
 	}
-	if err := b.post(ctx, b.cards()+"/"+b.till.cards[0].id.String()+"/"+m.operation, m.body); err != nil {
+	if err := b.moveOnce(ctx, m); err != nil {
 		return err
 	}
 	if err := b.checkTill(ctx, 1, 1, m.sign+tillAmount); err != nil {
@@ -110,6 +110,11 @@ k as (%s)
 %s;
 `, cards, b.updateBalance(m.sign, "card", ""), entry, key, audit)
 	return os.WriteFile(script, []byte(text), 0o600)
+}
+
+// moveOnce moves money of the till's first card.
+func (b *bench) moveOnce(ctx context.Context, m movement) error {
+	return b.post(ctx, b.cards()+"/"+b.till.cards[0].id.String()+"/"+m.operation, m.body)
 }
 
 // updateBalance returns a statement that adds tillAmount to the balance of a card (sign "+") or
