@@ -43,14 +43,14 @@ func TestDetailsHaveTheNewestEntriesOfTheLedgerIfTheyAreAskedFor(t *testing.T) {
 	if e := (*d.Transactions)[1]; e.CashierId == nil || *e.CashierId != "c" || *e.TerminalId != "t" || *e.PosTransactionId != "p" || e.ReferenceId != nil {
 		t.Errorf("redemption: %+v", e)
 	}
-	plantReloads(t, x, card, 1000) // 1003 entries in all
+	plantReloads(t, x, card, 1000) // 1003 entries in all, of which the details give 1000
 	d, _ = details("?include_transactions=1")
 	if len(*d.Transactions) != 1000 || (*d.Transactions)[0].BalanceAfter.String() != "30.75" || (*d.Transactions)[999].BalanceAfter.String() != "20.76" {
 		t.Errorf("%d entries from %s to %s", len(*d.Transactions), (*d.Transactions)[0].BalanceAfter, (*d.Transactions)[999].BalanceAfter)
 	}
 }
 
-// plantReloads adds reloads of 0.01 to a card of 20.75, as that many requests do.
+// plantReloads inserts entries of reloads of 0.01 behind a balance of 20.75. It leaves the card's balance.
 func plantReloads(t *testing.T, x shop, card giftCard, count int) {
 	t.Helper()
 	parsed, err := id.Parse(card.id)

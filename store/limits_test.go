@@ -160,6 +160,7 @@ func TestALimitHoldsForAllWaysOfIssuingTogether(t *testing.T) {
 	if most := promised.Load(); most > 23 {
 		t.Fatalf("%d cards were promised, above the limit of 23", most)
 	}
+	// The requests for several cards may leave a rest of the limit, which single cards use up.
 	for f.create(t.Context(), f.terms(t), nil).err == nil {
 		promised.Add(1)
 	}
@@ -196,7 +197,7 @@ func TestARequestAboveALimitIsRefusedWhole(t *testing.T) {
 	f.limit(t, f.program, -1, "5")
 	wantRefused(t, "below what is issued", f.create(t.Context(), f.worth(t, "0.01"), nil).err, "Daily limit of the program reached: value is limited to 5.00 a day, 0.00 left until midnight UTC")
 	commit(t, f.Store, func(tx *store.Tx) error { return tx.RemoveLimits(t.Context(), f.program) })
-	must(t, f.create(t.Context(), f.worth(t, "900"), nil).err) // within the user's
+	must(t, f.create(t.Context(), f.worth(t, "900"), nil).err) // within the user's limit
 }
 
 // TestAReplayIsNeitherCountedNorRefused, and a refused request leaves its key free.
@@ -232,19 +233,19 @@ func TestAReplayIsNeitherCountedNorRefused(t *testing.T) {
 func TestALimitSetOnAnotherInstanceHoldsAtOnce(t *testing.T) {
 	t.Parallel()
 	f, other := instances(t)
-	free := f
-	free.access = storetest.Access(t, f.Store, f.program)
+	unlimited := f
+	unlimited.access = storetest.Access(t, f.Store, f.program)
 	must(t, f.create(t.Context(), f.terms(t), nil).err)
 	other.limit(t, f.access.User.ID, 0, "")
 	results := f.together(t, nil,
 		func() created { return f.create(t.Context(), f.terms(t), nil) },
-		func() created { return free.create(t.Context(), f.terms(t), nil) },
-		func() created { return free.create(t.Context(), f.terms(t), nil) },
+		func() created { return unlimited.create(t.Context(), f.terms(t), nil) },
+		func() created { return unlimited.create(t.Context(), f.terms(t), nil) },
 	)
 	wantRefused(t, "above the limit", results[0].err, "Daily limit of the user reached: cards are limited to 0 a day, 0 left until midnight UTC")
 	must(t, errors.Join(results[1].err, results[2].err))
-	if of := f.entries(t, id.ID{}, f.access.User.ID, time.Time{}, 10); len(of) != 1 {
-		t.Errorf("%d entries in the audit log of a user who issued 1 card", len(of))
+	if entries := f.entries(t, id.ID{}, f.access.User.ID, time.Time{}, 10); len(entries) != 1 {
+		t.Errorf("%d entries in the audit log of a user who issued 1 card", len(entries))
 	}
 }
 
@@ -261,7 +262,7 @@ func TestACreateWithinALimitHasTheSameAuditEntry(t *testing.T) {
 		t.Fatalf("%d entries", len(entries))
 	}
 	for i := range entries {
-		if fmt.Sprintf("%x", entries[i].Subject) == string(within.answer.Body) {
+		if fmt.Sprintf("%x", entries[i].Subject) == string(within.answer.Body) { // the answer is the card's id
 			entries[i].Subject = entries[1-i].Subject
 		}
 	}

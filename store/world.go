@@ -19,7 +19,7 @@ import (
 const MaxWorlds = 10_000
 
 // World is a merchant of a sandbox, for one suite of tests, and another merchant beside it
-// that the suite must not reach. Only the database of a sandbox lets a role make one.
+// that the suite must not reach. A database that is not marked as a sandbox refuses worlds.
 type World struct {
 	db.World
 	Programs  []MerchantProgram // of the merchant, the one that tests use by default first
@@ -33,8 +33,8 @@ type Neighbour struct {
 	User    User
 }
 
-// NewWorld says what a world is to have.
-type NewWorld struct {
+// WorldSpec is what a new world has.
+type WorldSpec struct {
 	Name     string
 	Merchant string   // the merchant's name
 	Programs []string // names, one at least; the first one is the world's program
@@ -45,7 +45,7 @@ type NewWorld struct {
 
 // AddWorld makes a world. It fails with ErrWorldExists, ErrTooManyWorlds, ErrBadName or
 // ErrEmailTaken.
-func (tx *Tx) AddWorld(ctx context.Context, n NewWorld) (World, error) {
+func (tx *Tx) AddWorld(ctx context.Context, n WorldSpec) (World, error) {
 	count, err := tx.q.CountWorlds(ctx)
 	switch {
 	case err != nil:
@@ -163,7 +163,7 @@ func (s *Store) Worlds(ctx context.Context) ([]World, error) {
 
 // DeleteWorld deletes a world with everything that belongs to it: its cards, their entries in
 // the ledger, messages that wait, tasks, jobs, keys, people, and its entries in the audit log.
-// It writes entry to the audit log, which stays. It fails with ErrWorldNotFound.
+// Then it writes entry to the audit log, where it stays. It fails with ErrWorldNotFound.
 //
 // The ids of tokens that were logged out stay until they expire, and the wrong codes of a card
 // number for an hour; both are no use to anybody. A request of the world that runs at the same
@@ -189,26 +189,26 @@ func (s *Store) DeleteWorld(ctx context.Context, name string, entry AuditEntry) 
 		if err := tx.deleteWorld(ctx, world); err != nil {
 			return err
 		}
-		return tx.Audit(ctx, world.Audited(entry))
+		return tx.Audit(ctx, world.Audited(entry)) // after the deletions, which would delete it
 	})
 }
 
-// Audited returns an entry of the audit log as one about the world.
+// Audited returns entry with the world as its subject.
 func (w World) Audited(entry AuditEntry) AuditEntry {
 	entry.MerchantID, entry.ProgramID, entry.Subject = w.MerchantID, w.ProgramID, w.MerchantID[:]
 	return entry
 }
 
-const deleteWorlds = "delete from worlds where merchant_id = any ($1)"
+const deleteWorldRowSQL = "delete from worlds where merchant_id = any ($1)"
 
-// deletions delete what belongs to some merchants, programs and users, whose ids are $1. Their
-// order matters: tasks come first, because a worker holds its task until its transaction ends,
+// deletions delete everything that belongs to some merchants, programs and users. $1 holds the ids of
+// all of them, because no two things have the same id. The order matters: tasks come first, because a worker holds its task until its transaction ends,
 // and so the statements after it see all of its cards. Entries of the ledger come after their
-// program, and those of the audit log after their merchant: before, the database refuses to
-// delete them.
+// program, and those of the audit log after their merchant, because the database refuses to
+// delete them as long as these exist.
 var deletions = []string{
 	"delete from bulk_tasks where program_id = any ($1)",
-	deleteWorlds,
+	deleteWorldRowSQL,
 	"delete from programs where merchant_id = any ($1)",
 	"delete from ledger_entries where program_id = any ($1)",
 	"delete from gift_cards where program_id = any ($1)",
@@ -236,7 +236,7 @@ func (tx *Tx) deleteWorld(ctx context.Context, world World) error {
 	batch := &pgx.Batch{}
 	for _, statement := range deletions {
 		batch.Queue(statement, ids).Exec(func(deleted pgconn.CommandTag) error {
-			if statement == deleteWorlds && deleted.RowsAffected() == 0 { // another request has just deleted it
+			if statement == deleteWorldRowSQL && deleted.RowsAffected() == 0 { // another request has just deleted it
 				return ErrWorldNotFound
 			}
 			return nil

@@ -86,7 +86,7 @@ func TestOnlyTheRoleOfASandboxMakesAndDeletesWorlds(t *testing.T) {
 	neighbour := store.User{Email: "neighbour@example.com", PasswordHash: "none", Role: store.RoleIssuer}
 	add := func(st *store.Store) error {
 		return store.Do(t.Context(), st, func(tx *store.Tx) error {
-			_, err := tx.AddWorld(t.Context(), store.NewWorld{
+			_, err := tx.AddWorld(t.Context(), store.WorldSpec{
 				Name: "w", Merchant: "Merchant", Programs: []string{"Program"}, Users: []store.User{user}, Neighbour: neighbour,
 			})
 			return err

@@ -13,12 +13,12 @@ import (
 
 const (
 	pageCards = 250
-	// listPlaces is the number of different pages that the line "list" reads again and again, and
-	// of the numbers that "search-number" looks for.
+	// listPlaces is the number of pages that the line "list" reads in turn, and of card numbers that
+	// "search-number" looks for in turn.
 	listPlaces = 500
 )
 
-// listed has some of the cards that the lines here read. A fifth of all cards has recipients.
+// listed has some of the cards that the lines here read. At most a fifth of all cards has recipients.
 type listed struct {
 	places  []string // ids of the cards after which pages begin
 	numbers []string // of the same cards
@@ -27,8 +27,8 @@ type listed struct {
 // search is a line that reads pages of one kind, as a person in a shop would.
 type search struct {
 	name, work string
-	least      int                // of the cards of each answer
-	query      func(n int) string // of the request n
+	least      int                // the least number of cards in each answer
+	query      func(n int) string // the text that request n looks for
 }
 
 func (b *bench) listLines() []line {
@@ -44,7 +44,8 @@ func (b *bench) listLines() []line {
 	for _, s := range []search{
 		{"list-first", fmt.Sprintf("the first page of %d cards", pageCards), pageCards, func(int) string { return "" }},
 		{"search-number", "cards found by number", 1, func(n int) string { return b.listed.numbers[n%len(b.listed.numbers)] }},
-		// The prime number lets the requests of a round look for different cards.
+		// The factor scatters the requests over all cards. No text repeats before all were looked for,
+		// because the factor is prime.
 		{"search-last-four", "cards found by the last four digits", 0, func(n int) string { return fmt.Sprintf("%04d", n*7919%10_000) }},
 		{"search-text", "cards found by a part of an e-mail address", 1, func(n int) string { return fmt.Sprintf("hopper.%d@", n*7919%b.sizes.recipients) }},
 	} {
@@ -104,8 +105,8 @@ func (b *bench) issueToList(ctx context.Context) error {
 	return err
 }
 
-// issueAll issues cards by tasks: first a fifth of them with recipients, and then the others by
-// count. So the newest cards have no names or addresses, and a search has to use the index.
+// issueAll issues cards by tasks: first at most a fifth of them with recipients, in whole tasks, and
+// then the others by count. So the newest cards have no names or addresses, and a search has to use the index.
 func (b *bench) issueAll(ctx context.Context, cards int) error {
 	body := b.recipientsBody()
 	left := cards
@@ -144,6 +145,7 @@ func (b *bench) awaitIndex(ctx context.Context) error {
 
 func (b *bench) list(ctx context.Context, p *process) (round, error) {
 	r, err := b.readPages(ctx, p, func(n int) string {
+		// A place in the list is the id of a card and that of its program.
 		return b.page("after=" + b.listed.places[n%len(b.listed.places)] + b.shop.programID)
 	}, wantCount(`"cardNumber"`, pageCards))
 	r.rate, r.units = r.rate*pageCards, r.units*pageCards

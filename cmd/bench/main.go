@@ -75,7 +75,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.BoolVar(&o.quick, "quick", false, "use small sizes, to check that the program works")
 	flags.BoolVar(&o.growth, "growth", false, "also measure growth, up to 10 million cards: takes much longer, and 10 GB")
 	flags.BoolVar(&o.peers, "peers", false, "also measure FastAPI and Prism (python3, npm), which are installed for the run")
-	flags.IntVar(&o.listCards, "list-cards", 1_000_000, "number of cards among which the lines of lists and searches read; 10000000 takes minutes, and 5 GB")
+	flags.IntVar(&o.listCards, "list-cards", 1_000_000, "number of cards among which the lines of lists and searches read; search-text needs 500000; 10000000 takes minutes, and 5 GB")
 	flags.StringVar(&o.giftcards, "giftcards", besideMe("giftcards"), "path of the server's program")
 	flags.StringVar(&o.dir, "dir", "/var/tmp", "parent of the database's directory; it must be on the disk to measure, not in memory")
 	flags.IntVar(&o.port, "port", 21780, "port of the server; the next five ports are used too")

@@ -14,17 +14,17 @@ import (
 
 func (b *bench) transferLine() line {
 	script := filepath.Join(b.dir, "transfer.sql")
-	cards := min(b.sizes.till, 1000)
+	cards := min(b.sizes.till, 1000) // few, so that transfers meet at cards
 	return line{
 		name: "transfer", unit: "requests/s", target: 0.60,
 		work:  "transfer with a key and a security code, 64 connections, random pairs of " + number(float64(cards)) + " cards",
 		floor: "pgbench, one statement that writes the same rows, 32 clients",
 		setUp: func(ctx context.Context) error { return b.writeTransferScript(ctx, script, cards) },
 		ours: func(ctx context.Context, p *process) (round, error) {
-			return b.withoutDeadlocks(ctx, func() (round, int, error) { return b.under(ctx, p, b.transferLoad(p, cards)) })
+			return b.measureTransfers(ctx, func() (round, int, error) { return b.under(ctx, p, b.transferLoad(p, cards)) })
 		},
 		bare: func(ctx context.Context) (round, error) {
-			return b.withoutDeadlocks(ctx, func() (round, int, error) { return b.pgbench(ctx, script, 32) })
+			return b.measureTransfers(ctx, func() (round, int, error) { return b.pgbench(ctx, script, 32) })
 		},
 	}
 }
@@ -50,9 +50,9 @@ func transferBody(from, to tillCard) string {
 	return fmt.Sprintf(`{"securityCode":%q,"destinationCardNumber":%q,"amount":%q}`, from.code, to.number, tillAmount)
 }
 
-// withoutDeadlocks measures transfers on restored cards. It fails if PostgreSQL has found a
-// deadlock, even one that no caller has noticed.
-func (b *bench) withoutDeadlocks(ctx context.Context, transfers func() (round, int, error)) (r round, err error) {
+// measureTransfers measures transfers on restored cards. It fails if PostgreSQL has counted a
+// deadlock, even if the server tried again and the client saw no error.
+func (b *bench) measureTransfers(ctx context.Context, transfers func() (round, int, error)) (r round, err error) {
 	if err := b.restoreTill(ctx); err != nil {
 		return r, err
 	}
@@ -68,7 +68,7 @@ func (b *bench) withoutDeadlocks(ctx context.Context, transfers func() (round, i
 	if err == nil && after != before {
 		err = fmt.Errorf("%d deadlocks", after-before)
 	}
-	return r, errors.Join(err, b.checkTill(ctx, sent, 2, "0"))
+	return r, errors.Join(err, b.checkTill(ctx, sent, 2, "0")) // two entries each, and the money stays
 }
 
 func (b *bench) deadlocks(ctx context.Context) (n int, err error) {
@@ -76,9 +76,10 @@ func (b *bench) deadlocks(ctx context.Context) (n int, err error) {
 	return n, err
 }
 
-// writeTransferScript writes pgbench's statement for transfers, as writeRedeemScript does for
-// redemptions. As the server does, it locks the card with the lower id first. The money goes from
-// this card to the other one. The statement compares no security code.
+// writeTransferScript writes pgbench's statement for transfers, as writeScript does for redemptions
+// and reloads: the server makes one transfer, and the statement copies its rows. It locks the card
+// with the lower id first, as the server does, because "t" reads "f". The money goes from this card
+// to the other one. The statement compares no security code.
 func (b *bench) writeTransferScript(ctx context.Context, script string, cards int) error {
 	if err := b.openTill(ctx); err != nil {
 		return err

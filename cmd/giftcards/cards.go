@@ -14,14 +14,14 @@ import (
 
 type cardsCommand struct {
 	Suspend suspendCards `cmd:"" help:"Suspend the cards that a task or a user issued, until they are resumed over the API."`
-	Void    voidCards    `cmd:"" help:"Void the cards that a task or a user issued, for good, and take their balances."`
+	Void    voidCards    `cmd:"" help:"Void for good the cards that a task or a user issued. Their balances become 0."`
 	Print   printCards   `cmd:"" help:"Make a PDF of a task's physical cards, with numbers, security codes and QR codes, to print and cut."`
 }
 
 // issuedBy chooses the cards that a command changes, by their task or user.
 type issuedBy struct {
 	Task  uuid.UUID `placeholder:"ID" help:"Cards of this task, as long as the task is kept."`
-	User  string    `placeholder:"EMAIL" help:"Cards that this user issued at once (as far back as the audit log goes) or by tasks that are still kept."`
+	User  string    `placeholder:"EMAIL" help:"Cards that this user issued: directly, as far back as the audit log goes, and by tasks that are still kept."`
 	Since time.Time `placeholder:"TIME" help:"Only cards issued since this time, such as 2026-01-31T09:00:00Z."`
 }
 
@@ -44,13 +44,14 @@ func (c voidCards) Run(s *session) error {
 const stoppedReason = "stopped by an operator"
 
 type printedChange struct {
-	// Cards is the number of cards that the task or the user has issued.
+	// Cards is the number of cards that were found.
 	Cards int `json:"cards"`
 	// Changed is the number of cards that the command has suspended or voided.
 	Changed int `json:"changed"`
 	// Refused is the number of cards that stay as they are, by reason.
 	Refused map[string]int `json:"refused"`
-	// UnfinishedTasks is the number of tasks that may still issue cards, which then stay as they are.
+	// UnfinishedTasks is the number of tasks that are not finished. Cards that they issue later stay
+	// as they are.
 	UnfinishedTasks int `json:"unfinishedTasks"`
 }
 
@@ -62,10 +63,11 @@ const cardsAtOnce = 500
 // long. A command that failed half-way can be repeated.
 func (c issuedBy) change(s *session, operation string, do func(*store.Card) error) error {
 	if (c.Task == uuid.Nil) == (c.User == "") {
-		return errors.New("name --task or --user")
+		return errors.New("give either --task or --user")
 	}
 	return printResult(s, func(st *store.Store) (printedChange, error) {
-		// Such a time is that of another zone or another year, and would leave the cards as they are.
+		// A time in the future has a wrong zone or year. No card would match it, and the operator would
+		// take that for a success.
 		if c.Since.After(st.Clock()) {
 			return printedChange{}, fmt.Errorf("--since: %s is in the future", c.Since.Format(time.RFC3339))
 		}
@@ -78,7 +80,7 @@ func (c issuedBy) change(s *session, operation string, do func(*store.Card) erro
 		for batch := range slices.Chunk(issued.Cards, cardsAtOnce) {
 			did, err := store.Write(s, st, func(tx *store.Tx) (printedChange, error) { return changeCards(s, tx, batch, entry, do) })
 			if err != nil {
-				return printedChange{}, fmt.Errorf("%d cards are changed, and the command can be repeated: %w", printed.Changed, err)
+				return printedChange{}, fmt.Errorf("stopped after %d cards were changed; repeat the command to change the others: %w", printed.Changed, err)
 			}
 			printed.Changed += did.Changed
 			for reason, cards := range did.Refused {
@@ -107,7 +109,8 @@ func (c issuedBy) issued(s *session, tx *store.Tx, entry *store.AuditEntry) (sto
 // changeCards changes the cards of one batch, with an entry in the audit log for each program.
 func changeCards(s *session, tx *store.Tx, batch []store.CardRef, entry store.AuditEntry, do func(*store.Card) error) (printedChange, error) {
 	did := printedChange{Refused: map[string]int{}}
-	// The batch is in the order of programs and ids, in which every transaction locks cards.
+	// The batch is sorted by program and id. Every transaction locks cards in this order, so that none
+	// deadlock.
 	for len(batch) > 0 {
 		program := batch[0].Program
 		var cards []id.ID
@@ -118,6 +121,8 @@ func changeCards(s *session, tx *store.Tx, batch []store.CardRef, entry store.Au
 		if err != nil {
 			return did, err
 		}
+		// A sandbox may have deleted a card with its world.
+		locked = slices.DeleteFunc(locked, func(card *store.Card) bool { return card == nil })
 		before := did.Changed
 		for _, card := range locked {
 			if err := did.add(card, do); err != nil {

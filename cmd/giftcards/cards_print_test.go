@@ -178,7 +178,7 @@ func TestAPrintedCardHasTheValueThatIsLeft(t *testing.T) {
 // TestAFileOfASheetAppearsWholeOrNotAtAll in both ways of writing it.
 func TestAFileOfASheetAppearsWholeOrNotAtAll(t *testing.T) {
 	t.Parallel()
-	for name, write := range map[string]func(string, []byte) error{"without a name": writeNew, "renamed": writeRenamed} {
+	for name, write := range map[string]func(string, []byte) error{"without a name": writeNew, "linked": writeLinked} {
 		dir := t.TempDir()
 		file := filepath.Join(dir, "x")
 		must(t, write(file, []byte("first")))

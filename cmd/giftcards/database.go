@@ -33,8 +33,8 @@ func (d database) close(ctx context.Context) error {
 	return d.private.Stop(ctx)
 }
 
-// setupURL is the address to migrate a database at. Nobody relies on the schema of a private one
-// before the server's first commit, which makes the migrations durable, too.
+// setupURL is the address to migrate a database at. On a private database, the commits of migrations
+// do not wait for the disk. The server's first commit makes them durable.
 func (d database) setupURL() string {
 	if d.private == nil {
 		return d.url
@@ -70,7 +70,7 @@ const (
 	connectPause    = 2 * time.Second
 )
 
-// migrate brings the database to this program's schema, and marks it as a sandbox or as none.
+// migrate brings the database to this program's schema, and marks it as a sandbox or as a real server's.
 // It retries if the database is unreachable, because both may have been started at the same
 // time.
 func (s *session) migrate(url string) error {
@@ -117,8 +117,8 @@ func (s *session) withDatabase(do func(url string) error) (err error) {
 	return do(d.url)
 }
 
-// withStore runs do with a store over the database. The database must exist and have this
-// program's schema: a command must not migrate it while servers of another version run.
+// withStore runs do with a store over the database. The database must exist and have a schema that
+// this program can use: a command must not migrate it while servers of another version run.
 func (s *session) withStore(do func(*store.Store) error) error {
 	// The store gets no keys: most commands neither seal nor open a code.
 	return s.withStoreOf(store.Options{}, do)
@@ -135,7 +135,7 @@ func (s *session) withStoreOf(options store.Options, do func(*store.Store) error
 			return err
 		}
 		if !versions.Usable() {
-			return errors.New("this program cannot use the database's schema: run giftcards migrate up")
+			return errors.New("this program cannot use the database's schema, which giftcards migrate status shows: run giftcards migrate up, or a newer program")
 		}
 		opened, err := store.Open(s, url, options)
 		if err != nil {
@@ -161,8 +161,8 @@ func (s *session) openDatabaseOrShare() (database, error) {
 }
 
 // keys opens the server's secret keys. It makes new ones only for a database that no
-// server has used. For any other database the old ones are lost or elsewhere, and new
-// ones could not open its security codes.
+// server has used. If a server has used it, the keys are lost or elsewhere, and new keys could
+// not open its security codes.
 func (s *session) keys(url string) (*keyring.Ring, error) {
 	if _, err := private.Dir(s.config.StateDir); err != nil {
 		return nil, err
@@ -178,7 +178,7 @@ func (s *session) keys(url string) (*keyring.Ring, error) {
 		return nil, err
 	}
 	defer opened.Close()
-	// The key check exists in the database from the first server on.
+	// The first server writes the key check.
 	used, err := opened.HasKeyCheck(s)
 	if err != nil {
 		return nil, err

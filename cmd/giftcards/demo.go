@@ -39,7 +39,8 @@ var (
 
 type demoCommand struct{}
 
-// Run prints the demo, and makes the missing parts.
+// Run makes the demo if there is none, and prints it. Unlike other commands it migrates the database,
+// because a demo is made in a new one.
 func (demoCommand) Run(s *session) error {
 	if err := s.withDatabase(s.migrate); err != nil {
 		return err
@@ -83,15 +84,15 @@ func newDemoSecret() demoSecret {
 	return demoSecret{secret, sync.OnceValues(func() (string, error) { return password.Hash(secret) })}
 }
 
-// makeDemo creates the demo merchant, user and program unless they exist, and sets the
-// user's password. It returns the demo with that password.
-func makeDemo(ctx context.Context, st *store.Store, secret demoSecret) (demo, error) {
+// resetDemo creates the demo merchant, program and user if the user does not exist. Otherwise it
+// sets the user's password. It returns the demo with that password.
+func resetDemo(ctx context.Context, st *store.Store, secret demoSecret) (demo, error) {
 	hash, err := secret.hash()
 	if err != nil {
 		return demo{}, err
 	}
 	return store.Write(ctx, st, func(tx *store.Tx) (demo, error) {
-		// The user comes first, because its merchant identifies the demo: names are not unique.
+		// Find the demo by its user, because names of merchants are not unique.
 		user, err := tx.FindUserByEmail(ctx, demoUser)
 		switch {
 		case errors.Is(err, store.ErrUserNotFound):
@@ -155,9 +156,10 @@ func addDemoMerchant(ctx context.Context, tx *store.Tx, hash string) (store.User
 // demoFile keeps the demo between runs, in the state directory.
 func (s *session) demoFile() string { return filepath.Join(s.config.StateDir, "demo.json") }
 
-// ensureDemo returns the demo of demo.json if its login still works. It makes a new one with the
-// fresh password if there is none, and sets another password if one is chosen. Otherwise it fails with
-// errDemoDeactivated, errDemoChanged or errDemoElsewhere, wrapped. Only a server that runs
+// ensureDemo returns the demo as demo.json has it afterwards. If its login works, nothing changes. If
+// there is no demo user, if another password is chosen, or if a private database has lost its demo.json,
+// the demo gets the fresh password. Otherwise ensureDemo fails with errDemoDeactivated, errDemoChanged
+// or errDemoElsewhere, wrapped. Only a server that runs
 // updates the address in the file, because the command's --listen may differ from the server's.
 func (s *session) ensureDemo(st *store.Store, fresh demoSecret, serving bool) (demo, error) {
 	if _, err := private.Dir(s.config.StateDir); err != nil {
@@ -186,8 +188,9 @@ func (s *session) ensureDemo(st *store.Store, fresh demoSecret, serving bool) (d
 	}
 	switch {
 	case !works:
-		stored, err = makeDemo(s, st, fresh)
-	// The operator chose the password that the demo has. Setting it anew would end its tokens.
+		stored, err = resetDemo(s, st, fresh)
+	// The chosen password works, and only the file has another one. Setting the password again would end
+	// the user's tokens.
 	case secret != stored.Password:
 		stored, err = findDemo(s, st, secret)
 	}

@@ -14,7 +14,7 @@ import (
 )
 
 // TestASecondStateDirectoryLeavesTheDemoAsItIs, because a new password would end the tokens of
-// everybody who uses the demo.
+// everybody who uses the demo. Only a chosen password is set.
 func TestASecondStateDirectoryLeavesTheDemoAsItIs(t *testing.T) {
 	url := storetest.URL(t)
 	database := "--database-url=" + url

@@ -12,9 +12,9 @@ import (
 )
 
 type keysCommand struct {
-	List   listKeys   `cmd:"" help:"List the keys, the number of codes that each has sealed, and the progress of resealing codes with the newest."`
+	List   listKeys   `cmd:"" help:"List the keys, how many codes each key of codes has sealed, and how many are resealed with the newest one."`
 	Rotate rotateKeys `cmd:"" help:"Add a new key of each kind; old keys still open the codes, links and tokens made with them."`
-	Retire retireKeys `cmd:"" help:"Remove old keys when nothing needs them any more; with --now, remove those of tokens or links at once."`
+	Retire retireKeys `cmd:"" help:"Remove old keys; refuses while something still needs them. With --now, replace all keys of tokens or links at once."`
 }
 
 type (
@@ -76,8 +76,8 @@ func (listKeys) Run(s *session) error {
 				printed.Resealing.FinishedAt = &finished
 			}
 		}
-		// keys list says in advance whether keys retire would succeed.
-		if fault := s.oldKeysNeeded(keys, keyring.Keysets, state, tx.Now()); fault != nil {
+		// The list tells whether the command `keys retire`, without flags, would succeed now.
+		if fault := s.whyOldKeysStay(keys, keyring.Keysets, state, tx.Now()); fault != nil {
 			printed.Because = fault.Error()
 		} else {
 			printed.Retirable = true
@@ -89,7 +89,8 @@ func (listKeys) Run(s *session) error {
 func (rotateKeys) Run(s *session) error {
 	return s.withStore(func(st *store.Store) error {
 		err := store.Do(s, st, func(tx *store.Tx) error {
-			// The file changes only if the audit entry could be written.
+			// The entry comes first, so an error of its own leaves the file as it is. It is lost only if the
+			// commit fails after the file has changed.
 			if err := s.audit(tx, store.AuditEntry{Operation: "keys rotate"}); err != nil {
 				return err
 			}
@@ -98,7 +99,7 @@ func (rotateKeys) Run(s *session) error {
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(s.stdout, "%s has a new key of each kind; running servers use them within two seconds, and reseal all codes\n", s.config.KeysFile)
+		_, err = fmt.Fprintf(s.stdout, "%s has a new key of each kind. Running servers use the new keys within two seconds; then they reseal all codes, which takes at least 20 minutes\n", s.config.KeysFile)
 		return err
 	})
 }
@@ -118,14 +119,14 @@ func (c retireKeys) Run(s *session) error {
 			if err != nil {
 				return nil, err
 			}
-			if err := s.oldKeysNeeded(keys, keysets, state, tx.Now()); err != nil {
+			if err := s.whyOldKeysStay(keys, keysets, state, tx.Now()); err != nil {
 				return nil, err
 			}
 		}
 		if err := s.audit(tx, store.AuditEntry{Operation: c.operation()}); err != nil {
 			return nil, err
 		}
-		// The file changes last: an error before leaves it as it is. The audit entry is
+		// The file changes last, so an earlier error leaves it as it is. The audit entry is
 		// lost only if the commit fails afterwards.
 		if err := c.change(s.config.KeysFile, keysets, store.NewestCodeKey(keys)); err != nil {
 			return nil, err
@@ -134,7 +135,7 @@ func (c retireKeys) Run(s *session) error {
 	})
 }
 
-// keysets returns the keysets whose old keys the command removes.
+// keysets returns the keysets that the command changes.
 func (c retireKeys) keysets() ([]string, error) {
 	switch {
 	case c.Now && slices.Contains(c.Only, keyring.CodesKeyset):
@@ -166,7 +167,7 @@ func (c retireKeys) change(file string, keysets []string, codeKey uint32) error 
 	return keyring.Retire(file, keysets, codeKey)
 }
 
-// oldKeysNeeded is store.OldKeysNeeded with the lifetimes of the settings.
-func (s *session) oldKeysNeeded(keys []keyring.Key, keysets []string, state *store.Resealing, now time.Time) error {
+// whyOldKeysStay is store.OldKeysNeeded with the lifetimes of the settings.
+func (s *session) whyOldKeysStay(keys []keyring.Key, keysets []string, state *store.Resealing, now time.Time) error {
 	return store.OldKeysNeeded(keys, keysets, state, s.config.TokenLifetime, s.config.LinkLifetime, now)
 }

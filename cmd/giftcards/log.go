@@ -11,7 +11,7 @@ import (
 	"giftcards/server/telemetry"
 )
 
-// maxLogSample is an upper bound of --log-sample: a still smaller sample says nothing.
+// maxLogSample is the largest --log-sample. One line of more than a million requests says nothing.
 const maxLogSample = 1_000_000
 
 // serverLog is the log of a server, with the level and the format of the settings.

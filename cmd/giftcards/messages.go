@@ -18,7 +18,7 @@ type messagesCommand struct {
 	Retry   retryMessages  `cmd:"" help:"Retry failed messages, and those that wait for another attempt, at once."`
 	Drop    dropMessages   `cmd:"" help:"Drop unsent messages for good: those of the named cards, or all that match the flags."`
 	Resume  resumeMessages `cmd:"" help:"Let this database, which is a copy of another one, send messages from now on."`
-	Bounced bouncedMessage `cmd:"" help:"Read from standard input the mail that a mail server has delivered to --mail-bounces, and record that a message did not arrive."`
+	Bounced recordBounce   `cmd:"" help:"Read from standard input the mail that a mail server has delivered to --mail-bounces, and record that a message did not arrive."`
 	Test    tryMessage     `cmd:"" help:"Send a test message, and print the server's answer."`
 }
 

@@ -1,15 +1,12 @@
 package main
 
 import (
-	"errors"
-	"fmt"
-
 	"giftcards/jobs/transport"
 	"giftcards/store"
 	"giftcards/store/id"
 )
 
-type bouncedMessage struct{}
+type recordBounce struct{}
 
 type printedBounce struct {
 	CardID   *id.ID `json:"cardId"`
@@ -18,22 +15,19 @@ type printedBounce struct {
 	//
 	//   - bounced: the bounce is recorded.
 	//   - delayed, or another action that the mail server reports: nothing is recorded.
-	//   - unknown: no such mail was sent, or its bounce is recorded already.
-	//   - ignored: the input is no report.
+	//   - unknown: there is no such mail (any more), it was sent again, or its bounce is recorded already.
+	//   - ignored: the input is not a report about a mail of this server.
 	Outcome string `json:"outcome"`
-	Bounce  string `json:"bounce"`
+	Bounce  string `json:"bounce"` // the reason that the mail server gave
 }
 
 // Run succeeds for every mail, because a mail server would answer a failure with yet another
 // mail. It fails only if it cannot record the bounce.
-func (bouncedMessage) Run(s *session) error {
+func (recordBounce) Run(s *session) error {
 	report, err := transport.ReadReport(s.stdin)
 	card, fault := id.Parse(report.ID)
-	if errors.Is(err, transport.ErrNoReport) || err == nil && fault != nil {
+	if err != nil || fault != nil {
 		return s.printJSON(printedBounce{Outcome: "ignored"})
-	}
-	if err != nil {
-		return fmt.Errorf("read the report: %w", err)
 	}
 	printed := printedBounce{CardID: &card, Sequence: report.Sequence, Outcome: report.Action, Bounce: report.Reason}
 	if report.Action != "failed" {

@@ -5,14 +5,14 @@ import (
 	"path/filepath"
 )
 
-// writeRenamed is writeNew for systems that know no file without a name: a process that is killed
-// in the middle leaves a file that begins with ".new-".
-func writeRenamed(path string, content []byte) error {
+// writeLinked is writeNew for systems on which each file has a name: a process that is killed in
+// the middle leaves a file that begins with ".new-".
+func writeLinked(path string, content []byte) error {
 	file, err := os.CreateTemp(filepath.Dir(path), ".new-*") // mode 0600
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.Remove(file.Name()) }() // its other name stays
+	defer func() { _ = os.Remove(file.Name()) }() // after the link, path still names the file
 	_, err = file.Write(content)
 	if err == nil {
 		err = file.Sync()
@@ -23,5 +23,5 @@ func writeRenamed(path string, content []byte) error {
 	if err != nil {
 		return err
 	}
-	return os.Link(file.Name(), path) // fails if the file exists
+	return os.Link(file.Name(), path) // fails if path exists; a rename would replace it
 }

@@ -15,7 +15,7 @@ import (
 func writeNew(path string, content []byte) error {
 	descriptor, err := unix.Open(filepath.Dir(path), unix.O_TMPFILE|unix.O_WRONLY|unix.O_CLOEXEC, 0o600)
 	if errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EISDIR) { // a network file system, perhaps
-		return writeRenamed(path, content)
+		return writeLinked(path, content)
 	}
 	if err != nil {
 		return &fs.PathError{Op: "create", Path: path, Err: err}

@@ -105,7 +105,7 @@ func (s *session) workAhead(fresh demoSecret) {
 	go openapi.Load() //nolint:errcheck // server.New gets the same error
 	// Only a new private database certainly gets a new demo.
 	if s.config.DatabaseURL == "" && !embedded.Exists(s.config.StateDir) {
-		go fresh.hash() //nolint:errcheck // makeDemo gets the same error
+		go fresh.hash() //nolint:errcheck // resetDemo gets the same error
 	}
 }
 

@@ -46,7 +46,7 @@ var ErrNoReport = errors.New("the mail is no report on a mail of this server")
 const maxReport = 1 << 20
 
 // ReadReport reads the mail that a mail server delivers to an address that envelopeSender made.
-// It fails with ErrNoReport for any other mail.
+// It fails with ErrNoReport, and with no other error, for any other mail.
 func ReadReport(r io.Reader) (Report, error) {
 	message, err := mail.ReadMessage(io.LimitReader(r, maxReport))
 	if err != nil {

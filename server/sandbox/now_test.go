@@ -109,8 +109,8 @@ func TestTheRulesOfARequestFollowItsTime(t *testing.T) {
 	}
 }
 
-// TestATimeBeforeTheCardsLastEventIsRefused, and nothing changes. The second of the last event
-// is accepted.
+// TestATimeBeforeTheCardsLastEventIsRefused, and nothing changes. A time in the same second as the last
+// event is accepted, and the card then has the time of that event.
 func TestATimeBeforeTheCardsLastEventIsRefused(t *testing.T) {
 	t.Parallel()
 	b := newBox(t)
@@ -166,8 +166,8 @@ func TestADeliveryDoesNotMoveTheTimeOfACard(t *testing.T) {
 	}
 }
 
-// TestTokensKeysAndMessagesFollowTheClock in a request of another time: a token and a key still
-// work after years, and the message about a card of the past is sent now.
+// TestTokensKeysAndMessagesFollowTheClock in a request of another time: a token and a key
+// keep the times of the clock, and the message about a card of the past is sent now.
 func TestTokensKeysAndMessagesFollowTheClock(t *testing.T) {
 	t.Parallel()
 	b := newBox(t)
@@ -196,7 +196,8 @@ func TestTokensKeysAndMessagesFollowTheClock(t *testing.T) {
 	}
 }
 
-// TestTimesOfConcurrentRequestsDoNotMix, although movements share transactions.
+// TestTimesOfConcurrentRequestsDoNotMix: a request with Sandbox-Now runs beside requests that share
+// transactions.
 func TestTimesOfConcurrentRequestsDoNotMix(t *testing.T) {
 	t.Parallel()
 	b := newBox(t)
@@ -228,8 +229,12 @@ func TestTimesOfConcurrentRequestsDoNotMix(t *testing.T) {
 			Transactions []struct{ CreatedAt time.Time }
 		}
 		must(t, json.Unmarshal(details.body, &read))
-		if got := read.Transactions[0].CreatedAt; got.Equal(times[i]) != (i%2 == 0) || i%2 == 1 && got.After(b.Store.Clock()) {
-			t.Errorf("card %d was redeemed at %s, asked %s", i, got, times[i])
+		redeemed := read.Transactions[0].CreatedAt
+		if i%2 == 0 && !redeemed.Equal(times[i]) {
+			t.Errorf("card %d was redeemed at %s, want %s", i, redeemed, times[i])
+		}
+		if i%2 == 1 && redeemed.After(b.Store.Clock()) {
+			t.Errorf("card %d was redeemed at %s, want a time of the clock", i, redeemed)
 		}
 	}
 }

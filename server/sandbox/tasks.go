@@ -12,10 +12,10 @@ import (
 	"giftcards/server"
 )
 
-// taskBehaviour says how the task of a bulk request ends. The zero value changes nothing.
+// taskBehaviour says what becomes of the task of a bulk request. The zero value changes nothing.
 type taskBehaviour jobs.Fate
 
-var errTask = errors.New(taskHeader + " must be failed, stuck or slow=10s (1ms to 60s)")
+var errTask = errors.New(taskHeader + " must be failed, stuck or slow=DURATION (1ms to 60s, such as slow=10s)")
 
 // parseTask reads a Sandbox-Task. The error is a sentence for the client.
 func parseTask(value string) (taskBehaviour, error) {

@@ -149,7 +149,7 @@ func TestABadControlOfATaskIsRefused(t *testing.T) {
 	b := newBox(t)
 	m := b.Merchant()
 	cards := "/v2/giftcards/programs/" + m.ProgramID + "/cards"
-	const values = "Sandbox-Task must be failed, stuck or slow=10s (1ms to 60s)"
+	const values = "Sandbox-Task must be failed, stuck or slow=DURATION (1ms to 60s, such as slow=10s)"
 	for _, c := range []struct {
 		path    string
 		headers []string

@@ -124,7 +124,7 @@ func (s *Sandbox) createWorld(w http.ResponseWriter, r *http.Request) (int, any,
 }
 
 // addWorld makes a world, and writes an entry of the audit log.
-func (s *Sandbox) addWorld(ctx context.Context, n store.NewWorld) (store.World, error) {
+func (s *Sandbox) addWorld(ctx context.Context, n store.WorldSpec) (store.World, error) {
 	return store.Write(ctx, s.Store, func(tx *store.Tx) (store.World, error) {
 		world, err := tx.AddWorld(ctx, n)
 		if err != nil {
@@ -175,7 +175,7 @@ func (s *Sandbox) listWorlds(_ http.ResponseWriter, r *http.Request) (int, any, 
 
 // plan judges the request and fills in what it leaves open. It returns the passwords of the
 // users by their addresses.
-func (q worldRequest) plan() (n store.NewWorld, passwords map[string]string, err error) {
+func (q worldRequest) plan() (n store.WorldSpec, passwords map[string]string, err error) {
 	switch {
 	case !worldName.MatchString(q.Name):
 		return n, nil, errWorldName
@@ -184,7 +184,7 @@ func (q worldRequest) plan() (n store.NewWorld, passwords map[string]string, err
 	case len(q.Users) > mostUsers:
 		return n, nil, badRequest(fmt.Sprintf("users must have %d entries at most", mostUsers))
 	}
-	n = store.NewWorld{Name: q.Name, Merchant: q.Merchant, Programs: q.Programs}
+	n = store.WorldSpec{Name: q.Name, Merchant: q.Merchant, Programs: q.Programs}
 	if n.Merchant == "" {
 		n.Merchant = q.Name
 	}

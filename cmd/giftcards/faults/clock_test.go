@@ -11,8 +11,9 @@ import (
 )
 
 // jumpingClock moves the server's clock back and forth while cards are created, replayed and issued by
-// tasks. It moves by up to twelve days, which is within the lifetime of idempotency keys. The server
-// runs in this process, because nobody can move the clock of a single program.
+// tasks. The clock is wrong by up to twelve days in either direction, so one jump is 24 days at most, which is
+// within the lifetime of idempotency keys. The server runs in this process, because a test cannot change the
+// clock of another process.
 func jumpingClock(tr *trial) {
 	tr.Helper()
 	l, s, database := tr.newLoadHere()
@@ -29,7 +30,7 @@ func jumpingClock(tr *trial) {
 			busy := l.busy()
 			s.Clock.Move(to - moved)
 			moved = to
-			if busy {
+			if busy { // a jump without requests tests nothing
 				tr.faults.Add(1)
 			}
 		}

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// Process is a child of the test. It has ended when the test has.
+// Process is a child of the test. It is killed at the end of the test if it still runs.
 type Process struct {
 	t    testing.TB
 	cmd  *exec.Cmd
@@ -28,8 +28,8 @@ type Process struct {
 // kernel sends onOurDeath to the child (on Linux).
 func Launch(t testing.TB, cmd *exec.Cmd, onOurDeath syscall.Signal) *Process {
 	t.Helper()
-	// The output goes to a file. Through a pipe a test might read it too early, because what
-	// was written before an answer could arrive after the answer.
+	// The output goes to a file, because a pipe may be late: a child logs a line and then answers, and the
+	// test could see the answer before the line.
 	file, err := os.CreateTemp(t.TempDir(), "output-")
 	if err != nil {
 		t.Fatal(err)
@@ -43,7 +43,7 @@ func Launch(t testing.TB, cmd *exec.Cmd, onOurDeath syscall.Signal) *Process {
 	p := &Process{t: t, cmd: cmd, log: file.Name(), done: make(chan struct{})}
 	started := make(chan error)
 	go func() {
-		runtime.LockOSThread() // for the kernel, this thread is the parent
+		runtime.LockOSThread() // the kernel sends onOurDeath when this thread ends, so it must live as long as the child
 		err := cmd.Start()
 		started <- err
 		if err == nil {
