@@ -187,9 +187,14 @@ func New(o Options) (*Server, error) {
 	if err := s.documents(router); err != nil {
 		return nil, err
 	}
+	e.Use(s.middleware(operations)...)
+	return s, nil
+}
 
-	// Every request goes through these in this order. The first sees the answer last.
-	e.Use(
+// middleware returns the steps that every request goes through, in their order. The first one sees
+// the answer last.
+func (s *Server) middleware(operations map[route]operation) []echo.MiddlewareFunc {
+	return []echo.MiddlewareFunc{
 		s.instrumentation.measure,  // measures every answer; all that follows belongs to its span
 		s.logRequests,              // logs every answer with the time that all of it took
 		s.securityHeaders(),        // sets headers on every answer, refusals too
@@ -201,8 +206,7 @@ func New(o Options) (*Server, error) {
 		limitTime,                  // bounds every wait that follows
 		s.authenticate(operations), // limits by user first, and then asks the database
 		s.validate(operations),     // reads the body; the handler gets the validated request
-	)
-	return s, nil
+	}
 }
 
 // ServeHTTP answers a request.

@@ -202,6 +202,7 @@ type ReloadLimitError struct {
 	Balance, Amount money.Amount
 }
 
+// Error returns the sentence of the answer, without the amounts.
 func (e *ReloadLimitError) Error() string { return "Reload would exceed maximum card balance" }
 
 // Available returns the largest amount that could be reloaded.

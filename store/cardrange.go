@@ -44,6 +44,7 @@ func (tx *Tx) CardRangeTerms(ctx context.Context, b CardRange) (CardRangeTerms, 
 // NoCardsError means that a task has not issued its cards: it is unfinished, or it has failed.
 type NoCardsError struct{ Task Task }
 
+// Error returns the sentence of the answer.
 func (e *NoCardsError) Error() string {
 	if e.Task.Status == TaskFailed {
 		return "The task has failed and has no cards"

@@ -35,6 +35,7 @@ type NumberLockedError struct {
 	Wait time.Duration // until the lock ends
 }
 
+// Error returns the sentence of the answer.
 func (e *NumberLockedError) Error() string { return "Too many requests" }
 
 // numberHash stands for a card number in the table code_failures.

@@ -36,6 +36,7 @@ type Error struct {
 	Err error
 }
 
+// Error returns the message, and the cause if there is one. It is for the log, and not for the caller.
 func (e *Error) Error() string {
 	if e.Err == nil {
 		return e.Message

@@ -62,13 +62,8 @@ func (s *Store) measureBacklog(meter metric.Meter) error {
 			o.ObserveFloat64(taskAge, w.Age.Seconds(), metric.WithAttributeSet(labels("status", w.State)))
 		}
 		for _, w := range b.Messages {
-			by := "request"
-			if w.Lane.Bulk {
-				by = "task"
-			}
-			lane := metric.WithAttributeSet(labels("channel", w.Lane.Channel, "by", by))
-			o.ObserveInt64(due, w.Count, lane)
-			o.ObserveFloat64(late, w.Age.Seconds(), lane)
+			o.ObserveInt64(due, w.Count, labelsOf(w.Lane))
+			o.ObserveFloat64(late, w.Age.Seconds(), labelsOf(w.Lane))
 		}
 		observeReceipts(o, receiptsDue, receiptsFailed, b.Receipts)
 		o.ObserveInt64(failed, b.FailedMessages)
@@ -77,6 +72,14 @@ func (s *Store) measureBacklog(meter metric.Meter) error {
 		return nil
 	}, jobs, jobAge, tasks, taskAge, due, late, failed, written, seals, receiptsDue, receiptsFailed)
 	return err
+}
+
+func labelsOf(l Lane) metric.MeasurementOption {
+	by := "request"
+	if l.Bulk {
+		by = "task"
+	}
+	return metric.WithAttributeSet(labels("channel", l.Channel, "by", by))
 }
 
 func observeReceipts(o metric.Observer, due, failed metric.Int64Observable, receipts []WaitingReceipts) {

@@ -21,6 +21,7 @@ type ResendLimitError struct {
 	RetryAfter time.Duration // above 0
 }
 
+// Error returns the sentence of the answer.
 func (*ResendLimitError) Error() string { return "Too many requests" }
 
 // ResendCode gives a pending or active card a new security code and sends it to the card's

@@ -18,6 +18,7 @@ type TaskStoppedError struct {
 	Reason string
 }
 
+// Error returns a message for the log, with the reason.
 func (e *TaskStoppedError) Error() string { return "task stopped: " + e.Reason }
 
 var (

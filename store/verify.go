@@ -25,6 +25,7 @@ type LedgerError struct {
 	Fault   string // a sentence for the operator
 }
 
+// Error returns a sentence for the operator that names the card and its program.
 func (e *LedgerError) Error() string {
 	if e.Card.IsZero() {
 		return fmt.Sprintf("program %s: %s", e.Program, e.Fault)

@@ -51,6 +51,12 @@ func (serveCommand) Run(s *session) (err error) {
 	if err := s.migrate(d.setupURL()); err != nil {
 		return err
 	}
+	return s.serveOn(d, garbage, fresh)
+}
+
+// serveOn serves from a database that is set up.
+func (s *session) serveOn(d database, garbage *collector, fresh demoSecret) (err error) {
+	log := s.log.Logger
 	// Tracing starts before the store and the jobs, because both get its tracer.
 	observability, err := s.newObservability(log)
 	if err != nil {

@@ -74,6 +74,7 @@ type Error struct {
 	Err error
 }
 
+// Error returns the stage of the exchange with the server, and the fault.
 func (e *Error) Error() string { return e.Stage + ": " + e.Err.Error() }
 
 // Unwrap returns the cause.

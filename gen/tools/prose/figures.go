@@ -97,6 +97,9 @@ func hidden(receiver *ast.FieldList) bool {
 	if pointer, ok := of.(*ast.StarExpr); ok {
 		of = pointer.X
 	}
+	if generic, ok := of.(*ast.IndexExpr); ok {
+		of = generic.X
+	}
 	name, ok := of.(*ast.Ident)
 	return ok && !name.IsExported()
 }
