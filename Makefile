@@ -54,7 +54,7 @@ TEST = umask 022; mkdir -p $(BIN)/tests; CGO_ENABLED=$(if $(RACE),1,0) GORACE=at
 
 # The detector does not watch these libraries, because they compute much and share nothing with
 # other goroutines. encoding/json must not be here: the detector would not see its sync.Map and
-# sync.Once, and would report races that are none.
+# sync.Once, and would report false races.
 COMPUTING = regexp regexp/syntax compress/flate image/png golang.org/x/crypto/argon2 rsc.io/qr/... \
 	github.com/alecthomas/kong github.com/boombuler/barcode/qr github.com/santhosh-tekuri/jsonschema/v6 codeberg.org/go-pdf/fpdf
 

@@ -139,7 +139,7 @@ func (w *world) bearer(m *servertest.Merchant) string {
 }
 
 // refused fails unless all answers are the same refusal after the same number of statements, so that
-// neither the answer nor its time tells the cases apart.
+// neither the answer nor its time distinguishes the cases.
 func (w *world) refused(what string, status int, detail string, answers ...servertest.Answer) {
 	w.t.Helper()
 	for i, a := range answers {

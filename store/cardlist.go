@@ -184,7 +184,7 @@ func (q *CardQuery) conditions(s *statement, at time.Time) string {
 // afterCursor is the condition of a card g to be after the cursor.
 func (q *CardQuery) afterCursor(s *statement) string {
 	// One comparison for one program, because PostgreSQL takes two for independent, and then
-	// plans each page anew.
+	// plans each page again.
 	if len(q.Programs) == 1 {
 		than := " and g.id < "
 		if q.Programs[0].Compare(q.After.Program) < 0 {
@@ -213,7 +213,7 @@ func (q *CardQuery) next(at time.Time) statement {
 }
 
 // roundedLimit returns one of a few numbers that is at least the limit, for the text of a
-// statement. With a parameter in its place, PostgreSQL would plan each page anew.
+// statement. With a parameter in its place, PostgreSQL would plan each page again.
 func roundedLimit(limit int) int {
 	for _, rounded := range [...]int{26, 51, 101, 251, 501, 1001} {
 		if limit <= rounded {

@@ -250,7 +250,7 @@ func (tx *Tx) RecordDeferred(ctx context.Context, due *Due, reason string, uncon
 	return tx.setUnsent(ctx, end)
 }
 
-// ReleaseMessage takes back a claim of which nothing was sent. The message is due at once.
+// ReleaseMessage takes back a claim if nothing was sent. The message is due at once.
 func (tx *Tx) ReleaseMessage(ctx context.Context, due *Due) error {
 	end := unsent(due, "")
 	end.Status, end.Attempts, end.Unconfirmed, end.NextAttemptAt = MessageScheduled, due.Attempts-1, due.Unconfirmed-1, tx.now

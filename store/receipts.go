@@ -152,7 +152,7 @@ func (tx *Tx) ClaimReceipt(ctx context.Context, channel string) (*DueReceipt, er
 		case err != nil:
 			status, reason = MessageFailed, "there is no such card"
 		case unknown:
-			status, reason = MessageFailed, "handed over, without a word whether it was taken"
+			status, reason = MessageFailed, "handed over, and the server did not say whether it took it"
 		case found.Refused:
 			status, reason = MessageDropped, "the recipient wants no receipts"
 		// A receipt names the holder of now and what is on the card.

@@ -25,7 +25,7 @@ func OldKeysNeeded(keys []keyring.Key, keysets []string, state *Resealing, token
 	case state == nil || state.KeyID != int64(NewestCodeKey(keys)):
 		return errors.New("no server has begun to use the newest keys: one with this key file must run, and takes a few seconds")
 	case old(keyring.CodesKeyset) && state.FinishedAt == nil:
-		return fmt.Errorf("codes are being sealed anew (%d so far), which takes 20 minutes at least: a server must run", state.Resealed)
+		return fmt.Errorf("codes are being resealed (%d so far), which takes 20 minutes at least: a server must run", state.Resealed)
 	}
 	for _, kind := range []struct {
 		keyset, name string

@@ -19,7 +19,7 @@ const schemaPage = "../docs/schema.md"
 
 const schemaPageHead = `# The schema
 
-Every table and column, in the order of ` + "[`00001_schema.sql`](../store/migrations/00001_schema.sql)" + `. The texts are the comments in
+Every table and column, in the order in which the [migrations](../store/migrations) make them. The texts are the comments in
 the database's own catalogue, so ` + "`\\d+`" + ` in psql shows them too. ` + "`make schema`" + ` writes this page; do not edit it.
 
 The tables are not an interface: only this program may write them. River's tables (` + "`river_…`" + `), which hold the jobs, and

@@ -103,7 +103,7 @@ func TestOldKeysAreRetiredOnlyWhenNothingNeedsThem(t *testing.T) {
 		}
 	}
 	reseal()
-	refused("codes are being sealed anew")
+	refused("codes are being resealed")
 	clock.Move(21 * time.Minute)
 	reseal()
 	if code, _, stderr := keysDo("retire", "--link-lifetime=26h"); code != 1 || !strings.Contains(stderr, "CSV links from before the rotation last until") {

@@ -192,7 +192,7 @@ func (s *burgledShop) untilSealedAnew() {
 			s.other.Clock.Move(21 * time.Minute)
 			moved = true
 		case ctx.Err() != nil:
-			s.t.Fatalf("codes were not sealed anew within a minute: %s", stdout)
+			s.t.Fatalf("codes were not resealed within a minute: %s", stdout)
 		}
 	}
 }

@@ -115,7 +115,7 @@ func (r Rules) deliversBeforeExpiry(ctx context.Context, body validate.Value) *v
 // OwnerName returns the name of a card's new owner as it is stored: one line without markup.
 func OwnerName(typed string) string { return text.Line(text.Message(typed)) }
 
-// ownerHasName demands a name of which something is left without markup.
+// ownerHasName demands a name that is not empty without its markup.
 func ownerHasName(_ context.Context, name validate.Value) *validate.ErrorDetail {
 	if strings.TrimSpace(OwnerName(name.Text())) == "" {
 		return validate.TextTooShort(1)

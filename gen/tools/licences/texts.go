@@ -22,7 +22,7 @@ const (
 )
 
 const textsPreface = `Licences and notices of what giftcards is made of. The source of each module, at
-the version named, is to be had by its path: go mod download -json MODULE@VERSION.
+the version named, is available by its path: go mod download -json MODULE@VERSION.
 `
 
 // texts returns the licences and notices of all modules. A text that several modules share
