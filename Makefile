@@ -155,8 +155,10 @@ microbench: ## run the Go benchmarks, two minutes (without that of jobs, see job
 	@go build -o $(BIN)/withserver ./store/storetest/withserver
 	@$(BIN)/withserver go test -p 1 -run '^$$' -bench . -benchmem $$(go list ./... | grep -v /jobs$$)
 
-faults: ## break the server, its database and the connection between them, about 2,000 times (PgBouncer; SEED=n; minutes)
+faults: ## break the server, its database and the connection between them, about 2,000 times, and try 500 histories of cards (PgBouncer; SEED=n; minutes)
 	@go -C cmd/giftcards/faults test -count=1 -timeout 45m -args -full $(if $(SEED),-seed=$(SEED))
+	@go build -o $(BIN)/withserver ./store/storetest/withserver
+	@$(BIN)/withserver go test -count=1 -run '^TestMoneyIsConservedInEveryHistory$$' ./server -args -full
 
 clean: ## remove what make built
 	@rm -rf $(BIN)

@@ -40,7 +40,8 @@ func TestMoneyIsConservedInEveryHistory(t *testing.T) {
 			h.issue()
 		}
 		h.Repeat(map[string]func(*rapid.T){
-			"": h.compare, "activate": h.activate, "redeem": h.redeem, "redeem again": h.redeem, "reload": h.reload, "refund": h.refund, "refund again": h.refund,
+			"": h.compare, "activate": h.activate, "redeem": h.redeem, "redeem again": h.redeem, "reload": h.reload, "reload by number": h.reloadByNumber,
+			"refund": h.refund, "refund again": h.refund,
 			"transfer": h.transfer, "consolidate": h.consolidate, "void": h.void, "suspend": h.suspend, "resume": h.resume,
 			"process-expired": h.settle, "time passes": h.passTime,
 		})
@@ -183,6 +184,13 @@ func (h *history) reload(*rapid.T) {
 	c := h.card("card")
 	amount := h.amount(c)
 	h.send("reload", []string{c.id}, "/cards/"+c.id+"/reload", `{"amount":`+thousandths(amount)+`}`, func() outcome { return c.reload(h.now, amount) })
+}
+
+func (h *history) reloadByNumber(*rapid.T) {
+	c := h.card("card")
+	amount := h.amount(c)
+	h.send("reload-by-number", []string{c.id}, "/cards/reload-by-number", fmt.Sprintf(`{"cardNumber":%q,"amount":%s}`, c.number, thousandths(amount)),
+		func() outcome { return c.reload(h.now, amount) })
 }
 
 // refund tries any entry of a card, or one that the card does not have. Mostly it tries
