@@ -12,18 +12,20 @@
 //   - Issuing cards: giftcard.go, number.go, cardcolumns.go and create.go (one card, with
 //     share.go and package groupcommit), cardrange.go (the cards of a bulk request), limits.go,
 //     idempotency.go.
-//   - Changing cards: card.go (states and rules), ledger.go, savecards.go, movement.go,
-//     codelock.go, and a file for each of the other operations, such as refund.go.
-//   - Reading cards: cardbynumber.go, cardfind.go, cardlist.go, cardsearch.go, report.go, balancecheck.go.
-//   - People and access: program.go (merchants and programs), user.go, login.go, access.go,
-//     audit.go.
-//   - Tasks: bulk.go, chunk.go and recipients.go (writing the cards),
-//     progress.go, stop.go.
+//   - Changing cards: card.go (states and rules), ledger.go, savecards.go, movement.go with
+//     movement_round.go, valuetotals.go (daily limits on value), codelock.go, and a file for each of
+//     the other operations, such as refund.go.
+//   - Reading cards: cardbynumber.go, cardfind.go, cardlist.go, cardsearch.go, report.go, balancecheck.go,
+//     and issuedcards.go and physical.go for an operator's commands.
+//   - People and access: program.go (merchants and programs), program_settings.go, user.go, login.go,
+//     access.go, audit.go.
+//   - Tasks: bulk.go, chunk.go, copy.go and recipients.go (writing the cards), progress.go, stop.go.
 //   - Messages: message.go, message_new.go, cardmessages.go, message_retry.go,
 //     message_origin.go, drop.go, bounce.go, and receipts.go.
 //   - Recipients' data: person.go (finding it), erase.go, answers.go, retention.go.
 //   - A sandbox: installation.go, clock.go, away.go, world.go.
-//   - Running it: migrate.go, grant.go, backlog.go, metrics.go, sweep.go, verify.go, and the
+//   - Running it: migrate.go, newschema.go, grant.go, capacity.go, backlog.go, metrics.go with
+//     metrics_backlog.go and metrics_ledger.go, sweep.go, verify.go, and the
 //     keys of security codes in keycheck.go, keyuses.go, reseal.go and retire.go.
 package store
 
