@@ -122,9 +122,11 @@ func (b *balanceChecks) noteFailed(address netip.Prefix, typed string, now time.
 	key := failedNumber{address, number}
 	last, known := b.failed.Get(key)
 	b.failed.Add(key, now)
+	// A person tries one number several times, so only different numbers count.
 	if known && last.After(now.Add(-failedWindow)) {
 		return
 	}
+	// The request that takes the last one still gets its answer; the next one is refused.
 	if taken := b.numbers.Take(address, now); taken.Left == 0 {
 		b.refused.Add(address, now.Add(refusedFor))
 	}

@@ -118,6 +118,7 @@ func (s *Server) bulkIssued(who *principal, program id.ID, byCount bool, a store
 	if err != nil {
 		return nil, err
 	}
+	// The ids of cards that were issued at once follow each other, so the first one is enough.
 	first, err := id.Parse(issued.Cards[0].Id)
 	if err != nil {
 		return nil, err

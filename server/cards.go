@@ -24,6 +24,7 @@ func (s *Server) GetGiftCardDetails(ctx context.Context, request api.GetGiftCard
 	if err != nil {
 		return nil, err
 	}
+	// With 0 the answer has null for the entries, and not an empty list.
 	most := 0
 	if query(ctx).value("include_transactions").Bool() {
 		most = mostTransactions

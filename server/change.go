@@ -64,6 +64,7 @@ func (s *Server) move(ctx context.Context, c change, apply func(cards []*store.C
 	if err != nil {
 		return changed{}, err
 	}
+	// After begin, because only then do the cards and the subject have the card in the path.
 	answer, err := s.Store.Move(ctx, store.Movement{
 		Access: who.access, ProgramID: program.ID, Cards: c.cards, Key: key, Code: c.code, Adds: c.adds,
 		Entry: who.auditEntry(c.operation, program.ID, c.subject(), 0),

@@ -47,6 +47,7 @@ func toGiftCard(card *store.GiftCard, at time.Time, of *issuer) api.GiftCardResp
 		DeliverAt:      card.DeliverAt,
 		Delivered:      card.Delivered,
 	}
+	// The row keeps a suspension that is over, and the answer must not show it.
 	if store.IsSuspended(card, at) {
 		answer.SuspendedReason, answer.SuspendedUntil, answer.SuspendedAt = card.SuspendedReason, card.SuspendedUntil, card.SuspendedAt
 	}

@@ -33,6 +33,7 @@ func (s *Server) offer(ctx context.Context, link downloadLink) (api.DownloadGift
 		terms, err = tx.CardRangeTerms(ctx, link.cards)
 		return struct{}{}, err
 	})
+	// A task that has failed gets no cards any more, so its link is refused.
 	if missing, ok := errors.AsType[*store.NoCardsError](err); ok && !missing.Task.Finished() {
 		style, err := s.style(program)
 		return waitPage{Program: program.Name, Written: s.Store.Written(missing.Task), Wanted: link.cards.Count, Style: style}, err

@@ -65,6 +65,7 @@ func addWarning(report *api.ExpirationWarningsReportResponse, card store.Expirin
 	case warning.DaysUntilExpiry <= warningDays[1]:
 		warning.WarningLevel = "60d"
 		report.Count60d++
+	// No card is beyond the last level, because the query ends there.
 	default:
 		warning.WarningLevel = "90d"
 		report.Count90d++
@@ -96,6 +97,7 @@ func (s *Server) GetEscheatmentReport(ctx context.Context, _ api.GetEscheatmentR
 			return s.Store.DormantCards(ctx, program.ID, now.Add(-time.Duration(dormancy)*day))
 		},
 		add: func(card store.DormantCard) any {
+			// The sums grow while the list is written, because they come after it in the answer.
 			report.EntriesCount++
 			report.TotalLiability = report.TotalLiability.Add(card.Balance)
 			return api.EscheatmentReportEntryResponse{

@@ -24,6 +24,7 @@ func (s *Server) TransferGiftCardBalance(ctx context.Context, request api.Transf
 		return nil, err
 	}
 	body := request.Body
+	// No lock is needed yet, because a card never changes its program or its number.
 	found, err := s.Store.TransferCards(ctx, program.ID, source, body.DestinationCardNumber)
 	if err != nil {
 		return nil, err
@@ -31,9 +32,11 @@ func (s *Server) TransferGiftCardBalance(ctx context.Context, request api.Transf
 	details := store.Details{ReferenceID: line(body.ReferenceId), Description: line(body.Description)}
 	return s.move(ctx, change{
 		operation: transferOperation, cards: []id.ID{source, found.Destination}, key: request.Params.IdempotencyKey,
+		// A replay comes before the code is judged, so stored does not have the code.
 		stored: []any{body.Amount, details},
 		code:   &store.GivenCode{CardNumber: found.SourceNumber, Code: body.SecurityCode},
 	}, func(cards []*store.Card) (any, error) {
+		// Move has refused a missing source. A missing destination is nil, and Transfer refuses it.
 		from, to := cards[0], cards[1]
 		transfer := id.New(from.At())
 		if _, _, err := from.Transfer(to, transfer, body.Amount, details); err != nil {

@@ -60,6 +60,7 @@ func settle(card *store.Card, action string, lifetime time.Duration, reference *
 	switch action {
 	case extendAction:
 		err = card.Extend(lifetime)
+		// After an error nobody reads the answer, so it may be filled in.
 		expiresAt := card.ExpiresAt.UTC()
 		answer.Message, answer.NewExpiresAt = "Gift card extended", &expiresAt
 	case refundAction:
@@ -71,6 +72,7 @@ func settle(card *store.Card, action string, lifetime time.Duration, reference *
 	default:
 		err = fmt.Errorf("the document has no action %q", action)
 	}
+	// An extension moves no money, so it has no entry.
 	if !entry.ID.IsZero() {
 		answer.TransactionId = new(entry.ID.String())
 	}

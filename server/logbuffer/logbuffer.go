@@ -82,12 +82,15 @@ func (b *Buffer) Write(line []byte) (int, error) {
 	closed := b.closed
 	switch {
 	case closed:
+	// The first line that waits starts the time, and later ones do not put it off.
 	case before == 0:
 		b.timer.Reset(FlushEvery)
+	// The goroutine of the timer writes the block, so that this call does not wait for the output.
 	case before < blockSize && len(b.waiting) >= blockSize:
 		b.timer.Reset(0)
 	}
 	b.mu.Unlock()
+	// Without the lock, because flush takes it.
 	if closed {
 		b.flush()
 	}

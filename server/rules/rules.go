@@ -36,6 +36,7 @@ func (r Rules) Options() validate.Options {
 			"SuspendGiftCardRequest.suspendedUntil": r.inFuture,
 			"TransferOwnershipRequest.newOwnerName": ownerHasName,
 		},
+		// A field rule would run after the items, and a list that is too long must cost little.
 		Lists: map[string]validate.ListBounds{
 			"BulkIssueGiftCardRequest.recipients": {Least: 1, Most: r.BulkMaximum},
 		},

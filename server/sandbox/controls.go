@@ -42,6 +42,7 @@ func controlsOf(r *http.Request, op operation) (controls, error) {
 
 // parseControls reads the headers of a request. The error is a sentence for the client.
 func parseControls(h http.Header) (c controls, err error) {
+	// Prefer may come several times (RFC 7240). The other headers are only for the sandbox.
 	if c.answer, err = preferredCode(h.Values(preferHeader)); err != nil {
 		return controls{}, err
 	}

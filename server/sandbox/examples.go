@@ -123,6 +123,7 @@ func (e *example) workbook() ([]byte, error) {
 	for _, text := range e.line() {
 		fields = append(fields, []byte(text))
 	}
+	// Row 1 has the names of the columns.
 	if _, err := w.Write(workbook.AppendRow(nil, 2, fields...)); err != nil {
 		return nil, err
 	}

@@ -41,6 +41,7 @@ var errFault = errors.New(faultHeader + " must be lost-answer, down, slow=2s (1m
 func parseFault(value string) (fault, error) {
 	kind, argument, _ := strings.Cut(value, "=")
 	switch {
+	// The whole value is compared, because these two faults have no argument.
 	case value == "lost-answer":
 		return fault{kind: faultLost}, nil
 	case value == "down":

@@ -143,6 +143,7 @@ func (o *operations) find(r *http.Request) operation {
 	op.params = map[string]string{}
 	for i, name := range c.ParamNames() {
 		value := c.ParamValues()[i]
+		// echo matches the raw path if there is one, and its values are then still encoded.
 		if decoded, err := url.PathUnescape(value); err == nil && r.URL.RawPath != "" {
 			value = decoded
 		}

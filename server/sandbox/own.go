@@ -72,6 +72,7 @@ func refusalOf(err error) (status int, detail string) {
 		return http.StatusNotFound, string(missing)
 	}
 	if refused, ok := errors.AsType[*stateRefusedError](err); ok {
+		// A retry may work after these, so they must not look like a fault of the request.
 		if isPassing := refused.status == http.StatusTooManyRequests || refused.status >= http.StatusInternalServerError; isPassing {
 			return refused.status, refused.Error()
 		}
@@ -84,6 +85,7 @@ func refusalOf(err error) (status int, detail string) {
 		return http.StatusBadRequest, "The body did not arrive"
 	}
 	if failed, ok := errors.AsType[*store.Error](err); ok {
+		// The kind of ErrBadName is Conflict, but here the name is a fault of the body.
 		if status, ok := statusOf[failed.Kind]; ok && !errors.Is(failed, store.ErrBadName) {
 			return status, failed.Message
 		}

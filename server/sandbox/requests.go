@@ -84,6 +84,7 @@ func (s *Sandbox) parseFilter(ctx context.Context, query string) (f requestFilte
 	if err != nil {
 		return f, err
 	}
+	// Key removes quotes, because the key of a record has none either.
 	f.limit, f.operation, f.key = defaultLimit, given["operation"], rules.Key(given["idempotencyKey"])
 	if f.operation != "" && !s.operations.has(f.operation) {
 		return f, badFilter("There is no operation %q; an operation is an operationId of /openapi-complete.json, or its beginning before _v2_", shortened(f.operation))

@@ -64,6 +64,7 @@ func New(o Options) (*Sandbox, error) {
 		Options: o, operations: operations, ownMux: http.NewServeMux(), exhausted: newExhausted(),
 		validator: o.Validator, english: o.Languages.Style(texts.Settings{Zone: time.UTC}),
 	}
+	// ServeMux prefers a more specific pattern, so this one gets what no operation matches.
 	s.ownMux.HandleFunc(ownPaths, s.refuseUnknown)
 	if err := s.registerDocument(); err != nil {
 		return nil, err

@@ -67,6 +67,7 @@ func (e shownError) statement() string {
 // show converts a record for the answer to GET /sandbox/requests. It returns false if the record
 // was dropped.
 func (r *record) show() (shownRequest, bool) {
+	// The request may still be under way, and its goroutine then changes the record.
 	r.journal.mutex.Lock()
 	defer r.journal.mutex.Unlock()
 	if r.inJournal == nil {
@@ -85,6 +86,7 @@ func (r *record) show() (shownRequest, bool) {
 	if r.status == 0 {
 		return shown, true
 	}
+	// Also after a login: its answer has no password, and show leaves tokens out.
 	shown.Answer = &shownAnswer{r.status, r.arrival, r.answered.show(false)}
 	switch {
 	case r.status == http.StatusUnprocessableEntity:
@@ -93,6 +95,7 @@ func (r *record) show() (shownRequest, bool) {
 			shown.Broke = append(shown.Broke, e.statement())
 		}
 	case r.status >= http.StatusBadRequest && r.status < http.StatusInternalServerError:
+		// A page, or a body that was cut, is not JSON and adds nothing.
 		var refusal struct{ Detail string }
 		if json.Unmarshal(r.answered.body, &refusal) == nil && refusal.Detail != "" {
 			shown.Broke = append(shown.Broke, refusal.Detail)
@@ -122,6 +125,7 @@ func (m message) show(isLogin bool) shownMessage {
 	}
 	text := m.body
 	if m.bodyCut {
+		// A cut may fall within a character, and the text would then not be valid UTF-8.
 		text = wholeCharacters(text)
 	}
 	switch {

@@ -163,7 +163,9 @@ func cardWithLedger(c *scene) error {
 	}
 	err = store.Do(c.request.Context(), c.sandbox.Store, func(tx *store.Tx) error {
 		locked, err := tx.LockCard(c.request.Context(), c.program, cardID)
+		// The activation is the first entry.
 		for n := 1; n < c.counted("count") && err == nil; n++ {
+			// The last cent stays, because a depleted card takes no reload.
 			if n%2 == 1 && locked.Balance.Cmp(cent) > 0 {
 				_, err = locked.Redeem(cent, store.Details{})
 			} else {
@@ -247,6 +249,7 @@ func lockedCode(c *scene) error {
 	if right == wrong {
 		wrong = "000001"
 	}
+	// The loop ends, because the store locks a number after five wrong codes.
 	for {
 		_, err := c.sandbox.Store.CheckBalance(context.WithoutCancel(c.request.Context()), &c.program, number, wrong)
 		if _, locked := errors.AsType[*store.NumberLockedError](err); locked {

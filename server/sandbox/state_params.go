@@ -47,6 +47,7 @@ func (p parameter) read(sent any) (string, error) {
 		return "", nil
 	case string:
 		value = sent
+	// decodeBody keeps a number as it was sent, so 25.00 does not become 25.
 	case json.Number:
 		value = sent.String()
 	case bool:

@@ -47,6 +47,7 @@ func (s *Sandbox) newScene(r *http.Request, name string, params map[string]strin
 			return nil, err
 		}
 	}
+	// A client may ask for a world that has only cashiers and readers.
 	if c.token == "" {
 		return nil, badRequest("The world must have an issuer, who makes its cards")
 	}
@@ -95,7 +96,9 @@ type step struct {
 // the task or the user that the client gets, or else the merchant.
 func (c *scene) audit(ctx context.Context, operation string) error {
 	entry := c.world.Audited(server.AuditEntry(ctx, operation))
+	// Audited names the first program of the world, and the scene may be in another one.
 	entry.ProgramID = c.program
+	// A scene that ends a state has no values, so its subject stays the merchant.
 	switch {
 	case c.values["cardId"] != nil:
 		card, err := id.Parse(c.values["cardId"].(string))

@@ -71,6 +71,7 @@ func (c *scene) awaitTask(task uuid.UUID, status string) error {
 	for {
 		found, err := c.sandbox.Store.FindTask(ctx, access, task)
 		switch {
+		// The store calls this unavailable, but the task is late and not the database.
 		case err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded):
 			return errTaskSlow
 		case err != nil:

@@ -164,6 +164,7 @@ func (st *state) read(sent map[string]any, named map[string]string) (map[string]
 	for _, p := range st.params {
 		read[p.name] = p.value
 	}
+	// In order, so that of two wrong parameters the same one is named each time.
 	for _, name := range slices.Sorted(maps.Keys(sent)) {
 		p, ok := st.parameter(name)
 		if !ok {

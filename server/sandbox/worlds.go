@@ -106,6 +106,7 @@ func (s *Sandbox) createWorld(w http.ResponseWriter, r *http.Request) (int, any,
 	if err != nil {
 		return 0, nil, err
 	}
+	// plan comes first, so that a body that it refuses does not delete the old world.
 	if asked.Replace {
 		if err := s.forget(ctx, asked.Name); err != nil && !errors.Is(err, store.ErrWorldNotFound) {
 			return 0, nil, err
@@ -116,6 +117,7 @@ func (s *Sandbox) createWorld(w http.ResponseWriter, r *http.Request) (int, any,
 		return 0, nil, err
 	}
 	answer, err := s.toWorld(world)
+	// The passwords come from plan, because the database has only their hashes.
 	for i := range answer.Users {
 		answer.Users[i].Password = passwords[answer.Users[i].Email]
 	}
@@ -153,6 +155,7 @@ func (s *Sandbox) getWorld(_ http.ResponseWriter, r *http.Request) (int, any, er
 }
 
 func (s *Sandbox) listWorlds(_ http.ResponseWriter, r *http.Request) (int, any, error) {
+	// Without names, single refuses every parameter, because none would have an effect.
 	if _, err := single(r.URL.RawQuery); err != nil {
 		return 0, nil, err
 	}
@@ -206,6 +209,7 @@ func (q worldRequest) plan() (n store.WorldSpec, passwords map[string]string, er
 		passwords[user.Email] = secret
 		n.Users = append(n.Users, user)
 	}
+	// Nobody gets the password of the neighbour, because the answer has a token for it.
 	n.Neighbour, _, err = userRequest{Name: "Neighbour"}.plan()
 	return n, passwords, err
 }
@@ -262,6 +266,7 @@ func (s *Sandbox) toWorld(world store.World) (answer worldAnswer, err error) {
 			return worldAnswer{}, err
 		}
 		answer.Users = append(answer.Users, told)
+		// The server refuses the token of a deactivated user, so the role gets that of another one.
 		if _, ok := answer.Tokens[user.Role]; !ok && user.Active {
 			answer.Tokens[user.Role] = told.Token
 		}

@@ -34,6 +34,7 @@ func (j judge) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	response.Body = io.NopCloser(bytes.NewReader(body))
+	// Errorf and not Fatalf, because a request may come from another goroutine than the test.
 	if response.Header.Get("X-Request-Id") == "" {
 		j.t.Errorf("%s %s: answer %d without X-Request-Id", r.Method, r.URL, response.StatusCode)
 	}
@@ -82,6 +83,7 @@ func newIndex(document []byte) (*documentIndex, error) {
 		return nil, err
 	}
 	compiler := jsonschema.NewCompiler()
+	// Without this, JSON Schema 2020-12 takes a format for a remark that refuses nothing.
 	compiler.AssertFormat()
 	templates := map[string][]string{}
 	for path := range parsed.Paths {

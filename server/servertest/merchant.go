@@ -39,11 +39,13 @@ func (s *Server) Merchant() *Merchant {
 	hash, err := passwordHash()
 	must(s.t, err)
 	m := &Merchant{Password: demoPassword, server: s}
+	// The role of a server may not add merchants.
 	program := storetest.AsOwner(s.t, s.Store, func(tx *store.Tx) (store.Program, error) {
 		merchant, err := tx.AddMerchant(s.t.Context(), "Test merchant")
 		if err != nil {
 			return store.Program{}, err
 		}
+		// No two users may have the same address, because a user logs in by the address alone.
 		m.Email = "user-" + merchant.ID.String() + "@example.com"
 		if _, err := tx.AddUser(s.t.Context(), store.User{MerchantID: merchant.ID, Email: m.Email, PasswordHash: hash, Role: store.RoleIssuer}); err != nil {
 			return store.Program{}, err

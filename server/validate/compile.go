@@ -34,6 +34,7 @@ func newCompiler(doc *openapi3.T, raw []byte, o Options) (*compiler, error) {
 // unused returns an error if a rule belongs to nothing in the document. The error names the
 // first such rule.
 func (c *compiler) unused() error {
+	// A rule with a misspelt name would refuse nothing, and nobody would notice.
 	var names []string
 	for name := range c.options.Fields {
 		names = append(names, "field "+name)
@@ -47,6 +48,7 @@ func (c *compiler) unused() error {
 	for name := range c.options.Params {
 		names = append(names, "parameter "+name)
 	}
+	// In the order of a map, the first one would differ from run to run.
 	slices.Sort(names)
 	for _, name := range names {
 		if !c.used[name] {
@@ -94,9 +96,11 @@ func (c *compiler) parameter(from *openapi3.Parameter) (parameter, error) {
 	if err != nil {
 		return parameter{}, err
 	}
+	// A parameter is judged as one text.
 	if s.kind == schemaArray || s.kind == schemaObject {
 		return parameter{}, errors.New("only one plain value is supported")
 	}
+	// net/http keeps the names of headers in this form, and checkParams looks them up by it.
 	p := parameter{in: from.In, key: http.CanonicalHeaderKey(from.Name)}
 	p.name, p.schema, p.required = from.Name, s, from.Required
 	if p.preset, err = c.preset(from.Schema); err != nil {

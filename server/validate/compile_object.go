@@ -50,6 +50,7 @@ func (c *compiler) property(object, name string, ref *openapi3.SchemaRef) (prope
 	if p.rule = c.options.Fields[rule]; p.rule != nil {
 		c.used["field "+rule] = true
 	}
+	// On anything but a list the bounds stay unused, and then Compile fails.
 	if bounds, ok := c.options.Lists[rule]; ok && s.kind == schemaArray {
 		p.bounds = &bounds
 		c.used["list "+rule] = true
@@ -83,6 +84,7 @@ func (c *compiler) preset(ref *openapi3.SchemaRef) (*tape, error) {
 
 // order lists the properties of a component in the order of the raw document.
 func (c *compiler) order(name string) ([]string, error) {
+	// The raw document is searched by names, and only a component has one.
 	if name == "" {
 		return nil, errors.New("an object is supported as a named component only")
 	}

@@ -72,6 +72,7 @@ func unsupported(s *openapi3.Schema) error {
 		"a boolean exclusiveMaximum": s.ExclusiveMax.Bool != nil, "nullable": s.Nullable, "a boolean schema": s.Always != nil,
 		"unevaluatedProperties": s.UnevaluatedProperties.Has != nil || s.UnevaluatedProperties.Schema != nil,
 	}
+	// In order, so that the same schema gets the same error each time.
 	for _, keyword := range slices.Sorted(maps.Keys(keywords)) {
 		if keywords[keyword] {
 			return fmt.Errorf("%s is not supported", keyword)
@@ -107,6 +108,7 @@ func (s *schema) compileEnum(name string, from *openapi3.Schema) error {
 
 func (s *schema) compileText(from *openapi3.Schema) error {
 	switch from.Format {
+	// The format password only asks a page to hide what is typed.
 	case "", "password":
 		s.kind = schemaText
 	case "email":
@@ -118,6 +120,7 @@ func (s *schema) compileText(from *openapi3.Schema) error {
 	default:
 		return fmt.Errorf("format %s is not supported", from.Format)
 	}
+	// Only checkText reads these bounds. Elsewhere they would have no effect.
 	bounded := from.MinLength > 0 || from.MaxLength != nil || from.Pattern != ""
 	if bounded && s.kind != schemaText {
 		return fmt.Errorf("a length or pattern beside format %s is not supported", from.Format)

@@ -44,6 +44,7 @@ func (s *schema) checkDateTime(t *tape, i uint32) *ErrorDetail {
 	if err != nil {
 		return err
 	}
+	// Decode takes this time, so that it cannot read the text in another way.
 	t.setTime(i, at)
 	return nil
 }
@@ -101,6 +102,7 @@ func fromTimestamp(n int64) (at time.Time, reason string) {
 	case seconds > lastSecond:
 		return at, reasonTooLarge
 	}
+	// The parser of Pydantic has a year 0, and the datetime of Python has none.
 	if at = at.UTC(); at.Year() == 0 {
 		return at, reasonYearZero
 	}
@@ -153,6 +155,7 @@ func dateOnlyReason(text string) string {
 	if reason == "" {
 		return ""
 	}
+	// Pydantic tries a timestamp next, and keeps the reason of the date only if there is none.
 	n, fits := timestampInt(text)
 	if !fits {
 		return reason

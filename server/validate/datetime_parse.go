@@ -35,11 +35,13 @@ func (p *dateTimeParser) time() time.Time {
 
 // parse reads the whole text, and reports whether Pydantic takes its form.
 func (p *dateTimeParser) parse() bool {
+	// The separators are then read without another look at the length.
 	if p.date() != "" || len(p.text) < len("2030-01-31T12:00") {
 		return false
 	}
 	switch p.text[10] {
 	case 'T', 't':
+	// Pydantic takes these, too. parseDateTime refuses them afterwards, with an error of its own.
 	case ' ', '_':
 		p.lax = true
 	default:
@@ -75,6 +77,7 @@ func (p *dateTimeParser) date() string {
 		return reasonShort
 	}
 	p.year, p.month, p.day = p.number(0, 4), p.number(5, 2), p.number(8, 2)
+	// The order is that of Pydantic, because the first fault is the reason.
 	switch {
 	case p.year < 0:
 		return "invalid character in year"

@@ -76,6 +76,7 @@ func (o *object) plan(typ reflect.Type) (*plan, error) {
 		}
 		p.fields[n] = planField{field.Index, set}
 	}
+	// Two requests may make the same plan at once, and both use the first one.
 	cached, _ := o.plans.plans.LoadOrStore(typ, p)
 	return cached.(*plan), nil
 }
@@ -219,6 +220,7 @@ func newArraySetter(s *schema, typ reflect.Type) (setter, error) {
 		items := reflect.MakeSlice(typ, t.length(i), t.length(i))
 		n := 0
 		for item, end := i+1, t.nodes[i].link; item < end; item = t.next(item) {
+			// A null item stays the zero value, as Decode promises.
 			if t.nodes[item].kind != kindNull {
 				if err := set(t, item, items.Index(n)); err != nil {
 					return fmt.Errorf("item %d: %w", n, err)

@@ -45,12 +45,14 @@ func unquote(s string) string {
 		case s[i] == '+':
 			decoded = append(decoded, ' ')
 		case s[i] == '%' && i+2 < len(s) && hexDigit[s[i+1]] > 0 && hexDigit[s[i+2]] > 0:
+			// hexDigit is one more than the value, because 0 stands for no digit.
 			decoded = append(decoded, (hexDigit[s[i+1]]-1)<<4|(hexDigit[s[i+2]]-1))
 			i += 2
 		default:
 			decoded = append(decoded, s[i])
 		}
 	}
+	// Only at the end, because the bytes of one character may come from several escapes.
 	return decodeUTF8(string(decoded))
 }
 
@@ -90,6 +92,7 @@ func formBody(contentType string, raw []byte, o *object) body {
 	t := &tape{nodes: []node{{kind: kindObject}}}
 	form := url.Values{}
 	if isForm(contentType) {
+		// Starlette reads the bytes as Latin-1 before it decodes the escapes.
 		pairs := parseQuery(latin1(string(raw)))
 		for _, p := range pairs {
 			form.Add(p.name, p.value)

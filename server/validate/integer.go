@@ -182,6 +182,7 @@ func trimLeadingZeros(s string) (string, bool) {
 	for i := 1; i < len(s); i++ {
 		switch c := s[i]; {
 		case c == '0' || c == '_':
+		// Pydantic lets a minus sign follow the zeros, so it reads 0-5 as -5.
 		case '1' <= c && c <= '9' || c == '-':
 			return s[i:], true
 		case c == '.':
@@ -190,5 +191,6 @@ func trimLeadingZeros(s string) (string, bool) {
 			return "", false
 		}
 	}
+	// This may be an underscore, as in Pydantic. pydanticInt then refuses the text.
 	return s[len(s)-1:], true
 }

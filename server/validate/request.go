@@ -204,6 +204,7 @@ func latin1(s string) string {
 
 func (o *Operation) checkBody(ctx context.Context, request *Request, b body) Errors {
 	none := b.tape == nil || b.tape.nodes[0].kind == kindNull
+	// The body of the request stays absent, as Request.Body promises.
 	if none && o.optional {
 		return nil
 	}
@@ -218,6 +219,7 @@ func (o *Operation) checkBody(ctx context.Context, request *Request, b body) Err
 	default:
 		w.object(o.body, 0)
 	}
+	// Also with errors: if all are provisional, the caller looks for the answer to an earlier request.
 	request.body = Value{b.tape, 0, &schema{kind: schemaObject, object: o.body}}
 	request.unjudged = w.unjudged
 	return w.errors

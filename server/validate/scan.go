@@ -20,9 +20,11 @@ type syntaxError struct {
 // also NaN, infinities and duplicate keys. It skips a byte-order mark at the start.
 func scan(text string) (*tape, *syntaxError) {
 	text = strings.TrimPrefix(text, "\uFEFF")
+	// Python decodes the whole body before it parses, so this comes before any other fault.
 	if !utf8.ValidString(text) {
 		return nil, &syntaxError{validPrefix(text), "Invalid UTF-8"}
 	}
+	// A node has its positions in 32 bits.
 	if uint64(len(text)) > math.MaxUint32 {
 		return nil, &syntaxError{0, "Document too large"}
 	}
@@ -34,6 +36,7 @@ func scan(text string) (*tape, *syntaxError) {
 		}
 	}
 	if s.reason != "" {
+		// Python counts characters, not bytes.
 		return nil, &syntaxError{utf8.RuneCountInString(text[:s.position]), s.reason}
 	}
 	return &tape{text: text, nodes: s.nodes}, nil
@@ -132,10 +135,12 @@ func (s *scanner) container(start int, k kind) int {
 	if s.depth++; s.depth > maxDepth {
 		return s.fail(start, "Too many nested brackets")
 	}
+	// An index and not a pointer, because append may move the nodes.
 	index := len(s.nodes)
 	s.add(k, start, 0)
 	i := s.space(start + 1)
 	switch {
+	// items and members begin with a value or a key, so they cannot read an empty container.
 	case i < len(s.text) && s.text[i] == closing(k):
 	case k == kindArray:
 		i = s.items(i)

@@ -59,6 +59,7 @@ func (s *scanner) string(start int) int {
 			s.add(k, start, i+1)
 			return i + 1
 		case c == '\\':
+			// Only such a string must be decoded later. Any other is a part of the text as it is.
 			k = kindEscaped
 			if i = s.escape(start, i); s.reason != "" {
 				return i

@@ -92,6 +92,7 @@ func Compile(doc *openapi3.T, raw []byte, o Options) (*Validator, error) {
 			v.operations[operationKey{method, path}] = compiled
 		}
 	}
+	// This comes last, because a rule is unused only if no operation has used it.
 	if err := c.unused(); err != nil {
 		return nil, err
 	}

@@ -70,6 +70,7 @@ func checkUnsafe(text string, allowSpace bool) error {
 	for i, c := range text {
 		switch {
 		case isVisible(c):
+		// At the start, a mark would combine with the character before the text.
 		case isMark(c) && i > 0:
 		case allowSpace && unicode.In(c, unicode.Zs):
 		case !slices.Contains(bad, c):
@@ -79,6 +80,7 @@ func checkUnsafe(text string, allowSpace bool) error {
 	if len(bad) == 0 {
 		return nil
 	}
+	// email-validator lists each character once, in the order of code points.
 	slices.Sort(bad)
 	names := make([]string, len(bad))
 	for i, c := range bad {

@@ -100,6 +100,7 @@ func checkHyphens(domain string) error {
 	if err := checkDots(domain, start, end); err != nil {
 		return err
 	}
+	// email-validator judges the end before the start.
 	switch {
 	case strings.HasSuffix(domain, "-"):
 		return faultf(end, "hyphen")
@@ -165,6 +166,7 @@ func checkDomain(given, ascii string) error {
 		}
 		return faultf("The email address is too long after the @-sign (%d byte%s too many after IDNA encoding).", excess, plural(excess))
 	}
+	// toASCII judges no length in a domain that is ASCII already.
 	for label := range strings.SplitSeq(ascii, ".") {
 		if excess := len(label) - maxLabel; excess > 0 {
 			return faultf("After the @-sign, periods cannot be separated by so many characters %s.", tooMany(excess))
@@ -173,6 +175,7 @@ func checkDomain(given, ascii string) error {
 	switch {
 	case !strings.Contains(ascii, "."):
 		return fault("The part after the @-sign is not valid. It should have a period.")
+	// email-validator asks for a letter, because all top-level domains end with one at present.
 	case !isLetter(ascii[len(ascii)-1]):
 		return fault("The part after the @-sign is not valid. It is not within a valid top-level domain.")
 	case isSpecial(ascii):

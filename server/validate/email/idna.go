@@ -68,6 +68,7 @@ func mapCharacter(c rune) (string, bool) {
 // encodeLabel returns a label in ASCII.
 func encodeLabel(label string) (string, error) {
 	if isASCII(label) {
+		// Python judges the content of an ASCII label before its length.
 		if _, err := decodeLabel(label); err != nil {
 			return "", err
 		}

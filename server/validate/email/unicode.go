@@ -69,6 +69,7 @@ func compose(runes []rune) string {
 	starter := -1
 	for _, c := range runes {
 		last := len(composed) - 1
+		// A mark of the same or a higher class in between blocks the composition (Unicode, D115).
 		if starter >= 0 && (starter == last || class(composed[last]) < class(c)) {
 			if pair := []rune(norm.NFC.String(string([]rune{composed[starter], c}))); len(pair) == 1 {
 				composed[starter] = pair[0]

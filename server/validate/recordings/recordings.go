@@ -71,6 +71,7 @@ func Load(directories ...string) ([]Case, error) {
 		if err != nil {
 			return nil, fmt.Errorf("find recordings: %w", err)
 		}
+		// A test of a misspelt directory would send nothing, and pass.
 		if len(files) == 0 {
 			return nil, fmt.Errorf("find recordings: none in %s", directory)
 		}
@@ -94,6 +95,7 @@ func read(file string) ([]Case, error) {
 	var cases []Case
 	for lines := bufio.NewReader(f); ; {
 		line, err := lines.ReadBytes('\n')
+		// The last line may come together with io.EOF, so the error is judged after the line.
 		if len(bytes.TrimSpace(line)) > 0 {
 			c, err := parse(line)
 			if err != nil {
@@ -207,6 +209,7 @@ func (c *Case) Difference(detail []byte) string {
 	if !ok {
 		return "the detail is no list: " + string(detail)
 	}
+	// A case without a detail allows any words, but each element must have its three parts.
 	for _, element := range list {
 		if e, ok := element.(map[string]any); !ok || e["type"] == nil || e["loc"] == nil || e["msg"] == nil {
 			return "an element lacks type, loc or msg: " + string(detail)
