@@ -23,9 +23,9 @@ type (
 	Program = db.Program
 )
 
-// checkName returns the name without what cannot be stored. It fails with ErrBadName unless 1
+// CheckName returns the name without what cannot be stored. It fails with ErrBadName unless 1
 // to 255 characters are left.
-func checkName(name string) (string, error) {
+func CheckName(name string) (string, error) {
 	name = strings.TrimSpace(text.Line(name))
 	if n := utf8.RuneCountInString(name); n < 1 || n > 255 {
 		return "", ErrBadName
@@ -35,7 +35,7 @@ func checkName(name string) (string, error) {
 
 // AddMerchant adds a merchant. It fails with ErrBadName.
 func (tx *Tx) AddMerchant(ctx context.Context, name string) (Merchant, error) {
-	name, err := checkName(name)
+	name, err := CheckName(name)
 	if err != nil {
 		return Merchant{}, err
 	}
@@ -49,7 +49,7 @@ func (tx *Tx) AddMerchant(ctx context.Context, name string) (Merchant, error) {
 // AddProgram adds a gift-card program of a merchant. It fails with
 // ErrMerchantNotFound or ErrBadName.
 func (tx *Tx) AddProgram(ctx context.Context, merchant id.ID, name string) (Program, error) {
-	name, err := checkName(name)
+	name, err := CheckName(name)
 	if err != nil {
 		return Program{}, err
 	}

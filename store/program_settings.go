@@ -115,7 +115,7 @@ func (s *ProgramSettings) check() error {
 		return ErrBadActivation
 	}
 	if s.SenderName != nil {
-		name, err := checkName(*s.SenderName)
+		name, err := CheckName(*s.SenderName)
 		if err != nil {
 			return err
 		}
@@ -152,7 +152,7 @@ func isZone(zone string) bool {
 // RenameMerchant gives a merchant another name. Messages that are sent later have it, on every
 // instance. It fails with ErrMerchantNotFound or ErrBadName.
 func (tx *Tx) RenameMerchant(ctx context.Context, merchant id.ID, name string) (Merchant, error) {
-	name, err := checkName(name)
+	name, err := CheckName(name)
 	if err != nil {
 		return Merchant{}, err
 	}
@@ -165,7 +165,7 @@ func (tx *Tx) RenameMerchant(ctx context.Context, merchant id.ID, name string) (
 
 // RenameProgram gives a program another name. It fails with ErrProgramNotFound or ErrBadName.
 func (tx *Tx) RenameProgram(ctx context.Context, program id.ID, name string) (Program, error) {
-	name, err := checkName(name)
+	name, err := CheckName(name)
 	if err != nil {
 		return Program{}, err
 	}

@@ -1,6 +1,7 @@
 package sandbox_test
 
 import (
+	"bytes"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -146,6 +147,9 @@ func TestTheJournalHasNoTokenAndNoPassword(t *testing.T) {
 		r.Header.Set("Content-Type", contentType)
 		b.do(r)
 	}
+	// These two bodies are not UTF-8, so the journal has them in base64, if at all.
+	login("application/x-www-form-urlencoded", "username=\xff&password="+secret)
+	b.send(http.MethodPost, "/v2/giftcards/programs/"+m.ProgramID+"/cards", m.Token, "\xff"+m.Token)
 	login("application/x-www-form-urlencoded", "username=a@example.com&pass%77ord="+secret+"&password="+secret)
 	login("application/json", `{"username": "a@example.com", "password": "`+secret+`"}`)
 	login("multipart/form-data; boundary=x", "--x\r\nContent-Disposition: form-data; name=\"password\"\r\n\r\n"+secret+"\r\n--x--\r\n")
@@ -160,6 +164,11 @@ func TestTheJournalHasNoTokenAndNoPassword(t *testing.T) {
 		}
 	}
 	got := b.requests("limit=100")
+	for _, r := range got {
+		if bytes.Contains(r.Request.BodyBase64, []byte(secret)) || bytes.Contains(r.Request.BodyBase64, []byte(m.Token)) {
+			t.Errorf("the journal has a secret in base64: %s", r.Request.BodyBase64)
+		}
+	}
 	if given := got[1].Request.Headers["Authorization"]; !slices.Equal(given, []string{"Bearer (left out)"}) {
 		t.Errorf("Authorization: %q", given)
 	}

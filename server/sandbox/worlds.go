@@ -194,6 +194,11 @@ func (q worldRequest) plan() (n store.WorldSpec, passwords map[string]string, er
 	if len(n.Programs) == 0 {
 		n.Programs = []string{"Gift cards"}
 	}
+	for _, name := range append(n.Programs, n.Merchant) {
+		if _, err := store.CheckName(name); err != nil {
+			return n, nil, err
+		}
+	}
 	if len(q.Users) == 0 {
 		q.Users = []*userRequest{{Role: store.RoleIssuer}, {Role: store.RoleCashier}, {Role: store.RoleReader}}
 	}

@@ -174,6 +174,10 @@ func TestAWorldIsReplacedOnlyOnRequest(t *testing.T) {
 	b := newBox(t)
 	first := b.world(`{"name": "again"}`)
 	b.want(http.StatusConflict, "POST", "/sandbox/worlds", "", `{"name": "again"}`)
+	// A request that is refused does not delete the world.
+	long := strings.Repeat("x", 256)
+	b.want(http.StatusBadRequest, "POST", "/sandbox/worlds", "", `{"name": "again", "replace": true, "programs": ["`+long+`"]}`)
+	b.want(http.StatusBadRequest, "POST", "/sandbox/worlds", "", `{"name": "again", "replace": true, "merchant": "`+long+`"}`)
 	b.want(http.StatusOK, "GET", "/v2/token", first.Token, "")
 	second := b.world(`{"name": "again", "replace": true}`)
 	if second.ProgramID == first.ProgramID {
