@@ -64,16 +64,19 @@ type courier struct {
 // they end with sendCtx at the latest. A copy of the database sends nothing until an
 // operator allows it.
 func (j *Jobs) deliver(ctx, sendCtx context.Context) {
+	// The senders close after all.Wait, because workers may be sending until then.
 	defer j.options.Delivery.Mail.Sender.Close()
 	defer j.options.Delivery.SMS.Sender.Close()
 	if !j.awaitOwnership(ctx) {
 		return
 	}
 	var all sync.WaitGroup
+	// All lanes share it, because a fault of the settings should give one log line and not one a lane.
 	faults := &settingsFaults{now: j.store.Clock}
 	for channel, route := range map[string]Route{
 		store.ChannelEmail: j.options.Delivery.Mail, store.ChannelSMS: j.options.Delivery.SMS,
 	} {
+		// There is no buffer, because pace prefers a lane only if one of its workers waits at that moment.
 		cards, bulk, receipts := make(chan struct{}), make(chan struct{}), make(chan struct{})
 		all.Go(func() { pace(ctx, route.PerSecond, cards, bulk, receipts) })
 		for _, c := range []*courier{
@@ -87,6 +90,7 @@ func (j *Jobs) deliver(ctx, sendCtx context.Context) {
 				all.Go(func() { c.work(ctx, sendCtx) })
 			}
 		}
+		// This courier has no due channel and no look, because the workers of receipts look for themselves.
 		(&courier{
 			lane: store.Lane{Channel: channel}, permits: receipts, store: j.store, logger: j.options.Logger,
 			templates: j.options.Delivery.Templates, lookEvery: j.options.Delivery.LookEvery, sender: route.Sender,
@@ -133,6 +137,7 @@ func (c *courier) work(ctx, sendCtx context.Context) {
 		}
 		select {
 		case <-c.permits:
+		// The message is not lost, because only deliverOne claims it.
 		case <-ctx.Done():
 			return
 		}

@@ -71,6 +71,7 @@ func (j *Jobs) queueReminders(ctx context.Context) error {
 					place, more, err = tx.QueueReminders(batch, program, days, place, remindBatch)
 					return err
 				})
+				// There is no defer, because all timers would then last until the walk ends.
 				cancel()
 				if err != nil {
 					return err
@@ -182,6 +183,7 @@ func (c *receiptCourier) composeReceipt(due *store.DueReceipt) (transport.Messag
 		return transport.Message{}, err
 	}
 	m := transport.Message{
+		// The occasion belongs to the ID, because a card may have many receipts of one kind.
 		ID: due.CardID.String() + "." + due.Kind + "." + digitsAndLetters(due.Occasion), To: due.Address, FromName: content.From,
 		ReplyTo: orEmpty(due.Program.ReplyTo), Date: c.store.Clock(), Subject: content.Subject, Text: content.Text, HTML: content.HTML, Unsubscribe: refuse,
 	}

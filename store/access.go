@@ -87,6 +87,7 @@ func (tx *Tx) checkAccess(ctx context.Context, access Access) error {
 func (s *Store) readAs(ctx context.Context, access Access, queue func(*pgx.Batch)) error {
 	batch := &pgx.Batch{}
 	var changed bool
+	// All statements see one state, so that the rows are those of the moment of the check.
 	batch.Queue("begin isolation level repeatable read read only")
 	batch.Queue(changedAccessesSQL[oneRow], values(accessColumns, access)...).Query(func(rows pgx.Rows) error {
 		changed = rows.Next()

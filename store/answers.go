@@ -203,6 +203,7 @@ func (tx *Tx) eraseAnswers(ctx context.Context, about answersAbout) (int, error)
 		return 0, err
 	}
 	for _, answer := range found {
+		// answers returns the bytes as they are stored, because PersonalData needs them.
 		redacted, _, err := about.redact(answer.Answer)
 		if err != nil {
 			return 0, err

@@ -117,6 +117,7 @@ func (tx *Tx) waitingReceipts(ctx context.Context) ([]WaitingReceipts, error) {
 		return nil, fmt.Errorf("count failed receipts: %w", err)
 	}
 	waiting := make([]WaitingReceipts, len(Receipts))
+	// A kind without rows gets 0, because a metric that disappears looks like a server that is down.
 	for i, kind := range Receipts {
 		waiting[i].Kind = kind
 		for _, row := range due {

@@ -18,10 +18,12 @@ import (
 // both cases, so that nobody learns which numbers exist. It fails with a *NumberLockedError
 // after five wrong codes, whether or not the number exists.
 func (s *Store) CheckBalance(ctx context.Context, program *id.ID, typed, code string) (GiftCard, error) {
+	// A text that is no number is looked up too, because it must cost as much as a wrong number.
 	asked := checkedNumber{number: noNumber, hash: s.hashNumber(typed)}
 	if number, ok := ParseNumber(typed); ok {
 		asked.number = number
 	}
+	// The turn lasts until a wrong code is counted. Parallel guesses would otherwise see one count.
 	giveBack, err := s.turns.take(ctx, asked.hash)
 	if err != nil {
 		return GiftCard{}, err
@@ -35,6 +37,7 @@ func (s *Store) CheckBalance(ctx context.Context, program *id.ID, typed, code st
 	if err := found.failures.refuse(now); err != nil {
 		return GiftCard{}, err
 	}
+	// A card of another program is like none, because the answer must not tell that it exists.
 	card, exists := found.card, found.card != nil && (program == nil || found.card.ProgramID == *program)
 	if !exists {
 		if card, err = s.decoyCard(); err != nil {
@@ -47,6 +50,7 @@ func (s *Store) CheckBalance(ctx context.Context, program *id.ID, typed, code st
 		return GiftCard{}, err
 	case !right || !exists:
 		return GiftCard{}, s.countWrongCode(ctx, asked.hash, now)
+	// Without wrong codes there is nothing to forget, so the usual check writes no row.
 	case len(found.failures) > 0:
 		_, err = s.storeTry(ctx, codeTry{asked.hash, true}, now)
 	}

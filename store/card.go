@@ -133,6 +133,7 @@ func (c *Card) Activate(email, name *string) error {
 	case CardVoided:
 		return ErrCardVoided
 	case CardSuspended:
+		// A card that was suspended while it was pending has never been activated.
 		if c.ActivatedAt == nil {
 			return ErrCardNotActive
 		}

@@ -49,6 +49,7 @@ func (s *Store) CardsByNumber(ctx context.Context, program id.ID, typed []string
 	if err != nil {
 		return nil, classify(fmt.Errorf("find cards by number: %w", err))
 	}
+	// A number that was not found gives the zero id, which no card has.
 	cards := each(numbers, func(number int64) id.ID { return found[number] })
 	if slices.Contains(cards, id.ID{}) {
 		return nil, ErrCardNotFound

@@ -14,6 +14,7 @@ import (
 // ErrCardNotFound, or with ErrAccessChanged if token or user have changed.
 func (s *Store) FindCard(ctx context.Context, access Access, card id.ID, most int) (found GiftCard, entries []Entry, err error) {
 	var cards []GiftCard
+	// Both statements see one state of the database, so that the entries fit the balance.
 	err = s.readAs(ctx, access, func(batch *pgx.Batch) {
 		batch.Queue(findCardSQL, access.Program.ID, card).Query(func(rows pgx.Rows) (err error) {
 			cards, err = collectCards(rows, shownFields, 1)

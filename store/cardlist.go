@@ -160,11 +160,13 @@ func (q *CardQuery) conditions(s *statement, at time.Time) string {
 	sql := q.afterCursor(s)
 	if q.until != (Cursor{}) {
 		card, program := s.arg(q.until.Card), s.arg(q.until.Program)
+		// The first half is for the index.
 		sql += fmt.Sprintf(" and g.id >= %s and (g.id, g.program_id) >= (%[1]s, %s)", card, program)
 	}
 	if q.Status != "" {
 		now := s.arg(at)
 		sql += fmt.Sprintf(" and card_state(g.status, g.activated_at, g.balance, g.expires_at, g.suspended_until, %s) = %s", now, s.arg(q.Status))
+		// card_state demands this already, but only a plain comparison can use gift_cards_expires_at_idx.
 		if q.Status == CardExpired {
 			sql += " and g.expires_at <= " + now
 		}
@@ -172,6 +174,7 @@ func (q *CardQuery) conditions(s *statement, at time.Time) string {
 	if q.PositiveBalance {
 		sql += " and g.balance > 0"
 	}
+	// This leaves out no card. PostgreSQL takes the partial index only if its condition is demanded.
 	if q.PositiveBalance || usedStates[q.Status] {
 		sql += " and " + usedCards
 	}

@@ -127,6 +127,7 @@ func (r *movementRound) collectFailures(rows pgx.Rows) error {
 // codes are read until they are written, so no other transfer comes in between.
 func (r *movementRound) judgeCode(card *Card, given *GivenCode) error {
 	failures := r.failures[given.hash]
+	// A locked number refuses before the code is judged, because the answer would tell if it was right.
 	if err := failures.refuse(r.clock); err != nil {
 		return err
 	}
@@ -135,6 +136,7 @@ func (r *movementRound) judgeCode(card *Card, given *GivenCode) error {
 	case err != nil:
 		return err
 	case !right:
+		// The next code for this number in the round must see this one.
 		r.failures[given.hash] = failures.with(r.clock)
 		r.tries = append(r.tries, codeTry{given.hash, false})
 		return ErrWrongCode
@@ -160,9 +162,11 @@ type turn struct {
 // take waits until the caller has the number, and returns what gives it back. It fails if ctx
 // ends first.
 func (t *turns) take(ctx context.Context, number numberHash) (giveBack func(), err error) {
+	// The mutex guards the map only. Callers wait without it, so that other numbers go on.
 	t.mutex.Lock()
 	mine, ok := t.taken[number]
 	if !ok {
+		// The buffer lets the holder give the number back without waiting for the next caller.
 		mine = &turn{free: make(chan struct{}, 1)}
 		mine.free <- struct{}{}
 		if t.taken == nil {
@@ -170,6 +174,7 @@ func (t *turns) take(ctx context.Context, number numberHash) (giveBack func(), e
 		}
 		t.taken[number] = mine
 	}
+	// This comes before the unlock, because the holder could otherwise delete the turn meanwhile.
 	mine.callers++
 	t.mutex.Unlock()
 	leave := func() {

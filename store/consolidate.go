@@ -48,10 +48,12 @@ func (tx *Tx) Consolidate(ctx context.Context, program id.ID, asked Consolidatio
 	entries := make([]Entry, 0, len(sources)+1)
 	for _, source := range sources {
 		entries = append(entries, source.post(EntryConsolidation, source.Balance.Neg(), details))
+		// post needs the status of before, because it ends a suspension that is over.
 		source.Status = CardVoided
 	}
 	at := card.at
 	card.ActivatedAt, card.Status = &at, CardActive
+	// The card was inserted empty, because a balance needs an entry. This is that entry.
 	entries = append(entries, card.post(EntryConsolidation, total, details))
 	if err := tx.SaveCards(ctx, append(sources, card)...); err != nil {
 		return Consolidated{}, err

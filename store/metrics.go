@@ -227,6 +227,7 @@ func (s *Store) measurePool(meter metric.Meter) error {
 		o.ObserveInt64(connections, int64(stat.AcquiredConns()), inUse)
 		o.ObserveInt64(connections, int64(stat.IdleConns()), idle)
 		o.ObserveInt64(limit, int64(stat.MaxConns()))
+		// This also counts a caller who waited for a new connection, although the limit was not reached.
 		o.ObserveInt64(waits, stat.EmptyAcquireCount())
 		o.ObserveFloat64(waited, stat.EmptyAcquireWaitTime().Seconds())
 		return nil

@@ -79,6 +79,7 @@ func newMovementRound(at moment, asked []Movement) *movementRound {
 		for _, card := range m.Cards {
 			r.wanted = append(r.wanted, cardKey{m.ProgramID, card})
 		}
+		// A key may be listed twice. Its second movement replays the answer that the first one gave.
 		if m.Key != nil {
 			r.keys = append(r.keys, m.Key)
 		}
@@ -91,6 +92,7 @@ func newMovementRound(at moment, asked []Movement) *movementRound {
 			r.accesses = append(r.accesses, m.Access)
 		}
 	}
+	// Compact drops only neighbours that are equal. The order is also that in which cards are locked.
 	slices.SortFunc(r.wanted, func(a, b cardKey) int {
 		return cmp.Or(bytes.Compare(a.program[:], b.program[:]), bytes.Compare(a.card[:], b.card[:]))
 	})
@@ -104,6 +106,7 @@ func newMovementRound(at moment, asked []Movement) *movementRound {
 func (r *movementRound) reads() *pgx.Batch {
 	batch := &pgx.Batch{}
 	batch.Queue("begin")
+	// The settings come before the first lock, because they bound the wait for it.
 	batch.Queue(cardSettingsSQL, fmt.Sprint(lockWait.Milliseconds()))
 	f := formOf(len(r.wanted))
 	batch.Queue(lockCardsSQL[f], arguments(cardKeyColumns, r.wanted, f)...).Query(func(rows pgx.Rows) error {
@@ -217,6 +220,7 @@ func (r *movementRound) applyOne(m *Movement) (Answer, error) {
 
 // writes returns the statements that write and commit everything, nil if there are none.
 func (r *movementRound) writes() *pgx.Batch {
+	// Replays and refusals write nothing. But a wrong code counts, although its movement is refused.
 	if len(r.entries) == 0 && len(r.tries) == 0 {
 		return nil
 	}
@@ -227,6 +231,7 @@ func (r *movementRound) writes() *pgx.Batch {
 	}
 	var cards []*Card
 	for _, key := range r.wanted {
+		// A refused movement has put its cards back, so it has changed none.
 		if card := r.cards[key]; card != nil && card.changed {
 			cards = append(cards, card)
 		}

@@ -69,6 +69,7 @@ func (tx *Tx) PersonalData(ctx context.Context, p Person) (found PersonalData, e
 	if found.Receipts, err = tx.q.FindReceiptsTo(ctx, p.Address); err != nil {
 		return found, fmt.Errorf("find receipts to person: %w", err)
 	}
+	// A refusal has no address, only its hash.
 	hash := AddressHash(p.Address)
 	refusals, err := tx.q.FindRefusals(ctx, hash[:])
 	if err != nil {
@@ -87,6 +88,7 @@ func (tx *Tx) PersonalData(ctx context.Context, p Person) (found PersonalData, e
 		return found, err
 	}
 	about := answersAbout{person: p}
+	// An answer about a card may name only the card's other address, such as the phone number.
 	for i := range found.Cards {
 		about.add(&found.Cards[i])
 	}

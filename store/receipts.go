@@ -93,6 +93,7 @@ var insertReceiptsSQL = func() string {
 func (r *receiptPrograms) queue(batch *pgx.Batch, clock time.Time, cards []*Card) {
 	var receipts []newReceipt
 	for _, card := range cards {
+		// The map may be old. The statement asks the programs again, so it queues no unwanted receipt.
 		if len(card.entries) == 0 || !r.has(card.ProgramID) {
 			continue
 		}

@@ -38,6 +38,7 @@ func (c *Card) Refund(r Refundable, amount *money.Amount, d Details) (Entry, err
 	if r.Entry.Type != EntryRedemption {
 		return Entry{}, ErrNotRefundable
 	}
+	// A redemption is below 0 in the ledger, because money left the card.
 	left := r.Entry.Amount.Neg().Sub(r.Refunded)
 	if left.Sign() <= 0 {
 		return Entry{}, ErrRefunded
@@ -48,6 +49,7 @@ func (c *Card) Refund(r Refundable, amount *money.Amount, d Details) (Entry, err
 	if amount.Cmp(left) > 0 {
 		return Entry{}, ErrRefundTooLarge
 	}
+	// The caller cannot choose the reference, because the refunds of a redemption are found by it.
 	redemption := r.Entry.ID.String()
 	d.ReferenceID, d.Description = &redemption, describe(d.Description, "Gift card refund")
 	return c.post(EntryRefund, *amount, d), nil

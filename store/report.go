@@ -68,6 +68,7 @@ func inPages[Row any](first Row, read func(after Row) ([]Row, error)) iter.Seq2[
 				}
 				after = row
 			}
+			// A full page may be the last one. The next read then returns none.
 			if len(page) < pageSize {
 				return
 			}

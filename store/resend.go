@@ -48,6 +48,7 @@ func (tx *Tx) ResendCode(ctx context.Context, card *Card, to Recipient) error {
 	if err := tx.newCode(card); err != nil {
 		return err
 	}
+	// The wrong codes were tried against the old code, so they must not lock the new one.
 	if err := tx.ForgetCodeFailures(ctx, card.CardNumber); err != nil {
 		return err
 	}
@@ -59,7 +60,9 @@ func (tx *Tx) ResendCode(ctx context.Context, card *Card, to Recipient) error {
 	given(&card.CustomerEmail, to.Email)
 	given(&card.CustomerPhone, to.Phone)
 	given(&card.CustomerName, (*string)(to.Name))
+	// The entry moves no money. It is there because the limit counts resends in the ledger.
 	card.post(EntryResendCode, money.Amount{}, Details{Description: describe(nil, "Gift card security code resend")})
+	// The history was read before this entry, and the next Message-ID depends on the count.
 	history.Changes++
 	return tx.resendMessages(ctx, card, history)
 }

@@ -23,6 +23,7 @@ func (tx *Tx) EraseEnded(ctx context.Context, batch int) (steps int64, err error
 	}
 	for _, program := range programs {
 		before := tx.now.Add(-program.KeptFor)
+		// A spent card is found by its last change and an expired one by its date, hence two statements.
 		ended, err := tx.q.EraseEndedRecipients(ctx, db.EraseEndedRecipientsParams{
 			ProgramID: program.ID, Before: before, Batch: int32(batch), Now: tx.now,
 		})

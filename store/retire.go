@@ -22,6 +22,7 @@ func OldKeysNeeded(keys []keyring.Key, keysets []string, state *Resealing, token
 	switch {
 	case !slices.ContainsFunc(keysets, old):
 		return errors.New("there are no old keys")
+	// Until then there is no FirstSeenAt of these keys, from which the lifetimes below are counted.
 	case state == nil || state.KeyID != int64(NewestCodeKey(keys)):
 		return errors.New("no server has begun to use the newest keys: one with this key file must run, and takes a few seconds")
 	case old(keyring.CodesKeyset) && state.FinishedAt == nil:

@@ -24,6 +24,7 @@ func newCard(row GiftCard, m moment) *Card { return &Card{GiftCard: row, at: m.o
 // Refused error if the time of the transaction was given by At and one of the cards has seen
 // a later one.
 func (tx *Tx) LockCards(ctx context.Context, program id.ID, ids ...id.ID) ([]*Card, error) {
+	// The limit comes first, because it bounds the wait of the statement below.
 	if err := tx.limitLockWait(ctx); err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ func (c *Card) Transfer(to *Card, transfer id.ID, amount money.Amount, d Details
 	if to == nil {
 		return Entry{}, Entry{}, ErrCardNotFound
 	}
+	// Otherwise the checks below could pass, and the card would get two entries that change nothing.
 	if to.ID == c.ID {
 		return Entry{}, Entry{}, ErrSameCard
 	}

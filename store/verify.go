@@ -96,7 +96,9 @@ func (v *ledgerVerifier) add(row *verifiedRow) error {
 	if err := v.startCard(row); err != nil {
 		return err
 	}
+	// startCard needs the row before. This is a copy, because the next row is scanned into the same place.
 	v.card = *row
+	// Without an entry, the card has a balance or names an entry. endCard reports both.
 	if row.entry.IsZero() {
 		return nil
 	}
@@ -106,6 +108,7 @@ func (v *ledgerVerifier) add(row *verifiedRow) error {
 	if v.sum = v.sum.Add(row.amount); row.after.Cmp(v.sum) != 0 {
 		return row.fault("entry %s ends at %s, but the entries up to it add up to %s", row.entry, row.after, v.sum)
 	}
+	// A pending card may have entries of 0, such as that of a resent code.
 	if row.exists && !row.activated && !row.amount.IsZero() {
 		return row.fault("entry %s moves %s, but the card was never activated", row.entry, row.amount)
 	}
@@ -120,6 +123,7 @@ func (v *ledgerVerifier) startCard(row *verifiedRow) error {
 		return nil
 	}
 	end := v.endCard
+	// At the first row endProgram finds nothing to compare.
 	if row.program != v.card.program {
 		end = v.endProgram
 	}

@@ -84,6 +84,7 @@ func (b *bench) createByEcho(ctx context.Context) (round, error) {
 
 // serveCreates lets the echo server learn a statement by PUT, and carry it out by POST.
 func serveCreates(ctx context.Context, e *echo.Echo) {
+	// There is no lock, because the bench sends the PUT before the first POST.
 	var learned bareCreate
 	var pool *pgxpool.Pool
 	var creates atomic.Int32

@@ -43,6 +43,7 @@ func serveEcho(ctx context.Context, address string) error {
 	serveCreates(ctx, e)
 	server := &http.Server{Addr: address, Handler: e, ReadHeaderTimeout: time.Minute}
 	defer context.AfterFunc(ctx, func() { _ = server.Close() })()
+	// After the end of ctx an error is expected, because Close was called.
 	if err := server.ListenAndServe(); ctx.Err() == nil {
 		return err
 	}

@@ -33,6 +33,7 @@ func (b *bench) measureGrowth(ctx context.Context) (all []growth, creates []crea
 	}
 	for _, existing := range b.sizes.existing {
 		if err := b.fill(ctx, existing); err != nil {
+			// A failure keeps what was measured, because the table is printed all the same.
 			return all, creates, fmt.Errorf("fill: %w", err)
 		}
 		created, err := b.growCreates(ctx, existing)
@@ -67,6 +68,7 @@ func (b *bench) growCreates(ctx context.Context, existing int) (g createGrowth, 
 		if err != nil {
 			return g, err
 		}
+		// Both sides must begin with the same cards, and the server has just written more.
 		if err := b.deleteShopCards(ctx); err != nil {
 			return g, err
 		}

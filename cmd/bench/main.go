@@ -87,6 +87,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	}
 	o.duration = time.Duration(*seconds) * time.Second
 	if flags.NArg() > 0 || o.rounds < 1 || *seconds < 1 || o.listCards < 1000 {
+		// Parse prints its own errors. This one is printed here, because run prints no error of parse.
 		fmt.Fprintln(stderr, "bench: want at least one round, one second and 1,000 cards to list, and no arguments")
 		return o, errors.New("unusable flags")
 	}

@@ -31,6 +31,7 @@ func (b *bench) peerLines() []line {
 		return line{
 			name: name, unit: "requests/s", work: work, floor: floor, peer: true,
 			setUp: func(ctx context.Context) (err error) {
+				// The two lines of FastAPI share one server.
 				if *p == nil {
 					*p, err = start(ctx)
 				}
@@ -38,6 +39,7 @@ func (b *bench) peerLines() []line {
 			},
 			ours: func(ctx context.Context, ours *process) (round, error) { return b.create(ctx, ours, connections) },
 			bare: func(ctx context.Context) (round, error) {
+				// Prism writes no rows, so the check for rows in create would fail.
 				if rows {
 					return b.create(ctx, *p, connections)
 				}
@@ -70,6 +72,7 @@ func (b *bench) startTwin(ctx context.Context) (*process, error) {
 			return nil, err
 		}
 	}
+	// Any user will do, because the twin only writes it into the audit log.
 	var user string
 	if err := b.db.admin.QueryRow(ctx, "select encode(id, 'hex') from users order by id limit 1").Scan(&user); err != nil {
 		return nil, err

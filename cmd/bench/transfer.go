@@ -102,6 +102,7 @@ func (b *bench) writeTransferScript(ctx context.Context, script string, cards in
 	if err != nil {
 		return err
 	}
+	// y is 1 to n-1 places after x, and so never x. The server allows no transfer to the same card.
 	text := fmt.Sprintf(`\set x random(1, %[1]d)
 \set y 1 + mod(:x + random(0, %[1]d - 2), %[1]d)
 \set low least(:x, :y)

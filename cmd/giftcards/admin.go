@@ -180,6 +180,7 @@ func (c limitProgram) Run(s *session) error {
 		if err := setLimits(s, tx, program.ID, limits); err != nil {
 			return printedProgram{}, err
 		}
+		// They are read again, because a limit that was not named stays as it was.
 		all, err := tx.Limits(s)
 		if err != nil {
 			return printedProgram{}, err

@@ -126,6 +126,7 @@ func (s *session) withStore(do func(*store.Store) error) error {
 
 // withStoreOf is withStore with options.
 func (s *session) withStoreOf(options store.Options, do func(*store.Store) error) error {
+	// withDatabase would make an empty database, and the directory may be a mistyped one.
 	if s.config.DatabaseURL == "" && !embedded.Exists(s.config.StateDir) {
 		return fmt.Errorf("there is no database in %s: name another directory with --state-dir, or start the server, which makes one", s.config.StateDir)
 	}

@@ -30,6 +30,7 @@ func (d dailyLimits) parse() (store.Limits, error) {
 	switch {
 	case named && d.None:
 		return limits, errors.New("--none: cannot be combined with a limit")
+	// A command without flags must not remove the limits, as setLimits does with none.
 	case !named && !d.None:
 		return limits, errors.New("want --cards-per-day, --value-per-day or --none")
 	case d.CardsPerDay != nil && *d.CardsPerDay < 0:

@@ -79,6 +79,7 @@ func (m *memory) newCollector(log *slog.Logger) *collector {
 		c.most = shareOf(memory)
 	}
 	if c.most == 0 {
+		// A limit below 0 changes nothing, and returns the one that GOMEMLIMIT has set.
 		log.Info("memory limit", "bytes", debug.SetMemoryLimit(-1), "from", from)
 		return c
 	}
@@ -124,6 +125,7 @@ func (c *collector) count(_ net.Conn, state http.ConnState) {
 // streams and bodies may take. A fixed limit would either keep much garbage in an idle
 // server, or collect without end in a busy one.
 func (c *collector) follow(ctx context.Context, used func() int64) {
+	// The limit of GOMEMLIMIT is fixed, because the operator has chosen it.
 	if c.most == 0 {
 		return
 	}

@@ -110,6 +110,7 @@ func (c listMessages) Run(s *session) error {
 		if err != nil {
 			return nil, err
 		}
+		// Each list is read up to the limit, because the latest may all be messages or all receipts.
 		queued, err := tx.ListReceipts(s, c.Status, c.Limit, c.Kind...)
 		receipts, err := each(queued, err, receiptMessage)
 		if err != nil {
@@ -204,6 +205,7 @@ type printedDrop struct {
 }
 
 func (c dropMessages) Run(s *session) error {
+	// Without one of these, the filter would match the messages of all cards.
 	if len(c.Cards) == 0 && c.User == "" && c.Merchant.IsZero() && c.Task == uuid.Nil {
 		return errors.New("name cards, --user, --merchant or --task")
 	}
@@ -224,6 +226,7 @@ func (c dropMessages) Run(s *session) error {
 		if err != nil {
 			return printedDrop{}, err
 		}
+		// An error here undoes the drops, because both are in one transaction.
 		printed, err := c.result(dropped)
 		if err != nil {
 			return printedDrop{}, err

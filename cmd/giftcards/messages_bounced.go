@@ -30,6 +30,7 @@ func (recordBounce) Run(s *session) error {
 		return s.printJSON(printedBounce{Outcome: "ignored"})
 	}
 	printed := printedBounce{CardID: &card, Sequence: report.Sequence, Outcome: report.Action, Bounce: report.Reason}
+	// A delayed mail may still arrive, so only a failure is a bounce.
 	if report.Action != "failed" {
 		return s.printJSON(printed)
 	}

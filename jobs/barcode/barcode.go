@@ -119,6 +119,7 @@ func draw(s Symbology, number string) (Image, error) {
 		pixels, height = stripePixels, stripeHeight
 	}
 	width, high := (c.Width+2*c.Quiet)*pixels, c.Height*height+2*c.Quiet*pixels
+	// White is first, because a new picture is all zeros. Two colours make a PNG of one bit a pixel.
 	picture := image.NewPaletted(image.Rect(0, 0, width, high), color.Palette{color.White, color.Black})
 	for y := range c.Height {
 		rows := picture.Pix[(y*height+c.Quiet*pixels)*picture.Stride:]

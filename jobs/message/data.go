@@ -196,6 +196,7 @@ func (d *data) Row(label, value string) (string, error) {
 	if value == "" {
 		return line, nil
 	}
+	// The label may be wider than those of labels, because a template may name another text.
 	return line + strings.Repeat(" ", max(1, d.wide+2-utf8.RuneCountInString(line))) + value, nil
 }
 

@@ -134,10 +134,12 @@ var versionPattern = regexp.MustCompile(`\(PostgreSQL\) (\d+)`)
 // examine returns the programs in dir with their version. It runs postgres as the account,
 // so that it fails if the account cannot run it.
 func (f finder) examine(ctx context.Context, dir string) (programs, error) {
+	// A relative path would name another directory, because the account's programs run in /.
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return programs{}, err
 	}
+	// A postgres alone is not enough, because initdb needs it beside itself.
 	for _, name := range []string{"initdb", "postgres"} {
 		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
 			return programs{}, fmt.Errorf("%s does not hold both initdb and postgres: %w", dir, err)

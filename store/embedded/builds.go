@@ -105,6 +105,7 @@ func centralMirror(settings []byte) string {
 	}
 	for _, mirror := range parsed.Mirrors {
 		of := strings.Split(strings.ReplaceAll(mirror.Of, " ", ""), ",")
+		// external:* is every repository that is not on this machine.
 		serves := slices.ContainsFunc(of, func(id string) bool { return id == "central" || id == "*" || id == "external:*" })
 		if serves && !slices.Contains(of, "!central") {
 			return strings.TrimSpace(mirror.URL)

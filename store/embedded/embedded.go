@@ -148,6 +148,7 @@ func (s *Server) watch() {
 	if !s.stopping.Load() {
 		s.err = fmt.Errorf("PostgreSQL ended by itself: %w; its log is %s", exitError(s.postmaster), s.logPath())
 	}
+	// The close comes last, because Err reads the error from then on.
 	close(s.done)
 }
 

@@ -120,6 +120,7 @@ func unpackJar(jar, dir string) error {
 		if err != nil {
 			return err
 		}
+		// A defer in a loop is right here, because the first archive ends the loop.
 		defer compressed.Close()
 		plain, err := xz.NewReader(compressed)
 		if err != nil {
@@ -136,6 +137,7 @@ func unpackTar(archive *tar.Reader, dir string) error {
 	if err := makeOpenDir(dir); err != nil {
 		return err
 	}
+	// The root follows no name and no link that leads out of dir.
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return err

@@ -56,6 +56,7 @@ func (p *process) signal(s syscall.Signal) { _ = p.cmd.Process.Signal(s) }
 // watchUs starts a shell that signals p when this process ends. The shell waits for the end
 // of a pipe that only this process holds open.
 func watchUs(p *process, s syscall.Signal) error {
+	// It has a process group of its own. If Ctrl-C ended the shell, nothing would end p with us.
 	shell := &exec.Cmd{
 		Path:        "/bin/sh",
 		Args:        []string{"sh", "-c", `read -r _; kill -"$1" "$0"`, strconv.Itoa(p.pid()), strconv.Itoa(int(s))},

@@ -126,7 +126,9 @@ func (a Amount) appendDigits(buffer []byte) ([]byte, bool) {
 	if after > fastDigits || !a.number.Coeff.IsUint64() {
 		return buffer, false
 	}
+	// The last digit has four places, so zeros fill it up behind the decimals.
 	coefficient, missing := a.number.Coeff.Uint64(), powers[after*digitPlaces-decimals]
+	// Four digits hold less than 1e16. A quotient is compared because the product may overflow.
 	if coefficient >= 1e16/missing {
 		return buffer, false
 	}

@@ -107,6 +107,7 @@ func judge(file *os.File, secret bool) error {
 	if !info.Mode().IsRegular() {
 		return fmt.Errorf("%s is not a regular file", file.Name())
 	}
+	// The owner comes before the mode, because an owner can change the mode at any time.
 	if err := checkOwner(file.Name(), info); err != nil {
 		return err
 	}

@@ -124,6 +124,7 @@ func betweenAttributes(r rune) bool { return r == ' ' || r == '\t' || r == '\n' 
 // the like, or removes it if that would make s too long.
 func withoutOpenings(s string) string {
 	openings := 0
+	// Bytes are enough, because a "<" and the character that makes it an opening are ASCII.
 	for i := range len(s) {
 		if opens(s[i:]) {
 			openings++

@@ -40,6 +40,7 @@ func member(node *yaml.Node, keys []string) *yaml.Node {
 	}
 	for _, key := range keys {
 		var found *yaml.Node
+		// The content of a mapping is a key and its value in turns.
 		for i := 0; node.Kind == yaml.MappingNode && i+1 < len(node.Content); i += 2 {
 			if node.Content[i].Value == key {
 				found = node.Content[i+1]

@@ -57,6 +57,7 @@ func (f *figures) exported(file *ast.File) {
 					count(s.Name, d.Doc, s.Doc)
 				case *ast.ValueSpec:
 					for _, name := range s.Names {
+						// The comment of a group counts for each name, because it is about all.
 						count(name, d.Doc, s.Doc, s.Comment)
 					}
 				}

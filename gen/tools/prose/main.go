@@ -61,6 +61,7 @@ func judge(root string) ([]finding, *figures, error) {
 			return err
 		}
 		if slices.ContainsFunc(skipped, func(s string) bool { return path == s || filepath.Base(path) == s }) {
+			// For a file, SkipDir would leave out the rest of its directory.
 			if entry.IsDir() {
 				return filepath.SkipDir
 			}

@@ -48,6 +48,7 @@ func readFiles(dir fs.FS) (map[string]file, error) {
 		if found.IsDir() || !isText {
 			continue
 		}
+		// Only one spelling is valid, because two files could otherwise be of one language.
 		if tag, err := language.Parse(name); err != nil || tag.String() != name || tag == language.Und {
 			return nil, fmt.Errorf("%s: the name is not that of a language: want a name such as de.txt or fr-CH.txt", found.Name())
 		}
