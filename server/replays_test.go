@@ -2,7 +2,6 @@ package server_test
 
 import (
 	"bytes"
-	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -121,18 +120,44 @@ func TestARefusalIsNotKeptUnderItsKey(t *testing.T) {
 	}
 }
 
-// TestSuspendAndResumeTakeNoKey: the same request is carried out again.
-func TestSuspendAndResumeTakeNoKey(t *testing.T) {
+// TestSuspendResumeAndScheduleTakeNoKey: a second request under the key of the first has its own
+// effect and is no replay, and no key is kept.
+func TestSuspendResumeAndScheduleTakeNoKey(t *testing.T) {
 	t.Parallel()
-	x := newShop(t)
-	card := x.active(long)
-	for i := range 2 {
-		answer := x.ask(card, "/suspend", "the key", fmt.Sprintf(`{"reason":"reason %d"}`, i))
-		if answer.Status != http.StatusOK || !strings.Contains(string(answer.Body), fmt.Sprintf("reason %d", i)) || answer.Header.Get("Idempotent-Replayed") != "" {
-			t.Errorf("suspend: %d %s", answer.Status, answer.Body)
+	x := shopOn(t, withoutJobs(t))
+	for _, c := range []struct {
+		method, path string
+		ready        func(x shop, card giftCard) giftCard // before each request; nil means nothing
+		bodies       [2]string
+		effect       string // the columns of the card that the request changes
+		want         [2]string
+	}{
+		{
+			method: http.MethodPost, path: "/suspend", bodies: [2]string{`{"reason":"lost"}`, `{"reason":"stolen"}`},
+			effect: "suspended_reason", want: [2]string{"lost", "stolen"},
+		},
+		{
+			method: http.MethodPost, path: "/resume", ready: shop.suspended, bodies: [2]string{``, `{}`},
+			effect: "coalesce(suspended_reason, suspended_at::text, 'none')", want: [2]string{"none", "none"},
+		},
+		{
+			method: http.MethodPatch, path: "/schedule", bodies: [2]string{`{"deliverAt":"2020-01-01T00:00:00Z"}`, `{"deliverAt":"2020-01-02T00:00:00Z"}`},
+			effect: "(deliver_at at time zone 'UTC')::date::text", want: [2]string{"2020-01-01", "2020-01-02"},
+		},
+	} {
+		card := x.active(long)
+		for i, body := range c.bodies {
+			if c.ready != nil {
+				c.ready(x, card)
+			}
+			answer := x.m.Do(c.method, x.m.Cards()+"/"+card.id+c.path, withKey("the key"), []byte(body))
+			if answer.Status != http.StatusOK || answer.Header.Get("Idempotent-Replayed") != "" {
+				t.Errorf("%s %s: %d %s, replayed %q", c.path, body, answer.Status, answer.Body, answer.Header.Get("Idempotent-Replayed"))
+			}
+			x.is(c.path+" "+body, strings.Join(x.query(card, "select "+c.effect+" from gift_cards where id = $1"), ""), c.want[i])
 		}
 	}
-	if first, again := x.ask(card, "/resume", "the key", ""), x.ask(card, "/resume", "the key", ""); first.Status != http.StatusOK || again.Status != http.StatusBadRequest {
-		t.Errorf("resume: %d %s, again %d %s", first.Status, first.Body, again.Status, again.Body)
+	if n := count(t, x.s, "idempotency_keys"); n != 0 {
+		t.Errorf("%d keys", n)
 	}
 }
