@@ -141,6 +141,7 @@ func (c *Card) Activate(email, name *string) error {
 	default:
 		return ErrCardActivated
 	}
+	c.change() // before the status is set, because it ends a suspension that is over
 	at := c.at
 	c.ActivatedAt, c.Status = &at, CardActive
 	if email != nil {

@@ -47,18 +47,22 @@ func TestASuspensionIsReplacedAndKeepsItsBeginning(t *testing.T) {
 func TestTheNextChangeClearsASuspensionThatIsOver(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
-	card := f.activated(t)
+	pending, active := f.newCard(t), f.activated(t)
 	reason, until := "lost", f.Clock().Add(time.Hour)
-	_, err := f.change(t, card, func(_ *store.Tx, c *store.Card) error { return c.Suspend(&reason, &until) })
-	must(t, err)
+	for _, card := range []id.ID{pending, active} {
+		_, err := f.change(t, card, func(_ *store.Tx, c *store.Card) error { return c.Suspend(&reason, &until) })
+		must(t, err)
+	}
 	f.clock.Move(time.Hour + time.Second)
-	_, err = f.change(t, card, func(_ *store.Tx, c *store.Card) error {
+	_, err := f.change(t, pending, func(_ *store.Tx, c *store.Card) error { return c.Activate(nil, nil) })
+	must(t, err)
+	_, err = f.change(t, active, func(_ *store.Tx, c *store.Card) error {
 		_, err := c.Redeem(amount(t, "1"), store.Details{})
 		return err
 	})
 	must(t, err)
-	if n := f.count(t, "gift_cards where status = 'active' and suspended_at is null and suspended_until is null and suspended_reason is null"); n != 1 {
-		t.Error("the columns of the suspension are left")
+	if n := f.count(t, "gift_cards where status = 'active' and suspended_at is null and suspended_until is null and suspended_reason is null"); n != 2 {
+		t.Errorf("%d of 2 cards have no columns of the suspension left", n)
 	}
 }
 
