@@ -65,19 +65,11 @@ func toTransaction(entry *store.Entry, merchant string) api.GiftCardTransactionR
 	}
 }
 
-// reloadRefusal is the answer to a reload that would go over the largest balance. Its amounts
+// toReloadRefusal converts an error to the answer to a reload over the largest balance. Its amounts
 // are JSON numbers (contract: the example of the vendor's page).
-type reloadRefusal struct {
-	Detail                string          `json:"detail"`
-	CurrentBalance        json.RawMessage `json:"currentBalance"`
-	ReloadAmount          json.RawMessage `json:"reloadAmount"`
-	MaxBalance            json.RawMessage `json:"maxBalance"`
-	AvailableReloadAmount json.RawMessage `json:"availableReloadAmount"`
-}
-
-func toReloadRefusal(e *store.ReloadLimitError) reloadRefusal {
-	number := func(a money.Amount) json.RawMessage { return json.RawMessage(a.String()) }
-	return reloadRefusal{
+func toReloadRefusal(e *store.ReloadLimitError) api.ReloadRefusal {
+	number := func(a money.Amount) json.Number { return json.Number(a.String()) }
+	return api.ReloadRefusal{
 		Detail: e.Error(), CurrentBalance: number(e.Balance), ReloadAmount: number(e.Amount),
 		MaxBalance: number(store.MaxBalance), AvailableReloadAmount: number(e.Available()),
 	}

@@ -3,8 +3,11 @@ package server_test
 import (
 	"encoding/json"
 	"net/http"
+	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
 
 	"giftcards/openapi"
 	"giftcards/server/servertest"
@@ -42,4 +45,28 @@ func TestExamplesOfTheDocumentAreAccepted(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestTheExampleOfAReloadOverTheLimitIsTheServersAnswer: the document has it for both operations.
+func TestTheExampleOfAReloadOverTheLimitIsTheServersAnswer(t *testing.T) {
+	t.Parallel()
+	document, err := openapi3.NewLoader().LoadFromData(openapi.Complete)
+	must(t, err)
+	x := newShop(t)
+	card := x.sell("14.50")
+	x.done(card, "/reload", `{"amount":"5000"}`)
+	for path, answer := range map[string]servertest.Answer{
+		"{cardId}/reload":  x.ask(card, "/reload", "", `{"amount":"5000"}`),
+		"reload-by-number": x.post("/cards/reload-by-number", "", `{"amount":"5000","cardNumber":"`+card.number+`"}`),
+	} {
+		declared := document.Paths.Value("/v2/giftcards/programs/{programId}/cards/" + path).Post.Responses.Status(http.StatusBadRequest)
+		example := declared.Value.Content["application/json"].Examples["limit"].Value.Value
+		var got any
+		must(t, json.Unmarshal(answer.Body, &got))
+		if answer.Status != http.StatusBadRequest || !reflect.DeepEqual(got, example) {
+			t.Errorf("%s: %d %s, want %v", path, answer.Status, answer.Body, example)
+		}
+	}
+	x.want(x.ask(card, "/reload", "", `{"amount":"5000"}`), http.StatusBadRequest, `{"detail":"Reload would exceed maximum card balance",`+
+		`"currentBalance":5014.50,"reloadAmount":5000.00,"maxBalance":10000.00,"availableReloadAmount":4985.50}`)
 }

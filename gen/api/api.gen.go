@@ -515,6 +515,24 @@ type ReloadByNumberRequest struct {
 	Description *string      `json:"description,omitempty"`
 }
 
+// ReloadRefusal Why a reload was refused. The amounts are JSON numbers. They are there only if the reload would take the balance over the limit of 10,000.
+type ReloadRefusal struct {
+	// Detail The reason, in one sentence.
+	Detail string `json:"detail"`
+
+	// CurrentBalance The balance of the card, which has not changed.
+	CurrentBalance json.Number `json:"currentBalance,omitempty"`
+
+	// ReloadAmount The amount of the request.
+	ReloadAmount json.Number `json:"reloadAmount,omitempty"`
+
+	// MaxBalance The limit, which is the largest balance that a reload may make.
+	MaxBalance json.Number `json:"maxBalance,omitempty"`
+
+	// AvailableReloadAmount The largest amount that may still be added. It is 0 if the balance is at the limit, or above it after a refund.
+	AvailableReloadAmount json.Number `json:"availableReloadAmount,omitempty"`
+}
+
 // ReloadRequest defines model for ReloadRequest.
 type ReloadRequest struct {
 	Amount      money.Amount `json:"amount"`
@@ -5658,7 +5676,7 @@ type ReloadGiftCardByNumberResponse struct {
 	// JSON200 the response for an HTTP 200 `application/json` response
 	JSON200 *GiftCardResponse
 	// JSON400 the response for an HTTP 400 `application/json` response
-	JSON400 *ErrorDetail
+	JSON400 *ReloadRefusal
 	// JSON401 the response for an HTTP 401 `application/json` response
 	JSON401 *ErrorDetail
 	// JSON403 the response for an HTTP 403 `application/json` response
@@ -5699,7 +5717,7 @@ func (r ReloadGiftCardByNumberResponse) GetJSON200() *GiftCardResponse {
 }
 
 // GetJSON400 returns the response for an HTTP 400 `application/json` response
-func (r ReloadGiftCardByNumberResponse) GetJSON400() *ErrorDetail {
+func (r ReloadGiftCardByNumberResponse) GetJSON400() *ReloadRefusal {
 	return r.JSON400
 }
 
@@ -6419,7 +6437,7 @@ type ReloadGiftCardResponse struct {
 	// JSON200 the response for an HTTP 200 `application/json` response
 	JSON200 *GiftCardResponse
 	// JSON400 the response for an HTTP 400 `application/json` response
-	JSON400 *ErrorDetail
+	JSON400 *ReloadRefusal
 	// JSON401 the response for an HTTP 401 `application/json` response
 	JSON401 *ErrorDetail
 	// JSON403 the response for an HTTP 403 `application/json` response
@@ -6460,7 +6478,7 @@ func (r ReloadGiftCardResponse) GetJSON200() *GiftCardResponse {
 }
 
 // GetJSON400 returns the response for an HTTP 400 `application/json` response
-func (r ReloadGiftCardResponse) GetJSON400() *ErrorDetail {
+func (r ReloadGiftCardResponse) GetJSON400() *ReloadRefusal {
 	return r.JSON400
 }
 
@@ -10967,7 +10985,7 @@ func ParseReloadGiftCardByNumberResponse(rsp *http.Response) (*ReloadGiftCardByN
 		response.JSON200 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
-		var dest ErrorDetail
+		var dest ReloadRefusal
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -11797,7 +11815,7 @@ func ParseReloadGiftCardResponse(rsp *http.Response) (*ReloadGiftCardResponse, e
 		response.JSON200 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
-		var dest ErrorDetail
+		var dest ReloadRefusal
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -17220,7 +17238,7 @@ func (response ReloadGiftCardByNumber200JSONResponse) VisitReloadGiftCardByNumbe
 	return err
 }
 
-type ReloadGiftCardByNumber400JSONResponse ErrorDetail
+type ReloadGiftCardByNumber400JSONResponse ReloadRefusal
 
 func (response ReloadGiftCardByNumber400JSONResponse) VisitReloadGiftCardByNumberResponse(w http.ResponseWriter) error {
 
@@ -18345,7 +18363,7 @@ func (response ReloadGiftCard200JSONResponse) VisitReloadGiftCardResponse(w http
 	return err
 }
 
-type ReloadGiftCard400JSONResponse ErrorDetail
+type ReloadGiftCard400JSONResponse ReloadRefusal
 
 func (response ReloadGiftCard400JSONResponse) VisitReloadGiftCardResponse(w http.ResponseWriter) error {
 

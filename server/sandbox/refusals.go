@@ -47,12 +47,11 @@ func (e *example) refusal() string {
 	return http.StatusText(e.code)
 }
 
-// stateRefusals are refusals of a card's state or balance, by the name of the operation.
+// stateRefusals are refusals of a card's state or balance, by the name of the operation. The document
+// has an example of those of reloads.
 var stateRefusals = map[string]*store.Error{
-	"reloadGiftCardByNumber":     store.ErrCardNotActive,
 	"activateGiftCard":           store.ErrCardActivated,
 	"redeemGiftCard":             store.ErrInsufficientBalance,
-	"reloadGiftCard":             store.ErrCardNotActive,
 	"voidGiftCard":               store.ErrCardVoided,
 	"suspendGiftCard":            store.ErrCardNotActive,
 	"resumeGiftCard":             store.ErrCardNotSuspended,
