@@ -17,6 +17,7 @@ type issued struct {
 	ID, CardNumber, TaskID, Status string
 	IssuedCount                    int
 	Cards                          []struct{ ID, CardNumber string }
+	NewCard                        struct{ ID, CardNumber string }
 	CsvDownloadURL                 string
 }
 
@@ -84,11 +85,15 @@ func (a *audit) tasks() {
 			tasks = append(tasks, o)
 			continue
 		}
-		if o.entry != "" { // the order changes a card of another order
-			continue
-		}
+		a.messages += o.messages
 		var answer issued
 		_ = json.Unmarshal(o.answer, &answer)
+		if answer.NewCard.ID != "" {
+			a.saw(o.key, answer.NewCard.ID, answer.NewCard.CardNumber)
+		}
+		if o.entry != "" { // the order changes cards of other orders
+			continue
+		}
 		if answer.ID != "" {
 			a.saw(o.key, answer.ID, answer.CardNumber)
 		}
@@ -98,7 +103,6 @@ func (a *audit) tasks() {
 		for _, card := range answer.Cards {
 			a.saw(o.key, card.ID, card.CardNumber)
 		}
-		a.messages += o.messages
 	}
 	next := a.list(tasks)
 	var all sync.WaitGroup

@@ -11,7 +11,7 @@ import (
 )
 
 // cutConnections breaks the connection between server and database at every boundary between the
-// statements of a create, of a movement of money, of a small bulk request and of a task. It breaks it
+// statements of a create, of the movements of a life, of a small bulk request and of a task. It breaks it
 // in every way: before the statement, while it runs, before its answer and after its answer.
 func cutConnections(tr *trial) {
 	tr.Helper()
@@ -25,10 +25,9 @@ func cutConnections(tr *trial) {
 
 	c := &cutter{trial: tr, load: l, proxy: p, database: pg.adminIn()}
 	c.every(func() []*order { return []*order{l.card()} })
-	c.every(func() []*order { return []*order{l.before(2)} }) // a redemption
+	c.everyMovement("REDEMPTION", "REFUND")
 	if full.Asked() {
-		c.every(func() []*order { return []*order{l.before(1)} }) // an activation
-		c.every(func() []*order { return []*order{l.before(3)} }) // a refund
+		c.everyMovement("ACTIVATION", "RELOAD", "TRANSFER", "CONSOLIDATION", "VOID")
 		c.every(func() []*order { return []*order{l.blindCard()} })
 		c.every(func() []*order { return []*order{l.card(), l.card(), l.blindCard(), l.card(), l.blindCard(), l.card()} })
 		c.every(func() []*order { return []*order{l.bulk(20, true)} })
@@ -53,6 +52,22 @@ func (c *cutter) every(order func() []*order) {
 		for n := 1; c.once(cut{mode: mode, left: n}, order()); n++ {
 			if n > 300 {
 				c.trial.Fatal("orders do not come to their end")
+			}
+		}
+	}
+}
+
+// everyMovement is every for movements of a life, one after the other. It also cuts at the commit of each,
+// because every may miss it.
+func (c *cutter) everyMovement(entries ...string) {
+	for _, entry := range entries {
+		movement := func() []*order { return []*order{c.before(entry)} }
+		c.every(movement)
+		for mode := range modes {
+			for n := 1; !c.once(cut{mode: mode, only: "commit", left: 1}, movement()); n++ {
+				if n == 10 {
+					c.trial.Fatalf("%s has no commit", entry)
+				}
 			}
 		}
 	}

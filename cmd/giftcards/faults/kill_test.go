@@ -8,7 +8,7 @@ import (
 	"giftcards/store/storetest/full"
 )
 
-// killedServer kills the server at random moments while it issues cards and runs tasks.
+// killedServer kills the server at random moments while it issues cards, moves their money and runs tasks.
 func killedServer(tr *trial) {
 	tr.Helper()
 	dir := processtest.StateDir(tr)
@@ -19,11 +19,14 @@ func killedServer(tr *trial) {
 	l := tr.newLoad(m, server.URL)
 
 	var orders []*order
-	for range full.Size(2000, 24) {
+	for range full.Size(2000, 16) {
 		orders = append(orders, l.card())
 	}
 	for range full.Size(200, 2) {
 		orders = append(orders, l.blindCard())
+	}
+	for range full.Size(40, 1) {
+		orders = append(orders, l.life())
 	}
 	for i := range full.Size(200, 2) {
 		orders = append(orders, l.bulk(threshold+1+tr.roll(250), i%2 == 0))

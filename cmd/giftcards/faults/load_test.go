@@ -22,10 +22,10 @@ type order struct {
 	// A blind order has no idempotency key and is sent once. Without an answer, it has made one
 	// card or none.
 	blind bool
-	// entry is the type of the ledger entry that the order adds to an existing card, or "".
+	// entry is the movement of money on existing cards that the order asks for, or "".
 	entry string
-	// next makes the order that follows when this one is answered. It is nil if none follows.
-	next func(answer []byte) *order
+	// steps make the orders that follow when this one is answered. Each gets the answer to the order before.
+	steps []func(last moved) *order
 
 	status int // status of the first 2xx answer
 	answer []byte
@@ -104,7 +104,7 @@ func (l *load) any() *order {
 	case n < 1:
 		return l.blindCard()
 	case n < 5:
-		return l.spentCard()
+		return l.life()
 	case n < 14:
 		return l.card()
 	case n < 18:
@@ -172,10 +172,14 @@ func (l *load) untilAnswered(o *order) (int, []byte) {
 	return 0, nil
 }
 
-// do sends a request to the next of the servers.
+// do sends a request to the next of the servers. The path is below the program's cards, except that of
+// a consolidation.
 func (l *load) do(method, path, key, body string) (int, []byte, error) {
 	base := l.bases[int(l.turn.Add(1))%len(l.bases)]()
-	return l.send(method, base+"/v2/giftcards/programs/"+l.merchant.ProgramID+"/cards"+path, key, body)
+	if path != consolidatePath {
+		path = "/cards" + path
+	}
+	return l.send(method, base+"/v2/giftcards/programs/"+l.merchant.ProgramID+path, key, body)
 }
 
 func (l *load) send(method, address, key, body string) (int, []byte, error) {
