@@ -12,7 +12,8 @@ import (
 
 // cutConnections breaks the connection between server and database at every boundary between the
 // statements of a create, of the movements of a life, of a small bulk request and of a task. It breaks it
-// in every way: before the statement, while it runs, before its answer and after its answer.
+// in every way: before the statement, while it runs, before its answer and after its answer. The short run
+// cuts only a create, a redemption and a refund.
 func cutConnections(tr *trial) {
 	tr.Helper()
 	dir := processtest.StateDir(tr)
@@ -45,8 +46,8 @@ type cutter struct {
 	database string
 }
 
-// every cuts at one boundary after another while concurrent orders run. It ends when the orders end
-// before they reach the next boundary.
+// every cuts at one boundary after another while concurrent orders run. It stops when the orders finish
+// without a cut, because no boundary is left.
 func (c *cutter) every(order func() []*order) {
 	for mode := range modes {
 		for n := 1; c.once(cut{mode: mode, left: n}, order()); n++ {
@@ -87,7 +88,7 @@ func (c *cutter) once(what cut, orders []*order) bool {
 	return true
 }
 
-// rest cuts at the boundaries that every has missed because other statements came in between. Some
+// rest cuts at the boundaries that cutter.every missed because other statements came in between. Some
 // boundaries are too rare to hit, such as those of River's clean-up.
 func (c *cutter) rest() {
 	for range 2 {
@@ -106,6 +107,7 @@ func (c *cutter) rest() {
 // untilFinished waits for the end of the task or for the cut. An interrupted task recovers
 // while the next one runs.
 func (c *cutter) untilFinished(o *order, awaited *cut) {
+	// An order without an answer was cut, and then the loop does not run.
 	var accepted issued
 	_ = json.Unmarshal(o.answer, &accepted)
 	ctx, cancel := context.WithTimeout(c.trial.ctx, time.Minute)
