@@ -43,7 +43,7 @@ func TestDetailsHaveTheNewestEntriesOfTheLedgerIfTheyAreAskedFor(t *testing.T) {
 	if e := (*d.Transactions)[1]; e.CashierId == nil || *e.CashierId != "c" || *e.TerminalId != "t" || *e.PosTransactionId != "p" || e.ReferenceId != nil {
 		t.Errorf("redemption: %+v", e)
 	}
-	plantReloads(t, x, card, 1000) // 1003 entries in all, of which the details give 1000
+	plantReloads(t, x, card, 1000) // the card now has 1003 entries, and its details give 1000
 	d, _ = details("?include_transactions=1")
 	if len(*d.Transactions) != 1000 || (*d.Transactions)[0].BalanceAfter.String() != "30.75" || (*d.Transactions)[999].BalanceAfter.String() != "20.76" {
 		t.Errorf("%d entries from %s to %s", len(*d.Transactions), (*d.Transactions)[0].BalanceAfter, (*d.Transactions)[999].BalanceAfter)

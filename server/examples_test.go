@@ -7,8 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/getkin/kin-openapi/openapi3"
-
 	"giftcards/openapi"
 	"giftcards/server/servertest"
 )
@@ -50,7 +48,7 @@ func TestExamplesOfTheDocumentAreAccepted(t *testing.T) {
 // TestTheExampleOfAReloadOverTheLimitIsTheServersAnswer: the document has it for both operations.
 func TestTheExampleOfAReloadOverTheLimitIsTheServersAnswer(t *testing.T) {
 	t.Parallel()
-	document, err := openapi3.NewLoader().LoadFromData(openapi.Complete)
+	document, err := openapi.Load()
 	must(t, err)
 	x := newShop(t)
 	card := x.sell("14.50")

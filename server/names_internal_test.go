@@ -35,6 +35,17 @@ func TestStoredNamesOfOperationsAreThoseOfTheDocument(t *testing.T) {
 			t.Errorf("no operation is called %s in the document", name)
 		}
 	}
+	for name, path := range map[string]string{
+		createOperation: "/v2/giftcards/programs/{programId}/cards",
+		bulkOperation:   "/v2/giftcards/programs/{programId}/cards/bulk",
+
+		transferOperation:    "/v2/giftcards/programs/{programId}/cards/{cardId}/transfer",
+		consolidateOperation: "/v2/giftcards/programs/{programId}/consolidate",
+	} {
+		if id := document.Paths.Find(path).Post.OperationID; !strings.HasPrefix(id, name+"_") {
+			t.Errorf("POST %s is the operation %s, its keys are stored under %s", path, id, name)
+		}
+	}
 	// The document calls the last three by other names.
 	for _, name := range append(asInDocument, expiredOperation, loginOperation, logoutOperation) {
 		if _, ok := handlers.MethodByName(strings.ToUpper(name[:1]) + name[1:]); !ok {

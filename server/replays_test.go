@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"bytes"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -156,6 +157,15 @@ func TestSuspendResumeAndScheduleTakeNoKey(t *testing.T) {
 			}
 			x.is(c.path+" "+body, strings.Join(x.query(card, "select "+c.effect+" from gift_cards where id = $1"), ""), c.want[i])
 		}
+	}
+	card := x.active(long)
+	for i := range 2 {
+		if answer := x.ask(card, "/suspend", "the key", fmt.Sprintf(`{"reason":"reason %d"}`, i)); !strings.Contains(string(answer.Body), fmt.Sprintf("reason %d", i)) {
+			t.Errorf("suspend: %d %s", answer.Status, answer.Body)
+		}
+	}
+	if first, again := x.ask(card, "/resume", "the key", ""), x.ask(card, "/resume", "the key", ""); first.Status != http.StatusOK || again.Status != http.StatusBadRequest {
+		t.Errorf("resume: %d %s, again %d %s", first.Status, first.Body, again.Status, again.Body)
 	}
 	if n := count(t, x.s, "idempotency_keys"); n != 0 {
 		t.Errorf("%d keys", n)

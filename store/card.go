@@ -141,9 +141,6 @@ func (c *Card) Activate(email, name *string) error {
 	default:
 		return ErrCardActivated
 	}
-	c.change() // before the status is set, because it ends a suspension that is over
-	at := c.at
-	c.ActivatedAt, c.Status = &at, CardActive
 	if email != nil {
 		c.CustomerEmail = email
 	}
@@ -151,6 +148,9 @@ func (c *Card) Activate(email, name *string) error {
 		c.CustomerName = name
 	}
 	c.post(EntryActivation, c.InitialValue, Details{Description: describe(nil, "Gift card activation")})
+	// post needs the status of before, because it ends a suspension that is over.
+	at := c.at
+	c.ActivatedAt, c.Status = &at, CardActive
 	return nil
 }
 

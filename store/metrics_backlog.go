@@ -62,8 +62,9 @@ func (s *Store) measureBacklog(meter metric.Meter) error {
 			o.ObserveFloat64(taskAge, w.Age.Seconds(), metric.WithAttributeSet(labels("status", w.State)))
 		}
 		for _, w := range b.Messages {
-			o.ObserveInt64(due, w.Count, labelsOf(w.Lane))
-			o.ObserveFloat64(late, w.Age.Seconds(), labelsOf(w.Lane))
+			lane := labelsOf(w.Lane)
+			o.ObserveInt64(due, w.Count, lane)
+			o.ObserveFloat64(late, w.Age.Seconds(), lane)
 		}
 		observeReceipts(o, receiptsDue, receiptsFailed, b.Receipts)
 		o.ObserveInt64(failed, b.FailedMessages)

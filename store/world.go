@@ -33,7 +33,7 @@ type Neighbour struct {
 	User    User
 }
 
-// WorldSpec is what a new world has.
+// WorldSpec describes a world to make.
 type WorldSpec struct {
 	Name     string
 	Merchant string   // the merchant's name

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // This file keeps tokens and passwords out of the journal.
@@ -61,10 +62,10 @@ func withoutSecretsInForm(form string) string {
 }
 
 // withoutPassword returns the body of a login without its password. It leaves out a body that is
-// not a form, because the password may stand anywhere in it.
+// not a form or not UTF-8, because the password may stand anywhere in it.
 func withoutPassword(headers [][2]string, body string) string {
 	for _, h := range headers {
-		if h[0] == "Content-Type" && strings.HasPrefix(strings.ToLower(h[1]), "application/x-www-form-urlencoded") {
+		if h[0] == "Content-Type" && strings.HasPrefix(strings.ToLower(h[1]), "application/x-www-form-urlencoded") && utf8.ValidString(body) {
 			return withoutSecretsInForm(body)
 		}
 	}

@@ -130,12 +130,10 @@ func (m message) show(isLogin bool) shownMessage {
 	}
 	switch {
 	case m.bytes == 0:
-	case isLogin && !utf8.Valid(text):
-		shown.Body = new(leftOut) // the password may stand anywhere in it
-	case !utf8.Valid(text):
-		shown.BodyBase64 = tokenPattern.ReplaceAllLiteral(m.body, []byte(leftOut))
 	case isLogin:
 		shown.Body = new(withoutPassword(m.headers, string(text)))
+	case !utf8.Valid(text):
+		shown.BodyBase64 = tokenPattern.ReplaceAllLiteral(m.body, []byte(leftOut))
 	default:
 		shown.Body = new(withoutTokens(string(text)))
 	}

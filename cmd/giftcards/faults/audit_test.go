@@ -1,6 +1,7 @@
 package faults_test
 
 import (
+	"bytes"
 	"encoding/csv"
 	"encoding/json"
 	"net/http"
@@ -97,7 +98,7 @@ func (a *audit) tasks() {
 		if answer.ID != "" {
 			a.saw(o.key, answer.ID, answer.CardNumber)
 		}
-		if len(answer.Cards) != answer.IssuedCount || o.path != "" && answer.IssuedCount != o.cards {
+		if len(answer.Cards) != answer.IssuedCount || o.path == bulkPath && answer.IssuedCount != o.cards {
 			a.trial.exceptionf("%s: %d cards, want %d", o.key, len(answer.Cards), o.cards)
 		}
 		for _, card := range answer.Cards {
@@ -120,7 +121,7 @@ func (a *audit) task(o *order, deadline time.Time) {
 	var accepted, task issued
 	_ = json.Unmarshal(o.answer, &accepted)
 	for ; ; time.Sleep(20 * time.Millisecond) {
-		status, answer, err := a.do(http.MethodGet, "/bulk/"+accepted.TaskID, "", "")
+		status, answer, err := a.do(http.MethodGet, bulkPath+"/"+accepted.TaskID, "", "")
 		if err == nil && status == http.StatusOK && json.Unmarshal(answer, &task) == nil && (task.Status == "completed" || task.Status == "failed") {
 			break
 		}
@@ -151,11 +152,20 @@ func (a *audit) task(o *order, deadline time.Time) {
 
 // csv reads a task's CSV.
 func (a *audit) csv(o *order, task issued) {
-	status, text, err := a.send(http.MethodGet, task.CsvDownloadURL, "", "")
-	rows, csvErr := csv.NewReader(strings.NewReader(string(text))).ReadAll()
-	if err != nil || csvErr != nil || status != http.StatusOK || len(rows) != o.cards+1 {
-		a.trial.exceptionf("%s: CSV %d with %d rows of %d cards: %v %v", o.key, status, len(rows), o.cards, err, csvErr)
+	status, rows, err := a.rows(task.CsvDownloadURL)
+	if err != nil || status != http.StatusOK || len(rows) != o.cards+1 {
+		a.trial.exceptionf("%s: CSV %d with %d rows of %d cards: %v", o.key, status, len(rows), o.cards, err)
 	}
+}
+
+// rows reads the rows of a CSV, of which the first has the names of the columns.
+func (l *load) rows(address string) (status int, rows [][]string, err error) {
+	status, text, err := l.send(http.MethodGet, address, "", "")
+	if err != nil {
+		return status, nil, err
+	}
+	rows, err = csv.NewReader(bytes.NewReader(text)).ReadAll()
+	return status, rows, err
 }
 
 // cardsIn checks that the database has each answered card and no other.

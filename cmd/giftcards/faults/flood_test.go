@@ -103,7 +103,7 @@ func (f *flood) creates(seconds int) (took []time.Duration) {
 			for time.Now().Before(end) {
 				o := f.victim.card()
 				start := time.Now()
-				f.victimSends("", o.key, o.body)
+				f.victimSends(o.path, o.key, o.body)
 				mutex.Lock()
 				took = append(took, time.Since(start))
 				mutex.Unlock()
@@ -118,7 +118,7 @@ func (f *flood) creates(seconds int) (took []time.Duration) {
 func (f *flood) largeRequests(count int) {
 	f.trial.Helper()
 	for range count {
-		f.victimSends("/bulk", f.victim.newKey("large"), `{"initialValue":5,"count":1,"x":"`+strings.Repeat("x", 1_500_000)+`"}`)
+		f.victimSends(bulkPath, f.victim.newKey("large"), `{"initialValue":5,"count":1,"x":"`+strings.Repeat("x", 1_500_000)+`"}`)
 	}
 }
 
@@ -222,14 +222,14 @@ func (f *flood) costly(ctx context.Context, bytes int) {
 func (f *flood) csvLink(count int) (path string) {
 	f.trial.Helper()
 	l := f.trial.newLoad(f.attacker, f.server.URL)
-	status, answer, err := l.do(http.MethodPost, "/bulk", "", fmt.Sprintf(`{"initialValue":5,"count":%d}`, count))
+	status, answer, err := l.do(http.MethodPost, bulkPath, "", fmt.Sprintf(`{"initialValue":5,"count":%d}`, count))
 	f.trial.must(err)
 	var task struct{ TaskID, Status, CsvDownloadURL string }
 	if err := json.Unmarshal(answer, &task); err != nil || status != http.StatusAccepted {
 		f.trial.Fatalf("the attacker's cards: %d %s", status, answer)
 	}
 	check.Until(f.trial, "the attacker's cards", func() bool {
-		_, answer, err := l.do(http.MethodGet, "/bulk/"+task.TaskID, "", "")
+		_, answer, err := l.do(http.MethodGet, bulkPath+"/"+task.TaskID, "", "")
 		return err == nil && json.Unmarshal(answer, &task) == nil && task.CsvDownloadURL != ""
 	})
 	_, path, _ = strings.Cut(task.CsvDownloadURL, f.server.Address)

@@ -19,7 +19,7 @@ func killedServer(tr *trial) {
 	l := tr.newLoad(m, server.URL)
 
 	var orders []*order
-	for range full.Size(2000, 16) {
+	for range full.Size(2000, 24) {
 		orders = append(orders, l.card())
 	}
 	for range full.Size(200, 2) {

@@ -61,7 +61,7 @@ func (l *load) busy() bool { return l.inFlight.Load() > 0 }
 
 // card orders one card.
 func (l *load) card() *order {
-	o := &order{key: l.newKey("card"), cards: 1}
+	o := &order{key: l.newKey("card"), path: cardsPath, cards: 1}
 	extra := ""
 	if l.trial.roll(2) == 0 {
 		extra, o.messages = fmt.Sprintf(`,"customerName":"Ada","customerEmail":"%s@example.com"`, o.key), 1
@@ -72,16 +72,21 @@ func (l *load) card() *order {
 
 // blindCard orders one card without a key. The card's name identifies the order.
 func (l *load) blindCard() *order {
-	o := &order{key: l.newKey(blindName), cards: 1, blind: true}
+	o := &order{key: l.newKey(blindName), path: cardsPath, cards: 1, blind: true}
 	o.body = fmt.Sprintf(`{"initialValue":1,"merchantId":"%s","customerName":"%s"}`, l.merchant.MerchantID, o.key)
 	return o
 }
 
-const blindName = "blind"
+const (
+	blindName = "blind"
+	// Paths are below that of the program.
+	cardsPath = "/cards"
+	bulkPath  = cardsPath + "/bulk"
+)
 
 // bulk orders some cards, with or without recipients.
 func (l *load) bulk(cards int, told bool) *order {
-	o := &order{key: l.newKey("bulk"), path: "/bulk", cards: cards, task: cards > threshold}
+	o := &order{key: l.newKey("bulk"), path: bulkPath, cards: cards, task: cards > threshold}
 	if !told {
 		o.body = fmt.Sprintf(`{"initialValue":"5","count":%d}`, cards)
 		return o
@@ -172,13 +177,9 @@ func (l *load) untilAnswered(o *order) (int, []byte) {
 	return 0, nil
 }
 
-// do sends a request to the next of the servers. The path is below the program's cards, except that of
-// a consolidation.
+// do sends a request to the next of the servers. The path is below that of the program.
 func (l *load) do(method, path, key, body string) (int, []byte, error) {
 	base := l.bases[int(l.turn.Add(1))%len(l.bases)]()
-	if path != consolidatePath {
-		path = "/cards" + path
-	}
 	return l.send(method, base+"/v2/giftcards/programs/"+l.merchant.ProgramID+path, key, body)
 }
 

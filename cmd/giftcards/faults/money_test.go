@@ -1,11 +1,8 @@
 package faults_test
 
 import (
-	"bytes"
-	"encoding/csv"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"os"
 	"os/exec"
 	"slices"
@@ -18,14 +15,12 @@ import (
 
 // moved is the part of an answer that describes cards or a movement of their money.
 type moved struct {
-	ID, TransactionID, GiftCardID, TransferID string
-	Cards                                     []struct{ ID, CardNumber string }
-	SourceCard, DestinationCard, NewCard      struct{ ID string }
-	VoidedCards, ConsolidationTransactions    []string
-	CsvDownloadURL                            string
-}
+	issued
 
-const consolidatePath = "/consolidate"
+	TransactionID, GiftCardID, TransferID  string
+	SourceCard, DestinationCard            struct{ ID string }
+	VoidedCards, ConsolidationTransactions []string
+}
 
 // life orders two cards, and then movements of their money. The last ones merge both cards into one and
 // void it.
@@ -51,14 +46,14 @@ func (l *load) life() *order {
 	return first
 }
 
+// movement moves money of cards. The path is below that of the cards.
 func (l *load) movement(entry, path, body string) *order {
-	return &order{key: l.newKey(entry), path: path, body: body, entry: entry}
+	return &order{key: l.newKey(entry), path: cardsPath + path, body: body, entry: entry}
 }
 
 // consolidation merges two cards into a new one, which is sent to its holder.
 func (l *load) consolidation(of moved) *order {
-	o := l.movement("CONSOLIDATION", consolidatePath, "")
-	o.cards, o.messages = 1, 1
+	o := &order{key: l.newKey("CONSOLIDATION"), path: "/consolidate", entry: "CONSOLIDATION", cards: 1, messages: 1}
 	o.body = fmt.Sprintf(`{"cardNumbers":["%s","%s"],"merchantId":"%s","customerEmail":"%s@example.com"}`,
 		of.Cards[0].CardNumber, of.Cards[1].CardNumber, l.merchant.MerchantID, o.key)
 	return o
@@ -70,9 +65,7 @@ func (l *load) code(of *order) string {
 	for deadline := time.Now().Add(orderedWithin); time.Now().Before(deadline) && l.trial.ctx.Err() == nil; {
 		_, answer := l.untilAnswered(of)
 		cards := decoded(answer)
-		_, text, err := l.send(http.MethodGet, cards.CsvDownloadURL, "", "")
-		rows, csvErr := csv.NewReader(bytes.NewReader(text)).ReadAll()
-		if err == nil && csvErr == nil {
+		if _, rows, err := l.rows(cards.CsvDownloadURL); err == nil {
 			for _, row := range rows {
 				if row[0] == cards.Cards[0].CardNumber {
 					return row[1]
